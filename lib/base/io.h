@@ -1,0 +1,115 @@
+/* io.h - files: whole reads, atomic writes, locks.
+ *
+ * Every write, flush, sync and close is checked. A named output is written
+ * beside its final name (NAME.tmp.PID), synced and renamed by out_commit; if
+ * the process ends before, by error or by signal, it is removed. "-" is
+ * stdin or stdout. EINTR, short transfers and EAGAIN are handled here.
+ */
+#ifndef BASE_IO_H
+#define BASE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* A buffered input. name is what messages call it ("stdin" for "-"). */
+struct in {
+    int fd;
+    char *name;
+    uint64_t at;  /* offset of the next byte in_read gives */
+    char *data;   /* a window of the file: [pos, end) is unread */
+    size_t pos, end, cap;
+    bool eof;
+};
+
+/* A missing file is ERR_IO, a directory ERR_USAGE. */
+int in_open(struct in *in, const char *path, struct err *e);
+void in_release(struct in *in);
+
+/* Reads n bytes unless the end comes first; *got tells how many. */
+int in_read(struct in *in, void *p, size_t n, size_t *got, struct err *e);
+
+/* A pointer to the next unread bytes without taking them, at least n unless
+ * the end comes first; *got tells how many there are. n <= 64 MiB. The
+ * pointer dies with the next call. */
+int in_peek(struct in *in, size_t n, const char **p, size_t *got,
+            struct err *e);
+void in_take(struct in *in, size_t n); /* n <= what in_peek gave */
+
+/* One line without its newline into *line; *got is false at the end of the
+ * input; *ended tells whether a newline closed the line. A line over max
+ * bytes is ERR_LIMIT. */
+int in_line(struct in *in, struct buf *line, size_t max, bool *got,
+            bool *ended, struct err *e);
+
+/* An output. With a path other than "-": a temporary beside it. */
+struct out {
+    int fd;
+    char *path, *temp; /* NULL for stdout */
+    char *data;
+    size_t len, cap;
+    uint64_t at; /* bytes given so far */
+};
+
+int out_open(struct out *o, const char *path, struct err *e);
+int out_write(struct out *o, const void *p, size_t n, struct err *e);
+int out_flush(struct out *o, struct err *e);
+
+/* Flushes, syncs, renames into place and syncs the directory; on stdout
+ * flushes and closes. Releases o, also on failure. */
+int out_commit(struct out *o, struct err *e);
+
+/* Drops what was written and removes the temporary. Safe after commit. */
+void out_release(struct out *o);
+
+/* The whole file into b; ERR_LIMIT when it is longer than max. */
+int file_read(struct buf *b, const char *path, uint64_t max, struct err *e);
+
+/* Writes p as path, atomically. */
+int file_write(const char *path, const void *p, size_t n, struct err *e);
+
+/* Writes p as path only if the file differs; *changed may be NULL. */
+int file_update(const char *path, const void *p, size_t n, bool *changed,
+                struct err *e);
+
+/* A read-only mapping of a whole file. n = 0 has p = NULL. */
+struct file_map {
+    const uint8_t *p;
+    size_t n;
+};
+int file_map_open(struct file_map *m, const char *path, struct err *e);
+void file_map_release(struct file_map *m);
+
+/* Makes path and its parents; an existing directory is no error. */
+int dir_make(const char *path, struct err *e);
+int dir_sync(const char *path, struct err *e);
+
+/* Entries of a directory, sorted bytewise, without . and .. ; *names is an
+ * array of *n strings, released by dir_list_free. */
+int dir_list(char ***names, size_t *n, const char *path, struct err *e);
+void dir_list_free(char **names, size_t n);
+
+/* Removes a file or a tree; a missing path is no error. */
+int path_remove(const char *path, struct err *e);
+bool path_exists(const char *path);
+char *path_join(const char *dir, const char *name); /* caller frees */
+
+/* Takes DIR/.lock until the process ends; ERR_EXISTS naming the holder's
+ * pid when another has it. */
+int dir_lock(const char *dir, struct err *e);
+
+/* Temporaries registered here are removed when the process ends by a signal
+ * or by io_cleanup; out_open uses it, and so does whoever builds a directory
+ * beside its final name. */
+void io_temp_add(const char *path);
+void io_temp_drop(const char *path); /* committed: keep it */
+
+/* Opens /dev/null on closed standard descriptors and installs the handlers
+ * that clean up and re-raise SIGINT, SIGTERM and SIGHUP. Called by tool. */
+void io_start(void);
+void io_cleanup(void);
+
+#endif

@@ -1,0 +1,79 @@
+/* json.h - JSON, read strictly and written.
+ *
+ * Three doors. json_check refuses what RFC 8259 refuses and what no honest
+ * file holds: bad UTF-8, trailing bytes, duplicate keys, a NUL in a key,
+ * depth over 64. json_user hands a checked text to cJSON: for small files
+ * that people write. struct json is a pull reader over a checked text: for
+ * big or hostile machine files (tokenizer.json, safetensors headers), where
+ * a tree of nodes would cost forty times the text.
+ */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define JSON_MAX_DEPTH 64
+
+/* Checks text[n]; where is the message's prefix (a file name). ERR_DATA
+ * names the byte offset; depth over the limit is ERR_DATA too. */
+int json_check(const char *text, size_t n, const char *where, struct err *e);
+
+/* Checks and parses; *out is released by cJSON_Delete. Untouched on error. */
+int json_user(cJSON **out, const char *text, size_t n, const char *where,
+              struct err *e);
+
+/* As json_user, from a file of at most max bytes. */
+int json_user_file(cJSON **out, const char *path, uint64_t max,
+                   struct err *e);
+
+enum json_kind {
+    JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING,
+    JSON_ARRAY, JSON_OBJECT
+};
+
+/* The reader stands before a value. Each call consumes what it says. The
+ * text must have passed json_check. */
+struct json {
+    const char *start, *p, *end;
+    const char *where;
+};
+
+struct json json_on(const char *text, size_t n, const char *where);
+
+/* The kind of the value that comes next. */
+enum json_kind json_kind(struct json *j);
+
+/* Enters the array or object that comes next; ERR_DATA if it is another
+ * kind. Then, for each member: json_next gives true and the reader stands
+ * before the member's value (of an object, after its key, which is decoded
+ * into *key); false ends and leaves the container. */
+int json_enter_array(struct json *j, struct err *e);
+int json_enter_object(struct json *j, struct err *e);
+bool json_next_item(struct json *j);
+bool json_next_key(struct json *j, struct buf *key);
+
+/* Consume a value of that kind; ERR_DATA with the offset otherwise. A u64
+ * must be written without sign, fraction and exponent. */
+int json_string(struct json *j, struct buf *out, struct err *e);
+int json_u64(struct json *j, uint64_t *out, struct err *e);
+int json_double(struct json *j, double *out, struct err *e);
+int json_bool(struct json *j, bool *out, struct err *e);
+void json_skip(struct json *j); /* any value */
+
+/* ERR_DATA "WHERE: byte OFFSET: TEXT". */
+int json_error(const struct json *j, struct err *e, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Appends a JSON string with its quotes; s must be valid UTF-8. */
+void json_put_string(struct buf *b, const char *s, size_t n);
+
+/* The shortest decimal that reads back as v; NaN and infinities as null. */
+void json_put_double(struct buf *b, double v);
+
+#endif

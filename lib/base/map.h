@@ -1,0 +1,42 @@
+/* map.h - a hash table from byte strings to numbers, in insertion order.
+ *
+ * The hash is SipHash under a key drawn at start, so hostile keys can't make
+ * it slow; iteration follows insertion, so nothing depends on the key. Keys
+ * are copied. Lookups are about 100 times as common as insertions.
+ */
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct map_entry {
+    size_t at, len; /* the key: map.keys.data + at */
+    uint64_t hash, value;
+};
+
+struct map {
+    struct map_entry *entry; /* n entries in insertion order */
+    size_t n, cap;
+    uint32_t *slot; /* index + 1 into entry, 0 = free */
+    size_t n_slots;
+    char *keys;
+    size_t keys_len, keys_cap;
+};
+
+void map_init(struct map *m);
+void map_release(struct map *m);
+
+/* The entry of key, or NULL. Valid until the next map_put. */
+struct map_entry *map_get(const struct map *m, const void *key, size_t n);
+
+/* The entry of key, added with value if it was absent (*added tells, and may
+ * be NULL); an existing value is kept. */
+struct map_entry *map_put(struct map *m, const void *key, size_t n,
+                          uint64_t value, bool *added);
+
+/* The key of entry i (0 <= i < m->n). Not NUL-terminated. */
+const char *map_key(const struct map *m, size_t i);
+
+#endif

@@ -1,0 +1,39 @@
+/* mem.h - allocation, and arithmetic on sizes that came from input.
+ *
+ * Small allocations abort the program when memory is out. What grows with a
+ * model or a cache is allocated with mem_try, which can fail.
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* n zeroed bytes (n may be 0); never NULL: prints and exits 1 when memory is
+ * out. */
+void *mem_alloc(size_t n);
+
+/* count * size zeroed bytes; exits when the product overflows. */
+void *mem_array(size_t count, size_t size);
+
+/* Resizes p to n bytes, new bytes undefined. */
+void *mem_grow(void *p, size_t n);
+
+/* A copy of n bytes of p, with a NUL byte after them. */
+void *mem_dup(const void *p, size_t n);
+
+/* A copy of the string s. */
+char *mem_strdup(const char *s);
+
+/* n bytes aligned to 64, not zeroed, or NULL; released by free. */
+void *mem_try(size_t n);
+
+/* *out = a * b or a + b; false, *out untouched, when that overflows. */
+bool size_mul(uint64_t a, uint64_t b, uint64_t *out);
+bool size_add(uint64_t a, uint64_t b, uint64_t *out);
+
+/* n rounded up to a multiple of align, a power of two. */
+uint64_t size_round(uint64_t n, uint64_t align);
+
+#endif
