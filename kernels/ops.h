@@ -1,0 +1,243 @@
+/* ops.h - the one contract between a program of ops and a back end.
+ *
+ * A program is a flat list of ops over named buffers. The builder
+ * (lib/model) knows layers and emits ops; a back end knows kernels and runs
+ * ops; they meet here and nowhere else.
+ *
+ * Rules every back end keeps:
+ * - Op fields are constants of the program. What varies from step to step is
+ *   read from struct step or struct batch.
+ * - An op's result has the same bits at any thread count: work is cut into
+ *   tiles whose bounds depend on shapes alone, sums are split at fixed points
+ *   and added in order.
+ * - An op writes its y views (and, for LINEAR, its parts' h and gradient
+ *   views) and its scratch, and nothing else. All memory was placed before
+ *   the first step.
+ *
+ * Matrices are row major. n is the number of token rows of a micro-batch,
+ * n = sequences * seq_len; row i belongs to sequence i / seq_len.
+ */
+#ifndef KERNELS_OPS_H
+#define KERNELS_OPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "tensor/dtype.h"
+
+/* The dtype of activations, trainable parameters, their gradients and the
+ * optimiser's state: float, or double in the reference's proof build. */
+#define DTYPE_REAL 255
+
+enum zone {
+    ZONE_NONE,
+    ZONE_BASE,  /* frozen weights, read-only, each buffer at its own host */
+    ZONE_STATE, /* parameters, gradients, moments, caches: live all the run */
+    ZONE_ARENA, /* activations, their gradients, scratch: reused by lifetime */
+    ZONE_COUNT
+};
+
+/* A buffer. Buffer 0 of a program is "none". */
+struct tensor_buf {
+    uint64_t bytes, at; /* at: offset in its zone, set by the planner */
+    const void *host;   /* ZONE_BASE: where the weight lies */
+    int32_t born, dies; /* op indices: first written, last used */
+    uint8_t zone;
+};
+
+/* A matrix inside a buffer: element (r, c) lies at off + r * ld + c, counted
+ * in elements of dtype. buf 0: the view is absent. */
+struct view {
+    uint32_t buf;
+    uint32_t rows, cols, ld;
+    uint64_t off;
+    uint8_t dtype;
+};
+
+enum op_kind {
+    OP_NONE,
+    OP_EMBED,         /* y0[n,dim] = x0[ids[n]] (+ x1[pos[n]]) */
+    OP_EMBED_BWD,     /* y0[id] += x0 rows by id; y1[pos] += x0 rows by pos */
+    OP_NORM,          /* y0 = norm(x0) * x1 (+ x2); y1[n,2] = mean, rstd */
+    OP_NORM_BWD,      /* x0 x, x1 gain, x2 stats, x3 dy; y0 dx, y1 dgain,
+                         y2 dbias (y1 and y2 always add, may be absent) */
+    OP_LINEAR,        /* y0[:, part] = x0 W^T + bias + s h B^T (+ x1) */
+    OP_LINEAR_BWD,    /* x0 x, x1 dy; y0 dx (may be absent); part grads add */
+    OP_ROPE,          /* y0 = rotate(x0), in place when the views are equal */
+    OP_ATTENTION,     /* x0 q, x1 k, x2 v; y0 o, y1[n,heads] log-sum-exp */
+    OP_ATTENTION_BWD, /* x0 q, x1 k, x2 v, x3 o, x4 lse, x5 do;
+                         y0 dq, y1 dk, y2 dv */
+    OP_ACT,           /* y0 = act(x0) */
+    OP_ACT_BWD,       /* x0 x, x1 dy; y0 dx, may be x1's place */
+    OP_GLU,           /* y0 = act(x0) * x1 */
+    OP_GLU_BWD,       /* x0 gate, x1 up, x2 dy; y0 dgate, y1 dup */
+    OP_HEAD_CE,       /* see struct head_args */
+    OP_LOGITS,        /* y0[k,vocab] = x0[head_row[k]] W^T + b, k < n_head */
+    OP_CACHE,         /* y0[cache_at + i] = x0[i], i < n */
+    OP_COPY,          /* y0 = x0 */
+    OP_ZERO,          /* y0 = 0 */
+    OP_SQNORM,        /* step.gnorm2 = sum of squares of x0 */
+    OP_CLIP,          /* step.scale, step.skipped from gnorm2: see step */
+    OP_ADAMW,         /* x0 gradient; y0 parameter, y1 m, y2 v */
+    OP_SGD,           /* x0 gradient; y0 parameter */
+    OP_KINDS
+};
+
+enum act_kind { ACT_GELU_TANH, ACT_GELU_ERF, ACT_SILU, ACT_RELU };
+
+/* One module of a LINEAR: a weight, its bias and its adapter.
+ *
+ *   y[:, col .. col+out) = x W^T + bias + lora_scale * h B^T
+ *   h[n, rank]           = drop(x) A^T        (kept for the backward)
+ *   drop(x) = mask * x / (1 - dropout), own mask per module (see dropout)
+ *
+ * w is [out, in] as stored, or [in, out] with in_out set (GPT-2's Conv1D).
+ * I8 weights are q * scale: scale is [w.rows, ceil(w.cols / 128)] F16, one
+ * per group of 128 along the stored row, the last group of a row short.
+ * Backward, with dy the part's columns:
+ *   dx += dy W + drop(dh A)      dh = lora_scale * dy B
+ *   grad_b += lora_scale * dy^T h   grad_a += dh^T drop(x)
+ *   grad_w += dy^T x (stored layout), grad_bias += column sums of dy
+ * Absent views (buf 0): no bias, no adapter, frozen.
+ */
+struct part {
+    struct view w, scale, bias;
+    struct view a, b, h;       /* A[rank,in], B[out,rank], h[n,rank] */
+    struct view grad_w, grad_bias, grad_a, grad_b;
+    uint32_t col, out, in, rank;
+    uint64_t site;             /* rng_site of the module's name */
+    float lora_scale, dropout;
+    uint8_t in_out;
+};
+
+/* HEAD_CE runs over one chunk of the supervised rows:
+ * k in [head_at, min(head_at + chunk, n_head)), r = head_row[k]:
+ *   logits = x0[r] W^T + bias                    (never kept beyond a chunk)
+ *   loss   = logsumexp(logits) - logits[target[r]]
+ *   y0[r]  = loss                                ([n,1], may be absent)
+ *   step.loss_sum += weight[r] * loss            (in order of k)
+ *   d      = weight[r] * inv_tokens * (softmax(logits) - onehot(target[r]))
+ *   y1[r]  = d W                                 (absent when evaluating;
+ *            rows of y1 without loss were zeroed by an OP_ZERO before)
+ *   grad_w += d^T x0[r], grad_bias += sum d      (full training)
+ * All arithmetic of softmax and sums in float or better.
+ */
+struct head_args {
+    struct part *part;
+    uint32_t chunk;
+};
+
+struct op {
+    uint16_t kind, layer;
+    uint8_t acc;           /* bit i: y[i] += instead of y[i] = */
+    struct view x[6], y[3];
+    struct view scratch;   /* scratch.cols bytes, DTYPE_U8; from scratch() */
+    union {
+        struct { float eps; uint8_t rms; } norm;
+        struct { struct part *part; uint32_t n; } lin; /* q|k|v, gate|up */
+        /* Rotates the first rope_dim of each head's head_dim columns, pairs
+         * (j, j + rope_dim/2) as in Hugging Face's rotate_half, by
+         * pos * theta^(-2j/rope_dim); sign -1 rotates back (the backward). */
+        struct { uint32_t heads, head_dim, rope_dim; float theta, sign; }
+            rope;
+        /* Row i sees rows max(doc_first[i], i - window + 1) .. i (window 0:
+         * no bound) of its own sequence. Head h uses key head
+         * h / (heads / kv_heads). cached: k and v are caches, query row i
+         * stands at cache_at + i and sees rows max(0, that - window + 1)
+         * .. that; y1 is absent. */
+        struct { uint32_t heads, kv_heads, head_dim, window, seq_len;
+                 float scale; uint8_t cached; } attn;
+        struct { uint8_t kind; } act;
+        struct head_args head;
+        struct { float beta1, beta2, eps, decay; } opt;
+        struct { float max_norm; } clip; /* 0: no clipping */
+    } u;
+};
+
+/* All that varies from step to step. The driver fills the first part before
+ * a step or micro-batch, ops write the second. */
+struct step {
+    uint64_t seed;     /* of dropout masks */
+    uint64_t step;     /* optimiser step, counted from 0 */
+    uint64_t row0;     /* index in the global batch of this batch's row 0 */
+    double lr;
+    double inv_tokens; /* 1 / supervised tokens of the whole step */
+    double bias1, bias2; /* 1 - beta^t of AdamW, t = step + 1 */
+    uint32_t n_head;   /* supervised rows of this micro-batch */
+    uint32_t head_at;  /* first k of the HEAD chunk to run */
+    uint32_t cache_at; /* rows already in the key-value cache */
+
+    double loss_sum;   /* += weight * loss; zeroed by the driver */
+    double gnorm2;     /* SQNORM: sum of squares of the gradient */
+    double scale;      /* CLIP: min(1, max_norm / (norm + 1e-6)), 0 and
+                          skipped = 1 when gnorm2 is not finite */
+    uint32_t skipped;  /* 1: ADAMW and SGD leave everything as it is */
+};
+
+/* The micro-batch, n rows (head_row: n entries, the first n_head used). */
+struct batch {
+    const int32_t *ids, *target, *pos;
+    const int32_t *doc_first; /* first row of the row's document */
+    const int32_t *head_row;
+    const float *weight;      /* of a row's loss; 0: none */
+    uint32_t n;               /* rows that hold tokens (decode: <= rows) */
+};
+
+/* What a back end's op function gets. */
+struct run {
+    void *zone[ZONE_COUNT]; /* STATE and ARENA */
+    const struct tensor_buf *buf;
+    size_t real_size;       /* 4 or 8 */
+    struct step *step;
+    const struct batch *batch;
+};
+
+/* AdamW (Loshchilov & Hutter; as torch.optim.AdamW), g = scale * gradient:
+ *   p -= lr * decay * p;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2
+ *   p -= lr * (m / bias1) / (sqrt(v / bias2) + eps)
+ * SGD: p -= lr * (g + decay * p). */
+
+struct backend {
+    const char *name;       /* ref, ref64, cpu */
+    size_t real_size;
+    /* Scratch bytes of an op, for par_threads() workers. */
+    uint64_t (*scratch)(const struct backend *b, const struct op *op);
+    /* Runs ops [0, n). */
+    int (*run)(struct backend *b, struct run *run, const struct op *op,
+               size_t n, struct err *e);
+    void *priv;
+};
+
+/* The address of element (0, 0) of a view; NULL for an absent one. */
+static inline void *
+view_at(const struct run *r, const struct view *v)
+{
+    const struct tensor_buf *b = &r->buf[v->buf];
+    size_t size = v->dtype == DTYPE_REAL ? r->real_size
+                                         : dtype_size(v->dtype);
+
+    if (v->buf == 0)
+        return NULL;
+    if (b->zone == ZONE_BASE)
+        return (char *)b->host + v->off * size;
+    return (char *)r->zone[b->zone] + b->at + v->off * size;
+}
+
+/* The mask of module `site`: element (row, col) of drop(x) is kept when
+ * draw >= dropout * 2^32, draw being word col % 4 of
+ *   philox(counter = {step low, step high, row0 + row, col / 4},
+ *          key = dropout_key(seed, site)). */
+void dropout_key(uint32_t key[2], uint64_t seed, uint64_t site);
+
+/* The three host back ends. cpu_open picks the instruction set (named
+ * isa: "avx2", "avx512", "generic"; NULL: the best there is) and opens the
+ * matrix libraries; compute is "f32" or "bf16". ERR_USAGE with advice when
+ * the machine lacks it. */
+void ref_open(struct backend *b);
+void ref64_open(struct backend *b);
+int cpu_open(struct backend *b, const char *isa, const char *compute,
+             struct err *e);
+void cpu_close(struct backend *b);
+
+#endif
