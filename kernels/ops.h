@@ -57,7 +57,8 @@ struct view {
 
 enum op_kind {
     OP_NONE,
-    OP_EMBED,         /* y0[n,dim] = x0[ids[n]] (+ x1[pos[n]]) */
+    OP_EMBED,         /* y0[n,dim] = x0[ids[n]] (+ x1[pos[n]]); x2, x3: the
+                         scales of x0, x1 when they are I8 (see part) */
     OP_EMBED_BWD,     /* y0[id] += x0 rows by id; y1[pos] += x0 rows by pos */
     OP_NORM,          /* y0 = norm(x0) * x1 (+ x2); y1[n,2] = mean, rstd */
     OP_NORM_BWD,      /* x0 x, x1 gain, x2 stats, x3 dy; y0 dx, y1 dgain,
