@@ -1,0 +1,77 @@
+/* weights.h - one opened base: its tensors and its assets.
+ *
+ * A base is a Hugging Face model directory (config.json and one or more
+ * .safetensors, with or without index) or a shard set that `quantize | shard`
+ * made. Either way the data is mapped read-only and never copied, except a
+ * tensor that is not aligned for its type in its file: that one is copied
+ * once and counted. Names are unique; items are in bytewise order of name.
+ *
+ * An int8 tensor has its scales beside it: in a stream they are the F16
+ * tensor "NAME.scale", which is attached here and is not an item.
+ *
+ * A file that is cut short by somebody while it is mapped raises SIGBUS; all
+ * sizes are checked when opening.
+ */
+#ifndef MODEL_WEIGHTS_H
+#define MODEL_WEIGHTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "tensor/dtype.h"
+
+#define WEIGHT_MAX_DIMS 8
+#define SCALE_SUFFIX ".scale"
+
+struct weight {
+    const char *name;
+    uint8_t dtype;          /* enum dtype; I8: element = q * scale */
+    uint32_t n_dims;
+    uint64_t shape[WEIGHT_MAX_DIMS];
+    const void *data;       /* row major, aligned for dtype */
+    const uint16_t *scale;  /* only with I8: F16, one per group of 128 along
+                               the last dimension, ceil(last / 128) a row */
+    uint64_t bytes;         /* of data, without scale */
+};
+
+/* config.json, tokenizer.json and the like, verbatim. */
+struct weight_asset {
+    const char *name;
+    const char *data; /* data[n] is NUL */
+    size_t n;
+};
+
+struct weights {
+    char *path;
+    struct weight *item;
+    size_t n;
+    struct weight_asset *asset;
+    size_t n_assets;
+    uint64_t mapped; /* bytes of all mappings */
+    uint64_t copied; /* bytes of tensors copied for alignment */
+    struct weights_source *source;
+};
+
+/* ERR_IO for a path that is not there, ERR_DATA for one that is no base or
+ * a broken one. */
+int weights_open(struct weights *w, const char *path, struct err *e);
+void weights_release(struct weights *w);
+
+/* NULL when there is none. */
+const struct weight *weights_find(const struct weights *w, const char *name);
+const struct weight_asset *weights_asset(const struct weights *w,
+                                         const char *name);
+
+/* The text of config.json, verbatim; ERR_DATA when the base has none. */
+int weights_config(const struct weights *w, const char **text, size_t *n,
+                   struct err *e);
+
+/* The content id of the base. Of a shard set its manifest's, at once; of a
+ * directory a hash over names, types, shapes, bytes and assets, which reads
+ * all of the data. */
+int weights_id(const struct weights *w, struct id *out, struct err *e);
+
+#endif
