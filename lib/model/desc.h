@@ -1,0 +1,88 @@
+/* desc.h - what a model is: numbers and names, no weights.
+ *
+ * A layer is a mixer and a feed-forward, each behind a norm, with residuals
+ * in sequence or in parallel. A model is layers between an embedding and a
+ * head. Every module that has weights is listed by its Hugging Face name, so
+ * that whoever needs "all tensors of this model" (the builder, initmodel,
+ * the adapter's targets) walks one list.
+ */
+#ifndef MODEL_DESC_H
+#define MODEL_DESC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum norm_kind { NORM_LAYER, NORM_RMS };
+enum pos_kind { POS_LEARNED, POS_ROTARY };
+enum ffn_kind { FF_MLP, FF_GATED };
+
+/* What a module is for. */
+enum role {
+    ROLE_EMBED, /* token embedding [vocab, dim] */
+    ROLE_POS,   /* learned positions [max_pos, dim] */
+    ROLE_NORM1, /* before the mixer (of both, in a parallel layer) */
+    ROLE_QKV,   /* one matrix for query, key and value */
+    ROLE_Q,
+    ROLE_K,
+    ROLE_V,
+    ROLE_O,     /* out of the mixer */
+    ROLE_NORM2, /* before the feed-forward */
+    ROLE_GATE,
+    ROLE_UP,
+    ROLE_DOWN,  /* out of the feed-forward */
+    ROLE_NORM_F, /* after the last layer */
+    ROLE_HEAD,  /* [vocab, dim]; absent in a tied model */
+    ROLE_COUNT
+};
+
+/* A module: NAME.weight and perhaps NAME.bias. A norm has out alone. */
+struct module {
+    char name[96];
+    uint8_t role;
+    uint32_t layer;   /* of the layers' modules */
+    uint32_t in, out;
+    bool bias;
+    bool in_out;      /* the weight is stored [in, out] (Conv1D) */
+};
+
+struct layer_desc {
+    uint8_t ffn;
+    uint32_t heads, kv_heads, head_dim;
+    uint32_t window;  /* tokens a query sees, itself included; 0: all */
+    uint32_t ff_dim;
+};
+
+struct model_desc {
+    const struct family *family;
+    uint32_t vocab, dim, n_layers, max_pos;
+    uint32_t rope_dim; /* columns of a head that rotate */
+    uint8_t norm, act, pos;
+    bool parallel;     /* x + mixer(n) + ffn(n), one norm */
+    bool tied;         /* the head is the embedding */
+    float eps, rope_theta;
+    float init_range;  /* standard deviation of initial weights */
+    struct layer_desc *layer;
+    struct module *module; /* embedding, layers in order, norm, head */
+    size_t n_modules;
+};
+
+/* Reads the text of a config.json (of transformers 4 or 5). Keys that are
+ * absent or null take the class's own default. ERR_DATA for an unknown
+ * model_type or anything this program can't do exactly (a rope scaling, an
+ * activation), by name; sizes are bounded and must fit together. where is
+ * the file's name for messages. On failure *d is released. */
+int desc_read(struct model_desc *d, const char *text, size_t n,
+              const char *where, struct err *e);
+void desc_release(struct model_desc *d);
+
+/* The module of that role (in that layer); NULL when there is none. */
+const struct module *desc_module(const struct model_desc *d, enum role role,
+                                 uint32_t layer);
+
+/* Parameters of the model: every weight and bias once. */
+uint64_t desc_params(const struct model_desc *d);
+
+#endif
