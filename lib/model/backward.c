@@ -1,0 +1,199 @@
+/* backward.c - an op to the ops of its gradient.
+ *
+ * The tape is walked last op first. A gradient's first writer stores, later
+ * ones add, so activation gradients are never zeroed. Two gradients share a
+ * buffer where one is a copy of the other: a residual's is its sum's (its
+ * other reader, the norm before the branch, comes later in this walk and
+ * adds), and an activation function's input takes its output's place.
+ */
+#include "model/build.h"
+
+struct view
+build_grad(struct build *b, struct view v)
+{
+    const struct tensor_buf *of = &b->p->buf[v.buf];
+    uint32_t g = b->mark[v.buf].grad;
+
+    if (g == 0) {
+        uint64_t n = of->bytes / b->backend->real_size;
+
+        g = build_view(b, ZONE_ARENA, b->p->rows,
+                       (uint32_t)(n / b->p->rows), DTYPE_REAL).buf;
+        b->mark[v.buf].grad = g;
+    }
+    v.buf = g;
+    return v;
+}
+
+/* The gradient of v as op's y[i]: adds if it has been written before. */
+static void
+put_grad(struct build *b, struct op *op, int i, struct view v)
+{
+    struct view g = build_grad(b, v);
+
+    op->y[i] = g;
+    if (b->mark[g.buf].written)
+        op->acc |= (uint8_t)(1 << i);
+}
+
+/* After all of an op's writes to the gradient of v: a buffer written in
+ * parts (q|k|v, gate|up) is written by one op. */
+static void
+set_written(struct build *b, struct view v)
+{
+    b->mark[b->mark[v.buf].grad].written = true;
+}
+
+static void
+share_grad(struct build *b, struct view v, struct view of)
+{
+    b->mark[v.buf].grad = build_grad(b, of).buf;
+}
+
+static bool
+is_needed(const struct build *b, struct view v)
+{
+    return v.buf != 0 && b->mark[v.buf].need;
+}
+
+static void
+grad_norm(struct build *b, const struct op *f)
+{
+    const struct module *m = NULL;
+    struct view dy = build_grad(b, f->y[0]);
+    struct op op = { .kind = OP_NORM_BWD, .layer = f->layer };
+
+    op.x[0] = f->x[0];
+    op.x[1] = f->x[1];
+    op.x[2] = f->y[1];
+    op.x[3] = dy;
+    op.u = f->u;
+    for (size_t i = 0; i < b->d->n_modules && m == NULL; i++) {
+        const struct bound *t = &b->bound[i];
+
+        if (t->w.buf == f->x[1].buf && t->w.off == f->x[1].off)
+            m = &b->d->module[i];
+    }
+    op.y[1] = b->bound[m - b->d->module].grad_w;
+    op.y[2] = b->bound[m - b->d->module].grad_bias;
+    if (is_needed(b, f->x[0])) {
+        put_grad(b, &op, 0, f->x[0]);
+        set_written(b, f->x[0]);
+    }
+    *build_op(b, OP_NORM_BWD, f->layer) = op;
+}
+
+static void
+grad_linear(struct build *b, const struct op *f)
+{
+    struct op op = { .kind = OP_LINEAR_BWD, .layer = f->layer };
+
+    op.x[0] = f->x[0];
+    op.x[1] = build_grad(b, f->y[0]);
+    op.u = f->u;
+    if (is_needed(b, f->x[1]))
+        share_grad(b, f->x[1], f->y[0]);
+    if (is_needed(b, f->x[0])) {
+        put_grad(b, &op, 0, f->x[0]);
+        set_written(b, f->x[0]);
+    }
+    *build_op(b, OP_LINEAR_BWD, f->layer) = op;
+}
+
+/* In place on the gradient of the rotated columns. */
+static void
+grad_rope(struct build *b, const struct op *f)
+{
+    struct view g = build_grad(b, f->y[0]);
+    struct op *op = build_op(b, OP_ROPE, f->layer);
+
+    op->x[0] = g;
+    op->y[0] = g;
+    op->u = f->u;
+    op->u.rope.sign = -f->u.rope.sign;
+}
+
+static void
+grad_attention(struct build *b, const struct op *f)
+{
+    struct op op = { .kind = OP_ATTENTION_BWD, .layer = f->layer };
+
+    for (int i = 0; i < 3; i++) {
+        op.x[i] = f->x[i];
+        put_grad(b, &op, i, f->x[i]);
+    }
+    set_written(b, f->x[0]);
+    op.x[3] = f->y[0];
+    op.x[4] = f->y[1];
+    op.x[5] = build_grad(b, f->y[0]);
+    op.u = f->u;
+    *build_op(b, OP_ATTENTION_BWD, f->layer) = op;
+}
+
+static void
+grad_act(struct build *b, const struct op *f)
+{
+    struct op op = { .kind = OP_ACT_BWD, .layer = f->layer };
+
+    op.x[0] = f->x[0];
+    op.x[1] = build_grad(b, f->y[0]);
+    op.u = f->u;
+    share_grad(b, f->x[0], f->y[0]);
+    op.y[0] = build_grad(b, f->x[0]);
+    *build_op(b, OP_ACT_BWD, f->layer) = op;
+}
+
+static void
+grad_glu(struct build *b, const struct op *f)
+{
+    struct op op = { .kind = OP_GLU_BWD, .layer = f->layer };
+
+    op.x[0] = f->x[0];
+    op.x[1] = f->x[1];
+    op.x[2] = build_grad(b, f->y[0]);
+    op.u = f->u;
+    put_grad(b, &op, 0, f->x[0]);
+    put_grad(b, &op, 1, f->x[1]);
+    set_written(b, f->x[0]);
+    *build_op(b, OP_GLU_BWD, f->layer) = op;
+}
+
+static void
+grad_embed(struct build *b, const struct op *f)
+{
+    struct op op = { .kind = OP_EMBED_BWD, .layer = f->layer };
+
+    op.x[0] = build_grad(b, f->y[0]);
+    for (size_t i = 0; i < b->d->n_modules; i++) {
+        if (b->d->module[i].role == ROLE_EMBED)
+            op.y[0] = b->bound[i].grad_w;
+        else if (b->d->module[i].role == ROLE_POS)
+            op.y[1] = b->bound[i].grad_w;
+    }
+    *build_op(b, OP_EMBED_BWD, f->layer) = op;
+}
+
+static void
+grad_op(struct build *b, const struct op *f)
+{
+    switch (f->kind) {
+    case OP_NORM:      grad_norm(b, f); break;
+    case OP_LINEAR:    grad_linear(b, f); break;
+    case OP_ROPE:      grad_rope(b, f); break;
+    case OP_ATTENTION: grad_attention(b, f); break;
+    case OP_ACT:       grad_act(b, f); break;
+    case OP_GLU:       grad_glu(b, f); break;
+    case OP_EMBED:     grad_embed(b, f); break;
+    default:           break; /* nothing else is ever on the tape */
+    }
+}
+
+void
+build_backward(struct build *b)
+{
+    while (b->n_tape > 0) {
+        struct op op = b->tape[--b->n_tape];
+
+        grad_op(b, &op);
+    }
+}

@@ -1,0 +1,309 @@
+/* build.c - a description, a base and choices become a program.
+ *
+ * Order: bind tensors and parameters; emit START, FWD (recording a tape of
+ * the ops that want a gradient), HEAD, then BWD by walking the tape back,
+ * then UPDATE; last, scratch, lifetimes and places.
+ *
+ * Recomputation (RECOMPUTE_BLOCK) keeps of each layer its input alone, and
+ * the small rank-r products of its last module: in BWD the layer is emitted
+ * once more just before its gradients.
+ */
+#include "model/build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct view
+build_view(struct build *b, enum zone zone, uint32_t rows, uint32_t cols,
+           uint8_t dtype)
+{
+    struct prog *p = b->p;
+    struct view v = { (uint32_t)p->n_bufs, rows, cols, cols, 0, dtype };
+    size_t size = dtype == DTYPE_REAL ? b->backend->real_size
+                                      : dtype_size(dtype);
+
+    if (p->n_bufs == b->buf_cap) {
+        size_t cap = 2 * b->buf_cap + 64;
+
+        p->buf = mem_grow(p->buf, cap * sizeof(*p->buf));
+        b->mark = mem_grow(b->mark, cap * sizeof(*b->mark));
+        b->buf_cap = cap;
+    }
+    memset(&p->buf[p->n_bufs], 0, sizeof(*p->buf));
+    memset(&b->mark[p->n_bufs], 0, sizeof(*b->mark));
+    p->buf[p->n_bufs].bytes = (uint64_t)rows * cols * size;
+    p->buf[p->n_bufs].zone = (uint8_t)zone;
+    p->n_bufs++;
+    return v;
+}
+
+struct view
+view_cols(struct view v, uint32_t col, uint32_t n)
+{
+    v.off += col;
+    v.cols = n;
+    return v;
+}
+
+struct op *
+build_op(struct build *b, enum op_kind kind, uint32_t layer)
+{
+    struct prog *p = b->p;
+    struct op *op;
+
+    if (p->n_ops == b->op_cap) {
+        b->op_cap = 2 * b->op_cap + 64;
+        p->op = mem_grow(p->op, b->op_cap * sizeof(*p->op));
+    }
+    op = &p->op[p->n_ops++];
+    memset(op, 0, sizeof(*op));
+    op->kind = (uint16_t)kind;
+    op->layer = (uint16_t)layer;
+    return op;
+}
+
+struct part *
+build_parts(struct build *b, uint32_t n)
+{
+    struct prog *p = b->p;
+
+    if (p->n_parts == b->part_cap) {
+        b->part_cap = 2 * b->part_cap + 64;
+        p->parts = mem_grow(p->parts, b->part_cap * sizeof(*p->parts));
+    }
+    p->parts[p->n_parts] = mem_array(n, sizeof(**p->parts));
+    return p->parts[p->n_parts++];
+}
+
+void
+build_tape(struct build *b, const struct op *op)
+{
+    if (b->n_tape == b->tape_cap) {
+        b->tape_cap = 2 * b->tape_cap + 64;
+        b->tape = mem_grow(b->tape, b->tape_cap * sizeof(*b->tape));
+    }
+    b->tape[b->n_tape++] = *op;
+}
+
+static void
+emit_zero(struct build *b, struct view v)
+{
+    struct op *op = build_op(b, OP_ZERO, 0);
+
+    op->y[0] = v;
+}
+
+/* What a recomputed backward needs of the forward pass. */
+struct trail {
+    struct view x;   /* a layer's input */
+    struct op last;
+};
+
+/* FWD up to the head. With recomputation only the embedding's and the final
+ * norm's ops stay on the tape. */
+static void
+emit_forward(struct build *b, struct trail *trail, size_t *n_embed)
+{
+    bool again = b->o->recompute == RECOMPUTE_BLOCK;
+    struct view x = build_embed(b);
+
+    *n_embed = b->n_tape;
+    for (uint32_t l = 0; l < b->d->n_layers; l++) {
+        struct layer_out y = build_layer(b, l, x, NULL);
+
+        trail[l].x = x;
+        trail[l].last = y.last;
+        if (again)
+            b->n_tape = *n_embed;
+        x = y.x;
+    }
+    b->p->hidden = build_final(b, x);
+    if (b->o->mode != PROG_TRAIN)
+        return;
+    emit_zero(b, build_grad(b, b->p->hidden));
+    b->mark[build_grad(b, b->p->hidden).buf].written = true;
+}
+
+static void
+emit_backward(struct build *b, const struct trail *trail, size_t n_embed)
+{
+    struct op embed = { 0 };
+
+    if (b->o->recompute == RECOMPUTE_NONE) {
+        build_backward(b);
+        return;
+    }
+    if (n_embed > 0)
+        embed = b->tape[0];
+    memmove(b->tape, b->tape + n_embed,
+            (b->n_tape - n_embed) * sizeof(*b->tape));
+    b->n_tape -= n_embed;
+    build_backward(b);
+    for (uint32_t l = b->d->n_layers; l-- > 0;) {
+        if (!b->mark[trail[l].last.y[0].buf].need)
+            break;
+        build_layer(b, l, trail[l].x, &trail[l].last);
+        build_backward(b);
+    }
+    if (n_embed > 0)
+        build_tape(b, &embed);
+    build_backward(b);
+}
+
+/* Parameters [from, to) of the flat vector. */
+static void
+emit_optimizer(struct build *b, uint64_t from, uint64_t to, float decay)
+{
+    const struct prog *p = b->p;
+    bool adam = b->o->optimizer == OPT_ADAMW;
+    const struct view whole[] = { p->grads, p->params, p->m, p->v };
+    struct view part[4];
+    struct op *op;
+
+    if (from == to)
+        return;
+    for (int i = 0; i < 4; i++)
+        part[i] = whole[i].buf ? view_cols(whole[i], (uint32_t)from,
+                                           (uint32_t)(to - from))
+                               : whole[i];
+    op = build_op(b, adam ? OP_ADAMW : OP_SGD, 0);
+    op->x[0] = part[0];
+    op->y[0] = part[1];
+    op->y[1] = part[2];
+    op->y[2] = part[3];
+    op->u.opt.beta1 = b->o->beta1;
+    op->u.opt.beta2 = b->o->beta2;
+    op->u.opt.eps = b->o->adam_eps;
+    op->u.opt.decay = decay;
+}
+
+static void
+emit_update(struct build *b)
+{
+    const struct prog *p = b->p;
+    uint64_t decays = 0;
+    struct op *op = build_op(b, OP_SQNORM, 0);
+
+    op->x[0] = p->grads;
+    op = build_op(b, OP_CLIP, 0);
+    op->u.clip.max_norm = b->o->clip;
+    for (size_t i = 0; i < p->n_params; i++) {
+        const struct param *q = &p->param[i];
+
+        if (!q->decay)
+            continue;
+        if (q->off + q->n > decays)
+            decays = q->off + q->n;
+    }
+    emit_optimizer(b, 0, decays, b->o->decay);
+    emit_optimizer(b, decays, p->n_flat, 0);
+}
+
+static void
+emit_ranges(struct build *b)
+{
+    struct prog *p = b->p;
+    struct trail *trail = mem_array(b->d->n_layers, sizeof(*trail));
+    bool train = b->o->mode == PROG_TRAIN;
+    size_t n_embed;
+
+    if (train)
+        emit_zero(b, p->grads);
+    p->range[RANGE_FWD] = p->n_ops;
+    emit_forward(b, trail, &n_embed);
+    p->range[RANGE_HEAD] = p->n_ops;
+    build_head(b, p->hidden);
+    p->range[RANGE_BWD] = p->n_ops;
+    if (train)
+        emit_backward(b, trail, n_embed);
+    p->range[RANGE_UPDATE] = p->n_ops;
+    if (train)
+        emit_update(b);
+    p->range[RANGE_COUNT] = p->n_ops;
+    free(trail);
+}
+
+static int
+check_opts(const struct prog_opts *o, const struct model_desc *d,
+           struct err *e)
+{
+    uint32_t longest = o->mode == PROG_DECODE ? o->cache_len : o->seq_len;
+
+    if (o->batch == 0 || o->seq_len == 0 || longest == 0
+        || (o->mode != PROG_DECODE && o->head_chunk == 0))
+        return err_set(e, ERR_USAGE, "an empty batch");
+    if ((uint64_t)o->batch * o->seq_len > 1u << 24)
+        return err_set(e, ERR_LIMIT, "%u x %u tokens in a batch are over "
+                       "the limit of 2^24", o->batch, o->seq_len);
+    if (d->pos == POS_LEARNED && longest > d->max_pos)
+        return err_set(e, ERR_USAGE, "%u tokens are more than the model's "
+                       "%u learned positions", longest, d->max_pos);
+    if (o->mode == PROG_TRAIN && o->method == METHOD_NONE)
+        return err_set(e, ERR_USAGE, "nothing to train");
+    if (o->method == METHOD_LORA && (o->rank == 0 || o->rank > 4096))
+        return err_set(e, ERR_USAGE, "bad rank (found %u, expected 1..4096)",
+                       o->rank);
+    return 0;
+}
+
+int
+prog_build(struct prog *p, const struct model_desc *d,
+           const struct prog_opts *o, const struct weights *w,
+           const struct backend *backend, struct err *e)
+{
+    struct build b = { .p = p, .d = d, .o = o, .w = w, .backend = backend,
+                       .e = e };
+    int rc;
+
+    memset(p, 0, sizeof(*p));
+    rc = check_opts(o, d, e);
+    if (rc < 0)
+        return rc;
+    p->opts = *o;
+    p->opts.targets = NULL;
+    p->opts.n_targets = 0;
+    p->desc = d;
+    p->rows = o->batch * o->seq_len;
+    build_view(&b, ZONE_NONE, 0, 0, DTYPE_U8);
+    b.bound = mem_array(d->n_modules, sizeof(*b.bound));
+    rc = bind_modules(&b);
+    if (rc == 0) {
+        emit_ranges(&b);
+        rc = plan_scratch(&b);
+    }
+    if (rc == 0) {
+        plan_lifetimes(&b);
+        plan_place(&b);
+    }
+    free(b.bound);
+    free(b.mark);
+    free(b.tape);
+    if (rc < 0)
+        prog_release(p);
+    return rc;
+}
+
+void
+prog_release(struct prog *p)
+{
+    for (size_t i = 0; i < p->n_parts; i++)
+        free(p->parts[i]);
+    free(p->parts);
+    free(p->op);
+    free(p->buf);
+    free(p->param);
+    memset(p, 0, sizeof(*p));
+}
+
+void
+prog_param_name(const struct param *p, char out[128])
+{
+    static const char *const suffix[] = { ".weight", ".bias",
+                                          ".lora_A.weight",
+                                          ".lora_B.weight" };
+
+    snprintf(out, 128, "%s%s", p->module->name, suffix[p->kind]);
+}

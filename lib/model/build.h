@@ -1,0 +1,87 @@
+/* build.h - the builder's state, shared by the files that make a program.
+ *
+ *   build.c     prog_build: the order of things
+ *   bind.c      base tensors and trainable parameters to views
+ *   forward.c   layers to ops
+ *   backward.c  an op to the ops of its gradient
+ *   plan.c      lifetimes and places
+ */
+#ifndef MODEL_BUILD_H
+#define MODEL_BUILD_H
+
+#include "model/prog.h"
+
+/* A module's tensors as views: of the base when frozen, of the parameters
+ * (with gradients) when trained. */
+struct bound {
+    struct view w, scale, bias;
+    struct view grad_w, grad_bias;
+    struct view a, b, grad_a, grad_b; /* its adapter */
+};
+
+struct build {
+    struct prog *p;
+    const struct model_desc *d;
+    const struct prog_opts *o;
+    const struct weights *w;
+    const struct backend *backend;
+    struct err *e;
+    struct bound *bound;  /* by index of d->module */
+    size_t op_cap, buf_cap, part_cap;
+
+    /* By buffer. need: its gradient is wanted. grad: the buffer of its
+     * gradient, 0 before there is one. written: as a gradient, it has been
+     * written (the next writer adds). pinned: lives all the program long. */
+    struct { bool need, written, pinned; uint32_t grad; } *mark;
+
+    /* Ops whose gradient is still to be taken, in order of execution. */
+    struct op *tape;
+    size_t n_tape, tape_cap;
+};
+
+/* A new buffer in a zone: rows * cols elements. */
+struct view build_view(struct build *b, enum zone zone, uint32_t rows,
+                       uint32_t cols, uint8_t dtype);
+
+/* Columns [col, col + n) of v. */
+struct view view_cols(struct view v, uint32_t col, uint32_t n);
+
+/* Appends an op to the program; the pointer is valid until the next. */
+struct op *build_op(struct build *b, enum op_kind kind, uint32_t layer);
+
+/* n parts owned by the program. */
+struct part *build_parts(struct build *b, uint32_t n);
+
+/* Puts a copy of the op on the tape. */
+void build_tape(struct build *b, const struct op *op);
+
+/* bind.c: parameters, then views of every module. */
+int bind_modules(struct build *b);
+
+/* forward.c: the FWD range, the HEAD or LOGITS op. x_in[l] is layer l's
+ * input. build_layer emits one layer; with again set it is a recomputation,
+ * and the last op, whose output nobody reads again, goes to the tape only,
+ * with the h of `last`, its first emission. */
+struct layer_out {
+    struct view x;   /* the layer's output */
+    struct op last;  /* the op that made it */
+};
+struct view build_embed(struct build *b);
+struct layer_out build_layer(struct build *b, uint32_t layer, struct view x,
+                             const struct op *again);
+struct view build_final(struct build *b, struct view x);
+void build_head(struct build *b, struct view hidden);
+
+/* backward.c: emits the gradients of the tape's ops, last first, and
+ * empties the tape. */
+void build_backward(struct build *b);
+
+/* Gradient of a view: its buffer's gradient, made on first use. */
+struct view build_grad(struct build *b, struct view v);
+
+/* plan.c */
+int plan_scratch(struct build *b);
+void plan_lifetimes(struct build *b);
+void plan_place(struct build *b);
+
+#endif

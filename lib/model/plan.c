@@ -1,0 +1,181 @@
+/* plan.c - lifetimes of buffers, and their places.
+ *
+ * A buffer of the arena lives from the first op that names it to the last;
+ * two whose lives don't meet may share memory. Placement takes the largest
+ * first, at the lowest 256-byte boundary that is free for all its life.
+ * Quadratic in the buffers that live at one time: some hundreds.
+ */
+#include "model/build.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define PLACE_ALIGN 256
+
+static void
+touch(struct prog *p, const struct view *v, int32_t at)
+{
+    struct tensor_buf *t = &p->buf[v->buf];
+
+    if (v->buf == 0)
+        return;
+    if (t->born < 0)
+        t->born = at;
+    t->dies = at;
+}
+
+static void
+touch_part(struct prog *p, const struct part *q, int32_t at)
+{
+    const struct view *views[] = { &q->w, &q->scale, &q->bias, &q->a, &q->b,
+                                   &q->h, &q->grad_w, &q->grad_bias,
+                                   &q->grad_a, &q->grad_b };
+
+    for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++)
+        touch(p, views[i], at);
+}
+
+static void
+touch_op(struct prog *p, const struct op *op, int32_t at)
+{
+    for (int i = 0; i < 6; i++)
+        touch(p, &op->x[i], at);
+    for (int i = 0; i < 3; i++)
+        touch(p, &op->y[i], at);
+    touch(p, &op->scratch, at);
+    if (op->kind == OP_LINEAR || op->kind == OP_LINEAR_BWD) {
+        for (uint32_t i = 0; i < op->u.lin.n; i++)
+            touch_part(p, &op->u.lin.part[i], at);
+    }
+    if (op->kind == OP_HEAD_CE || op->kind == OP_LOGITS)
+        touch_part(p, op->u.head.part, at);
+}
+
+int
+plan_scratch(struct build *b)
+{
+    struct prog *p = b->p;
+
+    for (size_t i = 0; i < p->n_ops; i++) {
+        uint64_t n = b->backend->scratch(b->backend, &p->op[i]);
+
+        if (n > UINT32_MAX)
+            return err_set(b->e, ERR_LIMIT, "an op needs %llu bytes of "
+                           "scratch: use a smaller batch",
+                           (unsigned long long)n);
+        if (n > 0)
+            p->op[i].scratch = build_view(b, ZONE_ARENA, 1, (uint32_t)n,
+                                          DTYPE_U8);
+    }
+    return 0;
+}
+
+void
+plan_lifetimes(struct build *b)
+{
+    struct prog *p = b->p;
+
+    for (size_t i = 0; i < p->n_bufs; i++)
+        p->buf[i].born = p->buf[i].dies = -1;
+    for (size_t i = 0; i < p->n_ops; i++)
+        touch_op(p, &p->op[i], (int32_t)i);
+    for (size_t i = 1; i < p->n_bufs; i++) {
+        if (b->mark[i].pinned || p->buf[i].zone != ZONE_ARENA) {
+            p->buf[i].born = 0;
+            p->buf[i].dies = (int32_t)p->n_ops;
+        }
+    }
+}
+
+static bool
+lives_meet(const struct tensor_buf *a, const struct tensor_buf *c)
+{
+    return a->born <= c->dies && c->born <= a->dies;
+}
+
+static int
+by_size(const void *a, const void *c)
+{
+    const struct tensor_buf *x = *(struct tensor_buf *const *)a;
+    const struct tensor_buf *y = *(struct tensor_buf *const *)c;
+
+    if (x->bytes != y->bytes)
+        return x->bytes > y->bytes ? -1 : 1;
+    return (x > y) - (x < y); /* both lie in p->buf: the order made */
+}
+
+/* The lowest offset at which t fits among placed[n], which are in order of
+ * offset. */
+static uint64_t
+lowest_gap(const struct tensor_buf *t, struct tensor_buf *const *placed,
+           size_t n)
+{
+    uint64_t at = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct tensor_buf *q = placed[i];
+
+        if (!lives_meet(t, q) || q->at + q->bytes <= at)
+            continue;
+        if (q->at >= at + t->bytes)
+            return at;
+        at = size_round(q->at + q->bytes, PLACE_ALIGN);
+    }
+    return at;
+}
+
+static void
+insert_placed(struct tensor_buf **placed, size_t n, struct tensor_buf *t)
+{
+    size_t i = n;
+
+    for (; i > 0 && placed[i - 1]->at > t->at; i--)
+        placed[i] = placed[i - 1];
+    placed[i] = t;
+}
+
+static void
+place_arena(struct prog *p, struct tensor_buf **order, size_t n)
+{
+    struct tensor_buf **placed = mem_array(n, sizeof(*placed));
+    uint64_t top = 0;
+
+    qsort(order, n, sizeof(*order), by_size);
+    for (size_t i = 0; i < n; i++) {
+        struct tensor_buf *t = order[i];
+
+        t->at = p->opts.no_reuse ? size_round(top, PLACE_ALIGN)
+                                 : lowest_gap(t, placed, i);
+        insert_placed(placed, i, t);
+        if (t->at + t->bytes > top)
+            top = t->at + t->bytes;
+    }
+    p->zone_bytes[ZONE_ARENA] = size_round(top, PLACE_ALIGN);
+    free(placed);
+}
+
+void
+plan_place(struct build *b)
+{
+    struct prog *p = b->p;
+    struct tensor_buf **order = mem_array(p->n_bufs, sizeof(*order));
+    uint64_t state = 0;
+    size_t n = 0;
+
+    for (size_t i = 1; i < p->n_bufs; i++) {
+        struct tensor_buf *t = &p->buf[i];
+
+        if (t->zone == ZONE_ARENA && t->born >= 0)
+            order[n++] = t;
+        if (t->zone == ZONE_BASE)
+            p->zone_bytes[ZONE_BASE] += t->bytes;
+        if (t->zone != ZONE_STATE)
+            continue;
+        t->at = state;
+        state = size_round(state + t->bytes, PLACE_ALIGN);
+    }
+    p->zone_bytes[ZONE_STATE] = state;
+    place_arena(p, order, n);
+    free(order);
+}

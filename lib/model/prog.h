@@ -1,0 +1,152 @@
+/* prog.h - a model compiled into a program: a flat list of ops over buffers.
+ *
+ * prog_build turns a description, an opened base and a few choices into ops
+ * in five ranges, and places every buffer: after it, the memory of a run is
+ * known to the byte, and nothing is allocated later. Training, evaluation
+ * and decoding are modes of this one builder.
+ *
+ *   START   once a step       gradients are zeroed
+ *   FWD     once a batch      embedding to final norm
+ *   HEAD    per chunk         loss, and the gradient of the final norm
+ *   BWD     once a batch      adds to the gradients of the parameters
+ *   UPDATE  once a step       norm, clip, optimiser
+ *
+ * Decoding has FWD alone, ending in LOGITS.
+ *
+ * Two zones hold everything: STATE (parameters first, then gradients and
+ * moments) and ARENA. An evaluation program built with the same parameters
+ * as a training program can run on the training program's memory.
+ */
+#ifndef MODEL_PROG_H
+#define MODEL_PROG_H
+
+#include "kernels/ops.h"
+#include "model/desc.h"
+#include "model/weights.h"
+
+enum prog_mode { PROG_TRAIN, PROG_EVAL, PROG_DECODE };
+enum method { METHOD_NONE, METHOD_LORA, METHOD_FULL };
+enum recompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK };
+enum optimizer { OPT_ADAMW, OPT_SGD };
+
+enum range {
+    RANGE_START, RANGE_FWD, RANGE_HEAD, RANGE_BWD, RANGE_UPDATE, RANGE_COUNT
+};
+
+struct prog_opts {
+    uint8_t mode, method;
+    uint32_t batch, seq_len; /* a micro-batch is batch * seq_len rows */
+    uint32_t head_chunk;     /* supervised rows a HEAD pass takes */
+    uint32_t cache_len;      /* PROG_DECODE: rows of the key-value cache */
+
+    /* METHOD_LORA. targets as PEFT's target_modules: a module is a target
+     * when its name is one of them or ends in "." and one of them. None:
+     * every linear of the layers. */
+    uint32_t rank;
+    float alpha, dropout;    /* dropout is 0 unless mode is PROG_TRAIN */
+    const char *const *targets;
+    size_t n_targets;
+
+    uint8_t recompute;
+    bool no_reuse;           /* every buffer its own place: for tests */
+    uint8_t optimizer;
+    float decay, beta1, beta2, adam_eps;
+    float clip;              /* largest gradient norm; 0: no clipping */
+};
+
+enum param_kind { PARAM_WEIGHT, PARAM_BIAS, PARAM_LORA_A, PARAM_LORA_B };
+
+/* A trainable tensor: n = rows * cols elements at off of the flat vector of
+ * parameters (and of gradients, m and v). Shapes are the stored ones: a
+ * weight as its base has it, A [rank, in], B [out, rank], a vector [1, n]. */
+struct param {
+    const struct module *module;
+    uint8_t kind;
+    bool decay;              /* matrices only */
+    uint64_t off, n;
+    uint32_t rows, cols;
+};
+
+struct prog {
+    struct prog_opts opts;
+    const struct model_desc *desc;
+    uint32_t rows;           /* of a micro-batch */
+    struct op *op;
+    size_t n_ops;
+    size_t range[RANGE_COUNT + 1]; /* ops of r: [range[r], range[r + 1]) */
+    struct tensor_buf *buf;
+    size_t n_bufs;
+    struct param *param;
+    size_t n_params;
+    uint64_t n_flat;         /* elements of the flat vector, with padding */
+    uint64_t n_trainable;    /* without */
+    struct view params, grads, m, v; /* [1, n_flat]; absent where unused */
+    struct view row_loss;    /* PROG_EVAL: [rows, 1], a row's loss */
+    struct view hidden;      /* final norm's output [rows, dim] */
+    struct view logits;      /* PROG_DECODE: [rows, vocab] */
+    uint64_t zone_bytes[ZONE_COUNT];
+    struct part **parts;     /* owned by the program */
+    size_t n_parts;
+};
+
+/* Builds and plans. d, w and the back end b must outlive the program;
+ * strings of o->targets need not. ERR_DATA when the base's tensors don't fit
+ * the description (names both shapes), ERR_USAGE when the choices can't be
+ * met: a target that matches nothing, full training of an int8 base, a
+ * sequence longer than learned positions. On failure *p is released. */
+int prog_build(struct prog *p, const struct model_desc *d,
+               const struct prog_opts *o, const struct weights *w,
+               const struct backend *b, struct err *e);
+void prog_release(struct prog *p);
+
+/* "base_model..." names are adapter.h's business: this is the parameter's
+ * own, MODULE.weight, MODULE.bias, MODULE.lora_A.weight or .lora_B.weight. */
+void prog_param_name(const struct param *p, char out[128]);
+
+/* Floating-point operations of one pass over the range's products: a
+ * multiply and an add count two. HEAD: for n_head supervised rows. */
+double prog_flops(const struct prog *p, enum range r, uint32_t n_head);
+
+/* A program with memory to run in. */
+struct exec {
+    const struct prog *prog;
+    const struct backend *backend;
+    struct run run;
+    bool owns;
+};
+
+/* Takes zone_bytes of memory, STATE zeroed, ARENA as it comes. ERR_IO when
+ * there isn't that much. */
+int exec_open(struct exec *x, const struct prog *p, const struct backend *b,
+              struct err *e);
+
+/* Runs in the memory of another program with the same parameters; its zones
+ * must be at least as large. */
+void exec_share(struct exec *x, const struct prog *p,
+                const struct exec *other);
+void exec_release(struct exec *x);
+
+int exec_range(struct exec *x, enum range r, struct err *e);
+
+/* FWD, then HEAD for every chunk of step.n_head rows. */
+int exec_forward(struct exec *x, struct err *e);
+
+/* METHOD_FULL: copies the base's tensors into the parameters. */
+void exec_load_base(struct exec *x, const struct weights *w);
+
+/* METHOD_LORA: A uniform in +-1/sqrt(in), as PEFT's kaiming_uniform(sqrt 5),
+ * drawn from (seed, the module's name); B zero. */
+void exec_init_lora(struct exec *x, uint64_t seed);
+
+/* Element 0 of a parameter, or of its gradient. */
+void *exec_param(const struct exec *x, const struct param *p);
+void *exec_grad(const struct exec *x, const struct param *p);
+
+/* NAME's tensor of a module as the base calls it, or NULL: GPT-2's own files
+ * leave the "transformer." out. suffix is ".weight" or ".bias". */
+const struct weight *base_tensor(const struct weights *w,
+                                 const struct model_desc *d,
+                                 const struct module *m,
+                                 const char *suffix);
+
+#endif
