@@ -8,6 +8,8 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stddef.h>
+
 enum err_code {
     ERR_IO = -1,      /* I/O or internal error, a file that is not there */
     ERR_USAGE = -2,   /* wrong use of a program */
@@ -31,6 +33,10 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 /* As err_set, with ": " and strerror(errno) appended. */
 int err_errno(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* text into out[cap] with control characters and bytes that are not UTF-8
+ * escaped; what does not fit is cut off. */
+void err_escape(char *out, size_t cap, const char *text);
 
 /* Puts "prefix: " in front of the text of *e; returns e->code. */
 int err_prefix(struct err *e, const char *fmt, ...)

@@ -2,7 +2,6 @@
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
-#include <sodium.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,8 +15,10 @@ struct id {
     uint8_t b[ID_BYTES];
 };
 
+/* A BLAKE2b state; unlike libsodium's it needs no alignment of 64, so it may
+ * be part of anything. */
 struct hash {
-    crypto_generichash_state state;
+    uint64_t state[48];
 };
 
 void hash_init(struct hash *h);

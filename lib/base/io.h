@@ -25,7 +25,7 @@ struct in {
     bool eof;
 };
 
-/* A missing file is ERR_IO, a directory ERR_USAGE. */
+/* A missing file is ERR_IO, a directory or a terminal ERR_USAGE. */
 int in_open(struct in *in, const char *path, struct err *e);
 void in_release(struct in *in);
 
@@ -54,6 +54,7 @@ struct out {
     uint64_t at; /* bytes given so far */
 };
 
+/* ERR_EXISTS when path is a directory, symbolic link, FIFO or device. */
 int out_open(struct out *o, const char *path, struct err *e);
 int out_write(struct out *o, const void *p, size_t n, struct err *e);
 int out_flush(struct out *o, struct err *e);
@@ -96,19 +97,25 @@ void dir_list_free(char **names, size_t n);
 int path_remove(const char *path, struct err *e);
 bool path_exists(const char *path);
 char *path_join(const char *dir, const char *name); /* caller frees */
+char *path_parent(const char *path); /* "." without a slash; caller frees */
 
 /* Takes DIR/.lock until the process ends; ERR_EXISTS naming the holder's
- * pid when another has it. */
+ * pid when another has it. A record lock: it dies with the process, works on
+ * NFS, and an existing lock file is not written to. */
 int dir_lock(const char *dir, struct err *e);
 
-/* Temporaries registered here are removed when the process ends by a signal
- * or by io_cleanup; out_open uses it, and so does whoever builds a directory
- * beside its final name. */
+/* Temporaries (files or trees) registered here are removed when the process
+ * ends by a signal or by io_cleanup; out_open uses it, and so does whoever
+ * builds a directory beside its final name. Only for the thread that called
+ * io_start. */
 void io_temp_add(const char *path);
 void io_temp_drop(const char *path); /* committed: keep it */
 
-/* Opens /dev/null on closed standard descriptors and installs the handlers
- * that clean up and re-raise SIGINT, SIGTERM and SIGHUP. Called by tool. */
+/* Opens /dev/null on closed standard descriptors (so that using them is an
+ * error and no file gets their number), ignores SIGXFSZ (a write
+ * then says EFBIG) and installs the handlers that clean up and re-raise
+ * SIGINT, SIGTERM, SIGHUP and SIGPIPE, unless they are ignored; io_cleanup
+ * is run by exit, too. A forked child cleans up nothing. Called by tool. */
 void io_start(void);
 void io_cleanup(void);
 

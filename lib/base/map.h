@@ -28,6 +28,9 @@ struct map {
 void map_init(struct map *m);
 void map_release(struct map *m);
 
+/* Empties m in constant time; a small map keeps its memory. */
+void map_clear(struct map *m);
+
 /* The entry of key, or NULL. Valid until the next map_put. */
 struct map_entry *map_get(const struct map *m, const void *key, size_t n);
 

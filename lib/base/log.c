@@ -1,0 +1,126 @@
+/* log.c - one line a message, written with one write. */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+static struct {
+    const char *program;
+    int verbosity;
+    bool progress; /* a progress line stands on the terminal */
+} state = {"graft", 0, false};
+
+void
+log_setup(const char *program, int verbosity)
+{
+    state.program = program;
+    state.verbosity = verbosity;
+}
+
+const char *
+log_program(void)
+{
+    return state.program;
+}
+
+/* stderr is the last resort: that it can't be written to has no one to be
+ * told, so the result is not looked at. */
+static void
+put(const char *p, size_t n)
+{
+    ssize_t k;
+
+    while (n > 0) {
+        k = write(STDERR_FILENO, p, n);
+        if (k <= 0)
+            return;
+        p += k;
+        n -= (size_t)k;
+    }
+}
+
+static void
+line(const char *tag, const char *fmt, va_list ap)
+{
+    char raw[2048], text[2048], out[2200];
+    int n;
+
+    vsnprintf(raw, sizeof(raw), fmt, ap);
+    err_escape(text, sizeof(text), raw);
+    n = snprintf(out, sizeof(out), "%s%s: %s%s\n",
+                 state.progress ? "\r\033[K" : "", state.program, tag, text);
+    if (n >= (int)sizeof(out)) {
+        n = (int)sizeof(out) - 1;
+        out[n - 1] = '\n';
+    }
+    state.progress = false;
+    put(out, (size_t)n);
+}
+
+void
+log_error(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    line("", fmt, ap);
+    va_end(ap);
+}
+
+void
+log_warn(const char *fmt, ...)
+{
+    va_list ap;
+
+    if (state.verbosity < 0)
+        return;
+    va_start(ap, fmt);
+    line("warning: ", fmt, ap);
+    va_end(ap);
+}
+
+void
+log_info(const char *fmt, ...)
+{
+    va_list ap;
+
+    if (state.verbosity < 0)
+        return;
+    va_start(ap, fmt);
+    line("", fmt, ap);
+    va_end(ap);
+}
+
+void
+log_debug(const char *fmt, ...)
+{
+    va_list ap;
+
+    if (state.verbosity < 1)
+        return;
+    va_start(ap, fmt);
+    line("", fmt, ap);
+    va_end(ap);
+}
+
+void
+log_progress(const char *fmt, ...)
+{
+    char raw[512], text[512], out[600];
+    va_list ap;
+    int n;
+
+    if (state.verbosity < 0 || !isatty(STDERR_FILENO))
+        return;
+    va_start(ap, fmt);
+    vsnprintf(raw, sizeof(raw), fmt, ap);
+    va_end(ap);
+    err_escape(text, sizeof(text), raw);
+    n = snprintf(out, sizeof(out), "\r\033[K%s", text);
+    state.progress = text[0] != '\0';
+    put(out, (size_t)n);
+}

@@ -1,0 +1,100 @@
+/* mem.c - allocation that aborts, and checked sizes. */
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static _Noreturn void
+out_of_memory(size_t n)
+{
+    log_error("out of memory (%zu bytes)", n);
+    exit(1);
+}
+
+void *
+mem_alloc(size_t n)
+{
+    void *p = calloc(n ? n : 1, 1);
+
+    if (!p)
+        out_of_memory(n);
+    return p;
+}
+
+void *
+mem_array(size_t count, size_t size)
+{
+    uint64_t n;
+
+    if (!size_mul(count, size, &n))
+        out_of_memory(SIZE_MAX);
+    return mem_alloc(n);
+}
+
+void *
+mem_grow(void *p, size_t n)
+{
+    p = realloc(p, n ? n : 1);
+    if (!p)
+        out_of_memory(n);
+    return p;
+}
+
+void *
+mem_dup(const void *p, size_t n)
+{
+    char *copy;
+
+    if (n == SIZE_MAX)
+        out_of_memory(n);
+    copy = mem_grow(NULL, n + 1);
+    if (n > 0)
+        memcpy(copy, p, n);
+    copy[n] = '\0';
+    return copy;
+}
+
+char *
+mem_strdup(const char *s)
+{
+    return mem_dup(s, strlen(s));
+}
+
+void *
+mem_try(size_t n)
+{
+    if (n > SIZE_MAX - 64)
+        return NULL;
+    return aligned_alloc(64, n ? size_round(n, 64) : 64);
+}
+
+bool
+size_mul(uint64_t a, uint64_t b, uint64_t *out)
+{
+    uint64_t r;
+
+    if (__builtin_mul_overflow(a, b, &r))
+        return false;
+    *out = r;
+    return true;
+}
+
+bool
+size_add(uint64_t a, uint64_t b, uint64_t *out)
+{
+    uint64_t r;
+
+    if (__builtin_add_overflow(a, b, &r))
+        return false;
+    *out = r;
+    return true;
+}
+
+uint64_t
+size_round(uint64_t n, uint64_t align)
+{
+    return (n + align - 1) & ~(align - 1);
+}
