@@ -32,8 +32,9 @@ struct weight {
     uint32_t n_dims;
     uint64_t shape[WEIGHT_MAX_DIMS];
     const void *data;       /* row major, aligned for dtype */
-    const uint16_t *scale;  /* only with I8: F16, one per group of 128 along
-                               the last dimension, ceil(last / 128) a row */
+    const uint16_t *scale;  /* of I8: F16, one per group of 128 along the
+                               last dimension, ceil(last / 128) a row; NULL
+                               for plain integers */
     uint64_t bytes;         /* of data, without scale */
 };
 
@@ -72,6 +73,6 @@ int weights_config(const struct weights *w, const char **text, size_t *n,
 /* The content id of the base. Of a shard set its manifest's, at once; of a
  * directory a hash over names, types, shapes, bytes and assets, which reads
  * all of the data. */
-int weights_id(const struct weights *w, struct id *out, struct err *e);
+struct id weights_id(const struct weights *w);
 
 #endif

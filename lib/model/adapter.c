@@ -1,0 +1,621 @@
+/* adapter.c - PEFT's directory: see adapter.h. */
+#include "model/adapter.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+#define PREFIX "base_model.model."
+#define SUFFIX_A ".lora_A.weight"
+#define SUFFIX_B ".lora_B.weight"
+#define MAX_CONFIG (1 << 20)
+#define MAX_RANK 65536
+
+double
+adapter_scale(const struct adapter *a)
+{
+    return a->alpha / (a->rslora ? sqrt(a->rank) : a->rank);
+}
+
+void
+adapter_release(struct adapter *a)
+{
+    size_t i;
+
+    for (i = 0; i < a->n; i++)
+        free((char *)a->item[i].name);
+    for (i = 0; i < a->n_targets; i++)
+        free((char *)a->target[i]);
+    free((char *)a->base);
+    free(a->target);
+    free(a->item);
+    free(a->data);
+    memset(a, 0, sizeof *a);
+}
+
+/* Reading the config */
+
+/* Keys that say nothing about the function of a trained adapter, or that
+ * are read elsewhere. Any other key must not be set. */
+static const char *const known_keys[] = {
+    "auto_mapping", "base_model_name_or_path", "bias", "corda_config",
+    "ensure_weight_tying", "eva_config", "exclude_modules",
+    "fan_in_fan_out", "inference_mode", "init_lora_weights",
+    "layers_pattern", "layers_to_transform", "loftq_config",
+    "lora_alpha", "lora_dropout", "megatron_core", "peft_type",
+    "peft_version", "qalora_group_size", "r", "revision",
+    "runtime_config", "target_modules", "task_type", "use_rslora",
+};
+
+/* Initialisations that leave the base as it was. */
+static const char *const known_inits[] = {
+    "gaussian", "eva", "orthogonal",
+};
+
+static bool
+in_list(const char *const *list, size_t n, const char *s)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (strcmp(list[i], s) == 0)
+            return true;
+    return false;
+}
+
+/* Not null, not false, not empty. */
+static bool
+is_set(const cJSON *v)
+{
+    if (v == NULL || cJSON_IsNull(v) || cJSON_IsFalse(v))
+        return false;
+    if (cJSON_IsArray(v) || cJSON_IsObject(v))
+        return v->child != NULL;
+    return true;
+}
+
+static int
+check_keys(const cJSON *root, struct err *e)
+{
+    const size_t n = sizeof known_keys / sizeof known_keys[0];
+    const cJSON *v;
+
+    cJSON_ArrayForEach(v, root)
+        if (is_set(v) && !in_list(known_keys, n, v->string))
+            return err_set(e, ERR_DATA, "%s is set, which this program does "
+                           "not implement", v->string);
+    return 0;
+}
+
+static const cJSON *
+key_of(const cJSON *root, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(root, key);
+}
+
+static int
+check_text(const cJSON *root, const char *key, const char *expected,
+           struct err *e)
+{
+    const cJSON *v = key_of(root, key);
+
+    if (!cJSON_IsString(v) || strcmp(v->valuestring, expected) != 0)
+        return err_set(e, ERR_DATA, "%s (found %s, expected \"%s\")", key,
+                       cJSON_IsString(v) ? v->valuestring : "no string",
+                       expected);
+    return 0;
+}
+
+static int
+check_init(const cJSON *root, struct err *e)
+{
+    const cJSON *v = key_of(root, "init_lora_weights");
+    const size_t n = sizeof known_inits / sizeof known_inits[0];
+
+    if (v == NULL || cJSON_IsNull(v) || cJSON_IsBool(v))
+        return 0;
+    if (cJSON_IsString(v) && in_list(known_inits, n, v->valuestring))
+        return 0;
+    return err_set(e, ERR_DATA, "init_lora_weights %s changed the base too: "
+                   "not implemented", cJSON_IsString(v) ? v->valuestring
+                                                        : "of this kind");
+}
+
+static int
+read_number(double *out, const cJSON *root, const char *key, double def,
+            double min, double max, struct err *e)
+{
+    const cJSON *v = key_of(root, key);
+
+    if (v == NULL || cJSON_IsNull(v)) {
+        *out = def;
+        return 0;
+    }
+    if (!cJSON_IsNumber(v) || !(v->valuedouble >= min)
+        || !(v->valuedouble <= max))
+        return err_set(e, ERR_DATA, "%s (expected a number from %g to %g)",
+                       key, min, max);
+    *out = v->valuedouble;
+    return 0;
+}
+
+/* A list of strings or one string. */
+static int
+read_targets(struct adapter *a, const cJSON *root, struct err *e)
+{
+    const cJSON *v = key_of(root, "target_modules"), *item;
+
+    if (cJSON_IsString(v)) {
+        a->target = mem_array(1, sizeof *a->target);
+        a->target[a->n_targets++] = mem_strdup(v->valuestring);
+        return 0;
+    }
+    if (!cJSON_IsArray(v))
+        return err_set(e, ERR_DATA, "target_modules is missing");
+    a->target = mem_array((size_t)cJSON_GetArraySize(v), sizeof *a->target);
+    cJSON_ArrayForEach(item, v) {
+        if (!cJSON_IsString(item))
+            return err_set(e, ERR_DATA, "target_modules holds something "
+                           "that is no string");
+        a->target[a->n_targets++] = mem_strdup(item->valuestring);
+    }
+    return 0;
+}
+
+static int
+read_numbers(struct adapter *a, const cJSON *root, struct err *e)
+{
+    double rank;
+    int rc;
+
+    rc = read_number(&rank, root, "r", 8, 1, MAX_RANK, e);
+    if (rc == 0 && rank != floor(rank))
+        rc = err_set(e, ERR_DATA, "r is no whole number");
+    if (rc == 0)
+        rc = read_number(&a->alpha, root, "lora_alpha", 8, -1e9, 1e9, e);
+    if (rc == 0)
+        rc = read_number(&a->dropout, root, "lora_dropout", 0, 0, 1, e);
+    if (rc == 0)
+        a->rank = (uint32_t)rank;
+    return rc;
+}
+
+static int
+read_keys(struct adapter *a, const cJSON *root, struct err *e)
+{
+    const cJSON *base = key_of(root, "base_model_name_or_path");
+    const cJSON *bias = key_of(root, "bias");
+    int rc;
+
+    if (!cJSON_IsObject(root))
+        return err_set(e, ERR_DATA, "no JSON object");
+    rc = check_text(root, "peft_type", "LORA", e);
+    if (rc == 0)
+        rc = check_keys(root, e);
+    if (rc == 0 && bias != NULL)
+        rc = check_text(root, "bias", "none", e);
+    if (rc == 0)
+        rc = check_init(root, e);
+    if (rc == 0)
+        rc = read_numbers(a, root, e);
+    if (rc == 0)
+        rc = read_targets(a, root, e);
+    if (rc < 0)
+        return rc;
+    a->rslora = cJSON_IsTrue(key_of(root, "use_rslora"));
+    a->fan_in_fan_out = cJSON_IsTrue(key_of(root, "fan_in_fan_out"));
+    if (cJSON_IsString(base))
+        a->base = mem_strdup(base->valuestring);
+    return 0;
+}
+
+static int
+read_config(struct adapter *a, const char *dir, struct err *e)
+{
+    char *path = path_join(dir, ADAPTER_CONFIG);
+    cJSON *root = NULL;
+    int rc;
+
+    rc = json_user_file(&root, path, MAX_CONFIG, e);
+    if (rc == 0) {
+        rc = read_keys(a, root, e);
+        if (rc < 0)
+            err_prefix(e, "%s", path);
+    }
+    cJSON_Delete(root);
+    free(path);
+    return rc;
+}
+
+/* Reading the tensors */
+
+/* MODULE of PREFIX MODULE suffix, to be freed; NULL if it is none. */
+static char *
+module_of(const char *name, const char *suffix)
+{
+    size_t n = strlen(name), prefix = strlen(PREFIX), end = strlen(suffix);
+
+    if (n <= prefix + end || memcmp(name, PREFIX, prefix) != 0
+        || strcmp(name + n - end, suffix) != 0)
+        return NULL;
+    return mem_dup(name + prefix, n - prefix - end);
+}
+
+static const struct safetensor *
+partner_of(const struct safetensors *s, const char *module,
+           const char *suffix)
+{
+    const struct safetensor *t;
+    struct buf name;
+
+    buf_init(&name);
+    buf_addf(&name, PREFIX "%s%s", module, suffix);
+    t = safetensors_find(s, name.data);
+    buf_release(&name);
+    return t;
+}
+
+static int
+check_matrix(const struct safetensor *t, struct err *e)
+{
+    char text[SHAPE_TEXT];
+
+    if (t->n_dims != 2 || t->shape[0] == 0 || t->shape[1] == 0
+        || t->shape[0] > UINT32_MAX || t->shape[1] > UINT32_MAX)
+        return err_set(e, ERR_DATA, "tensor %s: shape %s, expected a matrix",
+                       t->name, shape_text(text, t->shape, t->n_dims));
+    if (!dtype_is_float(t->dtype))
+        return err_set(e, ERR_DATA, "tensor %s: type %s, expected a float",
+                       t->name, dtype_name(t->dtype));
+    return 0;
+}
+
+/* Widens t to out; every value has to be finite. */
+static int
+load_matrix(float *out, const struct safetensors *s,
+            const struct safetensor *t, struct err *e)
+{
+    size_t n = (size_t)(t->shape[0] * t->shape[1]), bad;
+
+    floats_load(out, safetensors_data(s, t), t->dtype, n);
+    bad = floats_bad(out, n);
+    if (bad < n)
+        return err_set(e, ERR_DATA, "tensor %s: element %zu is %g", t->name,
+                       bad, (double)out[bad]);
+    return 0;
+}
+
+/* The module of A's tensor t; *at counts the floats used of a->data. */
+static int
+read_module(struct adapter *a, const struct safetensors *s,
+            const struct safetensor *t, size_t *at, struct err *e)
+{
+    struct adapter_module *m = &a->item[a->n];
+    char *module = module_of(t->name, SUFFIX_A);
+    const struct safetensor *b = partner_of(s, module, SUFFIX_B);
+    float *data = a->data + *at;
+    int rc;
+
+    if (b == NULL) {
+        rc = err_set(e, ERR_DATA, "tensor %s has no lora_B", t->name);
+        goto out;
+    }
+    rc = check_matrix(t, e);
+    if (rc == 0)
+        rc = check_matrix(b, e);
+    if (rc == 0 && (t->shape[0] != a->rank || b->shape[1] != a->rank))
+        rc = err_set(e, ERR_DATA, "module %s: ranks %llu and %llu of its "
+                     "matrices, expected r = %u", module,
+                     (unsigned long long)t->shape[0],
+                     (unsigned long long)b->shape[1], a->rank);
+    if (rc == 0)
+        rc = load_matrix(data, s, t, e);
+    if (rc == 0)
+        rc = load_matrix(data + t->shape[0] * t->shape[1], s, b, e);
+    if (rc < 0)
+        goto out;
+    *m = (struct adapter_module){
+        module, (uint32_t)t->shape[1], (uint32_t)b->shape[0],
+        data, data + t->shape[0] * t->shape[1]
+    };
+    *at += (size_t)(t->shape[0] * t->shape[1] + b->shape[0] * b->shape[1]);
+    a->n++;
+    module = NULL;
+out:
+    free(module);
+    return rc;
+}
+
+static int
+by_name(const void *x, const void *y)
+{
+    const struct adapter_module *a = x, *b = y;
+
+    return strcmp(a->name, b->name);
+}
+
+/* Every tensor is an A or the B of an A; counts floats and modules. */
+static int
+survey(const struct safetensors *s, size_t *n_floats, size_t *n_modules,
+       struct err *e)
+{
+    size_t i;
+
+    *n_floats = *n_modules = 0;
+    for (i = 0; i < s->n; i++) {
+        const struct safetensor *t = &s->item[i];
+        char *a = module_of(t->name, SUFFIX_A);
+        char *b = module_of(t->name, SUFFIX_B);
+        bool known = a || (b && partner_of(s, b, SUFFIX_A));
+
+        *n_modules += a != NULL;
+        *n_floats += (size_t)(t->bytes / dtype_size(t->dtype));
+        free(a);
+        free(b);
+        if (!known)
+            return err_set(e, ERR_DATA, "tensor %s: expected " PREFIX
+                           "MODULE" SUFFIX_A " or its lora_B", t->name);
+    }
+    if (*n_modules == 0)
+        return err_set(e, ERR_DATA, "holds no adapter matrices");
+    return 0;
+}
+
+static int
+read_modules(struct adapter *a, const struct safetensors *s, struct err *e)
+{
+    size_t n_floats, n_modules, i, at = 0;
+    int rc;
+
+    rc = survey(s, &n_floats, &n_modules, e);
+    if (rc < 0)
+        return rc;
+    a->item = mem_array(n_modules, sizeof *a->item);
+    a->data = mem_try(n_floats * sizeof *a->data);
+    if (a->data == NULL)
+        return err_set(e, ERR_IO, "out of memory for %zu floats", n_floats);
+    for (i = 0; i < s->n && rc == 0; i++) {
+        char *module = module_of(s->item[i].name, SUFFIX_A);
+
+        if (module)
+            rc = read_module(a, s, &s->item[i], &at, e);
+        free(module);
+    }
+    if (rc == 0)
+        qsort(a->item, a->n, sizeof *a->item, by_name);
+    return rc;
+}
+
+int
+adapter_read(struct adapter *a, const char *dir, struct err *e)
+{
+    char *path = path_join(dir, ADAPTER_WEIGHTS);
+    struct safetensors s;
+    int rc;
+
+    memset(a, 0, sizeof *a);
+    rc = read_config(a, dir, e);
+    if (rc < 0)
+        goto out;
+    rc = safetensors_open(&s, path, SAFETENSORS_MAX_ADAPTER_HEADER, e);
+    if (rc < 0)
+        goto out;
+    rc = read_modules(a, &s, e);
+    if (rc < 0)
+        err_prefix(e, "%s", path);
+    safetensors_release(&s);
+out:
+    if (rc < 0)
+        adapter_release(a);
+    free(path);
+    return rc;
+}
+
+/* Writing */
+
+static void
+put_text(struct buf *b, const char *key, const char *text)
+{
+    buf_addf(b, "  \"%s\": ", key);
+    if (text)
+        json_put_string(b, text, strlen(text));
+    else
+        buf_addstr(b, "null");
+    buf_addstr(b, ",\n");
+}
+
+static void
+put_number(struct buf *b, const char *key, double v)
+{
+    buf_addf(b, "  \"%s\": ", key);
+    json_put_double(b, v);
+    buf_addstr(b, ",\n");
+}
+
+static void
+put_bool(struct buf *b, const char *key, bool v)
+{
+    buf_addf(b, "  \"%s\": %s,\n", key, v ? "true" : "false");
+}
+
+static void
+put_config(struct buf *b, const struct adapter *a)
+{
+    size_t i;
+
+    buf_addstr(b, "{\n  \"alpha_pattern\": {},\n");
+    put_text(b, "base_model_name_or_path", a->base);
+    put_text(b, "bias", "none");
+    put_bool(b, "fan_in_fan_out", a->fan_in_fan_out);
+    put_bool(b, "inference_mode", true);
+    put_bool(b, "init_lora_weights", true);
+    put_number(b, "lora_alpha", a->alpha);
+    put_number(b, "lora_dropout", a->dropout);
+    put_text(b, "modules_to_save", NULL);
+    put_text(b, "peft_type", "LORA");
+    put_number(b, "r", a->rank);
+    buf_addstr(b, "  \"rank_pattern\": {},\n");
+    put_text(b, "revision", NULL);
+    buf_addstr(b, "  \"target_modules\": [");
+    for (i = 0; i < a->n_targets; i++) {
+        buf_addstr(b, i ? ",\n    " : "\n    ");
+        json_put_string(b, a->target[i], strlen(a->target[i]));
+    }
+    buf_addstr(b, "\n  ],\n");
+    put_text(b, "task_type", "CAUSAL_LM");
+    put_bool(b, "use_dora", false);
+    buf_addf(b, "  \"use_rslora\": %s\n}\n", a->rslora ? "true" : "false");
+}
+
+static char *
+tensor_name(const char *module, const char *suffix)
+{
+    struct buf name;
+    char *copy;
+
+    buf_init(&name);
+    buf_addf(&name, PREFIX "%s%s", module, suffix);
+    copy = mem_dup(name.data, name.len);
+    buf_release(&name);
+    return copy;
+}
+
+/* The 2n tensors; *data maps a tensor's name to its floats' address. */
+static struct safetensor *
+list_tensors(const struct adapter *a, struct map *data)
+{
+    struct safetensor *t = mem_array(2 * a->n, sizeof *t);
+    size_t i;
+
+    for (i = 0; i < 2 * a->n; i++) {
+        const struct adapter_module *m = &a->item[i / 2];
+        bool is_a = i % 2 == 0;
+
+        t[i].name = tensor_name(m->name, is_a ? SUFFIX_A : SUFFIX_B);
+        t[i].dtype = DTYPE_F32;
+        t[i].n_dims = 2;
+        t[i].shape[0] = is_a ? a->rank : m->out;
+        t[i].shape[1] = is_a ? m->in : a->rank;
+        map_put(data, t[i].name, strlen(t[i].name),
+                (uintptr_t)(is_a ? m->a : m->b), NULL);
+    }
+    return t;
+}
+
+static int
+write_tensors(const struct adapter *a, struct out *out,
+              const struct safetensors_meta *meta, size_t n_meta,
+              struct err *e)
+{
+    struct safetensors_meta *all = mem_array(n_meta + 1, sizeof *all);
+    struct safetensor *t;
+    struct map data;
+    size_t i;
+    int rc;
+
+    all[0] = (struct safetensors_meta){ "format", "pt" };
+    for (i = 0; i < n_meta; i++)
+        all[i + 1] = meta[i];
+    map_init(&data);
+    t = list_tensors(a, &data);
+    rc = safetensors_start(out, t, 2 * a->n, all, n_meta + 1, e);
+    for (i = 0; i < 2 * a->n && rc == 0; i++) {
+        const struct map_entry *m = map_get(&data, t[i].name,
+                                            strlen(t[i].name));
+        rc = out_write(out, (const void *)(uintptr_t)m->value, t[i].bytes,
+                       e);
+    }
+    for (i = 0; i < 2 * a->n; i++)
+        free(t[i].name);
+    free(t);
+    free(all);
+    map_release(&data);
+    return rc;
+}
+
+int
+adapter_write(const struct adapter *a, const char *dir,
+              const struct safetensors_meta *meta, size_t n_meta,
+              struct err *e)
+{
+    char *weights = path_join(dir, ADAPTER_WEIGHTS);
+    char *config = path_join(dir, ADAPTER_CONFIG);
+    struct buf text;
+    struct out out;
+    int rc;
+
+    buf_init(&text);
+    rc = dir_make(dir, e);
+    if (rc == 0)
+        rc = out_open(&out, weights, e);
+    if (rc < 0)
+        goto done;
+    rc = write_tensors(a, &out, meta, n_meta, e);
+    if (rc == 0)
+        rc = out_commit(&out, e);
+    else
+        out_release(&out);
+    put_config(&text, a);
+    if (rc == 0)
+        rc = file_write(config, text.data, text.len, e);
+done:
+    buf_release(&text);
+    free(weights);
+    free(config);
+    return rc;
+}
+
+/* Matching */
+
+static bool
+is_linear(const struct module *m)
+{
+    switch (m->role) {
+    case ROLE_QKV: case ROLE_Q: case ROLE_K: case ROLE_V: case ROLE_O:
+    case ROLE_GATE: case ROLE_UP: case ROLE_DOWN:
+        return true;
+    }
+    return false;
+}
+
+int
+adapter_match(const struct adapter *a, const struct model_desc *d,
+              size_t *linears, struct err *e)
+{
+    struct map names;
+    size_t i;
+    int rc = 0;
+
+    map_init(&names);
+    for (i = 0; i < d->n_modules; i++)
+        if (is_linear(&d->module[i]))
+            map_put(&names, d->module[i].name, strlen(d->module[i].name), i,
+                    NULL);
+    for (i = 0; i < a->n && rc == 0; i++) {
+        const struct adapter_module *m = &a->item[i];
+        const struct map_entry *found = map_get(&names, m->name,
+                                                strlen(m->name));
+        const struct module *own = found ? &d->module[found->value] : NULL;
+
+        if (own == NULL)
+            rc = err_set(e, ERR_DATA, "module %s of the adapter: the base "
+                         "has no such linear", m->name);
+        else if (own->in != m->in || own->out != m->out)
+            rc = err_set(e, ERR_DATA, "module %s of the adapter: maps %u to "
+                         "%u, in the base %u to %u", m->name, m->in, m->out,
+                         own->in, own->out);
+    }
+    if (rc == 0 && a->n == 0)
+        rc = err_set(e, ERR_DATA, "the adapter has no modules");
+    if (rc == 0)
+        *linears = names.n;
+    map_release(&names);
+    return rc;
+}

@@ -1,0 +1,20 @@
+/* weights_source.h - what is behind an opened base; private to weights*.c. */
+#ifndef MODEL_WEIGHTS_SOURCE_H
+#define MODEL_WEIGHTS_SOURCE_H
+
+#include "model/weights.h"
+#include "tensor/modeldir.h"
+
+struct weights_source {
+    struct modeldir dir;
+    void **copy; /* tensors that were not aligned in their file */
+    size_t n_copies;
+    size_t cap;  /* of item */
+};
+
+/* Appends a tensor, copied if its data is not aligned. */
+int weights_add(struct weights *w, struct weight *t, struct err *e);
+void weights_add_asset(struct weights *w, const char *name, const void *data,
+                       size_t n);
+
+#endif
