@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "model/family.h"
+#include "tensor/safetensors.h"
 
 #define FLAT_ALIGN 16 /* elements */
 
@@ -192,36 +193,22 @@ bind_params(struct build *b)
     }
 }
 
-/* "[3, 4]" into out. */
-static const char *
-shape_text(const struct weight *t, char *out, size_t n)
-{
-    size_t at = 0;
-
-    for (uint32_t i = 0; i < t->n_dims && at < n; i++)
-        at += (size_t)snprintf(out + at, n - at, "%s%llu", i ? ", " : "",
-                               (unsigned long long)t->shape[i]);
-    if (t->n_dims == 0)
-        snprintf(out, n, "scalar");
-    return out;
-}
-
 static int
 check_tensor(struct build *b, const struct weight *t, uint64_t rows,
              uint64_t cols, bool vector)
 {
     uint32_t dims = vector ? 1 : 2;
-    char found[128];
+    char found[SHAPE_TEXT];
 
     if (t->n_dims != dims || t->shape[dims - 1] != cols
         || (!vector && t->shape[0] != rows)) {
-        shape_text(t, found, sizeof(found));
+        shape_text(found, t->shape, t->n_dims);
         if (vector)
             return err_set(b->e, ERR_DATA,
-                           "%s: %s: bad shape (found [%s], expected [%llu])",
+                           "%s: %s: bad shape (found %s, expected [%llu])",
                            b->w->path, t->name, found,
                            (unsigned long long)cols);
-        return err_set(b->e, ERR_DATA, "%s: %s: bad shape (found [%s], "
+        return err_set(b->e, ERR_DATA, "%s: %s: bad shape (found %s, "
                        "expected [%llu, %llu])", b->w->path, t->name, found,
                        (unsigned long long)rows, (unsigned long long)cols);
     }
