@@ -55,7 +55,7 @@ open_temp(struct out *o, struct err *e)
 {
     char suffix[48];
     size_t n = strlen(o->path);
-    int i, fd = -1;
+    int i, fd = -1, why = 0;
 
     for (i = 0; i < 100 && fd < 0; i++) {
         snprintf(suffix, sizeof(suffix), i ? ".tmp.%ld.%d" : ".tmp.%ld",
@@ -64,19 +64,22 @@ open_temp(struct out *o, struct err *e)
         o->temp = mem_alloc(n + sizeof(suffix));
         memcpy(o->temp, o->path, n);
         strcpy(o->temp + n, suffix);
+        io_temp_add(o->temp); /* before it is there: no gap for a signal */
         fd = open(o->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC |
                   O_NOFOLLOW, 0666);
-        if (fd < 0 && errno != EEXIST)
+        why = errno;
+        if (fd < 0)
+            io_temp_drop(o->temp);
+        if (fd < 0 && why != EEXIST)
             break;
     }
     if (fd < 0) {
-        err_errno(e, ERR_IO, "%s", o->path);
         free(o->temp);
         o->temp = NULL;
-        return ERR_IO;
+        errno = why;
+        return err_errno(e, ERR_IO, "%s", o->path);
     }
     o->fd = fd;
-    io_temp_add(o->temp);
     return 0;
 }
 
@@ -176,22 +179,27 @@ close_stdout(struct err *e)
 static int
 commit_file(struct out *o, struct err *e)
 {
-    char *parent;
-    int rc, fd;
+    char *parent = path_parent(o->path);
+    int rc, fd = o->fd;
 
-    if (fsync(o->fd) < 0)
-        return err_errno(e, ERR_IO, "%s: sync", o->path);
-    fd = o->fd;
+    if (fsync(fd) < 0) {
+        rc = err_errno(e, ERR_IO, "%s: sync", o->path);
+        goto out;
+    }
     o->fd = -1;
-    if (close(fd) < 0)
-        return err_errno(e, ERR_IO, "%s: close", o->path);
-    if (rename(o->temp, o->path) < 0)
-        return err_errno(e, ERR_IO, "%s: rename", o->path);
+    if (close(fd) < 0) {
+        rc = err_errno(e, ERR_IO, "%s: close", o->path);
+        goto out;
+    }
+    if (rename(o->temp, o->path) < 0) {
+        rc = err_errno(e, ERR_IO, "%s: rename", o->path);
+        goto out;
+    }
     io_temp_drop(o->temp);
     free(o->temp);
     o->temp = NULL;
-    parent = path_parent(o->path);
     rc = dir_sync(parent, e);
+out:
     free(parent);
     return rc;
 }
