@@ -157,11 +157,10 @@ emit_rope(struct build *b, uint32_t layer, struct view qk)
 static struct view
 emit_cache(struct build *b, uint32_t layer, struct view x)
 {
-    struct view cache = build_view(b, ZONE_ARENA, b->o->cache_len, x.cols,
+    struct view cache = build_view(b, ZONE_STATE, b->o->cache_len, x.cols,
                                    DTYPE_REAL);
     struct op *op = build_op(b, OP_CACHE, layer);
 
-    b->mark[cache.buf].pinned = true;
     op->x[0] = x;
     op->y[0] = cache;
     return cache;

@@ -14,8 +14,9 @@
  * Decoding has FWD alone, ending in LOGITS.
  *
  * Two zones hold everything: STATE (parameters first, then gradients and
- * moments) and ARENA. An evaluation program built with the same parameters
- * as a training program can run on the training program's memory.
+ * moments, or caches) and ARENA. An evaluation program built with the same
+ * parameters as a training program can run on the training program's memory,
+ * and decoding programs of different rows on one another's.
  */
 #ifndef MODEL_PROG_H
 #define MODEL_PROG_H

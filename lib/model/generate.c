@@ -1,0 +1,217 @@
+/* generate.c - see generate.h. */
+#include "model/generate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "model/lora.h"
+
+static int
+build_pair(struct generator *g, const struct model_desc *d,
+           const struct weights *w, const struct backend *b,
+           const struct adapter *adapter, struct err *e)
+{
+    struct prog_opts o = { .mode = PROG_DECODE, .batch = 1,
+                           .seq_len = GENERATE_CHUNK,
+                           .cache_len = g->context };
+    const char **targets = NULL;
+    int rc;
+
+    if (adapter != NULL)
+        lora_opts(&o, adapter, &targets);
+    rc = prog_build(&g->prefill, d, &o, w, b, e);
+    o.seq_len = 1;
+    if (rc == 0)
+        rc = prog_build(&g->single, d, &o, w, b, e);
+    free(targets);
+    return rc;
+}
+
+int
+generator_open(struct generator *g, const struct model_desc *d,
+               const struct weights *w, const struct backend *b,
+               const struct adapter *adapter, uint32_t context,
+               struct err *e)
+{
+    int rc;
+
+    memset(g, 0, sizeof(*g));
+    g->context = context ? context : d->max_pos < 4096 ? d->max_pos : 4096;
+    rc = build_pair(g, d, w, b, adapter, e);
+    if (rc == 0)
+        rc = exec_open(&g->prefill_exec, &g->prefill, b, e);
+    if (rc == 0 && adapter != NULL)
+        rc = lora_load(&g->prefill_exec, adapter, e);
+    if (rc < 0) {
+        generator_release(g);
+        return rc;
+    }
+    exec_share(&g->single_exec, &g->single, &g->prefill_exec);
+    g->ids = mem_array(GENERATE_CHUNK, sizeof(*g->ids));
+    g->pos = mem_array(GENERATE_CHUNK, sizeof(*g->pos));
+    g->zero = mem_array(GENERATE_CHUNK, sizeof(*g->zero));
+    g->weight = mem_array(d->vocab, sizeof(*g->weight));
+    g->order = mem_array(d->vocab, sizeof(*g->order));
+    g->prefill_exec.run.step = g->single_exec.run.step = &g->step;
+    g->prefill_exec.run.batch = g->single_exec.run.batch = &g->batch;
+    return 0;
+}
+
+void
+generator_release(struct generator *g)
+{
+    exec_release(&g->single_exec);
+    exec_release(&g->prefill_exec);
+    prog_release(&g->single);
+    prog_release(&g->prefill);
+    free(g->ids);
+    free(g->pos);
+    free(g->zero);
+    free(g->weight);
+    free(g->order);
+    memset(g, 0, sizeof(*g));
+}
+
+/* Runs n tokens that stand at cache position at; *logits is the last one's
+ * row. */
+static int
+feed(struct generator *g, const int32_t *ids, uint32_t n, uint32_t at,
+     const float **logits, struct err *e)
+{
+    struct exec *x = n == 1 ? &g->single_exec : &g->prefill_exec;
+    int32_t last = (int32_t)n - 1;
+    int rc;
+
+    memset(g->ids, 0, GENERATE_CHUNK * sizeof(*g->ids));
+    memcpy(g->ids, ids, n * sizeof(*ids));
+    for (uint32_t i = 0; i < GENERATE_CHUNK; i++)
+        g->pos[i] = (int32_t)(i < n ? at + i : 0);
+    memset(&g->step, 0, sizeof(g->step));
+    g->step.cache_at = at;
+    g->step.n_head = 1;
+    g->batch = (struct batch){ .ids = g->ids, .pos = g->pos,
+                               .target = g->zero, .doc_first = g->zero,
+                               .head_row = &last, .n = n };
+    rc = exec_forward(x, e);
+    *logits = view_at(&x->run, &x->prog->logits);
+    return rc;
+}
+
+static int32_t
+most_likely(const float *logits, uint32_t n)
+{
+    uint32_t best = 0;
+
+    for (uint32_t i = 1; i < n; i++) {
+        if (logits[i] > logits[best])
+            best = i;
+    }
+    return (int32_t)best;
+}
+
+/* Moves the heaviest of order[n] down a heap from i. */
+static void
+sift(uint32_t *order, const double *weight, size_t i, size_t n)
+{
+    for (;;) {
+        size_t c = 2 * i + 1;
+        uint32_t t;
+
+        if (c >= n)
+            return;
+        if (c + 1 < n && weight[order[c + 1]] > weight[order[c]])
+            c++;
+        if (weight[order[i]] >= weight[order[c]])
+            return;
+        t = order[i];
+        order[i] = order[c];
+        order[c] = t;
+        i = c;
+    }
+}
+
+/* Sampling from the likeliest tokens whose probabilities sum to top_p: a
+ * heap gives them in order, so a flat tail is never sorted. */
+static int32_t
+draw(struct generator *g, const float *logits, const struct sampling *s,
+     uint32_t at)
+{
+    uint32_t n = g->prefill.desc->vocab, left = n;
+    double top = logits[most_likely(logits, n)], sum = 0, kept = 0, u;
+    struct rng r;
+
+    for (uint32_t i = 0; i < n; i++) {
+        g->weight[i] = exp((logits[i] - top) / s->temperature);
+        g->order[i] = i;
+        sum += g->weight[i];
+    }
+    for (size_t i = n / 2; i-- > 0;)
+        sift(g->order, g->weight, i, n);
+    while (left > 0 && kept < s->top_p * sum) {
+        uint32_t best = g->order[0];
+
+        kept += g->weight[best];
+        g->order[0] = g->order[--left];
+        g->order[left] = best;
+        sift(g->order, g->weight, 0, left);
+    }
+    rng_init(&r, s->seed, s->site + at);
+    u = rng_double(&r) * kept;
+    for (uint32_t i = n; i-- > left;) {
+        u -= g->weight[g->order[i]];
+        if (u < 0)
+            return (int32_t)g->order[i];
+    }
+    return (int32_t)g->order[n - 1];
+}
+
+static int
+check_prompt(const struct generator *g, const int32_t *prompt, size_t n,
+             struct err *e)
+{
+    uint32_t vocab = g->prefill.desc->vocab;
+
+    if (n == 0)
+        return err_set(e, ERR_DATA, "an empty prompt");
+    if (n >= g->context)
+        return err_set(e, ERR_LIMIT, "a prompt of %zu tokens fills the "
+                       "context of %u", n, g->context);
+    for (size_t i = 0; i < n; i++) {
+        if (prompt[i] < 0 || (uint32_t)prompt[i] >= vocab)
+            return err_set(e, ERR_DATA, "token %d is outside the model's "
+                           "vocabulary of %u", prompt[i], vocab);
+    }
+    return 0;
+}
+
+int
+generate(struct generator *g, const int32_t *prompt, size_t n,
+         const struct sampling *s, generate_emit *emit, void *ctx,
+         struct err *e)
+{
+    const float *logits = NULL;
+    uint32_t at = 0;
+    int rc = check_prompt(g, prompt, n, e);
+
+    while (rc == 0 && at < n) {
+        uint32_t k = n - at < GENERATE_CHUNK ? (uint32_t)(n - at)
+                                             : GENERATE_CHUNK;
+
+        rc = feed(g, prompt + at, k, at, &logits, e);
+        at += k;
+    }
+    for (uint32_t i = 0; rc == 0 && i < s->max_tokens; i++) {
+        int32_t id = s->temperature > 0
+                     ? draw(g, logits, s, at)
+                     : most_likely(logits, g->prefill.desc->vocab);
+
+        if (!emit(ctx, id) || at + 1 >= g->context
+            || i + 1 == s->max_tokens)
+            break;
+        rc = feed(g, &id, 1, at++, &logits, e);
+    }
+    return rc;
+}

@@ -1,0 +1,78 @@
+/* lora.c - see lora.h. */
+#include "model/lora.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void
+lora_opts(struct prog_opts *o, const struct adapter *a,
+          const char ***targets)
+{
+    *targets = mem_array(a->n + 1, sizeof(**targets));
+    for (size_t i = 0; i < a->n; i++)
+        (*targets)[i] = a->item[i].name;
+    o->method = METHOD_LORA;
+    o->rank = a->rank;
+    o->alpha = (float)(adapter_scale(a) * a->rank);
+    o->targets = *targets;
+    o->n_targets = a->n;
+}
+
+static const struct adapter_module *
+find_module(const struct adapter *a, const char *name)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        if (strcmp(a->item[i].name, name) == 0)
+            return &a->item[i];
+    }
+    return NULL;
+}
+
+int
+lora_load(struct exec *x, const struct adapter *a, struct err *e)
+{
+    const struct prog *p = x->prog;
+
+    if (p->n_params != 2 * a->n)
+        return err_set(e, ERR_DATA, "the adapter has %zu modules where the "
+                       "program has %zu", a->n, p->n_params / 2);
+    for (size_t i = 0; i < p->n_params; i++) {
+        const struct param *q = &p->param[i];
+        const struct adapter_module *m = find_module(a, q->module->name);
+        const float *from;
+
+        if (m == NULL || m->in != q->module->in || m->out != q->module->out)
+            return err_set(e, ERR_DATA, "the adapter has no %s of its size",
+                           q->module->name);
+        from = q->kind == PARAM_LORA_A ? m->a : m->b;
+        memcpy(exec_param(x, q), from, q->n * sizeof(float));
+    }
+    return 0;
+}
+
+/* Parameters come as A, B, A, B: add_params of bind.c. */
+int
+lora_save(const struct exec *x, const struct adapter *meta,
+          const char *dir, struct err *e)
+{
+    const struct prog *p = x->prog;
+    struct adapter a = *meta;
+    int rc;
+
+    a.n = p->n_params / 2;
+    a.item = mem_array(a.n, sizeof(*a.item));
+    for (size_t i = 0; i < a.n; i++) {
+        const struct param *q = &p->param[2 * i];
+
+        a.item[i].name = q->module->name;
+        a.item[i].in = q->module->in;
+        a.item[i].out = q->module->out;
+        a.item[i].a = exec_param(x, q);
+        a.item[i].b = exec_param(x, q + 1);
+    }
+    rc = adapter_write(&a, dir, NULL, 0, e);
+    free(a.item);
+    return rc;
+}

@@ -1,0 +1,22 @@
+/* lora.h - between a program's parameters and an adapter on disk. */
+#ifndef MODEL_LORA_H
+#define MODEL_LORA_H
+
+#include "model/adapter.h"
+#include "model/prog.h"
+
+/* Sets method, rank, alpha and targets of *o to what the adapter needs;
+ * the strings stay the adapter's. *targets is the caller's to free. */
+void lora_opts(struct prog_opts *o, const struct adapter *a,
+               const char ***targets);
+
+/* Copies the adapter's matrices into the program's parameters. ERR_DATA when
+ * a module of either has no partner in the other. */
+int lora_load(struct exec *x, const struct adapter *a, struct err *e);
+
+/* Writes the program's parameters as a PEFT adapter directory. meta: name
+ * the base and targets as the run knows them; its items are not used. */
+int lora_save(const struct exec *x, const struct adapter *meta,
+              const char *dir, struct err *e);
+
+#endif
