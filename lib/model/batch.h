@@ -1,0 +1,54 @@
+/* batch.h - packed rows of tokens as the arrays that ops read.
+ *
+ * A micro-batch is batch sequences of seq_len rows. Each sequence holds
+ * pieces of records one after the other; positions count from 0 in each
+ * piece and doc_first tells where it begins, so that no piece sees another.
+ * Rows after the last piece are padding: token 0, weight 0, a document of
+ * their own.
+ */
+#ifndef MODEL_BATCH_H
+#define MODEL_BATCH_H
+
+#include "kernels/ops.h"
+#include "model/pack.h"
+
+/* The tokens of one record, as a source gives them: n ids and n flags, a
+ * flag telling whether the token is to be learned (1) or is context (0).
+ * Valid until the next call. */
+struct token_span {
+    const uint32_t *ids;
+    const uint8_t *learn;
+    uint32_t n;
+};
+
+/* Where records come from. get fills *out with record i or fails. */
+struct token_source {
+    int (*get)(void *ctx, uint64_t i, struct token_span *out,
+               struct err *e);
+    void *ctx;
+    uint64_t n_records;
+    const uint32_t *len; /* tokens of each record */
+    uint32_t vocab;      /* ids are below it */
+};
+
+/* The arrays behind a struct batch, and which record each row is of. */
+struct batch_rows {
+    struct batch view;   /* what ops read; n and the pointers are set */
+    int32_t *ids, *target, *pos, *doc_first, *head_row;
+    float *weight;
+    uint64_t *record;    /* of each row; UINT64_MAX for padding */
+    uint32_t batch, seq_len;
+    uint32_t n_head;     /* rows with a loss */
+    uint32_t n_tokens;   /* rows that are not padding */
+};
+
+void batch_init(struct batch_rows *b, uint32_t batch, uint32_t seq_len);
+void batch_release(struct batch_rows *b);
+uint64_t batch_bytes(uint32_t batch, uint32_t seq_len);
+
+/* Fills all sequences from the packer's next rows. rows > 0 bounds how many
+ * (the rest is padding): the last batch of an evaluation. */
+int batch_fill(struct batch_rows *b, struct packer *p,
+               const struct token_source *s, uint32_t rows, struct err *e);
+
+#endif

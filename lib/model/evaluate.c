@@ -1,0 +1,103 @@
+/* evaluate.c - see evaluate.h. */
+#include "model/evaluate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define EVAL_SEED 0 /* any: the order of records doesn't matter */
+#define Z_95 1.959963984540054
+
+/* Adds the rows' losses to their records'. */
+static void
+collect(const struct exec *x, const struct batch_rows *b,
+        struct record_loss *out)
+{
+    const char *loss = view_at(&x->run, &x->prog->row_loss);
+
+    for (uint32_t k = 0; k < b->n_head; k++) {
+        int32_t r = b->head_row[k];
+        struct record_loss *t = &out[b->record[r]];
+
+        t->sum += x->run.real_size == sizeof(float)
+                  ? ((const float *)loss)[r] : ((const double *)loss)[r];
+        t->n++;
+    }
+}
+
+int
+evaluate(struct exec *x, const struct token_source *s, uint64_t limit,
+         struct record_loss *out, struct err *e)
+{
+    uint32_t batch = x->prog->opts.batch, seq_len = x->prog->opts.seq_len;
+    uint64_t n = limit && limit < s->n_records ? limit : s->n_records;
+    uint64_t rows = packer_count(s->len, n, seq_len, EVAL_SEED, 0);
+    struct step step = { 0 };
+    struct batch_rows b;
+    struct packer p;
+    int rc = 0;
+
+    memset(out, 0, n * sizeof(*out));
+    batch_init(&b, batch, seq_len);
+    packer_init(&p, s->len, n, seq_len, EVAL_SEED);
+    x->run.step = &step;
+    x->run.batch = &b.view;
+    for (uint64_t at = 0; at < rows && rc == 0; at += batch) {
+        uint64_t left = rows - at;
+
+        rc = batch_fill(&b, &p, s, left < batch ? (uint32_t)left : batch,
+                        e);
+        step.n_head = b.n_head;
+        if (rc == 0)
+            rc = exec_forward(x, e);
+        if (rc == 0)
+            collect(x, &b, out);
+    }
+    packer_release(&p);
+    batch_release(&b);
+    return rc;
+}
+
+/* Records that have no token with a loss say nothing and don't count. */
+struct mean_loss
+mean_of(const struct record_loss *r, uint64_t n)
+{
+    struct mean_loss m = { NAN, NAN, 0, 0 };
+    double sum = 0, var = 0, k;
+
+    for (uint64_t i = 0; i < n; i++) {
+        sum += r[i].sum;
+        m.tokens += r[i].n;
+        m.records += r[i].n > 0;
+    }
+    if (m.tokens == 0)
+        return m;
+    m.mean = sum / (double)m.tokens;
+    for (uint64_t i = 0; i < n; i++) {
+        double d = r[i].sum - m.mean * (double)r[i].n;
+
+        var += d * d;
+    }
+    k = (double)m.records;
+    if (m.records > 1)
+        m.half = Z_95 * sqrt(k / (k - 1) * var) / (double)m.tokens;
+    return m;
+}
+
+struct mean_loss
+mean_difference(const struct record_loss *a, const struct record_loss *b,
+                uint64_t n)
+{
+    struct record_loss *d = mem_array(n, sizeof(*d));
+    struct mean_loss m;
+
+    for (uint64_t i = 0; i < n; i++) {
+        d[i].sum = a[i].sum - b[i].sum;
+        d[i].n = a[i].n;
+    }
+    m = mean_of(d, n);
+    free(d);
+    return m;
+}
