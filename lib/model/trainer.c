@@ -1,0 +1,216 @@
+/* trainer.c - see trainer.h. */
+#include "model/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+int
+trainer_plan(struct trainer *t, const struct train_opts *o,
+             const struct model_desc *d, const struct weights *w,
+             const struct backend *b, const struct token_source *train,
+             const struct token_source *val, struct err *e)
+{
+    struct prog_opts eval_opts;
+    int rc;
+
+    memset(t, 0, sizeof(*t));
+    t->opts = *o;
+    t->desc = d;
+    t->weights = w;
+    t->backend = b;
+    t->train = *train;
+    t->val = *val;
+    t->opts.prog.mode = PROG_TRAIN;
+    eval_opts = t->opts.prog;
+    eval_opts.mode = PROG_EVAL;
+    rc = prog_build(&t->prog, d, &t->opts.prog, w, b, e);
+    if (rc == 0)
+        rc = prog_build(&t->eval_prog, d, &eval_opts, w, b, e);
+    if (rc < 0) {
+        trainer_release(t);
+        return rc;
+    }
+    if (t->eval_prog.zone_bytes[ZONE_ARENA] > t->prog.zone_bytes[ZONE_ARENA])
+        t->prog.zone_bytes[ZONE_ARENA]
+            = t->eval_prog.zone_bytes[ZONE_ARENA];
+    return 0;
+}
+
+struct train_memory
+trainer_memory(const struct trainer *t)
+{
+    const struct prog_opts *o = &t->opts.prog;
+    struct train_memory m;
+
+    m.base = t->prog.zone_bytes[ZONE_BASE];
+    m.state = t->prog.zone_bytes[ZONE_STATE];
+    m.arena = t->prog.zone_bytes[ZONE_ARENA];
+    m.batch = t->opts.accum * batch_bytes(o->batch, o->seq_len)
+              + t->train.n_records * sizeof(*t->train.len)
+              + t->val.n_records * (sizeof(*t->val.len)
+                                    + sizeof(*t->val_loss));
+    /* Full training reads the base once, to fill the parameters. */
+    if (o->method == METHOD_FULL)
+        m.base = t->weights->mapped;
+    m.total = m.base + m.state + m.arena + m.batch;
+    return m;
+}
+
+int
+trainer_start(struct trainer *t, struct err *e)
+{
+    const struct prog_opts *o = &t->opts.prog;
+    int rc = exec_open(&t->exec, &t->prog, t->backend, e);
+
+    if (rc < 0)
+        return rc;
+    exec_share(&t->eval_exec, &t->eval_prog, &t->exec);
+    t->micro = mem_array(t->opts.accum, sizeof(*t->micro));
+    for (uint32_t i = 0; i < t->opts.accum; i++)
+        batch_init(&t->micro[i], o->batch, o->seq_len);
+    t->val_loss = mem_array(t->val.n_records, sizeof(*t->val_loss));
+    packer_init(&t->packer, t->train.len, t->train.n_records, o->seq_len,
+                t->opts.seed);
+    t->exec.run.step = &t->step;
+    if (o->method == METHOD_FULL)
+        exec_load_base(&t->exec, t->weights);
+    else
+        exec_init_lora(&t->exec, t->opts.seed);
+    return 0;
+}
+
+void
+trainer_release(struct trainer *t)
+{
+    for (uint32_t i = 0; t->micro != NULL && i < t->opts.accum; i++)
+        batch_release(&t->micro[i]);
+    free(t->micro);
+    free(t->val_loss);
+    packer_release(&t->packer);
+    exec_release(&t->eval_exec);
+    exec_release(&t->exec);
+    prog_release(&t->eval_prog);
+    prog_release(&t->prog);
+    memset(t, 0, sizeof(*t));
+}
+
+void
+trainer_resume(struct trainer *t)
+{
+    packer_seek(&t->packer, t->state.cursor);
+}
+
+/* Reads the step's micro-batches and counts, since the loss of the first is
+ * already divided by the supervised tokens of all. */
+static int
+fill_micro(struct trainer *t, struct step_report *r, struct err *e)
+{
+    int rc = 0;
+
+    r->tokens = r->supervised = 0;
+    for (uint32_t i = 0; i < t->opts.accum && rc == 0; i++) {
+        rc = batch_fill(&t->micro[i], &t->packer, &t->train, 0, e);
+        r->tokens += t->micro[i].n_tokens;
+        r->supervised += t->micro[i].n_head;
+    }
+    t->state.cursor = t->packer.at;
+    return rc;
+}
+
+static void
+set_step(struct trainer *t, const struct step_report *r)
+{
+    struct step *s = &t->step;
+    double n = (double)t->state.updates + 1;
+
+    memset(s, 0, sizeof(*s));
+    s->seed = t->opts.seed;
+    s->step = t->state.step;
+    s->lr = r->lr;
+    s->inv_tokens = 1.0 / (double)r->supervised;
+    s->bias1 = 1 - pow(t->opts.prog.beta1, n);
+    s->bias2 = 1 - pow(t->opts.prog.beta2, n);
+}
+
+static int
+run_micro(struct trainer *t, struct err *e)
+{
+    int rc = exec_range(&t->exec, RANGE_START, e);
+
+    for (uint32_t i = 0; i < t->opts.accum && rc == 0; i++) {
+        const struct batch_rows *b = &t->micro[i];
+
+        if (b->n_head == 0)
+            continue;
+        t->exec.run.batch = &b->view;
+        t->step.row0 = (uint64_t)i * t->prog.rows;
+        t->step.n_head = b->n_head;
+        rc = exec_forward(&t->exec, e);
+        if (rc == 0)
+            rc = exec_range(&t->exec, RANGE_BWD, e);
+    }
+    if (rc == 0)
+        rc = exec_range(&t->exec, RANGE_UPDATE, e);
+    return rc;
+}
+
+int
+trainer_step(struct trainer *t, struct step_report *r, struct err *e)
+{
+    struct train_state *s = &t->state;
+    const struct train_opts *o = &t->opts;
+    int rc = fill_micro(t, r, e);
+
+    if (rc < 0)
+        return rc;
+    r->lr = schedule_rate(o->schedule, o->lr, o->lr_floor, s->step,
+                          o->warmup, o->steps);
+    r->loss = r->grad_norm = NAN;
+    r->skipped = true;
+    if (r->supervised > 0) {
+        set_step(t, r);
+        rc = run_micro(t, e);
+        if (rc < 0)
+            return rc;
+        r->loss = t->step.loss_sum / (double)r->supervised;
+        r->grad_norm = sqrt(t->step.gnorm2);
+        r->skipped = t->step.skipped != 0;
+        s->bad_row = r->skipped ? s->bad_row + 1 : 0;
+    }
+    s->step++;
+    s->updates += !r->skipped;
+    s->skipped += r->skipped;
+    s->tokens += r->tokens;
+    s->supervised += r->supervised;
+    if (s->bad_row >= TRAINER_MAX_BAD)
+        return err_set(e, ERR_IO, "step %llu: loss or gradient not finite "
+                       "for %d steps in a row",
+                       (unsigned long long)s->step, TRAINER_MAX_BAD);
+    return 0;
+}
+
+int
+trainer_evaluate(struct trainer *t, struct mean_loss *m, struct err *e)
+{
+    uint64_t n = t->opts.eval_records;
+    int rc = evaluate(&t->eval_exec, &t->val, n, t->val_loss, e);
+
+    if (n == 0 || n > t->val.n_records)
+        n = t->val.n_records;
+    if (rc == 0)
+        *m = mean_of(t->val_loss, n);
+    return rc;
+}
+
+double
+trainer_flops(const struct trainer *t)
+{
+    const struct prog *p = &t->prog;
+
+    return t->opts.accum * (prog_flops(p, RANGE_FWD, 0)
+                            + prog_flops(p, RANGE_HEAD, p->rows)
+                            + prog_flops(p, RANGE_BWD, 0));
+}
