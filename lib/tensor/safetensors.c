@@ -72,8 +72,6 @@ read_meta(struct safetensors *s, struct json *j, struct err *e)
         s->meta[s->n_meta].key = mem_dup(key.data, key.len);
         s->meta[s->n_meta++].value = mem_dup(value.data, value.len);
     }
-    if (rc < 0)
-        err_prefix(e, META_KEY);
     buf_release(&key);
     buf_release(&value);
     return rc;
@@ -171,7 +169,7 @@ read_tensor(struct safetensor *t, struct json *j, struct err *e)
         return rc;
     rc = tensor_bytes(&t->bytes, t->dtype, t->shape, t->n_dims, e);
     if (rc < 0)
-        return rc;
+        return err_prefix(e, "%s", j->where);
     if (offset[0] > offset[1])
         return json_error(j, e, "data_offsets run backwards (%llu to %llu)",
                           (unsigned long long)offset[0],
@@ -186,41 +184,52 @@ read_tensor(struct safetensor *t, struct json *j, struct err *e)
     return 0;
 }
 
+/* Adds the tensor of that name; the reader stands before its object. */
+static int
+add_tensor(struct safetensors *s, size_t *cap, const struct buf *name,
+           struct json *j, struct err *e)
+{
+    if (name->len > SAFETENSORS_MAX_NAME)
+        return json_error(j, e, "a name of %zu bytes (limit %d)", name->len,
+                          SAFETENSORS_MAX_NAME);
+    if (s->n == SAFETENSORS_MAX_TENSORS)
+        return json_error(j, e, "more than %d tensors",
+                          SAFETENSORS_MAX_TENSORS);
+    if (s->n == *cap) {
+        *cap = 2 * *cap + 16;
+        s->item = mem_grow(s->item, *cap * sizeof *s->item);
+    }
+    memset(&s->item[s->n], 0, sizeof s->item[0]);
+    s->item[s->n].name = mem_dup(name->data, name->len);
+    return read_tensor(&s->item[s->n++], j, e);
+}
+
 static int
 read_header(struct safetensors *s, struct json *j, struct err *e)
 {
+    const char *file = j->where;
+    struct buf key, where; /* messages name the member, too */
     size_t cap = 0;
-    struct buf key;
     int rc;
 
     buf_init(&key);
+    buf_init(&where);
     rc = json_enter_object(j, e);
     while (rc == 0 && json_next_key(j, &key)) {
-        if (strcmp(key.data, META_KEY) == 0) {
+        bool is_meta = strcmp(key.data, META_KEY) == 0;
+
+        buf_reset(&where);
+        buf_addf(&where, "%s: %s%s", file, is_meta ? "" : "tensor ",
+                 key.data);
+        j->where = where.data;
+        if (is_meta)
             rc = read_meta(s, j, e);
-            continue;
-        }
-        if (key.len > SAFETENSORS_MAX_NAME) {
-            rc = json_error(j, e, "a name of %zu bytes (limit %d)", key.len,
-                            SAFETENSORS_MAX_NAME);
-            break;
-        }
-        if (s->n == SAFETENSORS_MAX_TENSORS) {
-            rc = json_error(j, e, "more than %d tensors",
-                            SAFETENSORS_MAX_TENSORS);
-            break;
-        }
-        if (s->n == cap) {
-            cap = 2 * cap + 16;
-            s->item = mem_grow(s->item, cap * sizeof *s->item);
-        }
-        memset(&s->item[s->n], 0, sizeof s->item[0]);
-        s->item[s->n].name = mem_dup(key.data, key.len);
-        rc = read_tensor(&s->item[s->n++], j, e);
-        if (rc < 0)
-            err_prefix(e, "tensor %s", key.data);
+        else
+            rc = add_tensor(s, &cap, &key, j, e);
+        j->where = file;
     }
     buf_release(&key);
+    buf_release(&where);
     return rc;
 }
 

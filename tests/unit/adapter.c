@@ -1,0 +1,264 @@
+/* adapter - PEFT's two files: round trip, and everything that is refused. */
+#include "model/adapter.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "test.h"
+
+#define DIR "adapter-test.tmp"
+
+static const float values[] = {
+    1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6, 0.5f, 0.25f, 0.125f, 8,
+};
+
+/* rank 2; k_proj maps 3 to 1, q_proj 2 to 3. */
+static struct adapter
+example(void)
+{
+    static const char *target[] = { "q_proj", "self_attn.k_proj" };
+    static struct adapter_module item[2];
+    struct adapter a = {
+        .rank = 2, .alpha = 4, .dropout = 0.25, .target = target,
+        .n_targets = 2, .item = item, .n = 2, .base = "some/base \"x\"",
+    };
+
+    item[0] = (struct adapter_module){
+        "model.layers.0.self_attn.q_proj", 2, 3, values, values + 4
+    };
+    item[1] = (struct adapter_module){
+        "model.layers.0.self_attn.k_proj", 3, 1, values + 6, values + 12
+    };
+    return a;
+}
+
+static void
+write_example(const struct adapter *a)
+{
+    const struct safetensors_meta meta = { "graft.test", "yes" };
+    struct err e = { 0 };
+
+    CHECK(path_remove(DIR, &e) == 0);
+    CHECK(adapter_write(a, DIR, &meta, 1, &e) == 0);
+}
+
+TEST(an_adapter_comes_back)
+{
+    struct adapter a = example(), b;
+    struct err e = { 0 };
+
+    a.rslora = true;
+    a.fan_in_fan_out = true;
+    write_example(&a);
+    CHECK(adapter_read(&b, DIR, &e) == 0);
+    CHECK_EQ_U64(b.rank, 2);
+    CHECK(b.alpha == 4 && b.dropout == 0.25);
+    CHECK(b.rslora && b.fan_in_fan_out);
+    CHECK(fabs(adapter_scale(&b) - 4 / sqrt(2)) < 1e-15);
+    CHECK_STR(b.base, "some/base \"x\"");
+    CHECK_EQ_U64(b.n_targets, 2);
+    CHECK_STR(b.target[1], "self_attn.k_proj");
+    CHECK_EQ_U64(b.n, 2);
+    CHECK_STR(b.item[0].name, "model.layers.0.self_attn.k_proj");
+    CHECK_EQ_U64(b.item[0].in, 3);
+    CHECK_EQ_U64(b.item[0].out, 1);
+    CHECK(memcmp(b.item[0].a, values + 6, 24) == 0);
+    CHECK(memcmp(b.item[0].b, values + 12, 8) == 0);
+    CHECK(memcmp(b.item[1].a, values, 16) == 0);
+    CHECK(memcmp(b.item[1].b, values + 4, 24) == 0);
+    adapter_release(&b);
+
+    /* Writing over it is allowed: a run saves its adapter again. */
+    a = example();
+    a.base = NULL;
+    CHECK(adapter_write(&a, DIR, NULL, 0, &e) == 0);
+    CHECK(adapter_read(&b, DIR, &e) == 0);
+    CHECK(!b.rslora && !b.base);
+    CHECK(adapter_scale(&b) == 2);
+    adapter_release(&b);
+    CHECK(path_remove(DIR, &e) == 0);
+}
+
+static void
+check_refused(const char *part)
+{
+    struct adapter b;
+    struct err e = { 0 };
+
+    CHECK(adapter_read(&b, DIR, &e) == ERR_DATA);
+    if (!strstr(e.text, part))
+        CHECK_STR(e.text, part);
+    CHECK(strncmp(e.text, DIR "/adapter_", strlen(DIR) + 9) == 0);
+}
+
+static int
+read_with_config(const char *config)
+{
+    struct err e = { 0 };
+    struct adapter b;
+    int rc;
+
+    CHECK(file_write(DIR "/" ADAPTER_CONFIG, config, strlen(config), &e)
+          == 0);
+    rc = adapter_read(&b, DIR, &e);
+    if (rc == 0)
+        adapter_release(&b);
+    return rc;
+}
+
+static void
+check_config(const char *config, const char *part)
+{
+    CHECK(read_with_config(config) == ERR_DATA);
+    check_refused(part);
+}
+
+#define CONFIG(more) "{\"peft_type\":\"LORA\",\"r\":2,\"target_modules\":" \
+    "[\"q_proj\"]" more "}"
+
+TEST(a_config_that_means_something_else_is_refused)
+{
+    struct adapter a = example();
+    struct err e = { 0 };
+
+    write_example(&a);
+    CHECK(read_with_config(CONFIG("")) == 0);
+    CHECK(read_with_config(CONFIG(",\"use_dora\":false,\"new_thing\":{},"
+                                  "\"other\":null,\"bias\":\"none\"")) == 0);
+    check_config(CONFIG(",\"use_dora\":true"), "use_dora");
+    check_config(CONFIG(",\"rank_pattern\":{\"q_proj\":4}"), "rank_pattern");
+    check_config(CONFIG(",\"alpha_pattern\":{\"q\":4}"), "alpha_pattern");
+    check_config(CONFIG(",\"modules_to_save\":[\"lm_head\"]"),
+                 "modules_to_save");
+    check_config(CONFIG(",\"new_thing\":1"), "new_thing");
+    check_config(CONFIG(",\"bias\":\"all\""), "bias");
+    check_config(CONFIG(",\"init_lora_weights\":\"pissa\""), "pissa");
+    check_config(CONFIG(",\"lora_alpha\":\"4\""), "lora_alpha");
+    check_config(CONFIG(",\"lora_dropout\":2"), "lora_dropout");
+    check_config("{\"peft_type\":\"IA3\"}", "peft_type");
+    check_config("{\"peft_type\":\"LORA\",\"r\":2}", "target_modules");
+    check_config("{\"peft_type\":\"LORA\",\"r\":0}", "r (expected");
+    check_config("{\"peft_type\":\"LORA\",\"r\":1.5}", "r is no whole");
+    check_config("{\"peft_type\":\"LORA\",\"r\":3,\"target_modules\":[]}",
+                 "expected r = 3");
+    check_config("[]", "no JSON object");
+    check_config("{", "byte");
+    CHECK(path_remove(DIR, &e) == 0);
+}
+
+/* One tensor more, or a changed one, in a file of F32 and zeros. */
+static void
+check_tensors(const char *header, size_t n_data, const char *part)
+{
+    struct err e = { 0 };
+    struct buf b;
+
+    buf_init(&b);
+    buf_u64(&b, strlen(header));
+    buf_addstr(&b, header);
+    memset(buf_room(&b, n_data), 0, n_data);
+    b.len += n_data;
+    CHECK(file_write(DIR "/" ADAPTER_WEIGHTS, b.data, b.len, &e) == 0);
+    buf_release(&b);
+    check_refused(part);
+}
+
+#define TENSOR(name, shape, begin, end) "\"base_model.model." name \
+    ".weight\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":[" \
+    #begin "," #end "]}"
+
+TEST(tensors_that_are_no_adapter_are_refused)
+{
+    struct adapter a = example();
+    struct err e = { 0 };
+
+    write_example(&a);
+    check_tensors("{}", 0, "no adapter matrices");
+    check_tensors("{" TENSOR("x.lora_A", "[2,3]", 0, 24) "}", 24,
+                  "no lora_B");
+    check_tensors("{" TENSOR("x.lora_B", "[3,2]", 0, 24) "}", 24,
+                  "expected base_model");
+    check_tensors("{" TENSOR("lm_head", "[2]", 0, 8) "}", 8,
+                  "expected base_model");
+    check_tensors("{" TENSOR(".lora_A", "[2]", 0, 8) "}", 8,
+                  "expected base_model");
+    check_tensors("{" TENSOR("x.lora_A", "[2,3]", 0, 24) ","
+                  TENSOR("x.lora_B", "[3,1]", 24, 36) "}", 36,
+                  "ranks 2 and 1");
+    check_tensors("{" TENSOR("x.lora_A", "[0,3]", 0, 0) ","
+                  TENSOR("x.lora_B", "[3,0]", 0, 0) "}", 0,
+                  "expected a matrix");
+    check_tensors("{" TENSOR("x.lora_A", "[2,3,1]", 0, 24) ","
+                  TENSOR("x.lora_B", "[3,2]", 24, 48) "}", 48,
+                  "expected a matrix");
+    CHECK(path_remove(DIR, &e) == 0);
+}
+
+TEST(a_value_that_is_not_finite_is_refused)
+{
+    float bad[16];
+    struct adapter a = example();
+    struct err e = { 0 };
+
+    memcpy(bad, values, sizeof bad);
+    bad[7] = NAN;
+    a.item[1].a = bad + 6;
+    write_example(&a);
+    check_refused("k_proj.lora_A.weight: element 1 is");
+    CHECK(path_remove(DIR, &e) == 0);
+}
+
+TEST(missing_files)
+{
+    struct adapter a = example(), b;
+    struct err e = { 0 };
+
+    CHECK(adapter_read(&b, "no-such-adapter", &e) == ERR_IO);
+    write_example(&a);
+    CHECK(path_remove(DIR "/" ADAPTER_WEIGHTS, &e) == 0);
+    CHECK(adapter_read(&b, DIR, &e) == ERR_IO);
+    CHECK(path_remove(DIR, &e) == 0);
+}
+
+static const char llama[] = "{\"model_type\":\"llama\",\"hidden_size\":8,"
+    "\"num_attention_heads\":2,\"num_key_value_heads\":1,"
+    "\"num_hidden_layers\":2,\"intermediate_size\":12,\"vocab_size\":16}";
+
+TEST(an_adapter_belongs_to_a_model)
+{
+    struct adapter_module item[2] = {
+        { "model.layers.0.self_attn.q_proj", 8, 8, NULL, NULL },
+        { "model.layers.1.mlp.down_proj", 12, 8, NULL, NULL },
+    };
+    struct adapter a = { .rank = 2, .item = item, .n = 2 };
+    struct model_desc d;
+    struct err e = { 0 };
+    size_t linears = 0;
+
+    CHECK(desc_read(&d, llama, strlen(llama), "llama", &e) == 0);
+    CHECK(adapter_match(&a, &d, &linears, &e) == 0);
+    CHECK_EQ_U64(linears, 14);
+    item[1].in = 8;
+    CHECK(adapter_match(&a, &d, &linears, &e) == ERR_DATA);
+    CHECK(strstr(e.text, "maps 8 to 8, in the base 12 to 8") != NULL);
+    item[1].name = "model.layers.2.mlp.down_proj";
+    CHECK(adapter_match(&a, &d, &linears, &e) == ERR_DATA);
+    item[1].name = "model.embed_tokens";
+    CHECK(adapter_match(&a, &d, &linears, &e) == ERR_DATA);
+    a.n = 0;
+    CHECK(adapter_match(&a, &d, &linears, &e) == ERR_DATA);
+    desc_release(&d);
+}
+
+static const struct test tests[] = {
+    RUN(an_adapter_comes_back),
+    RUN(a_config_that_means_something_else_is_refused),
+    RUN(tensors_that_are_no_adapter_are_refused),
+    RUN(a_value_that_is_not_finite_is_refused),
+    RUN(missing_files),
+    RUN(an_adapter_belongs_to_a_model),
+};
+
+TEST_MAIN("adapter", tests)
