@@ -1,0 +1,107 @@
+/* text.h - text records: a kind and an ordered list of named fields.
+ *
+ * Fields are bytes. One that is not there differs from one that is empty.
+ * Kinds, and the fields that they have, in this order:
+ *
+ *     commit  repo ordinal commit parent time author subject body path
+ *             old_path lang status change before_id after_id
+ *     file    repo commit time path lang text
+ *     doc     text
+ *     chat    role content, once per message, in turn
+ *
+ * ordinal and time are decimal numbers (time in seconds since 1970, signed),
+ * ids are hex. `change` is laid out by record/change.h. Any kind may carry
+ * more fields, after its own, as [a-z][a-z0-9_]*: whoever does not know them
+ * hands them on.
+ *
+ * Encoding: u8 kind; varint number of fields; for each its name, a NUL, a
+ * varint length and that many bytes. No field twice, save in a chat.
+ *
+ * Limits: 64 fields, 65,536 messages, a name 32 bytes.
+ */
+#ifndef RECORD_TEXT_H
+#define RECORD_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+
+enum text_kind {
+    TEXT_COMMIT = 1,
+    TEXT_FILE = 2,
+    TEXT_DOC = 3,
+    TEXT_CHAT = 4
+};
+
+#define TEXT_MAX_FIELDS 64
+#define TEXT_MAX_MESSAGES 65536
+#define TEXT_MAX_NAME 32
+
+struct text_field {
+    const char *name; /* NUL-terminated */
+    const char *data; /* not NUL-terminated, may hold anything */
+    size_t len;
+};
+
+/* A record that points into memory of others: the decoded bytes, or what
+ * the caller gave to text_add. Reuse it from record to record. */
+struct text_rec {
+    enum text_kind kind;
+    struct text_field *field;
+    size_t n, cap;
+};
+
+void text_init(struct text_rec *r);
+void text_release(struct text_rec *r);
+
+/* Empties r and sets its kind. */
+void text_begin(struct text_rec *r, enum text_kind kind);
+
+/* Appends a field; name and data are kept by reference. A NULL data is an
+ * absent field: nothing is added. */
+void text_add(struct text_rec *r, const char *name, const void *data,
+              size_t len);
+void text_add_str(struct text_rec *r, const char *name, const char *s);
+
+/* The field, or NULL when it is absent. */
+const struct text_field *text_get(const struct text_rec *r, const char *name);
+
+/* Replaces a field in its place, or appends it. */
+void text_set(struct text_rec *r, const char *name, const void *data,
+              size_t len);
+void text_drop(struct text_rec *r, const char *name);
+
+/* A field as a decimal number, `missing` where it is absent; ERR_DATA when
+ * it is none. */
+int text_i64(const struct text_rec *r, const char *name, int64_t missing,
+             int64_t *out, struct err *e);
+
+/* Messages of a chat: how many, and the i-th's role and content. */
+size_t text_n_messages(const struct text_rec *r);
+void text_message(const struct text_rec *r, size_t i,
+                  const struct text_field **role,
+                  const struct text_field **content);
+
+/* Appends the encoded record; ERR_DATA for a name, a double field or a chat
+ * that can't be, ERR_LIMIT beyond the limits. */
+int text_encode(struct buf *b, const struct text_rec *r, struct err *e);
+
+/* Decodes without copying: fields point into p[n], which must live as long.
+ * ERR_DATA, *r then empty. */
+int text_decode(struct text_rec *r, const void *p, size_t n, struct err *e);
+
+/* The record's id: BLAKE2b over its encoding. */
+struct id text_id(const void *p, size_t n);
+
+/* "commit" and so on, NULL for an unknown kind; the reverse, 0 if none. */
+const char *text_kind_name(unsigned kind);
+enum text_kind text_kind_parse(const char *name, size_t n);
+
+/* Whether the field of that name is a number in JSON (ordinal, time). */
+bool text_is_number(const char *name);
+
+#endif

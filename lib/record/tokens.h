@@ -1,0 +1,62 @@
+/* tokens.h - token records: ids, what of them is learned, where they are
+ * from.
+ *
+ * Encoding, little-endian: u8 1; u8 width (2 where every id is below 65,536,
+ * else 4); u16 0; i32 quality; u64 ordinal; i64 time; u64 group; 32 bytes
+ * id of the text record; varint number of ids; varint number of runs; the
+ * runs as varints; the ids, width bytes each. The ids end the record.
+ *
+ * Runs are lengths, in turn of tokens without loss and with loss, beginning
+ * with those without; only the first may be 0, and they add up to the number
+ * of ids. Token t has loss when predicting it from those before counts.
+ *
+ * Stream keys: "vocab" is the number of rows of the tokenizer (every id is
+ * below it), "tokenizer" the content id of tokenizer.json.
+ *
+ * Limit: a stream record (63 MiB).
+ */
+#ifndef RECORD_TOKENS_H
+#define RECORD_TOKENS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+
+/* Where the tokens come from. */
+struct tokens_origin {
+    struct id text;   /* id of the text record */
+    uint64_t ordinal; /* its commit's, or the number of the document */
+    int64_t time;     /* seconds since 1970 */
+    uint64_t group;   /* equal numbers stay together in a split */
+    int32_t quality;  /* weight to sample by, 0 = none given */
+};
+
+struct tokens {
+    struct tokens_origin origin;
+    size_t n;            /* ids */
+    size_t n_loss;       /* those with loss */
+    const uint8_t *ids;  /* encoded: use tokens_ids */
+    unsigned width;
+    const uint8_t *runs; /* encoded: use tokens_mask */
+    size_t n_runs, runs_len;
+};
+
+/* Appends an encoded record. loss[n] holds 0 or 1 for each id, NULL = 1 for
+ * all. An id not below vocab (0: no such check) is ERR_DATA. */
+int tokens_encode(struct buf *b, const struct tokens_origin *origin,
+                  const uint32_t *ids, const uint8_t *loss, size_t n,
+                  uint64_t vocab, struct err *e);
+
+/* Decodes without copying; everything is checked, the ids against vocab
+ * (0: not). ERR_DATA, *t untouched. */
+int tokens_decode(struct tokens *t, const void *p, size_t n, uint64_t vocab,
+                  struct err *e);
+
+/* Copies out the ids, and the loss flags as 0 and 1: t->n of each. */
+void tokens_ids(const struct tokens *t, uint32_t *out);
+void tokens_mask(const struct tokens *t, uint8_t *out);
+
+#endif

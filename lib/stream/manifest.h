@@ -1,0 +1,87 @@
+/* manifest.h - manifest.json of a shard set; schemas/set-manifest.json.
+ *
+ * A set is a directory of stream files of one segment each, cut in stream
+ * order; it is complete when its manifest is there. File i is called
+ * IIIII-HHHHHHHHHHHHHHHH.graft: its number, five digits or more, and the
+ * first sixteen of its content id. A set is named by its content id:
+ * BLAKE2b-256 over the type and key lines as in a stream's, a zero byte, the
+ * content ids of its files (32 bytes each) and the text of its splits, a
+ * line "NAME BEGIN END" for each range.
+ *
+ * Limits: 64 MiB of JSON, 1,000,000 files.
+ */
+#ifndef STREAM_MANIFEST_H
+#define STREAM_MANIFEST_H
+
+#include "stream/stream.h"
+
+#define MANIFEST_NAME "manifest.json"
+
+struct set_file {
+    char *name;
+    uint64_t bytes, records, tensors;
+    struct id content, file; /* as in its trailer */
+};
+
+struct set_range {
+    uint64_t begin, end; /* record numbers in the set, end excluded */
+};
+
+/* Part of the records: "train", "val", "test". Ranges ascend and do not
+ * touch within a split nor overlap between splits. */
+struct set_split {
+    char *name;
+    uint64_t records; /* sum of the ranges */
+    uint64_t tokens;  /* of token sets; 0 otherwise */
+    struct set_range *range;
+    size_t n, cap;
+};
+
+struct manifest {
+    struct stream_head head; /* type, keys, prov; no `after` */
+    struct id content;
+    uint64_t records, tensors;
+    struct set_file *file;
+    size_t n_files;
+    struct set_split *split;
+    size_t n_splits;
+    struct id *input; /* content ids of the segments it was made of */
+    size_t n_inputs;
+    struct ledger ledger;
+};
+
+void manifest_init(struct manifest *m, const char *type);
+void manifest_release(struct manifest *m);
+
+/* Appends a file that has been written: its name follows from its number
+ * and trailer. Returns the entry. */
+struct set_file *manifest_add_file(struct manifest *m,
+                                   const struct stream_trailer *t,
+                                   uint64_t bytes);
+
+/* Adds the split if it is not there, and a range at its end; a range that
+ * begins where the last one ends continues it. tokens is added, too. */
+void manifest_add_range(struct manifest *m, const char *split,
+                        uint64_t begin, uint64_t end, uint64_t tokens);
+const struct set_split *manifest_split(const struct manifest *m,
+                                       const char *name);
+void manifest_add_input(struct manifest *m, const struct id *id);
+
+/* Sets content, records and tensors from the rest. */
+void manifest_finish(struct manifest *m);
+
+/* The name of file number i with that content id, into out. */
+void manifest_file_name(char out[64], size_t i, const struct id *content);
+
+/* The same bytes for the same manifest. */
+void manifest_format(struct buf *b, const struct manifest *m);
+
+/* *m must not be in use. Strict: unknown keys, sums that differ, names that
+ * are not the ones above are ERR_DATA. */
+int manifest_read(struct manifest *m, const char *path, struct err *e);
+
+/* Finishes *m and writes DIR/manifest.json atomically: the last step in the
+ * making of a set. The file is not touched where nothing changes. */
+int manifest_write(struct manifest *m, const char *dir, struct err *e);
+
+#endif
