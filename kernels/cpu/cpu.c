@@ -1,0 +1,147 @@
+/* cpu.c - the CPU back end: which instruction set, which function per op.
+ *
+ * Everything that depends on the machine is decided here, once, from CPUID:
+ * the table of vector functions and the matrix libraries' settings.
+ */
+#include "kernels/cpu/cpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/par.h"
+
+struct op_impl {
+    void (*run)(const struct job *j);
+    uint64_t (*scratch)(const struct op *op, int workers);
+};
+
+static const struct op_impl impls[OP_KINDS] = {
+    [OP_EMBED] = { cpu_embed, NULL },
+    [OP_EMBED_BWD] = { cpu_embed_bwd, NULL },
+    [OP_NORM] = { cpu_norm, norm_scratch },
+    [OP_NORM_BWD] = { cpu_norm_bwd, norm_bwd_scratch },
+    [OP_LINEAR] = { cpu_linear, linear_scratch },
+    [OP_LINEAR_BWD] = { cpu_linear_bwd, linear_bwd_scratch },
+    [OP_ROPE] = { cpu_rope, rope_scratch },
+    [OP_ATTENTION] = { cpu_attention, attention_scratch },
+    [OP_ATTENTION_BWD] = { cpu_attention_bwd, attention_bwd_scratch },
+    [OP_ACT] = { cpu_act, NULL },
+    [OP_ACT_BWD] = { cpu_act_bwd, NULL },
+    [OP_GLU] = { cpu_glu, NULL },
+    [OP_GLU_BWD] = { cpu_glu_bwd, NULL },
+    [OP_HEAD_CE] = { cpu_head_ce, head_ce_scratch },
+    [OP_LOGITS] = { cpu_logits, logits_scratch },
+    [OP_CACHE] = { cpu_cache, NULL },
+    [OP_COPY] = { cpu_copy, NULL },
+    [OP_ZERO] = { cpu_zero, NULL },
+    [OP_SQNORM] = { cpu_sqnorm, sqnorm_scratch },
+    [OP_CLIP] = { cpu_clip, NULL },
+    [OP_ADAMW] = { cpu_adamw, NULL },
+    [OP_SGD] = { cpu_sgd, NULL },
+};
+
+static bool
+has_avx2(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return false;
+#endif
+}
+
+static bool
+has_avx512(void)
+{
+#if defined(__x86_64__)
+    return has_avx2() && __builtin_cpu_supports("avx512f")
+        && __builtin_cpu_supports("avx512bw")
+        && __builtin_cpu_supports("avx512dq")
+        && __builtin_cpu_supports("avx512vl");
+#else
+    return false;
+#endif
+}
+
+/* The table named isa, or the best one; NULL when the machine lacks it. */
+static const struct vec *
+pick_vec(const char *isa)
+{
+    if (isa && strcmp(isa, "generic") == 0)
+        return &vec_generic;
+#if defined(__x86_64__)
+    if (has_avx512() && (isa == NULL || strcmp(isa, "avx512") == 0))
+        return &vec_avx512;
+    if (has_avx2() && (isa == NULL || strcmp(isa, "avx2") == 0))
+        return &vec_avx2;
+#endif
+    return isa ? NULL : &vec_generic;
+}
+
+static uint64_t
+cpu_scratch(const struct backend *b, const struct op *op)
+{
+    const struct op_impl *impl = &impls[op->kind];
+
+    (void)b;
+    return impl->scratch ? impl->scratch(op, par_threads()) : 0;
+}
+
+static int
+cpu_run(struct backend *b, struct run *run, const struct op *op, size_t n,
+        struct err *e)
+{
+    const struct cpu *cpu = b->priv;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        struct job j = { cpu, cpu->vec, run, &op[i] };
+
+        if (op[i].kind >= OP_KINDS || impls[op[i].kind].run == NULL)
+            return err_set(e, ERR_IO, "op %zu: unknown kind %u", i,
+                           op[i].kind);
+        impls[op[i].kind].run(&j);
+    }
+    return 0;
+}
+
+int
+cpu_open(struct backend *b, const char *isa, const char *compute,
+         struct err *e)
+{
+    const struct vec *vec = pick_vec(isa);
+    struct cpu *cpu;
+    int rc;
+
+    if (vec == NULL)
+        return err_set(e, ERR_USAGE, "this processor has no %s (found %s)",
+                       isa, pick_vec(NULL)->name);
+    if (strcmp(compute, "f32") != 0)
+        return err_set(e, ERR_USAGE, "compute %s is not available on this "
+                       "processor (use --compute f32)", compute);
+    cpu = mem_alloc(sizeof *cpu);
+    cpu->vec = vec;
+    rc = gemm_open(&cpu->gemm, has_avx512(), e);
+    if (rc < 0) {
+        free(cpu);
+        return rc;
+    }
+    b->name = "cpu";
+    b->real_size = sizeof(float);
+    b->scratch = cpu_scratch;
+    b->run = cpu_run;
+    b->priv = cpu;
+    return 0;
+}
+
+void
+cpu_close(struct backend *b)
+{
+    struct cpu *cpu = b->priv;
+
+    if (cpu)
+        gemm_close(&cpu->gemm);
+    free(cpu);
+    b->priv = NULL;
+}

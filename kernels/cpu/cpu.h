@@ -1,0 +1,112 @@
+/* cpu.h - what the files of the CPU back end share; nobody else includes it.
+ *
+ * An op has a function that runs it and, where it needs any, one that tells
+ * its scratch. Work is cut into items for par_for by shapes alone.
+ */
+#ifndef KERNELS_CPU_CPU_H
+#define KERNELS_CPU_CPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/vec.h"
+#include "kernels/ops.h"
+
+struct cpu {
+    struct gemm gemm;
+    const struct vec *vec;
+    bool bf16; /* products with frozen weights round operands to bf16 */
+};
+
+/* An op being run. */
+struct job {
+    const struct cpu *cpu;
+    const struct vec *vec;
+    struct run *run;
+    const struct op *op;
+};
+
+static inline float *
+f32_at(const struct job *j, const struct view *v)
+{
+    return view_at(j->run, v);
+}
+
+static inline size_t
+min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline size_t
+ceil_div(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static inline bool
+is_f32(const struct view *v)
+{
+    return v->dtype == DTYPE_F32 || v->dtype == DTYPE_REAL;
+}
+
+/* Rows of a view over token rows that hold tokens. */
+static inline size_t
+token_rows(const struct job *j, const struct view *v)
+{
+    return min_size(v->rows, j->run->batch->n);
+}
+
+/* Scratch is handed out in pieces of whole cache lines. */
+static inline size_t
+piece(size_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
+
+/* Calls fn for blocks of rows; a block depends on rows and cols alone. */
+struct rows {
+    size_t rows, block;
+};
+
+struct rows rows_cut(size_t rows, size_t cols);
+
+/* Runs of ops. */
+void cpu_embed(const struct job *j);
+void cpu_embed_bwd(const struct job *j);
+void cpu_norm(const struct job *j);
+void cpu_norm_bwd(const struct job *j);
+void cpu_linear(const struct job *j);
+void cpu_linear_bwd(const struct job *j);
+void cpu_rope(const struct job *j);
+void cpu_attention(const struct job *j);
+void cpu_attention_bwd(const struct job *j);
+void cpu_act(const struct job *j);
+void cpu_act_bwd(const struct job *j);
+void cpu_glu(const struct job *j);
+void cpu_glu_bwd(const struct job *j);
+void cpu_head_ce(const struct job *j);
+void cpu_logits(const struct job *j);
+void cpu_cache(const struct job *j);
+void cpu_copy(const struct job *j);
+void cpu_zero(const struct job *j);
+void cpu_sqnorm(const struct job *j);
+void cpu_clip(const struct job *j);
+void cpu_adamw(const struct job *j);
+void cpu_sgd(const struct job *j);
+
+/* Bytes of scratch for `workers` workers. */
+uint64_t norm_scratch(const struct op *op, int workers);
+uint64_t norm_bwd_scratch(const struct op *op, int workers);
+uint64_t linear_scratch(const struct op *op, int workers);
+uint64_t linear_bwd_scratch(const struct op *op, int workers);
+uint64_t rope_scratch(const struct op *op, int workers);
+uint64_t attention_scratch(const struct op *op, int workers);
+uint64_t attention_bwd_scratch(const struct op *op, int workers);
+uint64_t head_ce_scratch(const struct op *op, int workers);
+uint64_t logits_scratch(const struct op *op, int workers);
+uint64_t sqnorm_scratch(const struct op *op, int workers);
+
+#endif

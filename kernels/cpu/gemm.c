@@ -1,0 +1,131 @@
+/* gemm.c - single-threaded matrix products through OpenBLAS and oneDNN.
+ *
+ * Debian's OpenBLAS takes Zen 4 and 5 for Haswell and loses half, so its
+ * core type is named where CPUID shows AVX-512, and only there: a wrong name
+ * dies by SIGILL. oneDNN would start OpenMP threads of its own outside a
+ * parallel region, so the calling thread's OpenMP team is held to one.
+ *
+ * Which library gets a product was measured (two threads at once, one
+ * product each, on Zen 4): oneDNN is ahead on 512 x 256 x 768 (214 against
+ * 185 GFLOP/s), 128 x 128 x 768 (227 : 191), the adapters' shapes (h: 216 :
+ * 159, dB: 227 : 171) and attention's 128 x 128 x 64 (200 : 172); OpenBLAS's
+ * kernels without packing win when all of a product is tiny (64 x 64 x 64:
+ * 223 : 177). Restricted to AVX2, large products are equal and oneDNN keeps
+ * the narrow ones, so one table serves.
+ */
+#include "kernels/cpu/gemm.h"
+
+#include <dlfcn.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };
+
+struct shape_class {
+    double max_mnk; /* products up to this many multiply-adds */
+    enum gemm_lib lib;
+};
+
+static const struct shape_class classes[] = {
+    { 64.0 * 64 * 64, GEMM_OPENBLAS },
+    { 1e300, GEMM_ONEDNN },
+};
+
+/* The first of the names that opens, with the symbol in *sym. */
+static void *
+open_first(const char *const *names, const char *symbol, void **sym)
+{
+    for (; *names; names++) {
+        void *h = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
+
+        if (h == NULL)
+            continue;
+        *sym = dlsym(h, symbol);
+        if (*sym)
+            return h;
+        dlclose(h);
+    }
+    return NULL;
+}
+
+int
+gemm_open(struct gemm *g, bool avx512, struct err *e)
+{
+    static const char *const blas[] = {
+        "libopenblas.so.0", "libopenblas.so", NULL
+    };
+    static const char *const dnnl[] = {
+        "libdnnl.so.2", "libdnnl.so.3", NULL
+    };
+    void *sym;
+
+    memset(g, 0, sizeof *g);
+    if (setenv("OPENBLAS_NUM_THREADS", "1", 1) != 0
+        || (avx512 && setenv("OPENBLAS_CORETYPE", "SkylakeX", 1) != 0))
+        return err_errno(e, ERR_IO, "environment");
+    g->blas = open_first(blas, "cblas_sgemm", &sym);
+    if (g->blas)
+        memcpy(&g->blas_sgemm, &sym, sizeof sym);
+    g->dnnl = open_first(dnnl, "dnnl_sgemm", &sym);
+    if (g->dnnl)
+        memcpy(&g->dnnl_sgemm, &sym, sizeof sym);
+    if (g->blas == NULL && g->dnnl == NULL)
+        return err_set(e, ERR_USAGE, "no library for matrix products "
+                       "(install libdnnl2 or libopenblas0-pthread)");
+    return 0;
+}
+
+void
+gemm_close(struct gemm *g)
+{
+    if (g->blas)
+        dlclose(g->blas);
+    if (g->dnnl)
+        dlclose(g->dnnl);
+    memset(g, 0, sizeof *g);
+}
+
+enum gemm_lib
+gemm_choice(const struct gemm *g, size_t m, size_t n, size_t k)
+{
+    const struct shape_class *c = classes;
+
+    if (g->dnnl == NULL)
+        return GEMM_OPENBLAS;
+    if (g->blas == NULL)
+        return GEMM_ONEDNN;
+    while ((double)m * (double)n * (double)k > c->max_mnk)
+        c++;
+    return c->lib;
+}
+
+bool
+gemm_with(const struct gemm *g, enum gemm_lib lib, const struct product *p)
+{
+    if (lib == GEMM_OPENBLAS && g->blas) {
+        g->blas_sgemm(ROW_MAJOR, p->ta ? TRANS : NO_TRANS,
+                      p->tb ? TRANS : NO_TRANS, (int)p->m, (int)p->n,
+                      (int)p->k, p->alpha, p->a, (int)p->lda, p->b,
+                      (int)p->ldb, p->beta, p->c, (int)p->ldc);
+        return true;
+    }
+    if (lib == GEMM_ONEDNN && g->dnnl) {
+        if (!omp_in_parallel() && omp_get_max_threads() != 1)
+            omp_set_num_threads(1);
+        g->dnnl_sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', (int64_t)p->m,
+                      (int64_t)p->n, (int64_t)p->k, p->alpha, p->a,
+                      (int64_t)p->lda, p->b, (int64_t)p->ldb, p->beta, p->c,
+                      (int64_t)p->ldc);
+        return true;
+    }
+    return false;
+}
+
+void
+gemm_f32(const struct gemm *g, const struct product *p)
+{
+    if (p->m == 0 || p->n == 0)
+        return;
+    gemm_with(g, gemm_choice(g, p->m, p->n, p->k), p);
+}

@@ -1,0 +1,217 @@
+/* linear.c - LINEAR: a weight, its bias and its adapter, tile by tile.
+ *
+ * First h = drop(x) A^T of all parts, in blocks of rows; then the tiles of
+ * y: bias and residual are written, the products add to them, the adapter's
+ * s h B^T last, while the tile is in cache.
+ */
+#include "kernels/cpu/linear.h"
+
+#include <string.h>
+
+#include "base/par.h"
+
+enum { MIN_TILE = 128, MAX_TILE = 256, WANT_TILES = 48 };
+
+struct tiles
+tiles_cut(size_t rows, size_t cols)
+{
+    struct tiles t = { MAX_TILE, MAX_TILE, 0, 0 };
+    size_t n;
+
+    n = ceil_div(rows, t.rows) * ceil_div(cols, t.cols);
+    if (n < WANT_TILES)
+        t.rows = MIN_TILE;
+    n = ceil_div(rows, t.rows) * ceil_div(cols, t.cols);
+    if (n < WANT_TILES)
+        t.cols = MIN_TILE;
+    t.down = ceil_div(rows, t.rows);
+    t.across = ceil_div(cols, t.cols);
+    return t;
+}
+
+struct fwd {
+    struct job job;
+    size_t n;          /* rows */
+    float *worker;     /* scratch: floats of worker 0 */
+    size_t per_worker;
+};
+
+static size_t
+fwd_floats(const struct op *op)
+{
+    size_t most = 0, i;
+
+    for (i = 0; i < op->u.lin.n; i++) {
+        const struct part *p = &op->u.lin.part[i];
+        size_t need = weight_panel(&p->w) + WEIGHT_COLS
+            + (p->dropout > 0 ? DROP_ROWS * DROP_COLS : 0);
+
+        most = need > most ? need : most;
+    }
+    return piece(most);
+}
+
+uint64_t
+linear_scratch(const struct op *op, int workers)
+{
+    return (uint64_t)fwd_floats(op) * (uint64_t)workers * sizeof(float);
+}
+
+void
+part_drop(const struct job *j, const struct part *p, const float *x,
+          size_t ld, size_t r0, size_t nr, size_t c0, size_t nc, float *out,
+          size_t ld_out, bool acc)
+{
+    const struct step *s = j->run->step;
+    float keep = 1.0f / (1.0f - p->dropout);
+    uint32_t key[2];
+    size_t i;
+
+    dropout_key(key, s->seed, p->site);
+    for (i = 0; i < nr; i++)
+        j->vec->drop(out + i * ld_out, x + i * ld, c0, nc, key, s->step,
+                     (uint32_t)(s->row0 + r0 + i),
+                     dropout_limit(p->dropout), keep, acc);
+}
+
+/* h of rows r0 .. r0+nr of a part. */
+static void
+part_h(const struct fwd *f, const struct part *p, size_t r0, size_t nr,
+       float *tmp)
+{
+    const struct view *x = &f->job.op->x[0];
+    const float *from = f32_at(&f->job, x) + r0 * x->ld;
+    struct product g = {
+        .tb = true, .m = nr, .n = p->rank, .k = p->in, .alpha = 1.0f,
+        .a = from, .lda = x->ld, .b = f32_at(&f->job, &p->a), .ldb = p->a.ld,
+        .c = f32_at(&f->job, &p->h) + r0 * p->h.ld, .ldc = p->h.ld
+    };
+    size_t c0;
+
+    if (p->dropout <= 0) {
+        gemm_f32(&f->job.cpu->gemm, &g);
+        return;
+    }
+    g.a = tmp;
+    for (c0 = 0; c0 < p->in; c0 += DROP_COLS) {
+        g.k = min_size(DROP_COLS, p->in - c0);
+        g.lda = g.k;
+        g.b = f32_at(&f->job, &p->a) + c0;
+        part_drop(&f->job, p, from + c0, x->ld, r0, nr, c0, g.k, tmp, g.k,
+                  false);
+        gemm_f32(&f->job.cpu->gemm, &g);
+        g.beta = 1.0f;
+    }
+}
+
+static void
+h_item(void *ctx, size_t i, int worker)
+{
+    const struct fwd *f = ctx;
+    size_t blocks = ceil_div(f->n, DROP_ROWS), r0 = i % blocks * DROP_ROWS;
+    const struct part *p = &f->job.op->u.lin.part[i / blocks];
+
+    if (p->a.buf)
+        part_h(f, p, r0, min_size(DROP_ROWS, f->n - r0),
+               f->worker + (size_t)worker * f->per_worker);
+}
+
+/* What the products add to: bias, residual, what was there. Returns the
+ * beta of the first product. */
+static float
+tile_start(const struct fwd *f, const struct part *p, float *y, size_t r0,
+           size_t nr, size_t c0, size_t nc, float *tmp)
+{
+    const struct op *op = f->job.op;
+    const struct view *vx = &op->x[1], bias_at = p->bias;
+    const struct vec *vec = f->job.vec;
+    struct view part_bias = bias_at;
+    const float *bias, *x = f32_at(&f->job, vx);
+    bool acc = op->acc & 1;
+    size_t i;
+
+    part_bias.off += c0;
+    part_bias.cols = (uint32_t)nc;
+    bias = weight_row(&f->job, &part_bias, tmp);
+    if (bias == NULL && x == NULL)
+        return acc ? 1.0f : 0.0f;
+    for (i = 0; i < nr; i++) {
+        float *to = y + i * op->y[0].ld;
+
+        if (x)
+            vec->axpy(to, x + (r0 + i) * vx->ld + p->col + c0, 1.0f, nc,
+                      acc);
+        if (bias)
+            vec->axpy(to, bias, 1.0f, nc, acc || x);
+    }
+    return 1.0f;
+}
+
+static void
+y_tile(const struct fwd *f, const struct part *p, size_t r0, size_t nr,
+       size_t c0, size_t nc, float *tmp)
+{
+    const struct job *j = &f->job;
+    const struct view *x = &j->op->x[0], *y = &j->op->y[0];
+    struct weight_mul w = {
+        .w = &p->w, .scale = &p->scale, .trans = !p->in_out, .m = nr,
+        .n = nc, .k = p->in, .n0 = c0, .a = f32_at(j, x) + r0 * x->ld,
+        .lda = x->ld, .c = f32_at(j, y) + r0 * y->ld + p->col + c0,
+        .ldc = y->ld, .panel = tmp + WEIGHT_COLS
+    };
+    struct product g = {
+        .tb = true, .m = nr, .n = nc, .k = p->rank, .alpha = p->lora_scale,
+        .beta = 1.0f, .c = w.c, .ldc = w.ldc
+    };
+
+    w.beta = tile_start(f, p, w.c, r0, nr, c0, nc, tmp);
+    weight_mul(j, &w);
+    if (p->a.buf == 0)
+        return;
+    g.a = f32_at(j, &p->h) + r0 * p->h.ld;
+    g.lda = p->h.ld;
+    g.b = f32_at(j, &p->b) + c0 * p->b.ld;
+    g.ldb = p->b.ld;
+    gemm_f32(&j->cpu->gemm, &g);
+}
+
+static void
+y_item(void *ctx, size_t i, int worker)
+{
+    const struct fwd *f = ctx;
+    const struct part *p = f->job.op->u.lin.part;
+    struct tiles t = tiles_cut(f->n, p->out);
+    size_t r0, c0;
+
+    while (i >= t.down * t.across) {
+        i -= t.down * t.across;
+        p++;
+        t = tiles_cut(f->n, p->out);
+    }
+    r0 = i % t.down * t.rows;
+    c0 = i / t.down * t.cols;
+    y_tile(f, p, r0, min_size(t.rows, f->n - r0), c0,
+           min_size(t.cols, p->out - c0),
+           f->worker + (size_t)worker * f->per_worker);
+}
+
+void
+cpu_linear(const struct job *j)
+{
+    const struct op *op = j->op;
+    struct fwd f = { .job = *j, .n = token_rows(j, &op->x[0]) };
+    size_t items = 0, adapters = 0, i;
+
+    f.worker = f32_at(j, &op->scratch);
+    f.per_worker = fwd_floats(op);
+    for (i = 0; i < op->u.lin.n; i++) {
+        const struct part *p = &op->u.lin.part[i];
+        struct tiles t = tiles_cut(f.n, p->out);
+
+        items += t.down * t.across;
+        adapters += p->a.buf != 0;
+    }
+    if (adapters)
+        par_for(op->u.lin.n * ceil_div(f.n, DROP_ROWS), h_item, &f);
+    par_for(items, y_item, &f);
+}

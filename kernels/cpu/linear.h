@@ -1,0 +1,33 @@
+/* linear.h - what LINEAR and its backward share. */
+#ifndef KERNELS_CPU_LINEAR_H
+#define KERNELS_CPU_LINEAR_H
+
+#include "kernels/cpu/weight.h"
+
+enum { DROP_ROWS = 128, DROP_COLS = 512 };
+
+/* How a matrix is cut: tiles of rows x cols, down x across of them. Large
+ * tiles where there are enough of them for many threads. */
+struct tiles {
+    size_t rows, cols, down, across;
+};
+
+struct tiles tiles_cut(size_t rows, size_t cols);
+
+/* The least draw that keeps an element. */
+static inline uint64_t
+dropout_limit(float dropout)
+{
+    double x = (double)dropout * 4294967296.0;
+    uint64_t n = (uint64_t)x;
+
+    return n + ((double)n < x);
+}
+
+/* out = drop(x), or out += it, for rows r0 .. r0+nr and columns c0 .. c0+nc
+ * (c0 a multiple of 4) of the part's mask; x and out point at (r0, c0). */
+void part_drop(const struct job *j, const struct part *p, const float *x,
+               size_t ld, size_t r0, size_t nr, size_t c0, size_t nc,
+               float *out, size_t ld_out, bool acc);
+
+#endif

@@ -1,0 +1,194 @@
+/* norm.c - NORM, NORM_BWD and ROPE.
+ *
+ * The gradients of gain and bias are sums over rows: each block of
+ * NORM_BLOCK rows sums into scratch of its own, then the blocks are added
+ * in order.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/par.h"
+#include "kernels/cpu/weight.h"
+
+enum { NORM_BLOCK = 64 };
+
+struct norm {
+    struct job job;
+    size_t rows, dim;
+    const float *gain, *bias;
+    float *sums; /* of the blocks: gain, bias */
+};
+
+static size_t
+gain_floats(const struct op *op, int bias)
+{
+    return weight_row_floats(&op->x[1])
+        + (bias ? weight_row_floats(&op->x[2]) : 0);
+}
+
+uint64_t
+norm_scratch(const struct op *op, int workers)
+{
+    (void)workers;
+    return gain_floats(op, 1) * sizeof(float);
+}
+
+uint64_t
+norm_bwd_scratch(const struct op *op, int workers)
+{
+    size_t sums = 0;
+
+    (void)workers;
+    if (op->y[1].buf || op->y[2].buf)
+        sums = ceil_div(op->x[0].rows, NORM_BLOCK) * 2
+            * piece(op->x[0].cols);
+    return (gain_floats(op, 0) + sums) * sizeof(float);
+}
+
+static void
+norm_item(void *ctx, size_t i, int worker)
+{
+    const struct norm *f = ctx;
+    const struct job *j = &f->job;
+    const struct op *op = j->op;
+    size_t r = i * NORM_BLOCK, end = min_size(r + NORM_BLOCK, f->rows);
+    float *stats = f32_at(j, &op->y[1]);
+
+    (void)worker;
+    for (; r < end; r++)
+        j->vec->norm(f32_at(j, &op->y[0]) + r * op->y[0].ld,
+                     stats ? stats + r * op->y[1].ld : NULL,
+                     f32_at(j, &op->x[0]) + r * op->x[0].ld, f->gain,
+                     f->bias, f->dim, op->u.norm.eps, op->u.norm.rms,
+                     op->acc & 1);
+}
+
+void
+cpu_norm(const struct job *j)
+{
+    const struct op *op = j->op;
+    struct norm f = { .job = *j, .rows = token_rows(j, &op->x[0]) };
+    float *tmp = f32_at(j, &op->scratch);
+
+    f.dim = op->x[0].cols;
+    f.gain = weight_row(j, &op->x[1], tmp);
+    f.bias = weight_row(j, &op->x[2],
+                        tmp ? tmp + weight_row_floats(&op->x[1]) : NULL);
+    par_for(ceil_div(f.rows, NORM_BLOCK), norm_item, &f);
+}
+
+static void
+norm_bwd_item(void *ctx, size_t i, int worker)
+{
+    const struct norm *f = ctx;
+    const struct job *j = &f->job;
+    const struct op *op = j->op;
+    size_t r = i * NORM_BLOCK, end = min_size(r + NORM_BLOCK, f->rows);
+    float *dgain = NULL, *dbias = NULL, *dx = f32_at(j, &op->y[0]);
+
+    (void)worker;
+    if (op->y[1].buf)
+        dgain = f->sums + 2 * i * piece(f->dim);
+    if (op->y[2].buf)
+        dbias = f->sums + (2 * i + 1) * piece(f->dim);
+    if (dgain)
+        memset(dgain, 0, f->dim * sizeof *dgain);
+    if (dbias)
+        memset(dbias, 0, f->dim * sizeof *dbias);
+    for (; r < end; r++)
+        j->vec->norm_bwd(dx ? dx + r * op->y[0].ld : NULL, dgain, dbias,
+                         f32_at(j, &op->x[0]) + r * op->x[0].ld, f->gain,
+                         f32_at(j, &op->x[2]) + r * op->x[2].ld,
+                         f32_at(j, &op->x[3]) + r * op->x[3].ld, f->dim,
+                         op->u.norm.rms, op->acc & 1);
+}
+
+void
+cpu_norm_bwd(const struct job *j)
+{
+    const struct op *op = j->op;
+    struct norm f = { .job = *j, .rows = token_rows(j, &op->x[0]) };
+    float *tmp = f32_at(j, &op->scratch);
+    size_t blocks = ceil_div(f.rows, NORM_BLOCK), i;
+    int which;
+
+    f.dim = op->x[0].cols;
+    f.gain = weight_row(j, &op->x[1], tmp);
+    f.sums = tmp ? tmp + weight_row_floats(&op->x[1]) : NULL;
+    par_for(blocks, norm_bwd_item, &f);
+    for (which = 0; which < 2; which++)
+        for (i = 0; op->y[1 + which].buf && i < blocks; i++)
+            j->vec->axpy(f32_at(j, &op->y[1 + which]),
+                         f.sums + (2 * i + (size_t)which) * piece(f.dim),
+                         1.0f, f.dim, true);
+}
+
+/* ROPE: a row's angles are computed once, for all of its heads, in double,
+ * so that positions of any length keep their precision. */
+struct rope {
+    struct job job;
+    size_t rows, half;
+    const double *freq;
+    float *worker;
+};
+
+enum { ROPE_BLOCK = 16 };
+
+uint64_t
+rope_scratch(const struct op *op, int workers)
+{
+    size_t half = op->u.rope.rope_dim / 2;
+
+    return 2 * piece(half) * sizeof(float)
+        + (uint64_t)workers * 2 * piece(half) * sizeof(float);
+}
+
+static void
+rope_row(const struct rope *f, size_t r, float *cosine, float *sine)
+{
+    const struct job *j = &f->job;
+    const struct op *op = j->op;
+    const float *x = f32_at(j, &op->x[0]) + r * op->x[0].ld;
+    float *y = f32_at(j, &op->y[0]) + r * op->y[0].ld;
+    size_t hd = op->u.rope.head_dim, dim = 2 * f->half, i;
+
+    for (i = 0; i < f->half; i++) {
+        double angle = j->run->batch->pos[r] * f->freq[i];
+
+        cosine[i] = (float)cos(angle);
+        sine[i] = (float)sin(angle) * op->u.rope.sign;
+    }
+    for (i = 0; i < op->u.rope.heads; i++, x += hd, y += hd) {
+        j->vec->rotate(y, y + f->half, x, x + f->half, cosine, sine,
+                       f->half, op->acc & 1);
+        if (hd > dim && (x != y || op->acc & 1))
+            j->vec->axpy(y + dim, x + dim, 1.0f, hd - dim, op->acc & 1);
+    }
+}
+
+static void
+rope_item(void *ctx, size_t i, int worker)
+{
+    const struct rope *f = ctx;
+    size_t r = i * ROPE_BLOCK, end = min_size(r + ROPE_BLOCK, f->rows);
+    float *tmp = f->worker + (size_t)worker * 2 * piece(f->half);
+
+    for (; r < end; r++)
+        rope_row(f, r, tmp, tmp + piece(f->half));
+}
+
+void
+cpu_rope(const struct job *j)
+{
+    const struct op *op = j->op;
+    struct rope f = { .job = *j, .rows = token_rows(j, &op->x[0]) };
+    double *freq = view_at(j->run, &op->scratch);
+    size_t i;
+
+    f.half = op->u.rope.rope_dim / 2;
+    for (i = 0; i < f.half; i++)
+        freq[i] = pow(op->u.rope.theta, -(double)i / (double)f.half);
+    f.freq = freq;
+    f.worker = f32_at(j, &op->scratch) + 2 * piece(f.half);
+    par_for(ceil_div(f.rows, ROPE_BLOCK), rope_item, &f);
+}

@@ -1,0 +1,143 @@
+/* optim.c - the optimiser's ops over flat views: SQNORM, CLIP, ADAMW, SGD.
+ *
+ * The sum of squares is taken in double over fixed blocks, whose sums are
+ * then added in order.
+ */
+#include <math.h>
+
+#include "base/par.h"
+#include "kernels/cpu/cpu.h"
+
+enum { BLOCK = 16384 };
+
+/* A view cut into blocks of at most BLOCK elements of one row. */
+struct flat {
+    struct job job;
+    size_t per_row, items;
+    double *sums;
+    struct adamw adamw;
+};
+
+static void
+flat_cut(struct flat *f, const struct view *v)
+{
+    f->per_row = ceil_div(v->cols, BLOCK);
+    f->items = f->per_row * v->rows;
+}
+
+static size_t
+flat_len(const struct flat *f, const struct view *v, size_t i)
+{
+    return min_size(BLOCK, v->cols - i % f->per_row * BLOCK);
+}
+
+static float *
+flat_at(const struct flat *f, const struct view *v, size_t i)
+{
+    return f32_at(&f->job, v) + i / f->per_row * v->ld
+        + i % f->per_row * BLOCK;
+}
+
+uint64_t
+sqnorm_scratch(const struct op *op, int workers)
+{
+    struct flat f;
+
+    (void)workers;
+    flat_cut(&f, &op->x[0]);
+    return f.items * sizeof(double);
+}
+
+static void
+sqnorm_item(void *ctx, size_t i, int worker)
+{
+    const struct flat *f = ctx;
+    const struct view *x = &f->job.op->x[0];
+
+    (void)worker;
+    f->sums[i] = f->job.vec->sqsum(flat_at(f, x, i), flat_len(f, x, i));
+}
+
+void
+cpu_sqnorm(const struct job *j)
+{
+    struct flat f = { .job = *j };
+    double sum = 0;
+    size_t i;
+
+    flat_cut(&f, &j->op->x[0]);
+    f.sums = view_at(j->run, &j->op->scratch);
+    par_for(f.items, sqnorm_item, &f);
+    for (i = 0; i < f.items; i++)
+        sum += f.sums[i];
+    j->run->step->gnorm2 = sum;
+}
+
+void
+cpu_clip(const struct job *j)
+{
+    struct step *s = j->run->step;
+    double max = (double)j->op->u.clip.max_norm;
+    double norm = sqrt(s->gnorm2);
+
+    s->skipped = !isfinite(s->gnorm2);
+    s->scale = s->skipped ? 0.0 : 1.0;
+    if (!s->skipped && max > 0 && max / (norm + 1e-6) < 1.0)
+        s->scale = max / (norm + 1e-6);
+}
+
+static void
+adamw_item(void *ctx, size_t i, int worker)
+{
+    const struct flat *f = ctx;
+    const struct op *op = f->job.op;
+
+    (void)worker;
+    f->job.vec->adamw(flat_at(f, &op->y[0], i), flat_at(f, &op->y[1], i),
+                      flat_at(f, &op->y[2], i), flat_at(f, &op->x[0], i),
+                      flat_len(f, &op->x[0], i), &f->adamw);
+}
+
+void
+cpu_adamw(const struct job *j)
+{
+    const struct op *op = j->op;
+    const struct step *s = j->run->step;
+    struct flat f = { .job = *j };
+
+    if (s->skipped)
+        return;
+    flat_cut(&f, &op->x[0]);
+    f.adamw = (struct adamw){
+        .beta1 = op->u.opt.beta1, .beta2 = op->u.opt.beta2,
+        .eps = op->u.opt.eps,
+        .keep = (float)(1.0 - s->lr * (double)op->u.opt.decay),
+        .scale = (float)s->scale, .rate = (float)(s->lr / s->bias1),
+        .root = (float)(1.0 / sqrt(s->bias2))
+    };
+    par_for(f.items, adamw_item, &f);
+}
+
+static void
+sgd_item(void *ctx, size_t i, int worker)
+{
+    const struct flat *f = ctx;
+    const struct op *op = f->job.op;
+    const struct step *s = f->job.run->step;
+
+    (void)worker;
+    f->job.vec->sgd(flat_at(f, &op->y[0], i), flat_at(f, &op->x[0], i),
+                    flat_len(f, &op->x[0], i), (float)s->lr,
+                    (float)s->scale, op->u.opt.decay);
+}
+
+void
+cpu_sgd(const struct job *j)
+{
+    struct flat f = { .job = *j };
+
+    if (j->run->step->skipped)
+        return;
+    flat_cut(&f, &j->op->x[0]);
+    par_for(f.items, sgd_item, &f);
+}

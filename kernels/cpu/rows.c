@@ -1,0 +1,244 @@
+/* rows.c - ops that treat each token row, or each element, for itself. */
+#include <string.h>
+
+#include "base/par.h"
+#include "kernels/cpu/weight.h"
+
+enum { BLOCK_FLOATS = 16384 };
+
+struct rows
+rows_cut(size_t rows, size_t cols)
+{
+    size_t block = cols ? BLOCK_FLOATS / cols : 1;
+
+    return (struct rows){ rows, block ? block : 1 };
+}
+
+/* A walk over blocks of rows. */
+struct walk {
+    struct job job;
+    struct rows cut;
+    void (*row)(const struct job *j, size_t row);
+};
+
+static void
+walk_item(void *ctx, size_t i, int worker)
+{
+    const struct walk *w = ctx;
+    size_t r = i * w->cut.block, end = min_size(r + w->cut.block,
+                                                w->cut.rows);
+
+    (void)worker;
+    for (; r < end; r++)
+        w->row(&w->job, r);
+}
+
+static void
+walk(const struct job *j, size_t rows, size_t cols,
+     void (*row)(const struct job *j, size_t row))
+{
+    struct walk w = { *j, rows_cut(rows, cols), row };
+
+    par_for(ceil_div(rows, w.cut.block), walk_item, &w);
+}
+
+static float *
+row_at(const struct job *j, const struct view *v, size_t row)
+{
+    return f32_at(j, v) + row * v->ld;
+}
+
+static void
+act_row(const struct job *j, size_t r)
+{
+    const struct op *op = j->op;
+
+    j->vec->act(row_at(j, &op->y[0], r), row_at(j, &op->x[0], r),
+                op->x[0].cols, op->u.act.kind, op->acc & 1);
+}
+
+void
+cpu_act(const struct job *j)
+{
+    const struct view *x = &j->op->x[0];
+
+    walk(j, token_rows(j, x), x->cols, act_row);
+}
+
+static void
+act_bwd_row(const struct job *j, size_t r)
+{
+    const struct op *op = j->op;
+
+    j->vec->act_bwd(row_at(j, &op->y[0], r), row_at(j, &op->x[0], r),
+                    row_at(j, &op->x[1], r), op->x[0].cols, op->u.act.kind,
+                    op->acc & 1);
+}
+
+void
+cpu_act_bwd(const struct job *j)
+{
+    const struct view *x = &j->op->x[0];
+
+    walk(j, token_rows(j, x), x->cols, act_bwd_row);
+}
+
+static void
+glu_row(const struct job *j, size_t r)
+{
+    const struct op *op = j->op;
+
+    j->vec->glu(row_at(j, &op->y[0], r), row_at(j, &op->x[0], r),
+                row_at(j, &op->x[1], r), op->x[0].cols, op->u.act.kind,
+                op->acc & 1);
+}
+
+void
+cpu_glu(const struct job *j)
+{
+    const struct view *x = &j->op->x[0];
+
+    walk(j, token_rows(j, x), x->cols, glu_row);
+}
+
+static void
+glu_bwd_row(const struct job *j, size_t r)
+{
+    const struct op *op = j->op;
+
+    j->vec->glu_bwd(row_at(j, &op->y[0], r), row_at(j, &op->y[1], r),
+                    row_at(j, &op->x[0], r), row_at(j, &op->x[1], r),
+                    row_at(j, &op->x[2], r), op->x[0].cols,
+                    op->u.act.kind, op->acc);
+}
+
+void
+cpu_glu_bwd(const struct job *j)
+{
+    const struct view *x = &j->op->x[0];
+
+    walk(j, token_rows(j, x), x->cols, glu_bwd_row);
+}
+
+static void
+copy_row(const struct job *j, size_t r)
+{
+    const struct op *op = j->op;
+
+    j->vec->axpy(row_at(j, &op->y[0], r), row_at(j, &op->x[0], r), 1.0f,
+                 op->x[0].cols, op->acc & 1);
+}
+
+void
+cpu_copy(const struct job *j)
+{
+    walk(j, j->op->x[0].rows, j->op->x[0].cols, copy_row);
+}
+
+static void
+cache_row(const struct job *j, size_t r)
+{
+    const struct op *op = j->op;
+
+    memcpy(row_at(j, &op->y[0], j->run->step->cache_at + r),
+           row_at(j, &op->x[0], r), op->x[0].cols * sizeof(float));
+}
+
+void
+cpu_cache(const struct job *j)
+{
+    const struct view *x = &j->op->x[0];
+
+    walk(j, token_rows(j, x), x->cols, cache_row);
+}
+
+static void
+zero_row(const struct job *j, size_t r)
+{
+    const struct view *y = &j->op->y[0];
+
+    memset(row_at(j, y, r), 0, y->cols * sizeof(float));
+}
+
+void
+cpu_zero(const struct job *j)
+{
+    walk(j, j->op->y[0].rows, j->op->y[0].cols, zero_row);
+}
+
+/* y = the row of a table, or y += it, in pieces through the stack. */
+static void
+add_table_row(const struct job *j, const struct view *table,
+              const struct view *scale, size_t row, float *y, size_t n,
+              bool acc)
+{
+    float piece_of[256];
+    size_t c, k;
+
+    for (c = 0; c < n; c += k) {
+        k = min_size(n - c, sizeof piece_of / sizeof piece_of[0]);
+        weight_widen(j, table, scale, row, c, 1, k, piece_of);
+        j->vec->axpy(y + c, piece_of, 1.0f, k, acc);
+    }
+}
+
+static void
+embed_row(const struct job *j, size_t r)
+{
+    const struct op *op = j->op;
+    const struct batch *b = j->run->batch;
+    float *y = row_at(j, &op->y[0], r);
+    size_t n = op->y[0].cols;
+
+    add_table_row(j, &op->x[0], &op->x[2], (size_t)b->ids[r], y, n,
+                  op->acc & 1);
+    if (op->x[1].buf)
+        add_table_row(j, &op->x[1], &op->x[3], (size_t)b->pos[r], y, n,
+                      true);
+}
+
+void
+cpu_embed(const struct job *j)
+{
+    const struct view *y = &j->op->y[0];
+
+    walk(j, token_rows(j, y), y->cols, embed_row);
+}
+
+/* A block of columns, all rows in order: rows of equal id add in the order
+ * of rows, whoever runs the block. */
+struct embed_bwd {
+    struct job job;
+    size_t rows, block;
+};
+
+static void
+embed_bwd_item(void *ctx, size_t i, int worker)
+{
+    const struct embed_bwd *e = ctx;
+    const struct job *j = &e->job;
+    const struct op *op = j->op;
+    const struct batch *b = j->run->batch;
+    size_t c0 = i * e->block, nc = min_size(e->block, op->x[0].cols - c0), r;
+
+    (void)worker;
+    for (r = 0; r < e->rows; r++) {
+        const float *x = row_at(j, &op->x[0], r) + c0;
+
+        if (op->y[0].buf)
+            j->vec->axpy(row_at(j, &op->y[0], (size_t)b->ids[r]) + c0, x,
+                         1.0f, nc, true);
+        if (op->y[1].buf)
+            j->vec->axpy(row_at(j, &op->y[1], (size_t)b->pos[r]) + c0, x,
+                         1.0f, nc, true);
+    }
+}
+
+void
+cpu_embed_bwd(const struct job *j)
+{
+    const struct view *x = &j->op->x[0];
+    struct embed_bwd e = { *j, token_rows(j, x), 64 };
+
+    par_for(ceil_div(x->cols, e.block), embed_bwd_item, &e);
+}

@@ -1,0 +1,92 @@
+/* vec.h - arithmetic on rows of floats, once per instruction set.
+ *
+ * Every table holds the same functions, made from vec_body.inc over the
+ * vector type of its instruction set. A result depends on the values and n
+ * alone, not on alignment: the last lanes of a row go through the same
+ * instructions as the others, and sums add lane by lane in a fixed order.
+ *
+ * acc: the result is added to what is there. Pointers may be equal where an
+ * argument is read and written at the same index; other overlap is an error.
+ */
+#ifndef KERNELS_CPU_VEC_H
+#define KERNELS_CPU_VEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What AdamW's rule becomes for one step: m = b1 m + (1-b1) g and so on. */
+struct adamw {
+    float beta1, beta2, eps;
+    float keep;  /* 1 - lr * decay */
+    float scale; /* of the gradient */
+    float rate;  /* lr / bias1 */
+    float root;  /* 1 / sqrt(bias2) */
+};
+
+struct vec {
+    const char *name;
+
+    /* y = act(x), dx = act'(x) dy; kind: enum act_kind. */
+    void (*act)(float *y, const float *x, size_t n, int kind, bool acc);
+    void (*act_bwd)(float *dx, const float *x, const float *dy, size_t n,
+                    int kind, bool acc);
+    /* y = act(g) * u; dg = act'(g) u dy, du = act(g) dy. */
+    void (*glu)(float *y, const float *g, const float *u, size_t n, int kind,
+                bool acc);
+    void (*glu_bwd)(float *dg, float *du, const float *g, const float *u,
+                    const float *dy, size_t n, int kind, int acc);
+
+    /* One row: y = (x - mean) * rstd * gain + bias (bias may be NULL);
+     * stats = mean, rstd (may be NULL). rms: mean is 0. */
+    void (*norm)(float *y, float *stats, const float *x, const float *gain,
+                 const float *bias, size_t n, float eps, bool rms, bool acc);
+    /* dx of the same row (may be NULL); dgain and dbias (may be NULL) add. */
+    void (*norm_bwd)(float *dx, float *dgain, float *dbias, const float *x,
+                     const float *gain, const float *stats, const float *dy,
+                     size_t n, bool rms, bool acc);
+
+    /* (a, b) of n pairs = (x cos - z sin, z cos + x sin). */
+    void (*rotate)(float *a, float *b, const float *x, const float *z,
+                   const float *cosine, const float *sine, size_t n,
+                   bool acc);
+
+    /* y = a x, or y += a x. */
+    void (*axpy)(float *y, const float *x, float a, size_t n, bool acc);
+    float (*dot)(const float *x, const float *z, size_t n);
+    float (*max)(const float *x, size_t n); /* n > 0; NaNs do not count */
+    /* y = exp(scale x - sub); the sum. y may be NULL. */
+    float (*exp_sum)(float *y, const float *x, size_t n, float scale,
+                     float sub);
+    /* y = a * exp(y - sub) */
+    void (*exp_scale)(float *y, size_t n, float sub, float a);
+    /* ds = p * (dp - delta) * scale */
+    void (*softmax_bwd)(float *ds, const float *p, const float *dp, size_t n,
+                        float delta, float scale);
+    double (*sqsum)(const float *x, size_t n);
+
+    void (*adamw)(float *p, float *m, float *v, const float *g, size_t n,
+                  const struct adamw *a);
+    /* p -= rate * (scale * g + decay * p) */
+    void (*sgd)(float *p, const float *g, size_t n, float rate, float scale,
+                float decay);
+
+    /* y = x widened. */
+    void (*widen_bf16)(float *y, const uint16_t *x, size_t n);
+    void (*widen_f16)(float *y, const uint16_t *x, size_t n);
+    void (*widen_i8)(float *y, const int8_t *x, size_t n, float scale);
+
+    /* y = keep ? scale * x : 0 for n columns from column c0, a multiple of
+     * 4, of a row of a dropout mask: see dropout in kernels/ops.h. Kept when
+     * the draw is at least limit. */
+    void (*drop)(float *y, const float *x, size_t c0, size_t n,
+                 const uint32_t key[2], uint64_t step, uint32_t row,
+                 uint64_t limit, float scale, bool acc);
+};
+
+extern const struct vec vec_generic;
+#if defined(__x86_64__)
+extern const struct vec vec_avx2, vec_avx512;
+#endif
+
+#endif

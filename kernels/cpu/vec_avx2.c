@@ -1,0 +1,155 @@
+/* vec_avx2.c - struct vec over eight floats. Compiled with AVX2, FMA and
+ * F16C; run only where CPUID shows them. */
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define VF 8
+#define VEC_NAME "avx2"
+#define VEC_TABLE vec_avx2
+
+typedef __m256 vf;
+
+static inline vf
+vf_set(float a)
+{
+    return _mm256_set1_ps(a);
+}
+
+static inline vf
+vf_ld(const float *p, size_t k)
+{
+    float lane[VF] = { 0 };
+
+    if (k >= VF)
+        return _mm256_loadu_ps(p);
+    memcpy(lane, p, k * sizeof *p);
+    return _mm256_loadu_ps(lane);
+}
+
+static inline void
+vf_st(float *p, vf x, size_t k)
+{
+    if (k >= VF)
+        _mm256_storeu_ps(p, x);
+    else
+        memcpy(p, &x, k * sizeof *p);
+}
+
+static inline vf
+vf_fma(vf a, vf b, vf c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+static inline vf
+vf_max(vf a, vf b)
+{
+    return _mm256_max_ps(a, b);
+}
+
+static inline vf
+vf_min(vf a, vf b)
+{
+    return _mm256_min_ps(a, b);
+}
+
+static inline vf
+vf_round(vf x)
+{
+    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+/* In two steps, so that results below the smallest normal number come out
+ * and 2^128 overflows to infinity. */
+static inline vf
+vf_ldexp(vf x, vf n)
+{
+    __m256i i = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(i, 1);
+    __m256i one = _mm256_set1_epi32(127), rest = _mm256_sub_epi32(i, half);
+    __m256i a = _mm256_slli_epi32(_mm256_add_epi32(half, one), 23);
+    __m256i b = _mm256_slli_epi32(_mm256_add_epi32(rest, one), 23);
+
+    return x * _mm256_castsi256_ps(a) * _mm256_castsi256_ps(b);
+}
+
+static inline vf
+vf_sqrt(vf x)
+{
+    return _mm256_sqrt_ps(x);
+}
+
+static inline vf
+vf_abs(vf x)
+{
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+}
+
+static inline vf
+vf_lt(vf a, vf b, vf x, vf z)
+{
+    return _mm256_blendv_ps(z, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+
+static inline float
+vf_sum(vf x)
+{
+    float v[VF];
+
+    memcpy(v, &x, sizeof v);
+    return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7]));
+}
+
+static inline float
+vf_top(vf x)
+{
+    float v[VF], top;
+    int i;
+
+    memcpy(v, &x, sizeof v);
+    top = v[0];
+    for (i = 1; i < VF; i++)
+        top = v[i] > top ? v[i] : top;
+    return top;
+}
+
+static inline vf
+vf_bf16(const uint16_t *p, size_t k)
+{
+    uint16_t lane[VF] = { 0 };
+    __m128i h;
+
+    memcpy(lane, p, (k < VF ? k : VF) * sizeof *p);
+    memcpy(&h, lane, sizeof h);
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
+}
+
+static inline vf
+vf_f16(const uint16_t *p, size_t k)
+{
+    uint16_t lane[VF] = { 0 };
+    __m128i h;
+
+    memcpy(lane, p, (k < VF ? k : VF) * sizeof *p);
+    memcpy(&h, lane, sizeof h);
+    return _mm256_cvtph_ps(h);
+}
+
+static inline vf
+vf_i8(const int8_t *p, size_t k)
+{
+    int8_t lane[16] = { 0 };
+    __m128i b;
+
+    memcpy(lane, p, k < VF ? k : VF);
+    memcpy(&b, lane, sizeof b);
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(b));
+}
+
+#include "kernels/cpu/vec_body.inc"
+
+#endif

@@ -1,0 +1,134 @@
+/* vec_avx512.c - struct vec over sixteen floats. Compiled with AVX-512 F,
+ * BW, DQ and VL; run only where CPUID shows them. */
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VF 16
+#define VEC_NAME "avx512"
+#define VEC_TABLE vec_avx512
+
+typedef __m512 vf;
+
+static inline __mmask16
+lanes(size_t k)
+{
+    return (__mmask16)((1u << k) - 1);
+}
+
+static inline vf
+vf_set(float a)
+{
+    return _mm512_set1_ps(a);
+}
+
+static inline vf
+vf_ld(const float *p, size_t k)
+{
+    if (k >= VF)
+        return _mm512_loadu_ps(p);
+    return _mm512_maskz_loadu_ps(lanes(k), p);
+}
+
+static inline void
+vf_st(float *p, vf x, size_t k)
+{
+    if (k >= VF)
+        _mm512_storeu_ps(p, x);
+    else
+        _mm512_mask_storeu_ps(p, lanes(k), x);
+}
+
+static inline vf
+vf_fma(vf a, vf b, vf c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+static inline vf
+vf_max(vf a, vf b)
+{
+    return _mm512_max_ps(a, b);
+}
+
+static inline vf
+vf_min(vf a, vf b)
+{
+    return _mm512_min_ps(a, b);
+}
+
+static inline vf
+vf_round(vf x)
+{
+    return _mm512_roundscale_ps(x, 8); /* to nearest, no exceptions */
+}
+
+static inline vf
+vf_ldexp(vf x, vf n)
+{
+    return _mm512_scalef_ps(x, n);
+}
+
+static inline vf
+vf_sqrt(vf x)
+{
+    return _mm512_sqrt_ps(x);
+}
+
+static inline vf
+vf_abs(vf x)
+{
+    return _mm512_abs_ps(x);
+}
+
+static inline vf
+vf_lt(vf a, vf b, vf x, vf z)
+{
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), z, x);
+}
+
+static inline float
+vf_sum(vf x)
+{
+    return _mm512_reduce_add_ps(x);
+}
+
+static inline float
+vf_top(vf x)
+{
+    return _mm512_reduce_max_ps(x);
+}
+
+static inline vf
+vf_bf16(const uint16_t *p, size_t k)
+{
+    __m256i h = k >= VF ? _mm256_loadu_si256((const __m256i *)(const void *)p)
+                        : _mm256_maskz_loadu_epi16(lanes(k), p);
+
+    return _mm512_castsi512_ps(
+        _mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
+}
+
+static inline vf
+vf_f16(const uint16_t *p, size_t k)
+{
+    __m256i h = k >= VF ? _mm256_loadu_si256((const __m256i *)(const void *)p)
+                        : _mm256_maskz_loadu_epi16(lanes(k), p);
+
+    return _mm512_cvtph_ps(h);
+}
+
+static inline vf
+vf_i8(const int8_t *p, size_t k)
+{
+    __m128i b = k >= VF ? _mm_loadu_si128((const __m128i *)(const void *)p)
+                        : _mm_maskz_loadu_epi8(lanes(k), p);
+
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(b));
+}
+
+#include "kernels/cpu/vec_body.inc"
+
+#endif

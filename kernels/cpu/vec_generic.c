@@ -1,0 +1,153 @@
+/* vec_generic.c - struct vec over four floats of any processor, in the
+ * vector types that gcc and clang share. */
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tensor/dtype.h"
+
+#define VF 4
+#define VEC_NAME "generic"
+#define VEC_TABLE vec_generic
+
+typedef float vf __attribute__((vector_size(16)));
+typedef int32_t vi __attribute__((vector_size(16)));
+
+static inline vf
+vf_set(float a)
+{
+    return (vf){ a, a, a, a };
+}
+
+static inline vf
+vf_ld(const float *p, size_t k)
+{
+    vf x = { 0 };
+
+    if (k >= VF)
+        memcpy(&x, p, sizeof x);
+    else
+        memcpy(&x, p, k * sizeof *p);
+    return x;
+}
+
+static inline void
+vf_st(float *p, vf x, size_t k)
+{
+    if (k >= VF)
+        memcpy(p, &x, sizeof x);
+    else
+        memcpy(p, &x, k * sizeof *p);
+}
+
+static inline vf
+vf_fma(vf a, vf b, vf c)
+{
+    return a * b + c;
+}
+
+static inline vf
+choose(vi mask, vf x, vf z)
+{
+    return (vf)(((vi)x & mask) | ((vi)z & ~mask));
+}
+
+static inline vf
+vf_lt(vf a, vf b, vf x, vf z)
+{
+    return choose(a < b, x, z);
+}
+
+static inline vf
+vf_max(vf a, vf b)
+{
+    return choose(a > b, a, b);
+}
+
+static inline vf
+vf_min(vf a, vf b)
+{
+    return choose(a < b, a, b);
+}
+
+/* Adding 1.5 * 2^23 leaves no bits for a fraction. */
+static inline vf
+vf_round(vf x)
+{
+    vf big = vf_set(12582912.0f);
+
+    return (x + big) - big;
+}
+
+/* In two steps, so that results below the smallest normal number come out
+ * and 2^128 overflows to infinity. A NaN's n is replaced. */
+static inline vf
+vf_ldexp(vf x, vf n)
+{
+    vi i = __builtin_convertvector(choose(n == n, n, vf_set(0.0f)), vi);
+    vi half = i >> 1, a = (half + 127) << 23, b = (i - half + 127) << 23;
+
+    return x * (vf)a * (vf)b;
+}
+
+static inline vf
+vf_sqrt(vf x)
+{
+    return (vf){ sqrtf(x[0]), sqrtf(x[1]), sqrtf(x[2]), sqrtf(x[3]) };
+}
+
+static inline vf
+vf_abs(vf x)
+{
+    return (vf)((vi)x & 0x7fffffff);
+}
+
+static inline float
+vf_sum(vf x)
+{
+    return (x[0] + x[2]) + (x[1] + x[3]);
+}
+
+static inline float
+vf_top(vf x)
+{
+    float a = x[0] > x[1] ? x[0] : x[1], b = x[2] > x[3] ? x[2] : x[3];
+
+    return a > b ? a : b;
+}
+
+static inline vf
+vf_bf16(const uint16_t *p, size_t k)
+{
+    vf x = { 0 };
+    size_t i;
+
+    for (i = 0; i < VF && i < k; i++)
+        x[i] = bf16_to_f32(p[i]);
+    return x;
+}
+
+static inline vf
+vf_f16(const uint16_t *p, size_t k)
+{
+    vf x = { 0 };
+    size_t i;
+
+    for (i = 0; i < VF && i < k; i++)
+        x[i] = f16_to_f32(p[i]);
+    return x;
+}
+
+static inline vf
+vf_i8(const int8_t *p, size_t k)
+{
+    vf x = { 0 };
+    size_t i;
+
+    for (i = 0; i < VF && i < k; i++)
+        x[i] = (float)p[i];
+    return x;
+}
+
+#include "kernels/cpu/vec_body.inc"

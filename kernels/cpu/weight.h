@@ -1,0 +1,42 @@
+/* weight.h - products with a stored weight, whatever its element type. */
+#ifndef KERNELS_CPU_WEIGHT_H
+#define KERNELS_CPU_WEIGHT_H
+
+#include "kernels/cpu/cpu.h"
+
+enum {
+    WEIGHT_COLS = 256,  /* most columns of one weight_mul */
+    WEIGHT_DEPTH = 1024 /* rows of a panel widened at a time */
+};
+
+/* c[m,n] = beta c + a[m,k] V, V[k,n] being the part of a weight that starts
+ * at (k0, n0): V(i, j) = w(k0 + i, n0 + j), or w(n0 + j, k0 + i) when trans.
+ */
+struct weight_mul {
+    const struct view *w, *scale; /* scale: of an I8 weight */
+    bool trans;
+    size_t m, n, k, n0, k0, lda, ldc;
+    const float *a;
+    float *c, beta;
+    float *panel; /* weight_panel(w) floats of the worker's scratch */
+};
+
+void weight_mul(const struct job *j, const struct weight_mul *p);
+
+/* Floats of scratch a worker needs for it; 0 when w is read in place. */
+size_t weight_panel(const struct view *w);
+
+/* dst[nr][nc] = w[r0 .. r0+nr, c0 .. c0+nc) widened to float. */
+void weight_widen(const struct job *j, const struct view *w,
+                  const struct view *scale, size_t r0, size_t c0, size_t nr,
+                  size_t nc, float *dst);
+
+/* The single row of v (a gain or bias) as floats: in place, or widened into
+ * dst[cols]. NULL when v is absent. */
+const float *weight_row(const struct job *j, const struct view *v,
+                        float *dst);
+
+/* Floats of dst that weight_row needs: 0 in place. */
+size_t weight_row_floats(const struct view *v);
+
+#endif
