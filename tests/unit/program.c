@@ -1,0 +1,246 @@
+/* program.c - every program that the builder makes, checked by walking it:
+ * nothing is read before it was written, no two buffers that live at one
+ * time share memory, gradients are stored once and then added to. */
+#include "test.h"
+
+#include "model/prog.h"
+#include "tiny_model.h"
+
+static uint64_t
+mock_scratch(const struct backend *b, const struct op *op)
+{
+    (void)b;
+    return op->kind == OP_ATTENTION ? 1000 : 0;
+}
+
+static const struct backend mock = { .name = "mock", .real_size = 4,
+                                     .scratch = mock_scratch };
+
+struct walk {
+    const struct prog *p;
+    bool *written;
+    size_t at;
+};
+
+static void
+reads(struct walk *w, const struct view *v)
+{
+    if (v->buf == 0 || w->p->buf[v->buf].zone != ZONE_ARENA)
+        return;
+    if (!CHECK(w->written[v->buf]))
+        printf("  op %zu (kind %d) reads buffer %u\n", w->at,
+               w->p->op[w->at].kind, v->buf);
+}
+
+static void
+writes(struct walk *w, const struct view *v, bool adds)
+{
+    if (v->buf == 0 || w->p->buf[v->buf].zone != ZONE_ARENA)
+        return;
+    if (adds)
+        reads(w, v);
+    w->written[v->buf] = true;
+}
+
+static void
+walk_op(struct walk *w, const struct op *op)
+{
+    bool linear = op->kind == OP_LINEAR || op->kind == OP_LINEAR_BWD;
+
+    for (int i = 0; i < 6; i++)
+        reads(w, &op->x[i]);
+    for (uint32_t i = 0; linear && i < op->u.lin.n; i++) {
+        if (op->kind == OP_LINEAR)
+            writes(w, &op->u.lin.part[i].h, false);
+        else
+            reads(w, &op->u.lin.part[i].h);
+    }
+    for (int i = 0; i < 3; i++)
+        writes(w, &op->y[i], op->acc >> i & 1);
+    writes(w, &op->scratch, false);
+}
+
+static void
+check_order(const struct prog *p)
+{
+    struct walk w = { p, mem_array(p->n_bufs, sizeof(bool)), 0 };
+
+    for (w.at = 0; w.at < p->n_ops; w.at++)
+        walk_op(&w, &p->op[w.at]);
+    free(w.written);
+}
+
+static void
+check_places(const struct prog *p)
+{
+    for (size_t i = 1; i < p->n_bufs; i++) {
+        const struct tensor_buf *a = &p->buf[i];
+
+        CHECK(a->zone != ZONE_ARENA || a->born >= 0);
+        if (a->zone == ZONE_ARENA || a->zone == ZONE_STATE)
+            CHECK(a->at + a->bytes <= p->zone_bytes[a->zone]);
+        for (size_t j = 1; j < i; j++) {
+            const struct tensor_buf *b = &p->buf[j];
+
+            if (a->zone != b->zone || a->zone == ZONE_BASE
+                || a->born > b->dies || b->born > a->dies)
+                continue;
+            if (!CHECK(a->at + a->bytes <= b->at
+                       || b->at + b->bytes <= a->at))
+                printf("  buffers %zu and %zu\n", i, j);
+        }
+    }
+}
+
+static struct prog_opts
+some_opts(int mode, int method)
+{
+    struct prog_opts o = { .mode = (uint8_t)mode, .method = (uint8_t)method,
+                           .batch = 2, .seq_len = 16, .head_chunk = 8,
+                           .cache_len = 32, .rank = 4, .alpha = 8,
+                           .clip = 1 };
+
+    return o;
+}
+
+TEST(programs_are_sound)
+{
+    for (size_t m = 0; m < N_TINY; m++) {
+        struct tiny_model t;
+
+        tiny_open(&t, tiny_configs[m]);
+        for (int i = 0; i < 12; i++) {
+            struct prog_opts o = some_opts(i % 3 == 2 ? PROG_DECODE : i % 3,
+                                           i / 3 % 2 ? METHOD_FULL
+                                                     : METHOD_LORA);
+            struct prog p;
+            struct err e;
+
+            o.recompute = i >= 6;
+            if (!CHECK(prog_build(&p, &t.desc, &o, &t.weights, &mock,
+                                  &e) == 0)) {
+                printf("  %s\n", e.text);
+                continue;
+            }
+            check_order(&p);
+            check_places(&p);
+            prog_release(&p);
+        }
+        tiny_close(&t);
+    }
+}
+
+TEST(recomputation_and_reuse_save_memory)
+{
+    struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
+    uint64_t bytes[3];
+    struct tiny_model t;
+    struct prog p;
+    struct err e;
+
+    tiny_open(&t, tiny_llama);
+    for (int i = 0; i < 3; i++) {
+        o.no_reuse = i == 0;
+        o.recompute = i == 2 ? RECOMPUTE_BLOCK : RECOMPUTE_NONE;
+        CHECK(prog_build(&p, &t.desc, &o, &t.weights, &mock, &e) == 0);
+        bytes[i] = p.zone_bytes[ZONE_ARENA];
+        prog_release(&p);
+    }
+    CHECK(bytes[1] < bytes[0]);
+    CHECK(bytes[2] < bytes[1]);
+    tiny_close(&t);
+}
+
+static size_t
+count_ops(const struct prog *p, int kind)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_ops; i++)
+        n += p->op[i].kind == kind;
+    return n;
+}
+
+TEST(nothing_below_the_lowest_adapter_is_walked_back)
+{
+    static const char *const targets[] = {
+        "model.layers.2.mlp.down_proj"
+    };
+    struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
+    struct tiny_model t;
+    struct prog p;
+    struct err e;
+
+    o.targets = targets;
+    o.n_targets = 1;
+    tiny_open(&t, tiny_llama);
+    CHECK(prog_build(&p, &t.desc, &o, &t.weights, &mock, &e) == 0);
+    CHECK_EQ_U64(count_ops(&p, OP_LINEAR_BWD), 1);
+    CHECK_EQ_U64(count_ops(&p, OP_ATTENTION_BWD), 0);
+    CHECK_EQ_U64(count_ops(&p, OP_NORM_BWD), 1); /* the final norm's */
+    CHECK_EQ_U64(p.n_params, 2);
+    prog_release(&p);
+    tiny_close(&t);
+}
+
+TEST(full_training_trains_every_parameter)
+{
+    struct prog_opts o = some_opts(PROG_TRAIN, METHOD_FULL);
+
+    for (size_t m = 0; m < N_TINY; m++) {
+        struct tiny_model t;
+        struct prog p;
+        struct err e;
+
+        tiny_open(&t, tiny_configs[m]);
+        CHECK(prog_build(&p, &t.desc, &o, &t.weights, &mock, &e) == 0);
+        CHECK_EQ_U64(p.n_trainable, desc_params(&t.desc));
+        CHECK_EQ_U64(p.n_params, t.weights.n);
+        prog_release(&p);
+        tiny_close(&t);
+    }
+}
+
+static int
+build_error(const struct prog_opts *o, struct tiny_model *t, struct err *e)
+{
+    struct prog p;
+
+    return prog_build(&p, &t->desc, o, &t->weights, &mock, e);
+}
+
+TEST(what_does_not_fit_is_refused)
+{
+    static const char *const targets[] = { "q_proj", "c_attn" };
+    struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
+    struct tiny_model t;
+    struct err e;
+
+    tiny_open(&t, tiny_gpt2);
+    o.targets = targets;
+    o.n_targets = 2;
+    CHECK(build_error(&o, &t, &e) == ERR_USAGE);
+    CHECK(strstr(e.text, "q_proj") != NULL);
+    o.n_targets = 0;
+    o.seq_len = 65; /* positions: 64 */
+    CHECK(build_error(&o, &t, &e) == ERR_USAGE);
+    o.seq_len = 16;
+    t.weights.item[0].shape[0]++;
+    CHECK(build_error(&o, &t, &e) == ERR_DATA);
+    CHECK(strstr(e.text, t.weights.item[0].name) != NULL);
+    t.weights.item[0].shape[0]--;
+    t.weights.n--;
+    CHECK(build_error(&o, &t, &e) == ERR_DATA);
+    t.weights.n++;
+    tiny_close(&t);
+}
+
+static const struct test tests[] = {
+    RUN(programs_are_sound),
+    RUN(recomputation_and_reuse_save_memory),
+    RUN(nothing_below_the_lowest_adapter_is_walked_back),
+    RUN(full_training_trains_every_parameter),
+    RUN(what_does_not_fit_is_refused),
+};
+
+TEST_MAIN("program", tests)
