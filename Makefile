@@ -1,0 +1,122 @@
+# graft: git history to LoRA adapter.
+#
+#   make deps     install what is needed to build and test (Debian 12)
+#   make          programs in build/bin
+#   make check    every test and check; closes with "N passed, N failed"
+#   make demo     from a repository to a scored adapter
+#   make bench    speed and memory, as ratios to other tools
+#   make install  PREFIX=/usr/local DESTDIR=
+#
+# Adding a program, a library file or a test is adding a file: sources are
+# found by folder. CC=clang and SAN=address,undefined have builds of their
+# own. Layers are archives linked in one order, so the linker refuses an
+# upward call.
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+SAN ?=
+BUILD ?= build$(if $(filter-out gcc,$(CC)),/$(CC))$(if $(SAN),/san)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wwrite-strings -Wvla -Werror
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -I. \
+	-DGRAFT_VERSION='"$(VERSION)"' -MMD -MP \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+LDLIBS := -Wl,--as-needed -lgit2 -lcrypto -lpcre2-8 -lutf8proc -lzstd \
+	-lsodium -lcjson -ldl -lm
+LDFLAGS += -fopenmp $(if $(SAN),-fsanitize=$(SAN))
+
+# Lowest last: the order of the link line.
+LAYERS := tool model kernels-cpu kernels-ref kernels-ref64 kernels record \
+	stream repo text tensor base
+ARCHIVES := $(LAYERS:%=$(BUILD)/lib/lib%.a)
+
+lib_objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(1)/*.c)))
+PROGRAMS := $(patsubst bin/%.c,$(BUILD)/bin/%,$(sort $(wildcard bin/*.c)))
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
+	$(sort $(wildcard tests/unit/*.c)))
+BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
+	$(sort $(wildcard tests/bench/*.c)))
+
+.PHONY: all deps check check-unit check-cli demo bench install golden man \
+	clean unit check-headers check-layers check-man check-style
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS)
+
+# ---- building -----------------------------------------------------------
+
+$(BUILD)/obj/lib/base/par.o: ALL_CFLAGS += -fopenmp
+$(BUILD)/obj/kernels/cpu/%_avx2.o: ALL_CFLAGS += -mavx2 -mfma -mf16c
+$(BUILD)/obj/kernels/cpu/%_avx512.o: ALL_CFLAGS += -mavx512f -mavx512bw \
+	-mavx512vl -mavx512dq -mavx2 -mfma -mf16c
+$(BUILD)/obj/kernels/cpu/%_avx512bf16.o: ALL_CFLAGS += -mavx512f -mavx512bw \
+	-mavx512vl -mavx512dq -mavx512bf16 -mavx2 -mfma -mf16c
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"; $(CC) $(ALL_CFLAGS) -c $< -o $@
+
+# The reference back end a second time, in double.
+$(BUILD)/obj/ref64/%.o: kernels/ref/%.c
+	@mkdir -p $(@D)
+	@echo "  CC $< (double)"; \
+	$(CC) $(ALL_CFLAGS) -DREF_DOUBLE -c $< -o $@
+
+define archive
+	@mkdir -p $(@D)
+	@rm -f $@
+	@ar rcsD $@ $^
+endef
+
+$(BUILD)/lib/libkernels-cpu.a: $(call lib_objs,kernels/cpu)
+	$(archive)
+$(BUILD)/lib/libkernels-ref.a: $(call lib_objs,kernels/ref)
+	$(archive)
+$(BUILD)/lib/libkernels-ref64.a: $(patsubst kernels/ref/%.c,\
+		$(BUILD)/obj/ref64/%.o,$(sort $(wildcard kernels/ref/*.c)))
+	$(archive)
+$(BUILD)/lib/libkernels.a: $(call lib_objs,kernels)
+	$(archive)
+define lib_rule
+$(BUILD)/lib/lib$(1).a: $(call lib_objs,lib/$(1))
+	$$(archive)
+endef
+$(foreach l,$(filter-out kernels%,$(LAYERS)),$(eval $(call lib_rule,$(l))))
+
+$(BUILD)/bin/%: $(BUILD)/obj/bin/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CC) $(LDFLAGS) $< $(ARCHIVES) $(LDLIBS) -o $@
+
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CC) $(LDFLAGS) $< $(ARCHIVES) $(LDLIBS) -o $@
+
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CC) $(LDFLAGS) $< $(ARCHIVES) $(LDLIBS) -o $@
+
+unit: $(UNIT)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+clean:
+	rm -rf build
+
+# ---- everything else ----------------------------------------------------
+
+DEPS := gcc clang make pkg-config libc6-dev libgit2-dev libssl-dev \
+	libsodium-dev libzstd-dev libcjson-dev libopenblas0-pthread \
+	libdnnl-dev libpcre2-dev libutf8proc-dev libomp-dev mandoc bats jq \
+	git python3 zstd
+
+deps:
+	@if [ "$$(id -u)" = 0 ]; then as=; \
+	elif command -v sudo >/dev/null; then as=sudo; \
+	else echo "make deps: run as root, or install: $(DEPS)" >&2; exit 1; \
+	fi; \
+	$$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	$$as apt-get install -y -qq --no-install-recommends $(DEPS)

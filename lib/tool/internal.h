@@ -1,0 +1,35 @@
+/* internal.h - between the files of lib/tool. */
+#ifndef TOOL_INTERNAL_H
+#define TOOL_INTERNAL_H
+
+#include "tool/tool.h"
+
+/* The options that every program has, after its own. */
+extern const struct opt tool_common[];
+
+/* Sets o's value from text; ERR_USAGE "--NAME: bad value ...". */
+int value_parse(const struct opt *o, void *opts, const char *text,
+                struct err *e);
+
+/* The value as one would type it, appended; nothing for an absent one. */
+void value_format(const struct opt *o, const void *opts, struct buf *out);
+
+/* Choice i of "a|b|c" and its length; NULL past the last. */
+const char *choice_at(const char *choices, size_t i, size_t *n);
+
+/* The option of that name among the table's and the common ones; *nearest is
+ * the closest spelling when there is none, or NULL. */
+const struct opt *opt_find(const struct tool *t, const char *name, size_t n,
+                           const char **nearest);
+
+bool opt_is_common(const struct opt *o);
+
+void help_print(const struct tool *t);
+void help_man(const struct tool *t);
+void help_completion(const struct tool *t);
+
+/* Reads a JSON run file into opts. */
+int config_read(const struct tool *t, void *opts, struct args *args,
+                const char *path, struct err *e);
+
+#endif

@@ -1,0 +1,105 @@
+/* tool.h - what every program shares: one table of options.
+ *
+ * A program declares a const struct tool with its options. From that table
+ * come parsing, --help, the OPTIONS section of its man page, the shell
+ * completion, the keys of its JSON run file and the provenance line, so they
+ * can't drift apart. Every program also has -q, -v, --no-prov, --help and
+ * --version.
+ *
+ *     int
+ *     main(int argc, char **argv)
+ *     {
+ *         struct options o;
+ *         struct args args;
+ *         struct err e;
+ *         int rc;
+ *
+ *         tool_start(&tool, &o, &args, argc, argv);
+ *         rc = run(&o, &args, &e);
+ *         return tool_end(rc, &e);
+ *     }
+ */
+#ifndef TOOL_TOOL_H
+#define TOOL_TOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum opt_type {
+    OPT_FLAG,   /* bool: takes no value */
+    OPT_STRING, /* const char *, NULL when not given and without default */
+    OPT_U64,    /* uint64_t */
+    OPT_DOUBLE, /* double */
+    OPT_SIZE,   /* uint64_t: bytes, with a suffix K, M or G */
+    OPT_CHOICE, /* int: index into choices */
+    OPT_LIST,   /* struct opt_list: may be repeated, commas part items */
+    OPT_CONFIG  /* const char *: a JSON file that sets the other options */
+};
+
+struct opt_list {
+    const char **item;
+    size_t n;
+};
+
+struct opt {
+    const char *name;    /* "seq-len"; NULL ends the table */
+    char letter;         /* 'L', or 0 */
+    uint8_t type;
+    bool output;         /* affects the output: part of provenance */
+    size_t offset;       /* of the value in the options struct */
+    const char *arg;     /* "N"; NULL for a flag */
+    const char *help;    /* short, lower case, with the unit */
+    const char *def;     /* as one would type it; NULL: none */
+    double min, max;     /* of numbers; both 0: any */
+    const char *choices; /* "f32|bf16" */
+};
+
+struct tool {
+    const char *name;
+    const char *summary;  /* one line, lower case */
+    const char *operands; /* "REPO...", "" for none */
+    size_t min_operands, max_operands;
+    const struct opt *opts;
+};
+
+/* What a command line held besides options. */
+struct args {
+    const struct tool *tool;
+    char **operand;
+    size_t n;
+    bool no_prov;
+    bool *given; /* by index of tool->opts: set by the user */
+};
+
+/* Fills *opts from defaults, then the run file, then the command line. Never
+ * returns after --help and --version (0) or wrong use (one line, exit 2; a
+ * bad run file exits with its own code). */
+void tool_start(const struct tool *t, void *opts, struct args *args,
+                int argc, char **argv);
+
+/* rc 0 or more: checks that all of stdout was written and gives the exit
+ * status; negative: prints "NAME: TEXT" and gives -rc. */
+int tool_end(int rc, const struct err *e);
+
+/* Whether the user set that option, on the command line or in a run file. */
+bool tool_given(const struct args *args, const char *name);
+
+/* "tokenize 0.1.0 template=plain ...": program, version and every option
+ * that affects the output with its value, defaults too. NULL with --no-prov.
+ * ids replaces the value of an option by a content id: pairs of option name
+ * and text, ended by NULL; such an option is named only where it is listed.
+ * The caller frees it. */
+char *tool_prov(const struct args *args, const void *opts,
+                const char *const *ids);
+
+/* All resolved options as members of a JSON object, without braces:
+ * "\"lr\": 0.0001, ...". */
+void tool_json(const struct args *args, const void *opts, struct buf *out);
+
+const char *tool_version(void);
+
+#endif

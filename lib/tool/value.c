@@ -1,0 +1,178 @@
+/* value.c - option values from text and back. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "tool/internal.h"
+
+const char *
+choice_at(const char *choices, size_t i, size_t *n)
+{
+    while (i-- > 0 && choices != NULL) {
+        choices = strchr(choices, '|');
+        choices += choices != NULL;
+    }
+    if (choices != NULL)
+        *n = strcspn(choices, "|");
+    return choices;
+}
+
+static int
+bad_value(const struct opt *o, const char *text, struct err *e)
+{
+    if (o->type == OPT_CHOICE)
+        return err_set(e, ERR_USAGE, "--%s: bad value (found '%s', expected "
+                       "%s)", o->name, text, o->choices);
+    if (o->min != 0 || o->max != 0)
+        return err_set(e, ERR_USAGE, "--%s: bad value (found '%s', expected "
+                       "%.15g..%.15g)", o->name, text, o->min, o->max);
+    return err_set(e, ERR_USAGE, "--%s: bad value '%s'", o->name, text);
+}
+
+static bool
+in_range(const struct opt *o, double v)
+{
+    return (o->min == 0 && o->max == 0) || (v >= o->min && v <= o->max);
+}
+
+/* Digits only, then (of a size) one of K, M and G. */
+static bool
+parse_u64(const char *text, bool size, uint64_t *out)
+{
+    static const char suffixes[] = "KMG";
+    const char *suffix;
+    uint64_t v, unit = 1;
+    char *end;
+
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    v = strtoull(text, &end, 10);
+    if (errno != 0)
+        return false;
+    if (size && *end != '\0') {
+        suffix = strchr(suffixes, *end++);
+        if (suffix == NULL)
+            return false;
+        unit = (uint64_t)1 << (10 * (suffix - suffixes + 1));
+    }
+    return *end == '\0' && size_mul(v, unit, out);
+}
+
+static bool
+parse_double(const char *text, double *out)
+{
+    char *end;
+
+    if (*text == '\0' || strspn(text, "0123456789+-.eE") != strlen(text))
+        return false;
+    *out = strtod(text, &end);
+    return *end == '\0' && isfinite(*out);
+}
+
+static int
+parse_choice(const struct opt *o, const char *text, int *out)
+{
+    const char *c;
+    size_t n;
+
+    for (int i = 0; (c = choice_at(o->choices, (size_t)i, &n)) != NULL;
+         i++) {
+        if (strlen(text) == n && memcmp(c, text, n) == 0) {
+            *out = i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static void
+add_items(struct opt_list *list, const char *text)
+{
+    while (*text != '\0') {
+        size_t n = strcspn(text, ",");
+
+        list->item = mem_grow(list->item,
+                              (list->n + 1) * sizeof(*list->item));
+        if (n > 0)
+            list->item[list->n++] = mem_dup(text, n);
+        text += n + (text[n] == ',');
+    }
+}
+
+int
+value_parse(const struct opt *o, void *opts, const char *text,
+            struct err *e)
+{
+    void *at = (char *)opts + o->offset;
+    uint64_t u;
+    double d;
+    int i;
+
+    switch (o->type) {
+    case OPT_FLAG:
+        *(bool *)at = strcmp(text, "true") == 0;
+        return 0;
+    case OPT_U64:
+    case OPT_SIZE:
+        if (!parse_u64(text, o->type == OPT_SIZE, &u)
+            || !in_range(o, (double)u))
+            return bad_value(o, text, e);
+        *(uint64_t *)at = u;
+        return 0;
+    case OPT_DOUBLE:
+        if (!parse_double(text, &d) || !in_range(o, d))
+            return bad_value(o, text, e);
+        *(double *)at = d;
+        return 0;
+    case OPT_CHOICE:
+        if (parse_choice(o, text, &i) < 0)
+            return bad_value(o, text, e);
+        *(int *)at = i;
+        return 0;
+    case OPT_LIST:
+        add_items(at, text);
+        return 0;
+    default:
+        *(const char **)at = mem_strdup(text);
+        return 0;
+    }
+}
+
+void
+value_format(const struct opt *o, const void *opts, struct buf *out)
+{
+    const void *at = (const char *)opts + o->offset;
+    const struct opt_list *list = at;
+    const char *s;
+    size_t n = 0;
+
+    switch (o->type) {
+    case OPT_FLAG:
+        buf_addstr(out, *(const bool *)at ? "true" : "false");
+        break;
+    case OPT_U64:
+    case OPT_SIZE:
+        buf_addf(out, "%" PRIu64, *(const uint64_t *)at);
+        break;
+    case OPT_DOUBLE:
+        buf_addf(out, "%.15g", *(const double *)at);
+        break;
+    case OPT_CHOICE:
+        s = choice_at(o->choices, (size_t)*(const int *)at, &n);
+        buf_add(out, s, n);
+        break;
+    case OPT_LIST:
+        for (size_t i = 0; i < list->n; i++)
+            buf_addf(out, "%s%s", i ? "," : "", list->item[i]);
+        break;
+    default:
+        s = *(const char *const *)at;
+        buf_addstr(out, s ? s : "");
+        break;
+    }
+}
