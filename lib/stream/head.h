@@ -12,7 +12,7 @@
  *
  * NAME is [a-z][a-z0-9_.-]*, at most 64 bytes, each name once. A VALUE, a
  * prov line and an OID are UTF-8 without control characters and not empty.
- * Limits: a line 64 KiB, a header 1 MiB.
+ * Limits: a line 64 KiB, a header 1 MiB, 1024 keys.
  */
 #ifndef STREAM_HEAD_H
 #define STREAM_HEAD_H

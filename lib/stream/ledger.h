@@ -2,13 +2,16 @@
  *
  * Every filter hands on the ledger of its input and adds its own lines, so
  * the last trailer tells what became of everything that went in. Lines stay
- * in the order in which they were first added.
+ * in the order in which they were first added. Limit: 4096 lines; a count
+ * that would need one more goes to the line "graft other".
  */
 #ifndef STREAM_LEDGER_H
 #define STREAM_LEDGER_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#define LEDGER_MAX 4096
 
 struct ledger_line {
     char *program, *reason; /* [A-Za-z0-9_.-]+, at most 64 bytes each */

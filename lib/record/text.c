@@ -1,0 +1,314 @@
+/* text.c - text records to bytes and back. */
+#include "record/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+
+void
+text_init(struct text_rec *r)
+{
+    memset(r, 0, sizeof(*r));
+}
+
+void
+text_release(struct text_rec *r)
+{
+    free(r->field);
+    text_init(r);
+}
+
+void
+text_begin(struct text_rec *r, enum text_kind kind)
+{
+    r->kind = kind;
+    r->n = 0;
+}
+
+void
+text_add(struct text_rec *r, const char *name, const void *data, size_t len)
+{
+    if (!data)
+        return;
+    if (r->n == r->cap) {
+        r->cap = r->cap ? 2 * r->cap : 16;
+        r->field = mem_grow(r->field, r->cap * sizeof(*r->field));
+    }
+    r->field[r->n++] = (struct text_field){name, data, len};
+}
+
+void
+text_add_str(struct text_rec *r, const char *name, const char *s)
+{
+    text_add(r, name, s, s ? strlen(s) : 0);
+}
+
+const struct text_field *
+text_get(const struct text_rec *r, const char *name)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (strcmp(r->field[i].name, name) == 0)
+            return &r->field[i];
+    return NULL;
+}
+
+void
+text_set(struct text_rec *r, const char *name, const void *data, size_t len)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (strcmp(r->field[i].name, name) == 0) {
+            r->field[i].data = data;
+            r->field[i].len = len;
+            return;
+        }
+    text_add(r, name, data, len);
+}
+
+void
+text_drop(struct text_rec *r, const char *name)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (strcmp(r->field[i].name, name) == 0) {
+            r->n--;
+            memmove(&r->field[i], &r->field[i + 1],
+                    (r->n - i) * sizeof(*r->field));
+            return;
+        }
+}
+
+int
+text_i64(const struct text_rec *r, const char *name, int64_t missing,
+         int64_t *out, struct err *e)
+{
+    const struct text_field *f = text_get(r, name);
+    bool minus = f && f->len > 0 && f->data[0] == '-';
+    uint64_t v = 0, most = minus ? UINT64_C(1) << 63 : INT64_MAX;
+    size_t i = minus;
+    unsigned digit;
+
+    if (!f) {
+        *out = missing;
+        return 0;
+    }
+    for (; i < f->len; i++) {
+        digit = (unsigned)(unsigned char)f->data[i] - '0';
+        if (digit > 9 || v > (most - digit) / 10)
+            break;
+        v = v * 10 + digit;
+    }
+    if (i < f->len || f->len == minus)
+        return err_set(e, ERR_DATA, "field %s (found %.*s, expected a "
+                       "number)", name, (int)(f->len < 40 ? f->len : 40),
+                       f->data);
+    *out = minus ? (int64_t)-v : (int64_t)v;
+    return 0;
+}
+
+/* ---- chats ---- */
+
+/* Where the messages begin; the number of fields when there is none. Fields
+ * from there on are role and content in turn. */
+static size_t
+first_message(const struct text_rec *r)
+{
+    size_t i = 0;
+
+    while (i < r->n && strcmp(r->field[i].name, "role") != 0)
+        i++;
+    return i;
+}
+
+/* The messages from field `at` to the first field that is none. */
+static size_t
+count_messages(const struct text_rec *r, size_t at)
+{
+    size_t n = 0;
+
+    while (at + 2 * n + 1 < r->n &&
+           strcmp(r->field[at + 2 * n].name, "role") == 0 &&
+           strcmp(r->field[at + 2 * n + 1].name, "content") == 0)
+        n++;
+    return n;
+}
+
+size_t
+text_n_messages(const struct text_rec *r)
+{
+    return r->kind == TEXT_CHAT ? count_messages(r, first_message(r)) : 0;
+}
+
+void
+text_message(const struct text_rec *r, size_t i,
+             const struct text_field **role,
+             const struct text_field **content)
+{
+    size_t at = first_message(r) + 2 * i;
+
+    *role = &r->field[at];
+    *content = &r->field[at + 1];
+}
+
+/* ---- what a record may be ---- */
+
+static bool
+name_ok(const char *s, size_t n)
+{
+    if (n == 0 || n > TEXT_MAX_NAME || s[0] < 'a' || s[0] > 'z')
+        return false;
+    for (size_t i = 1; i < n; i++)
+        if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= '0' && s[i] <= '9') &&
+            s[i] != '_')
+            return false;
+    return true;
+}
+
+/* No name twice; of a chat's messages, the fields from `at` to end, only the
+ * names of the first count. */
+static int
+check_names(const struct text_rec *r, size_t at, size_t end, struct err *e)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (i >= at + 2 && i < end)
+            continue;
+        for (size_t k = 0; k < i && k < at + 2; k++)
+            if (strcmp(r->field[k].name, r->field[i].name) == 0)
+                return err_set(e, ERR_DATA, "field %s twice",
+                               r->field[i].name);
+        for (size_t k = end; k < i; k++)
+            if (strcmp(r->field[k].name, r->field[i].name) == 0)
+                return err_set(e, ERR_DATA, "field %s twice",
+                               r->field[i].name);
+    }
+    return 0;
+}
+
+static int
+check(const struct text_rec *r, struct err *e)
+{
+    size_t at = r->n, end = r->n;
+
+    if (!text_kind_name(r->kind))
+        return err_set(e, ERR_DATA, "record kind (found %u, expected 1 to "
+                       "4)", (unsigned)r->kind);
+    if (r->kind == TEXT_CHAT) {
+        at = first_message(r);
+        end = at + 2 * count_messages(r, at);
+        if (end == at)
+            return err_set(e, ERR_DATA, "a chat without messages");
+        if (end - at > 2 * TEXT_MAX_MESSAGES)
+            return err_set(e, ERR_LIMIT, "a chat of %zu messages (limit %d)",
+                           (end - at) / 2, TEXT_MAX_MESSAGES);
+    }
+    if (r->n - (end - at) > TEXT_MAX_FIELDS)
+        return err_set(e, ERR_LIMIT, "a record of %zu fields (limit %d)",
+                       r->n - (end - at), TEXT_MAX_FIELDS);
+    return check_names(r, at, end, e);
+}
+
+/* ---- bytes ---- */
+
+int
+text_encode(struct buf *b, const struct text_rec *r, struct err *e)
+{
+    const struct text_field *f = r->field;
+    int rc = check(r, e);
+
+    for (; rc == 0 && f < r->field + r->n; f++)
+        if (!name_ok(f->name, strlen(f->name)))
+            rc = err_set(e, ERR_DATA, "field name '%s' (expected "
+                         "[a-z][a-z0-9_]*)", f->name);
+    if (rc < 0)
+        return rc;
+    buf_addc(b, r->kind);
+    buf_varint(b, r->n);
+    for (f = r->field; f < r->field + r->n; f++) {
+        buf_add(b, f->name, strlen(f->name) + 1);
+        buf_varint(b, f->len);
+        buf_add(b, f->data, f->len);
+    }
+    return 0;
+}
+
+static bool
+decode_field(struct text_rec *r, struct cursor *c)
+{
+    size_t most = c->left < TEXT_MAX_NAME + 1 ? c->left : TEXT_MAX_NAME + 1;
+    const char *nul = most ? memchr(c->p, 0, most) : NULL;
+    const char *name = (const char *)c->p;
+    const void *data;
+    uint64_t n;
+
+    if (!nul || !name_ok(name, (size_t)(nul - name)))
+        return false;
+    cursor_bytes(c, (size_t)(nul - name) + 1);
+    n = cursor_varint(c);
+    if (!c->ok || n > c->left)
+        return false;
+    data = cursor_bytes(c, (size_t)n);
+    text_add(r, name, data, (size_t)n);
+    return true;
+}
+
+int
+text_decode(struct text_rec *r, const void *p, size_t n, struct err *e)
+{
+    struct cursor c = cursor_on(p, n);
+    unsigned kind = cursor_u8(&c);
+    uint64_t n_fields = cursor_varint(&c);
+    int rc = 0;
+
+    text_begin(r, kind);
+    if (!c.ok || n_fields > 2 * TEXT_MAX_MESSAGES + TEXT_MAX_FIELDS)
+        rc = err_set(e, ERR_DATA, "text record: number of fields");
+    for (uint64_t i = 0; rc == 0 && i < n_fields; i++)
+        if (!decode_field(r, &c))
+            rc = err_set(e, ERR_DATA, "text record: field %" PRIu64
+                         " of %" PRIu64 ": bad name or length", i, n_fields);
+    if (rc == 0 && c.left)
+        rc = err_set(e, ERR_DATA, "text record: %zu bytes after the last "
+                     "field", c.left);
+    if (rc == 0 && check(r, e) < 0)
+        rc = e->code = ERR_DATA;
+    if (rc < 0)
+        r->n = 0;
+    return rc;
+}
+
+struct id
+text_id(const void *p, size_t n)
+{
+    return id_of(p, n);
+}
+
+/* ---- names ---- */
+
+static const char *const kinds[] = {
+    [TEXT_COMMIT] = "commit", [TEXT_FILE] = "file", [TEXT_DOC] = "doc",
+    [TEXT_CHAT] = "chat"
+};
+
+#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+const char *
+text_kind_name(unsigned kind)
+{
+    return kind < N_KINDS ? kinds[kind] : NULL;
+}
+
+enum text_kind
+text_kind_parse(const char *name, size_t n)
+{
+    for (unsigned i = 1; i < N_KINDS; i++)
+        if (strlen(kinds[i]) == n && memcmp(kinds[i], name, n) == 0)
+            return i;
+    return 0;
+}
+
+bool
+text_is_number(const char *name)
+{
+    return strcmp(name, "ordinal") == 0 || strcmp(name, "time") == 0;
+}

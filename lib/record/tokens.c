@@ -1,0 +1,192 @@
+/* tokens.c - token records to bytes and back. */
+#include "record/tokens.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+#define FIXED 64 /* bytes before the two counts */
+#define NARROW 0x10000u
+
+/* Appends the run lengths to b and returns how many there are. */
+static size_t
+add_runs(struct buf *b, const uint8_t *loss, size_t n)
+{
+    size_t n_runs = 0, at = 0, len;
+    unsigned flag = 0;
+
+    for (; at < n; at += len, flag = !flag, n_runs++) {
+        len = 0;
+        while (at + len < n && (!loss || loss[at + len]) == flag)
+            len++;
+        if (!loss && flag)
+            len = n - at;
+        buf_varint(b, len);
+    }
+    return n_runs;
+}
+
+static int
+check_ids(const uint32_t *ids, size_t n, uint64_t vocab, uint32_t *most,
+          struct err *e)
+{
+    uint32_t max = 0;
+
+    for (size_t i = 0; i < n; i++)
+        max = ids[i] > max ? ids[i] : max;
+    if (n && vocab && max >= vocab)
+        return err_set(e, ERR_DATA, "token id (found %" PRIu32 ", vocabulary "
+                       "of %" PRIu64 ")", max, vocab);
+    *most = max;
+    return 0;
+}
+
+static void
+add_ids(struct buf *b, const uint32_t *ids, size_t n, unsigned width)
+{
+    char *out = buf_room(b, n * width);
+
+    if (width == 2)
+        for (size_t i = 0; i < n; i++)
+            store_u16(out + 2 * i, (uint16_t)ids[i]);
+    else
+        for (size_t i = 0; i < n; i++)
+            store_u32(out + 4 * i, ids[i]);
+    b->len += n * width;
+    b->data[b->len] = '\0';
+}
+
+int
+tokens_encode(struct buf *b, const struct tokens_origin *origin,
+              const uint32_t *ids, const uint8_t *loss, size_t n,
+              uint64_t vocab, struct err *e)
+{
+    struct buf runs;
+    size_t n_runs;
+    uint32_t most = 0;
+    unsigned width;
+    int rc = check_ids(ids, n, vocab, &most, e);
+
+    if (rc < 0)
+        return rc;
+    width = most < NARROW ? 2 : 4;
+    buf_addc(b, 1);
+    buf_addc(b, (int)width);
+    buf_add(b, "\0\0", 2);
+    buf_u32(b, (uint32_t)origin->quality);
+    buf_u64(b, origin->ordinal);
+    buf_u64(b, (uint64_t)origin->time);
+    buf_u64(b, origin->group);
+    buf_add(b, origin->text.b, ID_BYTES);
+    buf_init(&runs);
+    n_runs = add_runs(&runs, loss, n);
+    buf_varint(b, n);
+    buf_varint(b, n_runs);
+    buf_add(b, runs.data, runs.len);
+    buf_release(&runs);
+    add_ids(b, ids, n, width);
+    return 0;
+}
+
+/* Steps over the runs; false unless they are what runs may be. */
+static bool
+decode_runs(struct tokens *t, struct cursor *c)
+{
+    uint64_t sum = 0, len;
+
+    t->runs = c->p;
+    t->n_loss = 0;
+    for (size_t i = 0; i < t->n_runs; i++) {
+        len = cursor_varint(c);
+        if (!c->ok || len > t->n - sum || (len == 0 && i > 0))
+            return false;
+        sum += len;
+        t->n_loss += i % 2 ? (size_t)len : 0;
+    }
+    t->runs_len = (size_t)(c->p - t->runs);
+    return sum == t->n;
+}
+
+static uint32_t
+id_at(const struct tokens *t, size_t i)
+{
+    return t->width == 2 ? load_u16(t->ids + 2 * i)
+                         : load_u32(t->ids + 4 * i);
+}
+
+static int
+check_vocab(const struct tokens *t, uint64_t vocab, struct err *e)
+{
+    if (vocab == 0 || (t->width == 2 && vocab >= NARROW))
+        return 0;
+    for (size_t i = 0; i < t->n; i++)
+        if (id_at(t, i) >= vocab)
+            return err_set(e, ERR_DATA, "token record: id %zu (found %"
+                           PRIu32 ", vocabulary of %" PRIu64 ")", i,
+                           id_at(t, i), vocab);
+    return 0;
+}
+
+int
+tokens_decode(struct tokens *t, const void *p, size_t n, uint64_t vocab,
+              struct err *e)
+{
+    const uint8_t *b = p;
+    struct cursor c = cursor_on(p, n);
+    struct tokens got = {0};
+    uint64_t n_ids, n_runs;
+    int rc;
+
+    if (!cursor_bytes(&c, FIXED) || b[0] != 1 || (b[1] != 2 && b[1] != 4) ||
+        b[2] || b[3])
+        return err_set(e, ERR_DATA, "token record: bad beginning");
+    got.width = b[1];
+    got.origin.quality = (int32_t)load_u32(b + 4);
+    got.origin.ordinal = load_u64(b + 8);
+    got.origin.time = (int64_t)load_u64(b + 16);
+    got.origin.group = load_u64(b + 24);
+    memcpy(got.origin.text.b, b + 32, ID_BYTES);
+    n_ids = cursor_varint(&c);
+    n_runs = cursor_varint(&c);
+    if (!c.ok || n_ids > c.left / got.width || n_runs > c.left)
+        return err_set(e, ERR_DATA, "token record: counts (found %" PRIu64
+                       " ids, %" PRIu64 " runs in %zu bytes)", n_ids, n_runs,
+                       c.left);
+    got.n = (size_t)n_ids;
+    got.n_runs = (size_t)n_runs;
+    if (!decode_runs(&got, &c))
+        return err_set(e, ERR_DATA, "token record: runs do not make %zu ids",
+                       got.n);
+    if (c.left != got.n * got.width)
+        return err_set(e, ERR_DATA, "token record: ids (found %zu bytes, "
+                       "expected %zu)", c.left, got.n * got.width);
+    got.ids = c.p;
+    rc = check_vocab(&got, vocab, e);
+    if (rc == 0)
+        *t = got;
+    return rc;
+}
+
+void
+tokens_ids(const struct tokens *t, uint32_t *out)
+{
+    if (t->width == 2)
+        for (size_t i = 0; i < t->n; i++)
+            out[i] = load_u16(t->ids + 2 * i);
+    else
+        for (size_t i = 0; i < t->n; i++)
+            out[i] = load_u32(t->ids + 4 * i);
+}
+
+void
+tokens_mask(const struct tokens *t, uint8_t *out)
+{
+    struct cursor c = cursor_on(t->runs, t->runs_len);
+    size_t len;
+
+    for (size_t i = 0; i < t->n_runs; i++, out += len) {
+        len = (size_t)cursor_varint(&c);
+        memset(out, (int)(i % 2), len);
+    }
+}

@@ -1,0 +1,393 @@
+/* out.c - the writer.
+ *
+ * A records frame is closed by the record that brings it to 512 KiB, by a
+ * tensor, and by the end of the segment, on nothing else: what is written
+ * depends on the records alone. Frames are compressed with zstd at level 1
+ * and stored as they are where that does not make them smaller.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "base/mem.h"
+#include "stream/frame.h"
+#include "stream/stream.h"
+
+#define ZSTD_LEVEL 1
+
+struct stream_out_state {
+    bool open;              /* within a segment */
+    uint64_t seq;           /* of the next frame */
+    uint64_t at;            /* bytes of the segment written */
+    uint64_t left;          /* data bytes of the tensor still to come */
+    uint64_t block_left;    /* of them, until the block is full */
+    uint64_t n_records;     /* in the frame being filled */
+    struct hash content, file, block;
+    struct buf raw, stored; /* the frame being filled; scratch */
+    struct ledger skipped;  /* by this program */
+    ZSTD_CCtx *zstd;
+};
+
+int
+stream_out_open(struct stream_out *o, const char *path, struct err *e)
+{
+    int rc;
+
+    memset(o, 0, sizeof(*o));
+    rc = out_open(&o->out, path, e);
+    if (rc < 0)
+        return rc;
+    stream_trailer_init(&o->trailer);
+    o->state = mem_alloc(sizeof(*o->state));
+    buf_init(&o->state->raw);
+    buf_init(&o->state->stored);
+    ledger_init(&o->state->skipped);
+    return 0;
+}
+
+static void
+release_state(struct stream_out *o)
+{
+    struct stream_out_state *s = o->state;
+
+    stream_trailer_release(&o->trailer);
+    if (!s)
+        return;
+    ZSTD_freeCCtx(s->zstd);
+    buf_release(&s->raw);
+    buf_release(&s->stored);
+    ledger_release(&s->skipped);
+    free(s);
+    o->state = NULL;
+}
+
+void
+stream_out_release(struct stream_out *o)
+{
+    if (o->state)
+        out_release(&o->out);
+    release_state(o);
+}
+
+/* Writes bytes of the segment, then zeros to the next block. */
+static int
+put(struct stream_out *o, const void *p, size_t n, struct err *e)
+{
+    int rc = out_write(&o->out, p, n, e);
+
+    o->state->at += n;
+    return rc;
+}
+
+static int
+put_pad(struct stream_out *o, struct err *e)
+{
+    static const uint8_t zero[BLOCK_ALIGN];
+
+    return put(o, zero, block_pad(o->state->at), e);
+}
+
+int
+stream_out_begin(struct stream_out *o, const struct stream_head *h,
+                 struct err *e)
+{
+    struct stream_out_state *s = o->state;
+    int rc;
+
+    if (s->open)
+        return err_set(e, ERR_IO, "stream: segment begun within another");
+    buf_reset(&s->stored);
+    rc = head_block_format(&s->stored, h, e);
+    if (rc < 0)
+        return rc;
+    stream_trailer_reset(&o->trailer);
+    ledger_release(&s->skipped);
+    buf_reset(&s->raw);
+    s->n_records = s->seq = s->at = s->left = 0;
+    hash_init(&s->content);
+    head_content(&s->content, h);
+    hash_init(&s->file);
+    hash_add(&s->file, s->stored.data, s->stored.len);
+    s->open = true;
+    return put(o, s->stored.data, s->stored.len, e);
+}
+
+/* Writes a frame's header and stored bytes, and enters it in *ref. */
+static int
+put_frame(struct stream_out *o, struct frame_head *h, const void *stored,
+          struct frame_ref *ref, struct err *e)
+{
+    struct stream_out_state *s = o->state;
+    uint8_t head[FRAME_HEAD];
+    int rc;
+
+    h->seq = s->seq++;
+    frame_head_format(head, h, stored);
+    if (h->kind != FRAME_TRAILER)
+        hash_add(&s->file, head, sizeof(head));
+    if (ref) {
+        ref->kind = h->kind;
+        ref->at = s->at + (h->kind == FRAME_DATA ? FRAME_HEAD : 0);
+        ref->stored = h->stored;
+        ref->raw = h->raw;
+        ref->hash = h->hash;
+    }
+    rc = put(o, head, sizeof(head), e);
+    if (rc == 0 && h->kind != FRAME_DATA)
+        rc = put(o, stored, (size_t)h->stored, e);
+    return rc < 0 ? rc : put_pad(o, e);
+}
+
+/* Compresses raw into s->stored; 0 = it did not get smaller. */
+static size_t
+compress(struct stream_out_state *s)
+{
+    size_t n;
+
+    if (!s->zstd) {
+        s->zstd = ZSTD_createCCtx();
+        if (!s->zstd)
+            return 0;
+    }
+    buf_reset(&s->stored);
+    n = ZSTD_compressCCtx(s->zstd, buf_room(&s->stored, s->raw.len),
+                          s->raw.len, s->raw.data, s->raw.len, ZSTD_LEVEL);
+    return ZSTD_isError(n) || n >= s->raw.len ? 0 : n;
+}
+
+/* Closes the records frame, if there is one. */
+static int
+flush(struct stream_out *o, struct err *e)
+{
+    struct stream_out_state *s = o->state;
+    struct frame_head h = {.kind = FRAME_RECORDS, .raw = s->raw.len};
+    struct frame_ref *ref;
+    int rc;
+
+    if (s->raw.len == 0)
+        return 0;
+    hash_add(&s->content, s->raw.data, s->raw.len);
+    h.stored = compress(s);
+    h.flags = h.stored ? FRAME_ZSTD : 0;
+    if (!h.stored)
+        h.stored = h.raw;
+    ref = stream_trailer_frame(&o->trailer);
+    ref->records = s->n_records;
+    ref->first = o->trailer.records - s->n_records;
+    rc = put_frame(o, &h, h.flags ? s->stored.data : s->raw.data, ref, e);
+    o->trailer.raw += s->raw.len;
+    s->n_records = 0;
+    buf_reset(&s->raw);
+    return rc;
+}
+
+/* What may be written now: ERR_IO names a caller's mistake. */
+static int
+expect(const struct stream_out *o, bool data, struct err *e)
+{
+    if (!o->state->open)
+        return err_set(e, ERR_IO, "stream: no segment begun");
+    if (!data && o->state->left)
+        return err_set(e, ERR_IO, "stream: %" PRIu64 " bytes of a tensor "
+                       "are missing", o->state->left);
+    return 0;
+}
+
+int
+stream_out_record(struct stream_out *o, const void *p, size_t n,
+                  struct err *e)
+{
+    struct stream_out_state *s = o->state;
+    int rc = expect(o, false, e);
+
+    if (rc < 0)
+        return rc;
+    if (n > STREAM_RECORD_MAX)
+        return err_set(e, ERR_LIMIT, "record of %zu bytes (limit %u)", n,
+                       STREAM_RECORD_MAX);
+    buf_varint(&s->raw, n);
+    buf_add(&s->raw, p, n);
+    s->n_records++;
+    o->trailer.records++;
+    return s->raw.len >= STREAM_FRAME_CLOSE ? flush(o, e) : 0;
+}
+
+int
+stream_out_tensor(struct stream_out *o, const void *desc, size_t n,
+                  uint64_t n_data, struct err *e)
+{
+    struct stream_out_state *s = o->state;
+    struct frame_head h = {.kind = FRAME_TENSOR, .stored = n, .raw = n};
+    struct frame_ref *ref;
+    int rc = expect(o, false, e);
+
+    if (rc == 0 && (n == 0 || n > STREAM_TENSOR_MAX))
+        rc = err_set(e, ERR_LIMIT, "tensor descriptor of %zu bytes (limit "
+                     "%u)", n, STREAM_TENSOR_MAX);
+    if (rc == 0)
+        rc = flush(o, e);
+    if (rc < 0)
+        return rc;
+    hash_add(&s->content, desc, n);
+    ref = stream_trailer_frame(&o->trailer);
+    ref->first = o->trailer.records;
+    rc = put_frame(o, &h, desc, ref, e);
+    if (rc < 0)
+        return rc;
+    h = (struct frame_head){
+        .kind = FRAME_DATA, .stored = n_data, .raw = n_data
+    };
+    ref = stream_trailer_frame(&o->trailer);
+    ref->first = o->trailer.records;
+    ref->block = o->trailer.n_blocks;
+    o->trailer.tensors++;
+    o->trailer.data += n_data;
+    s->left = n_data;
+    s->block_left = STREAM_BLOCK;
+    hash_init(&s->block);
+    return put_frame(o, &h, NULL, ref, e);
+}
+
+/* The block hash is complete: into the index and the file digest. */
+static void
+end_data_block(struct stream_out *o)
+{
+    struct stream_out_state *s = o->state;
+    struct id id = hash_id(&s->block);
+
+    stream_trailer_block(&o->trailer, &id);
+    hash_add(&s->file, id.b, ID_BYTES);
+    hash_init(&s->block);
+    s->block_left = STREAM_BLOCK;
+}
+
+int
+stream_out_data(struct stream_out *o, const void *p, size_t n, struct err *e)
+{
+    struct stream_out_state *s = o->state;
+    const char *at = p;
+    size_t k;
+    int rc = expect(o, true, e);
+
+    if (rc == 0 && n > s->left)
+        rc = err_set(e, ERR_IO, "stream: %zu bytes of data, %" PRIu64
+                     " are expected", n, s->left);
+    for (; rc == 0 && n > 0; at += k, n -= k) {
+        k = n < s->block_left ? n : (size_t)s->block_left;
+        hash_add(&s->content, at, k);
+        hash_add(&s->block, at, k);
+        rc = put(o, at, k, e);
+        s->left -= k;
+        s->block_left -= k;
+        if (s->block_left == 0 || s->left == 0)
+            end_data_block(o);
+        if (rc == 0 && s->left == 0)
+            rc = put_pad(o, e);
+    }
+    return rc;
+}
+
+void
+stream_out_skip(struct stream_out *o, const char *program,
+                const char *reason, uint64_t count)
+{
+    ledger_add(&o->state->skipped, program, reason, count);
+}
+
+void
+stream_out_input_id(struct stream_out *o, const struct id *id)
+{
+    stream_trailer_input(&o->trailer, id);
+}
+
+void
+stream_out_input(struct stream_out *o, const struct stream_trailer *t)
+{
+    stream_trailer_input(&o->trailer, &t->content);
+    ledger_add_all(&o->trailer.ledger, &t->ledger);
+}
+
+uint64_t
+stream_out_size(const struct stream_out *o)
+{
+    return o->state->at + o->state->raw.len;
+}
+
+/* The trailer frame and the end block. */
+static int
+put_trailer(struct stream_out *o, struct err *e)
+{
+    struct stream_out_state *s = o->state;
+    struct frame_head h = {.kind = FRAME_TRAILER};
+    uint8_t block[BLOCK_ALIGN];
+    uint64_t at = s->at;
+    int rc;
+
+    buf_reset(&s->stored);
+    stream_trailer_format(&s->stored, &o->trailer);
+    h.stored = h.raw = s->stored.len;
+    if (h.raw > STREAM_FRAME_MAX)
+        return err_set(e, ERR_LIMIT, "segment too long: a trailer of %" PRIu64
+                       " bytes (limit %u)", h.raw, STREAM_FRAME_MAX);
+    rc = put_frame(o, &h, s->stored.data, NULL, e);
+    if (rc < 0)
+        return rc;
+    end_block_format(block, s->at + BLOCK_ALIGN, at);
+    return put(o, block, sizeof(block), e);
+}
+
+int
+stream_out_end(struct stream_out *o, struct err *e)
+{
+    struct stream_out_state *s = o->state;
+    int rc = expect(o, false, e);
+
+    if (rc == 0)
+        rc = flush(o, e);
+    if (rc < 0)
+        return rc;
+    ledger_add_all(&o->trailer.ledger, &s->skipped);
+    o->trailer.content = hash_id(&s->content);
+    o->trailer.file = hash_id(&s->file);
+    s->open = false;
+    return put_trailer(o, e);
+}
+
+int
+stream_out_close(struct stream_out *o, struct err *e)
+{
+    int rc;
+
+    if (o->state->open) {
+        stream_out_release(o);
+        return err_set(e, ERR_IO, "stream: segment without its end");
+    }
+    rc = out_commit(&o->out, e);
+    release_state(o);
+    return rc;
+}
+
+/* ---- filters ---- */
+
+int
+stream_pass_begin(struct stream_out *o, const struct stream_in *in,
+                  const char *prov, struct err *e)
+{
+    struct stream_head h;
+    int rc;
+
+    stream_head_copy(&h, &in->head);
+    stream_head_prov(&h, prov);
+    rc = stream_out_begin(o, &h, e);
+    stream_head_release(&h);
+    return rc;
+}
+
+int
+stream_pass_end(struct stream_out *o, const struct stream_in *in,
+                struct err *e)
+{
+    stream_out_input(o, &in->trailer);
+    return stream_out_end(o, e);
+}
