@@ -1,0 +1,41 @@
+/* embed.c - EMBED: rows of tables by token id and by position. */
+#include "kernels/ref/ref.h"
+
+void
+REF(embed)(struct run *r, const struct op *op)
+{
+    struct table ids = REF(table)(r, &op->x[0], &op->x[2]);
+    struct table pos = REF(table)(r, &op->x[1], &op->x[3]);
+    struct mat y = mat_of(r, &op->y[0]);
+    size_t n = token_rows(r, &y);
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < y.cols; c++) {
+            double v = REF(table_at)(&ids, (size_t)r->batch->ids[i], c);
+
+            if (pos.p)
+                v += REF(table_at)(&pos, (size_t)r->batch->pos[i], c);
+            put(&row_of(&y, i)[c], v, op->acc & 1);
+        }
+}
+
+static void
+add_rows(struct mat *to, const int32_t *index, const struct mat *dy,
+         size_t n)
+{
+    for (size_t i = 0; i < n && to->p; i++)
+        for (size_t c = 0; c < dy->cols; c++)
+            put(&row_of(to, (size_t)index[i])[c], row_of(dy, i)[c], true);
+}
+
+/* Rows of equal id add in the order of rows. */
+void
+REF(embed_bwd)(struct run *r, const struct op *op)
+{
+    struct mat dy = mat_of(r, &op->x[0]);
+    struct mat ids = mat_of(r, &op->y[0]), pos = mat_of(r, &op->y[1]);
+    size_t n = token_rows(r, &dy);
+
+    add_rows(&ids, r->batch->ids, &dy, n);
+    add_rows(&pos, r->batch->pos, &dy, n);
+}

@@ -1,0 +1,126 @@
+/* head.c - HEAD_CE and LOGITS: see struct head_args in kernels/ops.h. */
+#include <math.h>
+
+#include "kernels/ref/ref.h"
+
+struct head {
+    const struct part *p;
+    struct table w, bias;
+    struct mat x, loss, dx, grad_w, grad_bias;
+};
+
+static struct head
+head_of(struct run *r, const struct op *op)
+{
+    const struct part *p = op->u.head.part;
+
+    return (struct head){
+        .p = p,
+        .w = REF(table)(r, &p->w, &p->scale),
+        .bias = REF(table)(r, &p->bias, NULL),
+        .x = mat_of(r, &op->x[0]),
+        .loss = mat_of(r, &op->y[0]),
+        .dx = mat_of(r, &op->y[1]),
+        .grad_w = mat_of(r, &p->grad_w),
+        .grad_bias = mat_of(r, &p->grad_bias),
+    };
+}
+
+static double
+logit(const struct head *h, const real *x, size_t o)
+{
+    double sum = h->bias.p ? REF(table_at)(&h->bias, 0, o) : 0;
+
+    for (size_t c = 0; c < h->x.cols; c++)
+        sum += x[c] * REF(table_at)(&h->w, o, c);
+    return sum;
+}
+
+uint64_t
+REF(head_scratch)(const struct op *op)
+{
+    return op->u.head.part->w.rows * sizeof(double);
+}
+
+/* Logits of a row into d[vocab], which become exp(logit - logsumexp);
+ * returns the row's loss. */
+static double
+softmax_loss(const struct head *h, const real *x, size_t target, double *d)
+{
+    size_t vocab = h->p->w.rows;
+    double top = -INFINITY, sum = 0, loss;
+
+    for (size_t o = 0; o < vocab; o++) {
+        d[o] = logit(h, x, o);
+        top = fmax(top, d[o]);
+    }
+    for (size_t o = 0; o < vocab; o++)
+        sum += exp(d[o] - top);
+    loss = top + log(sum) - d[target];
+    for (size_t o = 0; o < vocab; o++)
+        d[o] = exp(d[o] - top) / sum;
+    return loss;
+}
+
+/* From d = the loss's gradient by the logits of one row. */
+static void
+row_grads(struct head *h, const struct op *op, size_t row, const double *d)
+{
+    size_t vocab = h->p->w.rows;
+    const real *x = row_of(&h->x, row);
+
+    for (size_t c = 0; c < h->x.cols && h->dx.p; c++) {
+        double sum = 0;
+
+        for (size_t o = 0; o < vocab; o++)
+            sum += d[o] * REF(table_at)(&h->w, o, c);
+        put(&row_of(&h->dx, row)[c], sum, op->acc & 2);
+    }
+    for (size_t o = 0; o < vocab; o++) {
+        for (size_t c = 0; c < h->x.cols && h->grad_w.p; c++)
+            put(&row_of(&h->grad_w, o)[c], d[o] * x[c], true);
+        if (h->grad_bias.p)
+            put(&h->grad_bias.p[o], d[o], true);
+    }
+}
+
+void
+REF(head_ce)(struct run *r, const struct op *op)
+{
+    struct head h = head_of(r, op);
+    struct step *s = r->step;
+    double *d = view_at(r, &op->scratch);
+    size_t end = (size_t)s->head_at + op->u.head.chunk;
+
+    if (end > s->n_head)
+        end = s->n_head;
+    for (size_t k = s->head_at; k < end; k++) {
+        size_t row = (size_t)r->batch->head_row[k];
+        size_t target = (size_t)r->batch->target[row];
+        double weight = r->batch->weight[row];
+        double loss = softmax_loss(&h, row_of(&h.x, row), target, d);
+
+        s->loss_sum += weight * loss;
+        if (h.loss.p)
+            put(row_of(&h.loss, row), loss, op->acc & 1);
+        d[target] -= 1;
+        for (size_t o = 0; o < h.p->w.rows; o++)
+            d[o] *= weight * s->inv_tokens;
+        row_grads(&h, op, row, d);
+    }
+}
+
+void
+REF(logits)(struct run *r, const struct op *op)
+{
+    struct head h = head_of(r, op);
+    struct mat y = mat_of(r, &op->y[0]);
+
+    for (size_t k = 0; k < r->step->n_head; k++) {
+        size_t row = (size_t)r->batch->head_row[k];
+
+        for (size_t o = 0; o < h.p->w.rows; o++)
+            put(&row_of(&y, k)[o], logit(&h, row_of(&h.x, row), o),
+                op->acc & 1);
+    }
+}

@@ -1,0 +1,31 @@
+/* move.c - COPY, ZERO and CACHE. */
+#include "kernels/ref/ref.h"
+
+void
+REF(copy)(struct run *r, const struct op *op)
+{
+    struct mat x = mat_of(r, &op->x[0]), y = mat_of(r, &op->y[0]);
+
+    for (size_t i = 0; i < x.rows; i++)
+        for (size_t c = 0; c < x.cols; c++)
+            put(&row_of(&y, i)[c], row_of(&x, i)[c], op->acc & 1);
+}
+
+void
+REF(zero)(struct run *r, const struct op *op)
+{
+    struct mat y = mat_of(r, &op->y[0]);
+
+    clear_rows(&y, y.rows, false);
+}
+
+void
+REF(cache)(struct run *r, const struct op *op)
+{
+    struct mat x = mat_of(r, &op->x[0]), y = mat_of(r, &op->y[0]);
+    size_t n = token_rows(r, &x);
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < x.cols; c++)
+            row_of(&y, r->step->cache_at + i)[c] = row_of(&x, i)[c];
+}

@@ -1,0 +1,111 @@
+/* norm.c - NORM: LayerNorm, and RMSNorm, where the mean counts as zero.
+ *
+ *   y = xhat * gain + bias, xhat = (x - mean) * rstd,
+ *   rstd = 1 / sqrt(mean of (x - mean)^2 + eps)
+ */
+#include <math.h>
+
+#include "kernels/ref/ref.h"
+
+static double
+row_mean(const real *x, size_t n)
+{
+    double sum = 0;
+
+    for (size_t c = 0; c < n; c++)
+        sum += x[c];
+    return sum / (double)n;
+}
+
+static double
+row_rstd(const real *x, size_t n, double mean, double eps)
+{
+    double sum = 0;
+
+    for (size_t c = 0; c < n; c++)
+        sum += (x[c] - mean) * (x[c] - mean);
+    return 1 / sqrt(sum / (double)n + eps);
+}
+
+void
+REF(norm)(struct run *r, const struct op *op)
+{
+    struct mat x = mat_of(r, &op->x[0]), y = mat_of(r, &op->y[0]);
+    struct mat stats = mat_of(r, &op->y[1]);
+    struct table gain = REF(table)(r, &op->x[1], NULL);
+    struct table bias = REF(table)(r, &op->x[2], NULL);
+    size_t n = token_rows(r, &x);
+
+    for (size_t i = 0; i < n; i++) {
+        const real *xi = row_of(&x, i);
+        double mean = op->u.norm.rms ? 0 : row_mean(xi, x.cols);
+        double rstd = row_rstd(xi, x.cols, mean, op->u.norm.eps);
+
+        for (size_t c = 0; c < x.cols; c++) {
+            double v = (xi[c] - mean) * rstd * REF(table_at)(&gain, 0, c);
+
+            if (bias.p)
+                v += REF(table_at)(&bias, 0, c);
+            put(&row_of(&y, i)[c], v, op->acc & 1);
+        }
+        if (stats.p) {
+            row_of(&stats, i)[0] = (real)mean;
+            row_of(&stats, i)[1] = (real)rstd;
+        }
+    }
+}
+
+/* With g = dy * gain: dx = rstd * (g - mean(g) - xhat * mean(g * xhat)),
+ * mean(g) only where the mean was taken off. */
+static void
+norm_dx(const struct op *op, const struct table *gain, const real *x,
+        const real *stats, const real *dy, real *dx)
+{
+    size_t n = op->x[0].cols;
+    double mean = stats[0], rstd = stats[1], sum = 0, sum_xhat = 0;
+
+    for (size_t c = 0; c < n; c++) {
+        double g = dy[c] * REF(table_at)(gain, 0, c);
+
+        sum += g;
+        sum_xhat += g * (x[c] - mean) * rstd;
+    }
+    if (op->u.norm.rms)
+        sum = 0;
+    for (size_t c = 0; c < n; c++) {
+        double g = dy[c] * REF(table_at)(gain, 0, c);
+        double xhat = (x[c] - mean) * rstd;
+
+        put(&dx[c], rstd * (g - (sum + xhat * sum_xhat) / (double)n),
+            op->acc & 1);
+    }
+}
+
+void
+REF(norm_bwd)(struct run *r, const struct op *op)
+{
+    struct mat x = mat_of(r, &op->x[0]), stats = mat_of(r, &op->x[2]);
+    struct mat dy = mat_of(r, &op->x[3]), dx = mat_of(r, &op->y[0]);
+    struct mat dgain = mat_of(r, &op->y[1]), dbias = mat_of(r, &op->y[2]);
+    struct table gain = REF(table)(r, &op->x[1], NULL);
+    size_t n = token_rows(r, &x);
+
+    for (size_t c = 0; c < x.cols; c++) {
+        double sum_gain = 0, sum_bias = 0;
+
+        for (size_t i = 0; i < n; i++) {
+            const real *s = row_of(&stats, i);
+            double d = row_of(&dy, i)[c];
+
+            sum_gain += d * ((double)row_of(&x, i)[c] - s[0]) * s[1];
+            sum_bias += d;
+        }
+        if (dgain.p)
+            put(&dgain.p[c], sum_gain, true);
+        if (dbias.p)
+            put(&dbias.p[c], sum_bias, true);
+    }
+    for (size_t i = 0; i < n && dx.p; i++)
+        norm_dx(op, &gain, row_of(&x, i), row_of(&stats, i),
+                row_of(&dy, i), row_of(&dx, i));
+}

@@ -1,0 +1,64 @@
+/* ref.c - the reference back end: which function runs an op. */
+#include "kernels/ref/ref.h"
+
+struct op_impl {
+    void (*run)(struct run *r, const struct op *op);
+    uint64_t (*scratch)(const struct op *op);
+};
+
+static const struct op_impl impls[OP_KINDS] = {
+    [OP_EMBED] = { REF(embed), NULL },
+    [OP_EMBED_BWD] = { REF(embed_bwd), NULL },
+    [OP_NORM] = { REF(norm), NULL },
+    [OP_NORM_BWD] = { REF(norm_bwd), NULL },
+    [OP_LINEAR] = { REF(linear), REF(linear_scratch) },
+    [OP_LINEAR_BWD] = { REF(linear_bwd), REF(linear_bwd_scratch) },
+    [OP_ROPE] = { REF(rope), NULL },
+    [OP_ATTENTION] = { REF(attention), NULL },
+    [OP_ATTENTION_BWD] = { REF(attention_bwd), NULL },
+    [OP_ACT] = { REF(act), NULL },
+    [OP_ACT_BWD] = { REF(act_bwd), NULL },
+    [OP_GLU] = { REF(glu), NULL },
+    [OP_GLU_BWD] = { REF(glu_bwd), NULL },
+    [OP_HEAD_CE] = { REF(head_ce), REF(head_scratch) },
+    [OP_LOGITS] = { REF(logits), NULL },
+    [OP_CACHE] = { REF(cache), NULL },
+    [OP_COPY] = { REF(copy), NULL },
+    [OP_ZERO] = { REF(zero), NULL },
+    [OP_SQNORM] = { REF(sqnorm), NULL },
+    [OP_CLIP] = { REF(clip), NULL },
+    [OP_ADAMW] = { REF(adamw), NULL },
+    [OP_SGD] = { REF(sgd), NULL },
+};
+
+static uint64_t
+scratch_of(const struct backend *b, const struct op *op)
+{
+    const struct op_impl *impl = &impls[op->kind];
+
+    (void)b;
+    return impl->scratch ? impl->scratch(op) : 0;
+}
+
+static int
+run_ops(struct backend *b, struct run *run, const struct op *op, size_t n,
+        struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (op[i].kind >= OP_KINDS || impls[op[i].kind].run == NULL)
+            return err_set(e, ERR_IO, "%s: op %zu: unknown kind %u",
+                           b->name, i, op[i].kind);
+        impls[op[i].kind].run(run, &op[i]);
+    }
+    return 0;
+}
+
+void
+REF(open)(struct backend *b)
+{
+    b->name = sizeof(real) == sizeof(double) ? "ref64" : "ref";
+    b->real_size = sizeof(real);
+    b->scratch = scratch_of;
+    b->run = run_ops;
+    b->priv = NULL;
+}
