@@ -344,9 +344,11 @@ modeldir_put_asset(struct modeldir_writer *w, const char *name,
 int
 modeldir_put_weights(struct modeldir_writer *w, struct safetensor *item,
                      size_t n, const struct modeldir_source *source,
-                     struct err *e)
+                     const char *key, struct err *e)
 {
-    const struct safetensors_meta meta = { "format", "pt" };
+    const struct safetensors_meta meta[] = {
+        { "format", "pt" }, { MODELDIR_KEY, key },
+    };
     char *full = path_join(w->temp, MODELDIR_WEIGHTS);
     struct out out;
     size_t i;
@@ -356,7 +358,7 @@ modeldir_put_weights(struct modeldir_writer *w, struct safetensor *item,
     free(full);
     if (rc < 0)
         return rc;
-    rc = safetensors_start(&out, item, n, &meta, 1, e);
+    rc = safetensors_start(&out, item, n, meta, key ? 2 : 1, e);
     for (i = 0; i < n && rc == 0; i++)
         rc = source->put(source->ctx, &item[i], &out, e);
     if (rc == 0)
@@ -389,6 +391,25 @@ modeldir_commit(struct modeldir_writer *w, struct err *e)
     rc = dir_sync(slash ? parent : ".", e);
     free(parent);
     return rc;
+}
+
+bool
+modeldir_has_key(const char *path, const char *key)
+{
+    char *full = path_join(path, MODELDIR_WEIGHTS);
+    struct safetensors s;
+    struct err ignored;
+    bool found = false;
+    size_t i;
+
+    if (safetensors_open(&s, full, SAFETENSORS_MAX_HEADER, &ignored) == 0) {
+        for (i = 0; i < s.n_meta; i++)
+            found |= strcmp(s.meta[i].key, MODELDIR_KEY) == 0
+                     && strcmp(s.meta[i].value, key) == 0;
+        safetensors_release(&s);
+    }
+    free(full);
+    return found;
 }
 
 void

@@ -20,6 +20,7 @@
 #define MODELDIR_CONFIG "config.json"
 #define MODELDIR_WEIGHTS "model.safetensors"
 #define MODELDIR_INDEX "model.safetensors.index.json"
+#define MODELDIR_KEY "graft.key"
 #define MODELDIR_MAX_ASSET (64 << 20)
 
 /* Asset name i in the order of a weights stream, NULL past the last. */
@@ -68,11 +69,15 @@ int modeldir_start(struct modeldir_writer *w, const char *path,
 int modeldir_put_asset(struct modeldir_writer *w, const char *name,
                        const void *text, size_t n, struct err *e);
 
-/* Writes model.safetensors; puts item[n] into file order. */
+/* Writes model.safetensors; puts item[n] into file order. key goes into the
+ * file's metadata; NULL: none. */
 int modeldir_put_weights(struct modeldir_writer *w, struct safetensor *item,
                          size_t n, const struct modeldir_source *source,
-                         struct err *e);
+                         const char *key, struct err *e);
 int modeldir_commit(struct modeldir_writer *w, struct err *e);
+
+/* Whether path is a directory that was written with that key, and whole. */
+bool modeldir_has_key(const char *path, const char *key);
 
 /* Removes what was not committed. Safe after commit. */
 void modeldir_writer_release(struct modeldir_writer *w);

@@ -224,10 +224,13 @@ TEST(a_directory_is_written_whole_or_not_at_all)
     CHECK(modeldir_start(&w, DIR "/out", &e) == 0);
     CHECK(modeldir_put_asset(&w, MODELDIR_CONFIG, "{}", 2, &e) == 0);
     CHECK(modeldir_put_weights(&w, t, 2, &(struct modeldir_source){
-              put_name, &calls }, &e) == 0);
+              put_name, &calls }, "k1", &e) == 0);
     CHECK(modeldir_commit(&w, &e) == 0);
     modeldir_writer_release(&w);
     CHECK_EQ_U64(calls, 2);
+    CHECK(modeldir_has_key(DIR "/out", "k1"));
+    CHECK(!modeldir_has_key(DIR "/out", "k2"));
+    CHECK(!modeldir_has_key(DIR, "k1"));
 
     CHECK(modeldir_open(&d, DIR "/out", &e) == 0);
     CHECK_EQ_U64(d.n, 2);

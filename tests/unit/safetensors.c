@@ -306,6 +306,44 @@ TEST(row_39_a_file_cut_anywhere_is_refused)
     free(t[1].name);
 }
 
+/* Either the file is refused, or what it says still holds together. */
+TEST(a_flipped_bit_is_refused_or_harmless)
+{
+    struct safetensor t[] = {
+        tensor("a", DTYPE_F32, 2, 2), tensor("b", DTYPE_F16, 1, 3),
+    };
+    size_t refused = 0, opened = 0, header;
+    struct safetensors s;
+    struct buf whole;
+    struct err e = { 0 };
+
+    write_file(t, 2);
+    buf_init(&whole);
+    CHECK(file_read(&whole, path, 10000, &e) == 0);
+    header = 8 + (size_t)load_u64(whole.data);
+    for (size_t bit = 0; bit < 8 * header; bit++) {
+        whole.data[bit / 8] ^= (char)(1 << bit % 8);
+        CHECK(file_write(path, whole.data, whole.len, &e) == 0);
+        whole.data[bit / 8] ^= (char)(1 << bit % 8);
+        if (safetensors_open(&s, path, 10000, &e) < 0) {
+            CHECK(e.code == ERR_DATA && strchr(e.text, ':') != NULL);
+            refused++;
+            continue;
+        }
+        opened++;
+        CHECK_EQ_U64(s.data_at + s.item[1].begin + s.item[1].bytes,
+                     whole.len);
+        CHECK_EQ_U64(s.item[0].begin, 0);
+        CHECK_EQ_U64(s.item[1].begin, s.item[0].bytes);
+        safetensors_release(&s);
+    }
+    CHECK(refused > opened && opened > 0);
+    unlink(path);
+    buf_release(&whole);
+    free(t[0].name);
+    free(t[1].name);
+}
+
 TEST(two_tensors_of_one_name_are_not_written)
 {
     struct safetensor t[] = {
@@ -334,6 +372,7 @@ static const struct test tests[] = {
     RUN(what_is_no_file),
     RUN(a_written_file_is_read_back),
     RUN(row_39_a_file_cut_anywhere_is_refused),
+    RUN(a_flipped_bit_is_refused_or_harmless),
     RUN(two_tensors_of_one_name_are_not_written),
 };
 

@@ -1,0 +1,190 @@
+/* initmodel.c - an architecture in, a random-initialised base out.
+ *
+ * The base is a Hugging Face model directory: config.json, model.safetensors
+ * and, with --tokenizer, the tokenizer's files. It is built beside its name
+ * and renamed; a directory that was made of the same input is left alone.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "model/arch.h"
+#include "model/init.h"
+#include "tensor/modeldir.h"
+#include "tool/tool.h"
+
+#define MAX_ARCH (1 << 20)
+
+struct options {
+    const char *output, *tokenizer;
+    uint64_t seed;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct opt table[] = {
+    { .name = "output", .letter = 'o', .type = OPT_STRING,
+      .offset = AT(output), .arg = "MODELDIR",
+      .help = "the directory to make (required)" },
+    { .name = "seed", .type = OPT_U64, .output = true, .offset = AT(seed),
+      .arg = "N", .def = "0", .help = "of the random numbers" },
+    { .name = "tokenizer", .letter = 't', .type = OPT_STRING, .output = true,
+      .offset = AT(tokenizer), .arg = "FILE",
+      .help = "a tokenizer.json to copy; vocab_size is taken from it or "
+              "checked against it" },
+    { .name = NULL },
+};
+
+static const struct tool tool = {
+    .name = "initmodel",
+    .summary = "make a random-initialised base from an architecture",
+    .operands = "ARCH.json",
+    .min_operands = 1,
+    .max_operands = 1,
+    .opts = table,
+};
+
+/* Everything the directory is made of. */
+struct plan {
+    struct buf tokenizer, config;
+    struct vocab vocab;
+    unsigned dtype;
+    struct model_desc desc;
+    char key[ID_HEX + 1];
+};
+
+static void
+make_key(struct plan *p, uint64_t seed)
+{
+    struct id id;
+    struct hash h;
+
+    hash_init(&h);
+    hash_field(&h, tool_version(), strlen(tool_version()));
+    hash_field(&h, p->config.data, p->config.len);
+    hash_field(&h, p->tokenizer.data, p->tokenizer.len);
+    hash_u64(&h, seed);
+    id = hash_id(&h);
+    id_hex(&id, p->key);
+}
+
+static int
+make_plan(struct plan *p, const struct options *o, const char *path,
+          struct err *e)
+{
+    struct buf arch;
+    int rc;
+
+    buf_init(&arch);
+    rc = file_read(&arch, path, MAX_ARCH, e);
+    if (rc == 0 && o->tokenizer) {
+        rc = file_read(&p->tokenizer, o->tokenizer, MODELDIR_MAX_ASSET, e);
+        if (rc == 0)
+            rc = vocab_read(&p->vocab, p->tokenizer.data, p->tokenizer.len,
+                            o->tokenizer, e);
+    }
+    if (rc == 0)
+        rc = arch_config(&p->config, &p->dtype, arch.data, arch.len,
+                         o->tokenizer ? &p->vocab : NULL, path, e);
+    if (rc == 0)
+        rc = desc_read(&p->desc, p->config.data, p->config.len, path, e);
+    if (rc == 0)
+        make_key(p, o->seed);
+    buf_release(&arch);
+    return rc;
+}
+
+/* What makes transformers' AutoTokenizer take tokenizer.json as it is. */
+static int
+put_tokenizer(struct modeldir_writer *w, const struct plan *p, struct err *e)
+{
+    struct buf text;
+    int rc;
+
+    buf_init(&text);
+    buf_addf(&text, "{\n  \"model_max_length\": %u,\n", p->desc.max_pos);
+    if (p->vocab.end != UINT64_MAX)
+        buf_addstr(&text, "  \"bos_token\": \"<|endoftext|>\",\n"
+                   "  \"eos_token\": \"<|endoftext|>\",\n");
+    buf_addstr(&text, "  \"tokenizer_class\": \"PreTrainedTokenizerFast\"\n"
+               "}\n");
+    rc = modeldir_put_asset(w, "tokenizer.json", p->tokenizer.data,
+                            p->tokenizer.len, e);
+    if (rc == 0)
+        rc = modeldir_put_asset(w, "tokenizer_config.json", text.data,
+                                text.len, e);
+    buf_release(&text);
+    return rc;
+}
+
+static int
+write_model(const struct plan *p, const struct options *o, struct err *e)
+{
+    struct modeldir_writer w;
+    struct model_init init;
+    const struct modeldir_source source = { model_init_put, &init };
+    struct safetensor *t;
+    size_t n;
+    int rc;
+
+    rc = modeldir_start(&w, o->output, e);
+    if (rc < 0)
+        return rc;
+    model_init_start(&init, &p->desc, o->seed);
+    t = model_tensors(&p->desc, p->dtype, &n);
+    rc = modeldir_put_asset(&w, MODELDIR_CONFIG, p->config.data,
+                            p->config.len, e);
+    if (rc == 0 && o->tokenizer)
+        rc = put_tokenizer(&w, p, e);
+    if (rc == 0)
+        rc = modeldir_put_weights(&w, t, n, &source, p->key, e);
+    if (rc == 0)
+        rc = modeldir_commit(&w, e);
+    if (rc == 0)
+        log_info("%s: %zu tensors, %.1f million parameters", o->output, n,
+                 (double)desc_params(&p->desc) / 1e6);
+    model_tensors_free(t, n);
+    model_init_release(&init);
+    modeldir_writer_release(&w);
+    return rc;
+}
+
+static int
+run(const struct options *o, const struct args *args, struct err *e)
+{
+    struct plan p = { .vocab = { 0, UINT64_MAX } };
+    int rc;
+
+    if (o->output == NULL)
+        return err_set(e, ERR_USAGE, "-o MODELDIR is required");
+    buf_init(&p.tokenizer);
+    buf_init(&p.config);
+    rc = make_plan(&p, o, args->operand[0], e);
+    if (rc < 0)
+        goto out;
+    if (modeldir_has_key(o->output, p.key))
+        log_info("%s: already made of this", o->output);
+    else
+        rc = write_model(&p, o, e);
+    desc_release(&p.desc);
+out:
+    buf_release(&p.tokenizer);
+    buf_release(&p.config);
+    return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options o;
+    struct args args;
+    struct err e = { 0 };
+    int rc;
+
+    tool_start(&tool, &o, &args, argc, argv);
+    rc = run(&o, &args, &e);
+    return tool_end(rc, &e);
+}

@@ -1,0 +1,183 @@
+/* init - names, shapes and initial values of a model's tensors. */
+#include "model/init.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "test.h"
+
+#define FILE_NAME "init-test.tmp"
+
+static const char gpt2[] = "{\"model_type\":\"gpt2\",\"n_embd\":64,"
+    "\"n_layer\":8,\"n_head\":4,\"vocab_size\":500,\"n_positions\":32}";
+static const char phi[] = "{\"model_type\":\"phi\",\"hidden_size\":64,"
+    "\"num_hidden_layers\":1,\"num_attention_heads\":4,\"vocab_size\":50,"
+    "\"intermediate_size\":96}";
+
+/* The bytes that model_init_put writes for the tensor of that name. */
+static void
+values_of(struct buf *b, const char *config, unsigned dtype, uint64_t seed,
+          const char *name)
+{
+    struct model_desc d;
+    struct model_init m;
+    struct safetensor *t;
+    struct err e = { 0 };
+    struct out out;
+    size_t n, i, found = 0;
+
+    CHECK(desc_read(&d, config, strlen(config), "config", &e) == 0);
+    t = model_tensors(&d, dtype, &n);
+    model_init_start(&m, &d, seed);
+    CHECK(out_open(&out, FILE_NAME, &e) == 0);
+    for (i = 0; i < n; i++) {
+        if (strcmp(t[i].name, name) != 0)
+            continue;
+        CHECK(tensor_bytes(&t[i].bytes, t[i].dtype, t[i].shape,
+                           t[i].n_dims, &e) == 0);
+        CHECK(model_init_put(&m, &t[i], &out, &e) == 0);
+        found++;
+    }
+    CHECK_EQ_U64(found, 1);
+    CHECK(out_commit(&out, &e) == 0);
+    buf_reset(b);
+    CHECK(file_read(b, FILE_NAME, 1 << 24, &e) == 0);
+    CHECK(path_remove(FILE_NAME, &e) == 0);
+    model_init_release(&m);
+    model_tensors_free(t, n);
+    desc_release(&d);
+}
+
+/* Mean and deviation of n values are those of a normal sample: within five
+ * standard errors. */
+static void
+check_normal(const char *name, size_t n, double deviation)
+{
+    double sum = 0, squares = 0;
+    struct buf b;
+    float x;
+
+    buf_init(&b);
+    values_of(&b, gpt2, DTYPE_F32, 1, name);
+    CHECK_EQ_U64(b.len, 4 * n);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&x, b.data + 4 * i, 4);
+        sum += (double)x;
+        squares += (double)x * (double)x;
+    }
+    CHECK(fabs(sum / (double)n) < 5 * deviation / sqrt((double)n));
+    CHECK(fabs(sqrt(squares / (double)n) - deviation)
+          < 5 * deviation / sqrt(2 * (double)n));
+    buf_release(&b);
+}
+
+TEST(matrices_are_normal)
+{
+    check_normal("transformer.wte.weight", 500 * 64, 0.02);
+    check_normal("transformer.h.3.attn.c_attn.weight", 64 * 192, 0.02);
+    check_normal("transformer.h.3.attn.c_proj.weight", 64 * 64, 0.005);
+    check_normal("transformer.h.7.mlp.c_proj.weight", 256 * 64, 0.005);
+}
+
+TEST(norms_are_one_and_biases_zero)
+{
+    const float one = 1;
+    struct buf b;
+
+    buf_init(&b);
+    values_of(&b, gpt2, DTYPE_F32, 1, "transformer.ln_f.weight");
+    CHECK_EQ_U64(b.len, 256);
+    for (size_t i = 0; i < b.len; i += 4)
+        CHECK(memcmp(b.data + i, &one, 4) == 0);
+    values_of(&b, gpt2, DTYPE_F32, 1, "transformer.h.0.attn.c_attn.bias");
+    CHECK_EQ_U64(b.len, 4 * 192);
+    for (size_t i = 0; i < b.len; i++)
+        CHECK_EQ_U64(b.data[i], 0);
+    buf_release(&b);
+}
+
+TEST(values_depend_on_seed_and_name_alone)
+{
+    static const char wider[] = "{\"model_type\":\"gpt2\",\"n_embd\":64,"
+        "\"n_layer\":8,\"n_head\":4,\"vocab_size\":700}";
+    struct buf a, b;
+
+    buf_init(&a);
+    buf_init(&b);
+    values_of(&a, gpt2, DTYPE_F32, 5, "transformer.wte.weight");
+    values_of(&b, wider, DTYPE_F32, 5, "transformer.wte.weight");
+    CHECK(b.len > a.len && memcmp(a.data, b.data, a.len) == 0);
+    values_of(&b, gpt2, DTYPE_F32, 6, "transformer.wte.weight");
+    CHECK(b.len == a.len && memcmp(a.data, b.data, a.len) != 0);
+    values_of(&a, gpt2, DTYPE_F32, 5, "transformer.h.0.mlp.c_fc.weight");
+    values_of(&b, gpt2, DTYPE_F32, 5, "transformer.h.1.mlp.c_fc.weight");
+    CHECK(memcmp(a.data, b.data, a.len) != 0);
+    buf_release(&a);
+    buf_release(&b);
+}
+
+TEST(narrow_types_hold_the_rounded_values)
+{
+    struct buf a, b;
+    float wide, narrow;
+
+    buf_init(&a);
+    buf_init(&b);
+    values_of(&a, gpt2, DTYPE_F32, 5, "transformer.wpe.weight");
+    values_of(&b, gpt2, DTYPE_BF16, 5, "transformer.wpe.weight");
+    CHECK_EQ_U64(a.len, 2 * b.len);
+    for (size_t i = 0; i < b.len / 2; i++) {
+        memcpy(&wide, a.data + 4 * i, 4);
+        floats_load(&narrow, b.data + 2 * i, DTYPE_BF16, 1);
+        CHECK(fabsf(wide - narrow) <= fabsf(wide) / 256);
+    }
+    buf_release(&a);
+    buf_release(&b);
+}
+
+TEST(shapes_are_the_stored_ones)
+{
+    static const struct {
+        const char *name;
+        uint64_t rows, cols; /* cols 0: a vector */
+    } expected[] = {
+        { "model.embed_tokens.weight", 50, 64 },
+        { "model.layers.0.input_layernorm.weight", 64, 0 },
+        { "model.layers.0.self_attn.dense.weight", 64, 64 },
+        { "model.layers.0.mlp.fc1.weight", 96, 64 },
+        { "model.layers.0.mlp.fc1.bias", 96, 0 },
+        { "model.layers.0.mlp.fc2.weight", 64, 96 },
+        { "lm_head.bias", 50, 0 },
+    };
+    struct model_desc d;
+    struct safetensor *t;
+    struct err e = { 0 };
+    size_t n, i, k, found = 0;
+
+    CHECK(desc_read(&d, phi, strlen(phi), "phi", &e) == 0);
+    t = model_tensors(&d, DTYPE_F16, &n);
+    CHECK_EQ_U64(n, 1 + 14 + 2 + 2);
+    for (i = 0; i < n; i++)
+        for (k = 0; k < sizeof expected / sizeof expected[0]; k++)
+            if (strcmp(t[i].name, expected[k].name) == 0) {
+                found++;
+                CHECK_EQ_U64(t[i].n_dims, expected[k].cols ? 2 : 1);
+                CHECK_EQ_U64(t[i].shape[0], expected[k].rows);
+                CHECK_EQ_U64(t[i].shape[1], expected[k].cols);
+                CHECK_EQ_U64(t[i].dtype, DTYPE_F16);
+            }
+    CHECK_EQ_U64(found, sizeof expected / sizeof expected[0]);
+    model_tensors_free(t, n);
+    desc_release(&d);
+}
+
+static const struct test tests[] = {
+    RUN(matrices_are_normal),
+    RUN(norms_are_one_and_biases_zero),
+    RUN(values_depend_on_seed_and_name_alone),
+    RUN(narrow_types_hold_the_rounded_values),
+    RUN(shapes_are_the_stored_ones),
+};
+
+TEST_MAIN("init", tests)
