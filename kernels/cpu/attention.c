@@ -93,10 +93,6 @@ online_row(const struct job *j, float *s, size_t nk, struct span see,
     const struct op *op = j->op;
     float scale = op->u.attn.scale, top, shrink;
 
-    if (see.first >= see.end) {
-        memset(s, 0, nk * sizeof *s);
-        return;
-    }
     top = scale * j->vec->max(s + see.first, see.end - see.first);
     if (!(top <= *m)) {
         shrink = expf(*m - top);

@@ -1,11 +1,15 @@
 /* head.c - HEAD_CE and LOGITS: products with the vocabulary.
  *
- * HEAD_CE keeps the logits of one chunk of rows in scratch. Panels of
- * VOCAB_COLS columns also leave each row's maximum and sum of exponentials,
- * which are then joined in order. For the backward the vocabulary is cut
- * into PARTS runs of panels: each turns its logits into d in place and
- * multiplies them with its rows of W into a partial sum of its own; the
- * partial sums are added in order.
+ * Logits exist only as a worker's tile of ROW_TILE rows by VOCAB_COLS words.
+ * The vocabulary is cut into PARTS; a part walks over its tiles and keeps,
+ * per row, the running maximum m, the sum l of exp(logit - m) and, for the
+ * backward, the sum s of exp(logit - m) W, as attention does over keys. The
+ * parts are then joined in order:
+ *
+ *   lse = log(sum_p l_p exp(m_p))
+ *   dx  = c (sum_p exp(m_p - lse) s_p - W[target]),  c = weight / tokens
+ *
+ * Full training walks once more, making each tile of d from lse.
  */
 #include <math.h>
 #include <string.h>
@@ -18,44 +22,42 @@ enum { VOCAB_COLS = WEIGHT_COLS, ROW_TILE = 256, PARTS = 16 };
 struct head {
     struct job job;
     const struct part *part;
-    size_t chunk, rows, dim, vocab, ld; /* rows: of this chunk */
+    size_t chunk, rows, dim, vocab; /* rows: of this chunk */
     size_t panels, parts, part_cols, first;
     const float *bias;
-    float *x, *logits, *stat, *lse, *coef, *sums, *bias_tmp, *worker;
+    /* Scratch: gathered rows; per row m and l of each part, the target's
+     * logit, lse and c; s of each part; the bias widened. */
+    float *x, *stat, *own, *lse, *coef, *sums, *bias_tmp, *worker;
     size_t per_worker;
 };
 
 /* Sizes, and the places in scratch from base on; returns floats before the
- * workers' own. With keep 0 nothing but x and the bias is placed. */
+ * workers' own. */
 static size_t
-head_lay(struct head *h, const struct op *op, const struct part *part,
-         size_t chunk, bool loss, float *base)
+head_lay(struct head *h, const struct op *op, size_t chunk, float *base)
 {
     size_t at = 0;
 
-    h->part = part;
+    h->part = op->u.head.part;
     h->chunk = chunk;
     h->dim = op->x[0].cols;
-    h->vocab = part->w.rows;
-    h->ld = piece(h->vocab);
+    h->vocab = h->part->w.rows;
     h->panels = ceil_div(h->vocab, VOCAB_COLS);
     h->part_cols = ceil_div(h->panels, PARTS) * VOCAB_COLS;
     h->parts = ceil_div(h->vocab, h->part_cols);
-    h->per_worker = weight_panel(&part->w);
+    h->per_worker = weight_panel() + (size_t)ROW_TILE * VOCAB_COLS;
     h->x = base;
     at += piece(chunk * h->dim);
     h->bias_tmp = base + at;
-    at += weight_row_floats(&part->bias);
-    if (!loss)
-        return at;
+    at += weight_row_floats(&h->part->bias);
     h->stat = base + at;
-    at += piece(chunk * h->panels * 2);
+    at += piece(chunk * h->parts * 2);
+    h->own = base + at;
+    at += piece(chunk);
     h->lse = base + at;
     at += piece(chunk);
     h->coef = base + at;
     at += piece(chunk);
-    h->logits = base + at;
-    at += chunk * h->ld;
     h->sums = base + at;
     if (op->y[1].buf)
         at += h->parts * piece(chunk * h->dim);
@@ -63,10 +65,10 @@ head_lay(struct head *h, const struct op *op, const struct part *part,
 }
 
 static uint64_t
-head_bytes(const struct op *op, size_t chunk, bool loss, int workers)
+head_bytes(const struct op *op, size_t chunk, int workers)
 {
     struct head h;
-    size_t at = head_lay(&h, op, op->u.head.part, chunk, loss, NULL);
+    size_t at = head_lay(&h, op, chunk, NULL);
 
     return ((uint64_t)at + (uint64_t)h.per_worker * (uint64_t)workers)
         * sizeof(float);
@@ -75,19 +77,26 @@ head_bytes(const struct op *op, size_t chunk, bool loss, int workers)
 uint64_t
 head_ce_scratch(const struct op *op, int workers)
 {
-    return head_bytes(op, op->u.head.chunk, true, workers);
+    return head_bytes(op, op->u.head.chunk, workers);
 }
 
 uint64_t
 logits_scratch(const struct op *op, int workers)
 {
-    return head_bytes(op, op->y[0].rows, false, workers);
+    return head_bytes(op, op->y[0].rows, workers);
 }
 
 static const int32_t *
 head_rows(const struct head *h)
 {
     return h->job.run->batch->head_row + h->first;
+}
+
+/* The target of row k of the chunk. */
+static size_t
+target_of(const struct head *h, size_t k)
+{
+    return (size_t)h->job.run->batch->target[head_rows(h)[k]];
 }
 
 static void
@@ -102,68 +111,117 @@ gather_item(void *ctx, size_t k, int worker)
            h->dim * sizeof(float));
 }
 
-/* logits of rows r0 .. r0+nr and the columns of a panel, into out. */
+/* out[nr][nc] = logits of rows r0.. and words c0... */
 static void
-panel_logits(const struct head *h, size_t panel, size_t r0, size_t nr,
-             float *out, size_t ld, int worker)
+tile_logits(const struct head *h, size_t r0, size_t nr, size_t c0,
+            size_t nc, float *out, size_t ld, float *panel)
 {
-    size_t c0 = panel * VOCAB_COLS, i;
     struct weight_mul w = {
         .w = &h->part->w, .scale = &h->part->scale, .trans = true, .m = nr,
-        .n = min_size(VOCAB_COLS, h->vocab - c0), .k = h->dim, .n0 = c0,
-        .a = h->x + r0 * h->dim, .lda = h->dim, .c = out, .ldc = ld,
-        .panel = h->worker + (size_t)worker * h->per_worker
+        .n = nc, .k = h->dim, .n0 = c0, .a = h->x + r0 * h->dim,
+        .lda = h->dim, .c = out, .ldc = ld, .panel = panel
     };
+    size_t i;
 
     weight_mul(&h->job, &w);
     for (i = 0; h->bias && i < nr; i++)
-        h->job.vec->axpy(out + i * ld, h->bias + c0, 1.0f, w.n, true);
+        h->job.vec->axpy(out + i * ld, h->bias + c0, 1.0f, nc, true);
 }
 
-static void
-logits_item(void *ctx, size_t i, int worker)
+static float *
+sum_of(const struct head *h, size_t part, size_t k)
 {
-    const struct head *h = ctx;
-    size_t blocks = ceil_div(h->rows, ROW_TILE), r0 = i % blocks * ROW_TILE;
-    size_t nr = min_size(ROW_TILE, h->rows - r0), panel = i / blocks, r;
-    size_t c0 = panel * VOCAB_COLS, nc = min_size(VOCAB_COLS, h->vocab - c0);
-    float *out = h->logits + r0 * h->ld + c0;
+    return h->sums + part * piece(h->chunk * h->dim) + k * h->dim;
+}
 
-    panel_logits(h, panel, r0, nr, out, h->ld, worker);
-    for (r = 0; r < nr; r++) {
-        float *stat = h->stat + ((r0 + r) * h->panels + panel) * 2;
+/* A row's tile of logits becomes exp(logit - m), m and l moving on, s being
+ * scaled to the new m. */
+static void
+online_row(const struct head *h, size_t part, size_t k, size_t c0, size_t nc,
+           float *t)
+{
+    const struct vec *vec = h->job.vec;
+    float *stat = h->stat + (k * h->parts + part) * 2;
+    float top = vec->max(t, nc), shrink;
+    size_t target = target_of(h, k);
 
-        stat[0] = h->job.vec->max(out + r * h->ld, nc);
-        stat[1] = h->job.vec->exp_sum(NULL, out + r * h->ld, nc, 1.0f,
-                                      stat[0]);
+    if (target >= c0 && target < c0 + nc)
+        h->own[k] = t[target - c0];
+    if (!(top <= stat[0])) {
+        shrink = expf(stat[0] - top);
+        stat[0] = top;
+        stat[1] *= shrink;
+        if (h->job.op->y[1].buf)
+            vec->axpy(sum_of(h, part, k), sum_of(h, part, k), shrink,
+                      h->dim, false);
+    }
+    stat[1] += vec->exp_sum(t, t, nc, 1.0f, stat[0]);
+}
+
+/* s of a part += t W for a tile t[nr][nc]. */
+static void
+tile_sum(const struct head *h, size_t part, size_t r0, size_t nr, size_t c0,
+         size_t nc, const float *t, float *panel)
+{
+    struct weight_mul w = {
+        .w = &h->part->w, .scale = &h->part->scale, .m = nr, .k = nc,
+        .k0 = c0, .a = t, .lda = nc, .beta = 1.0f, .ldc = h->dim,
+        .panel = panel
+    };
+    size_t n0;
+
+    for (n0 = 0; n0 < h->dim; n0 += WEIGHT_COLS) {
+        w.n = min_size(WEIGHT_COLS, h->dim - n0);
+        w.n0 = n0;
+        w.c = sum_of(h, part, r0) + n0;
+        weight_mul(&h->job, &w);
     }
 }
 
-/* The row's log-sum-exp from its panels, joined in order. */
+static void
+part_item(void *ctx, size_t i, int worker)
+{
+    const struct head *h = ctx;
+    size_t blocks = ceil_div(h->rows, ROW_TILE), r0 = i % blocks * ROW_TILE;
+    size_t nr = min_size(ROW_TILE, h->rows - r0), part = i / blocks, k;
+    size_t c0 = part * h->part_cols, nc;
+    size_t end = min_size(c0 + h->part_cols, h->vocab);
+    float *panel = h->worker + (size_t)worker * h->per_worker;
+    float *t = panel + weight_panel();
+
+    for (k = r0; k < r0 + nr; k++) {
+        h->stat[(k * h->parts + part) * 2] = -INFINITY;
+        h->stat[(k * h->parts + part) * 2 + 1] = 0.0f;
+    }
+    if (h->job.op->y[1].buf)
+        memset(sum_of(h, part, r0), 0, nr * h->dim * sizeof(float));
+    for (; c0 < end; c0 += nc) {
+        nc = min_size(VOCAB_COLS, end - c0);
+        tile_logits(h, r0, nr, c0, nc, t, nc, panel);
+        for (k = 0; k < nr; k++)
+            online_row(h, part, r0 + k, c0, nc, t + k * nc);
+        if (h->job.op->y[1].buf)
+            tile_sum(h, part, r0, nr, c0, nc, t, panel);
+    }
+}
+
+/* The row's log-sum-exp from its parts, joined in order. */
 static float
-join_panels(const float *stat, size_t panels)
+join_parts(const float *stat, size_t parts)
 {
     float top = stat[0];
     double sum = 0;
     size_t p;
 
-    for (p = 1; p < panels; p++)
+    for (p = 1; p < parts; p++)
         top = stat[2 * p] > top ? stat[2 * p] : top;
-    for (p = 0; p < panels; p++)
-        sum += (double)stat[2 * p + 1] * exp((double)stat[2 * p] - top);
-    return (float)(top + log(sum));
+    for (p = 0; p < parts; p++)
+        sum += (double)stat[2 * p + 1]
+            * exp((double)stat[2 * p] - (double)top);
+    return (float)((double)top + log(sum));
 }
 
-static void
-lse_item(void *ctx, size_t k, int worker)
-{
-    const struct head *h = ctx;
-
-    (void)worker;
-    h->lse[k] = join_panels(h->stat + k * h->panels * 2, h->panels);
-}
-
-/* Losses and the factors of d, in the order of k. */
+/* Losses and c, in the order of k. */
 static void
 losses(const struct head *h)
 {
@@ -171,14 +229,13 @@ losses(const struct head *h)
     const struct view *y = &j->op->y[0];
     const struct batch *b = j->run->batch;
     struct step *step = j->run->step;
-    size_t k;
+    float *to = f32_at(j, y), loss;
+    size_t k, row;
 
     for (k = 0; k < h->rows; k++) {
-        size_t row = (size_t)head_rows(h)[k];
-        float own = h->logits[k * h->ld + (size_t)b->target[row]];
-        float loss = h->lse[k] - own;
-        float *to = f32_at(j, y);
-
+        row = (size_t)head_rows(h)[k];
+        h->lse[k] = join_parts(h->stat + k * h->parts * 2, h->parts);
+        loss = h->lse[k] - h->own[k];
         h->coef[k] = (float)((double)b->weight[row] * step->inv_tokens);
         step->loss_sum += (double)b->weight[row] * (double)loss;
         if (to && j->op->acc & 1)
@@ -188,114 +245,95 @@ losses(const struct head *h)
     }
 }
 
-/* The logits of a part of the vocabulary become d. */
 static void
-part_d(const struct head *h, size_t c0, size_t nc)
+dx_item(void *ctx, size_t k, int worker)
 {
-    const int32_t *target = h->job.run->batch->target;
-    size_t k;
+    const struct head *h = ctx;
+    const struct job *j = &h->job;
+    const struct view *y = &j->op->y[1];
+    float *to = f32_at(j, y) + (size_t)head_rows(h)[k] * y->ld;
+    float *own = h->worker + (size_t)worker * h->per_worker;
+    size_t part, c, nc;
 
-    for (k = 0; k < h->rows; k++) {
-        size_t own = (size_t)target[head_rows(h)[k]];
-        float *d = h->logits + k * h->ld;
-
-        h->job.vec->exp_scale(d + c0, nc, h->lse[k], h->coef[k]);
-        if (own >= c0 && own < c0 + nc)
-            d[own] -= h->coef[k];
+    for (part = 0; part < h->parts; part++)
+        j->vec->axpy(to, sum_of(h, part, k),
+                     h->coef[k] * expf(h->stat[(k * h->parts + part) * 2]
+                                       - h->lse[k]),
+                     h->dim, part > 0 || (j->op->acc & 2));
+    for (c = 0; c < h->dim; c += nc) {
+        nc = min_size(WEIGHT_COLS, h->dim - c);
+        weight_widen(j, &h->part->w, &h->part->scale, target_of(h, k), c, 1,
+                     nc, own);
+        j->vec->axpy(to + c, own, -h->coef[k], nc, true);
     }
 }
 
+/* t becomes d of rows r0 .. r0+nr and words c0 .. c0+nc. */
 static void
-dx_item(void *ctx, size_t part, int worker)
+tile_d(const struct head *h, size_t r0, size_t nr, size_t c0, size_t nc,
+       float *t)
 {
-    const struct head *h = ctx;
-    size_t c0 = part * h->part_cols, r0, n0;
-    float *sum = h->sums + part * piece(h->chunk * h->dim);
-    struct weight_mul w = {
-        .w = &h->part->w, .scale = &h->part->scale, .k0 = c0,
-        .k = min_size(h->part_cols, h->vocab - c0), .lda = h->ld,
-        .ldc = h->dim,
-        .panel = h->worker + (size_t)worker * h->per_worker
-    };
+    size_t k, target;
 
-    part_d(h, c0, w.k);
-    if (h->job.op->y[1].buf == 0)
-        return;
-    for (n0 = 0; n0 < h->dim; n0 += WEIGHT_COLS)
-        for (r0 = 0; r0 < h->rows; r0 += ROW_TILE) {
-            w.m = min_size(ROW_TILE, h->rows - r0);
-            w.n = min_size(WEIGHT_COLS, h->dim - n0);
-            w.n0 = n0;
-            w.a = h->logits + r0 * h->ld + c0;
-            w.c = sum + r0 * h->dim + n0;
-            weight_mul(&h->job, &w);
-        }
+    for (k = 0; k < nr; k++) {
+        target = target_of(h, r0 + k);
+        h->job.vec->exp_scale(t + k * nc, nc, h->lse[r0 + k],
+                              h->coef[r0 + k]);
+        if (target >= c0 && target < c0 + nc)
+            t[k * nc + target - c0] -= h->coef[r0 + k];
+    }
 }
 
+/* A panel's rows of grad_w += d^T x, and its part of grad_bias. */
 static void
-sum_item(void *ctx, size_t k, int worker)
-{
-    const struct head *h = ctx;
-    const struct view *y = &h->job.op->y[1];
-    size_t row = (size_t)head_rows(h)[k], part;
-    float *to = f32_at(&h->job, y) + row * y->ld;
-
-    (void)worker;
-    for (part = 0; part < h->parts; part++)
-        h->job.vec->axpy(to,
-                         h->sums + part * piece(h->chunk * h->dim)
-                             + k * h->dim,
-                         1.0f, h->dim, part > 0 || (h->job.op->acc & 2));
-}
-
-/* Rows of a panel of grad_w += d^T x, and its part of grad_bias. */
-static void
-grad_item(void *ctx, size_t panel, int worker)
+grad_item(void *ctx, size_t i, int worker)
 {
     const struct head *h = ctx;
     const struct view *gw = &h->part->grad_w, *gb = &h->part->grad_bias;
-    size_t c0 = panel * VOCAB_COLS, nc = min_size(VOCAB_COLS, h->vocab - c0);
+    size_t c0 = i * VOCAB_COLS, nc = min_size(VOCAB_COLS, h->vocab - c0);
+    float *panel = h->worker + (size_t)worker * h->per_worker;
+    float *t = panel + weight_panel();
     struct product g = {
-        .ta = true, .m = nc, .n = h->dim, .k = h->rows, .alpha = 1.0f,
-        .beta = 1.0f, .a = h->logits + c0, .lda = h->ld, .b = h->x,
-        .ldb = h->dim, .ldc = gw->ld
+        .ta = true, .m = nc, .n = h->dim, .alpha = 1.0f, .beta = 1.0f,
+        .a = t, .lda = nc, .ldb = h->dim, .ldc = gw->ld
     };
-    size_t k;
+    size_t r0, k;
 
-    (void)worker;
-    if (gw->buf) {
-        g.c = f32_at(&h->job, gw) + c0 * gw->ld;
-        gemm_f32(&h->job.cpu->gemm, &g);
+    for (r0 = 0; r0 < h->rows; r0 += ROW_TILE) {
+        g.k = min_size(ROW_TILE, h->rows - r0);
+        g.b = h->x + r0 * h->dim;
+        tile_logits(h, r0, g.k, c0, nc, t, nc, panel);
+        tile_d(h, r0, g.k, c0, nc, t);
+        g.c = gw->buf ? f32_at(&h->job, gw) + c0 * gw->ld : NULL;
+        if (g.c)
+            gemm_f32(&h->job.cpu->gemm, &g);
+        for (k = 0; gb->buf && k < g.k; k++)
+            h->job.vec->axpy(f32_at(&h->job, gb) + c0, t + k * nc, 1.0f, nc,
+                             true);
     }
-    for (k = 0; gb->buf && k < h->rows; k++)
-        h->job.vec->axpy(f32_at(&h->job, gb) + c0,
-                         h->logits + k * h->ld + c0, 1.0f, nc, true);
 }
 
 void
 cpu_head_ce(const struct job *j)
 {
     const struct op *op = j->op;
-    const struct head_args *a = &op->u.head;
-    size_t have = j->run->batch ? j->run->step->n_head : 0;
+    const struct part *part = op->u.head.part;
+    size_t have = j->run->step->n_head, blocks;
     struct head h = { .job = *j, .first = j->run->step->head_at };
-    bool grads = a->part->grad_w.buf || a->part->grad_bias.buf;
     float *base = f32_at(j, &op->scratch);
 
     if (h.first >= have)
         return;
-    h.worker = base + head_lay(&h, op, a->part, a->chunk, true, base);
-    h.rows = min_size(a->chunk, have - h.first);
-    h.bias = weight_row(j, &a->part->bias, h.bias_tmp);
+    h.worker = base + head_lay(&h, op, op->u.head.chunk, base);
+    h.rows = min_size(h.chunk, have - h.first);
+    h.bias = weight_row(j, &part->bias, h.bias_tmp);
+    blocks = ceil_div(h.rows, ROW_TILE);
     par_for(h.rows, gather_item, &h);
-    par_for(h.panels * ceil_div(h.rows, ROW_TILE), logits_item, &h);
-    par_for(h.rows, lse_item, &h);
+    par_for(h.parts * blocks, part_item, &h);
     losses(&h);
-    if (op->y[1].buf || grads)
-        par_for(h.parts, dx_item, &h);
     if (op->y[1].buf)
-        par_for(h.rows, sum_item, &h);
-    if (grads)
+        par_for(h.rows, dx_item, &h);
+    if (part->grad_w.buf || part->grad_bias.buf)
         par_for(h.panels, grad_item, &h);
 }
 
@@ -305,24 +343,24 @@ out_item(void *ctx, size_t i, int worker)
     const struct head *h = ctx;
     const struct view *y = &h->job.op->y[0];
     size_t blocks = ceil_div(h->rows, ROW_TILE), r0 = i % blocks * ROW_TILE;
-    size_t panel = i / blocks;
+    size_t c0 = i / blocks * VOCAB_COLS;
 
-    panel_logits(h, panel, r0, min_size(ROW_TILE, h->rows - r0),
-                 f32_at(&h->job, y) + r0 * y->ld + panel * VOCAB_COLS,
-                 y->ld, worker);
+    tile_logits(h, r0, min_size(ROW_TILE, h->rows - r0), c0,
+                min_size(VOCAB_COLS, h->vocab - c0),
+                f32_at(&h->job, y) + r0 * y->ld + c0, y->ld,
+                h->worker + (size_t)worker * h->per_worker);
 }
 
 void
 cpu_logits(const struct job *j)
 {
     const struct op *op = j->op;
-    const struct part *part = op->u.head.part;
     struct head h = { .job = *j };
     float *base = f32_at(j, &op->scratch);
 
-    h.worker = base + head_lay(&h, op, part, op->y[0].rows, false, base);
+    h.worker = base + head_lay(&h, op, op->y[0].rows, base);
     h.rows = min_size(op->y[0].rows, j->run->step->n_head);
-    h.bias = weight_row(j, &part->bias, h.bias_tmp);
+    h.bias = weight_row(j, &op->u.head.part->bias, h.bias_tmp);
     par_for(h.rows, gather_item, &h);
     par_for(h.panels * ceil_div(h.rows, ROW_TILE), out_item, &h);
 }

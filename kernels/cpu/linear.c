@@ -10,22 +10,17 @@
 
 #include "base/par.h"
 
-enum { MIN_TILE = 128, MAX_TILE = 256, WANT_TILES = 48 };
+enum { TILE_COLS = 128, WANT_TILES = 24 };
 
+/* The largest tiles of which there are enough to keep many threads busy. */
 struct tiles
 tiles_cut(size_t rows, size_t cols)
 {
-    struct tiles t = { MAX_TILE, MAX_TILE, 0, 0 };
-    size_t n;
+    struct tiles t = { 512, TILE_COLS, 0, ceil_div(cols, TILE_COLS) };
 
-    n = ceil_div(rows, t.rows) * ceil_div(cols, t.cols);
-    if (n < WANT_TILES)
-        t.rows = MIN_TILE;
-    n = ceil_div(rows, t.rows) * ceil_div(cols, t.cols);
-    if (n < WANT_TILES)
-        t.cols = MIN_TILE;
+    while (t.rows > 128 && ceil_div(rows, t.rows) * t.across < WANT_TILES)
+        t.rows /= 2;
     t.down = ceil_div(rows, t.rows);
-    t.across = ceil_div(cols, t.cols);
     return t;
 }
 
@@ -43,7 +38,7 @@ fwd_floats(const struct op *op)
 
     for (i = 0; i < op->u.lin.n; i++) {
         const struct part *p = &op->u.lin.part[i];
-        size_t need = weight_panel(&p->w) + WEIGHT_COLS
+        size_t need = weight_panel() + WEIGHT_COLS
             + (p->dropout > 0 ? DROP_ROWS * DROP_COLS : 0);
 
         most = need > most ? need : most;

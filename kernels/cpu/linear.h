@@ -6,8 +6,7 @@
 
 enum { DROP_ROWS = 128, DROP_COLS = 512 };
 
-/* How a matrix is cut: tiles of rows x cols, down x across of them. Large
- * tiles where there are enough of them for many threads. */
+/* How a matrix is cut: tiles of rows x cols, down x across of them. */
 struct tiles {
     size_t rows, cols, down, across;
 };

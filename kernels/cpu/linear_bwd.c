@@ -28,7 +28,7 @@ worker_floats(const struct op *op)
 
     for (i = 0; i < op->u.lin.n; i++) {
         const struct part *p = &op->u.lin.part[i];
-        size_t need = weight_panel(&p->w);
+        size_t need = weight_panel();
 
         if (p->a.buf && p->dropout > 0 && need < tile)
             need = tile;

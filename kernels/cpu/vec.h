@@ -76,6 +76,10 @@ struct vec {
     void (*widen_f16)(float *y, const uint16_t *x, size_t n);
     void (*widen_i8)(float *y, const int8_t *x, size_t n, float scale);
 
+    /* y[c * ldy + r] = x[r * ldx + c]. */
+    void (*transpose)(float *y, size_t ldy, const float *x, size_t ldx,
+                      size_t rows, size_t cols);
+
     /* y = keep ? scale * x : 0 for n columns from column c0, a multiple of
      * 4, of a row of a dropout mask: see dropout in kernels/ops.h. Kept when
      * the draw is at least limit. */

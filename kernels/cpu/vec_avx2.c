@@ -150,6 +150,35 @@ vf_i8(const int8_t *p, size_t k)
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(b));
 }
 
+/* Columns 4g .. 4g+4 of VF rows become four rows of y. */
+static inline void
+turn_columns(float *y, size_t ldy, const float *x, size_t ldx)
+{
+    __m256 r[4], a, b, c, d;
+    size_t i;
+
+    for (i = 0; i < 4; i++)
+        r[i] = _mm256_insertf128_ps(
+            _mm256_castps128_ps256(_mm_loadu_ps(x + i * ldx)),
+            _mm_loadu_ps(x + (i + 4) * ldx), 1);
+    a = _mm256_unpacklo_ps(r[0], r[1]);
+    b = _mm256_unpackhi_ps(r[0], r[1]);
+    c = _mm256_unpacklo_ps(r[2], r[3]);
+    d = _mm256_unpackhi_ps(r[2], r[3]);
+    _mm256_storeu_ps(y, _mm256_shuffle_ps(a, c, 0x44));
+    _mm256_storeu_ps(y + ldy, _mm256_shuffle_ps(a, c, 0xee));
+    _mm256_storeu_ps(y + 2 * ldy, _mm256_shuffle_ps(b, d, 0x44));
+    _mm256_storeu_ps(y + 3 * ldy, _mm256_shuffle_ps(b, d, 0xee));
+}
+
+/* y[c][r] = x[r][c] of VF x VF. */
+static inline void
+vf_turn(float *y, size_t ldy, const float *x, size_t ldx)
+{
+    turn_columns(y, ldy, x, ldx);
+    turn_columns(y + 4 * ldy, ldy, x + 4, ldx);
+}
+
 #include "kernels/cpu/vec_body.inc"
 
 #endif

@@ -129,6 +129,47 @@ vf_i8(const int8_t *p, size_t k)
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(b));
 }
 
+/* Turns four rows of 4 x 4 blocks: out q has column 4 lane + q in lane. */
+static inline void
+turn_lanes(vf r[4])
+{
+    __m512 a = _mm512_unpacklo_ps(r[0], r[1]);
+    __m512 b = _mm512_unpackhi_ps(r[0], r[1]);
+    __m512 c = _mm512_unpacklo_ps(r[2], r[3]);
+    __m512 d = _mm512_unpackhi_ps(r[2], r[3]);
+
+    r[0] = _mm512_shuffle_ps(a, c, 0x44);
+    r[1] = _mm512_shuffle_ps(a, c, 0xee);
+    r[2] = _mm512_shuffle_ps(b, d, 0x44);
+    r[3] = _mm512_shuffle_ps(b, d, 0xee);
+}
+
+/* y[c][r] = x[r][c] of VF x VF. */
+static inline void
+vf_turn(float *y, size_t ldy, const float *x, size_t ldx)
+{
+    vf r[4][4];
+    int g, q;
+
+    for (g = 0; g < 4; g++) {
+        for (q = 0; q < 4; q++)
+            r[g][q] = _mm512_loadu_ps(x + (size_t)(4 * g + q) * ldx);
+        turn_lanes(r[g]);
+    }
+    for (q = 0; q < 4; q++) {
+        __m512 a = _mm512_shuffle_f32x4(r[0][q], r[1][q], 0x44);
+        __m512 b = _mm512_shuffle_f32x4(r[0][q], r[1][q], 0xee);
+        __m512 c = _mm512_shuffle_f32x4(r[2][q], r[3][q], 0x44);
+        __m512 d = _mm512_shuffle_f32x4(r[2][q], r[3][q], 0xee);
+        float *to = y + (size_t)q * ldy;
+
+        _mm512_storeu_ps(to, _mm512_shuffle_f32x4(a, c, 0x88));
+        _mm512_storeu_ps(to + 4 * ldy, _mm512_shuffle_f32x4(a, c, 0xdd));
+        _mm512_storeu_ps(to + 8 * ldy, _mm512_shuffle_f32x4(b, d, 0x88));
+        _mm512_storeu_ps(to + 12 * ldy, _mm512_shuffle_f32x4(b, d, 0xdd));
+    }
+}
+
 #include "kernels/cpu/vec_body.inc"
 
 #endif

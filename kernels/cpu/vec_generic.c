@@ -150,4 +150,15 @@ vf_i8(const int8_t *p, size_t k)
     return x;
 }
 
+/* y[c][r] = x[r][c] of VF x VF. */
+static inline void
+vf_turn(float *y, size_t ldy, const float *x, size_t ldx)
+{
+    size_t r, c;
+
+    for (r = 0; r < VF; r++)
+        for (c = 0; c < VF; c++)
+            y[c * ldy + r] = x[r * ldx + c];
+}
+
 #include "kernels/cpu/vec_body.inc"

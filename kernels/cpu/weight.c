@@ -1,15 +1,18 @@
 /* weight.c - products with a stored weight, whatever its element type.
  *
- * A float weight is read where it lies. Any other is widened a panel at a
- * time into the worker's scratch, from where the next product reads it out
- * of the cache; panels follow each other in the order of k, so a result's
- * bits depend on the shapes alone.
+ * A float weight whose rows run along n is read where it lies. Any other is
+ * widened, and turned if its rows run along k, a panel at a time into the
+ * worker's scratch, from where the next product reads it out of the cache.
+ * (The libraries could read it turned, but their packing reads down columns:
+ * with rows a multiple of 4 KiB apart that costs them up to a quarter.)
+ * Panels follow each other in the order of k, so a result's bits depend on
+ * the shapes alone.
  */
 #include "kernels/cpu/weight.h"
 
 #include "tensor/dtype.h"
 
-enum { I8_GROUP = 128 };
+enum { I8_GROUP = 128, TURN_ROWS = 16, TURN_LD = WEIGHT_DEPTH + 16 };
 
 static void
 widen_i8_row(const struct job *j, const int8_t *q, const uint16_t *scale,
@@ -66,9 +69,9 @@ weight_widen(const struct job *j, const struct view *w,
 }
 
 size_t
-weight_panel(const struct view *w)
+weight_panel(void)
 {
-    return is_f32(w) ? 0 : (size_t)WEIGHT_COLS * WEIGHT_DEPTH;
+    return (size_t)WEIGHT_COLS * WEIGHT_DEPTH + TURN_ROWS * TURN_LD;
 }
 
 size_t
@@ -88,27 +91,49 @@ weight_row(const struct job *j, const struct view *v, float *dst)
     return dst;
 }
 
-/* The product with k rows of V from k0 on, widened first if need be. */
+/* panel[k][n] = rows k0 .. k0+k of V, for a V that is stored transposed. */
+static void
+turn_panel(const struct job *j, const struct weight_mul *p, size_t k0,
+           size_t k)
+{
+    float *rows = p->panel + (size_t)WEIGHT_COLS * WEIGHT_DEPTH;
+    size_t i, nr;
+
+    for (i = 0; i < p->n; i += TURN_ROWS) {
+        const float *from = rows;
+        size_t ld = TURN_LD, r;
+
+        nr = min_size(TURN_ROWS, p->n - i);
+        if (is_f32(p->w)) {
+            from = f32_at(j, p->w) + (p->n0 + i) * p->w->ld + p->k0 + k0;
+            ld = p->w->ld;
+        }
+        for (r = 0; from == rows && r < nr; r++)
+            widen_row(j, p->w, p->scale, p->n0 + i + r, p->k0 + k0, k,
+                      rows + r * ld);
+        j->vec->transpose(p->panel + i, p->n, from, ld, nr, k);
+    }
+}
+
+/* The product with k rows of V from k0 on. */
 static void
 mul_panel(const struct job *j, const struct weight_mul *p, size_t k0,
           size_t k, float beta)
 {
-    size_t row = p->trans ? p->n0 : p->k0 + k0;
-    size_t col = p->trans ? p->k0 + k0 : p->n0;
-    size_t nr = p->trans ? p->n : k, nc = p->trans ? k : p->n;
     struct product g = {
-        .tb = p->trans, .m = p->m, .n = p->n, .k = k, .alpha = 1.0f,
-        .beta = beta, .a = p->a + k0, .lda = p->lda, .c = p->c,
-        .ldc = p->ldc
+        .m = p->m, .n = p->n, .k = k, .alpha = 1.0f, .beta = beta,
+        .a = p->a + k0, .lda = p->lda, .b = p->panel, .ldb = p->n,
+        .c = p->c, .ldc = p->ldc
     };
 
-    if (is_f32(p->w)) {
-        g.b = f32_at(j, p->w) + row * p->w->ld + col;
+    if (p->trans) {
+        turn_panel(j, p, k0, k);
+    } else if (is_f32(p->w)) {
+        g.b = f32_at(j, p->w) + (p->k0 + k0) * p->w->ld + p->n0;
         g.ldb = p->w->ld;
     } else {
-        weight_widen(j, p->w, p->scale, row, col, nr, nc, p->panel);
-        g.b = p->panel;
-        g.ldb = nc;
+        weight_widen(j, p->w, p->scale, p->k0 + k0, p->n0, k, p->n,
+                     p->panel);
     }
     gemm_f32(&j->cpu->gemm, &g);
 }
@@ -116,7 +141,7 @@ mul_panel(const struct job *j, const struct weight_mul *p, size_t k0,
 void
 weight_mul(const struct job *j, const struct weight_mul *p)
 {
-    size_t depth = is_f32(p->w) ? p->k : WEIGHT_DEPTH, k0;
+    size_t depth = is_f32(p->w) && !p->trans ? p->k : WEIGHT_DEPTH, k0;
 
     for (k0 = 0; k0 < p->k; k0 += depth)
         mul_panel(j, p, k0, min_size(depth, p->k - k0),

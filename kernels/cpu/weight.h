@@ -6,7 +6,7 @@
 
 enum {
     WEIGHT_COLS = 256,  /* most columns of one weight_mul */
-    WEIGHT_DEPTH = 1024 /* rows of a panel widened at a time */
+    WEIGHT_DEPTH = 384 /* rows of V in a panel: oneDNN's own block of k */
 };
 
 /* c[m,n] = beta c + a[m,k] V, V[k,n] being the part of a weight that starts
@@ -18,13 +18,13 @@ struct weight_mul {
     size_t m, n, k, n0, k0, lda, ldc;
     const float *a;
     float *c, beta;
-    float *panel; /* weight_panel(w) floats of the worker's scratch */
+    float *panel; /* weight_panel() floats of the worker's scratch */
 };
 
 void weight_mul(const struct job *j, const struct weight_mul *p);
 
-/* Floats of scratch a worker needs for it; 0 when w is read in place. */
-size_t weight_panel(const struct view *w);
+/* Floats of scratch a worker needs for it. */
+size_t weight_panel(void);
 
 /* dst[nr][nc] = w[r0 .. r0+nr, c0 .. c0+nc) widened to float. */
 void weight_widen(const struct job *j, const struct view *w,
