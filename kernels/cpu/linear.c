@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/par.h"
+#include "kernels/dropout.h"
 
 enum { TILE_COLS = 128, WANT_TILES = 24 };
 

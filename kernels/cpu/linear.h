@@ -13,16 +13,6 @@ struct tiles {
 
 struct tiles tiles_cut(size_t rows, size_t cols);
 
-/* The least draw that keeps an element. */
-static inline uint64_t
-dropout_limit(float dropout)
-{
-    double x = (double)dropout * 4294967296.0;
-    uint64_t n = (uint64_t)x;
-
-    return n + ((double)n < x);
-}
-
 /* out = drop(x), or out += it, for rows r0 .. r0+nr and columns c0 .. c0+nc
  * (c0 a multiple of 4) of the part's mask; x and out point at (r0, c0). */
 void part_drop(const struct job *j, const struct part *p, const float *x,

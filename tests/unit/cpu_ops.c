@@ -1,0 +1,609 @@
+/* cpu_ops.c - every op of the CPU back end against the reference in double,
+ * with every instruction set that the machine has, and with 1 and 3 threads
+ * against each other bit by bit. Shapes lie around the sizes of tiles. */
+#include "cpu_world.h"
+
+static const char *const isas[] = { "generic", "avx2", "avx512" };
+
+/* Runs the world's op everywhere. */
+static void
+try_op(struct world *w, const char *name)
+{
+    struct backend ref;
+    struct outcome want;
+    size_t i;
+
+    ref64_open(&ref);
+    want = world_run(w, &ref, 1);
+    for (i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+        struct backend cpu;
+        struct outcome one, three;
+        struct err e;
+
+        if (cpu_open(&cpu, isas[i], "f32", &e) < 0)
+            continue;
+        one = world_run(w, &cpu, 1);
+        three = world_run(w, &cpu, 3);
+        world_compare(w, &one, &want, name);
+        world_same(w, &one, &three, name);
+        outcome_release(w, &one);
+        outcome_release(w, &three);
+        cpu_close(&cpu);
+    }
+    outcome_release(w, &want);
+}
+
+static const uint32_t widths[] = { 1, 15, 16, 17, 100 };
+
+enum { N_WIDTHS = sizeof widths / sizeof widths[0] };
+
+TEST(activations_match)
+{
+    for (int kind = 0; kind < 4; kind++)
+        for (int i = 0; i < N_WIDTHS * 4; i++) {
+            struct world w;
+            int bwd = i & 1;
+
+            world_init(&w, (uint64_t)i);
+            w.magnitude = 9; /* of x, which the slope is made from */
+            w.op.kind = bwd ? OP_ACT_BWD : OP_ACT;
+            w.op.acc = i >> 1 & 1;
+            w.op.u.act.kind = (uint8_t)kind;
+            w.op.x[0] = world_real(&w, 13, widths[i / 4], 9);
+            if (bwd)
+                w.op.x[1] = world_real(&w, 13, widths[i / 4], 2);
+            w.op.y[0] = world_real(&w, 13, widths[i / 4], 2);
+            if (bwd && !w.op.acc)
+                w.op.y[0] = w.op.x[1];
+            world_batch(&w, 13, 13, 13, 1);
+            try_op(&w, "activation");
+            world_release(&w);
+        }
+}
+
+TEST(gated_activations_match)
+{
+    for (int i = 0; i < N_WIDTHS * 2; i++) {
+        struct world w;
+        uint32_t cols = widths[i / 2];
+
+        world_init(&w, (uint64_t)i);
+        w.op.kind = i & 1 ? OP_GLU_BWD : OP_GLU;
+        w.op.acc = (uint8_t)(i % 4);
+        w.op.u.act.kind = i & 2 ? ACT_SILU : ACT_GELU_TANH;
+        w.op.x[0] = world_real(&w, 13, cols, 5);
+        w.op.x[1] = world_real(&w, 13, cols, 2);
+        w.op.x[2] = world_real(&w, 13, cols, 2);
+        w.op.y[0] = world_real(&w, 13, cols, 2);
+        if (i & 1)
+            w.op.y[1] = world_real(&w, 13, cols, 2);
+        world_batch(&w, 13, 13, 13, 1);
+        try_op(&w, "glu");
+        world_release(&w);
+    }
+}
+
+TEST(norms_match)
+{
+    static const uint32_t rows[] = { 1, 63, 64, 65, 130 };
+
+    for (uint32_t i = 0; i < 5 * N_WIDTHS; i++) {
+        struct world w;
+        uint32_t n = rows[i % 5], cols = widths[i / 5] + 7;
+
+        world_init(&w, i);
+        w.reduction = cols;
+        w.magnitude = 6; /* x - mean before it is divided */
+        w.op.kind = OP_NORM;
+        w.op.acc = i % 7 == 3;
+        w.op.u.norm.eps = 1e-5f;
+        w.op.u.norm.rms = i % 3 == 0;
+        w.op.x[0] = world_real(&w, n, cols, 3);
+        w.op.x[1] = i % 2 ? world_base(&w, 1, cols, DTYPE_BF16)
+                          : world_real(&w, 1, cols, 1);
+        if (!w.op.u.norm.rms)
+            w.op.x[2] = i % 4 ? world_base(&w, 1, cols, DTYPE_F16)
+                              : world_real(&w, 1, cols, 1);
+        w.op.y[0] = world_real(&w, n, cols, 1);
+        w.op.y[1] = world_real(&w, n, 2, 1);
+        world_batch(&w, n, n, n, 1);
+        try_op(&w, "norm");
+        world_release(&w);
+    }
+}
+
+TEST(norm_gradients_match)
+{
+    static const uint32_t rows[] = { 1, 63, 64, 65, 130 };
+
+    for (uint32_t i = 0; i < 5 * N_WIDTHS; i++) {
+        struct world w;
+        uint32_t n = rows[i % 5], cols = widths[i / 5] + 7;
+
+        world_init(&w, i);
+        w.reduction = cols + n;
+        w.op.kind = OP_NORM_BWD;
+        w.op.acc = i & 1;
+        w.op.u.norm.rms = i % 3 == 0;
+        w.op.x[0] = world_real(&w, n, cols, 3);
+        w.op.x[1] = i % 2 ? world_base(&w, 1, cols, DTYPE_BF16)
+                          : world_real(&w, 1, cols, 1);
+        w.op.x[2] = world_real(&w, n, 2, 0.5);
+        w.op.x[3] = world_real(&w, n, cols, 1);
+        w.op.y[0] = world_real(&w, n, cols, 1);
+        if (i % 4)
+            w.op.y[1] = world_real(&w, 1, cols, 1);
+        if (i % 4 == 1)
+            w.op.y[2] = world_real(&w, 1, cols, 1);
+        world_batch(&w, n, n, n, 1);
+        try_op(&w, "norm backward");
+        world_release(&w);
+    }
+}
+
+TEST(rotations_match)
+{
+    for (uint32_t i = 0; i < 12; i++) {
+        struct world w;
+        uint32_t hd = i & 1 ? 64 : 20, heads = 3;
+
+        world_init(&w, i);
+        w.op.kind = OP_ROPE;
+        w.op.u.rope.heads = heads;
+        w.op.u.rope.head_dim = hd;
+        w.op.u.rope.rope_dim = i & 2 ? hd : hd / 2;
+        w.op.u.rope.theta = 10000;
+        w.op.u.rope.sign = i & 4 ? -1 : 1;
+        w.op.x[0] = world_real(&w, 37, heads * hd, 2);
+        w.op.y[0] = i % 3 ? world_real(&w, 37, heads * hd, 1) : w.op.x[0];
+        world_batch(&w, 37, 37, 37, 1);
+        if (i > 8)
+            w.ids[2 * 37 + 5] = 100000;
+        try_op(&w, "rope");
+        world_release(&w);
+    }
+}
+
+TEST(embeddings_match)
+{
+    static const uint8_t types[] = {
+        DTYPE_F32, DTYPE_BF16, DTYPE_F16, DTYPE_I8, DTYPE_REAL
+    };
+
+    for (uint32_t i = 0; i < 10; i++) {
+        struct world w;
+        uint32_t dim = i & 1 ? 300 : 16, n = 21;
+
+        world_init(&w, i);
+        w.op.kind = OP_EMBED;
+        w.op.x[0] = world_weight(&w, 50, dim, types[i / 2], &w.op.x[2]);
+        if (i % 3)
+            w.op.x[1] = world_weight(&w, n, dim, types[i / 2], &w.op.x[3]);
+        w.op.y[0] = world_real(&w, n, dim, 1);
+        world_batch(&w, n, n, 7, 50);
+        try_op(&w, "embed");
+        world_release(&w);
+    }
+}
+
+TEST(embedding_gradients_match)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        struct world w;
+        uint32_t dim = i & 1 ? 300 : 16, n = 200;
+
+        world_init(&w, i);
+        w.reduction = n;
+        w.op.kind = OP_EMBED_BWD;
+        w.op.x[0] = world_real(&w, n, dim, 1);
+        w.op.y[0] = world_real(&w, 10, dim, 1);
+        if (i & 2)
+            w.op.y[1] = world_real(&w, 50, dim, 1);
+        world_batch(&w, n, n, 50, 10);
+        try_op(&w, "embed backward");
+        world_release(&w);
+    }
+}
+
+struct linear_case {
+    uint32_t n, in, out, parts, rank;
+    uint8_t dtype, in_out, bias, residual, acc;
+    float dropout;
+    uint8_t full; /* gradients of weight and bias */
+};
+
+static const struct linear_case linears[] = {
+    { 1, 5, 3, 1, 0, DTYPE_F32, 0, 0, 0, 0, 0, 0 },
+    { 127, 128, 129, 1, 4, DTYPE_F32, 1, 1, 0, 0, 0, 0 },
+    { 129, 300, 257, 1, 3, DTYPE_F32, 0, 1, 1, 0, 0.25f, 0 },
+    { 128, 127, 128, 3, 8, DTYPE_BF16, 0, 1, 0, 0, 0, 0 },
+    { 257, 129, 100, 2, 4, DTYPE_F16, 1, 0, 1, 0, 0.5f, 0 },
+    { 40, 1030, 255, 1, 0, DTYPE_BF16, 0, 1, 0, 1, 0, 0 },
+    { 40, 1030, 130, 1, 2, DTYPE_I8, 0, 1, 0, 0, 0.1f, 0 },
+    { 33, 200, 1027, 1, 2, DTYPE_I8, 1, 0, 0, 0, 0, 0 },
+    { 70, 65, 63, 2, 0, DTYPE_REAL, 0, 1, 0, 0, 0, 1 },
+    { 300, 256, 129, 1, 0, DTYPE_REAL, 1, 1, 1, 1, 0, 1 },
+    { 1100, 260, 130, 1, 4, DTYPE_F32, 1, 1, 0, 0, 0, 0 },
+};
+
+enum { N_LINEARS = sizeof linears / sizeof linears[0] };
+
+static void
+linear_parts(struct world *w, const struct linear_case *c, bool bwd)
+{
+    for (uint32_t i = 0; i < c->parts; i++) {
+        struct part *p = &w->part[i];
+        uint32_t out = c->out + i;
+
+        p->in = c->in;
+        p->out = out;
+        p->col = i * (c->out + c->parts);
+        p->in_out = c->in_out;
+        p->site = 1234567 + i;
+        p->w = c->in_out ? world_weight(w, c->in, out, c->dtype, &p->scale)
+                         : world_weight(w, out, c->in, c->dtype, &p->scale);
+        if (c->bias)
+            p->bias = c->dtype == DTYPE_I8
+                ? world_base(w, 1, out, DTYPE_BF16)
+                : world_real(w, 1, out, 1);
+        if (bwd && c->full) {
+            p->grad_w = world_real(w, p->w.rows, p->w.cols, 1);
+            p->grad_bias = world_real(w, 1, out, 1);
+        }
+        if (c->rank == 0)
+            continue;
+        p->rank = c->rank;
+        p->lora_scale = 1.5f;
+        p->dropout = c->dropout;
+        p->a = world_real(w, c->rank, c->in, 1);
+        p->b = world_real(w, out, c->rank, 1);
+        p->h = world_real(w, c->n, c->rank, 1);
+        if (bwd) {
+            p->grad_a = world_real(w, c->rank, c->in, 1);
+            p->grad_b = world_real(w, out, c->rank, 1);
+        }
+    }
+    w->op.u.lin.part = w->part;
+    w->op.u.lin.n = c->parts;
+}
+
+TEST(linears_match)
+{
+    for (uint32_t i = 0; i < N_LINEARS; i++) {
+        const struct linear_case *c = &linears[i];
+        struct world w;
+        uint32_t cols = c->parts * (c->out + c->parts);
+        char name[32];
+
+        snprintf(name, sizeof name, "linear %u", i);
+        world_init(&w, i);
+        w.reduction = c->in + c->rank;
+        w.op.kind = OP_LINEAR;
+        w.op.acc = c->acc;
+        linear_parts(&w, c, false);
+        w.op.x[0] = world_real(&w, c->n, c->in, 1);
+        if (c->residual)
+            w.op.x[1] = world_real(&w, c->n, cols, 1);
+        w.op.y[0] = world_real(&w, c->n, cols, 1);
+        world_batch(&w, c->n, c->n, c->n, 1);
+        try_op(&w, name);
+        world_release(&w);
+    }
+}
+
+TEST(linear_gradients_match)
+{
+    for (uint32_t i = 0; i < N_LINEARS; i++) {
+        const struct linear_case *c = &linears[i];
+        struct world w;
+        uint32_t cols = c->parts * (c->out + c->parts);
+        char name[32];
+
+        snprintf(name, sizeof name, "linear backward %u", i);
+        world_init(&w, i);
+        w.reduction = c->parts * c->out + c->n + c->rank;
+        w.op.kind = OP_LINEAR_BWD;
+        w.op.acc = c->acc;
+        linear_parts(&w, c, true);
+        w.op.x[0] = world_real(&w, c->n, c->in, 1);
+        w.op.x[1] = world_real(&w, c->n, cols, 1);
+        if (i != 2)
+            w.op.y[0] = world_real(&w, c->n, c->in, 1);
+        world_batch(&w, c->n, c->n, c->n, 1);
+        try_op(&w, name);
+        world_release(&w);
+    }
+}
+
+struct attention_case {
+    uint32_t seqs, seq, doc, heads, kv_heads, head_dim, window;
+    uint8_t acc;
+};
+
+static const struct attention_case attentions[] = {
+    { 1, 1, 1, 1, 1, 8, 0, 0 },
+    { 2, 63, 63, 2, 2, 16, 0, 0 },
+    { 1, 64, 20, 4, 2, 12, 0, 7 },
+    { 2, 65, 30, 3, 1, 8, 5, 0 },
+    { 1, 300, 300, 2, 1, 16, 0, 0 },
+    { 1, 330, 270, 2, 2, 8, 100, 2 },
+};
+
+enum { N_ATTENTIONS = sizeof attentions / sizeof attentions[0] };
+
+static void
+attention_world(struct world *w, const struct attention_case *c, uint32_t i)
+{
+    uint32_t n = c->seqs * c->seq, kv = c->kv_heads * c->head_dim;
+
+    world_init(w, i);
+    w->reduction = c->seq + c->head_dim;
+    w->op.x[0] = world_real(w, n, c->heads * c->head_dim, 2);
+    w->op.x[1] = world_real(w, n, kv, 2);
+    w->op.x[2] = world_real(w, n, kv, 2);
+    w->op.u.attn.heads = c->heads;
+    w->op.u.attn.kv_heads = c->kv_heads;
+    w->op.u.attn.head_dim = c->head_dim;
+    w->op.u.attn.window = c->window;
+    w->op.u.attn.seq_len = c->seq;
+    w->op.u.attn.scale = 0.4f;
+    world_batch(w, n, c->seq, c->doc, 1);
+}
+
+TEST(attention_matches)
+{
+    for (uint32_t i = 0; i < N_ATTENTIONS; i++) {
+        const struct attention_case *c = &attentions[i];
+        struct world w;
+        char name[32];
+
+        snprintf(name, sizeof name, "attention %u", i);
+        attention_world(&w, c, i);
+        w.op.kind = OP_ATTENTION;
+        w.op.acc = c->acc & 1;
+        w.op.y[0] = world_real(&w, c->seqs * c->seq, c->heads * c->head_dim,
+                               1);
+        w.op.y[1] = world_real(&w, c->seqs * c->seq, c->heads, 1);
+        try_op(&w, name);
+        world_release(&w);
+    }
+}
+
+TEST(cached_attention_matches)
+{
+    for (uint32_t i = 0; i < 6; i++) {
+        struct attention_case c = { 1, i & 1 ? 1 : 70, 70, 4, 2, 16,
+                                    i & 2 ? 33 : 0, 0 };
+        struct world w;
+
+        attention_world(&w, &c, i);
+        w.op.kind = OP_ATTENTION;
+        w.op.x[1] = world_real(&w, 400, 2 * 16, 2);
+        w.op.x[2] = world_real(&w, 400, 2 * 16, 2);
+        w.op.y[0] = world_real(&w, c.seq, 4 * 16, 1);
+        w.op.u.attn.cached = 1;
+        w.step.cache_at = i * 60;
+        w.reduction = 400;
+        try_op(&w, "cached attention");
+        world_release(&w);
+    }
+}
+
+/* The backward wants the forward's own o and log-sum-exp. */
+static void
+fill_forward(struct world *w)
+{
+    struct op bwd = w->op;
+    struct backend ref;
+    struct outcome out;
+    uint32_t o = bwd.x[3].buf, lse = bwd.x[4].buf;
+
+    w->op.kind = OP_ATTENTION;
+    w->op.acc = 0;
+    w->op.y[0] = bwd.x[3];
+    w->op.y[1] = bwd.x[4];
+    ref64_open(&ref);
+    out = world_run(w, &ref, 1);
+    for (size_t k = 0; k < w->len[o]; k++)
+        w->value[o][k] = (float)out.value[o][k];
+    for (size_t k = 0; k < w->len[lse]; k++)
+        w->value[lse][k] = (float)out.value[lse][k];
+    outcome_release(w, &out);
+    w->op = bwd;
+}
+
+TEST(attention_gradients_match)
+{
+    for (uint32_t i = 0; i < N_ATTENTIONS; i++) {
+        const struct attention_case *c = &attentions[i];
+        uint32_t n = c->seqs * c->seq, cols = c->heads * c->head_dim;
+        struct world w;
+        char name[32];
+
+        snprintf(name, sizeof name, "attention backward %u", i);
+        attention_world(&w, c, i);
+        w.op.x[3] = world_real(&w, n, cols, 1);
+        w.op.x[4] = world_real(&w, n, c->heads, 1);
+        w.op.x[5] = world_real(&w, n, cols, 1);
+        w.op.y[0] = world_real(&w, n, cols, 1);
+        w.op.y[1] = world_real(&w, n, w.op.x[1].cols, 1);
+        w.op.y[2] = world_real(&w, n, w.op.x[1].cols, 1);
+        w.op.kind = OP_ATTENTION_BWD;
+        w.op.acc = c->acc;
+        w.reduction *= c->heads / c->kv_heads;
+        w.magnitude = 8;
+        fill_forward(&w);
+        try_op(&w, name);
+        world_release(&w);
+    }
+}
+
+struct head_case {
+    uint32_t n, dim, vocab, n_head, head_at, chunk;
+    uint8_t dtype, full, eval, acc;
+};
+
+static const struct head_case heads[] = {
+    { 9, 16, 255, 9, 0, 16, DTYPE_F32, 0, 0, 0 },
+    { 40, 30, 256, 40, 32, 16, DTYPE_BF16, 0, 0, 2 },
+    { 300, 17, 257, 270, 0, 270, DTYPE_I8, 0, 1, 0 },
+    { 30, 64, 5000, 20, 4, 8, DTYPE_REAL, 1, 0, 0 },
+    { 30, 300, 1000, 20, 4, 8, DTYPE_F16, 0, 0, 3 },
+    { 8, 16, 255, 4, 8, 8, DTYPE_F32, 0, 0, 0 },
+};
+
+TEST(heads_match)
+{
+    for (uint32_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        const struct head_case *c = &heads[i];
+        struct world w;
+        struct part *p = w.part;
+        char name[32];
+
+        snprintf(name, sizeof name, "head %u", i);
+        world_init(&w, i);
+        w.reduction = c->dim + c->vocab;
+        w.op.kind = OP_HEAD_CE;
+        w.op.acc = c->acc;
+        w.op.u.head.part = p;
+        w.op.u.head.chunk = c->chunk;
+        p->w = world_weight(&w, c->vocab, c->dim, c->dtype, &p->scale);
+        if (i % 2)
+            p->bias = world_real(&w, 1, c->vocab, 1);
+        w.op.x[0] = world_real(&w, c->n, c->dim, 1);
+        w.op.y[0] = world_real(&w, c->n, 1, 1);
+        if (!c->eval)
+            w.op.y[1] = world_real(&w, c->n, c->dim, 1);
+        if (c->full) {
+            p->grad_w = world_real(&w, c->vocab, c->dim, 1);
+            p->grad_bias = world_real(&w, 1, c->vocab, 1);
+        }
+        world_batch(&w, c->n, c->n, c->n, c->vocab);
+        for (uint32_t k = 0; k < c->n; k++)
+            w.ids[4 * c->n + k] = (int32_t)(k * 7 % c->n);
+        if (c->n % 7 == 0)
+            CHECK(!"head_row needs distinct rows");
+        w.step.n_head = c->n_head;
+        w.step.head_at = c->head_at;
+        try_op(&w, name);
+        world_release(&w);
+    }
+}
+
+TEST(logits_match)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        struct world w;
+        struct part *p = w.part;
+
+        world_init(&w, i);
+        w.reduction = 40;
+        w.op.kind = OP_LOGITS;
+        w.op.u.head.part = p;
+        p->w = world_weight(&w, 513, 40, i & 1 ? DTYPE_I8 : DTYPE_F32,
+                            &p->scale);
+        if (i & 2)
+            p->bias = world_base(&w, 1, 513, DTYPE_BF16);
+        w.op.x[0] = world_real(&w, 9, 40, 1);
+        w.op.y[0] = world_real(&w, 9, 513, 1);
+        world_batch(&w, 9, 9, 9, 1);
+        w.ids[4 * 9] = 8;
+        w.step.n_head = i == 3 ? 9 : 1;
+        try_op(&w, "logits");
+        world_release(&w);
+    }
+}
+
+TEST(moves_match)
+{
+    static const uint8_t kinds[] = { OP_CACHE, OP_COPY, OP_ZERO, OP_SQNORM };
+
+    for (uint32_t i = 0; i < 8; i++) {
+        struct world w;
+        uint32_t cols = i & 1 ? 40000 : 7;
+
+        world_init(&w, i);
+        w.reduction = cols;
+        w.op.kind = kinds[i / 2];
+        if (w.op.kind != OP_ZERO)
+            w.op.x[0] = world_real(&w, 3, cols, 1);
+        if (w.op.kind != OP_SQNORM)
+            w.op.y[0] = world_real(&w, w.op.kind == OP_CACHE ? 9 : 3, cols,
+                                   1);
+        w.step.cache_at = 5;
+        world_batch(&w, 3, 3, 3, 1);
+        try_op(&w, "copy and zero");
+        world_release(&w);
+    }
+}
+
+TEST(clipping_matches)
+{
+    static const double norms[] = { 0, 0.5, 4, 1e30, INFINITY, NAN };
+
+    for (uint32_t i = 0; i < 12; i++) {
+        struct world w;
+
+        world_init(&w, i);
+        w.op.kind = OP_CLIP;
+        w.op.u.clip.max_norm = i & 1 ? 1 : 0;
+        w.step.gnorm2 = norms[i / 2];
+        world_batch(&w, 1, 1, 1, 1);
+        try_op(&w, "clip");
+        world_release(&w);
+    }
+}
+
+TEST(optimisers_match)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        struct world w;
+        uint32_t cols = i & 2 ? 40000 : 7;
+
+        world_init(&w, i);
+        w.op.kind = i & 1 ? OP_ADAMW : OP_SGD;
+        w.op.u.opt.beta1 = 0.9f;
+        w.op.u.opt.beta2 = 0.99f;
+        w.op.u.opt.eps = 1e-3f;
+        w.op.u.opt.decay = 0.1f;
+        w.step.lr = 0.01;
+        w.step.bias1 = 0.1;
+        w.step.bias2 = 0.01;
+        w.step.scale = 0.7;
+        w.step.skipped = i > 5;
+        w.op.x[0] = world_real(&w, 1, cols, 1);
+        w.op.y[0] = world_real(&w, 1, cols, 1);
+        if (i & 1) {
+            w.op.y[1] = world_real(&w, 1, cols, 1);
+            w.op.y[2] = world_real(&w, 1, cols, 1);
+            for (size_t k = 0; k < w.len[w.op.y[2].buf]; k++)
+                w.value[w.op.y[2].buf][k]
+                    = fabsf(w.value[w.op.y[2].buf][k]);
+        }
+        world_batch(&w, 1, 1, 1, 1);
+        try_op(&w, "optimiser");
+        world_release(&w);
+    }
+}
+
+TEST(what_the_machine_lacks_is_refused)
+{
+    struct backend b;
+    struct err e;
+
+    CHECK(cpu_open(&b, "mmx", "f32", &e) == ERR_USAGE);
+    CHECK(cpu_open(&b, NULL, "f8", &e) == ERR_USAGE);
+}
+
+static const struct test tests[] = {
+    RUN(activations_match), RUN(gated_activations_match), RUN(norms_match),
+    RUN(norm_gradients_match), RUN(rotations_match), RUN(embeddings_match),
+    RUN(embedding_gradients_match), RUN(linears_match),
+    RUN(linear_gradients_match), RUN(attention_matches),
+    RUN(cached_attention_matches), RUN(attention_gradients_match),
+    RUN(heads_match), RUN(logits_match), RUN(moves_match),
+    RUN(clipping_matches), RUN(optimisers_match),
+    RUN(what_the_machine_lacks_is_refused),
+};
+
+TEST_MAIN("cpu_ops", tests)

@@ -1,0 +1,299 @@
+/* cpu_world.h - one op, run by several back ends on the same numbers.
+ *
+ * A world owns buffers with float values; world_run lays them out for a back
+ * end (float or double), fills its scratch with NaN, runs the op and gives
+ * back all values as double. So what one back end wrote can be held against
+ * another's, buffer by buffer.
+ *
+ * The bound of an element's error is EPS * (16 + 4 sqrt(K)) * M: EPS is a
+ * float's relative rounding error 2^-24, K the length of the op's longest
+ * reduction, M the largest magnitude in the buffer or of its terms (rms
+ * errors of sums grow as sqrt(K); 16 is what a chain of elementwise
+ * functions of a few ulp each may add).
+ */
+#ifndef CPU_WORLD_H
+#define CPU_WORLD_H
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/par.h"
+#include "kernels/ops.h"
+#include "test.h"
+
+enum { WORLD_BUFS = 64, WORLD_PARTS = 4, PAD = 3 };
+
+struct world {
+    struct tensor_buf buf[WORLD_BUFS];
+    float *value[WORLD_BUFS]; /* of a real buffer */
+    size_t len[WORLD_BUFS];
+    void *base[WORLD_BUFS];   /* of a stored one */
+    uint32_t n_bufs;
+    struct op op;
+    struct part part[WORLD_PARTS];
+    struct step step;
+    struct batch batch;
+    int32_t *ids;             /* what batch points to */
+    float *weight;
+    double reduction;         /* K */
+    double magnitude;         /* of terms, where larger than the result's */
+    uint64_t seed;
+};
+
+/* What a back end made of a world. */
+struct outcome {
+    double *value[WORLD_BUFS];
+    struct step step;
+};
+
+static inline double
+draw(struct world *w)
+{
+    w->seed = w->seed * 6364136223846793005u + 1442695040888963407u;
+    return (double)(w->seed >> 11) * 0x1p-53;
+}
+
+static inline void
+world_init(struct world *w, uint64_t seed)
+{
+    memset(w, 0, sizeof *w);
+    w->n_bufs = 1;
+    w->seed = seed * 77 + 5;
+    w->reduction = 1;
+    w->step.scale = 1;
+    w->step.seed = seed;
+    w->step.step = seed + 3;
+    w->step.row0 = 2 * seed;
+    w->step.inv_tokens = 0.25;
+}
+
+static inline void
+world_release(struct world *w)
+{
+    for (uint32_t i = 0; i < w->n_bufs; i++) {
+        free(w->value[i]);
+        free(w->base[i]);
+    }
+    free(w->ids);
+    free(w->weight);
+}
+
+/* A real buffer of values in [-range, range), its rows PAD longer than the
+ * view. */
+static inline struct view
+world_real(struct world *w, uint32_t rows, uint32_t cols, double range)
+{
+    uint32_t i = w->n_bufs++;
+    struct view v = { i, rows, cols, cols + PAD, 1, DTYPE_REAL };
+
+    w->len[i] = (size_t)rows * v.ld + 1;
+    w->value[i] = mem_array(w->len[i], sizeof(float));
+    w->buf[i].zone = ZONE_ARENA;
+    for (size_t k = 0; k < w->len[i]; k++)
+        w->value[i][k] = (float)((2 * draw(w) - 1) * range);
+    return v;
+}
+
+static inline void
+store_weight(void *at, uint8_t dtype, size_t i, double x)
+{
+    float f = (float)x;
+
+    if (dtype == DTYPE_I8)
+        ((int8_t *)at)[i] = (int8_t)(x * 127);
+    else
+        floats_store((char *)at + i * dtype_size(dtype), dtype, &f, 1);
+}
+
+/* A stored weight of values in [-1, 1) (I8: -127 to 127). */
+static inline struct view
+world_base(struct world *w, uint32_t rows, uint32_t cols, uint8_t dtype)
+{
+    uint32_t i = w->n_bufs++;
+    size_t n = (size_t)rows * cols;
+
+    w->base[i] = mem_alloc(n * dtype_size(dtype));
+    w->buf[i].zone = ZONE_BASE;
+    w->buf[i].host = w->base[i];
+    for (size_t k = 0; k < n; k++)
+        store_weight(w->base[i], dtype, k, 2 * draw(w) - 1);
+    return (struct view){ i, rows, cols, cols, 0, dtype };
+}
+
+/* The scales of an I8 weight, around 1/127. */
+static inline struct view
+world_scale(struct world *w, uint32_t rows, uint32_t cols)
+{
+    uint32_t groups = (cols + 127) / 128;
+    struct view v = world_base(w, rows, groups, DTYPE_F16);
+
+    for (size_t k = 0; k < (size_t)rows * groups; k++)
+        store_weight(w->base[v.buf], DTYPE_F16, k,
+                     (1 + draw(w)) / 127);
+    return v;
+}
+
+/* A weight of any dtype, with scales where it needs some. */
+static inline struct view
+world_weight(struct world *w, uint32_t rows, uint32_t cols, uint8_t dtype,
+             struct view *scale)
+{
+    if (dtype == DTYPE_REAL)
+        return world_real(w, rows, cols, 1);
+    if (dtype == DTYPE_I8)
+        *scale = world_scale(w, rows, cols);
+    return world_base(w, rows, cols, dtype);
+}
+
+/* n rows in documents of `doc` rows, sequences of seq; ids below vocab. */
+static inline void
+world_batch(struct world *w, uint32_t n, uint32_t seq, uint32_t doc,
+            uint32_t vocab)
+{
+    int32_t *p = mem_array((size_t)n * 5, sizeof *p);
+
+    w->ids = p;
+    w->weight = mem_array(n, sizeof *w->weight);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = i % seq, first = at / doc * doc;
+
+        p[i] = (int32_t)(draw(w) * vocab);
+        p[n + i] = (int32_t)(draw(w) * vocab);
+        p[2 * n + i] = (int32_t)(at - first);
+        p[3 * n + i] = (int32_t)(i - at + first);
+        p[4 * n + i] = (int32_t)i;
+        w->weight[i] = (float)(0.5 + draw(w));
+    }
+    w->batch = (struct batch){ p, p + n, p + 2 * n, p + 3 * n, p + 4 * n,
+                               w->weight, n };
+}
+
+/* Element 0 of the zone is of the view of buffer i. */
+static inline void
+world_lay(struct world *w, size_t real_size, uint64_t scratch,
+          uint64_t *bytes)
+{
+    uint64_t at = 0;
+
+    for (uint32_t i = 1; i < w->n_bufs; i++) {
+        if (w->buf[i].zone != ZONE_ARENA)
+            continue;
+        w->buf[i].at = at;
+        w->buf[i].bytes = w->len[i] * real_size;
+        at += size_round(w->buf[i].bytes, 64);
+    }
+    w->buf[w->n_bufs].zone = ZONE_ARENA;
+    w->buf[w->n_bufs].at = at;
+    w->buf[w->n_bufs].bytes = scratch;
+    w->op.scratch = (struct view){ w->n_bufs, 1, (uint32_t)scratch,
+                                   (uint32_t)scratch, 0, DTYPE_U8 };
+    *bytes = at + scratch;
+}
+
+/* Runs the world's op on b with that many threads. */
+static inline struct outcome
+world_run(struct world *w, struct backend *b, int threads)
+{
+    struct outcome out = { .step = w->step };
+    struct run run = { .buf = w->buf, .real_size = b->real_size,
+                       .step = &out.step, .batch = &w->batch };
+    struct err e;
+    uint64_t bytes;
+    char *zone;
+
+    par_set_threads(threads);
+    world_lay(w, b->real_size, b->scratch(b, &w->op), &bytes);
+    zone = mem_try(size_round(bytes + 64, 64));
+    memset(zone, 0xff, bytes);
+    memset(zone + bytes, 0x5a, 64);
+    run.zone[ZONE_ARENA] = zone;
+    for (uint32_t i = 1; i < w->n_bufs; i++)
+        for (size_t k = 0; w->value[i] && k < w->len[i]; k++) {
+            if (b->real_size == 4)
+                ((float *)(void *)(zone + w->buf[i].at))[k] = w->value[i][k];
+            else
+                ((double *)(void *)(zone + w->buf[i].at))[k]
+                    = (double)w->value[i][k];
+        }
+    if (!CHECK(b->run(b, &run, &w->op, 1, &e) == 0))
+        printf("%s\n", e.text);
+    for (int k = 0; k < 64; k++)
+        if (zone[bytes + (uint64_t)k] != 0x5a)
+            CHECK(!"wrote behind its scratch");
+    for (uint32_t i = 1; i < w->n_bufs; i++) {
+        out.value[i] = mem_array(w->len[i], sizeof(double));
+        for (size_t k = 0; w->value[i] && k < w->len[i]; k++)
+            out.value[i][k] = b->real_size == 4
+                ? (double)((float *)(void *)(zone + w->buf[i].at))[k]
+                : ((double *)(void *)(zone + w->buf[i].at))[k];
+    }
+    free(zone);
+    return out;
+}
+
+static inline void
+outcome_release(const struct world *w, struct outcome *o)
+{
+    for (uint32_t i = 1; i < w->n_bufs; i++)
+        free(o->value[i]);
+}
+
+static inline bool
+near(double a, double b, double bound)
+{
+    return isnan(b) ? isnan(a) : a == b || fabs(a - b) <= bound;
+}
+
+/* Every buffer of got against want; name says which case it is. */
+static inline void
+world_compare(const struct world *w, const struct outcome *got,
+              const struct outcome *want, const char *name)
+{
+    double slack = 0x1p-24 * (16 + 4 * sqrt(w->reduction)), worst = 0;
+    uint32_t bad = 0;
+
+    for (uint32_t i = 1; i < w->n_bufs; i++) {
+        double top = w->magnitude;
+        bool same = true;
+
+        for (size_t k = 0; w->value[i] && k < w->len[i]; k++) {
+            top = fmax(top, fabs(want->value[i][k]));
+            same &= want->value[i][k] == (double)w->value[i][k];
+        }
+        for (size_t k = 0; w->value[i] && k < w->len[i]; k++)
+            if (!near(got->value[i][k], want->value[i][k],
+                      same ? 0 : slack * top)) {
+                worst = fmax(worst, fabs(got->value[i][k]
+                                         - want->value[i][k]) / top);
+                bad = i;
+            }
+    }
+    if (!CHECK(bad == 0))
+        printf("    %s: buffer %u off by %.2e of its largest, bound "
+               "%.2e\n", name, bad, worst, slack);
+    slack *= 4;
+    CHECK(near(got->step.loss_sum, want->step.loss_sum,
+               slack * (1 + fabs(want->step.loss_sum))));
+    CHECK(near(got->step.gnorm2, want->step.gnorm2,
+               slack * (1 + want->step.gnorm2)));
+    CHECK(near(got->step.scale, want->step.scale, slack));
+    CHECK(got->step.skipped == want->step.skipped);
+}
+
+/* Bit for bit. */
+static inline void
+world_same(const struct world *w, const struct outcome *a,
+           const struct outcome *b, const char *name)
+{
+    bool same = memcmp(&a->step, &b->step, sizeof a->step) == 0;
+
+    for (uint32_t i = 1; i < w->n_bufs; i++)
+        if (w->value[i])
+            same &= memcmp(a->value[i], b->value[i],
+                           w->len[i] * sizeof(double)) == 0;
+    if (!CHECK(same))
+        printf("    %s: 1 and 3 threads differ\n", name);
+}
+
+#endif
