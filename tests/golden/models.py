@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""Tiny models of every family, and what transformers makes of them in float64.
+
+    python3 tests/golden/models.py [-o tests/golden/models] [CASE...]
+
+needs torch, transformers, peft and safetensors. Same versions, same bytes;
+values move in the last digits between versions of torch.
+
+For each case a directory OUT/CASE:
+
+  config.json, model.safetensors   the model, F32 weights, as transformers
+                                   saves them
+  golden.safetensors               what the test compares with:
+    ids, target   I32 [rows]       token ids; the next token of the document
+    weight        F32 [rows]       1: the row counts in the loss; 0: not
+    doc           I32 [docs, 2]    first row and length of each document
+    shape         I32 [2]          sequences, rows of a sequence
+    logits        F64 [rows, vocab]
+    row_loss      F64 [rows]       cross-entropy, 0 where weight is 0
+    loss          F64 [1]          sum of weight * row_loss / sum of weight
+    grad.NAME     F64              of loss, by every parameter of the model
+    lora.NAME     F32              adapter MODULE.lora_A.weight, .lora_B...
+    lora_row_loss, lora_loss       with the adapter
+    lora_grad.NAME F64             of lora_loss
+
+Rows are two sequences of 24: one document, then two documents of 10 and 14.
+transformers sees each document as a sequence of its own. The adapter has
+rank 4, alpha 8, no dropout and covers every linear of the layers.
+
+transformers computes rotary angles, RMSNorm and some softmaxes in float32
+whatever the model's type. The first two are replaced here by the same
+formulas in float64, the third is avoided by sdpa attention. Constants that a
+config or the program holds as float32 (eps, 1/sqrt(head_dim), alpha/rank)
+are powers of two.
+"""
+import argparse
+import math
+import os
+import types
+
+import torch
+import torch.nn.functional as F
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import save_file
+from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig,
+                          LlamaForCausalLM, PhiConfig, PhiForCausalLM,
+                          Qwen2Config, Qwen2ForCausalLM, Starcoder2Config,
+                          Starcoder2ForCausalLM)
+
+EPS = 2.0 ** -17
+SEQ = 24
+DOCS = [(0, 24), (24, 10), (34, 14)]  # first row, length
+ROWS = 2 * SEQ
+RANK, ALPHA = 4, 8
+COMMON = dict(vocab_size=96, hidden_size=32, intermediate_size=40,
+              num_hidden_layers=2, max_position_embeddings=64)
+
+
+def llama(**kw):
+    return LlamaConfig(**COMMON, rms_norm_eps=EPS, **kw)
+
+
+CASES = {
+    "llama": (LlamaForCausalLM, llama(
+        num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        attention_bias=True, mlp_bias=True, tie_word_embeddings=False)),
+    "llama_tied": (LlamaForCausalLM, llama(
+        num_attention_heads=8, num_key_value_heads=2, head_dim=4,
+        attention_bias=False, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 500000.0})),
+    "qwen2": (Qwen2ForCausalLM, Qwen2Config(
+        **COMMON, num_attention_heads=8, num_key_value_heads=4,
+        rms_norm_eps=EPS, tie_word_embeddings=True, use_sliding_window=True,
+        sliding_window=9, max_window_layers=1)),
+    "starcoder2": (Starcoder2ForCausalLM, Starcoder2Config(
+        **COMMON, num_attention_heads=2, num_key_value_heads=1,
+        norm_epsilon=EPS, sliding_window=7, use_bias=True,
+        tie_word_embeddings=True, residual_dropout=0.0,
+        embedding_dropout=0.0, attention_dropout=0.0)),
+    "gpt2": (GPT2LMHeadModel, GPT2Config(
+        vocab_size=96, n_embd=32, n_layer=2, n_head=2, n_positions=64,
+        n_inner=40, layer_norm_epsilon=EPS, resid_pdrop=0.0, embd_pdrop=0.0,
+        attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)),
+    "phi": (PhiForCausalLM, PhiConfig(
+        **COMMON, num_attention_heads=2, num_key_value_heads=2,
+        layer_norm_eps=EPS, tie_word_embeddings=False, resid_pdrop=0.0,
+        embd_pdrop=0.0, attention_dropout=0.0,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0,
+                         "partial_rotary_factor": 0.5})),
+}
+
+
+def exact_rms(self, x):
+    var = x.pow(2).mean(-1, keepdim=True)
+    return self.weight * (x * torch.rsqrt(var + self.variance_epsilon))
+
+
+def exact_rotary(self, x, position_ids, **_):
+    dim = 2 * self.inv_freq.shape[0]
+    theta = self.config.rope_parameters["rope_theta"]
+    j = torch.arange(0, dim, 2, dtype=torch.float64)
+    angle = position_ids[..., None].double() * theta ** (-j / dim)
+    angle = torch.cat((angle, angle), dim=-1)
+    return angle.cos(), angle.sin()
+
+
+def make_exact(model):
+    for module in model.modules():
+        name = type(module).__name__
+        if name.endswith("RMSNorm"):
+            module.forward = types.MethodType(exact_rms, module)
+        elif name.endswith("RotaryEmbedding"):
+            module.forward = types.MethodType(exact_rotary, module)
+
+
+def draw_weights(model, g):
+    """Gains around 1, other vectors and matrices such that each module does
+    something; float32 values."""
+    for name, p in model.named_parameters():
+        x = torch.randn(p.shape, generator=g, dtype=torch.float32)
+        if p.dim() == 1 and name.endswith("weight"):
+            x = 1 + 0.1 * x
+        elif p.dim() == 1:
+            x = 0.1 * x
+        elif any(s in name for s in ("embed", "wte", "wpe", "lm_head")):
+            x = 0.4 * x
+        else:
+            x = 0.2 * x
+        p.data = x
+
+
+def logits_of(model, ids):
+    """[rows, vocab], each document by itself."""
+    parts = []
+    for at, n in DOCS:
+        out = model(input_ids=ids[None, at:at + n], use_cache=False)
+        parts.append(out.logits[0])
+    return torch.cat(parts)
+
+
+def loss_of(logits, target, weight):
+    rows = F.cross_entropy(logits, target, reduction="none") * (weight > 0)
+    return rows, (rows * weight).sum() / weight.sum()
+
+
+def batch(g):
+    ids = torch.randint(0, 96, (ROWS,), generator=g)
+    ids[5] = ids[3]  # the same token twice: its gradient is a sum
+    target = torch.zeros(ROWS, dtype=torch.int64)
+    weight = torch.zeros(ROWS, dtype=torch.float64)
+    for at, n in DOCS:
+        target[at:at + n - 1] = ids[at + 1:at + n]
+        weight[at:at + n - 1] = 1
+    weight[2:6] = 0  # a prompt without loss
+    weight[36] = 0
+    return ids, target, weight
+
+
+def base_name(peft_name):
+    return peft_name.replace("base_model.model.", "").replace(".default", "")
+
+
+def add_lora(model, is_gpt2, g):
+    names = {n.split(".")[-1] for n, m in model.named_modules()
+             if type(m).__name__ in ("Linear", "Conv1D") and n != "lm_head"}
+    peft = get_peft_model(model, LoraConfig(
+        r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, bias="none",
+        target_modules=sorted(names), fan_in_fan_out=is_gpt2,
+        task_type="CAUSAL_LM"))
+    lora = {n: p for n, p in peft.named_parameters() if "lora_" in n}
+    for n, p in lora.items():
+        p.data = 0.2 * torch.randn(p.shape, generator=g,
+                                   dtype=torch.float32).double()
+    return peft, lora
+
+
+def run_case(name, out):
+    cls, config = CASES[name]
+    g = torch.Generator().manual_seed(sorted(CASES).index(name) + 1)
+    config._attn_implementation = "sdpa"
+    model = cls(config).eval()
+    draw_weights(model, g)
+    model.tie_weights()
+    path = os.path.join(out, name)
+    os.makedirs(path, exist_ok=True)
+    model.save_pretrained(path)
+    generation = os.path.join(path, "generation_config.json")
+    if os.path.exists(generation):
+        os.remove(generation)
+
+    model.double()
+    make_exact(model)
+    ids, target, weight = batch(g)
+    logits = logits_of(model, ids)
+    rows, loss = loss_of(logits, target, weight)
+    loss.backward()
+    t = {"ids": ids.int(), "target": target.int(), "weight": weight.float(),
+         "doc": torch.tensor(DOCS, dtype=torch.int32),
+         "shape": torch.tensor([ROWS // SEQ, SEQ], dtype=torch.int32),
+         "logits": logits.detach(), "row_loss": rows.detach(),
+         "loss": loss.detach().reshape(1)}
+    for n, p in model.named_parameters():
+        t["grad." + n] = p.grad
+    model.zero_grad()
+
+    peft, lora = add_lora(model, name == "gpt2", g)
+    rows, loss = loss_of(logits_of(peft, ids), target, weight)
+    loss.backward()
+    t["lora_row_loss"] = rows.detach()
+    t["lora_loss"] = loss.detach().reshape(1)
+    for n, p in lora.items():
+        t["lora." + base_name(n)] = p.data.float()
+        t["lora_grad." + base_name(n)] = p.grad
+    save_file({k: v.contiguous() for k, v in t.items()},
+              os.path.join(path, "golden.safetensors"))
+    assert math.isfinite(loss.item())
+    print(name, "loss", t["loss"].item(), "with adapter", loss.item())
+
+
+def main():
+    here = os.path.dirname(os.path.abspath(__file__))
+    p = argparse.ArgumentParser()
+    p.add_argument("-o", default=os.path.join(here, "models"))
+    p.add_argument("case", nargs="*", choices=[[], *CASES])
+    a = p.parse_args()
+    torch.set_num_threads(1)
+    for name in a.case or CASES:
+        run_case(name, a.o)
+
+
+if __name__ == "__main__":
+    main()
