@@ -1,0 +1,276 @@
+/* quantize - tensors in every format, read back from the stream. */
+#include "model/quantize.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "record/tensor.h"
+#include "tensor/int8.h"
+#include "test.h"
+
+#define FILE_NAME "quantize-test.tmp"
+#define COLS 16600 /* more than a piece, and a short last group */
+
+static float values[3 * COLS];
+
+static struct weight
+matrix(void)
+{
+    struct weight t = {
+        .name = "w.weight", .dtype = DTYPE_F32, .n_dims = 2,
+        .shape = { 3, COLS }, .data = values, .bytes = sizeof values,
+    };
+    struct rng r;
+
+    rng_init(&r, 1, 1);
+    for (size_t i = 0; i < 3 * COLS; i++)
+        values[i] = (float)rng_normal(&r) * 0.05f;
+    return t;
+}
+
+/* What quantize_tensor makes of t, as a stream of one segment. */
+static int
+write_stream(struct quantize *q, const struct weight *t, struct err *e)
+{
+    struct stream_head head;
+    struct stream_out out;
+    int rc;
+
+    stream_head_init(&head, "weights");
+    CHECK(stream_out_open(&out, FILE_NAME, e) == 0);
+    CHECK(stream_out_begin(&out, &head, e) == 0);
+    rc = quantize_tensor(q, &out, t, e);
+    if (rc == 0) {
+        CHECK(stream_out_end(&out, e) == 0);
+        CHECK(stream_out_close(&out, e) == 0);
+    } else {
+        stream_out_release(&out);
+    }
+    stream_head_release(&head);
+    return rc;
+}
+
+/* The next tensor of the stream: its data (to be freed), and *d. */
+static void *
+next_tensor(struct stream_in *in, struct tensor_desc *d, char *name)
+{
+    struct stream_rec rec;
+    struct err e = { 0 };
+    uint8_t *data;
+    size_t got, at = 0;
+
+    CHECK(stream_in_record(in, &rec, &e) == 1);
+    CHECK_EQ_U64(rec.kind, FRAME_TENSOR);
+    CHECK(tensor_decode(d, rec.p, rec.n, rec.data, &e) == 0);
+    snprintf(name, 64, "%s", d->name);
+    data = mem_alloc(d->bytes);
+    do {
+        CHECK(stream_in_data(in, data + at, d->bytes - at, &got, &e) == 0);
+        at += got;
+    } while (got > 0);
+    CHECK_EQ_U64(at, d->bytes);
+    return data;
+}
+
+static void
+open_stream(struct stream_in *in)
+{
+    struct err e = { 0 };
+
+    CHECK(stream_in_open(in, FILE_NAME, "weights", &e) == 0);
+    CHECK(stream_in_segment(in, &e) == 1);
+}
+
+static void
+close_stream(struct stream_in *in)
+{
+    struct stream_rec rec;
+    struct err e = { 0 };
+
+    CHECK(stream_in_record(in, &rec, &e) == 0);
+    stream_in_release(in);
+    CHECK(path_remove(FILE_NAME, &e) == 0);
+}
+
+static void
+check_floats(unsigned dtype, double bound)
+{
+    struct quantize q = { .dtype = dtype };
+    struct weight t = matrix();
+    struct stream_in in;
+    struct tensor_desc d;
+    struct err e = { 0 };
+    size_t wrong = 0;
+    char name[64];
+    uint8_t *data;
+    float x;
+
+    CHECK(write_stream(&q, &t, &e) == 0);
+    open_stream(&in);
+    data = next_tensor(&in, &d, name);
+    CHECK_STR(name, "w.weight");
+    CHECK_EQ_U64(d.dtype, dtype);
+    CHECK_EQ_U64(d.n_dims, 2);
+    CHECK_EQ_U64(d.shape[0], 3);
+    CHECK_EQ_U64(d.shape[1], COLS);
+    for (size_t i = 0; i < 3 * COLS; i++) {
+        floats_load(&x, data + i * dtype_size(dtype), dtype, 1);
+        wrong += !(fabs((double)x - (double)values[i])
+                   <= bound * fabs((double)values[i]) + bound * 1e-4);
+    }
+    CHECK_EQ_U64(wrong, 0);
+    CHECK_EQ_U64(q.n_in, sizeof values);
+    CHECK_EQ_U64(q.n_out, d.bytes);
+    free(data);
+    close_stream(&in);
+}
+
+TEST(floats_are_rounded)
+{
+    check_floats(DTYPE_F32, 0);
+    check_floats(DTYPE_BF16, 0x1p-8);
+    check_floats(DTYPE_F16, 0x1p-11);
+}
+
+TEST(a_matrix_becomes_int8_with_its_scales_behind)
+{
+    struct quantize q = { .dtype = DTYPE_I8 };
+    struct weight t = matrix();
+    struct stream_in in;
+    struct tensor_desc d;
+    struct err e = { 0 };
+    size_t wrong = 0, groups = int8_groups(COLS);
+    char name[64];
+    float *row = mem_array(COLS, sizeof *row);
+    uint16_t *scale;
+    int8_t *data;
+
+    CHECK(write_stream(&q, &t, &e) == 0);
+    open_stream(&in);
+    data = next_tensor(&in, &d, name);
+    CHECK_STR(name, "w.weight");
+    CHECK_EQ_U64(d.dtype, DTYPE_I8);
+    CHECK_EQ_U64(d.bytes, 3 * COLS);
+    scale = next_tensor(&in, &d, name);
+    CHECK_STR(name, "w.weight.scale");
+    CHECK_EQ_U64(d.dtype, DTYPE_F16);
+    CHECK_EQ_U64(d.shape[0], 3);
+    CHECK_EQ_U64(d.shape[1], groups);
+    for (size_t r = 0; r < 3; r++) {
+        int8_decode(row, data + r * COLS, scale + r * groups, COLS);
+        for (size_t i = 0; i < COLS; i++) {
+            double s = f16_to_f32(scale[r * groups + i / 128]);
+            double error = (double)row[i] - (double)values[r * COLS + i];
+
+            wrong += !(fabs(error) <= s / 2 && s > 0);
+        }
+    }
+    CHECK_EQ_U64(wrong, 0);
+    free(row);
+    free(scale);
+    free(data);
+    close_stream(&in);
+}
+
+/* With int8, what is no matrix stays F32; integers always stay. */
+TEST(other_tensors_with_int8)
+{
+    static const uint16_t half[2] = { 0x3c00, 0xc000 };
+    static const int64_t whole[1] = { -7 };
+    struct quantize q = { .dtype = DTYPE_I8 };
+    struct weight t = {
+        .name = "norm.weight", .dtype = DTYPE_F16, .n_dims = 1,
+        .shape = { 2 }, .data = half, .bytes = sizeof half,
+    };
+    struct stream_in in;
+    struct tensor_desc d;
+    struct err e = { 0 };
+    char name[64];
+    float *x;
+    int64_t *i;
+
+    CHECK(write_stream(&q, &t, &e) == 0);
+    open_stream(&in);
+    x = next_tensor(&in, &d, name);
+    CHECK_EQ_U64(d.dtype, DTYPE_F32);
+    CHECK(x[0] == 1 && x[1] == -2);
+    free(x);
+    close_stream(&in);
+
+    t = (struct weight){ .name = "count", .dtype = DTYPE_I64, .data = whole,
+                         .bytes = sizeof whole };
+    CHECK(write_stream(&q, &t, &e) == 0);
+    open_stream(&in);
+    i = next_tensor(&in, &d, name);
+    CHECK_EQ_U64(d.dtype, DTYPE_I64);
+    CHECK_EQ_U64(d.n_dims, 0);
+    CHECK(i[0] == -7);
+    free(i);
+    close_stream(&in);
+}
+
+static void
+check_refused(unsigned dtype, float value, bool allow, const char *part)
+{
+    struct quantize q = { .dtype = dtype, .allow_bad = allow };
+    struct weight t = matrix();
+    struct err e = { 0 };
+
+    values[COLS + 16500] = value;
+    CHECK(write_stream(&q, &t, &e) == ERR_DATA);
+    if (!strstr(e.text, part))
+        CHECK_STR(e.text, part);
+    CHECK(!path_exists(FILE_NAME));
+}
+
+TEST(row_41_what_is_not_finite_is_named)
+{
+    struct quantize q = { .dtype = DTYPE_BF16, .allow_bad = true };
+    struct weight t;
+    struct err e = { 0 };
+
+    check_refused(DTYPE_F32, NAN, false, "tensor w.weight: element 33100 is");
+    check_refused(DTYPE_BF16, INFINITY, false, "element 33100 is inf");
+    check_refused(DTYPE_I8, -INFINITY, false, "element 33100 is -inf");
+    check_refused(DTYPE_I8, NAN, true, "int8 can't hold");
+    /* Finite, but not in the narrower type. */
+    check_refused(DTYPE_F16, 1e5f, false, "which F16 can't hold");
+    check_refused(DTYPE_BF16, 3.4e38f, false, "which BF16 can't hold");
+    check_refused(DTYPE_I8, 1e7f, false, "too large for int8");
+
+    t = matrix();
+    values[5] = NAN;
+    CHECK(write_stream(&q, &t, &e) == 0);
+    CHECK(path_remove(FILE_NAME, &e) == 0);
+}
+
+TEST(what_cannot_be_converted_is_refused)
+{
+    static const uint8_t bytes[4] = { 0 };
+    static const uint16_t scale[1] = { 0x3c00 };
+    struct quantize q = { .dtype = DTYPE_F32 };
+    struct weight t = {
+        .name = "x", .dtype = DTYPE_F8_E4M3, .n_dims = 1, .shape = { 4 },
+        .data = bytes, .bytes = 4,
+    };
+    struct err e = { 0 };
+
+    CHECK(write_stream(&q, &t, &e) == ERR_DATA);
+    CHECK(strstr(e.text, "F8_E4M3") != NULL);
+    t.dtype = DTYPE_I8;
+    t.scale = scale;
+    CHECK(write_stream(&q, &t, &e) == ERR_DATA);
+    CHECK(strstr(e.text, "int8 already") != NULL);
+}
+
+static const struct test tests[] = {
+    RUN(floats_are_rounded),
+    RUN(a_matrix_becomes_int8_with_its_scales_behind),
+    RUN(other_tensors_with_int8),
+    RUN(row_41_what_is_not_finite_is_named),
+    RUN(what_cannot_be_converted_is_refused),
+};
+
+TEST_MAIN("quantize", tests)
