@@ -13,6 +13,7 @@
 # upward call.
 
 VERSION := 0.1.0
+FORMAT := $(shell sed -n 's/^.define STREAM_VERSION //p' lib/stream/head.h)
 PREFIX ?= /usr/local
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 SAN ?=
@@ -22,7 +23,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wvla -Werror
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -I. \
-	-DGRAFT_VERSION='"$(VERSION)"' -MMD -MP \
+	-MMD -MP \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 LDLIBS := -Wl,--as-needed -lgit2 -lcrypto -lpcre2-8 -lutf8proc -lzstd \
 	-lsodium -lcjson -ldl -lm
@@ -49,6 +50,9 @@ all: $(PROGRAMS)
 
 # ---- building -----------------------------------------------------------
 
+$(BUILD)/obj/lib/tool/version.o: ALL_CFLAGS += \
+	-DGRAFT_FORMAT=$(FORMAT) -DGRAFT_VERSION='"$(VERSION)"'
+$(BUILD)/obj/lib/tool/version.o: lib/stream/head.h
 $(BUILD)/obj/lib/base/par.o: ALL_CFLAGS += -fopenmp
 $(BUILD)/obj/kernels/cpu/%_avx2.o: ALL_CFLAGS += -mavx2 -mfma -mf16c
 $(BUILD)/obj/kernels/cpu/%_avx512.o: ALL_CFLAGS += -mavx512f -mavx512bw \

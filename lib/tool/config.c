@@ -7,29 +7,43 @@
 
 #define MAX_CONFIG (1 << 20)
 
-/* A member's value as one would type it; false for a type that no option
- * has. */
-static bool
-member_text(const cJSON *v, struct buf *out)
-{
-    if (cJSON_IsString(v)) {
-        buf_addstr(out, v->valuestring);
-    } else if (cJSON_IsBool(v)) {
-        buf_addstr(out, cJSON_IsTrue(v) ? "true" : "false");
-    } else if (cJSON_IsNumber(v)) {
-        buf_addf(out, "%.17g", v->valuedouble);
-    } else if (cJSON_IsArray(v)) {
-        const cJSON *item;
+/* Numbers beyond this may have been rounded on the way. */
+#define MAX_EXACT 9007199254740992.0
 
-        cJSON_ArrayForEach(item, v) {
-            if (!cJSON_IsString(item))
-                return false;
-            buf_addf(out, "%s%s", out->len ? "," : "", item->valuestring);
-        }
-    } else {
-        return false;
+/* Sets o from a scalar; ERR_USAGE for a bad value, too. */
+static int
+set_scalar(const struct opt *o, void *opts, const cJSON *v, struct err *e)
+{
+    bool whole = o->type == OPT_U64 || o->type == OPT_SIZE;
+    char number[40];
+
+    if (cJSON_IsString(v) && o->type != OPT_FLAG)
+        return value_parse(o, opts, v->valuestring, e);
+    if (cJSON_IsBool(v) && o->type == OPT_FLAG)
+        return value_parse(o, opts, cJSON_IsTrue(v) ? "true" : "false", e);
+    if (!cJSON_IsNumber(v) || (!whole && o->type != OPT_DOUBLE))
+        return err_set(e, ERR_USAGE, "--%s: a value of the wrong type",
+                       o->name);
+    if (whole && v->valuedouble > MAX_EXACT)
+        return err_set(e, ERR_USAGE, "--%s: a number over 2^53 (write it as "
+                       "a string)", o->name);
+    snprintf(number, sizeof(number), "%.17g", v->valuedouble);
+    return value_parse(o, opts, number, e);
+}
+
+static int
+set_items(const struct opt *o, void *opts, const cJSON *v, struct err *e)
+{
+    struct opt_list *list = (void *)((char *)opts + o->offset);
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, v) {
+        if (!cJSON_IsString(item))
+            return err_set(e, ERR_USAGE, "--%s: an item that is no string",
+                           o->name);
+        value_add_item(list, item->valuestring, strlen(item->valuestring));
     }
-    return true;
+    return 0;
 }
 
 static int
@@ -39,7 +53,7 @@ set_member(const struct tool *t, void *opts, struct args *args,
     const char *nearest;
     const struct opt *o = opt_find(t, v->string, strlen(v->string),
                                    &nearest);
-    struct buf text;
+    bool list;
     int rc;
 
     if (o == NULL || opt_is_common(o) || o->type == OPT_CONFIG)
@@ -49,15 +63,15 @@ set_member(const struct tool *t, void *opts, struct args *args,
     if (cJSON_IsNull(v))
         return 0;
     args->given[o - t->opts] = true;
-    buf_init(&text);
-    if (!member_text(v, &text))
-        rc = err_set(e, ERR_DATA, "%s: bad value of '%s'", path, v->string);
-    else if (value_parse(o, opts, text.data, e) < 0)
-        rc = err_prefix(e, "%s", path);
-    else
-        rc = 0;
-    buf_release(&text);
-    return rc < 0 ? (e->code = ERR_DATA) : 0;
+    list = o->type == OPT_LIST || o->type == OPT_WORDS;
+    value_clear(o, opts);
+    rc = list && cJSON_IsArray(v) ? set_items(o, opts, v, e)
+                                  : set_scalar(o, opts, v, e);
+    if (rc < 0) {
+        err_prefix(e, "%s", path);
+        e->code = rc = ERR_DATA;
+    }
+    return rc;
 }
 
 int

@@ -1,5 +1,6 @@
 /* help.c - --help, the man page's OPTIONS and the shell completion. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tool/internal.h"
@@ -61,10 +62,26 @@ help_print(const struct tool *t)
         print_opt(o);
     for (const struct opt *o = tool_common; o->name != NULL; o++)
         print_opt(o);
+    if (t->more_help != NULL)
+        t->more_help();
     printf("\nSee graft-%s(1) for more and for examples.\n", t->name);
 }
 
-/* mdoc text: a line that begins with a dot or quote would be a macro. */
+/* One sentence of mdoc text: begins with a capital, ends with a dot, and
+ * backslashes escaped. */
+static void
+man_text(const char *text, const char *end)
+{
+    putchar(*text >= 'a' && *text <= 'z' ? *text - 'a' + 'A' : *text);
+    for (text++; *text != '\0'; text++) {
+        if (*text == '\\')
+            printf("\\e");
+        else
+            putchar(*text);
+    }
+    puts(end);
+}
+
 static void
 man_opt(const struct opt *o)
 {
@@ -74,33 +91,105 @@ man_opt(const struct opt *o)
     printf("Fl -%s", o->name);
     if (o->arg != NULL)
         printf(" Ar %s", o->arg);
-    printf("\n%c%s", o->help[0] >= 'a' && o->help[0] <= 'z'
-           ? o->help[0] - 'a' + 'A' : o->help[0], o->help + 1);
-    if (o->choices != NULL)
-        printf(": one of %s", o->choices);
-    printf(".\n");
+    putchar('\n');
+    man_text(o->help, o->choices != NULL ? ":" : ".");
+    for (size_t i = 0, n; o->choices != NULL; i++) {
+        const char *c = choice_at(o->choices, i, &n);
+        bool last = c != NULL && c[n] == '\0';
+
+        if (c == NULL)
+            break;
+        printf("%s.Cm %.*s%s\n", last && i > 0 ? "or\n" : "", (int)n, c,
+               last ? " ." : " ,");
+    }
     if (o->def != NULL)
-        printf("Default: %s.\n", o->def);
+        printf("The default is\n.Cm %s .\n", o->def);
+    if (o->type == OPT_SIZE)
+        puts("A number of bytes may end in K, M or G.");
+    if (o->type == OPT_LIST)
+        puts("May be repeated; commas part items.");
+    if (o->type == OPT_WORDS)
+        puts("May be repeated.");
+}
+
+static const struct {
+    int code;
+    const char *text;
+} exits[] = {
+    { 3, "Finished, but some input was skipped "
+         "(only with\n.Fl -keep-going ) ." },
+    { 4, "Invalid, truncated or corrupt input." },
+    { 5, "A limit was exceeded." },
+    { 6, "The output exists or is locked." },
+    { 75, "A checkpoint was written on request: run again." },
+};
+
+static void
+man_exits(const struct tool *t)
+{
+    const char *list = t->exits != NULL ? t->exits : "4";
+    char *end;
+
+    puts(".Sh EXIT STATUS\n.Bl -tag -width Ds\n.It 0\nDone.\n"
+         ".It 1\nAn input or output error, or an internal one.\n"
+         ".It 2\nWrong use.");
+    for (;; list = end) {
+        long code = strtol(list, &end, 10);
+
+        if (end == list)
+            break;
+        for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++) {
+            if (exits[i].code == code)
+                printf(".It %ld\n%s\n", code, exits[i].text);
+        }
+    }
+    puts(".El");
 }
 
 void
 help_man(const struct tool *t)
 {
-    printf(".Sh OPTIONS\n.Bl -tag -width Ds\n");
+    puts(".Sh OPTIONS\n.Bl -tag -width Ds");
     for (const struct opt *o = t->opts; o->name != NULL; o++)
         man_opt(o);
     for (const struct opt *o = tool_common; o->name != NULL; o++)
         man_opt(o);
-    printf(".El\n");
+    puts(".El");
+    man_exits(t);
+}
+
+/* An option whose values are known completes them. */
+static void
+complete_choices(const struct opt *o)
+{
+    size_t n;
+
+    printf("    --%s)\n        COMPREPLY=($(compgen -W '", o->name);
+    for (size_t i = 0;; i++) {
+        const char *c = choice_at(o->choices, i, &n);
+
+        if (c == NULL)
+            break;
+        printf("%s%.*s", i ? " " : "", (int)n, c);
+    }
+    puts("' -- \"$cur\"))\n        return ;;");
 }
 
 void
 help_completion(const struct tool *t)
 {
-    printf("complete -o default -W '");
+    printf("_graft_%s()\n{\n    local cur=${COMP_WORDS[COMP_CWORD]}\n"
+           "    case ${COMP_WORDS[COMP_CWORD-1]} in\n", t->name);
+    for (const struct opt *o = t->opts; o->name != NULL; o++) {
+        if (o->choices != NULL)
+            complete_choices(o);
+    }
+    printf("    esac\n    case $cur in\n    -*)\n"
+           "        COMPREPLY=($(compgen -W '");
     for (const struct opt *o = t->opts; o->name != NULL; o++)
         printf("--%s ", o->name);
     for (const struct opt *o = tool_common; o->name != NULL; o++)
-        printf("--%s ", o->name);
-    printf("' %s\n", t->name);
+        printf("%s--%s", o == tool_common ? "" : " ", o->name);
+    printf("' -- \"$cur\")) ;;\n    esac\n}\n"
+           "complete -o default -F _graft_%s %s\n", t->name, t->name);
 }

@@ -7,9 +7,15 @@
 /* The options that every program has, after its own. */
 extern const struct opt tool_common[];
 
+/* Makes o's value what it is when nobody sets it: false, 0, NULL, empty. */
+void value_clear(const struct opt *o, void *opts);
+
 /* Sets o's value from text; ERR_USAGE "--NAME: bad value ...". */
 int value_parse(const struct opt *o, void *opts, const char *text,
                 struct err *e);
+
+/* One more item of a list: n bytes, copied. */
+void value_add_item(struct opt_list *list, const char *text, size_t n);
 
 /* The value as one would type it, appended; nothing for an absent one. */
 void value_format(const struct opt *o, const void *opts, struct buf *out);
@@ -23,7 +29,19 @@ const struct opt *opt_find(const struct tool *t, const char *name, size_t n,
                            const char **nearest);
 
 bool opt_is_common(const struct opt *o);
+size_t opt_count(const struct tool *t); /* of the table, without common */
 
+/* Everything between a command line and *opts, *args (which has room for
+ * all operands). ERR_USAGE, or a run file's own code. */
+int parse_line(const struct tool *t, void *opts, struct args *args, int argc,
+               char **argv, struct err *e);
+
+/* Acts on a common option. value: after "=", or NULL. --help and --version
+ * print and exit. */
+int common_apply(const struct tool *t, const struct opt *o,
+                 const char *value, struct args *args, struct err *e);
+
+void version_print(const struct tool *t);
 void help_print(const struct tool *t);
 void help_man(const struct tool *t);
 void help_completion(const struct tool *t);

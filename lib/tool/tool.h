@@ -37,6 +37,7 @@ enum opt_type {
     OPT_SIZE,   /* uint64_t: bytes, with a suffix K, M or G */
     OPT_CHOICE, /* int: index into choices */
     OPT_LIST,   /* struct opt_list: may be repeated, commas part items */
+    OPT_WORDS,  /* struct opt_list: may be repeated, a comma is a comma */
     OPT_CONFIG  /* const char *: a JSON file that sets the other options */
 };
 
@@ -64,6 +65,9 @@ struct tool {
     const char *operands; /* "REPO...", "" for none */
     size_t min_operands, max_operands;
     const struct opt *opts;
+    const char *exits;       /* exit codes besides 0, 1, 2; NULL: "4" */
+    bool options_first;      /* the first operand ends the options */
+    void (*more_help)(void); /* prints below --help's options; or NULL */
 };
 
 /* What a command line held besides options. */
@@ -92,7 +96,8 @@ bool tool_given(const struct args *args, const char *name);
  * that affects the output with its value, defaults too. NULL with --no-prov.
  * ids replaces the value of an option by a content id: pairs of option name
  * and text, ended by NULL; such an option is named only where it is listed.
- * The caller frees it. */
+ * Blanks, '%' and what is not printable ASCII stand as %XX. The caller frees
+ * it. */
 char *tool_prov(const struct args *args, const void *opts,
                 const char *const *ids);
 

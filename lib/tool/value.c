@@ -27,6 +27,9 @@ bad_value(const struct opt *o, const char *text, struct err *e)
     if (o->type == OPT_CHOICE)
         return err_set(e, ERR_USAGE, "--%s: bad value (found '%s', expected "
                        "%s)", o->name, text, o->choices);
+    if (o->type == OPT_FLAG)
+        return err_set(e, ERR_USAGE, "--%s: bad value (found '%s', expected "
+                       "true or false)", o->name, text);
     if (o->min != 0 || o->max != 0)
         return err_set(e, ERR_USAGE, "--%s: bad value (found '%s', expected "
                        "%.15g..%.15g)", o->name, text, o->min, o->max);
@@ -90,18 +93,38 @@ parse_choice(const struct opt *o, const char *text, int *out)
     return -1;
 }
 
+void
+value_add_item(struct opt_list *list, const char *text, size_t n)
+{
+    list->item = mem_grow(list->item, (list->n + 1) * sizeof(*list->item));
+    list->item[list->n++] = mem_dup(text, n);
+}
+
 static void
 add_items(struct opt_list *list, const char *text)
 {
     while (*text != '\0') {
         size_t n = strcspn(text, ",");
 
-        list->item = mem_grow(list->item,
-                              (list->n + 1) * sizeof(*list->item));
         if (n > 0)
-            list->item[list->n++] = mem_dup(text, n);
+            value_add_item(list, text, n);
         text += n + (text[n] == ',');
     }
+}
+
+void
+value_clear(const struct opt *o, void *opts)
+{
+    static const size_t size[] = {
+        [OPT_FLAG] = sizeof(bool), [OPT_STRING] = sizeof(char *),
+        [OPT_U64] = sizeof(uint64_t), [OPT_DOUBLE] = sizeof(double),
+        [OPT_SIZE] = sizeof(uint64_t), [OPT_CHOICE] = sizeof(int),
+        [OPT_LIST] = sizeof(struct opt_list),
+        [OPT_WORDS] = sizeof(struct opt_list),
+        [OPT_CONFIG] = sizeof(char *),
+    };
+
+    memset((char *)opts + o->offset, 0, size[o->type]);
 }
 
 int
@@ -115,6 +138,8 @@ value_parse(const struct opt *o, void *opts, const char *text,
 
     switch (o->type) {
     case OPT_FLAG:
+        if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+            return bad_value(o, text, e);
         *(bool *)at = strcmp(text, "true") == 0;
         return 0;
     case OPT_U64:
@@ -136,6 +161,9 @@ value_parse(const struct opt *o, void *opts, const char *text,
         return 0;
     case OPT_LIST:
         add_items(at, text);
+        return 0;
+    case OPT_WORDS:
+        value_add_item(at, text, strlen(text));
         return 0;
     default:
         *(const char **)at = mem_strdup(text);
@@ -167,6 +195,7 @@ value_format(const struct opt *o, const void *opts, struct buf *out)
         buf_add(out, s, n);
         break;
     case OPT_LIST:
+    case OPT_WORDS:
         for (size_t i = 0; i < list->n; i++)
             buf_addf(out, "%s%s", i ? "," : "", list->item[i]);
         break;

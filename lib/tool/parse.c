@@ -1,0 +1,247 @@
+/* parse.c - the words of a command line to option values.
+ *
+ * The line is first split into (option, value) pairs and operands, then the
+ * run files among them are read, then the other pairs are applied in order:
+ * so the command line wins over a run file wherever that was named. --help
+ * and --version act as soon as they are seen.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "tool/internal.h"
+
+struct pair {
+    const struct opt *o;
+    const char *value; /* NULL: a flag alone */
+};
+
+struct words {
+    const struct tool *t;
+    struct args *args;
+    int argc, at;
+    char **argv;
+    struct pair *pair; /* at most one per letter or word */
+    size_t n;
+};
+
+/* How far apart two names are: insertions, deletions, replacements. */
+static size_t
+distance(const char *a, size_t n, const char *b)
+{
+    size_t m = strlen(b), row[64];
+
+    if (m >= 63 || n >= 63)
+        return 64;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[m];
+}
+
+const struct opt *
+opt_find(const struct tool *t, const char *name, size_t n,
+         const char **nearest)
+{
+    const struct opt *tables[] = { t->opts, tool_common };
+    size_t least = 4;
+
+    *nearest = NULL;
+    for (int k = 0; k < 2; k++) {
+        for (const struct opt *o = tables[k]; o->name != NULL; o++) {
+            size_t d = distance(name, n, o->name);
+
+            if (d == 0)
+                return o;
+            if (d < least) {
+                least = d;
+                *nearest = o->name;
+            }
+        }
+    }
+    return NULL;
+}
+
+bool
+opt_is_common(const struct opt *o)
+{
+    for (const struct opt *c = tool_common; c->name != NULL; c++) {
+        if (c == o)
+            return true;
+    }
+    return false;
+}
+
+static const struct opt *
+find_letter(const struct tool *t, char letter)
+{
+    const struct opt *tables[] = { t->opts, tool_common };
+
+    for (int k = 0; k < 2; k++) {
+        for (const struct opt *o = tables[k]; o->name != NULL; o++) {
+            if (o->letter == letter)
+                return o;
+        }
+    }
+    return NULL;
+}
+
+/* value: what stood after "=" or the letter, else NULL and the next word is
+ * taken where one is needed. */
+static int
+add_pair(struct words *w, const struct opt *o, const char *value,
+         struct err *e)
+{
+    if (value == NULL && o->type != OPT_FLAG) {
+        if (w->at >= w->argc)
+            return err_set(e, ERR_USAGE, "--%s needs a value (%s)", o->name,
+                           o->arg);
+        value = w->argv[w->at++];
+    }
+    w->pair[w->n++] = (struct pair){ o, value };
+    if (opt_is_common(o))
+        return common_apply(w->t, o, value, w->args, e);
+    return 0;
+}
+
+static int
+long_option(struct words *w, const char *word, struct err *e)
+{
+    size_t n = strcspn(word, "=");
+    const char *nearest;
+    const struct opt *o = opt_find(w->t, word, n, &nearest);
+
+    if (o == NULL)
+        return err_set(e, ERR_USAGE, "unknown option --%.*s%s%s%s", (int)n,
+                       word, nearest ? " (did you mean --" : "",
+                       nearest ? nearest : "", nearest ? "?)" : "");
+    return add_pair(w, o, word[n] == '=' ? word + n + 1 : NULL, e);
+}
+
+static int
+short_options(struct words *w, const char *word, struct err *e)
+{
+    int rc = 0;
+
+    while (*word != '\0' && rc == 0) {
+        const struct opt *o = find_letter(w->t, *word);
+
+        if (o == NULL)
+            return err_set(e, ERR_USAGE, "unknown option -%c", *word);
+        word++;
+        if (o->type != OPT_FLAG)
+            return add_pair(w, o, *word != '\0' ? word : NULL, e);
+        rc = add_pair(w, o, NULL, e);
+    }
+    return rc;
+}
+
+static int
+split(struct words *w, struct err *e)
+{
+    bool only_operands = false;
+    int rc = 0;
+
+    while (w->at < w->argc && rc == 0) {
+        char *word = w->argv[w->at++];
+
+        if (only_operands || word[0] != '-' || word[1] == '\0') {
+            w->args->operand[w->args->n++] = word;
+            only_operands = only_operands || w->t->options_first;
+        } else if (strcmp(word, "--") == 0) {
+            only_operands = true;
+        } else if (word[1] == '-') {
+            rc = long_option(w, word + 2, e);
+        } else {
+            rc = short_options(w, word + 1, e);
+        }
+    }
+    return rc;
+}
+
+static int
+read_run_files(const struct words *w, void *opts, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < w->n && rc == 0; i++) {
+        if (w->pair[i].o->type == OPT_CONFIG)
+            rc = config_read(w->t, opts, w->args, w->pair[i].value, e);
+    }
+    return rc;
+}
+
+/* The first time that the line names a list, it replaces what the default
+ * or a run file put there. */
+static int
+apply(const struct words *w, void *opts, struct err *e)
+{
+    bool *seen = mem_array(opt_count(w->t) + 1, sizeof(*seen));
+    int rc = 0;
+
+    for (size_t i = 0; i < w->n && rc == 0; i++) {
+        const struct pair *p = &w->pair[i];
+        size_t index = (size_t)(p->o - w->t->opts);
+
+        if (opt_is_common(p->o))
+            continue;
+        if (!seen[index])
+            value_clear(p->o, opts);
+        seen[index] = w->args->given[index] = true;
+        rc = value_parse(p->o, opts, p->value ? p->value : "true", e);
+    }
+    free(seen);
+    return rc;
+}
+
+static int
+check_operands(const struct words *w, struct err *e)
+{
+    const struct tool *t = w->t;
+    size_t n = w->args->n;
+
+    if (n < t->min_operands)
+        return err_set(e, ERR_USAGE, "missing operand (expected %s; see %s "
+                       "--help)", t->operands, t->name);
+    if (n > t->max_operands)
+        return err_set(e, ERR_USAGE, "extra operand '%s'",
+                       w->args->operand[t->max_operands]);
+    return 0;
+}
+
+int
+parse_line(const struct tool *t, void *opts, struct args *args, int argc,
+           char **argv, struct err *e)
+{
+    struct words w = { .t = t, .args = args, .argc = argc, .at = 1,
+                       .argv = argv };
+    size_t letters = 0;
+    int rc;
+
+    for (int i = 0; i < argc; i++)
+        letters += strlen(argv[i]);
+    w.pair = mem_array(letters + 1, sizeof(*w.pair));
+    rc = split(&w, e);
+    if (rc == 0)
+        rc = read_run_files(&w, opts, e);
+    if (rc == 0)
+        rc = apply(&w, opts, e);
+    if (rc == 0)
+        rc = check_operands(&w, e);
+    free(w.pair);
+    return rc;
+}
