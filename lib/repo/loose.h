@@ -1,0 +1,24 @@
+/* loose.h - loose objects, read without libgit2.
+ *
+ * libgit2 1.5.1 writes past its buffer when a loose object's header gives a
+ * size below that of its body, and never returns from a truncated one.
+ */
+#ifndef REPO_LOOSE_H
+#define REPO_LOOSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "repo/oid.h"
+
+/* *found is false, with result 0, if dir has no such loose object. Of an
+ * object over max bytes only type and size are given, *data is NULL. Else
+ * *data is allocated, ends in a NUL beyond size, and hashes to id. ERR_DATA
+ * if it is damaged or not a plain file. */
+int loose_read(const char *dir, const struct oid *id, uint64_t max,
+               bool *found, int *type, uint64_t *size, char **data,
+               struct err *e);
+
+#endif

@@ -1,0 +1,564 @@
+/* objects.c - objects by id: packs, loose files, and one cache of both.
+ *
+ * The pack back end re-reads the pack directory when an object is missing,
+ * so a repository that is repacked meanwhile goes on being read.
+ */
+#include "repo/objects.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <git2.h>
+#include <git2/sys/odb_backend.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "repo/loose.h"
+
+#define N_BUCKETS (1 << 14)
+#define MAX_ALTERNATES 16
+
+/* Mapped pack windows: libgit2's own defaults are 1 GiB and 8 GiB, and what
+ * is mapped and touched counts as resident. */
+#define WINDOW_BYTES (8u << 20)
+#define WINDOW_TOTAL (64u << 20)
+
+static const char *
+git_text(void)
+{
+    const git_error *error = git_error_last();
+
+    return error && error->message ? error->message : "unknown error";
+}
+
+/* ---- the cache ---- */
+
+static struct object **
+bucket_of(struct objects *o, const struct oid *id)
+{
+    return &o->bucket[load_u32(id->b) % N_BUCKETS];
+}
+
+static void
+list_remove(struct objects *o, struct object *x)
+{
+    if (x->newer)
+        x->newer->older = x->older;
+    else
+        o->newest = x->older;
+    if (x->older)
+        x->older->newer = x->newer;
+    else
+        o->oldest = x->newer;
+}
+
+static void
+list_front(struct objects *o, struct object *x)
+{
+    x->newer = NULL;
+    x->older = o->newest;
+    if (o->newest)
+        o->newest->newer = x;
+    else
+        o->oldest = x;
+    o->newest = x;
+}
+
+static uint64_t
+cost(const struct object *x)
+{
+    return x->size + sizeof(*x) + 64;
+}
+
+static void
+cache_drop(struct objects *o, struct object *x)
+{
+    struct object **at = bucket_of(o, &x->id);
+
+    while (*at != x)
+        at = &(*at)->next;
+    *at = x->next;
+    list_remove(o, x);
+    o->cached -= cost(x);
+    o->n_cached--;
+    free(x->own);
+    git_odb_object_free(x->packed);
+    free(x);
+}
+
+static void
+cache_shrink(struct objects *o)
+{
+    struct object *x, *newer;
+
+    for (x = o->oldest; x && o->cached > o->cache_max; x = newer) {
+        newer = x->newer;
+        if (x->held == 0)
+            cache_drop(o, x);
+    }
+}
+
+static void
+cache_add(struct objects *o, struct object *x)
+{
+    struct object **at = bucket_of(o, &x->id);
+
+    x->next = *at;
+    *at = x;
+    list_front(o, x);
+    o->cached += cost(x);
+    o->n_cached++;
+    cache_shrink(o);
+}
+
+static struct object *
+cache_get(struct objects *o, const struct oid *id)
+{
+    struct object *x;
+
+    for (x = *bucket_of(o, id); x; x = x->next) {
+        if (oid_equal(&x->id, id)) {
+            if (x != o->newest) {
+                list_remove(o, x);
+                list_front(o, x);
+            }
+            return x;
+        }
+    }
+    return NULL;
+}
+
+/* ---- opening ---- */
+
+/* Refuses what would hang or mislead a reader of that directory. */
+static int
+check_dir(const char *dir, bool trust, struct err *e)
+{
+    char **name = NULL;
+    char *path;
+    struct stat st;
+    size_t n = 0, i;
+    int rc;
+
+    rc = dir_list(&name, &n, dir, e);
+    for (i = 0; rc == 0 && i < n; i++) {
+        path = path_join(dir, name[i]);
+        if ((trust ? stat(path, &st) : lstat(path, &st)) != 0)
+            rc = errno == ENOENT ? 0 : err_errno(e, ERR_IO, "%s", path);
+        else if (S_ISLNK(st.st_mode))
+            rc = err_set(e, ERR_DATA, "%s: a symbolic link; "
+                         "use --trust if it may be followed", path);
+        else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+            rc = err_set(e, ERR_DATA, "%s: neither file nor directory",
+                         path);
+        free(path);
+    }
+    dir_list_free(name, n);
+    return rc;
+}
+
+static void
+note_loose(struct objects *o, const char *dir)
+{
+    static const char digit[] = "0123456789abcdef";
+    struct stat st;
+    char *path;
+    char name[3] = "";
+    int i;
+
+    for (i = 0; i < 256; i++) {
+        name[0] = digit[i >> 4];
+        name[1] = digit[i & 15];
+        path = path_join(dir, name);
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+            o->has_loose[i] = true;
+        free(path);
+    }
+}
+
+static int
+add_dir(struct objects *o, const char *dir, bool trust, struct err *e)
+{
+    git_odb_backend *packs = NULL;
+    char *sub;
+    int rc;
+
+    rc = check_dir(dir, trust, e);
+    if (rc < 0)
+        return rc;
+    sub = path_join(dir, "pack");
+    if (path_exists(sub))
+        rc = check_dir(sub, trust, e);
+    free(sub);
+    if (rc < 0)
+        return rc;
+    if (git_odb_backend_pack(&packs, dir) < 0 ||
+        git_odb_add_backend(o->odb, packs, 1) < 0) {
+        if (packs)
+            packs->free(packs);
+        return err_set(e, ERR_DATA, "%s: %s", dir, git_text());
+    }
+    note_loose(o, dir);
+    o->dir = mem_grow(o->dir, (o->n_dirs + 1) * sizeof(*o->dir));
+    o->dir[o->n_dirs++] = mem_strdup(dir);
+    return 0;
+}
+
+/* Appends the directories that DIR/info/alternates names. */
+static int
+add_alternates(struct objects *o, size_t of, bool trust, struct err *e)
+{
+    struct in in;
+    struct buf line;
+    char *path, *other;
+    bool got = true, ended;
+    int rc = 0;
+
+    path = path_join(o->dir[of], "info/alternates");
+    if (!path_exists(path)) {
+        free(path);
+        return 0;
+    }
+    if (!trust) {
+        rc = err_set(e, ERR_DATA, "%s: objects outside the repository; "
+                     "use --trust to read them", path);
+        free(path);
+        return rc;
+    }
+    buf_init(&line);
+    rc = in_open(&in, path, e);
+    while (rc == 0) {
+        rc = in_line(&in, &line, 4096, &got, &ended, e);
+        if (rc < 0 || !got)
+            break;
+        if (line.len == 0 || line.data[0] == '#')
+            continue;
+        if (o->n_dirs >= MAX_ALTERNATES) {
+            rc = err_set(e, ERR_LIMIT, "%s: too many alternates", path);
+            break;
+        }
+        other = line.data[0] == '/' ? mem_strdup(line.data)
+                                    : path_join(o->dir[of], line.data);
+        rc = add_dir(o, other, trust, e);
+        free(other);
+    }
+    in_release(&in);
+    buf_release(&line);
+    free(path);
+    return rc;
+}
+
+int
+objects_open(struct objects *o, const char *dir, uint64_t cache_max,
+             bool trust, struct err *e)
+{
+    size_t i;
+    int rc = 0;
+
+    memset(o, 0, sizeof(*o));
+    git_libgit2_init();
+    git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
+    git_libgit2_opts(GIT_OPT_ENABLE_CACHING, 0);
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)WINDOW_BYTES);
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT,
+                     (size_t)WINDOW_TOTAL);
+    o->cache_max = cache_max;
+    o->bucket = mem_array(N_BUCKETS, sizeof(*o->bucket));
+    if (git_odb_new(&o->odb) < 0)
+        rc = err_set(e, ERR_IO, "%s: %s", dir, git_text());
+    if (rc == 0)
+        rc = add_dir(o, dir, trust, e);
+    for (i = 0; rc == 0 && i < o->n_dirs; i++)
+        rc = add_alternates(o, i, trust, e);
+    if (rc < 0)
+        objects_release(o);
+    return rc;
+}
+
+void
+objects_release(struct objects *o)
+{
+    size_t i;
+
+    while (o->oldest)
+        cache_drop(o, o->oldest);
+    free(o->bucket);
+    git_odb_free(o->odb);
+    for (i = 0; i < o->n_dirs; i++)
+        free(o->dir[i]);
+    free(o->dir);
+    memset(o, 0, sizeof(*o));
+    git_libgit2_shutdown();
+}
+
+/* ---- reading ---- */
+
+/* Says in the watch what is touched; refuses what a reader died of. */
+static int
+begin(struct objects *o, const struct oid *id, struct err *e)
+{
+    char hex[OID_HEX + 1];
+
+    if (o->poison && map_get(o->poison, id->b, OID_BYTES))
+        return err_set(e, ERR_DATA, "object %s: a reader died of it",
+                       oid_hex(id, hex));
+    if (o->watch) {
+        o->watch->object = *id;
+        o->watch->reading = 1;
+        o->watch->ticks++;
+    }
+    return 0;
+}
+
+static void
+finish(struct objects *o)
+{
+    if (o->watch) {
+        o->watch->ticks++;
+        o->watch->reading = 0;
+    }
+}
+
+static int
+read_loose(struct objects *o, const struct oid *id, uint64_t max,
+           bool *found, int *type, uint64_t *size, char **data,
+           struct err *e)
+{
+    size_t i;
+    int rc = 0;
+
+    *found = false;
+    if (!o->has_loose[id->b[0]])
+        return 0;
+    for (i = 0; rc == 0 && !*found && i < o->n_dirs; i++)
+        rc = loose_read(o->dir[i], id, max, found, type, size, data, e);
+    return rc;
+}
+
+static int
+fault(int code, const struct oid *id, struct err *e)
+{
+    char hex[OID_HEX + 1];
+
+    if (code == GIT_ENOTFOUND)
+        return err_set(e, ERR_DATA, "object %s: missing", oid_hex(id, hex));
+    return err_set(e, ERR_DATA, "object %s: %s", oid_hex(id, hex),
+                   git_text());
+}
+
+static int
+too_long(const struct oid *id, uint64_t size, uint64_t max, struct err *e)
+{
+    char hex[OID_HEX + 1];
+
+    return err_set(e, ERR_LIMIT, "object %s: too long (found %llu bytes, "
+                   "limit %llu)", oid_hex(id, hex),
+                   (unsigned long long)size, (unsigned long long)max);
+}
+
+static int
+verify(const git_odb_object *x, const struct oid *id, struct err *e)
+{
+    char hex[OID_HEX + 1];
+    git_oid hash;
+
+    if (git_odb_hash(&hash, git_odb_object_data((git_odb_object *)x),
+                     git_odb_object_size((git_odb_object *)x),
+                     git_odb_object_type((git_odb_object *)x)) < 0 ||
+        memcmp(hash.id, id->b, OID_BYTES) != 0)
+        return err_set(e, ERR_DATA, "object %s: content does not match "
+                       "its id", oid_hex(id, hex));
+    return 0;
+}
+
+static int
+read_packed(struct objects *o, const struct oid *id, uint64_t max,
+            struct object *x, struct err *e)
+{
+    git_object_t type;
+    git_oid name;
+    size_t size;
+    int rc;
+
+    memcpy(name.id, id->b, OID_BYTES);
+    rc = git_odb_read_header(&size, &type, o->odb, &name);
+    if (rc < 0)
+        return fault(rc, id, e);
+    if (size > max)
+        return too_long(id, size, max, e);
+    rc = git_odb_read(&x->packed, o->odb, &name);
+    if (rc < 0)
+        return fault(rc, id, e);
+    x->data = git_odb_object_data(x->packed);
+    x->size = git_odb_object_size(x->packed);
+    x->type = (int)git_odb_object_type(x->packed);
+    return o->verify_packs ? verify(x->packed, id, e) : 0;
+}
+
+/* Reads id anywhere into the empty *x. */
+static int
+fill(struct objects *o, const struct oid *id, uint64_t max,
+     struct object *x, struct err *e)
+{
+    uint64_t size = 0;
+    bool found;
+    int rc;
+
+    rc = read_loose(o, id, max, &found, &x->type, &size, &x->own, e);
+    if (rc < 0)
+        return rc;
+    if (!found)
+        return read_packed(o, id, max, x, e);
+    if (!x->own)
+        return too_long(id, size, max, e);
+    x->data = x->own;
+    x->size = (size_t)size;
+    return 0;
+}
+
+int
+objects_read(struct objects *o, const struct oid *id, int type,
+             uint64_t max, struct object **out, struct err *e)
+{
+    char hex[OID_HEX + 1];
+    struct object *x = cache_get(o, id);
+    int rc;
+
+    if (!x) {
+        rc = begin(o, id, e);
+        if (rc < 0)
+            return rc;
+        x = mem_alloc(sizeof(*x));
+        x->id = *id;
+        rc = fill(o, id, max, x, e);
+        finish(o);
+        if (rc < 0) {
+            free(x->own);
+            git_odb_object_free(x->packed);
+            free(x);
+            return rc;
+        }
+        x->held = 1; /* against its own eviction */
+        cache_add(o, x);
+        x->held = 0;
+    }
+    if (x->type != type)
+        return err_set(e, ERR_DATA, "object %s: wrong type (found %s, "
+                       "expected %s)", oid_hex(id, hex),
+                       object_type_name(x->type), object_type_name(type));
+    if (x->size > max)
+        return too_long(id, x->size, max, e);
+    x->held++;
+    *out = x;
+    return 0;
+}
+
+void
+object_drop(struct object *object)
+{
+    if (object)
+        object->held--;
+}
+
+int
+objects_header(struct objects *o, const struct oid *id, int *type,
+               uint64_t *size, struct err *e)
+{
+    const struct object *x = cache_get(o, id);
+    git_object_t kind;
+    git_oid name;
+    size_t n;
+    char *data = NULL;
+    bool found;
+    int rc;
+
+    if (x) {
+        *type = x->type;
+        *size = x->size;
+        return 0;
+    }
+    rc = begin(o, id, e);
+    if (rc < 0)
+        return rc;
+    rc = read_loose(o, id, 0, &found, type, size, &data, e);
+    free(data);
+    if (rc == 0 && !found) {
+        memcpy(name.id, id->b, OID_BYTES);
+        rc = git_odb_read_header(&n, &kind, o->odb, &name);
+        if (rc < 0) {
+            rc = fault(rc, id, e);
+        } else {
+            *type = (int)kind;
+            *size = n;
+        }
+    }
+    finish(o);
+    return rc;
+}
+
+/* ---- abbreviations ---- */
+
+/* Notes in *out and *n_found the loose objects of one directory whose names
+ * begin with hex. */
+static void
+prefix_loose(const char *dir, const char *hex, size_t n, struct oid *out,
+             size_t *n_found)
+{
+    char path[4096], name[OID_HEX + 1];
+    struct dirent *entry;
+    struct oid id;
+    DIR *d;
+
+    if ((size_t)snprintf(path, sizeof(path), "%s/%.2s", dir, hex) >=
+        sizeof(path))
+        return;
+    d = opendir(path);
+    while (d && (entry = readdir(d)) != NULL) {
+        if (strlen(entry->d_name) != OID_HEX - 2 ||
+            strncasecmp(entry->d_name, hex + 2, n - 2) != 0)
+            continue;
+        snprintf(name, sizeof(name), "%.2s%.38s", hex, entry->d_name);
+        if (!oid_parse(&id, name, OID_HEX))
+            continue;
+        if (*n_found == 0 || !oid_equal(out, &id))
+            ++*n_found;
+        *out = id;
+    }
+    if (d)
+        closedir(d);
+}
+
+int
+objects_prefix(struct objects *o, const char *hex, size_t n,
+               struct oid *out, struct err *e)
+{
+    git_oid name, short_id;
+    struct oid id;
+    size_t n_found = 0, i;
+    int rc;
+
+    for (i = 0; i < o->n_dirs; i++)
+        prefix_loose(o->dir[i], hex, n, &id, &n_found);
+    if (git_oid_fromstrn(&short_id, hex, n) < 0)
+        return err_set(e, ERR_DATA, "%.*s: not hexadecimal", (int)n, hex);
+    rc = git_odb_exists_prefix(&name, o->odb, &short_id, n);
+    if (rc == GIT_EAMBIGUOUS) {
+        n_found = 2;
+    } else if (rc == 0) {
+        if (n_found == 0 || memcmp(name.id, id.b, OID_BYTES) != 0)
+            n_found++;
+        memcpy(id.b, name.id, OID_BYTES);
+    }
+    if (n_found == 0)
+        return err_set(e, ERR_DATA, "%.*s: no such object", (int)n, hex);
+    if (n_found > 1)
+        return err_set(e, ERR_DATA, "%.*s: ambiguous", (int)n, hex);
+    *out = id;
+    return 0;
+}

@@ -1,0 +1,77 @@
+/* objects.h - reading git objects by id.
+ *
+ * Packs are read by libgit2's pack back end, loose objects by loose.c. No
+ * other part of libgit2 sees the repository. Objects come from one cache
+ * bounded in bytes: the old side of a commit was the new side of an earlier
+ * one, and most trees are those of the parent.
+ *
+ * Limits: what is larger than the caller's limit is refused by the size in
+ * its header, before its body is inflated.
+ */
+#ifndef REPO_OBJECTS_H
+#define REPO_OBJECTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/map.h"
+#include "repo/oid.h"
+#include "repo/watch.h"
+
+struct git_odb;
+struct git_odb_object;
+
+/* An object in memory. data has size bytes; it lives while held. */
+struct object {
+    const char *data;
+    size_t size;
+    struct oid id;
+    int type;
+    int verdict;                     /* for the caller; 0 at first */
+    unsigned held;
+    char *own;                       /* data of a loose object */
+    struct git_odb_object *packed;   /* or the packed one's owner */
+    struct object *newer, *older;    /* by last use */
+    struct object *next;             /* in its bucket */
+};
+
+struct objects {
+    struct git_odb *odb;
+    char **dir;                      /* object directories: alternates last */
+    size_t n_dirs;
+    bool has_loose[256];
+    bool verify_packs;               /* hash packed objects too */
+    struct watch *watch;             /* or NULL */
+    const struct map *poison;        /* ids not to touch, or NULL */
+    struct object **bucket;
+    struct object *newest, *oldest;
+    size_t n_cached;
+    uint64_t cached, cache_max;      /* bytes */
+};
+
+/* Opens the object directory dir, cache_max bytes of cache. ERR_DATA when
+ * something there is not a plain file or directory. Alternates are followed
+ * if trust, else refused. */
+int objects_open(struct objects *o, const char *dir, uint64_t cache_max,
+                 bool trust, struct err *e);
+void objects_release(struct objects *o);
+
+/* The object id, which must be of that type, at most max bytes long. It is
+ * held until object_drop. ERR_DATA if it is missing, damaged or of another
+ * type, ERR_LIMIT if it is too long; the text names it. */
+int objects_read(struct objects *o, const struct oid *id, int type,
+                 uint64_t max, struct object **out, struct err *e);
+void object_drop(struct object *object);
+
+/* Type and size from the header alone. */
+int objects_header(struct objects *o, const struct oid *id, int *type,
+                   uint64_t *size, struct err *e);
+
+/* Finds the one id that begins with hex[n], 4 <= n <= 40. ERR_DATA if none
+ * or several. */
+int objects_prefix(struct objects *o, const char *hex, size_t n,
+                   struct oid *out, struct err *e);
+
+#endif
