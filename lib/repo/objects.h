@@ -30,6 +30,7 @@ struct object {
     struct oid id;
     int type;
     int verdict;                     /* for the caller; 0 at first */
+    size_t n_lines;                  /* for the caller, with verdict */
     unsigned held;
     char *own;                       /* data of a loose object */
     struct git_odb_object *packed;   /* or the packed one's owner */

@@ -1,0 +1,201 @@
+/* edit.c - line edits between two texts. */
+#include "repo/edit.h"
+
+#include <git2.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define SLIDE_LINES 32
+#define CHUNK 1024
+
+void
+edit_list_init(struct edit_list *l)
+{
+    memset(l, 0, sizeof(*l));
+}
+
+void
+edit_list_release(struct edit_list *l)
+{
+    free(l->edit);
+    edit_list_init(l);
+}
+
+/* Eight bytes at a time: a byte's high bit is set where it is a newline. */
+static size_t
+count_newlines(const char *p, size_t n)
+{
+    const uint64_t low = 0x7f7f7f7f7f7f7f7full;
+    size_t count = 0, i;
+    uint64_t x;
+
+    for (i = 0; i + 8 <= n; i += 8) {
+        memcpy(&x, p + i, 8);
+        x ^= 0x0a0a0a0a0a0a0a0aull;
+        x = ~(((x & low) + low) | x | low);
+        count += (size_t)__builtin_popcountll(x);
+    }
+    for (; i < n; i++)
+        count += p[i] == '\n';
+    return count;
+}
+
+size_t
+count_lines(const char *p, size_t n)
+{
+    return count_newlines(p, n) + (n > 0 && p[n - 1] != '\n');
+}
+
+static size_t
+common_prefix(const char *a, const char *b, size_t n)
+{
+    size_t i = 0;
+
+    while (i + CHUNK <= n && memcmp(a + i, b + i, CHUNK) == 0)
+        i += CHUNK;
+    while (i < n && a[i] == b[i])
+        i++;
+    return i;
+}
+
+static size_t
+common_suffix(const char *a_end, const char *b_end, size_t n)
+{
+    size_t i = 0;
+
+    while (i + CHUNK <= n &&
+           memcmp(a_end - i - CHUNK, b_end - i - CHUNK, CHUNK) == 0)
+        i += CHUNK;
+    while (i < n && a_end[-1 - (ptrdiff_t)i] == b_end[-1 - (ptrdiff_t)i])
+        i++;
+    return i;
+}
+
+/* The start of the line that is `lines` lines before the line start at. */
+static size_t
+lines_back(const char *p, size_t at, int lines)
+{
+    const char *newline;
+
+    while (lines-- > 0 && at > 0) {
+        newline = memrchr(p, '\n', at - 1);
+        at = newline ? (size_t)(newline - p) + 1 : 0;
+    }
+    return at;
+}
+
+/* The end of the line that is `lines` lines after the line start at. */
+static size_t
+lines_on(const char *p, size_t at, size_t n, size_t lines)
+{
+    const char *newline;
+
+    while (lines-- > 0 && at < n) {
+        newline = memchr(p + at, '\n', n - at);
+        at = newline ? (size_t)(newline - p) + 1 : n;
+    }
+    return at;
+}
+
+struct middle {
+    struct edit_list *list;
+    const char *text[2];
+    size_t len[2];        /* where the middle ends */
+    size_t first;         /* line number at which both middles begin */
+    size_t line[2], at[2]; /* up to where lines have been counted */
+};
+
+static int
+take_hunk(const git_diff_delta *delta, const git_diff_hunk *hunk, void *ctx)
+{
+    struct middle *m = ctx;
+    struct edit_list *l = m->list;
+    size_t start[2], n[2];
+    struct edit_run *run;
+    int i;
+
+    (void)delta;
+    start[0] = (size_t)hunk->old_start;
+    start[1] = (size_t)hunk->new_start;
+    n[0] = (size_t)hunk->old_lines;
+    n[1] = (size_t)hunk->new_lines;
+    if (l->n == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : 16;
+        l->edit = mem_grow(l->edit, l->cap * sizeof(*l->edit));
+    }
+    for (i = 0; i < 2; i++) {
+        if (n[i] > 0)
+            start[i]--; /* an empty run is named by the line before it */
+        start[i] += m->first;
+        m->at[i] = lines_on(m->text[i], m->at[i], m->len[i],
+                            start[i] - m->line[i]);
+        run = &l->edit[l->n].side[i];
+        run->line = start[i];
+        run->n_lines = n[i];
+        run->at = m->at[i];
+        m->at[i] = lines_on(m->text[i], m->at[i], m->len[i], n[i]);
+        run->len = m->at[i] - run->at;
+        m->line[i] = start[i] + n[i];
+    }
+    l->n++;
+    return 0;
+}
+
+/* Finds where the middles begin (*from, in both texts) and end (m->len). */
+static void
+cut(struct middle *m, size_t *from, size_t n_before, size_t n_after)
+{
+    const char *a = m->text[0], *b = m->text[1];
+    size_t shorter = n_before < n_after ? n_before : n_after;
+    size_t prefix, suffix;
+    const char *newline;
+
+    prefix = common_prefix(a, b, shorter);
+    newline = prefix > 0 ? memrchr(a, '\n', prefix) : NULL;
+    prefix = newline ? (size_t)(newline - a) + 1 : 0;
+    suffix = common_suffix(a + n_before, b + n_after, shorter - prefix);
+    newline = suffix > 0 ? memchr(a + n_before - suffix, '\n', suffix)
+                         : NULL;
+    suffix = newline ? (size_t)(a + n_before - newline) - 1 : 0;
+    suffix = n_before - lines_on(a, n_before - suffix, n_before,
+                                 SLIDE_LINES);
+    *from = lines_back(a, prefix, SLIDE_LINES);
+    m->len[0] = n_before - suffix;
+    m->len[1] = n_after - suffix;
+}
+
+int
+edit_list_make(struct edit_list *l, const char *before, size_t n_before,
+               size_t before_lines, const char *after, size_t n_after,
+               struct err *e)
+{
+    git_diff_options options;
+    struct middle m = {.list = l, .text = {before, after}};
+    const git_error *error;
+    size_t from;
+
+    l->n = 0;
+    cut(&m, &from, n_before, n_after);
+    m.first = count_newlines(before, from);
+    m.line[0] = m.line[1] = m.first;
+    m.at[0] = m.at[1] = from;
+    git_diff_options_init(&options, GIT_DIFF_OPTIONS_VERSION);
+    options.context_lines = 0;
+    options.interhunk_lines = 0;
+    options.flags = GIT_DIFF_FORCE_TEXT | GIT_DIFF_INDENT_HEURISTIC;
+    options.max_size = -1;
+    if (git_diff_buffers(before + from, m.len[0] - from, NULL, after + from,
+                         m.len[1] - from, NULL, &options, NULL, NULL,
+                         take_hunk, NULL, &m) < 0) {
+        error = git_error_last();
+        return err_set(e, ERR_DATA, "diff: %s",
+                       error ? error->message : "failed");
+    }
+    l->n_lines[0] = before_lines;
+    l->n_lines[1] = before_lines -
+                    count_lines(before + from, m.len[0] - from) +
+                    count_lines(after + from, m.len[1] - from);
+    return 0;
+}

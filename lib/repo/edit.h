@@ -1,0 +1,43 @@
+/* edit.h - the edits that turn one text into another, by lines.
+ *
+ * The common beginning and end are cut off at line boundaries with the speed
+ * of memcmp; what is between goes to libgit2's xdiff, with a few lines more
+ * on both sides so that an edit can slide to where a person expects it.
+ */
+#ifndef REPO_EDIT_H
+#define REPO_EDIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* A run of whole lines of one text: the first is line (from 0), at byte at.
+ * A last line without newline is a line. */
+struct edit_run {
+    size_t line, n_lines, at, len;
+};
+
+struct edit {
+    struct edit_run side[2]; /* before, after */
+};
+
+/* In order; between two edits both texts are equal. */
+struct edit_list {
+    struct edit *edit;
+    size_t n, cap;
+    size_t n_lines[2];
+};
+
+void edit_list_init(struct edit_list *l);
+void edit_list_release(struct edit_list *l);
+
+/* Newlines in p[n], plus one if it doesn't end in one (and n > 0). */
+size_t count_lines(const char *p, size_t n);
+
+/* Replaces *l. before_lines is count_lines of the first text. */
+int edit_list_make(struct edit_list *l, const char *before, size_t n_before,
+                   size_t before_lines, const char *after, size_t n_after,
+                   struct err *e);
+
+#endif

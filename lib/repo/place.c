@@ -1,0 +1,453 @@
+/* place.c - finding a git directory and judging it before it is read. */
+#include "repo/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+
+#define MAX_CONFIG (4u << 20)
+#define MAX_PACKED_REFS (256u << 20)
+
+int
+place_read(const struct place *p, const char *dir, const char *name,
+           size_t max, struct buf *b, bool *found, struct err *e)
+{
+    char *path = path_join(dir, name);
+    struct stat st;
+    ssize_t n = 1;
+    int fd, rc = 0;
+
+    buf_reset(b);
+    *found = false;
+    fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC |
+              (p->trust ? 0 : O_NOFOLLOW));
+    if (fd < 0) {
+        if (errno == ELOOP)
+            rc = err_set(e, ERR_DATA, "%s: a symbolic link; use --trust if "
+                         "it may be followed", path);
+        else if (errno != ENOENT && errno != ENOTDIR)
+            rc = err_errno(e, ERR_IO, "%s", path);
+        free(path);
+        return rc;
+    }
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        rc = err_set(e, ERR_DATA, "%s: not a regular file", path);
+    else if ((uint64_t)st.st_size > max)
+        rc = err_set(e, ERR_LIMIT, "%s: too long (found %lld bytes, limit "
+                     "%zu)", path, (long long)st.st_size, max);
+    while (rc == 0 && n > 0 && b->len <= max) {
+        n = read(fd, buf_room(b, 1 << 16), 1 << 16);
+        if (n > 0)
+            b->len += (size_t)n;
+        else if (n < 0 && errno == EINTR)
+            n = 1;
+        else if (n < 0)
+            rc = err_errno(e, ERR_IO, "%s", path);
+    }
+    b->data[b->len] = '\0';
+    close(fd);
+    free(path);
+    *found = rc == 0;
+    return rc;
+}
+
+/* ---- finding it ---- */
+
+static bool
+is_dir(const char *dir, const char *name)
+{
+    char *path = path_join(dir, name);
+    struct stat st;
+    bool yes = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+
+    free(path);
+    return yes;
+}
+
+static bool
+is_gitdir(const char *dir)
+{
+    char *head = path_join(dir, "HEAD");
+    struct stat st;
+    bool yes = lstat(head, &st) == 0 && is_dir(dir, "objects") &&
+               is_dir(dir, "refs");
+
+    free(head);
+    return yes;
+}
+
+/* The path that a one-line file "PREFIX PATH" gives, relative to dir. */
+static int
+pointed_at(const struct place *p, const char *dir, const char *name,
+           const char *prefix, char **out, bool *found, struct err *e)
+{
+    struct buf text;
+    char *target;
+    int rc;
+
+    buf_init(&text);
+    rc = place_read(p, dir, name, PATH_MAX + 16, &text, found, e);
+    if (rc == 0 && *found) {
+        while (text.len > 0 && strchr("\r\n", text.data[text.len - 1]))
+            text.data[--text.len] = '\0';
+        if (strncmp(text.data, prefix, strlen(prefix)) != 0) {
+            rc = err_set(e, ERR_DATA, "%s/%s: malformed", dir, name);
+        } else {
+            target = text.data + strlen(prefix);
+            *out = *target == '/' ? mem_strdup(target)
+                                  : path_join(dir, target);
+        }
+    }
+    buf_release(&text);
+    return rc;
+}
+
+/* Sets gitdir from path/.git, or path itself. */
+static int
+find_gitdir(struct place *p, const char *path, struct err *e)
+{
+    char *dot = path_join(path, ".git");
+    struct stat st;
+    bool found;
+    int rc = 0;
+
+    if (lstat(dot, &st) != 0) {
+        if (is_gitdir(path))
+            p->gitdir = mem_strdup(path);
+    } else if (S_ISDIR(st.st_mode)) {
+        p->gitdir = mem_strdup(dot);
+    } else if (!p->trust) {
+        rc = err_set(e, ERR_DATA, "%s: not a directory but a pointer to "
+                     "one; use --trust if it may be followed", dot);
+    } else if (S_ISREG(st.st_mode)) {
+        rc = pointed_at(p, path, ".git", "gitdir: ", &p->gitdir, &found, e);
+    } else if (S_ISLNK(st.st_mode)) {
+        p->gitdir = mem_strdup(dot);
+    }
+    free(dot);
+    if (rc == 0 && !p->gitdir)
+        rc = err_set(e, ERR_DATA, "%s: not a git repository", path);
+    return rc;
+}
+
+static int
+find_common(struct place *p, const char *path, struct err *e)
+{
+    bool found = false;
+    int rc;
+
+    rc = pointed_at(p, p->gitdir, "commondir", "", &p->common, &found, e);
+    if (rc < 0)
+        return rc;
+    if (found && !p->trust)
+        return err_set(e, ERR_DATA, "%s: shares another repository; use "
+                       "--trust if it may be followed", path);
+    if (!found)
+        p->common = mem_strdup(p->gitdir);
+    if (!is_gitdir(p->common) && !(found && is_dir(p->common, "objects")))
+        return err_set(e, ERR_DATA, "%s: not a git repository", path);
+    p->objects = path_join(p->common, "objects");
+    return 0;
+}
+
+static void
+set_name(struct place *p, const char *path)
+{
+    char *real = realpath(path, NULL);
+    char *s = mem_strdup(real ? real : path);
+    char *base;
+    size_t n;
+
+    free(real);
+    base = strrchr(s, '/');
+    if (base && strcmp(base, "/.git") == 0) {
+        *base = '\0';
+        base = strrchr(s, '/');
+    }
+    base = base ? base + 1 : s;
+    n = strlen(base);
+    if (n > 4 && strcmp(base + n - 4, ".git") == 0)
+        base[n - 4] = '\0';
+    p->name = mem_strdup(base);
+    free(s);
+}
+
+/* ---- judging it ---- */
+
+static int
+check_entry(const struct place *p, const char *dir, const char *name,
+            struct err *e)
+{
+    char *path = path_join(dir, name);
+    struct stat st;
+    int rc = 0;
+
+    if ((p->trust ? stat(path, &st) : lstat(path, &st)) != 0) {
+        if (errno != ENOENT)
+            rc = err_errno(e, ERR_IO, "%s", path);
+    } else if (S_ISLNK(st.st_mode)) {
+        rc = err_set(e, ERR_DATA, "%s: a symbolic link; use --trust if it "
+                     "may be followed", path);
+    } else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        rc = err_set(e, ERR_DATA, "%s: neither file nor directory", path);
+    }
+    free(path);
+    return rc;
+}
+
+static int
+check_entries(const struct place *p, struct err *e)
+{
+    static const char *const name[] = {
+        "HEAD", "config", "config.worktree", "packed-refs", "shallow",
+        "commondir", "refs", "objects", "info"
+    };
+    size_t i;
+    int rc = 0;
+
+    for (i = 0; rc == 0 && i < sizeof(name) / sizeof(*name); i++) {
+        rc = check_entry(p, p->gitdir, name[i], e);
+        if (rc == 0)
+            rc = check_entry(p, p->common, name[i], e);
+    }
+    return rc;
+}
+
+static int
+check_owner(const struct place *p, bool trust_owner, struct err *e)
+{
+    struct stat st;
+
+    if (stat(p->common, &st) != 0)
+        return err_errno(e, ERR_IO, "%s", p->common);
+    if (st.st_uid != geteuid() && !trust_owner)
+        return err_set(e, ERR_DATA, "%s: owned by uid %lu (you are %lu); "
+                       "use --trust-owner", p->common,
+                       (unsigned long)st.st_uid,
+                       (unsigned long)geteuid());
+    return 0;
+}
+
+/* ---- its configuration, as far as it says what can't be read ---- */
+
+struct setting {
+    char section[64]; /* lower case, without the quoted part */
+    char key[64];     /* lower case */
+    char value[128];
+};
+
+static const char *
+skip_blank(const char *p)
+{
+    while (*p == ' ' || *p == '\t' || *p == '\r')
+        p++;
+    return p;
+}
+
+static const char *
+copy_word(const char *p, const char *stop, char *out, size_t cap)
+{
+    size_t n = 0;
+
+    while (*p && *p != '\n' && !strchr(stop, *p)) {
+        if (n + 1 < cap)
+            out[n++] = *p;
+        p++;
+    }
+    while (n > 0 && strchr(" \t\r", out[n - 1]))
+        n--;
+    out[n] = '\0';
+    return p;
+}
+
+/* One setting after another; false at the end of the text. */
+static bool
+next_setting(const char **at, struct setting *s)
+{
+    const char *p = *at;
+
+    for (;;) {
+        p = skip_blank(p);
+        if (*p == '\0')
+            return false;
+        if (*p == '\n') {
+            p++;
+        } else if (*p == '#' || *p == ';') {
+            p += strcspn(p, "\n");
+        } else if (*p == '[') {
+            p = copy_word(skip_blank(p + 1), "].\" \t", s->section,
+                          sizeof(s->section));
+            p += strcspn(p, "]\n");
+            p += *p == ']';
+        } else {
+            break;
+        }
+    }
+    p = copy_word(p, "=#;", s->key, sizeof(s->key));
+    strcpy(s->value, "true");
+    if (*p == '=') {
+        p = skip_blank(p + 1);
+        p += *p == '"';
+        p = copy_word(p, "#;\"", s->value, sizeof(s->value));
+    }
+    *at = p + strcspn(p, "\n");
+    return true;
+}
+
+static bool
+has_include(const char *p)
+{
+    while ((p = strchr(p, '[')) != NULL) {
+        p = skip_blank(p + 1);
+        if (strncasecmp(p, "include", 7) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int
+judge_extension(const struct place *p, const struct setting *s,
+                struct err *e)
+{
+    static const char *const known[] = {
+        "noop", "preciousobjects", "worktreeconfig", "noop-v1",
+        "relativeworktrees"
+    };
+    size_t i;
+
+    if (strcasecmp(s->key, "objectformat") == 0 &&
+        strcasecmp(s->value, "sha1") == 0)
+        return 0;
+    if (strcasecmp(s->key, "refstorage") == 0 &&
+        strcasecmp(s->value, "files") == 0)
+        return 0;
+    if (strcasecmp(s->key, "partialclone") == 0)
+        return err_set(e, ERR_DATA, "%s: a partial clone; fetch all "
+                       "objects first", p->common);
+    for (i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        if (strcasecmp(s->key, known[i]) == 0)
+            return 0;
+    }
+    return err_set(e, ERR_DATA, "%s: unsupported extensions.%s (found %s)",
+                   p->common, s->key, s->value);
+}
+
+static int
+judge_setting(const struct place *p, const struct setting *s,
+              struct err *e)
+{
+    char *end;
+    long version;
+
+    if (strcasecmp(s->section, "extensions") == 0)
+        return judge_extension(p, s, e);
+    if (strcasecmp(s->section, "core") == 0 &&
+        strcasecmp(s->key, "repositoryformatversion") == 0) {
+        version = strtol(s->value, &end, 10);
+        if (*end || version < 0 || version > 1)
+            return err_set(e, ERR_DATA, "%s: unsupported repository format "
+                           "(found %s, expected 0 or 1)", p->common,
+                           s->value);
+    }
+    if (strcasecmp(s->section, "remote") == 0 &&
+        ((strcasecmp(s->key, "promisor") == 0 &&
+          strcasecmp(s->value, "false") != 0) ||
+         strcasecmp(s->key, "partialclonefilter") == 0))
+        return err_set(e, ERR_DATA, "%s: a partial clone; fetch all "
+                       "objects first", p->common);
+    return 0;
+}
+
+static int
+check_config(const struct place *p, struct err *e)
+{
+    struct setting s = {"", "", ""};
+    struct buf text;
+    const char *at;
+    bool found;
+    int rc;
+
+    buf_init(&text);
+    rc = place_read(p, p->common, "config", MAX_CONFIG, &text, &found, e);
+    if (rc == 0 && !p->trust && has_include(text.data))
+        rc = err_set(e, ERR_DATA, "%s/config: includes another file; use "
+                     "--trust to read the repository all the same",
+                     p->common);
+    at = text.data;
+    while (rc == 0 && next_setting(&at, &s))
+        rc = judge_setting(p, &s, e);
+    buf_release(&text);
+    return rc;
+}
+
+static int
+check_shallow(const struct place *p, struct err *e)
+{
+    struct buf text;
+    bool found;
+    int rc;
+
+    buf_init(&text);
+    rc = place_read(p, p->common, "shallow", MAX_PACKED_REFS, &text, &found,
+                    e);
+    if (rc == 0 && text.len > 0)
+        rc = err_set(e, ERR_DATA, "%s: a shallow clone, its history is cut "
+                     "off; git fetch --unshallow first", p->common);
+    buf_release(&text);
+    return rc;
+}
+
+int
+place_open(struct place *p, const char *path, bool trust, bool trust_owner,
+           struct err *e)
+{
+    struct stat st;
+    bool found;
+    int rc;
+
+    memset(p, 0, sizeof(*p));
+    buf_init(&p->packed);
+    p->trust = trust;
+    if (stat(path, &st) != 0)
+        return err_errno(e, ERR_IO, "%s", path);
+    if (!S_ISDIR(st.st_mode))
+        return err_set(e, ERR_DATA, "%s: not a git repository", path);
+    set_name(p, path);
+    rc = find_gitdir(p, path, e);
+    if (rc == 0)
+        rc = find_common(p, path, e);
+    if (rc == 0)
+        rc = check_owner(p, trust || trust_owner, e);
+    if (rc == 0)
+        rc = check_entries(p, e);
+    if (rc == 0)
+        rc = check_config(p, e);
+    if (rc == 0)
+        rc = check_shallow(p, e);
+    if (rc == 0)
+        rc = place_read(p, p->common, "packed-refs", MAX_PACKED_REFS,
+                        &p->packed, &found, e);
+    if (rc < 0)
+        place_release(p);
+    return rc;
+}
+
+void
+place_release(struct place *p)
+{
+    free(p->name);
+    free(p->gitdir);
+    free(p->common);
+    free(p->objects);
+    buf_release(&p->packed);
+    memset(p, 0, sizeof(*p));
+    buf_init(&p->packed);
+}

@@ -1,0 +1,312 @@
+/* tree.c - n parents and one result, merged by name, level by level.
+ *
+ * A frame is one directory: side 0 is the result, sides 1..n the parents. A
+ * side without that directory has an empty cursor. Frames share one array
+ * of sides, used as a stack.
+ */
+#include "repo/tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct side {
+    struct object *tree; /* NULL if absent */
+    const char *next, *end;
+    struct tree_entry entry;
+    bool have; /* entry is the one to be looked at */
+};
+
+struct comparison {
+    struct tree_diff *diff;
+    struct objects *objects;
+    size_t n_sides;
+    struct side *side;     /* depth * n_sides */
+    size_t depth, cap;     /* frames in use, and room for */
+    struct buf path;       /* of the current frame, ends in '/' or empty */
+    size_t path_end[TREE_MAX_DEPTH];
+    uint64_t visited, max_entries;
+};
+
+void
+tree_diff_init(struct tree_diff *d)
+{
+    memset(d, 0, sizeof(*d));
+    buf_init(&d->paths);
+}
+
+void
+tree_diff_release(struct tree_diff *d)
+{
+    free(d->change);
+    buf_release(&d->paths);
+    tree_diff_init(d);
+}
+
+bool
+tree_next(const char **p, const char *end, struct tree_entry *out)
+{
+    const char *at = *p, *nul;
+    uint32_t mode = 0;
+    int digits;
+
+    for (digits = 0; at < end && *at >= '0' && *at <= '7'; digits++)
+        mode = mode << 3 | (uint32_t)(*at++ - '0');
+    if (digits == 0 || digits > 8 || at == end || *at != ' ')
+        return false;
+    at++;
+    nul = memchr(at, '\0', (size_t)(end - at));
+    if (!nul || nul == at || end - nul <= OID_BYTES)
+        return false;
+    out->mode = mode;
+    out->name = at;
+    out->name_len = (size_t)(nul - at);
+    memcpy(out->id.b, nul + 1, OID_BYTES);
+    *p = nul + 1 + OID_BYTES;
+    return true;
+}
+
+static bool
+is_tree(const struct tree_entry *x)
+{
+    return (x->mode & MODE_TYPE) == MODE_TREE;
+}
+
+/* git's order: a directory's name counts as ending in '/'. */
+static int
+compare_names(const struct tree_entry *a, const struct tree_entry *b)
+{
+    size_t n = a->name_len < b->name_len ? a->name_len : b->name_len;
+    int order = memcmp(a->name, b->name, n);
+    unsigned char x, y;
+
+    if (order)
+        return order;
+    x = a->name_len > n ? (unsigned char)a->name[n] : is_tree(a) ? '/' : 0;
+    y = b->name_len > n ? (unsigned char)b->name[n] : is_tree(b) ? '/' : 0;
+    if (x != y)
+        return x < y ? -1 : 1;
+    return a->name_len < b->name_len ? -1 : a->name_len > b->name_len;
+}
+
+/* Equal but for permission bits that git ignores. */
+static bool
+same_entry(const struct tree_entry *a, const struct tree_entry *b)
+{
+    uint32_t mask = (a->mode & MODE_TYPE) == MODE_FILE
+        ? (uint32_t)MODE_TYPE | 0100 : MODE_TYPE;
+
+    return ((a->mode ^ b->mode) & mask) == 0 && oid_equal(&a->id, &b->id);
+}
+
+/* Fetches the next entry of a side unless it has one. */
+static int
+advance(struct comparison *c, struct side *s, struct err *e)
+{
+    char hex[OID_HEX + 1];
+
+    if (s->have || s->next == s->end)
+        return 0;
+    if (++c->visited > c->max_entries)
+        return err_set(e, ERR_LIMIT, "too many tree entries in one commit "
+                       "(limit %llu)", (unsigned long long)c->max_entries);
+    if (!tree_next(&s->next, s->end, &s->entry))
+        return err_set(e, ERR_DATA, "tree %s: malformed",
+                       oid_hex(&s->tree->id, hex));
+    s->have = true;
+    return 0;
+}
+
+static int
+open_side(struct comparison *c, struct side *s, const struct oid *id,
+          struct err *e)
+{
+    int rc;
+
+    memset(s, 0, sizeof(*s));
+    if (!id)
+        return 0;
+    rc = objects_read(c->objects, id, OBJECT_TREE, TREE_MAX_BYTES, &s->tree,
+                      e);
+    if (rc < 0)
+        return rc;
+    s->next = s->tree->data;
+    s->end = s->next + s->tree->size;
+    return 0;
+}
+
+/* Adds a frame of n_sides trees; a NULL id is an absent one. */
+static int
+push_frame(struct comparison *c, const struct oid *const *id,
+           struct err *e)
+{
+    struct side *s;
+    size_t i;
+    int rc;
+
+    if (c->depth == TREE_MAX_DEPTH)
+        return err_set(e, ERR_LIMIT, "directories too deep (limit %d)",
+                       TREE_MAX_DEPTH);
+    if (c->depth == c->cap) {
+        c->cap = c->cap ? 2 * c->cap : 8;
+        c->side = mem_grow(c->side,
+                           c->cap * c->n_sides * sizeof(*c->side));
+    }
+    s = c->side + c->depth * c->n_sides;
+    c->path_end[c->depth++] = c->path.len;
+    memset(s, 0, c->n_sides * sizeof(*s));
+    for (i = 0; i < c->n_sides; i++) {
+        rc = open_side(c, &s[i], id[i], e);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static void
+pop_frame(struct comparison *c)
+{
+    struct side *s = c->side + --c->depth * c->n_sides;
+    size_t i;
+
+    for (i = 0; i < c->n_sides; i++)
+        object_drop(s[i].tree);
+    c->path.len = c->depth > 0 ? c->path_end[c->depth - 1] : 0;
+}
+
+static int
+check_path(const struct comparison *c, const struct tree_entry *x,
+           struct err *e)
+{
+    if (c->path.len + x->name_len + 1 > TREE_MAX_PATH)
+        return err_set(e, ERR_LIMIT, "path too long (limit %d bytes)",
+                       TREE_MAX_PATH);
+    return 0;
+}
+
+static void
+add_change(struct comparison *c, const struct tree_entry *before,
+           const struct tree_entry *after)
+{
+    const struct tree_entry *x = after ? after : before;
+    struct tree_diff *d = c->diff;
+    struct tree_change *change;
+
+    if (d->n == d->cap) {
+        d->cap = d->cap ? 2 * d->cap : 64;
+        d->change = mem_grow(d->change, d->cap * sizeof(*d->change));
+    }
+    change = &d->change[d->n++];
+    memset(change, 0, sizeof(*change));
+    change->path = d->paths.len;
+    change->path_len = c->path.len + x->name_len;
+    buf_add(&d->paths, c->path.data, c->path.len);
+    buf_add(&d->paths, x->name, x->name_len);
+    if (before) {
+        change->mode[0] = before->mode;
+        change->id[0] = before->id;
+    }
+    if (after) {
+        change->mode[1] = after->mode;
+        change->id[1] = after->id;
+    }
+}
+
+/* Looks at one name: match[i] is side i's entry of it, or NULL. */
+static int
+judge(struct comparison *c, struct tree_entry *const *match,
+      const struct oid **id, struct err *e)
+{
+    const struct tree_entry *first = match[0];
+    size_t i;
+    int rc;
+
+    for (i = 1; i < c->n_sides; i++) {
+        if (match[0] ? match[i] && same_entry(match[0], match[i])
+                     : !match[i])
+            return 0; /* as in parent i */
+    }
+    for (i = 1; !first; i++)
+        first = match[i];
+    rc = check_path(c, first, e);
+    if (rc < 0)
+        return rc;
+    if (!is_tree(first)) {
+        add_change(c, c->n_sides > 1 ? match[1] : NULL, match[0]);
+        return 0;
+    }
+    buf_add(&c->path, first->name, first->name_len);
+    buf_addc(&c->path, '/');
+    for (i = 0; i < c->n_sides; i++)
+        id[i] = match[i] ? &match[i]->id : NULL;
+    return push_frame(c, id, e);
+}
+
+/* Takes the least name of the top frame, or drops the frame at its end. */
+static int
+step(struct comparison *c, struct tree_entry **match,
+     struct tree_entry *copy, const struct oid **id, struct err *e)
+{
+    struct side *s = c->side + (c->depth - 1) * c->n_sides;
+    const struct tree_entry *least = NULL;
+    size_t i;
+    int rc;
+
+    for (i = 0; i < c->n_sides; i++) {
+        rc = advance(c, &s[i], e);
+        if (rc < 0)
+            return rc;
+        if (s[i].have && (!least || compare_names(&s[i].entry, least) < 0))
+            least = &s[i].entry;
+    }
+    if (!least) {
+        pop_frame(c);
+        return 0;
+    }
+    for (i = 0; i < c->n_sides; i++) {
+        match[i] = NULL;
+        if (s[i].have && (&s[i].entry == least ||
+                          compare_names(&s[i].entry, least) == 0)) {
+            copy[i] = s[i].entry; /* the frames may move */
+            match[i] = &copy[i];
+        }
+    }
+    for (i = 0; i < c->n_sides; i++) {
+        if (match[i])
+            s[i].have = false;
+    }
+    return judge(c, match, id, e);
+}
+
+int
+tree_compare(struct tree_diff *d, struct objects *o,
+             const struct oid *parents, size_t n, const struct oid *after,
+             uint64_t max_entries, struct err *e)
+{
+    struct comparison c = {.diff = d, .objects = o, .n_sides = n + 1,
+                           .max_entries = max_entries};
+    struct tree_entry **match = mem_array(n + 1, sizeof(*match));
+    struct tree_entry *copy = mem_array(n + 1, sizeof(*copy));
+    const struct oid **id = mem_array(n + 1, sizeof(*id));
+    size_t i;
+    int rc;
+
+    d->n = 0;
+    buf_reset(&d->paths);
+    buf_init(&c.path);
+    id[0] = after;
+    for (i = 0; i < n; i++)
+        id[i + 1] = &parents[i];
+    rc = push_frame(&c, id, e);
+    while (rc == 0 && c.depth > 0)
+        rc = step(&c, match, copy, id, e);
+    while (c.depth > 0)
+        pop_frame(&c);
+    free(c.side);
+    free(match);
+    free(copy);
+    free(id);
+    buf_release(&c.path);
+    return rc;
+}

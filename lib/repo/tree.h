@@ -1,0 +1,70 @@
+/* tree.h - what differs between a commit's tree and its parents' trees.
+ *
+ * A Merkle comparison: trees are walked side by side, and where an id is
+ * equal nothing below it is read. (libgit2's git_diff_tree_to_tree reads
+ * both trees whole.) With several parents only paths that differ from every
+ * parent come out, and "before" is the first parent's side.
+ *
+ * Trees are hostile: names are bytes that are never used as file names,
+ * modes may be anything, entries may be unsorted or double. The result is
+ * then still the same every time, and bounded by the limits.
+ *
+ * Limits: depth 512, path 4096 bytes, entries visited per comparison.
+ */
+#ifndef REPO_TREE_H
+#define REPO_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "repo/objects.h"
+
+#define TREE_MAX_DEPTH 512
+#define TREE_MAX_PATH 4096
+#define TREE_MAX_BYTES (128u << 20)
+
+#define MODE_TYPE 0170000
+#define MODE_TREE 0040000
+#define MODE_FILE 0100000
+#define MODE_LINK 0120000
+#define MODE_SUBMODULE 0160000
+
+struct tree_entry {
+    uint32_t mode; /* as stored */
+    const char *name;
+    size_t name_len;
+    struct oid id;
+};
+
+/* Reads the entry at *p and steps over it; false if it is malformed. */
+bool tree_next(const char **p, const char *end, struct tree_entry *out);
+
+/* One changed path. A side that is absent has mode 0. */
+struct tree_change {
+    size_t path, path_len; /* in tree_diff.paths */
+    uint32_t mode[2];      /* before, after */
+    struct oid id[2];
+    size_t renamed;        /* 1 + index of its other half; see rename.h */
+};
+
+struct tree_diff {
+    struct tree_change *change;
+    size_t n, cap;
+    struct buf paths;
+};
+
+void tree_diff_init(struct tree_diff *d);
+void tree_diff_release(struct tree_diff *d);
+
+/* Replaces *d by the changes from the n parents' trees to the tree after,
+ * in tree order; n = 0 compares with nothing. ERR_LIMIT when over max_entries
+ * entries were visited. */
+int tree_compare(struct tree_diff *d, struct objects *o,
+                 const struct oid *parents, size_t n,
+                 const struct oid *after, uint64_t max_entries,
+                 struct err *e);
+
+#endif
