@@ -1,0 +1,109 @@
+/* change.h - the edit of one file, stored once: hunks with kept, removed and
+ * added lines. What the file was before, what it is after and a unified diff
+ * are views of it.
+ *
+ * The field `change` of a commit record is text:
+ *
+ *     BEFORE AFTER                       lines of each side, or "-" if the
+ *     @@ -START,COUNT +START,COUNT @@    side is absent; then hunks
+ *      kept line
+ *     -removed line
+ *     +added line
+ *     \ No newline at end of file       belongs to the line above
+ *
+ * Hunks are as in a unified diff: START counts from 1, but of an empty run it
+ * is the number of lines before it; both numbers are always written. Lines
+ * are bytes up to a newline, which always follows in the encoding. An absent
+ * side differs from an empty one (0 lines). A change without hunks has no
+ * edit: a rename, or an empty file that came or went.
+ *
+ * Hunks ascend, what lies between two of them (or before, or behind) is the
+ * same on both sides, and no line follows one without a newline on its side.
+ * A side that is absent makes the other one whole.
+ */
+#ifndef RECORD_CHANGE_H
+#define RECORD_CHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define CHANGE_BEFORE 0
+#define CHANGE_AFTER 1
+#define CHANGE_ALL SIZE_MAX /* as a context: the whole file */
+
+struct change_line {
+    char kind;       /* ' ', '-' or '+' */
+    bool no_newline; /* the last line of its side, without a newline */
+    const char *p;   /* without the newline */
+    size_t n;
+};
+
+struct change_hunk {
+    uint64_t start[2], count[2]; /* as written: before, after */
+    size_t line, n_lines;        /* in change.line */
+};
+
+/* Reuse it from record to record. */
+struct change {
+    bool present[2];
+    uint64_t total[2]; /* lines of each side; 0 if absent */
+    struct change_hunk *hunk;
+    size_t n_hunks, hunks_cap;
+    struct change_line *line;
+    size_t n_lines, lines_cap;
+};
+
+void change_init(struct change *c);
+void change_release(struct change *c);
+
+/* Lines point into p[n]. ERR_DATA with the offset, *c then empty. */
+int change_decode(struct change *c, const void *p, size_t n, struct err *e);
+void change_encode(struct buf *b, const struct change *c);
+
+/* ---- views: they append to b ---- */
+
+/* The lines of one side of hunk i, or of all hunks one after another; what
+ * lies between hunks is not there. */
+void change_hunk_side(struct buf *b, const struct change *c, size_t i,
+                      int side);
+void change_side(struct buf *b, const struct change *c, int side);
+
+/* The hunks hold both sides whole. */
+bool change_whole(const struct change *c);
+
+/* As `git apply` takes it. path and old_path are bytes; old_path is NULL
+ * unless the file was renamed. Modes are not known: 100644. */
+void change_unified(struct buf *b, const struct change *c, const char *path,
+                    size_t n_path, const char *old_path, size_t n_old);
+
+/* *out (initialised) = *in with at most context kept lines around each
+ * edit; a hunk falls apart where more lie between two edits. */
+void change_narrow(struct change *out, const struct change *in,
+                   size_t context);
+
+/* ---- making one ---- */
+
+/* A whole side. p NULL: absent. */
+struct change_text {
+    const char *p;
+    size_t n, n_lines;
+};
+
+/* A run of lines replaced by another: number of the first line (from 0), how
+ * many, and where they are in the text. */
+struct change_edit {
+    size_t line[2], n_lines[2], at[2], len[2];
+};
+
+/* Appends the encoded change with that many lines of context. Edits ascend,
+ * and the texts are equal between them; of an absent side the edits are not
+ * looked at. */
+void change_build(struct buf *b, const struct change_text *before,
+                  const struct change_text *after,
+                  const struct change_edit *edit, size_t n, size_t context);
+
+#endif
