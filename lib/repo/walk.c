@@ -175,6 +175,8 @@ walk_add(struct walk *w, const struct oid *tip, struct err *e)
         top = &s.frame[s.n - 1];
         c = &w->commit[top->commit];
         n = w->first_parent && c->n_parents > 1 ? 1 : c->n_parents;
+        if (w->only_tips)
+            n = 0;
         if (top->next < n) {
             at = w->parent[c->parents + top->next++];
             if (!(w->commit[at].flags & WALK_PLACED))

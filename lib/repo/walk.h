@@ -42,7 +42,7 @@ struct walk_commit {
 
 struct walk {
     struct objects *objects;
-    bool first_parent;
+    bool first_parent, only_tips;
     struct map index;            /* oid -> index into commit */
     struct walk_commit *commit;
     size_t cap;

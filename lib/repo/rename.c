@@ -1,0 +1,108 @@
+/* rename.c - pairing by (blob, last part of the name), then by blob. */
+#include "repo/rename.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+
+static bool
+is_file(uint32_t mode)
+{
+    return (mode & MODE_TYPE) == MODE_FILE;
+}
+
+static bool
+gone(const struct tree_change *c)
+{
+    return is_file(c->mode[0]) && c->mode[1] == 0 && !c->renamed;
+}
+
+static bool
+come(const struct tree_change *c)
+{
+    return c->mode[0] == 0 && is_file(c->mode[1]) && !c->renamed;
+}
+
+static bool
+is_empty_blob(const struct oid *id)
+{
+    static const struct oid empty = {{
+        0xe6, 0x9d, 0xe2, 0x9b, 0xb2, 0xd1, 0xd6, 0x43, 0x4b, 0x8b,
+        0x29, 0xae, 0x77, 0x5a, 0xd8, 0xc2, 0xe4, 0x8c, 0x53, 0x91
+    }};
+
+    return oid_equal(id, &empty);
+}
+
+/* The key by which change i is looked up: its blob, and its name if so. */
+static void
+make_key(struct buf *key, const struct tree_diff *d, size_t i, int side,
+         bool name)
+{
+    const struct tree_change *c = &d->change[i];
+    const char *path = d->paths.data + c->path;
+    const char *slash = memrchr(path, '/', c->path_len);
+
+    buf_reset(key);
+    buf_add(key, c->id[side].b, OID_BYTES);
+    if (name && slash)
+        path = slash + 1;
+    if (name)
+        buf_add(key, path, (size_t)(d->paths.data + c->path + c->path_len -
+                                    path));
+}
+
+/* One round: the paths that went wait in chains, first come, first taken. */
+static void
+pair_by(struct tree_diff *d, bool name)
+{
+    size_t *next = mem_array(d->n, sizeof(*next)); /* 1 + index, 0 = end */
+    struct map_entry *entry;
+    struct map heads;
+    struct buf key;
+    size_t i, at;
+
+    map_init(&heads);
+    buf_init(&key);
+    for (i = d->n; i-- > 0;) {
+        if (!gone(&d->change[i]) || is_empty_blob(&d->change[i].id[0]))
+            continue;
+        make_key(&key, d, i, 0, name);
+        entry = map_put(&heads, key.data, key.len, 0, NULL);
+        next[i] = (size_t)entry->value;
+        entry->value = i + 1;
+    }
+    for (i = 0; heads.n > 0 && i < d->n; i++) {
+        if (!come(&d->change[i]))
+            continue;
+        make_key(&key, d, i, 1, name);
+        entry = map_get(&heads, key.data, key.len);
+        if (!entry || entry->value == 0)
+            continue;
+        at = (size_t)entry->value - 1;
+        entry->value = next[at];
+        d->change[i].renamed = at + 1;
+        d->change[at].renamed = i + 1;
+    }
+    map_release(&heads);
+    buf_release(&key);
+    free(next);
+}
+
+void
+rename_pair(struct tree_diff *d)
+{
+    bool any_gone = false, any_come = false;
+    size_t i;
+
+    for (i = 0; i < d->n; i++) {
+        any_gone = any_gone || gone(&d->change[i]);
+        any_come = any_come || come(&d->change[i]);
+    }
+    if (!any_gone || !any_come)
+        return;
+    pair_by(d, true);
+    pair_by(d, false);
+}
