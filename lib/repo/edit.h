@@ -27,6 +27,7 @@ struct edit_list {
     struct edit *edit;
     size_t n, cap;
     size_t n_lines[2];
+    struct edit_engine *engine; /* made on first use */
 };
 
 void edit_list_init(struct edit_list *l);
