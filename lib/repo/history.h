@@ -43,7 +43,7 @@ struct history_options {
     bool files;             /* the files at the revision, not changes */
     bool has_since, has_until;
     int64_t since, until;   /* both inclusive, committer time */
-    char *const *glob;      /* paths wanted: any of them; n_globs 0: all */
+    const char *const *glob; /* paths wanted: any of them; n_globs 0: all */
     size_t n_globs;
     uint64_t max_blob;
     uint64_t max_entries;   /* tree entries visited per commit */
