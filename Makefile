@@ -25,7 +25,7 @@ CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -I. \
 	-MMD -MP \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
-LDLIBS := -Wl,--as-needed -lgit2 -lcrypto -lpcre2-8 -lutf8proc -lzstd \
+LDLIBS := -Wl,--as-needed -lgit2 -lcrypto -lpcre2-8 -lutf8proc -lzstd -lz \
 	-lsodium -lcjson -ldl -lm
 LDFLAGS += -fopenmp $(if $(SAN),-fsanitize=$(SAN))
 
@@ -113,7 +113,7 @@ clean:
 # ---- everything else ----------------------------------------------------
 
 DEPS := gcc clang make pkg-config libc6-dev libgit2-dev libssl-dev \
-	libsodium-dev libzstd-dev libcjson-dev libopenblas0-pthread \
+	libsodium-dev libzstd-dev zlib1g-dev libcjson-dev libopenblas0-pthread \
 	libdnnl-dev libpcre2-dev libutf8proc-dev libomp-dev mandoc bats jq \
 	git python3 zstd
 

@@ -666,7 +666,8 @@ one_repository(struct job *j, bool *lost, struct err *e)
     int rc = scrape(j, e);
 
     if (rc < 0) {
-        err_prefix(e, "%s", j->path);
+        if (strncmp(e->text, j->path, strlen(j->path)) != 0)
+            err_prefix(e, "%s", j->path);
         if (!j->o->keep_going || (rc != ERR_DATA && rc != ERR_LIMIT &&
                                   j->begun) || rc == ERR_USAGE)
             return rc;
@@ -743,7 +744,7 @@ run(const struct options *o, const struct args *args, struct err *e)
 int
 main(int argc, char **argv)
 {
-    struct options o;
+    struct options o = {0};
     struct args args;
     struct err e;
     int rc;
