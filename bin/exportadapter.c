@@ -1,0 +1,199 @@
+/* exportadapter.c - the adapter of a run, for other programs.
+ *
+ * RUN/adapter is PEFT's own format, so an export in it is a copy; what makes
+ * it an export is that all of it was read and understood before. The output
+ * is built beside its name and renamed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "model/adapter.h"
+#include "model/weights.h"
+#include "tensor/modeldir.h"
+#include "tool/tool.h"
+
+struct options {
+    int format;
+    const char *output, *base;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct opt table[] = {
+    { .name = "format", .letter = 'f', .type = OPT_CHOICE, .output = true,
+      .offset = AT(format), .arg = "FORMAT", .def = "peft",
+      .choices = "peft", .help = "format of the export" },
+    { .name = "output", .letter = 'o', .type = OPT_STRING,
+      .offset = AT(output), .arg = "PATH",
+      .help = "the directory to make (required)" },
+    { .name = "base", .type = OPT_STRING, .offset = AT(base), .arg = "DIR",
+      .help = "a base that the adapter has to fit" },
+    { .name = NULL },
+};
+
+static const struct tool tool = {
+    .name = "exportadapter",
+    .summary = "write the adapter of a run in a format of other programs",
+    .operands = "RUN",
+    .min_operands = 1,
+    .max_operands = 1,
+    .opts = table,
+};
+
+static const char *const files[] = { ADAPTER_WEIGHTS, ADAPTER_CONFIG };
+
+/* RUN/adapter, or RUN itself where that is an adapter; to be freed. */
+static int
+find_adapter(char **dir, const char *run, struct err *e)
+{
+    char *inside = path_join(run, "adapter");
+    char *config = path_join(run, ADAPTER_CONFIG);
+    char *model = path_join(run, "model");
+    int rc = 0;
+
+    if (path_exists(inside))
+        *dir = mem_strdup(inside);
+    else if (path_exists(config))
+        *dir = mem_strdup(run);
+    else if (path_exists(model))
+        rc = err_set(e, ERR_DATA, "%s: was trained in full, %s is the "
+                     "result: there is no adapter", run, model);
+    else if (path_exists(run))
+        rc = err_set(e, ERR_DATA, "%s: holds no adapter", run);
+    else
+        rc = err_set(e, ERR_IO, "%s: no such run", run);
+    free(inside);
+    free(config);
+    free(model);
+    return rc;
+}
+
+static int
+check_base(const struct adapter *a, const char *path, struct err *e)
+{
+    struct model_desc desc;
+    struct weights w;
+    const char *config;
+    size_t n, linears = 0;
+    int rc;
+
+    rc = weights_open(&w, path, e);
+    if (rc < 0)
+        return rc;
+    rc = weights_config(&w, &config, &n, e);
+    if (rc == 0)
+        rc = desc_read(&desc, config, n, path, e);
+    if (rc == 0) {
+        rc = adapter_match(a, &desc, &linears, e);
+        if (rc < 0)
+            err_prefix(e, "%s", path);
+        else
+            log_info("%zu of %zu linears of %s", a->n, linears, path);
+        desc_release(&desc);
+    }
+    weights_release(&w);
+    return rc;
+}
+
+static int
+check_adapter(const char *dir, const struct options *o, struct err *e)
+{
+    struct adapter a;
+    uint64_t n = 0;
+    size_t i;
+    int rc;
+
+    rc = adapter_read(&a, dir, e);
+    if (rc < 0)
+        return rc;
+    for (i = 0; i < a.n; i++)
+        n += (uint64_t)a.rank * (a.item[i].in + (uint64_t)a.item[i].out);
+    if (o->base)
+        rc = check_base(&a, o->base, e);
+    if (rc == 0)
+        log_info("%zu modules, rank %u, alpha %g, %.2f million parameters",
+                 a.n, a.rank, a.alpha, (double)n / 1e6);
+    adapter_release(&a);
+    return rc;
+}
+
+/* Whether both of dir's files are at path already. */
+static bool
+is_same(const char *dir, const char *path)
+{
+    bool same = true;
+    size_t i;
+
+    for (i = 0; i < 2 && same; i++) {
+        char *from = path_join(dir, files[i]), *to = path_join(path, files[i]);
+        struct id a, b;
+        struct err ignored;
+
+        same = id_of_file(&a, from, &ignored) == 0
+               && id_of_file(&b, to, &ignored) == 0 && id_equal(&a, &b);
+        free(from);
+        free(to);
+    }
+    return same;
+}
+
+static int
+copy(const char *dir, const char *path, struct err *e)
+{
+    struct modeldir_writer w;
+    size_t i;
+    int rc;
+
+    rc = modeldir_start(&w, path, e);
+    if (rc < 0)
+        return rc;
+    for (i = 0; i < 2 && rc == 0; i++) {
+        char *from = path_join(dir, files[i]);
+        struct file_map map;
+
+        rc = file_map_open(&map, from, e);
+        if (rc == 0) {
+            rc = modeldir_put_asset(&w, files[i], map.p, map.n, e);
+            file_map_release(&map);
+        }
+        free(from);
+    }
+    if (rc == 0)
+        rc = modeldir_commit(&w, e);
+    modeldir_writer_release(&w);
+    return rc;
+}
+
+static int
+run(const struct options *o, const struct args *args, struct err *e)
+{
+    char *dir = NULL;
+    int rc;
+
+    if (o->output == NULL)
+        return err_set(e, ERR_USAGE, "-o PATH is required");
+    rc = find_adapter(&dir, args->operand[0], e);
+    if (rc == 0)
+        rc = check_adapter(dir, o, e);
+    if (rc == 0 && !is_same(dir, o->output))
+        rc = copy(dir, o->output, e);
+    free(dir);
+    return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options o;
+    struct args args;
+    struct err e = { 0 };
+    int rc;
+
+    tool_start(&tool, &o, &args, argc, argv);
+    rc = run(&o, &args, &e);
+    return tool_end(rc, &e);
+}
