@@ -117,12 +117,13 @@ put_value(struct buf *out, const struct opt *o, const void *opts)
 }
 
 void
-tool_json(const struct args *args, const void *opts, struct buf *out)
+tool_json(const struct args *args, const void *opts, bool output_only,
+          struct buf *out)
 {
     const char *comma = "";
 
     for (const struct opt *o = args->tool->opts; o->name != NULL; o++) {
-        if (o->type == OPT_CONFIG)
+        if (o->type == OPT_CONFIG || (output_only && !o->output))
             continue;
         buf_addf(out, "%s\"%s\": ", comma, o->name);
         put_value(out, o, opts);

@@ -69,10 +69,12 @@ common_apply(const struct tool *t, const struct opt *o, const char *value,
         version_print(t);
     if (help || strcmp(o->name, "version") == 0)
         exit(close_stdout());
-    if (strcmp(o->name, "no-prov") == 0)
+    if (strcmp(o->name, "no-prov") == 0) {
         args->no_prov = true;
-    else
-        log_setup(t->name, strcmp(o->name, "quiet") == 0 ? -1 : 1);
+        return 0;
+    }
+    args->quiet = strcmp(o->name, "quiet") == 0;
+    log_setup(t->name, args->quiet ? -1 : 1);
     return 0;
 }
 

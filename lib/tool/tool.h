@@ -75,7 +75,7 @@ struct args {
     const struct tool *tool;
     char **operand;
     size_t n;
-    bool no_prov;
+    bool no_prov, quiet;
     bool *given; /* by index of tool->opts: set by the user */
 };
 
@@ -101,9 +101,10 @@ bool tool_given(const struct args *args, const char *name);
 char *tool_prov(const struct args *args, const void *opts,
                 const char *const *ids);
 
-/* All resolved options as members of a JSON object, without braces:
- * "\"lr\": 0.0001, ...". */
-void tool_json(const struct args *args, const void *opts, struct buf *out);
+/* The resolved options, all or those alone that affect the output, as
+ * members of a JSON object without braces: "\"lr\": 0.0001, ...". */
+void tool_json(const struct args *args, const void *opts, bool output_only,
+               struct buf *out);
 
 const char *tool_version(void);
 
