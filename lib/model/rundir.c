@@ -1,0 +1,385 @@
+/* rundir.c - see rundir.h. */
+#include "model/rundir.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "model/checkpoint.h"
+#include "tensor/modeldir.h"
+
+#define CONFIG "config.json"
+#define MANIFEST "manifest.json"
+#define METRICS "metrics.jsonl"
+#define MAX_JSON (16 << 20)
+
+/* The first member of a that b lacks or has another value of. */
+static const char *
+first_difference(const cJSON *a, const cJSON *b)
+{
+    const cJSON *v;
+
+    cJSON_ArrayForEach(v, a) {
+        const cJSON *w = cJSON_GetObjectItemCaseSensitive(b, v->string);
+
+        if (w == NULL || !cJSON_Compare(v, w, true))
+            return v->string;
+    }
+    return NULL;
+}
+
+/* Compares config.json with the identity wanted. */
+static int
+compare_config(const struct rundir *r, const char *identity, bool resume,
+               struct err *e)
+{
+    char *path = path_join(r->path, CONFIG), *text = NULL;
+    cJSON *old = NULL, *want = NULL;
+    const cJSON *had;
+    const char *key;
+    int rc = json_user_file(&old, path, MAX_JSON, e);
+
+    if (rc < 0)
+        goto out;
+    if (asprintf(&text, "{%s}", identity) < 0)
+        text = NULL;
+    want = cJSON_Parse(text);
+    had = cJSON_GetObjectItemCaseSensitive(old, "identity");
+    key = first_difference(want, had);
+    if (key == NULL)
+        key = first_difference(had, want);
+    if (key != NULL) {
+        char *a = cJSON_PrintUnformatted(
+            cJSON_GetObjectItemCaseSensitive(had, key));
+        char *b = cJSON_PrintUnformatted(
+            cJSON_GetObjectItemCaseSensitive(want, key));
+
+        rc = err_set(e, resume ? ERR_DATA : ERR_EXISTS,
+                     "%s: a run with another %s (found %s, expected %s)",
+                     r->path, key, a ? a : "none", b ? b : "none");
+        free(a);
+        free(b);
+    }
+out:
+    cJSON_Delete(old);
+    cJSON_Delete(want);
+    free(text);
+    free(path);
+    return rc;
+}
+
+static int
+write_config(const struct rundir *r, const char *identity, const char *rest,
+             struct err *e)
+{
+    char *path = path_join(r->path, CONFIG);
+    struct buf b;
+    int rc;
+
+    buf_init(&b);
+    buf_addf(&b, "{\"identity\": {%s},\n %s}\n", identity, rest);
+    rc = file_write(path, b.data, b.len, e);
+    buf_release(&b);
+    free(path);
+    return rc;
+}
+
+static bool
+has_file(const struct rundir *r, const char *name)
+{
+    char *path = path_join(r->path, name);
+    bool there = path_exists(path);
+
+    free(path);
+    return there;
+}
+
+/* A directory that holds other people's things is not ours to fill. */
+static int
+check_foreign(const struct rundir *r, struct err *e)
+{
+    char **names;
+    size_t n;
+    int rc = dir_list(&names, &n, r->path, e);
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        if (strcmp(names[i], ".lock") != 0
+            && strcmp(names[i], METRICS) != 0)
+            rc = err_set(e, ERR_EXISTS, "%s: exists and is no run (it holds "
+                         "%s)", r->path, names[i]);
+    }
+    dir_list_free(names, n);
+    return rc;
+}
+
+int
+rundir_open(struct rundir *r, const char *path, const char *identity,
+            const char *rest, bool resume, enum run_found *found,
+            struct err *e)
+{
+    int rc;
+
+    memset(r, 0, sizeof(*r));
+    r->path = mem_strdup(path);
+    r->key = id_of(identity, strlen(identity));
+    *found = RUN_NEW;
+    rc = dir_make(path, e);
+    if (rc == 0)
+        rc = dir_lock(path, e);
+    if (rc == 0 && has_file(r, CONFIG)) {
+        rc = compare_config(r, identity, resume, e);
+        *found = has_file(r, MANIFEST) ? RUN_COMPLETE : RUN_STARTED;
+        if (rc == 0 && *found == RUN_STARTED && !resume)
+            rc = err_set(e, ERR_EXISTS, "%s: a run that was begun and not "
+                         "finished: go on with --resume", path);
+    } else if (rc == 0) {
+        rc = check_foreign(r, e);
+        if (rc == 0)
+            rc = write_config(r, identity, rest, e);
+    }
+    if (rc < 0)
+        rundir_release(r);
+    return rc;
+}
+
+void
+rundir_release(struct rundir *r)
+{
+    if (r->metrics != NULL)
+        fclose(r->metrics);
+    free(r->path);
+    memset(r, 0, sizeof(*r));
+}
+
+int
+rundir_metrics(struct rundir *r, uint64_t size, struct err *e)
+{
+    char *path = path_join(r->path, METRICS);
+    int rc = 0;
+
+    r->metrics = fopen(path, "a");
+    if (r->metrics == NULL || ftruncate(fileno(r->metrics), (off_t)size) != 0
+        || fseek(r->metrics, 0, SEEK_END) != 0)
+        rc = err_errno(e, ERR_IO, "%s", path);
+    free(path);
+    return rc;
+}
+
+int
+rundir_log(struct rundir *r, const char *line, uint64_t *size,
+           struct err *e)
+{
+    if (fprintf(r->metrics, "%s\n", line) < 0 || fflush(r->metrics) != 0)
+        return err_errno(e, ERR_IO, "%s/" METRICS, r->path);
+    *size = (uint64_t)ftell(r->metrics);
+    return 0;
+}
+
+/* modeldir_source: a parameter's elements by the tensor's name. */
+static int
+put_param(void *ctx, const struct safetensor *s, struct out *out,
+          struct err *e)
+{
+    const struct trainer *t = ctx;
+
+    for (size_t i = 0; i < t->prog.n_params; i++) {
+        const struct param *q = &t->prog.param[i];
+        char name[128];
+
+        prog_param_name(q, name);
+        if (strcmp(name, s->name) == 0)
+            return out_write(out, exec_param(&t->exec, q), s->bytes, e);
+    }
+    return err_set(e, ERR_IO, "no parameter %s", s->name);
+}
+
+/* The parameters as tensors of a model directory; names are the caller's to
+ * free. */
+static struct safetensor *
+list_tensors(const struct trainer *t)
+{
+    struct safetensor *item = mem_array(t->prog.n_params, sizeof(*item));
+
+    for (size_t i = 0; i < t->prog.n_params; i++) {
+        const struct param *q = &t->prog.param[i];
+        bool vector = q->kind == PARAM_BIAS || q->module->in == 0;
+        char name[128];
+
+        prog_param_name(q, name);
+        item[i].name = mem_strdup(name);
+        item[i].dtype = DTYPE_F32;
+        item[i].n_dims = vector ? 1 : 2;
+        item[i].shape[0] = vector ? q->cols : q->rows;
+        item[i].shape[1] = vector ? 0 : q->cols;
+    }
+    return item;
+}
+
+static int
+save_model(const struct trainer *t, const char *path, struct err *e)
+{
+    struct modeldir_source source = { put_param, (void *)t };
+    struct safetensor *item = list_tensors(t);
+    struct modeldir_writer w;
+    int rc = path_remove(path, e);
+
+    if (rc == 0)
+        rc = modeldir_start(&w, path, e);
+    if (rc < 0)
+        goto out;
+    for (size_t i = 0; i < t->weights->n_assets && rc == 0; i++) {
+        const struct weight_asset *a = &t->weights->asset[i];
+
+        rc = modeldir_put_asset(&w, a->name, a->data, a->n, e);
+    }
+    if (rc == 0)
+        rc = modeldir_put_weights(&w, item, t->prog.n_params, &source, NULL,
+                                  e);
+    if (rc == 0)
+        rc = modeldir_commit(&w, e);
+    modeldir_writer_release(&w);
+out:
+    for (size_t i = 0; i < t->prog.n_params; i++)
+        free(item[i].name);
+    free(item);
+    return rc;
+}
+
+static const char *
+result_name(const struct trainer *t)
+{
+    return t->opts.prog.method == METHOD_FULL ? "model" : "adapter";
+}
+
+int
+rundir_save(const struct rundir *r, const struct trainer *t,
+            const struct adapter *meta, struct err *e)
+{
+    char *path = path_join(r->path, result_name(t));
+    int rc = t->opts.prog.method == METHOD_FULL
+             ? save_model(t, path, e) : lora_save(&t->exec, meta, path, e);
+
+    free(path);
+    return rc;
+}
+
+/* Adds "DIR/FILE": "ID" for each file of a directory of the run. */
+static int
+add_ids(const struct rundir *r, const char *dir, struct buf *out,
+        struct err *e)
+{
+    char *path = path_join(r->path, dir), **names, hex[ID_HEX + 1];
+    size_t n;
+    int rc = dir_list(&names, &n, path, e);
+
+    if (rc < 0)
+        goto out;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        char *file = path_join(path, names[i]);
+        struct id id;
+
+        rc = id_of_file(&id, file, e);
+        if (rc == 0)
+            buf_addf(out, ", \"%s/%s\": \"%s\"", dir, names[i],
+                     id_hex(&id, hex));
+        free(file);
+    }
+    dir_list_free(names, n);
+out:
+    free(path);
+    return rc;
+}
+
+int
+rundir_complete(const struct rundir *r, const struct trainer *t,
+                struct err *e)
+{
+    char *path = path_join(r->path, MANIFEST);
+    char *config = path_join(r->path, CONFIG), hex[ID_HEX + 1];
+    struct id id;
+    struct buf b;
+    int rc = id_of_file(&id, config, e);
+
+    buf_init(&b);
+    buf_addf(&b, "{\"type\": \"run\", \"key\": \"%s\",\n",
+             id_hex(&r->key, hex));
+    buf_addf(&b, " \"steps\": %llu, \"skipped\": %llu,\n",
+             (unsigned long long)t->state.step,
+             (unsigned long long)t->state.skipped);
+    buf_addf(&b, " \"files\": {\"" CONFIG "\": \"%s\"", id_hex(&id, hex));
+    if (rc == 0)
+        rc = add_ids(r, result_name(t), &b, e);
+    buf_addstr(&b, "}}\n");
+    if (rc == 0)
+        rc = file_write(path, b.data, b.len, e);
+    buf_release(&b);
+    free(config);
+    free(path);
+    return rc;
+}
+
+static int
+verify_file(const char *run, const cJSON *v, struct err *e)
+{
+    char *path;
+    struct id want, found;
+    int rc;
+
+    if (strstr(v->string, "..") != NULL || v->string[0] == '/'
+        || !cJSON_IsString(v)
+        || !id_parse(&want, v->valuestring, strlen(v->valuestring)))
+        return err_set(e, ERR_DATA, "%s/" MANIFEST ": bad entry '%s'", run,
+                       v->string);
+    path = path_join(run, v->string);
+    rc = id_of_file(&found, path, e);
+    if (rc == 0 && !id_equal(&want, &found))
+        rc = err_set(e, ERR_DATA, "%s: differs from its manifest", path);
+    free(path);
+    return rc < 0 ? (e->code = ERR_DATA) : 0;
+}
+
+static int
+verify_checkpoints(const char *run, struct err *e)
+{
+    char *dir = path_join(run, "checkpoints"), **names = NULL;
+    size_t n = 0;
+    int rc = path_exists(dir) ? dir_list(&names, &n, dir, e) : 0;
+
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        char *path = path_join(dir, names[i]);
+
+        if (strncmp(names[i], "step-", 5) == 0
+            && strstr(names[i], ".tmp.") == NULL)
+            rc = checkpoint_verify(path, e);
+        free(path);
+    }
+    if (names != NULL)
+        dir_list_free(names, n);
+    free(dir);
+    return rc;
+}
+
+int
+rundir_verify(const char *path, bool *complete, struct err *e)
+{
+    char *manifest = path_join(path, MANIFEST);
+    cJSON *root = NULL;
+    const cJSON *v;
+    int rc = verify_checkpoints(path, e);
+
+    *complete = path_exists(manifest);
+    if (rc == 0 && *complete)
+        rc = json_user_file(&root, manifest, MAX_JSON, e);
+    cJSON_ArrayForEach(v, cJSON_GetObjectItemCaseSensitive(root, "files")) {
+        if (rc == 0)
+            rc = verify_file(path, v, e);
+    }
+    cJSON_Delete(root);
+    free(manifest);
+    return rc;
+}

@@ -1,0 +1,67 @@
+/* rundir.h - the directory of a training run.
+ *
+ *   config.json     identity (what decides the result), options (all of
+ *                   them, resolved), machine
+ *   metrics.jsonl   a line a logged step, a line an evaluation
+ *   adapter/        PEFT's two files; with full training model/ instead
+ *   checkpoints/    see checkpoint.h
+ *   manifest.json   the run is complete: ids of its files, its identity
+ */
+#ifndef MODEL_RUNDIR_H
+#define MODEL_RUNDIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "model/lora.h"
+#include "model/trainer.h"
+
+struct rundir {
+    char *path;
+    struct id key;      /* of the identity */
+    FILE *metrics;
+};
+
+/* What was found at path. */
+enum run_found {
+    RUN_NEW,      /* nothing, or an empty directory */
+    RUN_STARTED,  /* same identity, not complete */
+    RUN_COMPLETE  /* same identity, complete */
+};
+
+/* Makes or finds the run at path and locks it. identity and rest are JSON
+ * members without braces; identity decides the result. With resume false a
+ * started run is ERR_EXISTS, and so is any of another identity; with resume
+ * true another identity is ERR_DATA. Both name the first key that differs.
+ * On failure *r is released. */
+int rundir_open(struct rundir *r, const char *path, const char *identity,
+                const char *rest, bool resume, enum run_found *found,
+                struct err *e);
+void rundir_release(struct rundir *r);
+
+/* Opens metrics.jsonl for appending after its first size bytes. */
+int rundir_metrics(struct rundir *r, uint64_t size, struct err *e);
+
+/* Appends a line and flushes it; *size is then the file's length. */
+int rundir_log(struct rundir *r, const char *line, uint64_t *size,
+               struct err *e);
+
+/* Writes what was trained: adapter/ (meta as in lora_save) or, for full
+ * training, model/ with the base's assets. */
+int rundir_save(const struct rundir *r, const struct trainer *t,
+                const struct adapter *meta, struct err *e);
+
+/* Writes manifest.json: the run is complete. */
+int rundir_complete(const struct rundir *r, const struct trainer *t,
+                    struct err *e);
+
+/* Checks a run against its manifest, and its checkpoints. ERR_DATA names the
+ * first file that differs; a run that isn't complete is checked as far as it
+ * is there, and *complete tells. */
+int rundir_verify(const char *path, bool *complete, struct err *e);
+
+#endif

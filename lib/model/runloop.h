@@ -1,0 +1,35 @@
+/* runloop.h - the steps of a run: logging, evaluating, saving, stopping. */
+#ifndef MODEL_RUNLOOP_H
+#define MODEL_RUNLOOP_H
+
+#include <signal.h>
+
+#include "model/rundir.h"
+
+/* What there is to say after a step, or (val not NULL) an evaluation. */
+struct run_line {
+    uint64_t step;         /* counted from 1; evaluations also have 0 */
+    double loss, lr;       /* loss: mean since the last line */
+    double steps_s, tok_s; /* since the last line */
+    uint64_t tokens;       /* since the run began */
+    uint64_t peak_bytes;   /* most memory resident so far */
+    const struct mean_loss *val;
+    double seconds;        /* that the evaluation took */
+};
+
+struct run_opts {
+    uint64_t save_every, eval_every, log_every; /* steps; 0: never */
+    uint32_t keep;                              /* checkpoints */
+    const volatile sig_atomic_t *stop;          /* set: stop after a step */
+    void (*report)(void *ctx, const struct run_line *line);
+    void *ctx;
+};
+
+/* Runs t from where its state is to its last step, writes what was trained
+ * and completes the directory: 0. Stopped on request: writes a checkpoint
+ * and gives ERR_AGAIN. On an error the last checkpoint stays as it is. */
+int run_loop(struct trainer *t, struct rundir *dir,
+             const struct adapter *meta, const struct run_opts *o,
+             struct err *e);
+
+#endif

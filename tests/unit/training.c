@@ -1,0 +1,342 @@
+/* training.c - whole programs: gradients against differences of the loss in
+ * double, and what must not change a single bit. */
+#include <math.h>
+
+#include "base/par.h"
+#include "model/trainer.h"
+#include "test.h"
+#include "tiny_model.h"
+
+#define N_RECORDS 7
+
+/* Records of 2 to 14 tokens, some tokens without loss. */
+struct memory_source {
+    uint32_t len[N_RECORDS], ids[64];
+    uint8_t learn[64];
+};
+
+static int
+memory_get(void *ctx, uint64_t i, struct token_span *out, struct err *e)
+{
+    struct memory_source *m = ctx;
+
+    (void)e;
+    for (uint32_t k = 0; k < m->len[i]; k++) {
+        m->ids[k] = (uint32_t)((i * 17 + k * k * 5 + 3) % 61);
+        m->learn[k] = k % 4 != 3;
+    }
+    *out = (struct token_span){ m->ids, m->learn, m->len[i] };
+    return 0;
+}
+
+static struct token_source
+memory_source(struct memory_source *m)
+{
+    for (uint32_t i = 0; i < N_RECORDS; i++)
+        m->len[i] = 2 + i * 2;
+    return (struct token_source){ memory_get, m, N_RECORDS, m->len, 61 };
+}
+
+static struct train_opts
+tiny_opts(int method)
+{
+    struct train_opts o = {
+        .prog = { .method = (uint8_t)method, .batch = 2, .seq_len = 16,
+                  .head_chunk = 8, .rank = 3, .alpha = 6, .dropout = 0,
+                  .optimizer = OPT_SGD, .beta1 = 0.9f, .beta2 = 0.999f,
+                  .adam_eps = 1e-8f },
+        .accum = 1, .steps = 100, .lr = 0.01, .seed = 3,
+        .schedule = SCHEDULE_CONSTANT,
+    };
+
+    return o;
+}
+
+struct tiny_run {
+    struct tiny_model model;
+    struct memory_source memory;
+    struct token_source source, none;
+    struct backend backend;
+    struct trainer trainer;
+};
+
+static void
+open_backend(struct backend *b, const char *name)
+{
+    struct err e;
+
+    if (strcmp(name, "ref") == 0)
+        ref_open(b);
+    else if (strcmp(name, "ref64") == 0)
+        ref64_open(b);
+    else if (cpu_open(b, NULL, "f32", &e) < 0)
+        printf("%s\n", e.text);
+}
+
+/* Random values in every adapter matrix: with B at 0, A has no gradient. */
+static void
+fill_adapter(struct trainer *t)
+{
+    struct rng r;
+
+    rng_init(&r, 11, 0);
+    for (size_t i = 0; i < t->prog.n_params; i++) {
+        const struct param *q = &t->prog.param[i];
+        void *p = exec_param(&t->exec, q);
+
+        for (uint64_t j = 0; q->kind >= PARAM_LORA_A && j < q->n; j++) {
+            double v = 0.2 * rng_normal(&r);
+
+            if (t->exec.run.real_size == sizeof(float))
+                ((float *)p)[j] = (float)v;
+            else
+                ((double *)p)[j] = v;
+        }
+    }
+}
+
+static void
+open_run(struct tiny_run *r, const char *config, const char *backend,
+         const struct train_opts *o)
+{
+    struct err e;
+
+    tiny_open(&r->model, config);
+    r->source = memory_source(&r->memory);
+    r->none = (struct token_source){ .n_records = 0 };
+    open_backend(&r->backend, backend);
+    if (!CHECK(trainer_plan(&r->trainer, o, &r->model.desc,
+                            &r->model.weights, &r->backend, &r->source,
+                            &r->none, &e) == 0)
+        || !CHECK(trainer_start(&r->trainer, &e) == 0)) {
+        printf("  %s\n", e.text);
+        exit(1);
+    }
+    fill_adapter(&r->trainer);
+}
+
+static void
+close_run(struct tiny_run *r)
+{
+    trainer_release(&r->trainer);
+    if (strcmp(r->backend.name, "cpu") == 0)
+        cpu_close(&r->backend);
+    tiny_close(&r->model);
+}
+
+/* The mean loss over one batch of all records, with the parameters as they
+ * are. */
+static double
+loss_of(struct tiny_run *r)
+{
+    struct trainer *t = &r->trainer;
+    struct record_loss loss[N_RECORDS];
+    struct err e;
+
+    CHECK(evaluate(&t->eval_exec, &r->source, 0, loss, &e) == 0);
+    return mean_of(loss, N_RECORDS).mean;
+}
+
+/* One step of rate 0 leaves the gradient of the same mean loss. */
+static void
+take_gradient(struct tiny_run *r)
+{
+    struct step_report report;
+    struct err e;
+
+    CHECK(trainer_step(&r->trainer, &report, &e) == 0);
+    CHECK(!report.skipped);
+}
+
+/* Along a random direction per parameter tensor: derivative against
+ * gradient. */
+static void
+check_param(struct tiny_run *r, const struct param *q, uint64_t seed)
+{
+    struct trainer *t = &r->trainer;
+    double *p = exec_param(&t->exec, q), *g = exec_grad(&t->exec, q);
+    double *dir = mem_array(q->n, sizeof(*dir)), dot = 0, up, down, diff;
+    const double h = 1e-6;
+    struct rng rng;
+    char name[128];
+
+    rng_init(&rng, seed, 1);
+    for (uint64_t i = 0; i < q->n; i++) {
+        dir[i] = rng_normal(&rng);
+        dot += dir[i] * g[i];
+    }
+    for (uint64_t i = 0; i < q->n; i++)
+        p[i] += h * dir[i];
+    up = loss_of(r);
+    for (uint64_t i = 0; i < q->n; i++)
+        p[i] -= 2 * h * dir[i];
+    down = loss_of(r);
+    for (uint64_t i = 0; i < q->n; i++)
+        p[i] += h * dir[i];
+    diff = (up - down) / (2 * h);
+    prog_param_name(q, name);
+    if (!CHECK(fabs(diff - dot) <= 1e-6 * (fabs(dot) + 1e-3)))
+        printf("  %s: derivative %.10g, gradient %.10g\n", name, diff, dot);
+    free(dir);
+}
+
+static void
+check_gradients(const char *config, int method, int recompute)
+{
+    struct train_opts o = tiny_opts(method);
+    struct tiny_run r;
+
+    o.prog.recompute = (uint8_t)recompute;
+    o.prog.batch = 8; /* all records in one step */
+    o.lr = 0;
+    open_run(&r, config, "ref64", &o);
+    take_gradient(&r);
+    for (size_t i = 0; i < r.trainer.prog.n_params; i++)
+        check_param(&r, &r.trainer.prog.param[i], i);
+    close_run(&r);
+}
+
+TEST(gradients_are_the_losses_derivatives)
+{
+    for (size_t m = 0; m < N_TINY; m++) {
+        check_gradients(tiny_configs[m], METHOD_LORA, RECOMPUTE_NONE);
+        check_gradients(tiny_configs[m], METHOD_FULL, RECOMPUTE_BLOCK);
+    }
+}
+
+/* Three steps of training; the parameters and the losses after them. */
+struct outcome {
+    float *params;
+    uint64_t n;
+    double loss[3];
+};
+
+static struct outcome
+train_three(const char *config, const char *backend,
+            const struct train_opts *o)
+{
+    struct outcome out;
+    struct tiny_run r;
+    struct err e;
+
+    open_run(&r, config, backend, o);
+    for (int i = 0; i < 3; i++) {
+        struct step_report report;
+
+        CHECK(trainer_step(&r.trainer, &report, &e) == 0);
+        out.loss[i] = report.loss;
+    }
+    out.n = r.trainer.prog.n_flat;
+    out.params = mem_dup(view_at(&r.trainer.exec.run,
+                                 &r.trainer.prog.params),
+                         out.n * sizeof(float));
+    close_run(&r);
+    return out;
+}
+
+static bool
+same_bits(const struct outcome *a, const struct outcome *b)
+{
+    return a->n == b->n
+           && memcmp(a->params, b->params, a->n * sizeof(float)) == 0
+           && memcmp(a->loss, b->loss, sizeof(a->loss)) == 0;
+}
+
+TEST(threads_recomputation_and_reuse_change_no_bit)
+{
+    for (size_t m = 0; m < N_TINY; m++) {
+        for (int method = METHOD_LORA; method <= METHOD_FULL; method++) {
+            struct train_opts o = tiny_opts(method);
+            struct outcome a, b;
+
+            o.prog.optimizer = OPT_ADAMW;
+            o.prog.dropout = method == METHOD_LORA ? 0.2f : 0;
+            par_set_threads(1);
+            a = train_three(tiny_configs[m], "cpu", &o);
+            for (int i = 0; i < 3; i++) {
+                par_set_threads(i == 0 ? 3 : 1);
+                o.prog.recompute = i == 1;
+                o.prog.no_reuse = i == 2;
+                b = train_three(tiny_configs[m], "cpu", &o);
+                if (!CHECK(same_bits(&a, &b)))
+                    printf("  model %zu, method %d, change %d\n", m, method,
+                           i);
+                free(b.params);
+            }
+            free(a.params);
+        }
+    }
+}
+
+TEST(accumulation_is_a_larger_batch)
+{
+    struct train_opts o = tiny_opts(METHOD_LORA);
+    struct outcome a, b;
+    double worst = 0;
+
+    o.prog.dropout = 0.3f;
+    o.prog.batch = 4;
+    a = train_three(tiny_llama, "ref", &o);
+    o.prog.batch = 1;
+    o.accum = 4;
+    b = train_three(tiny_llama, "ref", &o);
+    for (int i = 0; i < 3; i++)
+        CHECK(fabs(a.loss[i] - b.loss[i]) < 1e-5);
+    for (uint64_t i = 0; i < a.n; i++)
+        worst = fmax(worst, fabs(a.params[i] - b.params[i]));
+    CHECK(worst < 1e-5);
+    free(a.params);
+    free(b.params);
+}
+
+TEST(sgd_moves_by_rate_times_gradient)
+{
+    struct train_opts o = tiny_opts(METHOD_LORA);
+    struct step_report report;
+    const float *p, *g;
+    float *before;
+    struct tiny_run r;
+    struct err e;
+
+    open_run(&r, tiny_gpt2, "cpu", &o);
+    p = view_at(&r.trainer.exec.run, &r.trainer.prog.params);
+    g = view_at(&r.trainer.exec.run, &r.trainer.prog.grads);
+    before = mem_dup(p, r.trainer.prog.n_flat * sizeof(float));
+    CHECK(trainer_step(&r.trainer, &report, &e) == 0);
+    CHECK(report.grad_norm > 0);
+    for (uint64_t i = 0; i < r.trainer.prog.n_flat; i++)
+        CHECK(fabsf(before[i] - 0.01f * g[i] - p[i])
+              <= 1e-6f * (fabsf(before[i]) + 1e-3f));
+    free(before);
+    close_run(&r);
+}
+
+TEST(losses_fall)
+{
+    for (size_t m = 0; m < N_TINY; m++) {
+        struct train_opts o = tiny_opts(METHOD_FULL);
+        struct step_report report;
+        double first, last;
+        struct tiny_run r;
+        struct err e;
+
+        o.prog.optimizer = OPT_ADAMW;
+        open_run(&r, tiny_configs[m], "cpu", &o);
+        first = loss_of(&r);
+        for (int i = 0; i < 30; i++)
+            CHECK(trainer_step(&r.trainer, &report, &e) == 0);
+        last = loss_of(&r);
+        CHECK(last < first / 2);
+        close_run(&r);
+    }
+}
+
+static const struct test tests[] = {
+    RUN(gradients_are_the_losses_derivatives),
+    RUN(threads_recomputation_and_reuse_change_no_bit),
+    RUN(accumulation_is_a_larger_batch),
+    RUN(sgd_moves_by_rate_times_gradient),
+    RUN(losses_fall),
+};
+
+TEST_MAIN("training", tests)
