@@ -63,7 +63,7 @@ open_temp(struct out *o, struct err *e)
         free(o->temp);
         o->temp = mem_alloc(n + sizeof(suffix));
         memcpy(o->temp, o->path, n);
-        strcpy(o->temp + n, suffix);
+        memcpy(o->temp + n, suffix, strlen(suffix) + 1);
         io_temp_add(o->temp); /* before it is there: no gap for a signal */
         fd = open(o->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC |
                   O_NOFOLLOW, 0666);

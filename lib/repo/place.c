@@ -292,7 +292,7 @@ next_setting(const char **at, struct setting *s)
         }
     }
     p = copy_word(p, "=#;", s->key, sizeof(s->key));
-    strcpy(s->value, "true");
+    memcpy(s->value, "true", sizeof("true"));
     if (*p == '=') {
         p = skip_blank(p + 1);
         p += *p == '"';

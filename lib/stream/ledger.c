@@ -67,8 +67,8 @@ ledger_add(struct ledger *l, const char *program, const char *reason,
     word(r, reason);
     line = find(l, p, r);
     if (!line && l->n >= LEDGER_MAX - 1) {
-        strcpy(p, "graft");
-        strcpy(r, "other");
+        memcpy(p, "graft", sizeof("graft"));
+        memcpy(r, "other", sizeof("other"));
         line = find(l, p, r);
     }
     if (!line) {

@@ -330,8 +330,8 @@ main(int argc, char **argv)
     static struct bench b;
     struct err e;
 
-    par_set_threads(argc > 1 ? atoi(argv[1]) : 0);
-    b.seq = argc > 2 ? (uint32_t)atoi(argv[2]) : 512;
+    par_set_threads(argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0);
+    b.seq = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 512;
     b.n = SEQS * b.seq;
     b.dtype = DTYPE_F32;
     if (argc > 3)

@@ -79,7 +79,7 @@ main(int argc, char **argv)
     size_t floats = (size_t)3 * SIZE * SIZE, j;
     int i;
 
-    par_set_threads(argc > 1 ? atoi(argv[1]) : 0);
+    par_set_threads(argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0);
 #if defined(__x86_64__)
     if (gemm_open(&b.gemm, __builtin_cpu_supports("avx512f"), &e) < 0) {
 #else

@@ -3,6 +3,7 @@
 #define STREAM_MADE_H
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 

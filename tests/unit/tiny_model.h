@@ -2,7 +2,9 @@
 #ifndef TINY_MODEL_H
 #define TINY_MODEL_H
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
