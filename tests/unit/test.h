@@ -12,7 +12,8 @@
  *     TEST_MAIN("example", tests)
  *
  * A failed check prints one line and the test goes on; a test with a failed
- * check has failed. The program ends with "NAME: N passed, N failed" and
+ * check has failed; one that said SKIP(why), before any check, was skipped.
+ * The program ends with "NAME: N passed, N failed" (and ", N skipped") and
  * status 1 if any failed.
  */
 #ifndef TEST_H
@@ -33,6 +34,7 @@ struct test {
 #define RUN(name) {#name, name}
 
 static int test_failed_checks;
+static const char *test_skip; /* why the running test was skipped */
 
 static inline bool
 test_check(bool ok, const char *file, int line, const char *text)
@@ -68,6 +70,13 @@ test_str(const char *got, const char *want, const char *file, int line,
     return false;
 }
 
+/* For what this machine lacks: ends the test. */
+#define SKIP(why) \
+    do { \
+        test_skip = (why); \
+        return; \
+    } while (0)
+
 /* Each is true when the check held. */
 #define CHECK(cond) test_check((cond), __FILE__, __LINE__, #cond)
 #define CHECK_EQ_U64(got, want) \
@@ -78,17 +87,24 @@ test_str(const char *got, const char *want, const char *file, int line,
 static inline int
 test_run(const char *name, const struct test *tests, size_t n)
 {
-    size_t i, failed = 0;
+    size_t i, failed = 0, skipped = 0;
 
     for (i = 0; i < n; i++) {
         test_failed_checks = 0;
+        test_skip = NULL;
         tests[i].fn();
         if (test_failed_checks > 0) {
             printf("%s: %s failed\n", name, tests[i].name);
             failed++;
+        } else if (test_skip != NULL) {
+            printf("%s: %s skipped: %s\n", name, tests[i].name, test_skip);
+            skipped++;
         }
     }
-    printf("%s: %zu passed, %zu failed\n", name, n - failed, failed);
+    printf("%s: %zu passed, %zu failed", name, n - failed - skipped, failed);
+    if (skipped > 0)
+        printf(", %zu skipped", skipped);
+    putchar('\n');
     return failed > 0;
 }
 

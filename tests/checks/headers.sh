@@ -1,0 +1,21 @@
+#!/bin/bash
+# Each header compiles alone, with both compilers.
+set -u
+cd "$(dirname "$0")/../.."
+flags="-std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes
+    -Wmissing-prototypes -Wwrite-strings -Wvla -Werror -Ilib -I. -Itests/unit"
+n=0
+for cc in gcc clang; do
+    n=$((n + 1))
+    bad=0
+    for h in $(git ls-files -co --exclude-standard '*.h'); do
+        # A unit test's header has static functions for a program to use.
+        extra=
+        case $h in tests/*) extra=-Wno-unused ;; esac
+        echo "#include \"$h\"" |
+            $cc $flags $extra -fsyntax-only -x c - || { echo "# $h"; bad=1; }
+    done
+    [ $bad -eq 0 ] || printf 'not '
+    echo "ok $n every header compiles alone with $cc"
+done
+echo "1..$n"

@@ -1,0 +1,48 @@
+#!/bin/bash
+# Includes go down only: base; stream, repo, text, tensor; record, kernels;
+# model; tool; bin. Siblings never include each other. lib/tool stands apart:
+# it knows base alone, and only bin knows it.
+cd "$(dirname "$0")/../.."
+git ls-files -co --exclude-standard 'lib/*.[ch]' 'kernels/*.[ch]' \
+    'kernels/*.inc' |
+    xargs grep -HoE '^ *# *include *"[^"]+"' |
+    awk '
+    BEGIN {
+        rank["base"] = 1
+        rank["stream"] = rank["repo"] = rank["text"] = rank["tensor"] = 2
+        rank["record"] = rank["kernels"] = 3
+        rank["model"] = 4
+        rank["tool"] = 5
+    }
+    {
+        colon = index($0, ":")
+        file = substr($0, 1, colon - 1)
+        name = $0
+        sub(/^[^"]*"/, "", name)
+        sub(/"$/, "", name)
+        split(file, part, "/")
+        from = part[1] == "lib" ? part[2] : part[1]
+        to = index(name, "/") ? name : from "/" name
+        sub(/\/.*/, "", to)
+        if (from == "kernels" && name ~ /^kernels\/(ref|cpu|cuda)\//) {
+            split(name, to_part, "/")
+            if (to_part[2] != part[2])
+                bad("back ends do not know each other")
+        }
+        if (!(to in rank))
+            bad("no layer has that name")
+        else if (from == "tool" && to != "tool" && to != "base")
+            bad("lib/tool knows base alone")
+        else if (from != to && rank[to] >= rank[from])
+            bad("includes go down only")
+        else
+            good++
+    }
+    function bad(why) {
+        printf "# %s includes %s: %s\n", file, name, why
+        wrong = 1
+    }
+    END {
+        print (wrong || !good ? "not " : "") "ok 1 includes go down only"
+        print "1..1"
+    }'

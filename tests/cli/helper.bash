@@ -1,0 +1,95 @@
+# helper.bash - what the bats files share: `load helper`.
+#
+# The programs are in PATH, the working directory is an empty one that bats
+# removes ($BATS_TEST_TMPDIR), and nothing of the user's git configuration
+# is seen. Expected:
+#
+#     run -2 --separate-stderr tokenize --wrong
+#     one_line 'tokenize: unknown option'
+#
+# Binary output goes to a file and is compared by cmp; pipes run through
+# `bash -o pipefail -c`.
+
+bats_require_minimum_version 1.5.0
+
+root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+GRAFT_BUILD=${GRAFT_BUILD:-$root/build}
+GRAFT_SHARED=${GRAFT_SHARED:-$root/../shared}
+PATH=$GRAFT_BUILD/bin:$PATH
+export LC_ALL=C GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+export GIT_TERMINAL_PROMPT=0 GIT_ADVICE=0
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+}
+
+# need_shared FILE: skips, and says so, where the data of others is absent.
+need_shared() {
+    [ -e "$GRAFT_SHARED/$1" ] || skip "no shared data: $1"
+}
+
+# need_tool NAME...: skips where a program that is no part of us is absent.
+need_tool() {
+    local name
+    for name; do
+        command -v "$name" >/dev/null || skip "not installed: $name"
+    done
+}
+
+# one_line PREFIX: after `run --separate-stderr`, stderr is one line that
+# begins so, and stdout is empty.
+one_line() {
+    [ "${#stderr_lines[@]}" -eq 1 ] && [[ $stderr == "$1"* ]] &&
+        [ -z "$output" ] && return
+    printf 'stdout: %s\nstderr: %s\n' "$output" "$stderr"
+    return 1
+}
+
+# no_leftovers DIR: no temporary file stayed there.
+no_leftovers() {
+    [ -z "$(find "$1" -name '*.tmp.*')" ]
+}
+
+# ---- repositories whose object ids are always the same -------------------
+
+# repo_init DIR: an empty repository; later repo_ calls with that DIR.
+repo_init() {
+    git init -q -b main "$1"
+    git -C "$1" config commit.gpgsign false
+    git -C "$1" config core.autocrlf false
+}
+
+# repo_commit DIR MESSAGE [AUTHOR]: everything in the work tree. The time
+# is a day later for each commit that the repository has.
+repo_commit() {
+    local dir=$1 message=$2 author=${3:-Ada Lovelace} n when
+    n=$(git -C "$dir" rev-list --all --count)
+    when="$((1600000000 + n * 86400)) +0000"
+    git -C "$dir" add -A
+    GIT_AUTHOR_NAME=$author GIT_COMMITTER_NAME=$author \
+        GIT_AUTHOR_EMAIL=$(tr 'A-Z ' 'a-z.' <<<"$author")@example.org \
+        GIT_COMMITTER_EMAIL=committer@example.org \
+        GIT_AUTHOR_DATE=$when GIT_COMMITTER_DATE=$when \
+        git -C "$dir" commit -q --allow-empty -m "$message"
+}
+
+# repo_small DIR [N]: N commits (12) over a few C files: additions, edits,
+# a rename and a deletion.
+repo_small() {
+    local dir=$1 n=${2:-12} i j
+    repo_init "$dir"
+    mkdir "$dir/src"
+    for ((i = 1; i <= n; i++)); do
+        j=$((i % 3))
+        {
+            printf '/* part%d.c - edition %d */\n' "$j" "$i"
+            printf '#include <stdio.h>\n\nint\npart%d(int x)\n{\n' "$j"
+            printf '    printf("%%d\\n", x * %d);\n' "$i"
+            printf '    return x + %d;\n}\n' "$((i * 7 % 5))"
+        } >"$dir/src/part$j.c"
+        [ "$i" -ne 5 ] || printf 'A small example.\n' >"$dir/README"
+        [ "$i" -ne 8 ] || git -C "$dir" mv README README.md
+        [ "$i" -ne 10 ] || git -C "$dir" rm -q README.md
+        repo_commit "$dir" "Edition $i of part $j"
+    done
+}

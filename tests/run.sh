@@ -1,0 +1,103 @@
+#!/bin/bash
+# run.sh BUILD JOBS [JOB...] - runs tests and checks, several at a time.
+#
+# A job is unit/NAME (a program of BUILD/unit), cli/NAME (a bats file) or
+# checks/NAME (a script of tests/checks); without any named, all of them, and
+# then that they left nothing behind. Each job's output goes to
+# BUILD/check/KIND-NAME.log; failures and skipped tests are shown, and the
+# last line is "N passed, N failed" (and ", N skipped"), the sum of what the
+# jobs' own lines say. A job that died before it said all is a failure.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+export GRAFT_BUILD=$(mkdir -p "$1" && cd "$1" && pwd)
+jobs=$2
+shift 2
+logs=$GRAFT_BUILD/check
+export GRAFT_SHARED=${GRAFT_SHARED:-$(cd .. && pwd)/shared}
+export LC_ALL=C TMPDIR=$logs/tmp
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
+rm -rf "$logs"
+mkdir -p "$TMPDIR"
+
+# "PASSED FAILED SKIPPED" of a unit test's last line, or nothing.
+count_unit() {
+    local n='([0-9]+)'
+    tail -n 1 "$1" |
+        sed -nE "s/.*: $n passed, $n failed(, $n skipped)?\$/\1 \2 0\4/p"
+}
+
+# The same of TAP; a test that was planned and not reported has failed.
+count_tap() {
+    awk '/^1\.\.[0-9]+/ { split($1, range, "[.]+"); plan = range[2] }
+         /^ok .*# skip/ { skip++; next }
+         /^ok / { ok++ }
+         /^not ok / { bad++ }
+         END { seen = ok + bad + skip
+               if (plan > seen) bad += plan - seen
+               if (seen + bad) print ok + 0, bad + 0, skip + 0 }' "$1"
+}
+
+run_job() {
+    local kind=${1%%/*} name=${1#*/} log counts status
+    log=$GRAFT_BUILD/check/$kind-$name.log
+    case $kind in
+    unit) timeout -k 9 600 "$GRAFT_BUILD/unit/$name" ;;
+    cli) timeout -k 9 900 bats --tap --print-output-on-failure \
+             "tests/cli/$name.bats" ;;
+    checks) timeout -k 9 900 bash "tests/checks/$name.sh" ;;
+    esac >"$log" 2>&1 </dev/null
+    status=$?
+    case $kind in
+    unit) counts=$(count_unit "$log") ;;
+    *) counts=$(count_tap "$log") ;;
+    esac
+    set -- ${counts:-0 0 0}
+    [ $status -eq 0 ] || [ "$2" -gt 0 ] || set -- "$1" 1 "$3"
+    [ -n "$counts" ] || set -- 0 1 0
+    echo "$1 $2 $3" >"$log.counts"
+    [ "$2" -eq 0 ] || sed "s|^|$kind/$name: |" "$log"
+    printf '%s/%s: %d passed, %d failed' "$kind" "$name" "$1" "$2"
+    [ "$3" -eq 0 ] || printf ', %d skipped' "$3"
+    [ "$status" -eq 0 ] || printf ' (exit %d)' "$status"
+    echo
+}
+export -f run_job count_unit count_tap
+
+# What lies in the checkout besides what is committed, and its state.
+litter() {
+    git status --porcelain --ignored -uall 2>/dev/null | grep -v ' build/'
+}
+
+all_jobs() {
+    local f
+    for f in tests/checks/*.sh; do echo "checks/$(basename "$f" .sh)"; done
+    for f in tests/cli/*.bats; do echo "cli/$(basename "$f" .bats)"; done
+    for f in tests/unit/*.c; do echo "unit/$(basename "$f" .c)"; done
+}
+
+shopt -s nullglob
+before=$(litter)
+if [ $# -gt 0 ]; then printf '%s\n' "$@"; else all_jobs; fi |
+    xargs -P "$jobs" -I{} bash -c 'run_job {}'
+
+if [ $# -eq 0 ]; then
+    if [ "$before" != "$(litter)" ] || [ -n "$(ls -A "$TMPDIR")" ]; then
+        echo "checks/untracked: the tests left something behind:"
+        diff <(echo "$before") <(litter)
+        ls -lA "$TMPDIR"
+        echo 0 1 0
+    else
+        echo 1 0 0
+    fi | tee "$logs/untracked.log" | grep -v '^[01] [01] 0$'
+    tail -n 1 "$logs/untracked.log" >"$logs/untracked.log.counts"
+fi
+rm -rf "$TMPDIR"
+grep -hE '^ok .*# skip|: [a-z0-9_]+ skipped: ' "$logs"/*.log |
+    sed 's/^ok [0-9]* /skipped: /'
+cat "$logs"/*.counts | awk '{ p += $1; f += $2; s += $3 }
+    END { printf "%d passed, %d failed", p, f
+          if (s) printf ", %d skipped", s
+          print ""
+          exit f > 0 || p == 0 }'
