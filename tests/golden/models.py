@@ -169,8 +169,8 @@ def add_lora(model, is_gpt2, g):
         task_type="CAUSAL_LM"))
     lora = {n: p for n, p in peft.named_parameters() if "lora_" in n}
     for n, p in lora.items():
-        p.data = 0.2 * torch.randn(p.shape, generator=g,
-                                   dtype=torch.float32).double()
+        x = torch.randn(p.shape, generator=g, dtype=torch.float32)
+        p.data = (0.2 * x).double()
     return peft, lora
 
 

@@ -1,0 +1,243 @@
+/* golden_model.h - the models of tests/golden/models, opened, and programs
+ * of them run on their batch. golden/models.py says what the files hold.
+ *
+ * Run from the top of the source tree.
+ */
+#ifndef GOLDEN_MODEL_H
+#define GOLDEN_MODEL_H
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/par.h"
+#include "model/prog.h"
+#include "tensor/safetensors.h"
+#include "test.h"
+
+#define GOLDEN_DIR "tests/golden/models/"
+
+static const char *const golden_names[] = {
+    "llama", "llama_tied", "qwen2", "starcoder2", "gpt2", "phi"
+};
+#define N_GOLDEN (sizeof(golden_names) / sizeof(golden_names[0]))
+
+enum { GOLDEN_RANK = 4, GOLDEN_ALPHA = 8 };
+
+struct golden {
+    const char *name;
+    struct weights weights;
+    struct model_desc desc;
+    struct safetensors file;
+    uint32_t batch, seq_len, rows, n_docs;
+    int32_t *ids, *target, *pos, *doc_first, *head_row, *doc;
+    float *weight;
+    uint32_t n_head;
+    double tokens; /* sum of weight */
+};
+
+/* A copy of a golden tensor; exits when it is not there. */
+static inline void *
+golden_copy(const struct golden *g, const char *name, size_t *bytes)
+{
+    const struct safetensor *t = safetensors_find(&g->file, name);
+
+    if (t == NULL) {
+        printf("%s: no %s\n", g->file.path, name);
+        exit(1);
+    }
+    if (bytes)
+        *bytes = (size_t)t->bytes;
+    return mem_dup(safetensors_data(&g->file, t), (size_t)t->bytes);
+}
+
+static inline void
+golden_batch(struct golden *g)
+{
+    size_t bytes;
+    int32_t *shape = golden_copy(g, "shape", NULL);
+
+    g->batch = (uint32_t)shape[0];
+    g->seq_len = (uint32_t)shape[1];
+    g->rows = g->batch * g->seq_len;
+    free(shape);
+    g->ids = golden_copy(g, "ids", NULL);
+    g->target = golden_copy(g, "target", NULL);
+    g->weight = golden_copy(g, "weight", NULL);
+    g->doc = golden_copy(g, "doc", &bytes);
+    g->n_docs = (uint32_t)(bytes / (2 * sizeof(int32_t)));
+    g->pos = mem_array(g->rows, sizeof(int32_t));
+    g->doc_first = mem_array(g->rows, sizeof(int32_t));
+    g->head_row = mem_array(g->rows, sizeof(int32_t));
+    for (uint32_t d = 0; d < g->n_docs; d++)
+        for (int32_t i = 0; i < g->doc[2 * d + 1]; i++) {
+            int32_t row = g->doc[2 * d] + i;
+
+            g->pos[row] = i;
+            g->doc_first[row] = g->doc[2 * d];
+            if (g->weight[row] > 0)
+                g->head_row[g->n_head++] = row;
+            g->tokens += (double)g->weight[row];
+        }
+}
+
+static inline void
+golden_open(struct golden *g, const char *name)
+{
+    char path[256];
+    const char *text;
+    struct err e;
+    size_t n;
+    int rc;
+
+    memset(g, 0, sizeof *g);
+    g->name = name;
+    snprintf(path, sizeof path, GOLDEN_DIR "%s/golden.safetensors", name);
+    rc = safetensors_open(&g->file, path, SAFETENSORS_MAX_HEADER, &e);
+    snprintf(path, sizeof path, GOLDEN_DIR "%s", name);
+    if (rc == 0)
+        rc = weights_open(&g->weights, path, &e);
+    if (rc == 0)
+        rc = weights_config(&g->weights, &text, &n, &e);
+    if (rc == 0)
+        rc = desc_read(&g->desc, text, n, path, &e);
+    if (rc < 0) {
+        printf("%s\n", e.text);
+        exit(1);
+    }
+    golden_batch(g);
+}
+
+static inline void
+golden_close(struct golden *g)
+{
+    free(g->ids);
+    free(g->target);
+    free(g->pos);
+    free(g->doc_first);
+    free(g->head_row);
+    free(g->weight);
+    free(g->doc);
+    desc_release(&g->desc);
+    weights_release(&g->weights);
+    safetensors_release(&g->file);
+}
+
+static inline struct prog_opts
+golden_opts(const struct golden *g, enum prog_mode mode, enum method method)
+{
+    return (struct prog_opts){
+        .mode = (uint8_t)mode, .method = (uint8_t)method,
+        .batch = g->batch, .seq_len = g->seq_len, .head_chunk = 16,
+        .rank = GOLDEN_RANK, .alpha = GOLDEN_ALPHA,
+        .optimizer = OPT_ADAMW, .decay = 0.01f, .beta1 = 0.9f,
+        .beta2 = 0.999f, .adam_eps = 1e-8f, .clip = 1
+    };
+}
+
+/* A program with memory, step and batch. */
+struct session {
+    const struct golden *g;
+    struct prog prog;
+    struct exec exec;
+    struct step step;
+    struct batch batch;
+};
+
+/* out[n] = adapter tensor "lora.NAME" in the back end's reals. */
+static inline void
+session_set_lora(struct session *s, const struct param *q)
+{
+    char name[128], full[160];
+    void *out = exec_param(&s->exec, q);
+    float *v;
+
+    prog_param_name(q, name);
+    snprintf(full, sizeof full, "lora.%s", name);
+    v = golden_copy(s->g, full, NULL);
+    for (uint64_t i = 0; i < q->n; i++) {
+        if (s->exec.run.real_size == sizeof(float))
+            ((float *)out)[i] = v[i];
+        else
+            ((double *)out)[i] = (double)v[i];
+    }
+    free(v);
+}
+
+/* Builds and takes memory, full of NaN in the arena; sets parameters from
+ * the base or the golden adapter. Exits on failure. */
+static inline void
+session_open(struct session *s, const struct golden *g,
+             const struct prog_opts *o, const struct backend *b)
+{
+    struct err e;
+    int rc;
+
+    memset(s, 0, sizeof *s);
+    s->g = g;
+    rc = prog_build(&s->prog, &g->desc, o, &g->weights, b, &e);
+    if (rc == 0)
+        rc = exec_open(&s->exec, &s->prog, b, &e);
+    if (rc < 0) {
+        printf("%s: %s\n", g->name, e.text);
+        exit(1);
+    }
+    memset(s->exec.run.zone[ZONE_ARENA], 0xff,
+           s->prog.zone_bytes[ZONE_ARENA]);
+    if (o->method == METHOD_FULL)
+        exec_load_base(&s->exec, &g->weights);
+    for (size_t i = 0; i < s->prog.n_params && o->method == METHOD_LORA; i++)
+        session_set_lora(s, &s->prog.param[i]);
+    s->batch = (struct batch){ g->ids, g->target, g->pos, g->doc_first,
+                               g->head_row, g->weight, g->rows };
+    s->step = (struct step){ .seed = 11, .lr = 0.01,
+                             .inv_tokens = 1 / g->tokens, .bias1 = 0.1,
+                             .bias2 = 0.001, .n_head = g->n_head };
+    s->exec.run.step = &s->step;
+    s->exec.run.batch = &s->batch;
+}
+
+static inline void
+session_close(struct session *s)
+{
+    exec_release(&s->exec);
+    prog_release(&s->prog);
+}
+
+static inline void
+session_range(struct session *s, enum range r)
+{
+    struct err e;
+
+    if (!CHECK(exec_range(&s->exec, r, &e) == 0))
+        printf("%s\n", e.text);
+}
+
+/* FWD and HEAD. */
+static inline void
+session_forward(struct session *s)
+{
+    struct err e;
+
+    if (!CHECK(exec_forward(&s->exec, &e) == 0))
+        printf("%s\n", e.text);
+}
+
+/* Gradients of the whole batch. */
+static inline void
+session_gradients(struct session *s)
+{
+    session_range(s, RANGE_START);
+    session_forward(s);
+    session_range(s, RANGE_BWD);
+}
+
+/* Element i of a view's row 0 .. as one run of rows * cols. */
+static inline double
+session_at(const struct session *s, const void *p, size_t i)
+{
+    return s->exec.run.real_size == sizeof(float) ? (double)((float *)p)[i]
+                                                  : ((double *)p)[i];
+}
+
+#endif

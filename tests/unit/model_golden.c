@@ -1,0 +1,265 @@
+/* model_golden.c - whole models against transformers in float64: losses,
+ * logits, gradients of every parameter and of every adapter matrix.
+ *
+ * Bounds on |a - b| / |b| of a tensor: 1e-9 for the reference in double,
+ * 1e-5 in float. A double agrees to about 1e-13 where nothing is wrong; a
+ * float sums some hundred roundings of 6e-8 through two layers.
+ */
+#include "golden_model.h"
+
+struct target {
+    struct backend backend;
+    double bound;
+};
+
+enum { MAX_TARGETS = 8 };
+
+/* Every back end this machine has. */
+static size_t
+targets_open(struct target t[MAX_TARGETS])
+{
+    static const char *const isa[] = { "generic", "avx2", "avx512" };
+    struct err e;
+    size_t n = 2;
+
+    ref64_open(&t[0].backend);
+    t[0].bound = 1e-9;
+    ref_open(&t[1].backend);
+    t[1].bound = 1e-5;
+    for (size_t i = 0; i < 3; i++) {
+        t[n].bound = 1e-5;
+        if (cpu_open(&t[n].backend, isa[i], "f32", &e) == 0)
+            n++;
+        else
+            printf("skipped: %s\n", e.text);
+    }
+    return n;
+}
+
+static void
+targets_close(struct target *t, size_t n)
+{
+    for (size_t i = 2; i < n; i++)
+        cpu_close(&t[i].backend);
+}
+
+/* |a - b| / |b| of n reals of the session and golden tensor NAME. */
+static void
+compare(const struct session *s, const void *got, size_t n,
+        const char *name, double bound)
+{
+    double diff = 0, norm = 0, *want;
+    size_t bytes;
+
+    want = golden_copy(s->g, name, &bytes);
+    CHECK_EQ_U64(n * sizeof(double), bytes);
+    for (size_t i = 0; i < n; i++) {
+        double d = session_at(s, got, i) - want[i];
+
+        diff += d * d;
+        norm += want[i] * want[i];
+    }
+    if (!CHECK(sqrt(diff) <= bound * sqrt(norm)))
+        printf("    %s on %s: %s is off by %.2e of its norm\n", s->g->name,
+               s->exec.backend->name, name, sqrt(diff / norm));
+    free(want);
+}
+
+static void
+compare_loss(const struct session *s, const char *name, double bound)
+{
+    double *want = golden_copy(s->g, name, NULL);
+    double loss = s->step.loss_sum * s->step.inv_tokens;
+
+    if (!CHECK(fabs(loss - *want) <= bound * fabs(*want)))
+        printf("    %s on %s: loss %.15g, expected %.15g\n", s->g->name,
+               s->exec.backend->name, loss, *want);
+    free(want);
+}
+
+static void
+check_gradients(const struct golden *g, const struct target *t,
+                enum method method)
+{
+    struct prog_opts o = golden_opts(g, PROG_TRAIN, method);
+    const char *prefix = method == METHOD_FULL ? "grad." : "lora_grad.";
+    struct session s;
+    char name[128], full[160];
+
+    session_open(&s, g, &o, &t->backend);
+    session_gradients(&s);
+    compare_loss(&s, method == METHOD_FULL ? "loss" : "lora_loss", t->bound);
+    for (size_t i = 0; i < s.prog.n_params; i++) {
+        const struct param *q = &s.prog.param[i];
+
+        prog_param_name(q, name);
+        snprintf(full, sizeof full, "%s%s", prefix, name);
+        compare(&s, exec_grad(&s.exec, q), (size_t)q->n, full, t->bound);
+    }
+    session_close(&s);
+}
+
+/* Golden tensors whose name starts with prefix. */
+static size_t
+count_golden(const struct golden *g, const char *prefix)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < g->file.n; i++)
+        n += strncmp(g->file.item[i].name, prefix, strlen(prefix)) == 0;
+    return n;
+}
+
+static void
+check_param_count(const struct golden *g, const struct target *t,
+                  enum method method, const char *prefix)
+{
+    struct prog_opts o = golden_opts(g, PROG_TRAIN, method);
+    struct session s;
+
+    session_open(&s, g, &o, &t->backend);
+    CHECK_EQ_U64(s.prog.n_params, count_golden(g, prefix));
+    session_close(&s);
+}
+
+static void
+check_row_loss(const struct golden *g, const struct target *t,
+               enum method method)
+{
+    struct prog_opts o = golden_opts(g, PROG_EVAL, method);
+    struct session s;
+    bool lora = method == METHOD_LORA;
+    char *loss;
+
+    session_open(&s, g, &o, &t->backend);
+    CHECK(s.prog.row_loss.ld == 1);
+    loss = view_at(&s.exec.run, &s.prog.row_loss);
+    for (uint32_t i = 0; i < g->rows; i++)
+        if (g->weight[i] == 0)
+            memset(loss + i * t->backend.real_size, 0, t->backend.real_size);
+    session_forward(&s);
+    compare_loss(&s, lora ? "lora_loss" : "loss", t->bound);
+    compare(&s, loss, g->rows, lora ? "lora_row_loss" : "row_loss",
+            t->bound);
+    session_close(&s);
+}
+
+/* Logits of document d into the session's logits' rows, `piece` tokens a
+ * pass through the cache; copied to out[len, vocab]. */
+static void
+decode(struct session *s, uint32_t d, uint32_t piece, char *out)
+{
+    const struct golden *g = s->g;
+    uint32_t first = (uint32_t)g->doc[2 * d], len = (uint32_t)g->doc[2 * d + 1];
+    size_t row = g->desc.vocab * s->exec.run.real_size;
+
+    for (uint32_t at = 0; at < len; at += piece) {
+        uint32_t n = len - at < piece ? len - at : piece;
+        int32_t index[64];
+
+        for (uint32_t i = 0; i < n; i++)
+            index[i] = (int32_t)i;
+        s->batch.ids = g->ids + first + at;
+        s->batch.pos = g->pos + first + at;
+        s->batch.head_row = index;
+        s->batch.n = s->step.n_head = n;
+        s->step.cache_at = at;
+        session_forward(s);
+        memcpy(out + at * row, view_at(&s->exec.run, &s->prog.logits),
+               n * row);
+    }
+}
+
+static void
+check_logits(const struct golden *g, const struct target *t, uint32_t piece)
+{
+    struct prog_opts o = golden_opts(g, PROG_DECODE, METHOD_NONE);
+    struct session s;
+    size_t row = g->desc.vocab * t->backend.real_size;
+    char *out = mem_alloc(g->rows * row);
+
+    o.batch = 1;
+    o.seq_len = piece;
+    o.cache_len = g->seq_len;
+    session_open(&s, g, &o, &t->backend);
+    for (uint32_t d = 0; d < g->n_docs; d++)
+        decode(&s, d, piece, out + (size_t)g->doc[2 * d] * row);
+    compare(&s, out, g->rows * g->desc.vocab, "logits", t->bound);
+    session_close(&s);
+    free(out);
+}
+
+/* Calls fn for every model and back end. */
+static void
+for_all(void (*fn)(const struct golden *g, const struct target *t))
+{
+    struct target t[MAX_TARGETS];
+    size_t n = targets_open(t);
+
+    par_set_threads(2);
+    for (size_t i = 0; i < N_GOLDEN; i++) {
+        struct golden g;
+
+        golden_open(&g, golden_names[i]);
+        for (size_t k = 0; k < n; k++)
+            fn(&g, &t[k]);
+        golden_close(&g);
+    }
+    targets_close(t, n);
+}
+
+static void
+full_case(const struct golden *g, const struct target *t)
+{
+    check_param_count(g, t, METHOD_FULL, "grad.");
+    check_gradients(g, t, METHOD_FULL);
+}
+
+TEST(gradients_of_every_parameter)
+{
+    for_all(full_case);
+}
+
+static void
+lora_case(const struct golden *g, const struct target *t)
+{
+    check_param_count(g, t, METHOD_LORA, "lora_grad.");
+    check_gradients(g, t, METHOD_LORA);
+}
+
+TEST(gradients_of_an_adapter)
+{
+    for_all(lora_case);
+}
+
+static void
+loss_case(const struct golden *g, const struct target *t)
+{
+    check_row_loss(g, t, METHOD_NONE);
+    check_row_loss(g, t, METHOD_LORA);
+}
+
+TEST(losses_of_rows)
+{
+    for_all(loss_case);
+}
+
+static void
+logits_case(const struct golden *g, const struct target *t)
+{
+    check_logits(g, t, g->seq_len);
+    check_logits(g, t, 5);
+    check_logits(g, t, 1);
+}
+
+TEST(logits_with_a_cache)
+{
+    for_all(logits_case);
+}
+
+static const struct test tests[] = {
+    RUN(gradients_of_every_parameter), RUN(gradients_of_an_adapter),
+    RUN(losses_of_rows), RUN(logits_with_a_cache)
+};
+
+TEST_MAIN("model_golden", tests)
