@@ -39,9 +39,13 @@ int in_peek(struct in *in, size_t n, const char **p, size_t *got,
             struct err *e);
 void in_take(struct in *in, size_t n); /* n <= what in_peek gave */
 
-/* One line without its newline into *line; *got is false at the end of the
- * input; *ended tells whether a newline closed the line. A line over max
- * bytes is ERR_LIMIT. */
+/* The bytes up to the next delim, without it, into *part; *got is false at
+ * the end of the input; *ended tells whether a delim closed the part. A part
+ * over max bytes is ERR_LIMIT. */
+int in_part(struct in *in, char delim, struct buf *part, size_t max,
+            bool *got, bool *ended, struct err *e);
+
+/* The same for lines. */
 int in_line(struct in *in, struct buf *line, size_t max, bool *got,
             bool *ended, struct err *e);
 
@@ -58,6 +62,10 @@ struct out {
 int out_open(struct out *o, const char *path, struct err *e);
 int out_write(struct out *o, const void *p, size_t n, struct err *e);
 int out_flush(struct out *o, struct err *e);
+
+/* Changes the name that out_commit will give; its directory must be that of
+ * the name before. Not for stdout. */
+void out_rename(struct out *o, const char *path);
 
 /* Flushes, syncs, renames into place and syncs the directory; on stdout
  * flushes and closes. Releases o, also on failure. */

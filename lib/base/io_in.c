@@ -178,34 +178,42 @@ in_read(struct in *in, void *p, size_t n, size_t *got, struct err *e)
 }
 
 int
-in_line(struct in *in, struct buf *line, size_t max, bool *got, bool *ended,
-        struct err *e)
+in_part(struct in *in, char delim, struct buf *part, size_t max, bool *got,
+        bool *ended, struct err *e)
 {
     uint64_t start = in->at;
-    const char *p, *nl = NULL;
+    const char *p, *stop = NULL;
     size_t n;
     int rc;
 
-    buf_reset(line);
-    while (!nl) {
+    buf_reset(part);
+    while (!stop) {
         rc = in_peek(in, 1, &p, &n, e);
         if (rc < 0)
             return rc;
         if (n == 0)
             break;
-        nl = memchr(p, '\n', n);
-        if (nl)
-            n = (size_t)(nl - p);
-        if (n > max - line->len)
-            return err_set(e, ERR_LIMIT, "%s: byte %llu: line too long "
+        stop = memchr(p, delim, n);
+        if (stop)
+            n = (size_t)(stop - p);
+        if (n > max - part->len)
+            return err_set(e, ERR_LIMIT, "%s: byte %llu: %s too long "
                            "(limit %zu bytes)", in->name,
-                           (unsigned long long)start, max);
-        buf_add(line, p, n);
-        in_take(in, nl ? n + 1 : n);
+                           (unsigned long long)start,
+                           delim == '\n' ? "line" : "part", max);
+        buf_add(part, p, n);
+        in_take(in, stop ? n + 1 : n);
     }
     *got = in->at > start;
-    *ended = nl != NULL;
+    *ended = stop != NULL;
     return 0;
+}
+
+int
+in_line(struct in *in, struct buf *line, size_t max, bool *got, bool *ended,
+        struct err *e)
+{
+    return in_part(in, '\n', line, max, got, ended, e);
 }
 
 int

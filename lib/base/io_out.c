@@ -161,6 +161,15 @@ out_write(struct out *o, const void *p, size_t n, struct err *e)
     return 0;
 }
 
+void
+out_rename(struct out *o, const char *path)
+{
+    char *copy = mem_strdup(path);
+
+    free(o->path);
+    o->path = copy;
+}
+
 /* Closes stdout and puts /dev/null in its place, so that no file opened
  * later becomes descriptor 1. */
 static int
