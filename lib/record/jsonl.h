@@ -1,0 +1,79 @@
+/* jsonl.h - records as lines of JSON, both ways.
+ *
+ * Every line is one object. What graft writes has a "kind" first:
+ *
+ *     {"kind":"commit", FIELDS}     also file and doc: the fields in order
+ *     {"kind":"chat","messages":[{"role":R,"content":C},...], FIELDS}
+ *     {"kind":"tokens","ids":[...],"mask":[...],"ordinal":N,"time":N,
+ *      "group":HEX16,"quality":N,"text_id":HEX64}
+ *     {"kind":"asset","name":S,"data":S}
+ *     {"kind":"tensor","name":S,"dtype":S,"shape":[...],"id":HEX64}
+ *     {"kind":"data","b64":S}       the bytes of the tensor before, in turn
+ *
+ * A header line, which `tojsonl --exact` writes before each segment, has
+ * "graft" instead: {"graft":1,"type":S,"keys":{...},"after":{"n":N,"oid":S},
+ * "prov":[...]}; keys, after and prov only where there are any.
+ *
+ * A string that is not UTF-8 is {"b64":S}. Fields that are numbers (ordinal,
+ * time) are numbers where their text is one. Lines read back give the same
+ * records, byte for byte.
+ *
+ * Without "kind" a line is read by its keys: "text" is a doc, "messages" a
+ * chat, "prompt" and "completion" a chat of two messages, "ids" (and "mask",
+ * all 1 without) tokens. Other keys that could be names of fields and hold a
+ * string or a number become fields; the rest is ignored and counted.
+ */
+#ifndef RECORD_JSONL_H
+#define RECORD_JSONL_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "record/text.h"
+#include "stream/head.h"
+
+/* ---- writing: each appends one object, without a newline ---- */
+
+/* A record of a stream of that type; ERR_DATA when it is none. */
+int jsonl_put_record(struct buf *b, const char *type, const void *p,
+                     size_t n, struct err *e);
+
+/* A tensor by its descriptor; id is that of its data, NULL to leave it out
+ * (data lines then follow). */
+int jsonl_put_tensor(struct buf *b, const void *desc, size_t n,
+                     uint64_t n_data, const struct id *id, struct err *e);
+void jsonl_put_data(struct buf *b, const void *p, size_t n);
+void jsonl_put_head(struct buf *b, const struct stream_head *h);
+
+/* ---- reading ---- */
+
+enum jsonl_kind {
+    JSONL_HEAD,   /* head */
+    JSONL_TEXT,   /* record: of a text stream */
+    JSONL_TOKENS, /* record: of a token stream */
+    JSONL_ASSET,  /* record: of a weights stream */
+    JSONL_TENSOR, /* record: a descriptor; n_data bytes follow */
+    JSONL_DATA    /* record: bytes of a tensor */
+};
+
+/* A reader of lines; what it hands out lives until the next jsonl_read. */
+struct jsonl {
+    enum jsonl_kind kind;
+    struct buf record;
+    uint64_t n_data;
+    struct stream_head head;
+    uint64_t vocab;     /* set by the caller: ids are below it, 0 = any */
+    uint64_t ordinal;   /* set by the caller: of tokens without one */
+    uint64_t n_ignored; /* keys that were left out so far */
+    struct jsonl_state *state;
+};
+
+void jsonl_init(struct jsonl *j);
+void jsonl_release(struct jsonl *j);
+
+/* Reads the object in text[n]; where ("FILE:LINE") begins messages. ERR_DATA
+ * for what is no JSON or no record. */
+int jsonl_read(struct jsonl *j, const char *text, size_t n,
+               const char *where, struct err *e);
+
+#endif

@@ -1,0 +1,241 @@
+/* jsonl_read.c - lines of JSON to records: what kind a line is.
+ *
+ * A line is checked whole, then its top-level keys are listed with the place
+ * of their values, then the kind decides what is taken from the list.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "record/jsonl_line.h"
+
+void
+jsonl_init(struct jsonl *j)
+{
+    struct jsonl_state *s = mem_alloc(sizeof(*s));
+
+    memset(j, 0, sizeof(*j));
+    buf_init(&j->record);
+    stream_head_init(&j->head, "text");
+    buf_init(&s->keys);
+    buf_init(&s->bytes);
+    buf_init(&s->scratch);
+    text_init(&s->text);
+    j->state = s;
+}
+
+void
+jsonl_release(struct jsonl *j)
+{
+    struct jsonl_state *s = j->state;
+
+    if (!s)
+        return;
+    buf_release(&j->record);
+    stream_head_release(&j->head);
+    buf_release(&s->keys);
+    buf_release(&s->bytes);
+    buf_release(&s->scratch);
+    text_release(&s->text);
+    free(s->entry);
+    free(s->piece);
+    free(s->ids);
+    free(s->mask);
+    free(s);
+    j->state = NULL;
+}
+
+/* The keys of a header line, in their order. */
+static int
+read_head_keys(struct jsonl *j, struct entry *t, struct err *e)
+{
+    struct jsonl_state *s = j->state;
+    struct json v = line_value(s, t);
+    struct buf name;
+    int rc;
+
+    rc = json_enter_object(&v, e);
+    buf_init(&name);
+    while (rc == 0 && json_next_key(&v, &name)) {
+        rc = line_cstring(s, &v, e);
+        if (rc == 0)
+            stream_head_set(&j->head, name.data, s->scratch.data);
+    }
+    buf_release(&name);
+    return rc;
+}
+
+static int
+read_head_after(struct jsonl *j, struct entry *t, struct err *e)
+{
+    struct jsonl_state *s = j->state;
+    struct json v = line_value(s, t), start = v;
+    uint64_t n = 0;
+    bool n_seen = false;
+    int rc;
+
+    buf_reset(&s->bytes);
+    rc = json_enter_object(&v, e);
+    while (rc == 0 && json_next_key(&v, &s->scratch)) {
+        if (strcmp(s->scratch.data, "oid") != 0 &&
+            strcmp(s->scratch.data, "n") != 0)
+            return json_error(&v, e, "unknown key \"%s\"", s->scratch.data);
+        if (strcmp(s->scratch.data, "n") == 0) {
+            rc = json_u64(&v, &n, e);
+            n_seen = true;
+        } else {
+            rc = line_cstring(s, &v, e);
+            if (rc == 0)
+                buf_add(&s->bytes, s->scratch.data, s->scratch.len);
+        }
+    }
+    if (rc < 0)
+        return rc;
+    if (!n_seen || s->bytes.len == 0)
+        return json_error(&start, e, "\"after\" needs \"n\" and \"oid\"");
+    stream_head_after(&j->head, n, s->bytes.data);
+    return 0;
+}
+
+static int
+read_head(struct jsonl *j, struct err *e)
+{
+    struct jsonl_state *s = j->state;
+    struct entry *t;
+    uint64_t version;
+    struct json v;
+    int rc;
+
+    t = line_take(s, "graft");
+    v = line_value(s, t);
+    rc = json_u64(&v, &version, e);
+    if (rc == 0 && version != 1)
+        rc = err_set(e, ERR_DATA, "%s: unknown version (found %llu, "
+                     "expected 1)", s->line.where,
+                     (unsigned long long)version);
+    if (rc == 0)
+        rc = line_only_bytes(s, "type", e);
+    if (rc < 0)
+        return rc;
+    if (strcmp(s->bytes.data, "text") != 0 &&
+        strcmp(s->bytes.data, "tokens") != 0 &&
+        strcmp(s->bytes.data, "weights") != 0)
+        return err_set(e, ERR_DATA, "%s: unknown type \"%s\"",
+                       s->line.where, s->bytes.data);
+    stream_head_release(&j->head);
+    stream_head_init(&j->head, s->bytes.data);
+    t = line_take(s, "keys");
+    rc = t ? read_head_keys(j, t, e) : 0;
+    t = line_take(s, "after");
+    if (rc == 0 && t)
+        rc = read_head_after(j, t, e);
+    t = line_take(s, "prov");
+    if (rc == 0 && line_unused(s))
+        rc = err_set(e, ERR_DATA, "%s: unknown key \"%s\"", s->line.where,
+                     line_unused(s));
+    if (rc < 0 || !t)
+        return rc;
+    v = line_value(s, t);
+    rc = json_enter_array(&v, e);
+    while (rc == 0 && json_next_item(&v)) {
+        rc = line_cstring(s, &v, e);
+        if (rc == 0)
+            stream_head_prov(&j->head, s->scratch.data);
+    }
+    return rc;
+}
+
+/* A line with "kind". */
+static int
+read_kind(struct jsonl *j, struct entry *t, struct err *e)
+{
+    struct jsonl_state *s = j->state;
+    struct json v = line_value(s, t), start = v;
+    enum text_kind kind;
+    const char *name;
+    int rc;
+
+    rc = json_string(&v, &s->scratch, e);
+    if (rc < 0)
+        return rc;
+    name = s->scratch.data;
+    kind = text_kind_parse(name, s->scratch.len);
+    if (kind)
+        return jsonl_read_text(j, kind, e);
+    if (strcmp(name, "tokens") == 0)
+        return jsonl_read_tokens(j, true, e);
+    if (strcmp(name, "asset") == 0)
+        rc = jsonl_read_asset(j, e);
+    else if (strcmp(name, "tensor") == 0)
+        rc = jsonl_read_tensor(j, e);
+    else if (strcmp(name, "data") == 0)
+        rc = jsonl_read_data(j, e);
+    else
+        return json_error(&start, e, "unknown kind \"%s\"", name);
+    if (rc == 0 && line_unused(s))
+        rc = err_set(e, ERR_DATA, "%s: unknown key \"%s\"", s->line.where,
+                     line_unused(s));
+    return rc;
+}
+
+/* A line of somebody else's, by its keys. */
+static int
+read_foreign(struct jsonl *j, struct err *e)
+{
+    struct jsonl_state *s = j->state;
+    struct entry *text = line_take(s, "text");
+    struct entry *messages = line_take(s, "messages");
+    struct entry *prompt = line_take(s, "prompt");
+    struct entry *completion = line_take(s, "completion");
+    struct entry *ids = line_take(s, "ids");
+    int n = (text != NULL) + (messages != NULL) + (ids != NULL) +
+            (prompt && completion);
+
+    if (n > 1)
+        return err_set(e, ERR_DATA, "%s: ambiguous (found more than one of "
+                       "\"text\", \"messages\", \"prompt\" with "
+                       "\"completion\", \"ids\")", s->line.where);
+    if (n == 0)
+        return err_set(e, ERR_DATA, "%s: no known keys (found \"%s\", "
+                       "expected \"text\", \"messages\", \"prompt\" and "
+                       "\"completion\", or \"ids\")", s->line.where,
+                       s->n > 0 ? line_key(s, &s->entry[0]) : "");
+    if (!(prompt && completion)) {
+        if (prompt)
+            prompt->used = false;
+        if (completion)
+            completion->used = false;
+    }
+    if (ids)
+        return jsonl_read_tokens(j, false, e);
+    if (text)
+        return jsonl_read_doc(j, text, e);
+    if (messages)
+        return jsonl_read_chat(j, messages, e);
+    return jsonl_read_instruction(j, prompt, completion, e);
+}
+
+int
+jsonl_read(struct jsonl *j, const char *text, size_t n, const char *where,
+           struct err *e)
+{
+    struct jsonl_state *s = j->state;
+    struct entry *kind;
+    int rc;
+
+    rc = json_check(text, n, where, e);
+    if (rc < 0)
+        return rc;
+    s->line = json_on(text, n, where);
+    s->n_pieces = 0;
+    buf_reset(&s->bytes);
+    buf_reset(&j->record);
+    rc = line_list(s, e);
+    if (rc < 0)
+        return rc;
+    j->kind = JSONL_HEAD;
+    if (line_take(s, "graft"))
+        return read_head(j, e);
+    kind = line_take(s, "kind");
+    return kind ? read_kind(j, kind, e) : read_foreign(j, e);
+}

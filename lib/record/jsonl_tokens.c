@@ -1,0 +1,180 @@
+/* jsonl_tokens.c - lines to token records. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "record/jsonl_line.h"
+#include "record/tokens.h"
+
+static int
+read_ids(struct jsonl_state *s, struct entry *t, struct err *e)
+{
+    struct json v = line_value(s, t), at;
+    uint64_t id;
+    int rc;
+
+    s->n_ids = 0;
+    rc = json_enter_array(&v, e);
+    if (rc < 0)
+        return rc;
+    while (json_next_item(&v)) {
+        at = v;
+        rc = json_u64(&v, &id, e);
+        if (rc < 0)
+            return rc;
+        if (id > UINT32_MAX)
+            return json_error(&at, e, "token id over 2^32 - 1");
+        if (s->n_ids == s->cap_ids) {
+            s->cap_ids = s->cap_ids ? s->cap_ids * 2 : 1024;
+            s->ids = mem_grow(s->ids, s->cap_ids * sizeof(*s->ids));
+        }
+        s->ids[s->n_ids++] = (uint32_t)id;
+    }
+    return 0;
+}
+
+static int
+read_mask(struct jsonl_state *s, struct entry *t, struct err *e)
+{
+    struct json v = line_value(s, t), at, start = v;
+    uint64_t flag;
+    int rc;
+
+    s->n_mask = 0;
+    rc = json_enter_array(&v, e);
+    if (rc < 0)
+        return rc;
+    while (json_next_item(&v)) {
+        at = v;
+        rc = json_u64(&v, &flag, e);
+        if (rc < 0)
+            return rc;
+        if (flag > 1)
+            return json_error(&at, e, "bad mask (found %llu, expected 0 or "
+                              "1)", (unsigned long long)flag);
+        if (s->n_mask == s->cap_mask) {
+            s->cap_mask = s->cap_mask ? s->cap_mask * 2 : 4096;
+            s->mask = mem_grow(s->mask, s->cap_mask);
+        }
+        s->mask[s->n_mask++] = (uint8_t)flag;
+    }
+    if (s->n_mask != s->n_ids)
+        return json_error(&start, e, "mask and ids differ in length (found "
+                          "%zu, expected %zu)", s->n_mask, s->n_ids);
+    return 0;
+}
+
+/* A signed integer of that many bits. */
+static int
+read_signed(struct jsonl_state *s, const char *key, int bits, int64_t *out,
+            struct err *e)
+{
+    struct entry *t = line_take(s, key);
+    uint64_t v, max = ((uint64_t)1 << (bits - 1)) - 1;
+    struct json j, start;
+    bool minus;
+    int rc;
+
+    if (!t)
+        return 0;
+    j = start = line_value(s, t);
+    minus = *j.p == '-';
+    j.p += minus;
+    rc = json_u64(&j, &v, e);
+    if (rc < 0)
+        return rc;
+    if (v > max)
+        return json_error(&start, e, "\"%s\" out of range", key);
+    *out = minus ? -(int64_t)v : (int64_t)v;
+    return 0;
+}
+
+/* A group: sixteen hex digits, or a number. */
+static int
+read_group(struct jsonl_state *s, uint64_t *out, struct err *e)
+{
+    struct entry *t = line_take(s, "group");
+    struct json v, start;
+    char *end;
+    int rc;
+
+    if (!t)
+        return 0;
+    v = start = line_value(s, t);
+    if (json_kind(&v) != JSON_STRING)
+        return json_u64(&v, out, e);
+    rc = json_string(&v, &s->scratch, e);
+    if (rc < 0)
+        return rc;
+    if (s->scratch.len != 16 ||
+        strspn(s->scratch.data, "0123456789abcdef") != 16)
+        return json_error(&start, e, "bad group (expected 16 hex digits)");
+    *out = strtoull(s->scratch.data, &end, 16);
+    return 0;
+}
+
+static int
+read_origin(struct jsonl *j, struct tokens_origin *o, struct err *e)
+{
+    struct jsonl_state *s = j->state;
+    int64_t quality = 0;
+    struct entry *t;
+    struct json v, start;
+    int rc;
+
+    memset(o, 0, sizeof(*o));
+    o->ordinal = o->group = j->ordinal;
+    t = line_take(s, "ordinal");
+    if (t) {
+        v = line_value(s, t);
+        rc = json_u64(&v, &o->ordinal, e);
+        if (rc < 0)
+            return rc;
+        o->group = o->ordinal;
+    }
+    rc = read_signed(s, "time", 64, &o->time, e);
+    if (rc == 0)
+        rc = read_signed(s, "quality", 32, &quality, e);
+    if (rc == 0)
+        rc = read_group(s, &o->group, e);
+    o->quality = (int32_t)quality;
+    t = rc == 0 ? line_take(s, "text_id") : NULL;
+    if (!t)
+        return rc;
+    v = start = line_value(s, t);
+    rc = json_string(&v, &s->scratch, e);
+    if (rc == 0 && !id_parse(&o->text, s->scratch.data, s->scratch.len))
+        rc = json_error(&start, e, "bad text_id (expected 64 hex digits)");
+    return rc;
+}
+
+int
+jsonl_read_tokens(struct jsonl *j, bool strict, struct err *e)
+{
+    struct jsonl_state *s = j->state;
+    struct tokens_origin origin;
+    struct entry *ids, *mask;
+    size_t i;
+    int rc;
+
+    ids = line_need(s, "ids", e);
+    rc = ids ? read_ids(s, ids, e) : ERR_DATA;
+    if (rc < 0)
+        return rc;
+    mask = line_take(s, "mask");
+    rc = mask ? read_mask(s, mask, e) : 0;
+    if (rc == 0)
+        rc = read_origin(j, &origin, e);
+    if (rc < 0)
+        return rc;
+    if (strict && line_unused(s))
+        return err_set(e, ERR_DATA, "%s: unknown key \"%s\"", s->line.where,
+                       line_unused(s));
+    for (i = 0; i < s->n; i++)
+        j->n_ignored += !s->entry[i].used;
+    j->kind = JSONL_TOKENS;
+    if (tokens_encode(&j->record, &origin, s->ids, mask ? s->mask : NULL,
+                      s->n_ids, j->vocab, e) < 0)
+        return err_prefix(e, "%s", s->line.where);
+    return 0;
+}
