@@ -1,0 +1,249 @@
+/* split.c - which records are trained on, and which are held out. */
+#include "record/split.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "record/tokens.h"
+
+enum side { TRAIN, VAL, TEST, DROPPED };
+
+static const char *const side_name[] = {"train", "val", "test"};
+
+/* What splitting wants to know of a record. */
+struct facts {
+    bool alone; /* belongs to no commit */
+    uint64_t ordinal, group;
+    uint32_t tokens;
+};
+
+void
+split_begin(struct split *s, const char *type, uint64_t vocab,
+            struct manifest *m)
+{
+    s->tokens_type = strcmp(type, "tokens") == 0;
+    s->vocab = vocab;
+    s->manifest = m;
+    groups_init(&s->groups);
+    text_init(&s->text);
+}
+
+void
+split_release(struct split *s)
+{
+    free(s->unit);
+    free(s->side);
+    free(s->n_tokens);
+    groups_release(&s->groups);
+    text_release(&s->text);
+    memset(s, 0, sizeof(*s));
+}
+
+static int
+text_facts(struct split *s, struct facts *f, const void *p, size_t n,
+           struct err *e)
+{
+    int64_t ordinal;
+    int rc;
+
+    rc = text_decode(&s->text, p, n, e);
+    if (rc == 0)
+        rc = text_i64(&s->text, "ordinal", -1, &ordinal, e);
+    if (rc < 0)
+        return rc;
+    f->alone = s->text.kind != TEXT_COMMIT || ordinal < 0;
+    f->ordinal = (uint64_t)ordinal;
+    f->tokens = 0;
+    f->group = 0;
+    if (s->by == SPLIT_BY_GROUP)
+        f->group = groups_of(&s->groups, &s->text, p, n);
+    return 0;
+}
+
+static int
+record_facts(struct split *s, struct facts *f, const void *p, size_t n,
+             struct err *e)
+{
+    struct tokens t;
+    int rc;
+
+    if (!s->tokens_type)
+        return text_facts(s, f, p, n, e);
+    rc = tokens_decode(&t, p, n, s->vocab, e);
+    if (rc < 0)
+        return rc;
+    f->alone = false;
+    f->ordinal = t.origin.ordinal;
+    f->group = t.origin.group;
+    f->tokens = (uint32_t)t.n;
+    return 0;
+}
+
+/* Where a hash of the group falls in [0, 1): test, then val, then train. */
+static enum side
+side_of(const struct split *s, uint64_t group)
+{
+    uint32_t counter[4] = {(uint32_t)group, (uint32_t)(group >> 32), 0, 0};
+    uint32_t key[2] = {(uint32_t)s->seed, (uint32_t)(s->seed >> 32)};
+    uint32_t out[4];
+    double u;
+
+    philox(out, counter, key);
+    u = out[0] * 0x1p-32;
+    if (u < s->test)
+        return TEST;
+    return u < s->test + s->val ? VAL : TRAIN;
+}
+
+/* By group: hands the records of the unit that ends to the manifest. */
+static void
+flush_unit(struct split *s)
+{
+    uint64_t first = s->unit_first, n = s->records - first, i;
+    bool held = false;
+
+    if (s->by != SPLIT_BY_GROUP)
+        return;
+    for (i = 0; i < n; i++)
+        held |= s->side[i] != TRAIN;
+    for (i = 0; i < n; i++) {
+        if (held && s->side[i] == TRAIN)
+            s->n_dropped++;
+        else
+            manifest_add_range(s->manifest, side_name[s->side[i]], first + i,
+                               first + i + 1, s->n_tokens[i]);
+    }
+}
+
+static void
+begin_unit(struct split *s, uint64_t ordinal)
+{
+    struct split_unit *u;
+
+    s->in_unit = true;
+    s->ordinal = ordinal;
+    s->unit_first = s->records;
+    if (s->by != SPLIT_BY_TIME)
+        return;
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 1024;
+        s->unit = mem_grow(s->unit, s->cap * sizeof(*u));
+    }
+    u = &s->unit[s->n++];
+    u->first = s->records;
+    u->tokens = s->tokens;
+}
+
+int
+split_record(struct split *s, const void *p, size_t n, struct err *e)
+{
+    struct facts f;
+    size_t at;
+    int rc;
+
+    rc = record_facts(s, &f, p, n, e);
+    if (rc < 0)
+        return rc;
+    if (!s->in_unit || f.alone || f.ordinal != s->ordinal) {
+        if (s->in_unit)
+            flush_unit(s);
+        begin_unit(s, f.ordinal);
+    }
+    if (s->by == SPLIT_BY_GROUP) {
+        at = (size_t)(s->records - s->unit_first);
+        if (at == s->cap_side) {
+            s->cap_side = s->cap_side ? s->cap_side * 2 : 64;
+            s->side = mem_grow(s->side, s->cap_side);
+            s->n_tokens = mem_grow(s->n_tokens,
+                                   s->cap_side * sizeof(*s->n_tokens));
+        }
+        s->side[at] = (uint8_t)side_of(s, f.group);
+        s->n_tokens[at] = f.tokens;
+    }
+    s->records++;
+    s->tokens += f.tokens;
+    return 0;
+}
+
+/* The first record of unit i; of the one behind the last, the end. */
+static uint64_t
+unit_start(const struct split *s, size_t i)
+{
+    return i < s->n ? s->unit[i].first : s->records;
+}
+
+static uint64_t
+unit_tokens(const struct split *s, size_t i)
+{
+    return i < s->n ? s->unit[i].tokens : s->tokens;
+}
+
+/* The unit in [low, high] whose start is nearest to record `want`, the
+ * earlier one of two. */
+static size_t
+nearest_unit(const struct split *s, double want, size_t low, size_t high)
+{
+    size_t a = low, b = high, mid;
+
+    while (a < b) { /* the first that starts at `want` or behind it */
+        mid = a + (b - a) / 2;
+        if ((double)unit_start(s, mid) < want)
+            a = mid + 1;
+        else
+            b = mid;
+    }
+    if (a > low && want - (double)unit_start(s, a - 1) <=
+                   (double)unit_start(s, a) - want)
+        a--;
+    return a;
+}
+
+/* Units [a, b) are `name`. */
+static void
+add_units(struct split *s, const char *name, size_t a, size_t b)
+{
+    if (a < b)
+        manifest_add_range(s->manifest, name, unit_start(s, a),
+                           unit_start(s, b),
+                           unit_tokens(s, b) - unit_tokens(s, a));
+}
+
+/* Cuts the segment's units into train, val and test. Each part asked for
+ * gets a unit, the earlier parts first, where there are enough. */
+static void
+cut_segment(struct split *s)
+{
+    double first = (double)unit_start(s, 0);
+    double n = (double)s->records - first;
+    size_t want_val = s->val > 0, want_test = s->test > 0;
+    size_t val, test;
+
+    if (s->n < 1 + want_test)
+        want_test = 0;
+    if (s->n < 1 + want_test + want_val)
+        want_val = 0;
+    test = s->n;
+    if (want_test)
+        test = nearest_unit(s, first + n * (1 - s->test), 1 + want_val,
+                            s->n - 1);
+    val = test;
+    if (want_val)
+        val = nearest_unit(s, first + n * (1 - s->test - s->val), 1,
+                           test - 1);
+    add_units(s, "train", 0, val);
+    add_units(s, "val", val, test);
+    add_units(s, "test", test, s->n);
+}
+
+void
+split_end_segment(struct split *s)
+{
+    if (s->in_unit)
+        flush_unit(s);
+    if (s->by == SPLIT_BY_TIME && s->n > 0)
+        cut_segment(s);
+    s->n = 0;
+    s->in_unit = false;
+}

@@ -1,0 +1,64 @@
+/* split.h - which records are trained on, and which are held out.
+ *
+ * By time: of each segment (a repository, a data set), the last part in
+ * stream order is "test", the part before it "val", the rest "train". The
+ * cuts are between units, a unit being the records of one commit, or a
+ * single record; each cut is the one nearest to the share of records asked
+ * for, and no part asked for is empty where there are units enough.
+ *
+ * By group: each group (record/group.h) is held out or not by a hash of it
+ * and the seed. A training record in the same commit as one that is held out
+ * is in no split: it would show what is tested. So val and test of two runs
+ * differ only by what was added.
+ *
+ * Memory: 16 bytes a unit by time; by group what the manifest's ranges take.
+ */
+#ifndef RECORD_SPLIT_H
+#define RECORD_SPLIT_H
+
+#include "record/group.h"
+#include "stream/manifest.h"
+
+enum split_by { SPLIT_BY_TIME, SPLIT_BY_GROUP };
+
+struct split_unit {
+    uint64_t first;  /* record */
+    uint64_t tokens; /* before it, in all */
+};
+
+struct split {
+    enum split_by by;
+    double val, test; /* shares: 0 <= each, sum below 1 */
+    uint64_t seed;
+    uint64_t n_dropped; /* training records left out (by group) */
+
+    /* private */
+    bool tokens_type;
+    uint64_t vocab;
+    struct manifest *manifest;
+    uint64_t records, tokens; /* so far */
+    bool in_unit;
+    uint64_t ordinal;    /* of the unit that is open */
+    uint64_t unit_first; /* its first record */
+    struct split_unit *unit; /* of the segment (by time) */
+    size_t n, cap;
+    uint8_t *side;       /* of the unit's records (by group) */
+    uint32_t *n_tokens;  /* of the unit's records (by group) */
+    size_t cap_side;
+    struct groups groups;
+    struct text_rec text;
+};
+
+/* type is "text" or "tokens"; ranges go to m. vocab: bound of token ids, 0
+ * for none. by, val, test and seed are set before. */
+void split_begin(struct split *s, const char *type, uint64_t vocab,
+                 struct manifest *m);
+void split_release(struct split *s);
+
+/* The next record; ERR_DATA when it is none. */
+int split_record(struct split *s, const void *p, size_t n, struct err *e);
+
+/* The segment ends: its ranges go to the manifest. */
+void split_end_segment(struct split *s);
+
+#endif

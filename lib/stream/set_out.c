@@ -1,0 +1,496 @@
+/* set_out.c - making a shard set, or adding to one.
+ *
+ * While `same` holds, all that came is in the old set too, at the same
+ * place, and nothing has been written. The first difference makes `diverge`
+ * open the file it falls into and copy what the old set has of it.
+ */
+#include "stream/set_out.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+
+struct set_out_state {
+    char *dir;
+    bool made;    /* the directory is ours */
+    bool locked;
+    bool started; /* set_out_begin was called */
+    bool done;    /* the manifest is written, or need not be */
+    bool replace;
+    bool have_old, same;
+    struct set old;
+    struct stream_head head; /* of the files */
+    uint64_t file_bytes;
+    struct stream_out file;
+    bool open;                   /* file is being written */
+    uint64_t records, tensors;   /* that came, in all */
+    uint64_t first_record;       /* of the current file */
+    uint64_t first_tensor;
+    uint64_t raw;                /* bytes in the current file */
+    uint64_t data, data_got;     /* of the current tensor */
+};
+
+/* Whether a name in the directory is one that a set's maker leaves. */
+static bool
+is_ours(const char *name)
+{
+    size_t digits = strspn(name, "0123456789");
+
+    if (strcmp(name, ".lock") == 0 || strstr(name, ".tmp."))
+        return true;
+    return digits >= 5 && name[digits] == '-' &&
+           strspn(name + digits + 1, "0123456789abcdef") == 16 &&
+           strcmp(name + digits + 17, ".graft") == 0;
+}
+
+/* The directory, made or found; ERR_EXISTS for anything that is none. */
+static int
+make_dir(struct set_out_state *s, struct err *e)
+{
+    struct stat st;
+    char *parent;
+    int rc;
+
+    if (mkdir(s->dir, 0777) == 0) {
+        s->made = true;
+        io_temp_add(s->dir);
+        parent = path_parent(s->dir);
+        rc = dir_sync(parent, e);
+        free(parent);
+        return rc;
+    }
+    if (errno != EEXIST)
+        return err_errno(e, ERR_IO, "%s", s->dir);
+    if (lstat(s->dir, &st) < 0)
+        return err_errno(e, ERR_IO, "%s", s->dir);
+    if (!S_ISDIR(st.st_mode))
+        return err_set(e, ERR_EXISTS, "%s: exists and is no directory",
+                       s->dir);
+    return 0;
+}
+
+/* ERR_EXISTS when there is anything but leftovers of a set's maker. */
+static int
+check_no_others(const struct set_out_state *s, struct err *e)
+{
+    size_t n, i;
+    char **names;
+    int rc;
+
+    rc = dir_list(&names, &n, s->dir, e);
+    if (rc < 0)
+        return rc;
+    for (i = 0; i < n && rc == 0; i++)
+        if (!is_ours(names[i]) && strcmp(names[i], MANIFEST_NAME) != 0)
+            rc = err_set(e, ERR_EXISTS, "%s: not empty, and no shard set "
+                         "(found %s)", s->dir, names[i]);
+    dir_list_free(names, n);
+    return rc;
+}
+
+/* Removes what is ours and not in the manifest; with keep NULL all of it. */
+static int
+remove_strays(const struct set_out_state *s, const struct manifest *keep,
+              struct err *e)
+{
+    size_t n, i, k;
+    char **names, *path;
+    bool stray;
+    int rc;
+
+    rc = dir_list(&names, &n, s->dir, e);
+    if (rc < 0)
+        return rc;
+    for (i = 0; i < n && rc == 0; i++) {
+        stray = is_ours(names[i]) && (!keep || strcmp(names[i], ".lock"));
+        for (k = 0; stray && keep && k < keep->n_files; k++)
+            stray = strcmp(keep->file[k].name, names[i]) != 0;
+        if (!stray)
+            continue;
+        path = path_join(s->dir, names[i]);
+        rc = path_remove(path, e);
+        free(path);
+    }
+    dir_list_free(names, n);
+    return rc;
+}
+
+int
+set_out_open(struct set_out *o, const char *dir, bool replace, struct err *e)
+{
+    struct set_out_state *s = mem_alloc(sizeof(*s));
+    size_t n = strlen(dir);
+    int rc;
+
+    memset(o, 0, sizeof(*o));
+    o->state = s;
+    manifest_init(&o->manifest, "text");
+    stream_head_init(&s->head, "text");
+    while (n > 1 && dir[n - 1] == '/')
+        n--;
+    s->dir = mem_dup(dir, n);
+    s->replace = replace;
+    rc = make_dir(s, e);
+    if (rc == 0)
+        rc = dir_lock(s->dir, e);
+    if (rc < 0)
+        goto out;
+    s->locked = true;
+    if (!s->made && !set_is(s->dir)) {
+        rc = check_no_others(s, e);
+    } else if (!s->made) {
+        rc = set_open(&s->old, s->dir, NULL, e);
+        s->have_old = rc == 0;
+        if (replace)
+            rc = 0;
+    }
+out:
+    if (rc < 0)
+        set_out_release(o);
+    return rc;
+}
+
+const struct manifest *
+set_out_old(const struct set_out *o)
+{
+    return o->state->have_old ? &o->state->old.manifest : NULL;
+}
+
+static int
+refuse(const struct set_out_state *s, const char *what, uint64_t at,
+       struct err *e)
+{
+    return err_set(e, ERR_EXISTS, "%s: holds another set (%s %llu differs)",
+                   s->dir, what, (unsigned long long)at);
+}
+
+int
+set_out_begin(struct set_out *o, const struct stream_head *head,
+              uint64_t file_bytes, struct err *e)
+{
+    struct set_out_state *s = o->state;
+    struct err why;
+
+    stream_head_release(&o->manifest.head);
+    stream_head_copy(&o->manifest.head, head);
+    stream_head_release(&s->head);
+    stream_head_copy(&s->head, head);
+    stream_head_prov(&s->head, NULL);
+    s->file_bytes = file_bytes;
+    s->started = true;
+    s->same = s->have_old &&
+              stream_head_same(&s->old.manifest.head, head, s->dir,
+                               &why) == 0;
+    if (s->have_old && !s->same && !s->replace)
+        return err_set(e, ERR_EXISTS, "%s: holds another set: %s", s->dir,
+                       why.text);
+    return 0;
+}
+
+/* Begins the next file; its name is known when its content is. */
+static int
+open_file(struct set_out *o, struct err *e)
+{
+    struct set_out_state *s = o->state;
+    char name[32], *path;
+    int rc;
+
+    snprintf(name, sizeof(name), "%05zu", o->manifest.n_files);
+    path = path_join(s->dir, name);
+    rc = stream_out_open(&s->file, path, e);
+    free(path);
+    if (rc < 0)
+        return rc;
+    s->open = true;
+    return stream_out_begin(&s->file, &s->head, e);
+}
+
+/* What the current file holds has been written: gives it its name. */
+static int
+close_file(struct set_out *o, struct err *e)
+{
+    struct set_out_state *s = o->state;
+    const struct set_file *f;
+    char *path;
+    int rc;
+
+    rc = stream_out_end(&s->file, e);
+    if (rc < 0)
+        return rc;
+    f = manifest_add_file(&o->manifest, &s->file.trailer, s->file.out.at);
+    path = path_join(s->dir, f->name);
+    out_rename(&s->file.out, path);
+    rc = stream_out_close(&s->file, e);
+    s->open = false;
+    if (rc == 0 && !s->made)
+        io_temp_add(path);
+    free(path);
+    return rc;
+}
+
+/* Records and tensors of the old set's file i, and all before it. */
+static void
+old_end(const struct set_out_state *s, size_t n_files, uint64_t *records,
+        uint64_t *tensors)
+{
+    size_t i;
+
+    *records = *tensors = 0;
+    for (i = 0; i < n_files && i < s->old.manifest.n_files; i++) {
+        *records += s->old.manifest.file[i].records;
+        *tensors += s->old.manifest.file[i].tensors;
+    }
+}
+
+/* Copies into the open file what the old set has of it. */
+static int
+copy_old(struct set_out_state *s, struct err *e)
+{
+    const struct set_tensor *t;
+    uint64_t i, have;
+    const void *p;
+    size_t n;
+    int rc = 0;
+
+    for (i = s->first_record; i < s->records && rc == 0; i++) {
+        rc = set_record(&s->old, i, &p, &n, e);
+        if (rc == 0)
+            rc = stream_out_record(&s->file, p, n, e);
+    }
+    for (i = s->first_tensor; i < s->tensors && rc == 0; i++) {
+        t = &s->old.tensor[i];
+        have = i + 1 == s->tensors ? s->data_got : t->n_data;
+        rc = stream_out_tensor(&s->file, t->desc, t->n_desc, t->n_data, e);
+        if (rc == 0 && have > 0)
+            rc = stream_out_data(&s->file, t->data, have, e);
+    }
+    return rc;
+}
+
+/* Here the old set ends, or differs: from now on files are written. */
+static int
+diverge(struct set_out *o, const char *what, uint64_t at, bool appended,
+        struct err *e)
+{
+    struct set_out_state *s = o->state;
+    int rc;
+
+    if (!appended && !s->replace)
+        return refuse(s, what, at, e);
+    s->same = false;
+    if (s->first_record == s->records && s->first_tensor == s->tensors)
+        return 0;
+    rc = open_file(o, e);
+    return rc < 0 ? rc : copy_old(s, e);
+}
+
+/* Ends the current file, kept or written. *kept false: the old set has no
+ * cut here, so its file can't stay. */
+static int
+end_file(struct set_out *o, bool last, struct err *e)
+{
+    struct set_out_state *s = o->state;
+    size_t i = o->manifest.n_files;
+    uint64_t records, tensors;
+    struct set_file *f;
+    int rc;
+
+    if (s->same) {
+        old_end(s, i + 1, &records, &tensors);
+        if (i >= s->old.manifest.n_files || records != s->records ||
+            tensors != s->tensors) {
+            rc = diverge(o, last ? "end: record" : "cut: record",
+                         s->records, false, e);
+            if (rc < 0)
+                return rc;
+        }
+    }
+    if (s->same) {
+        o->manifest.file = mem_grow(o->manifest.file,
+                                    (i + 1) * sizeof(*f));
+        f = &o->manifest.file[o->manifest.n_files++];
+        *f = s->old.manifest.file[i];
+        f->name = mem_strdup(f->name);
+    } else {
+        rc = close_file(o, e);
+        if (rc < 0)
+            return rc;
+    }
+    s->first_record = s->records;
+    s->first_tensor = s->tensors;
+    s->raw = 0;
+    return 0;
+}
+
+static int
+ready_file(struct set_out *o, struct err *e)
+{
+    return o->state->open ? 0 : open_file(o, e);
+}
+
+int
+set_out_record(struct set_out *o, const void *p, size_t n, struct err *e)
+{
+    struct set_out_state *s = o->state;
+    const void *old;
+    size_t n_old;
+    int rc;
+
+    if (s->same && s->records >= s->old.manifest.records) {
+        rc = diverge(o, "record", s->records, true, e);
+        if (rc < 0)
+            return rc;
+    }
+    if (s->same) {
+        rc = set_record(&s->old, s->records, &old, &n_old, e);
+        if (rc == 0 && (n != n_old || memcmp(p, old, n) != 0))
+            rc = diverge(o, "record", s->records, false, e);
+        if (rc < 0)
+            return rc;
+    }
+    if (!s->same) {
+        rc = ready_file(o, e);
+        if (rc == 0)
+            rc = stream_out_record(&s->file, p, n, e);
+        if (rc < 0)
+            return rc;
+    }
+    s->records++;
+    s->raw += n + 8;
+    return s->raw >= s->file_bytes ? end_file(o, false, e) : 0;
+}
+
+int
+set_out_tensor(struct set_out *o, const void *desc, size_t n,
+               uint64_t n_data, struct err *e)
+{
+    struct set_out_state *s = o->state;
+    const struct set_tensor *t;
+    int rc;
+
+    if (s->tensors > s->first_tensor &&
+        (n_data > s->file_bytes || s->raw > s->file_bytes - n_data)) {
+        rc = end_file(o, false, e);
+        if (rc < 0)
+            return rc;
+    }
+    if (s->same) {
+        t = s->tensors < s->old.n_tensors ? &s->old.tensor[s->tensors] : NULL;
+        rc = 0;
+        if (!t || n != t->n_desc || memcmp(desc, t->desc, n) != 0 ||
+            n_data != t->n_data)
+            rc = diverge(o, "tensor", s->tensors, !t, e);
+        if (rc < 0)
+            return rc;
+    }
+    if (!s->same) {
+        rc = ready_file(o, e);
+        if (rc == 0)
+            rc = stream_out_tensor(&s->file, desc, n, n_data, e);
+        if (rc < 0)
+            return rc;
+    }
+    s->tensors++;
+    s->raw += n_data;
+    s->data = n_data;
+    s->data_got = 0;
+    return 0;
+}
+
+int
+set_out_data(struct set_out *o, const void *p, size_t n, struct err *e)
+{
+    struct set_out_state *s = o->state;
+    const char *old;
+    int rc;
+
+    if (s->same) {
+        old = s->old.tensor[s->tensors - 1].data;
+        if (n > s->data - s->data_got ||
+            (n > 0 && memcmp(p, old + s->data_got, n) != 0)) {
+            rc = diverge(o, "tensor", s->tensors - 1, false, e);
+            if (rc < 0)
+                return rc;
+        }
+    }
+    s->data_got += n;
+    return s->same ? 0 : stream_out_data(&s->file, p, n, e);
+}
+
+int
+set_out_finish(struct set_out *o, struct err *e)
+{
+    struct set_out_state *s = o->state;
+    const struct manifest *old = set_out_old(o);
+    char *path;
+    size_t i;
+    int rc = 0;
+
+    if (s->records > s->first_record || s->tensors > s->first_tensor)
+        rc = end_file(o, true, e);
+    if (rc < 0)
+        return rc;
+    manifest_finish(&o->manifest);
+    if (old && id_equal(&old->content, &o->manifest.content)) {
+        s->done = true;
+        return remove_strays(s, old, e);
+    }
+    if (s->same && !s->replace)
+        return refuse(s, s->records < old->records ? "end: record" :
+                      "split of records below", s->records, e);
+    rc = manifest_write(&o->manifest, s->dir, e);
+    if (rc < 0)
+        return rc;
+    o->written = s->done = true;
+    if (s->made)
+        io_temp_drop(s->dir);
+    for (i = 0; i < o->manifest.n_files; i++) {
+        path = path_join(s->dir, o->manifest.file[i].name);
+        io_temp_drop(path);
+        free(path);
+    }
+    return remove_strays(s, &o->manifest, e);
+}
+
+/* Takes back what was written: the directory, or the new files in it. That
+ * something can't be removed is said by nobody: an error is on its way. */
+static void
+take_back(struct set_out *o)
+{
+    struct set_out_state *s = o->state;
+    struct err e;
+
+    if (!s->locked) {
+        io_temp_drop(s->dir);
+    } else if (s->made) {
+        if (path_remove(s->dir, &e) == 0)
+            io_temp_drop(s->dir);
+    } else if (s->started) {
+        if (remove_strays(s, set_out_old(o), &e) < 0)
+            return;
+    }
+}
+
+void
+set_out_release(struct set_out *o)
+{
+    struct set_out_state *s = o->state;
+
+    if (!s)
+        return;
+    if (s->open)
+        stream_out_release(&s->file);
+    if (!s->done)
+        take_back(o);
+    if (s->have_old)
+        set_release(&s->old);
+    stream_head_release(&s->head);
+    manifest_release(&o->manifest);
+    free(s->dir);
+    free(s);
+    o->state = NULL;
+}
