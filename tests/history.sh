@@ -65,7 +65,7 @@ printf 'no newline at the end, still' >tail
 printf 'one\ntwo\r\nthree\r\nfour' >crlf.txt
 printf 'latin \344\326\374 and \377\376 bytes\n' >"$latin"
 printf '\n\nx\n\n\n' >newlines
-all -m "subject with a tab	and latin $(printf '\344')" 2>/dev/null
+all -m "$(printf 'subject with a tab\tand latin \344')" 2>/dev/null
 printf 'no newline at the end, still\nbut now\n' >tail
 printf '\n' >empty
 all -m 'newline comes, empty grows'
