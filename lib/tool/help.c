@@ -64,7 +64,8 @@ help_print(const struct tool *t)
         print_opt(o);
     if (t->more_help != NULL)
         t->more_help();
-    printf("\nSee graft-%s(1) for more and for examples.\n", t->name);
+    printf("\nSee %s%s(1) for more and for examples.\n",
+           strcmp(t->name, "graft") == 0 ? "" : "graft-", t->name);
 }
 
 /* One sentence of mdoc text: begins with a capital, ends with a dot, and
