@@ -1,0 +1,103 @@
+# exportadapter: a run's adapter for other programs.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    PATH=${GRAFT_BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
+    edit="python3 $BATS_TEST_DIRNAME/safetensors.py"
+    cd "$BATS_TEST_TMPDIR"
+    $edit adapter run/adapter model.layers.0.self_attn.q_proj:16:16 \
+        model.layers.0.mlp.down_proj:24:16
+    cat >arch.json <<'EOF'
+{"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
+ "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 4}
+EOF
+}
+
+# Refused with status $1 and one line that holds $2; nothing is made.
+refused() {
+    local status_wanted=$1 part=$2
+    shift 2
+    run --separate-stderr exportadapter -q "$@"
+    [ "$status" -eq "$status_wanted" ]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [[ $stderr == "exportadapter: "*"$part"* ]]
+    [ ! -e out ]
+    [ -z "$(find . -name '*.tmp.*')" ]
+}
+
+@test "exportadapter prints help and version" {
+    run -0 --separate-stderr exportadapter --help
+    [[ $output == *peft* ]]
+    run -0 exportadapter --version
+}
+
+@test "exportadapter copies PEFT's two files, once" {
+    run -0 --separate-stderr exportadapter --format peft -o out run
+    [[ $stderr == *"2 modules, rank 2, alpha 4"* ]]
+    [ "$(ls out)" = "adapter_config.json
+adapter_model.safetensors" ]
+    diff -r run/adapter out
+    before=$(stat -c '%i %y' out out/*)
+    exportadapter -q -o out run
+    [ "$(stat -c '%i %y' out out/*)" = "$before" ]
+    run --separate-stderr exportadapter -q -o run/adapter out
+    [ "$status" -eq 0 ]
+    $edit adapter other x:3:4
+    run --separate-stderr exportadapter -q -o out other
+    [ "$status" -eq 6 ]
+    [ "$(stat -c '%i %y' out out/*)" = "$before" ]
+}
+
+@test "exportadapter says how much of a base the adapter covers" {
+    initmodel -q -o base arch.json
+    run -0 --separate-stderr exportadapter --base base -o out run
+    [[ $stderr == *"2 of 7 linears of base"* ]]
+}
+
+@test "exportadapter refuses an adapter of another base" {
+    initmodel -q -o base arch.json
+    $edit adapter wrong/adapter model.layers.0.self_attn.q_proj:16:8
+    refused 4 "q_proj of the adapter: maps 16 to 8, in the base 16 to 16" \
+        --base base -o out wrong
+    $edit adapter deep/adapter model.layers.1.self_attn.q_proj:16:16
+    refused 4 "layers.1.self_attn.q_proj of the adapter: the base has no" \
+        --base base -o out deep
+}
+
+@test "exportadapter refuses a broken adapter" {
+    cp -r run whole
+    f=run/adapter/adapter_model.safetensors
+    for n in 0 7 100 $(($(stat -c %s $f) - 1)); do
+        head -c $n whole/adapter/adapter_model.safetensors >$f
+        refused 4 "$f" -o out run
+    done
+    sed 's/lora_A/lora_C/' whole/adapter/adapter_model.safetensors >$f
+    refused 4 "lora_" -o out run
+    cp whole/adapter/adapter_model.safetensors $f
+    jq '.use_dora = true' whole/adapter/adapter_config.json \
+        >run/adapter/adapter_config.json
+    refused 4 "use_dora is set" -o out run
+    jq '.r = 4' whole/adapter/adapter_config.json \
+        >run/adapter/adapter_config.json
+    refused 4 "expected r = 4" -o out run
+    rm run/adapter/adapter_config.json
+    refused 1 "adapter_config.json: No such file" -o out run
+}
+
+@test "exportadapter names what is not there" {
+    refused 1 "none: no such run" -o out none
+    mkdir -p empty full/model
+    refused 4 "empty: holds no adapter" -o out empty
+    refused 4 "full: was trained in full" -o out full
+    refused 2 "-o PATH is required" run
+    refused 2 "expected peft" --format gguf -o out run
+    refused 2 "RUN"
+}
+
+@test "PEFT loads an exported adapter and computes what it defines" {
+    [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
+    initmodel -q -o base arch.json
+    exportadapter -q -o out run
+    "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" base out
+}

@@ -1,0 +1,141 @@
+# initmodel: architectures to model directories.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    PATH=${GRAFT_BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
+    cd "$BATS_TEST_TMPDIR"
+    cat >llama.json <<'EOF'
+{"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
+ "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "num_key_value_heads": 2, "max_position_embeddings": 32}
+EOF
+}
+
+# Refused with status $1 and one line that holds $2; nothing is left.
+refused() {
+    local status_wanted=$1 part=$2
+    shift 2
+    run --separate-stderr initmodel "$@"
+    [ "$status" -eq "$status_wanted" ]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [[ $stderr == *"$part"* ]]
+    [ -z "$output" ]
+    [ -z "$(find . -name '*.tmp.*')" ]
+}
+
+@test "initmodel prints help and version" {
+    run -0 --separate-stderr initmodel --help
+    [[ $output == *--tokenizer* ]]
+    run -0 initmodel --version
+    [[ $output == *initmodel* ]]
+}
+
+@test "initmodel makes a directory and leaves it alone the second time" {
+    initmodel -q -o base llama.json
+    [ "$(ls base)" = "config.json
+model.safetensors" ]
+    jq -e '.architectures == ["LlamaForCausalLM"] and .vocab_size == 40
+           and .torch_dtype == "float32" and .eos_token_id == null' \
+        base/config.json
+    before=$(stat -c '%i %y' base base/*)
+    initmodel -q -o base llama.json
+    [ "$(stat -c '%i %y' base base/*)" = "$before" ]
+    refused 6 "base: exists" --seed 1 -o base llama.json
+    [ "$(stat -c '%i %y' base base/*)" = "$before" ]
+}
+
+@test "initmodel makes the same bytes of the same seed" {
+    initmodel -q --seed 7 -o a llama.json
+    initmodel -q --seed 7 -o b llama.json
+    initmodel -q --seed 8 -o c llama.json
+    cmp a/model.safetensors b/model.safetensors
+    run ! cmp -s a/model.safetensors c/model.safetensors
+}
+
+@test "initmodel writes the type that dtype names" {
+    jq '.dtype = "bfloat16"' llama.json >half.json
+    initmodel -q -o whole llama.json
+    initmodel -q -o half half.json
+    head -c 3000 half/model.safetensors | grep -aq '"BF16"'
+    [ "$(stat -c %s half/model.safetensors)" -lt \
+      "$(stat -c %s whole/model.safetensors)" ]
+}
+
+@test "initmodel takes the vocabulary's size from the tokenizer" {
+    cat >tokenizer.json <<'EOF'
+{"added_tokens": [{"id": 5, "content": "<|endoftext|>"}],
+ "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 4}, "merges": []}}
+EOF
+    jq 'del(.vocab_size)' llama.json >open.json
+    initmodel -q -t tokenizer.json -o base open.json
+    cmp tokenizer.json base/tokenizer.json
+    jq -e '.vocab_size == 6 and .eos_token_id == 5 and .bos_token_id == 5' \
+        base/config.json
+    jq -e '.eos_token == "<|endoftext|>"' base/tokenizer_config.json
+    initmodel -q -t tokenizer.json -o padded llama.json
+    jq -e '.vocab_size == 40' padded/config.json
+    jq '.vocab_size = 5' llama.json >small.json
+    refused 4 "vocab_size is 5, the tokenizer needs 6" \
+        -t tokenizer.json -o x small.json
+    jq -c '.model.vocab.c = -1' tokenizer.json >bad.json
+    refused 4 "bad.json: byte" -t bad.json -o x open.json
+    echo '{}' >bad.json
+    refused 4 "bad.json: holds no vocabulary" -t bad.json -o x open.json
+    [ ! -e x ]
+}
+
+@test "initmodel refuses keys that would be ignored, naming the nearest" {
+    jq '.hiden_size = 8' llama.json >bad.json
+    refused 4 'no key "hiden_size" (the nearest is "hidden_size")' \
+        -o x bad.json
+    jq '.n_embd = 8' llama.json >bad.json
+    refused 4 'llama models have no key "n_embd"' -o x bad.json
+    jq '.model_type = "bloom"' llama.json >bad.json
+    refused 4 'unknown model_type "bloom"' -o x bad.json
+    jq 'del(.model_type)' llama.json >bad.json
+    refused 4 "has no model_type" -o x bad.json
+}
+
+@test "initmodel refuses sizes that don't fit together" {
+    jq '.num_attention_heads = 3' llama.json >bad.json
+    refused 4 "bad.json: " -o x bad.json
+    jq '.hidden_size = 1e12' llama.json >bad.json
+    refused 4 "bad.json: " -o x bad.json
+    jq '.dtype = "int8"' llama.json >bad.json
+    refused 4 "expected float32, bfloat16 or float16" -o x bad.json
+}
+
+@test "initmodel refuses what is no architecture" {
+    : >empty.json
+    refused 4 "empty.json: " -o x empty.json
+    head -c 50 llama.json >cut.json
+    refused 4 "cut.json: " -o x cut.json
+    refused 1 "none.json: No such file" -o x none.json
+    refused 2 "is a directory" -o x .
+}
+
+@test "initmodel refuses wrong use" {
+    refused 2 "-o MODELDIR is required" llama.json
+    refused 2 "ARCH.json" -o x
+    refused 2 "seed" --seed -1 -o x llama.json
+    refused 1 "/dev/full/x" -o /dev/full/x llama.json
+}
+
+@test "transformers loads what initmodel makes, no key missing or left over" {
+    [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with torch"
+    small='"vocab_size": 40, "eos_token_id": 0, "bos_token_id": 0'
+    sizes='"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+           "num_attention_heads": 4, "num_key_value_heads": 2'
+    echo "{\"model_type\": \"gpt2\", $small, \"n_embd\": 16, \"n_layer\": 2,
+           \"n_head\": 4, \"n_positions\": 32}" >gpt2.json
+    for type in qwen2 starcoder2 phi; do
+        echo "{\"model_type\": \"$type\", $small, $sizes}" >$type.json
+    done
+    jq '.tie_word_embeddings = true' qwen2.json >tied.json
+    for type in llama gpt2 qwen2 starcoder2 phi tied; do
+        initmodel -q -o $type $type.json
+    done
+    "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/base.py" \
+        llama gpt2 qwen2 starcoder2 phi tied
+}
