@@ -67,7 +67,8 @@ const struct set_split *manifest_split(const struct manifest *m,
                                        const char *name);
 void manifest_add_input(struct manifest *m, const struct id *id);
 
-/* Sets content, records and tensors from the rest. */
+/* Sets content, records and tensors from the rest; `after` goes: a set is
+ * whole. Its files may not have that line either. */
 void manifest_finish(struct manifest *m);
 
 /* The name of file number i with that content id, into out. */

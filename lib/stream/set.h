@@ -2,8 +2,8 @@
  *
  * All files are mapped and their trailers compared with the manifest when
  * the set is opened; record frames are checked when they are read, tensor
- * data by set_check_tensor or set_verify. Not for use by two threads at
- * once, except set_tensor.
+ * data by set_check_tensor. Not for use by two threads at once; the tensors
+ * may be read by any.
  */
 #ifndef STREAM_SET_H
 #define STREAM_SET_H
@@ -30,7 +30,8 @@ struct set {
     struct set_state *state;
 };
 
-/* True where path is a directory with a manifest in it (whatever it says). */
+/* True where path is a directory and the manifest.json in it begins like
+ * that of a set. */
 bool set_is(const char *path);
 
 /* type: what the set must hold, NULL for anything. ERR_IO when path is not
@@ -50,9 +51,11 @@ int set_record(struct set *s, uint64_t i, const void **p, size_t *n,
 /* Compares the data of tensor i (0 <= i < n_tensors) with its hashes. */
 int set_check_tensor(const struct set *s, size_t i, struct err *e);
 
-/* Checks every byte of every file, and the content ids. *good tells how
- * many records (and tensors) come before the first damage; NULL if not
- * wanted. */
-int set_verify(struct set *s, uint64_t *good, struct err *e);
+/* Checks the manifest and every byte of every file, content ids included,
+ * without opening the set; *m is the manifest, to be released. Also on
+ * failure *good tells how many records and tensors come, in the order of the
+ * set, before the first damage. */
+int set_verify(struct manifest *m, const char *path, uint64_t *good,
+               struct err *e);
 
 #endif

@@ -37,6 +37,7 @@ made_text(struct stream_out *o, int n, struct err *e)
     stream_head_init(&h, "text");
     stream_head_set(&h, "repo", "naïve repository");
     stream_head_prov(&h, "gitscrape 1 --context 16");
+    stream_head_after(&h, 12, "00ff");
     rc = stream_out_begin(o, &h, e);
     stream_head_release(&h);
     text_init(&r);
@@ -73,7 +74,6 @@ made_tokens(struct stream_out *o, int n, struct err *e)
 
     stream_head_init(&h, "tokens");
     stream_head_set_u64(&h, "vocab", 65536);
-    stream_head_after(&h, 12, "00ff");
     rc = stream_out_begin(o, &h, e);
     stream_head_release(&h);
     buf_init(&b);

@@ -1,0 +1,260 @@
+/* manifest.c - the manifest of a set: building, ids, text.
+ *
+ * The text has one form, ending in a hash of what is before it, and
+ * manifest_read compares what it read with that form: so a changed byte is
+ * found, whichever it is. manifest_read.c has the reading.
+ */
+#include "stream/manifest.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "stream/frame.h"
+
+void
+manifest_init(struct manifest *m, const char *type)
+{
+    memset(m, 0, sizeof(*m));
+    stream_head_init(&m->head, type);
+}
+
+void
+manifest_release(struct manifest *m)
+{
+    for (size_t i = 0; i < m->n_files; i++)
+        free(m->file[i].name);
+    for (size_t i = 0; i < m->n_splits; i++) {
+        free(m->split[i].name);
+        free(m->split[i].range);
+    }
+    free(m->file);
+    free(m->split);
+    free(m->input);
+    ledger_release(&m->ledger);
+    stream_head_release(&m->head);
+    memset(m, 0, sizeof(*m));
+}
+
+void
+manifest_file_name(char out[64], size_t i, const struct id *content)
+{
+    char hex[ID_HEX + 1];
+
+    snprintf(out, 64, "%05zu-%.16s.graft", i, id_hex(content, hex));
+}
+
+struct set_file *
+manifest_add_file(struct manifest *m, const struct stream_trailer *t,
+                  uint64_t bytes)
+{
+    char name[64];
+    struct set_file *f;
+
+    manifest_file_name(name, m->n_files, &t->content);
+    m->file = mem_grow(m->file, (m->n_files + 1) * sizeof(*m->file));
+    f = &m->file[m->n_files++];
+    *f = (struct set_file){
+        .name = mem_strdup(name), .bytes = bytes, .records = t->records,
+        .tensors = t->tensors, .content = t->content, .file = t->file
+    };
+    return f;
+}
+
+const struct set_split *
+manifest_split(const struct manifest *m, const char *name)
+{
+    for (size_t i = 0; i < m->n_splits; i++)
+        if (strcmp(m->split[i].name, name) == 0)
+            return &m->split[i];
+    return NULL;
+}
+
+void
+manifest_add_range(struct manifest *m, const char *split, uint64_t begin,
+                   uint64_t end, uint64_t tokens)
+{
+    struct set_split *s = (struct set_split *)manifest_split(m, split);
+
+    if (!s) {
+        m->split = mem_grow(m->split, (m->n_splits + 1) * sizeof(*m->split));
+        s = &m->split[m->n_splits++];
+        *s = (struct set_split){.name = mem_strdup(split)};
+    }
+    s->tokens += tokens;
+    s->records += end - begin;
+    if (s->n && s->range[s->n - 1].end == begin) {
+        s->range[s->n - 1].end = end;
+        return;
+    }
+    if (begin == end)
+        return;
+    if (s->n == s->cap) {
+        s->cap = s->cap ? 2 * s->cap : 4;
+        s->range = mem_grow(s->range, s->cap * sizeof(*s->range));
+    }
+    s->range[s->n++] = (struct set_range){begin, end};
+}
+
+void
+manifest_add_input(struct manifest *m, const struct id *id)
+{
+    m->input = mem_grow(m->input, (m->n_inputs + 1) * sizeof(*m->input));
+    m->input[m->n_inputs++] = *id;
+}
+
+void
+manifest_finish(struct manifest *m)
+{
+    const struct set_split *s = m->split;
+    struct hash h;
+    struct buf b;
+
+    free(m->head.after_oid);
+    m->head.after_oid = NULL;
+    m->records = m->tensors = 0;
+    hash_init(&h);
+    head_content(&h, &m->head);
+    for (size_t i = 0; i < m->n_files; i++) {
+        m->records += m->file[i].records;
+        m->tensors += m->file[i].tensors;
+        hash_add(&h, m->file[i].content.b, ID_BYTES);
+    }
+    buf_init(&b);
+    for (; s < m->split + m->n_splits; s++)
+        for (size_t i = 0; i < s->n; i++)
+            buf_addf(&b, "%s %" PRIu64 " %" PRIu64 "\n", s->name,
+                     s->range[i].begin, s->range[i].end);
+    hash_add(&h, b.data, b.len);
+    buf_release(&b);
+    m->content = hash_id(&h);
+}
+
+/* ---- text ---- */
+
+static void
+put_string(struct buf *b, const char *s)
+{
+    json_put_string(b, s, strlen(s));
+}
+
+static void
+put_id(struct buf *b, const char *before, const struct id *id)
+{
+    char hex[ID_HEX + 1];
+
+    buf_addf(b, "%s\"%s\"", before, id_hex(id, hex));
+}
+
+static void
+put_head(struct buf *b, const struct stream_head *h)
+{
+    buf_addstr(b, "  \"keys\": {");
+    for (size_t i = 0; i < h->n_keys; i++) {
+        buf_addstr(b, i ? ",\n    " : "\n    ");
+        put_string(b, h->key[i].name);
+        buf_addstr(b, ": ");
+        put_string(b, h->key[i].value);
+    }
+    buf_addstr(b, h->n_keys ? "\n  },\n  \"prov\": [" : "},\n  \"prov\": [");
+    for (size_t i = 0; i < h->n_prov; i++) {
+        buf_addstr(b, i ? ",\n    " : "\n    ");
+        put_string(b, h->prov[i]);
+    }
+    buf_addstr(b, h->n_prov ? "\n  ],\n" : "],\n");
+}
+
+static void
+put_files(struct buf *b, const struct manifest *m)
+{
+    const struct set_file *f = m->file;
+
+    buf_addstr(b, "  \"files\": [");
+    for (size_t i = 0; i < m->n_files; i++, f++) {
+        buf_addstr(b, i ? ",\n    {\"name\": " : "\n    {\"name\": ");
+        put_string(b, f->name);
+        buf_addf(b, ", \"bytes\": %" PRIu64 ", \"records\": %" PRIu64
+                 ", \"tensors\": %" PRIu64, f->bytes, f->records,
+                 f->tensors);
+        put_id(b, ",\n     \"content\": ", &f->content);
+        put_id(b, ",\n     \"file\": ", &f->file);
+        buf_addc(b, '}');
+    }
+    buf_addstr(b, m->n_files ? "\n  ],\n" : "],\n");
+}
+
+static void
+put_splits(struct buf *b, const struct manifest *m)
+{
+    const struct set_split *s = m->split;
+
+    buf_addstr(b, "  \"splits\": [");
+    for (size_t i = 0; i < m->n_splits; i++, s++) {
+        buf_addstr(b, i ? ",\n    {\"name\": " : "\n    {\"name\": ");
+        put_string(b, s->name);
+        buf_addf(b, ", \"records\": %" PRIu64 ", \"tokens\": %" PRIu64
+                 ",\n     \"ranges\": [", s->records, s->tokens);
+        for (size_t k = 0; k < s->n; k++)
+            buf_addf(b, "%s[%" PRIu64 ", %" PRIu64 "]", k ? ", " : "",
+                     s->range[k].begin, s->range[k].end);
+        buf_addstr(b, "]}");
+    }
+    buf_addstr(b, m->n_splits ? "\n  ],\n" : "],\n");
+}
+
+static void
+put_origin(struct buf *b, const struct manifest *m)
+{
+    const struct ledger_line *l = m->ledger.line;
+
+    buf_addstr(b, "  \"inputs\": [");
+    for (size_t i = 0; i < m->n_inputs; i++)
+        put_id(b, i ? ",\n    " : "\n    ", &m->input[i]);
+    buf_addstr(b, m->n_inputs ? "\n  ],\n" : "],\n");
+    buf_addstr(b, "  \"ledger\": [");
+    for (size_t i = 0; i < m->ledger.n; i++, l++)
+        buf_addf(b, "%s    {\"program\": \"%s\", \"reason\": \"%s\", "
+                 "\"count\": %" PRIu64 "}", i ? ",\n" : "\n", l->program,
+                 l->reason, l->count);
+    buf_addstr(b, m->ledger.n ? "\n  ],\n" : "],\n");
+}
+
+void
+manifest_format(struct buf *b, const struct manifest *m)
+{
+    size_t start = b->len;
+    struct id id;
+
+    buf_addstr(b, "{\n  \"format\": \"graft set\",\n");
+    buf_addf(b, "  \"version\": %d,\n  \"type\": ", STREAM_VERSION);
+    put_string(b, m->head.type);
+    put_id(b, ",\n  \"content\": ", &m->content);
+    buf_addf(b, ",\n  \"records\": %" PRIu64 ",\n  \"tensors\": %" PRIu64
+             ",\n", m->records, m->tensors);
+    put_head(b, &m->head);
+    put_files(b, m);
+    put_splits(b, m);
+    put_origin(b, m);
+    id = id_of(b->data + start, b->len - start);
+    put_id(b, "  \"check\": ", &id);
+    buf_addstr(b, "\n}\n");
+}
+
+int
+manifest_write(struct manifest *m, const char *dir, struct err *e)
+{
+    char *path = path_join(dir, MANIFEST_NAME);
+    struct buf b;
+    int rc;
+
+    manifest_finish(m);
+    buf_init(&b);
+    manifest_format(&b, m);
+    rc = file_update(path, b.data, b.len, NULL, e);
+    buf_release(&b);
+    free(path);
+    return rc;
+}

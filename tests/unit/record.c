@@ -1,0 +1,248 @@
+/* record.c - records to bytes and back, and what is refused. */
+#include "test.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "record/tensor.h"
+#include "record/text.h"
+#include "record/tokens.h"
+
+TEST(an_absent_field_differs_from_an_empty_one)
+{
+    struct text_rec r, back;
+    struct buf b;
+    struct err e;
+    int64_t v;
+
+    text_init(&r);
+    text_init(&back);
+    buf_init(&b);
+    text_begin(&r, TEXT_COMMIT);
+    text_add_str(&r, "ordinal", "-12");
+    text_add_str(&r, "old_path", NULL);
+    text_add(&r, "body", "a\0b", 3);
+    text_add_str(&r, "subject", "");
+    text_set(&r, "body", "\0", 1);
+    CHECK(text_encode(&b, &r, &e) == 0);
+    CHECK(text_decode(&back, b.data, b.len, &e) == 0);
+    CHECK_EQ_U64(back.n, 3);
+    CHECK(back.kind == TEXT_COMMIT);
+    CHECK(!text_get(&back, "old_path"));
+    CHECK(text_get(&back, "subject") && text_get(&back, "subject")->len == 0);
+    CHECK(text_get(&back, "body")->len == 1);
+    CHECK(text_i64(&back, "ordinal", 0, &v, &e) == 0 && v == -12);
+    CHECK(text_i64(&back, "time", 77, &v, &e) == 0 && v == 77);
+    CHECK(text_i64(&back, "subject", 0, &v, &e) == ERR_DATA);
+    text_drop(&r, "body");
+    CHECK_EQ_U64(r.n, 2);
+    text_release(&r);
+    text_release(&back);
+    buf_release(&b);
+}
+
+TEST(numbers_have_an_end)
+{
+    static const char *const good[] = {
+        "0", "9223372036854775807", "-9223372036854775808"
+    };
+    static const char *const bad[] = {
+        "9223372036854775808", "-9223372036854775809", "-", "", "1 ", "+1",
+        "0x1"
+    };
+    struct text_rec r;
+    struct err e;
+    int64_t v;
+
+    text_init(&r);
+    for (size_t i = 0; i < 3; i++) {
+        text_begin(&r, TEXT_DOC);
+        text_add_str(&r, "time", good[i]);
+        CHECK(text_i64(&r, "time", 0, &v, &e) == 0);
+        CHECK(v == strtoll(good[i], NULL, 10));
+    }
+    for (size_t i = 0; i < 7; i++) {
+        text_begin(&r, TEXT_DOC);
+        text_add_str(&r, "time", bad[i]);
+        CHECK(text_i64(&r, "time", 0, &v, &e) == ERR_DATA);
+    }
+    text_release(&r);
+}
+
+TEST(chats_repeat_role_and_content)
+{
+    const struct text_field *role, *content;
+    struct text_rec r, back;
+    struct buf b;
+    struct err e;
+
+    text_init(&r);
+    text_init(&back);
+    buf_init(&b);
+    text_begin(&r, TEXT_CHAT);
+    CHECK(text_encode(&b, &r, &e) == ERR_DATA);
+    for (int i = 0; i < 3; i++) {
+        text_add_str(&r, "role", i % 2 ? "assistant" : "user");
+        text_add_str(&r, "content", i == 2 ? "" : "hello");
+    }
+    text_add_str(&r, "source", "made up");
+    CHECK(text_encode(&b, &r, &e) == 0);
+    CHECK(text_decode(&back, b.data, b.len, &e) == 0);
+    CHECK_EQ_U64(text_n_messages(&back), 3);
+    text_message(&back, 1, &role, &content);
+    CHECK(role->len == 9 && memcmp(role->data, "assistant", 9) == 0);
+    text_message(&back, 2, &role, &content);
+    CHECK(content->len == 0);
+    text_add_str(&r, "role", "user");
+    CHECK(text_encode(&b, &r, &e) == ERR_DATA);
+    text_begin(&r, TEXT_DOC);
+    text_add_str(&r, "text", "a");
+    text_add_str(&r, "text", "b");
+    CHECK(text_encode(&b, &r, &e) == ERR_DATA);
+    CHECK(strstr(e.text, "text twice"));
+    text_begin(&r, TEXT_DOC);
+    text_add_str(&r, "Text", "a");
+    CHECK(text_encode(&b, &r, &e) == ERR_DATA);
+    text_release(&r);
+    text_release(&back);
+    buf_release(&b);
+}
+
+TEST(token_records_of_both_widths)
+{
+    struct tokens_origin origin = {
+        .ordinal = UINT64_MAX, .time = INT64_MIN, .group = 9, .quality = -1
+    };
+    static const uint32_t top[] = {65535, 65536, 151664, 0xffffffff};
+    uint32_t ids[300], got[300];
+    uint8_t loss[300], mask[300];
+    struct tokens t;
+    struct rng r;
+    struct buf b;
+    struct err e;
+
+    rng_init(&r, 1, 2);
+    buf_init(&b);
+    for (size_t i = 0; i < 400; i++) {
+        size_t n = i % 300, n_loss = 0;
+
+        for (size_t k = 0; k < n; k++) {
+            ids[k] = rng_u32(&r) % (k ? 50000 : 1) + (k ? 0 : top[i % 4]);
+            loss[k] = i % 3 ? (uint8_t)(rng_u32(&r) % 5 == 0) : 1;
+            n_loss += loss[k];
+        }
+        buf_reset(&b);
+        CHECK(tokens_encode(&b, &origin, ids, i % 3 ? loss : NULL, n, 0, &e)
+              == 0);
+        if (!CHECK(tokens_decode(&t, b.data, b.len, 0, &e) == 0))
+            continue;
+        CHECK_EQ_U64(t.n, n);
+        CHECK_EQ_U64(t.n_loss, n_loss);
+        CHECK_EQ_U64(t.width, n == 0 || top[i % 4] < 65536 ? 2 : 4);
+        CHECK(memcmp(&t.origin, &origin, sizeof(origin)) == 0);
+        tokens_ids(&t, got);
+        tokens_mask(&t, mask);
+        CHECK(memcmp(got, ids, n * sizeof(*ids)) == 0);
+        CHECK(memcmp(mask, loss, n) == 0);
+        for (size_t cut = 0; cut < b.len; cut++)
+            if (!CHECK(tokens_decode(&t, b.data, cut, 0, &e) == ERR_DATA))
+                break;
+    }
+    buf_release(&b);
+}
+
+TEST(ids_are_below_the_vocabulary)
+{
+    struct tokens_origin origin = {0};
+    static const uint32_t ids[] = {1, 99, 3};
+    struct tokens t;
+    struct buf b;
+    struct err e;
+
+    buf_init(&b);
+    CHECK(tokens_encode(&b, &origin, ids, NULL, 3, 99, &e) == ERR_DATA);
+    CHECK_EQ_U64(b.len, 0);
+    CHECK(tokens_encode(&b, &origin, ids, NULL, 3, 100, &e) == 0);
+    CHECK(tokens_decode(&t, b.data, b.len, 100, &e) == 0);
+    CHECK(tokens_decode(&t, b.data, b.len, 99, &e) == ERR_DATA);
+    CHECK(strstr(e.text, "found 99"));
+    buf_release(&b);
+}
+
+TEST(descriptors_and_assets)
+{
+    struct tensor_desc d = {
+        .name = "model.w", .dtype = DTYPE_BF16, .n_dims = 2, .shape = {3, 5}
+    }, back;
+    struct asset a;
+    struct buf b;
+    struct err e;
+
+    buf_init(&b);
+    CHECK(tensor_encode(&b, &d, &e) == 0);
+    CHECK(tensor_decode(&back, b.data, b.len, 30, &e) == 0);
+    CHECK_STR(back.name, "model.w");
+    CHECK(back.dtype == DTYPE_BF16 && back.shape[1] == 5);
+    CHECK(tensor_decode(&back, b.data, b.len, 31, &e) == ERR_DATA);
+    for (size_t cut = 0; cut < b.len; cut++)
+        CHECK(tensor_decode(&back, b.data, cut, 30, &e) == ERR_DATA);
+    d.shape[0] = UINT64_C(1) << 62;
+    CHECK(tensor_encode(&b, &d, &e) == ERR_DATA);
+    d.shape[1] = 0;
+    buf_reset(&b);
+    CHECK(tensor_encode(&b, &d, &e) == 0);
+    CHECK(tensor_decode(&back, b.data, b.len, 0, &e) == 0);
+    d.name = "";
+    CHECK(tensor_encode(&b, &d, &e) == ERR_DATA);
+    buf_reset(&b);
+    CHECK(asset_encode(&b, "../x", "", 0, &e) == ERR_DATA);
+    CHECK(asset_encode(&b, "a/x", "", 0, &e) == ERR_DATA);
+    CHECK(asset_encode(&b, "config.json", "{}", 2, &e) == 0);
+    CHECK(asset_decode(&a, b.data, b.len, &e) == 0);
+    CHECK(a.n == 2 && memcmp(a.data, "{}", 2) == 0);
+    CHECK(asset_decode(&a, b.data, 5, &e) == ERR_DATA);
+    buf_release(&b);
+}
+
+/* Decoders stay inside of what they are given, whatever it is. */
+TEST(random_bytes)
+{
+    struct text_rec r;
+    struct tensor_desc d;
+    struct tokens t;
+    struct asset a;
+    struct rng rng;
+    struct err e;
+
+    rng_init(&rng, 3, 4);
+    text_init(&r);
+    for (int i = 0; i < 20000; i++) {
+        size_t n = rng_below(&rng, 120);
+        uint8_t *p = mem_alloc(n);
+
+        for (size_t k = 0; k < n; k++)
+            p[k] = (uint8_t)(rng_u32(&rng) >> (rng_u32(&rng) & 31));
+        if (n > 70 && i % 2) {
+            memset(p, 0, 4);
+            p[0] = 1;
+            p[1] = 2;
+        }
+        text_decode(&r, p, n, &e);
+        tensor_decode(&d, p, n, 1, &e);
+        asset_decode(&a, p, n, &e);
+        if (tokens_decode(&t, p, n, 0, &e) == 0)
+            CHECK(t.n <= n / 2);
+        free(p);
+    }
+    text_release(&r);
+}
+
+static const struct test tests[] = {
+    RUN(an_absent_field_differs_from_an_empty_one), RUN(numbers_have_an_end),
+    RUN(chats_repeat_role_and_content), RUN(token_records_of_both_widths),
+    RUN(ids_are_below_the_vocabulary), RUN(descriptors_and_assets),
+    RUN(random_bytes)
+};
+
+TEST_MAIN("record", tests)

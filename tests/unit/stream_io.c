@@ -1,0 +1,275 @@
+/* stream_io.c - writing and reading streams: what goes in comes out. */
+#include "test.h"
+
+#include "base/bytes.h"
+#include "base/io.h"
+#include "stream/file.h"
+#include "stream_made.h"
+
+static int
+write_sizes(const char *path, const size_t *size, size_t n, struct err *e)
+{
+    struct stream_head h;
+    struct stream_out o;
+    char *bytes = mem_alloc(STREAM_RECORD_MAX + 1);
+    int rc = stream_out_open(&o, path, e);
+
+    for (size_t i = 0; i <= STREAM_RECORD_MAX; i++)
+        bytes[i] = (char)(i * i >> 7);
+    stream_head_init(&h, "text");
+    if (rc == 0)
+        rc = stream_out_begin(&o, &h, e);
+    stream_head_release(&h);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = stream_out_record(&o, bytes, size[i], e);
+    if (rc == 0)
+        rc = stream_out_end(&o, e);
+    if (rc == 0)
+        rc = stream_out_close(&o, e);
+    else
+        stream_out_release(&o);
+    free(bytes);
+    return rc;
+}
+
+TEST(a_frame_closes_with_the_record_that_brings_it_to_512_KiB)
+{
+    /* a record of 128 to 16383 bytes has a length of two */
+    static const size_t size[] = {
+        514284 - 3, 10003 - 2, 1,    /* 524287, then 524289: one frame */
+        10, 524288 - 11 - 3,         /* exactly 524288: the second */
+        0, 524285,                   /* 1, then 524289: the third */
+        5                            /* the last */
+    };
+    struct stream_file f;
+    struct err e;
+
+    CHECK(write_sizes(made_path("sizes"), size, 8, &e) == 0);
+    if (!CHECK(stream_file_open(&f, made_path("sizes"), "text", &e) == 0))
+        return;
+    CHECK_EQ_U64(f.trailer.n_frames, 4);
+    CHECK_EQ_U64(f.trailer.frame[0].records, 3);
+    CHECK_EQ_U64(f.trailer.frame[0].raw, 524289);
+    CHECK_EQ_U64(f.trailer.frame[1].raw, 524288);
+    CHECK_EQ_U64(f.trailer.frame[2].records, 2);
+    CHECK_EQ_U64(f.trailer.frame[3].first, 7);
+    CHECK_EQ_U64(f.trailer.frame[3].records, 1);
+    stream_file_release(&f);
+}
+
+TEST(records_up_to_63_MiB_pass_and_no_larger)
+{
+    static const size_t most[] = {STREAM_RECORD_MAX, 0};
+    static const size_t over[] = {STREAM_RECORD_MAX + 1};
+    struct err e;
+    uint64_t n;
+
+    CHECK(write_sizes(made_path("big"), most, 2, &e) == 0);
+    CHECK(made_read(made_path("big"), &n, NULL, true, &e) == ERR_DATA);
+    CHECK(write_sizes(made_path("over"), over, 1, &e) == ERR_LIMIT);
+    CHECK(!path_exists(made_path("over")));
+}
+
+TEST(segments_concatenate)
+{
+    struct id sum[3];
+    struct buf one, two;
+    struct err e;
+    uint64_t n;
+
+    CHECK(made_file(made_path("2"), made_text, 4, 2, &e) == 0);
+    CHECK(made_file(made_path("1"), made_text, 4, 1, &e) == 0);
+    buf_init(&one);
+    buf_init(&two);
+    CHECK(file_read(&one, made_path("1"), 1 << 20, &e) == 0);
+    CHECK(file_read(&two, made_path("2"), 1 << 20, &e) == 0);
+    CHECK_EQ_U64(two.len, 2 * one.len);
+    CHECK(memcmp(two.data, one.data, one.len) == 0);
+    CHECK(memcmp(two.data + one.len, one.data, one.len) == 0);
+    CHECK(made_read(made_path("2"), &n, &sum[0], true, &e) == 0);
+    CHECK_EQ_U64(n, 8);
+    buf_addc(&one, 'x');
+    CHECK(file_write(made_path("x"), one.data, one.len, &e) == 0);
+    CHECK(made_read(made_path("x"), &n, &sum[1], true, &e) == ERR_DATA);
+    CHECK(strstr(e.text, "after segment 1"));
+    buf_release(&one);
+    buf_release(&two);
+}
+
+TEST(empty_foreign_and_newer_input)
+{
+    static const char *const text[] = {
+        "", "%PDF-1.7\n", "graft stream 2\ntype text\n",
+        "graft stream 01\n", "graft strea", "graft stream 1\r\ntype text\r\n"
+    };
+    static const char *const message[] = {
+        "empty input, no header", "not a graft stream", "found 2, supported 1",
+        "not a graft stream", "truncated", "not a graft stream"
+    };
+    struct err e;
+    uint64_t n;
+
+    for (size_t i = 0; i < 6; i++) {
+        CHECK(file_write(made_path("t"), text[i], strlen(text[i]), &e) == 0);
+        CHECK(made_read(made_path("t"), &n, NULL, false, &e) == ERR_DATA);
+        if (!CHECK(strstr(e.text, message[i]) != NULL))
+            printf("%s\n", e.text);
+    }
+}
+
+/* What a text-mode transfer does. */
+TEST(changed_line_ends_are_named)
+{
+    struct buf b, crlf;
+    struct err e;
+    uint64_t n;
+
+    CHECK(made_file(made_path("t"), made_text, 1, 1, &e) == 0);
+    buf_init(&b);
+    buf_init(&crlf);
+    CHECK(file_read(&b, made_path("t"), 1 << 20, &e) == 0);
+    for (size_t i = 0; i < b.len; i++) {
+        if (b.data[i] == '\n' && i > 150) /* past the header's text */
+            buf_addc(&crlf, '\r');
+        buf_addc(&crlf, b.data[i]);
+    }
+    CHECK(file_write(made_path("t"), crlf.data, crlf.len, &e) == 0);
+    CHECK(made_read(made_path("t"), &n, NULL, false, &e) == ERR_DATA);
+    buf_release(&b);
+    buf_release(&crlf);
+}
+
+/* A filter: the head with one more line, the ledger handed on, the input
+ * named; the content id knows nothing of provenance. */
+TEST(a_filter_hands_on_header_and_ledger)
+{
+    struct stream_in in;
+    struct stream_out out;
+    struct stream_rec rec;
+    struct id content;
+    struct err e;
+
+    CHECK(made_file(made_path("a"), made_text, 3, 1, &e) == 0);
+    CHECK(stream_in_open(&in, made_path("a"), "text", &e) == 0);
+    CHECK(stream_out_open(&out, made_path("b"), &e) == 0);
+    CHECK(stream_in_segment(&in, &e) == 1);
+    CHECK(stream_pass_begin(&out, &in, "scrub 1", &e) == 0);
+    while (stream_in_record(&in, &rec, &e) > 0)
+        CHECK(stream_out_record(&out, rec.p, rec.n, &e) == 0);
+    stream_out_skip(&out, "scrub", "minified", 2);
+    CHECK(stream_pass_end(&out, &in, &e) == 0);
+    content = in.trailer.content;
+    CHECK(stream_in_segment(&in, &e) == 0);
+    stream_in_release(&in);
+    CHECK(stream_out_close(&out, &e) == 0);
+    CHECK(stream_in_open(&in, made_path("b"), "text", &e) == 0);
+    CHECK(stream_in_segment(&in, &e) == 1);
+    CHECK_EQ_U64(in.head.n_prov, 2);
+    CHECK_STR(in.head.prov[1], "scrub 1");
+    CHECK_STR(stream_head_get(&in.head, "repo"), "naïve repository");
+    CHECK(stream_in_skip(&in, &e) == 0);
+    CHECK(id_equal(&in.trailer.content, &content));
+    CHECK_EQ_U64(in.trailer.n_inputs, 1);
+    CHECK(id_equal(&in.trailer.input[0], &content));
+    CHECK_STR(in.trailer.ledger.line[0].program, "gitscrape");
+    CHECK_EQ_U64(ledger_get(&in.trailer.ledger, "gitscrape", "binary"), 3);
+    CHECK_EQ_U64(ledger_get(&in.trailer.ledger, "scrub", "minified"), 2);
+    stream_in_release(&in);
+}
+
+TEST(a_stream_of_another_type_is_refused)
+{
+    struct stream_in in;
+    struct err e;
+
+    CHECK(made_file(made_path("a"), made_text, 3, 1, &e) == 0);
+    CHECK(stream_in_open(&in, made_path("a"), "tokens", &e) == 0);
+    CHECK(stream_in_segment(&in, &e) == ERR_DATA);
+    CHECK(strstr(e.text, "found text, expected tokens"));
+    stream_in_release(&in);
+}
+
+TEST(nothing_appears_without_close)
+{
+    struct stream_head h;
+    struct stream_out o;
+    struct err e;
+
+    stream_head_init(&h, "text");
+    CHECK(stream_out_open(&o, made_path("never"), &e) == 0);
+    CHECK(stream_out_begin(&o, &h, &e) == 0);
+    CHECK(stream_out_close(&o, &e) == ERR_IO);
+    CHECK(!path_exists(made_path("never")));
+    stream_head_set(&h, "repo", "two\nlines");
+    CHECK(stream_out_open(&o, made_path("never"), &e) == 0);
+    CHECK(stream_out_begin(&o, &h, &e) == ERR_USAGE);
+    stream_out_release(&o);
+    stream_head_release(&h);
+}
+
+/* A tensor of over one block, written and read in uneven pieces. */
+TEST(data_in_blocks)
+{
+    size_t n = STREAM_BLOCK + 100, got, at = 0;
+    char *data = mem_alloc(n), *back = mem_alloc(n);
+    struct stream_head h;
+    struct stream_file f;
+    struct stream_rec rec;
+    struct stream_out o;
+    struct stream_in in;
+    struct err e;
+    uint64_t len;
+
+    for (size_t i = 0; i < n; i++)
+        data[i] = (char)(i % 251);
+    stream_head_init(&h, "weights");
+    CHECK(stream_out_open(&o, made_path("w"), &e) == 0);
+    CHECK(stream_out_begin(&o, &h, &e) == 0);
+    CHECK(stream_out_tensor(&o, "d", 1, n, &e) == 0);
+    CHECK(stream_out_data(&o, data, 5000, &e) == 0);
+    CHECK(stream_out_end(&o, &e) == ERR_IO);
+    CHECK(stream_out_data(&o, data + 5000, n - 5000, &e) == 0);
+    CHECK(stream_out_data(&o, data, 1, &e) == ERR_IO);
+    CHECK(stream_out_end(&o, &e) == 0);
+    CHECK(stream_out_close(&o, &e) == 0);
+    stream_head_release(&h);
+    CHECK(stream_in_open(&in, made_path("w"), "weights", &e) == 0);
+    in.check_content = true;
+    CHECK(stream_in_segment(&in, &e) == 1);
+    CHECK(stream_in_record(&in, &rec, &e) == 1);
+    CHECK(rec.kind == FRAME_TENSOR && rec.data == n && rec.n == 1);
+    while (stream_in_data(&in, back + at, 70001, &got, &e) == 0 && got)
+        at += got;
+    CHECK(at == n && memcmp(data, back, n) == 0);
+    CHECK(stream_in_record(&in, &rec, &e) == 0);
+    stream_in_release(&in);
+    CHECK(stream_file_open(&f, made_path("w"), NULL, &e) == 0);
+    CHECK(memcmp(stream_file_data(&f, 1, &len), data, n) == 0 && len == n);
+    CHECK((uintptr_t)stream_file_data(&f, 1, &len) % 64 == 0);
+    CHECK(stream_file_check_data(&f, 1, &e) == 0);
+    stream_file_release(&f);
+    free(data);
+    free(back);
+}
+
+static const struct test tests[] = {
+    RUN(a_frame_closes_with_the_record_that_brings_it_to_512_KiB),
+    RUN(records_up_to_63_MiB_pass_and_no_larger), RUN(segments_concatenate),
+    RUN(empty_foreign_and_newer_input), RUN(changed_line_ends_are_named),
+    RUN(a_filter_hands_on_header_and_ledger),
+    RUN(a_stream_of_another_type_is_refused),
+    RUN(nothing_appears_without_close), RUN(data_in_blocks)
+};
+
+int
+main(void)
+{
+    struct err e;
+    int rc;
+
+    if (!mkdtemp(made_dir))
+        return 1;
+    rc = test_run("stream_io", tests, sizeof(tests) / sizeof(tests[0]));
+    path_remove(made_dir, &e);
+    return rc;
+}
