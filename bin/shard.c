@@ -1,0 +1,333 @@
+/* shard.c - a stream to a shard set: content-named files and a manifest that
+ * says what is trained on and what is held out. The files are made by
+ * stream/set_out.h, the split by record/split.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "record/split.h"
+#include "stream/set_out.h"
+#include "stream/stream.h"
+#include "tool/tool.h"
+
+#define DATA_BYTES ((size_t)1 << 20)
+
+struct opts {
+    const char *out;
+    double val, test;
+    int split_by;
+    uint64_t seed, expect, size;
+    bool replace;
+};
+
+static const struct opt options[] = {
+    {.name = "output", .letter = 'o', .type = OPT_STRING,
+     .offset = offsetof(struct opts, out), .arg = "DIR",
+     .help = "the set: made, or added to"},
+    {.name = "val", .type = OPT_DOUBLE, .output = true,
+     .offset = offsetof(struct opts, val), .arg = "SHARE", .def = "0.05",
+     .help = "share of the records held out to validate with", .max = 1},
+    {.name = "test", .type = OPT_DOUBLE, .output = true,
+     .offset = offsetof(struct opts, test), .arg = "SHARE", .def = "0.05",
+     .help = "share of the records held out to test with", .max = 1},
+    {.name = "split-by", .type = OPT_CHOICE, .output = true,
+     .offset = offsetof(struct opts, split_by), .arg = "WHAT",
+     .def = "time", .choices = "time|group",
+     .help = "hold out the last commits, or whole groups"},
+    {.name = "seed", .type = OPT_U64, .output = true,
+     .offset = offsetof(struct opts, seed), .arg = "N", .def = "0",
+     .help = "chooses the groups that are held out"},
+    {.name = "expect", .type = OPT_U64,
+     .offset = offsetof(struct opts, expect), .arg = "N", .def = "0",
+     .help = "segments that must come (0: any number)"},
+    {.name = "size", .type = OPT_SIZE, .output = true,
+     .offset = offsetof(struct opts, size), .arg = "BYTES", .def = "64M",
+     .help = "end a file with the record that brings it to this size, before "
+             "compression", .min = 1, .max = 0x1p50},
+    {.name = "replace", .type = OPT_FLAG,
+     .offset = offsetof(struct opts, replace),
+     .help = "put the new set in the place of another one"},
+    {0},
+};
+
+static const struct tool tool = {
+    .name = "shard",
+    .summary = "cut a stream into a shard set with splits",
+    .operands = "[FILE]",
+    .max_operands = 1,
+    .opts = options,
+};
+
+struct state {
+    const struct opts *o;
+    const struct args *args;
+    char *prov;
+    struct stream_in in;
+    struct set_out out;
+    struct split split;
+    bool begun;   /* the header of the first segment has come */
+    bool weights;
+    char *chunk;
+    struct ledger ledger;
+};
+
+/* The last line that is shard's among the provenance, without the version:
+ * what the set was made with. NULL without one. */
+static const char *
+options_of(char *const *prov, size_t n)
+{
+    const char *p;
+
+    while (n > 0) {
+        p = prov[--n];
+        if (strncmp(p, "shard ", 6) == 0)
+            return strchr(p + 6, ' ');
+    }
+    return NULL;
+}
+
+/* A set that is there must have been made with the same options. */
+static int
+check_options(const struct state *s, struct err *e)
+{
+    const struct manifest *old = set_out_old(&s->out);
+    const char *had, *want;
+
+    if (!old || !s->prov || s->o->replace)
+        return 0;
+    had = options_of(old->head.prov, old->head.n_prov);
+    want = options_of(&s->prov, 1);
+    if (!had || !want || strcmp(had, want) == 0)
+        return 0;
+    return err_set(e, ERR_EXISTS, "%s: made with other options (found%s, "
+                   "expected%s)", s->o->out, had, want);
+}
+
+/* Weights are not divided into splits. */
+static int
+check_weights(const struct args *args, struct err *e)
+{
+    static const char *const name[] = {"val", "test", "split-by", "seed"};
+    size_t i;
+
+    for (i = 0; i < sizeof(name) / sizeof(name[0]); i++)
+        if (tool_given(args, name[i]))
+            return err_set(e, ERR_USAGE, "--%s: weights have no splits",
+                           name[i]);
+    return 0;
+}
+
+/* The header of the set: the first segment's, and shard's line. */
+static int
+begin(struct state *s, struct err *e)
+{
+    struct stream_head *h = &s->in.head;
+    uint64_t vocab = 0;
+    int rc;
+
+    s->begun = true;
+    s->weights = strcmp(h->type, "weights") == 0;
+    if (s->weights) {
+        rc = check_weights(s->args, e);
+        if (rc < 0)
+            return rc;
+    } else {
+        if (stream_head_get(h, "vocab")) {
+            rc = stream_head_get_u64(h, "vocab", s->in.in.name, &vocab, e);
+            if (rc < 0)
+                return rc;
+        }
+        split_begin(&s->split, h->type, vocab, &s->out.manifest);
+    }
+    stream_head_prov(h, s->prov);
+    return set_out_begin(&s->out, h, s->o->size, e);
+}
+
+/* Every later segment must be of the same kind; what is new of its
+ * provenance is added to the set's. */
+static int
+join(struct state *s, struct err *e)
+{
+    struct stream_head *set = &s->out.manifest.head;
+    size_t i, k, n = set->n_prov;
+    char *last = NULL;
+    int rc;
+
+    rc = stream_head_same(set, &s->in.head, s->in.in.name, e);
+    if (rc < 0 || !s->prov)
+        return rc;
+    last = mem_strdup(s->prov);
+    n--;
+    free(set->prov[n]); /* shard's line goes last */
+    set->n_prov = n;
+    for (i = 0; i < s->in.head.n_prov; i++) {
+        for (k = 0; k < n; k++)
+            if (strcmp(set->prov[k], s->in.head.prov[i]) == 0)
+                break;
+        if (k == n)
+            stream_head_prov(set, s->in.head.prov[i]);
+    }
+    stream_head_prov(set, last);
+    free(last);
+    return 0;
+}
+
+static int
+tensor(struct state *s, const struct stream_rec *rec, struct err *e)
+{
+    size_t got;
+    int rc;
+
+    rc = set_out_tensor(&s->out, rec->p, rec->n, rec->data, e);
+    while (rc == 0) {
+        rc = stream_in_data(&s->in, s->chunk, DATA_BYTES, &got, e);
+        if (rc < 0 || got == 0)
+            break;
+        rc = set_out_data(&s->out, s->chunk, got, e);
+    }
+    return rc;
+}
+
+static int
+record(struct state *s, const struct stream_rec *rec, struct err *e)
+{
+    int rc = 0;
+
+    if (!s->weights)
+        rc = split_record(&s->split, rec->p, rec->n, e);
+    if (rc < 0)
+        return err_prefix(e, "%s: segment %llu, record %llu", s->in.in.name,
+                          (unsigned long long)s->in.n_segments,
+                          (unsigned long long)rec->index);
+    return set_out_record(&s->out, rec->p, rec->n, e);
+}
+
+static int
+segment(struct state *s, struct err *e)
+{
+    struct stream_rec rec;
+    int rc;
+
+    if (s->in.head.after_oid)
+        return err_set(e, ERR_DATA, "%s: an increment (after %llu): shard "
+                       "needs the whole history", s->in.in.name,
+                       (unsigned long long)s->in.head.after);
+    rc = s->begun ? join(s, e) : begin(s, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = stream_in_record(&s->in, &rec, e)) > 0) {
+        rc = rec.kind == FRAME_TENSOR ? tensor(s, &rec, e) :
+                                        record(s, &rec, e);
+        if (rc < 0)
+            return rc;
+    }
+    if (rc < 0)
+        return rc;
+    if (!s->weights)
+        split_end_segment(&s->split);
+    manifest_add_input(&s->out.manifest, &s->in.trailer.content);
+    ledger_add_all(&s->out.manifest.ledger, &s->in.trailer.ledger);
+    return 0;
+}
+
+static int
+all_segments(struct state *s, struct err *e)
+{
+    uint64_t want = s->o->expect;
+    int rc;
+
+    while ((rc = stream_in_segment(&s->in, e)) > 0) {
+        rc = segment(s, e);
+        if (rc < 0)
+            return rc;
+    }
+    if (rc < 0)
+        return rc;
+    if (want > 0 && s->in.n_segments != want)
+        return err_set(e, ERR_DATA, "%s: wrong number of segments (found "
+                       "%llu, expected %llu)", s->in.in.name,
+                       (unsigned long long)s->in.n_segments,
+                       (unsigned long long)want);
+    if (s->split.n_dropped > 0)
+        ledger_add(&s->out.manifest.ledger, tool.name, "commit-held-out",
+                   s->split.n_dropped);
+    return set_out_finish(&s->out, e);
+}
+
+static void
+tell(const struct state *s)
+{
+    const struct manifest *m = &s->out.manifest;
+    struct buf b;
+    size_t i;
+
+    buf_init(&b);
+    for (i = 0; i < m->n_splits; i++)
+        buf_addf(&b, ", %s %llu", m->split[i].name,
+                 (unsigned long long)m->split[i].records);
+    if (!s->out.written)
+        log_info("%s: nothing new", s->o->out);
+    else if (s->weights)
+        log_info("%s: %llu tensors, %zu files", s->o->out,
+                 (unsigned long long)m->tensors, m->n_files);
+    else
+        log_info("%s: %llu records%s, %zu files", s->o->out,
+                 (unsigned long long)m->records, b.data, m->n_files);
+    buf_release(&b);
+}
+
+static int
+run(const struct opts *o, const struct args *args, struct err *e)
+{
+    struct state s = {.o = o, .args = args};
+    int rc;
+
+    if (!o->out)
+        return err_set(e, ERR_USAGE, "-o DIR is needed");
+    if (o->val + o->test >= 1)
+        return err_set(e, ERR_USAGE, "--val and --test leave nothing to "
+                       "train on (found %g, expected less than 1)",
+                       o->val + o->test);
+    rc = set_out_open(&s.out, o->out, o->replace, e);
+    if (rc < 0)
+        return rc;
+    s.split.by = o->split_by == 1 ? SPLIT_BY_GROUP : SPLIT_BY_TIME;
+    s.split.val = o->val;
+    s.split.test = o->test;
+    s.split.seed = o->seed;
+    s.prov = tool_prov(args, o, NULL);
+    s.chunk = mem_alloc(DATA_BYTES);
+    rc = check_options(&s, e);
+    if (rc == 0)
+        rc = stream_in_open(&s.in, args->n > 0 ? args->operand[0] : "-",
+                            NULL, e);
+    if (rc == 0) {
+        rc = all_segments(&s, e);
+        stream_in_release(&s.in);
+    }
+    if (rc == 0)
+        tell(&s);
+    if (s.begun && !s.weights)
+        split_release(&s.split);
+    set_out_release(&s.out);
+    free(s.chunk);
+    free(s.prov);
+    return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct opts o;
+    struct args args;
+    struct err e;
+    int rc;
+
+    tool_start(&tool, &o, &args, argc, argv);
+    rc = run(&o, &args, &e);
+    return tool_end(rc, &e);
+}
