@@ -176,7 +176,8 @@ DEPS := gcc clang make pkg-config libc6-dev libgit2-dev libssl-dev \
 	git python3 zstd
 
 deps:
-	@if [ "$$(id -u)" = 0 ]; then as=; \
+	@if dpkg-query -W $(DEPS) >/dev/null 2>&1; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then as=; \
 	elif command -v sudo >/dev/null; then as=sudo; \
 	else echo "make deps: run as root, or install: $(DEPS)" >&2; exit 1; \
 	fi; \

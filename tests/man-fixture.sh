@@ -32,10 +32,12 @@ cat >docs.jsonl <<'END'
 {"text": "Pack my box with five dozen liquor jugs.\n"}
 {"text": "Sphinx of black quartz, judge my vow.\n"}
 END
-cat >chat.jsonl <<'END'
-{"messages": [{"role": "user", "content": "What is 2 + 2?"}, {"role": "assistant", "content": "4"}]}
-{"messages": [{"role": "user", "content": "Say hello."}, {"role": "assistant", "content": "Hello."}]}
-END
+chat() {
+    printf '{"messages": [{"role": "user", "content": "%s"}, ' "$1"
+    printf '{"role": "assistant", "content": "%s"}]}\n' "$2"
+}
+chat 'What is 2 + 2?' 4 >chat.jsonl
+chat 'Say hello.' Hello. >>chat.jsonl
 cat >arch.json <<'END'
 {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64,
  "num_hidden_layers": 2, "num_attention_heads": 4,
