@@ -42,6 +42,7 @@ static const struct tool tool = {
     .min_operands = 1,
     .max_operands = 1,
     .opts = table,
+    .exits = "4 6",
 };
 
 static const char *const files[] = { ADAPTER_WEIGHTS, ADAPTER_CONFIG };

@@ -45,6 +45,7 @@ static const struct tool tool = {
     .min_operands = 1,
     .max_operands = 1,
     .opts = table,
+    .exits = "4 6",
 };
 
 /* Everything the directory is made of. */

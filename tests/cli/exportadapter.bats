@@ -1,9 +1,8 @@
 # exportadapter: a run's adapter for other programs.
 
-bats_require_minimum_version 1.5.0
+load helper
 
 setup() {
-    PATH=${GRAFT_BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
     edit="python3 $BATS_TEST_DIRNAME/safetensors.py"
     cd "$BATS_TEST_TMPDIR"
     $edit adapter run/adapter model.layers.0.self_attn.q_proj:16:16 \

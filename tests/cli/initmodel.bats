@@ -1,9 +1,8 @@
 # initmodel: architectures to model directories.
 
-bats_require_minimum_version 1.5.0
+load helper
 
 setup() {
-    PATH=${GRAFT_BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
     cd "$BATS_TEST_TMPDIR"
     cat >llama.json <<'EOF'
 {"model_type": "llama", "vocab_size": 40, "hidden_size": 16,

@@ -1,9 +1,8 @@
 # quantize: model directories to weights streams.
 
-bats_require_minimum_version 1.5.0
+load helper
 
 setup() {
-    PATH=${GRAFT_BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
     edit="python3 $BATS_TEST_DIRNAME/safetensors.py"
     cd "$BATS_TEST_TMPDIR"
     cat >arch.json <<'EOF'
