@@ -1,0 +1,515 @@
+/* train.c - token shards and base weights to an adapter. */
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/par.h"
+#include "model/data.h"
+#include "model/runloop.h"
+#include "tool/tool.h"
+
+struct options {
+    const char *data, *base, *out, *init_adapter, *config;
+    int method, schedule, optimizer, device, compute, recompute;
+    uint64_t rank, steps, tokens, batch, accum, seq_len, warmup, seed;
+    uint64_t save_every, eval_every, eval_records, log_every, keep, threads;
+    uint64_t head_chunk;
+    double alpha, dropout, epochs, lr, lr_floor, decay, clip;
+    struct opt_list targets;
+    bool resume, dry_run;
+};
+
+#define AT(field) offsetof(struct options, field)
+#define MAX_U32 4294967295.0
+#define MAX_U53 9007199254740992.0
+
+static const struct opt opts[] = {
+    { "data", 0, OPT_STRING, false, AT(data), "DIR",
+      "set of token shards to train on", NULL, 0, 0, NULL },
+    { "base", 0, OPT_STRING, false, AT(base), "DIR",
+      "base model: a Hugging Face directory or a set of weights", NULL, 0, 0,
+      NULL },
+    { "out", 'o', OPT_STRING, false, AT(out), "RUN",
+      "run directory to make", NULL, 0, 0, NULL },
+    { "method", 0, OPT_CHOICE, true, AT(method), "NAME",
+      "what to train: an adapter or every weight", "lora", 0, 0,
+      "lora|full" },
+    { "rank", 0, OPT_U64, true, AT(rank), "N", "rank of the adapter", "32",
+      1, 4096, NULL },
+    { "alpha", 0, OPT_DOUBLE, true, AT(alpha), "X",
+      "the adapter counts alpha/rank times", "64", 0, 1e6, NULL },
+    { "dropout", 0, OPT_DOUBLE, true, AT(dropout), "P",
+      "part of an adapter's inputs that is dropped", "0", 0, 0.99, NULL },
+    { "targets", 0, OPT_LIST, true, AT(targets), "LIST",
+      "modules that get an adapter, as q_proj,v_proj; without it every "
+      "linear of the layers", NULL, 0, 0, NULL },
+    { "init-adapter", 0, OPT_STRING, false, AT(init_adapter), "DIR",
+      "start from this PEFT adapter; it sets rank, alpha and targets", NULL,
+      0, 0, NULL },
+    { "steps", 0, OPT_U64, true, AT(steps), "N", "steps to train", NULL, 1,
+      MAX_U53, NULL },
+    { "epochs", 0, OPT_DOUBLE, true, AT(epochs), "X",
+      "passes over the data, instead of --steps; 1 if neither is given",
+      NULL, 1e-6, 1e6, NULL },
+    { "tokens", 0, OPT_U64, true, AT(tokens), "N",
+      "tokens to train on, instead of --steps", NULL, 1, MAX_U53, NULL },
+    { "batch", 0, OPT_U64, true, AT(batch), "N",
+      "sequences a micro-batch", "4", 1, 65536, NULL },
+    { "accum", 0, OPT_U64, true, AT(accum), "N", "micro-batches a step", "1",
+      1, 65536, NULL },
+    { "seq-len", 0, OPT_U64, true, AT(seq_len), "N",
+      "tokens a packed sequence", "512", 2, 1048576, NULL },
+    { "lr", 0, OPT_DOUBLE, true, AT(lr), "X", "highest learning rate",
+      "0.0002", 0, 1000, NULL },
+    { "schedule", 0, OPT_CHOICE, true, AT(schedule), "NAME",
+      "course of the learning rate after warm-up", "cosine", 0, 0,
+      "constant|linear|cosine" },
+    { "lr-floor", 0, OPT_DOUBLE, true, AT(lr_floor), "X",
+      "part of --lr that linear and cosine end at", "0.1", 0, 1, NULL },
+    { "warmup", 0, OPT_U64, true, AT(warmup), "N",
+      "steps over which the rate rises", "0", 0, MAX_U53, NULL },
+    { "optimizer", 0, OPT_CHOICE, true, AT(optimizer), "NAME", "optimiser",
+      "adamw", 0, 0, "adamw|sgd" },
+    { "weight-decay", 0, OPT_DOUBLE, true, AT(decay), "X",
+      "decay of matrices", "0", 0, 100, NULL },
+    { "clip", 0, OPT_DOUBLE, true, AT(clip), "X",
+      "largest norm of the gradient; 0 for none", "1", 0, 1e9, NULL },
+    { "seed", 0, OPT_U64, true, AT(seed), "N",
+      "seed of order, dropout and the adapter's start", "0", 0, MAX_U53,
+      NULL },
+    { "compute", 0, OPT_CHOICE, true, AT(compute), "TYPE",
+      "type that products compute in", "f32", 0, 0, "f32|bf16" },
+    { "recompute", 0, OPT_CHOICE, false, AT(recompute), "NAME",
+      "what backward computes anew instead of keeping it; the result is the "
+      "same", "none", 0, 0, "none|block" },
+    { "head-chunk", 0, OPT_U64, true, AT(head_chunk), "N",
+      "rows whose logits exist at one time", "128", 1, 65536, NULL },
+    { "save-every", 0, OPT_U64, false, AT(save_every), "N",
+      "steps between checkpoints; 0 for none but the last", "0", 0, MAX_U53,
+      NULL },
+    { "keep", 0, OPT_U64, false, AT(keep), "N", "checkpoints to keep", "2",
+      1, 1000, NULL },
+    { "eval-every", 0, OPT_U64, false, AT(eval_every), "N",
+      "steps between evaluations; 0 for none but the first and the last",
+      "0", 0, MAX_U53, NULL },
+    { "eval-records", 0, OPT_U64, false, AT(eval_records), "N",
+      "records of the validation split to evaluate; 0 for all", "0", 0,
+      MAX_U53, NULL },
+    { "log-every", 0, OPT_U64, false, AT(log_every), "N",
+      "steps between lines of metrics", "1", 1, MAX_U53, NULL },
+    { "device", 0, OPT_CHOICE, false, AT(device), "NAME",
+      "where to compute; auto takes the processor", "auto", 0, 0,
+      "auto|cpu" },
+    { "threads", 0, OPT_U64, false, AT(threads), "N",
+      "threads; 0 for one a processor", "0", 0, 1024, NULL },
+    { "resume", 0, OPT_FLAG, false, AT(resume), NULL,
+      "go on from the newest checkpoint of RUN", NULL, 0, 0, NULL },
+    { "dry-run", 0, OPT_FLAG, false, AT(dry_run), NULL,
+      "print the memory and the work that the run needs, and stop", NULL, 0,
+      0, NULL },
+    { "config", 0, OPT_CONFIG, false, AT(config), "FILE",
+      "JSON file that sets options by their names", NULL, 0, 0, NULL },
+    { .name = NULL },
+};
+
+static const struct tool tool = {
+    .name = "train",
+    .summary = "trains an adapter, or every weight, of a base model",
+    .operands = "",
+    .opts = opts,
+    .exits = "4 5 6 75",
+};
+
+/* Everything that a run reads, open. */
+struct inputs {
+    struct weights weights;
+    struct model_desc desc;
+    struct backend backend;
+    struct dataset data;
+    struct data_split train, val;
+    struct adapter adapter;
+    bool has_adapter;
+    const char **targets;
+};
+
+static volatile sig_atomic_t stop_signal;
+
+static void
+on_signal(int sig)
+{
+    if (stop_signal != 0) { /* the second time: at once */
+        signal(sig, SIG_DFL);
+        raise(sig);
+    }
+    stop_signal = sig;
+}
+
+static int
+check_options(const struct options *o, const struct args *args,
+              struct err *e)
+{
+    int lengths = (o->steps > 0) + (o->epochs > 0) + (o->tokens > 0);
+
+    if (o->data == NULL || o->base == NULL)
+        return err_set(e, ERR_USAGE, "--%s is missing",
+                       o->data == NULL ? "data" : "base");
+    if (o->out == NULL && !o->dry_run)
+        return err_set(e, ERR_USAGE, "--out is missing");
+    if (lengths > 1)
+        return err_set(e, ERR_USAGE,
+                       "give one of --steps, --epochs and --tokens");
+    if (o->method == 1 && (o->init_adapter != NULL
+                           || o->targets.n > 0 || o->dropout > 0))
+        return err_set(e, ERR_USAGE, "--method full has no adapter");
+    if (o->init_adapter != NULL
+        && (tool_given(args, "rank") || tool_given(args, "alpha")
+            || tool_given(args, "targets")))
+        return err_set(e, ERR_USAGE,
+                       "--init-adapter sets rank, alpha and targets");
+    return 0;
+}
+
+/* The data must have been tokenized for this base. */
+static int
+check_tokenizer(const struct inputs *in, struct err *e)
+{
+    const struct weight_asset *a = weights_asset(&in->weights,
+                                                 "tokenizer.json");
+    char hex[ID_HEX + 1];
+    struct id id;
+
+    if (in->data.vocab > in->desc.vocab)
+        return err_set(e, ERR_DATA, "%s: vocabulary of %llu over the "
+                       "model's %u", in->data.set.path,
+                       (unsigned long long)in->data.vocab, in->desc.vocab);
+    if (a == NULL || in->data.tokenizer == NULL)
+        return 0;
+    id = id_of(a->data, a->n);
+    if (strcmp(id_hex(&id, hex), in->data.tokenizer) != 0)
+        return err_set(e, ERR_DATA, "%s: made with another tokenizer than "
+                       "the base's (found %.12s, expected %.12s)",
+                       in->data.set.path, in->data.tokenizer, hex);
+    return 0;
+}
+
+static int
+open_inputs(struct inputs *in, const struct options *o, struct err *e)
+{
+    const char *text;
+    size_t n;
+    int rc;
+
+    rc = cpu_open(&in->backend, NULL, o->compute ? "bf16" : "f32", e);
+    if (rc == 0)
+        rc = weights_open(&in->weights, o->base, e);
+    if (rc == 0)
+        rc = weights_config(&in->weights, &text, &n, e);
+    if (rc == 0)
+        rc = desc_read(&in->desc, text, n, o->base, e);
+    if (rc == 0)
+        rc = dataset_open(&in->data, o->data, e);
+    if (rc == 0)
+        rc = check_tokenizer(in, e);
+    if (rc == 0)
+        rc = data_split_open(&in->train, &in->data, "train", e);
+    if (rc == 0)
+        rc = data_split_open(&in->val, &in->data, "val", e);
+    if (rc == 0 && in->train.supervised == 0)
+        rc = err_set(e, ERR_DATA, "%s: no token of the training split is "
+                     "to be learned (%llu records)", o->data,
+                     (unsigned long long)in->train.source.n_records);
+    if (rc == 0 && o->init_adapter != NULL) {
+        rc = adapter_read(&in->adapter, o->init_adapter, e);
+        in->has_adapter = rc == 0;
+    }
+    return rc;
+}
+
+/* Steps that see so many rows, or positions, of the packed data. */
+static uint64_t
+count_steps(const struct options *o, const struct token_source *s)
+{
+    double epochs = o->epochs > 0 ? o->epochs : 1, rows = 0;
+    uint64_t a_step = o->batch * o->accum, tokens = 0, n = 0;
+    struct packer p;
+
+    if (o->steps > 0)
+        return o->steps;
+    if (o->tokens == 0) {
+        for (uint64_t i = 0; (double)i < epochs; i++) {
+            double part = epochs - (double)i < 1 ? epochs - (double)i : 1;
+
+            rows += part * (double)packer_count(s->len, s->n_records,
+                                                (uint32_t)o->seq_len,
+                                                o->seed, i);
+        }
+        return (uint64_t)ceil(rows / (double)a_step);
+    }
+    packer_init(&p, s->len, s->n_records, (uint32_t)o->seq_len, o->seed);
+    while (tokens < o->tokens) {
+        size_t k;
+        const struct piece *q = packer_row(&p, &k);
+
+        for (size_t i = 0; i < k; i++)
+            tokens += q[i].n;
+        n++;
+    }
+    packer_release(&p);
+    return (n + a_step - 1) / a_step;
+}
+
+static struct train_opts
+train_opts(const struct options *o, struct inputs *in)
+{
+    struct train_opts t = {
+        .prog = { .method = o->method ? METHOD_FULL : METHOD_LORA,
+                  .batch = (uint32_t)o->batch,
+                  .seq_len = (uint32_t)o->seq_len,
+                  .head_chunk = (uint32_t)o->head_chunk,
+                  .rank = (uint32_t)o->rank, .alpha = (float)o->alpha,
+                  .dropout = (float)o->dropout, .targets = o->targets.item,
+                  .n_targets = o->targets.n,
+                  .recompute = (uint8_t)o->recompute,
+                  .optimizer = (uint8_t)o->optimizer,
+                  .decay = (float)o->decay, .beta1 = 0.9f,
+                  .beta2 = 0.999f, .adam_eps = 1e-8f,
+                  .clip = (float)o->clip },
+        .accum = (uint32_t)o->accum,
+        .steps = count_steps(o, &in->train.source),
+        .warmup = o->warmup,
+        .schedule = (uint8_t)o->schedule,
+        .lr = o->lr,
+        .lr_floor = o->lr_floor,
+        .seed = o->seed,
+        .eval_records = o->eval_records,
+    };
+
+    if (in->has_adapter)
+        lora_opts(&t.prog, &in->adapter, &in->targets);
+    return t;
+}
+
+/* The memory that the run will use, and its work, as JSON on stdout. */
+static int
+print_plan(const struct trainer *t, const struct options *o, struct err *e)
+{
+    struct train_memory m = trainer_memory(t);
+    struct buf b;
+    struct out out;
+    int rc;
+
+    buf_init(&b);
+    buf_addf(&b, "{\"base_bytes\": %llu, \"state_bytes\": %llu, "
+             "\"arena_bytes\": %llu, \"batch_bytes\": %llu, "
+             "\"total_bytes\": %llu,\n", (unsigned long long)m.base,
+             (unsigned long long)m.state, (unsigned long long)m.arena,
+             (unsigned long long)m.batch, (unsigned long long)m.total);
+    buf_addf(&b, " \"parameters\": %llu, \"trainable\": %llu, "
+             "\"steps\": %llu, \"positions_per_step\": %llu, "
+             "\"flops_per_step\": ",
+             (unsigned long long)desc_params(t->desc),
+             (unsigned long long)t->prog.n_trainable,
+             (unsigned long long)t->opts.steps,
+             (unsigned long long)(o->batch * o->accum * o->seq_len));
+    json_put_double(&b, trainer_flops(t));
+    buf_addstr(&b, "}\n");
+    rc = out_open(&out, "-", e);
+    if (rc == 0)
+        rc = out_write(&out, b.data, b.len, e);
+    if (rc == 0)
+        rc = out_commit(&out, e);
+    buf_release(&b);
+    return rc;
+}
+
+/* The line that people's scripts read; on a terminal a progress bar too. */
+static void
+report(void *ctx, const struct run_line *l)
+{
+    const struct trainer *t = ctx;
+    double done = (double)l->step / (double)t->opts.steps;
+    int filled = (int)(30 * done);
+
+    if (l->val != NULL)
+        printf("Iter %llu: Val loss %.3f, Val took %.3fs\n",
+               (unsigned long long)l->step, l->val->mean, l->seconds);
+    else
+        printf("Iter %llu: Train loss %.3f, Learning Rate %.3e, "
+               "It/sec %.3f, Tokens/sec %.3f, Trained Tokens %llu, "
+               "Peak mem %.3f GB\n", (unsigned long long)l->step, l->loss,
+               l->lr, l->steps_s, l->tok_s, (unsigned long long)l->tokens,
+               (double)l->peak_bytes / 1e9);
+    fflush(stdout);
+    log_progress("[%.*s%*s] %3.0f%%  %llu of %llu steps", filled,
+                 "##############################", 30 - filled, "",
+                 100 * done, (unsigned long long)l->step,
+                 (unsigned long long)t->opts.steps);
+}
+
+static void
+no_report(void *ctx, const struct run_line *l)
+{
+    (void)ctx;
+    (void)l;
+}
+
+/* What decides the result: options, data, base, adapter to start from. */
+static int
+write_identity(struct buf *b, const struct options *o,
+               const struct args *args, const struct inputs *in,
+               const struct train_opts *t, struct err *e)
+{
+    char hex[ID_HEX + 1];
+    struct id id = weights_id(&in->weights);
+    int rc = 0;
+
+    tool_json(args, o, true, b);
+    buf_addf(b, ", \"run_steps\": %llu", (unsigned long long)t->steps);
+    buf_addf(b, ", \"base_id\": \"%s\"", id_hex(&id, hex));
+    buf_addf(b, ", \"data_id\": \"%s\"",
+             id_hex(&in->data.set.manifest.content, hex));
+    if (o->init_adapter != NULL) {
+        char *path = path_join(o->init_adapter, ADAPTER_WEIGHTS);
+
+        rc = id_of_file(&id, path, e);
+        buf_addf(b, ", \"init_adapter_id\": \"%s\"", id_hex(&id, hex));
+        free(path);
+    }
+    return rc;
+}
+
+static void
+write_rest(struct buf *b, const struct options *o, const struct args *args,
+           const struct inputs *in)
+{
+    buf_addstr(b, "\"options\": {");
+    tool_json(args, o, false, b);
+    buf_addf(b, "},\n \"machine\": {\"backend\": \"%s\", \"threads\": %d, "
+             "\"version\": \"%s\"}", in->backend.name, par_threads(),
+             tool_version());
+}
+
+/* The adapter's directory needs the names that the run knows them by. */
+static struct adapter
+adapter_meta(const struct options *o, const struct inputs *in,
+             const struct train_opts *t)
+{
+    struct adapter a = { .rank = t->prog.rank, .alpha = t->prog.alpha,
+                         .dropout = t->prog.dropout, .base = o->base,
+                         .target = (const char **)t->prog.targets,
+                         .n_targets = t->prog.n_targets };
+
+    for (size_t i = 0; i < in->desc.n_modules; i++)
+        a.fan_in_fan_out |= in->desc.module[i].in_out;
+    return a;
+}
+
+static int
+start_state(struct trainer *t, struct rundir *dir, const struct options *o,
+            const struct inputs *in, struct err *e)
+{
+    int rc = trainer_start(t, e);
+
+    if (rc == 0 && in->has_adapter)
+        rc = lora_load(&t->exec, &in->adapter, e);
+    if (rc < 0 || !o->resume)
+        return rc;
+    rc = checkpoint_read(dir->path, &t->state, &t->exec, &dir->key, e);
+    if (rc > 0) {
+        trainer_resume(t);
+        log_info("going on after step %llu",
+                 (unsigned long long)t->state.step);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static int
+train_run(struct trainer *t, const struct options *o,
+          const struct args *args, struct inputs *in, struct err *e)
+{
+    struct adapter meta = adapter_meta(o, in, &t->opts);
+    struct run_opts run = { .save_every = o->save_every,
+                            .eval_every = o->eval_every,
+                            .log_every = o->log_every,
+                            .keep = (uint32_t)o->keep,
+                            .stop = &stop_signal,
+                            .report = args->quiet ? no_report : report,
+                            .ctx = t };
+    struct buf identity, rest;
+    enum run_found found;
+    struct rundir dir;
+    int rc;
+
+    buf_init(&identity);
+    buf_init(&rest);
+    write_rest(&rest, o, args, in);
+    rc = write_identity(&identity, o, args, in, &t->opts, e);
+    if (rc == 0)
+        rc = rundir_open(&dir, o->out, identity.data, rest.data, o->resume,
+                         &found, e);
+    if (rc < 0)
+        goto out;
+    if (found == RUN_COMPLETE) {
+        log_info("%s: complete already", o->out);
+    } else {
+        rc = start_state(t, &dir, o, in, e);
+        if (rc == 0)
+            rc = run_loop(t, &dir, &meta, &run, e);
+    }
+    rundir_release(&dir);
+out:
+    buf_release(&identity);
+    buf_release(&rest);
+    return rc;
+}
+
+static int
+run(const struct options *o, const struct args *args, struct err *e)
+{
+    struct inputs in = { .has_adapter = false };
+    struct train_opts t;
+    struct trainer trainer;
+    int rc = check_options(o, args, e);
+
+    if (rc < 0)
+        return rc;
+    par_set_threads((int)o->threads);
+    rc = open_inputs(&in, o, e);
+    if (rc < 0)
+        return rc;
+    t = train_opts(o, &in);
+    rc = trainer_plan(&trainer, &t, &in.desc, &in.weights, &in.backend,
+                      &in.train.source, &in.val.source, e);
+    if (rc < 0)
+        return rc;
+    rc = o->dry_run ? print_plan(&trainer, o, e)
+                    : train_run(&trainer, o, args, &in, e);
+    trainer_release(&trainer);
+    return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options o = { .data = NULL };
+    struct args args;
+    struct err e;
+    int rc;
+
+    tool_start(&tool, &o, &args, argc, argv);
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    signal(SIGUSR1, on_signal);
+    rc = tool_end(run(&o, &args, &e), &e);
+    if (rc == -ERR_AGAIN && stop_signal != SIGUSR1) {
+        signal(stop_signal, SIG_DFL);
+        raise(stop_signal);
+    }
+    return rc;
+}

@@ -1,0 +1,143 @@
+/* data.c - see data.h. */
+#include "model/data.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "record/tokens.h"
+
+int
+dataset_open(struct dataset *d, const char *path, struct err *e)
+{
+    const struct stream_head *h;
+    int rc;
+
+    memset(d, 0, sizeof(*d));
+    rc = set_open(&d->set, path, "tokens", e);
+    if (rc < 0)
+        return rc;
+    h = &d->set.manifest.head;
+    d->tokenizer = stream_head_get(h, "tokenizer");
+    rc = stream_head_get_u64(h, "vocab", path, &d->vocab, e);
+    if (rc == 0 && (d->vocab == 0 || d->vocab > UINT32_MAX))
+        rc = err_set(e, ERR_DATA, "%s: bad vocabulary size", path);
+    if (rc < 0)
+        dataset_release(d);
+    return rc;
+}
+
+void
+dataset_release(struct dataset *d)
+{
+    set_release(&d->set);
+    memset(d, 0, sizeof(*d));
+}
+
+/* The record's number in the set: in the last range that begins at or
+ * before it. */
+static uint64_t
+set_index(const struct data_split *s, uint64_t i)
+{
+    size_t lo = 0, hi = s->split->n;
+
+    while (hi - lo > 1) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (s->first[mid] <= i)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return s->split->range[lo].begin + (i - s->first[lo]);
+}
+
+static int
+read_record(struct data_split *s, uint64_t i, struct tokens *t,
+            struct err *e)
+{
+    const void *p;
+    size_t n;
+    int rc = set_record(&s->data->set, set_index(s, i), &p, &n, e);
+
+    if (rc == 0)
+        rc = tokens_decode(t, p, n, s->data->vocab, e);
+    if (rc < 0)
+        err_prefix(e, "%s", s->data->set.path);
+    return rc;
+}
+
+/* token_source's get. */
+static int
+get_record(void *ctx, uint64_t i, struct token_span *out, struct err *e)
+{
+    struct data_split *s = ctx;
+    struct tokens t;
+    int rc = read_record(s, i, &t, e);
+
+    if (rc < 0)
+        return rc;
+    if (t.n > s->cap) {
+        s->cap = t.n;
+        s->ids = mem_grow(s->ids, s->cap * sizeof(*s->ids));
+        s->learn = mem_grow(s->learn, s->cap);
+    }
+    tokens_ids(&t, s->ids);
+    tokens_mask(&t, s->learn);
+    *out = (struct token_span){ s->ids, s->learn, (uint32_t)t.n };
+    return 0;
+}
+
+static void
+list_firsts(struct data_split *s)
+{
+    uint64_t at = 0;
+
+    s->first = mem_array(s->split->n, sizeof(*s->first));
+    for (size_t r = 0; r < s->split->n; r++) {
+        s->first[r] = at;
+        at += s->split->range[r].end - s->split->range[r].begin;
+    }
+}
+
+int
+data_split_open(struct data_split *s, struct dataset *d, const char *name,
+                struct err *e)
+{
+    int rc = 0;
+
+    memset(s, 0, sizeof(*s));
+    s->data = d;
+    s->split = manifest_split(&d->set.manifest, name);
+    s->source = (struct token_source){ .get = get_record, .ctx = s,
+                                       .vocab = (uint32_t)d->vocab };
+    if (s->split == NULL)
+        return 0;
+    list_firsts(s);
+    s->len = mem_array(s->split->records, sizeof(*s->len));
+    for (uint64_t i = 0; i < s->split->records && rc == 0; i++) {
+        struct tokens t;
+
+        rc = read_record(s, i, &t, e);
+        if (rc < 0)
+            break;
+        s->len[i] = (uint32_t)t.n;
+        s->tokens += t.n;
+        s->supervised += t.n_loss;
+    }
+    s->source.n_records = s->split->records;
+    s->source.len = s->len;
+    if (rc < 0)
+        data_split_release(s);
+    return rc;
+}
+
+void
+data_split_release(struct data_split *s)
+{
+    free(s->first);
+    free(s->len);
+    free(s->ids);
+    free(s->learn);
+    memset(s, 0, sizeof(*s));
+}
