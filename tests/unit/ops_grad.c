@@ -1,0 +1,573 @@
+/* ops_grad.c - the gradients of the reference are derivatives.
+ *
+ * For every op with a backward, in double: <u, J v> by central difference
+ * against <J^T u, v>, to 1e-7 of the larger, for random u and, input by
+ * input, random v. The difference is the one of fourth order,
+ *   (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12 h,
+ * at h = 1e-3: its error, h^4 and the rounding of f over h, is far below.
+ * ROUNDING allows for the latter where a gradient is 0.
+ */
+#include "ref_lab.h"
+
+enum { MAX_VARS = 16 };
+
+#define ROUNDING 1e-11
+
+/* An input, and where its gradient goes. adds: to what was there. */
+struct var {
+    struct view x, grad;
+    bool adds;
+};
+
+struct trial {
+    const char *name;
+    struct lab lab;
+    struct op fwd, bwd;
+    struct view y, dy; /* of fwd; bwd's dy, the same shape */
+    double *u;         /* [y.rows, y.cols] */
+    struct var var[MAX_VARS];
+    size_t n_vars;
+    double (*value)(struct trial *t); /* <u, y>; runs fwd */
+    void (*back)(struct trial *t);    /* runs bwd */
+};
+
+static double
+dot_output(struct trial *t)
+{
+    double sum = 0;
+
+    lab_run(&t->lab, &t->fwd);
+    for (size_t i = 0; i < t->y.rows; i++)
+        for (size_t c = 0; c < t->y.cols; c++)
+            sum += t->u[i * t->y.cols + c] * lab_row(&t->lab, &t->y, i)[c];
+    return sum;
+}
+
+static void
+run_backward(struct trial *t)
+{
+    for (size_t i = 0; i < t->y.rows; i++)
+        for (size_t c = 0; c < t->y.cols; c++)
+            lab_row(&t->lab, &t->dy, i)[c] = t->u[i * t->y.cols + c];
+    lab_run(&t->lab, &t->bwd);
+}
+
+static void
+trial_init(struct trial *t, const char *name, uint64_t seed)
+{
+    memset(t, 0, sizeof *t);
+    t->name = name;
+    t->value = dot_output;
+    t->back = run_backward;
+    lab_init(&t->lab, seed);
+}
+
+/* y and dy, with cols columns. */
+static void
+trial_output(struct trial *t, uint32_t rows, uint32_t cols)
+{
+    t->y = lab_real(&t->lab, rows, cols);
+    t->dy = lab_real(&t->lab, rows, cols);
+    t->u = mem_array((size_t)rows * cols, sizeof *t->u);
+    for (size_t i = 0; i < (size_t)rows * cols; i++)
+        t->u[i] = lab_draw(&t->lab);
+}
+
+static void
+trial_release(struct trial *t)
+{
+    lab_release(&t->lab);
+    free(t->u);
+}
+
+static void
+add_var(struct trial *t, struct view x, struct view grad, bool adds)
+{
+    t->var[t->n_vars++] = (struct var){ x, grad, adds };
+}
+
+static double *
+copy_view(const struct lab *l, const struct view *v)
+{
+    double *to = mem_array((size_t)v->rows * v->cols, sizeof *to);
+
+    for (size_t i = 0; i < v->rows; i++)
+        memcpy(to + i * v->cols, lab_row(l, v, i), v->cols * sizeof *to);
+    return to;
+}
+
+/* x += step * dir */
+static void
+move(const struct lab *l, const struct view *x, const double *dir,
+     double step)
+{
+    for (size_t i = 0; i < x->rows; i++)
+        for (size_t c = 0; c < x->cols; c++)
+            lab_row(l, x, i)[c] += step * dir[i * x->cols + c];
+}
+
+static double
+difference(struct trial *t, const struct view *x, const double *dir)
+{
+    static const double at[] = { -2, -1, 1, 2 }, factor[] = { 1, -8, 8, -1 };
+    const double h = 1e-3;
+    double sum = 0, *keep = copy_view(&t->lab, x);
+
+    for (int i = 0; i < 4; i++) {
+        move(&t->lab, x, dir, at[i] * h);
+        sum += factor[i] * t->value(t);
+        for (size_t r = 0; r < x->rows; r++)
+            memcpy(lab_row(&t->lab, x, r), keep + r * x->cols,
+                   x->cols * sizeof(double));
+    }
+    free(keep);
+    return sum / (12 * h);
+}
+
+static void
+check_var(struct trial *t, size_t i, const double *grad)
+{
+    const struct view *x = &t->var[i].x;
+    size_t n = (size_t)x->rows * x->cols;
+    double *dir = mem_array(n, sizeof *dir), got = 0, want;
+
+    for (size_t k = 0; k < n; k++) {
+        dir[k] = lab_draw(&t->lab);
+        got += grad[k] * dir[k];
+    }
+    want = difference(t, x, dir);
+    if (!CHECK(fabs(got - want)
+               <= 1e-7 * fmax(fabs(got), fabs(want)) + ROUNDING))
+        printf("    %s: input %zu: %.12g, by difference %.12g\n", t->name,
+               i, got, want);
+    free(dir);
+}
+
+/* Runs forward and backward, and checks every gradient. Releases t. */
+static void
+check_trial(struct trial *t)
+{
+    double *start[MAX_VARS], *grad[MAX_VARS];
+
+    for (size_t i = 0; i < t->n_vars; i++) {
+        const struct var *v = &t->var[i];
+
+        start[i] = copy_view(&t->lab, &v->grad);
+        for (size_t r = 0; r < v->grad.rows && !v->adds; r++)
+            for (size_t c = 0; c < v->grad.cols; c++)
+                lab_row(&t->lab, &v->grad, r)[c] = NAN;
+    }
+    t->value(t);
+    t->back(t);
+    for (size_t i = 0; i < t->n_vars; i++) {
+        const struct var *v = &t->var[i];
+        size_t n = (size_t)v->grad.rows * v->grad.cols;
+
+        grad[i] = copy_view(&t->lab, &v->grad);
+        for (size_t k = 0; k < n && v->adds; k++)
+            grad[i][k] -= start[i][k];
+        free(start[i]);
+    }
+    for (size_t i = 0; i < t->n_vars; i++) {
+        check_var(t, i, grad[i]);
+        free(grad[i]);
+    }
+    lab_check_pads(&t->lab, t->name);
+    trial_release(t);
+}
+
+static void
+embed_case(bool positions)
+{
+    struct trial t;
+    struct view ids, pos, d_ids, d_pos;
+
+    trial_init(&t, "embed", positions);
+    lab_batch(&t.lab, 14, 7, 4, 5);
+    trial_output(&t, 14, 6);
+    ids = lab_real(&t.lab, 5, 6);
+    pos = lab_real(&t.lab, 7, 6);
+    d_ids = lab_real(&t.lab, 5, 6);
+    d_pos = lab_real(&t.lab, 7, 6);
+    t.fwd.kind = OP_EMBED;
+    t.fwd.x[0] = ids;
+    t.fwd.y[0] = t.y;
+    t.bwd.kind = OP_EMBED_BWD;
+    t.bwd.x[0] = t.dy;
+    t.bwd.y[0] = d_ids;
+    add_var(&t, ids, d_ids, true);
+    if (positions) {
+        t.fwd.x[1] = pos;
+        t.bwd.y[1] = d_pos;
+        add_var(&t, pos, d_pos, true);
+    }
+    check_trial(&t);
+}
+
+TEST(embedding)
+{
+    embed_case(false);
+    embed_case(true);
+}
+
+static void
+norm_case(bool rms, bool bias, uint8_t acc, uint32_t dim)
+{
+    struct trial t;
+    struct view x, gain, b, stats, dx, dgain, db;
+
+    trial_init(&t, rms ? "rms norm" : "layer norm", dim + acc);
+    lab_batch(&t.lab, 6, 6, 6, 4);
+    trial_output(&t, 6, dim);
+    x = lab_real(&t.lab, 6, dim);
+    gain = lab_real(&t.lab, 1, dim);
+    b = lab_real(&t.lab, 1, dim);
+    stats = lab_real(&t.lab, 6, 2);
+    dx = lab_real(&t.lab, 6, dim);
+    dgain = lab_real(&t.lab, 1, dim);
+    db = lab_real(&t.lab, 1, dim);
+    t.fwd = (struct op){ .kind = OP_NORM, .x = { x, gain },
+                         .y = { t.y, stats },
+                         .u.norm = { 0.001f, rms } };
+    t.bwd = (struct op){ .kind = OP_NORM_BWD, .acc = acc,
+                         .x = { x, gain, stats, t.dy },
+                         .y = { dx, dgain }, .u = t.fwd.u };
+    add_var(&t, x, dx, acc & 1);
+    add_var(&t, gain, dgain, true);
+    if (bias) {
+        t.fwd.x[2] = b;
+        t.bwd.y[2] = db;
+        add_var(&t, b, db, true);
+    }
+    check_trial(&t);
+}
+
+TEST(norms)
+{
+    for (uint32_t dim = 4; dim < 40; dim += 11)
+        for (uint8_t acc = 0; acc < 2; acc++) {
+            norm_case(false, true, acc, dim);
+            norm_case(false, false, acc, dim);
+            norm_case(true, false, acc, dim);
+        }
+}
+
+/* What a LINEAR is made of. */
+struct linear_case {
+    const char *name;
+    uint32_t n, in, parts, out[3];
+    uint8_t dtype; /* DTYPE_REAL: trained */
+    bool in_out, bias, lora, residual;
+    float dropout;
+    uint8_t acc;
+};
+
+static void
+linear_part(struct trial *t, const struct linear_case *c, uint32_t i,
+            uint32_t col)
+{
+    struct lab *l = &t->lab;
+    struct part *p = &l->part[i];
+    uint32_t rows = c->in_out ? c->in : c->out[i];
+    uint32_t cols = c->in_out ? c->out[i] : c->in;
+    bool train = c->dtype == DTYPE_REAL;
+
+    p->col = col;
+    p->in = c->in;
+    p->out = c->out[i];
+    p->in_out = c->in_out;
+    p->w = lab_weight(l, rows, cols, c->dtype, &p->scale);
+    if (c->bias)
+        p->bias = lab_weight(l, 1, p->out, train ? DTYPE_REAL : DTYPE_BF16,
+                             NULL);
+    if (train) {
+        p->grad_w = lab_real(l, rows, cols);
+        add_var(t, p->w, p->grad_w, true);
+    }
+    if (train && c->bias) {
+        p->grad_bias = lab_real(l, 1, p->out);
+        add_var(t, p->bias, p->grad_bias, true);
+    }
+    if (!c->lora)
+        return;
+    p->rank = 2 + i;
+    p->a = lab_real(l, p->rank, p->in);
+    p->b = lab_real(l, p->out, p->rank);
+    p->h = lab_real(l, c->n, p->rank);
+    p->grad_a = lab_real(l, p->rank, p->in);
+    p->grad_b = lab_real(l, p->out, p->rank);
+    p->lora_scale = 1.5f;
+    p->dropout = c->dropout;
+    p->site = 100 + i;
+    add_var(t, p->a, p->grad_a, true);
+    add_var(t, p->b, p->grad_b, true);
+}
+
+static void
+check_linear(const struct linear_case *c, uint64_t seed)
+{
+    struct trial t;
+    struct view x, dx, residual;
+    uint32_t col = 0, cols = 0;
+
+    trial_init(&t, c->name, seed);
+    lab_batch(&t.lab, c->n, c->n, c->n, 4);
+    for (uint32_t i = 0; i < c->parts; i++)
+        cols += c->out[i];
+    trial_output(&t, c->n, cols);
+    x = lab_real(&t.lab, c->n, c->in);
+    dx = lab_real(&t.lab, c->n, c->in);
+    residual = lab_real(&t.lab, c->n, cols);
+    for (uint32_t i = 0; i < c->parts; i++) {
+        linear_part(&t, c, i, col);
+        col += c->out[i];
+    }
+    t.fwd = (struct op){ .kind = OP_LINEAR, .x = { x }, .y = { t.y },
+                         .u.lin = { t.lab.part, c->parts } };
+    t.bwd = (struct op){ .kind = OP_LINEAR_BWD, .acc = c->acc,
+                         .x = { x, t.dy }, .y = { dx }, .u = t.fwd.u };
+    add_var(&t, x, dx, c->acc & 1);
+    if (c->residual) {
+        t.fwd.x[1] = residual;
+        add_var(&t, residual, t.dy, false); /* its gradient is dy itself */
+    }
+    check_trial(&t);
+}
+
+TEST(linear)
+{
+    static const struct linear_case cases[] = {
+        { "one trained", 5, 7, 1, { 6 }, DTYPE_REAL, .bias = true },
+        { "in_out", 5, 7, 1, { 6 }, DTYPE_REAL, .in_out = true,
+          .bias = true, .residual = true },
+        { "three trained", 4, 9, 3, { 8, 4, 4 }, DTYPE_REAL, .acc = 1 },
+        { "adapter", 5, 7, 1, { 6 }, DTYPE_F32, .bias = true, .lora = true,
+          .residual = true },
+        { "adapter, in_out, bf16", 5, 6, 1, { 9 }, DTYPE_BF16,
+          .in_out = true, .lora = true },
+        { "adapters, dropout", 6, 11, 3, { 8, 4, 4 }, DTYPE_F16,
+          .bias = true, .lora = true, .dropout = 0.3f },
+        { "adapters, dropout, add", 6, 11, 2, { 5, 5 }, DTYPE_BF16,
+          .lora = true, .dropout = 0.5f, .acc = 1 },
+        { "int8", 3, 130, 2, { 3, 5 }, DTYPE_I8, .lora = true },
+        { "int8, in_out", 3, 5, 1, { 140 }, DTYPE_I8, .in_out = true,
+          .lora = true, .dropout = 0.1f },
+        { "trained with adapter", 4, 5, 1, { 6 }, DTYPE_REAL, .bias = true,
+          .lora = true, .dropout = 0.2f },
+        { "one row", 1, 3, 1, { 2 }, DTYPE_REAL, .lora = true },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        check_linear(&cases[i], i);
+}
+
+static void
+rope_case(uint32_t heads, uint32_t head_dim, uint32_t rope_dim, bool place)
+{
+    struct trial t;
+    struct view x, dx;
+
+    trial_init(&t, "rope", head_dim + rope_dim);
+    lab_batch(&t.lab, 10, 10, 6, 4);
+    trial_output(&t, 10, heads * head_dim);
+    x = lab_real(&t.lab, 10, heads * head_dim);
+    dx = place ? t.dy : lab_real(&t.lab, 10, heads * head_dim);
+    t.fwd = (struct op){ .kind = OP_ROPE, .x = { x }, .y = { t.y },
+                         .u.rope = { heads, head_dim, rope_dim, 100, 1 } };
+    t.bwd = t.fwd;
+    t.bwd.x[0] = t.dy;
+    t.bwd.y[0] = dx;
+    t.bwd.u.rope.sign = -1;
+    add_var(&t, x, dx, false);
+    check_trial(&t);
+}
+
+TEST(rope)
+{
+    rope_case(1, 4, 4, false);
+    rope_case(3, 8, 8, true);
+    rope_case(2, 10, 4, false);
+    rope_case(2, 10, 4, true);
+}
+
+static void
+attention_case(uint32_t heads, uint32_t kv_heads, uint32_t hd,
+               uint32_t window, uint8_t acc)
+{
+    struct trial t;
+    uint32_t q = heads * hd, kv = kv_heads * hd, n = 18;
+    struct view qkv, grads, lse;
+
+    trial_init(&t, "attention", heads + window + acc);
+    lab_batch(&t.lab, n, 9, 5, 4);
+    trial_output(&t, n, q);
+    qkv = lab_real(&t.lab, n, q + 2 * kv);
+    grads = lab_real(&t.lab, n, q + 2 * kv);
+    lse = lab_real(&t.lab, n, heads);
+    t.fwd = (struct op){
+        .kind = OP_ATTENTION, .y = { t.y, lse },
+        .x = { lab_cols(qkv, 0, q), lab_cols(qkv, q, kv),
+               lab_cols(qkv, q + kv, kv) },
+        .u.attn = { .heads = heads, .kv_heads = kv_heads, .head_dim = hd,
+                    .window = window, .seq_len = 9, .scale = 0.8f }
+    };
+    t.bwd = (struct op){
+        .kind = OP_ATTENTION_BWD, .acc = acc, .u = t.fwd.u,
+        .x = { t.fwd.x[0], t.fwd.x[1], t.fwd.x[2], t.y, lse, t.dy },
+        .y = { lab_cols(grads, 0, q), lab_cols(grads, q, kv),
+               lab_cols(grads, q + kv, kv) }
+    };
+    for (int i = 0; i < 3; i++)
+        add_var(&t, t.fwd.x[i], t.bwd.y[i], acc & 1 << i);
+    check_trial(&t);
+}
+
+TEST(attention)
+{
+    attention_case(1, 1, 4, 0, 0);
+    attention_case(4, 4, 4, 0, 0);
+    attention_case(4, 2, 6, 0, 7);
+    attention_case(6, 1, 3, 0, 2);
+    attention_case(4, 2, 4, 3, 0);
+    attention_case(4, 2, 4, 1, 5);
+    attention_case(2, 1, 8, 40, 0);
+}
+
+/* Columns [3, 3 + cols) of wider buffers. place: dx takes dy's. */
+static void
+act_case(uint8_t kind, bool place, uint8_t acc)
+{
+    struct trial t;
+    struct view x, dx;
+
+    trial_init(&t, "act", kind);
+    lab_batch(&t.lab, 5, 5, 5, 4);
+    trial_output(&t, 5, 20);
+    x = lab_cols(lab_real(&t.lab, 5, 26), 3, 20);
+    for (size_t i = 0; i < 5; i++)
+        for (size_t c = 0; c < 20; c++)
+            lab_row(&t.lab, &x, i)[c] *= 4;
+    dx = place ? t.dy : lab_real(&t.lab, 5, 20);
+    t.fwd = (struct op){ .kind = OP_ACT, .x = { x }, .y = { t.y },
+                         .u.act = { kind } };
+    t.bwd = (struct op){ .kind = OP_ACT_BWD, .acc = acc, .x = { x, t.dy },
+                         .y = { dx }, .u = t.fwd.u };
+    add_var(&t, x, dx, acc & 1);
+    check_trial(&t);
+}
+
+static void
+glu_case(uint8_t kind, uint8_t acc)
+{
+    struct trial t;
+    struct view both, grads;
+
+    trial_init(&t, "glu", kind + acc);
+    lab_batch(&t.lab, 5, 5, 5, 4);
+    trial_output(&t, 5, 12);
+    both = lab_real(&t.lab, 5, 24);
+    grads = lab_real(&t.lab, 5, 24);
+    t.fwd = (struct op){ .kind = OP_GLU, .y = { t.y }, .u.act = { kind },
+                         .x = { lab_cols(both, 0, 12),
+                                lab_cols(both, 12, 12) } };
+    t.bwd = (struct op){ .kind = OP_GLU_BWD, .acc = acc, .u = t.fwd.u,
+                         .x = { t.fwd.x[0], t.fwd.x[1], t.dy },
+                         .y = { lab_cols(grads, 0, 12),
+                                lab_cols(grads, 12, 12) } };
+    add_var(&t, t.fwd.x[0], t.bwd.y[0], acc & 1);
+    add_var(&t, t.fwd.x[1], t.bwd.y[1], acc & 2);
+    check_trial(&t);
+}
+
+TEST(activations)
+{
+    static const uint8_t kinds[] = { ACT_GELU_TANH, ACT_GELU_ERF, ACT_SILU };
+
+    for (size_t i = 0; i < 3; i++) {
+        act_case(kinds[i], false, 0);
+        act_case(kinds[i], false, 1);
+        act_case(kinds[i], true, 0);
+        for (uint8_t acc = 0; acc < 4; acc++)
+            glu_case(kinds[i], acc);
+    }
+}
+
+/* The loss, all chunks; HEAD_CE leaves the gradients as it goes, so a
+ * difference runs it without places for them. */
+static double
+head_value(struct trial *t)
+{
+    struct step *s = &t->lab.step;
+    struct part *p = t->fwd.u.head.part, keep = *p;
+
+    p->grad_w.buf = p->grad_bias.buf = 0;
+    s->loss_sum = 0;
+    for (s->head_at = 0; s->head_at < s->n_head;
+         s->head_at += t->fwd.u.head.chunk)
+        lab_run(&t->lab, &t->fwd);
+    *p = keep;
+    return s->loss_sum * s->inv_tokens;
+}
+
+static void
+head_back(struct trial *t)
+{
+    struct step *s = &t->lab.step;
+    struct op zero = { .kind = OP_ZERO, .y = { t->bwd.y[1] } };
+
+    lab_run(&t->lab, &zero);
+    for (s->head_at = 0; s->head_at < s->n_head;
+         s->head_at += t->bwd.u.head.chunk)
+        lab_run(&t->lab, &t->bwd);
+}
+
+static void
+head_case(uint32_t n_head, uint32_t chunk, uint8_t dtype, bool bias)
+{
+    struct trial t;
+    struct part *p = &t.lab.part[0];
+    struct view x, dx;
+
+    trial_init(&t, "head", n_head + chunk + dtype);
+    lab_batch(&t.lab, 11, 11, 11, 13);
+    t.lab.step.n_head = n_head;
+    x = lab_real(&t.lab, 11, 6);
+    dx = lab_real(&t.lab, 11, 6);
+    p->w = lab_weight(&t.lab, 13, 6, dtype, &p->scale);
+    p->out = 13;
+    p->in = 6;
+    add_var(&t, x, dx, false);
+    if (dtype == DTYPE_REAL) {
+        p->grad_w = lab_real(&t.lab, 13, 6);
+        add_var(&t, p->w, p->grad_w, true);
+    }
+    if (bias) {
+        p->bias = lab_real(&t.lab, 1, 13);
+        p->grad_bias = lab_real(&t.lab, 1, 13);
+        add_var(&t, p->bias, p->grad_bias, true);
+    }
+    t.fwd = (struct op){ .kind = OP_HEAD_CE, .x = { x },
+                         .u.head = { p, chunk } };
+    t.bwd = t.fwd;
+    t.bwd.y[1] = dx;
+    t.value = head_value;
+    t.back = head_back;
+    check_trial(&t);
+}
+
+TEST(head)
+{
+    head_case(11, 11, DTYPE_REAL, true);
+    head_case(11, 4, DTYPE_REAL, false);
+    head_case(7, 64, DTYPE_REAL, true);
+    head_case(9, 2, DTYPE_BF16, false);
+    head_case(10, 3, DTYPE_I8, true);
+    head_case(1, 1, DTYPE_REAL, false);
+}
+
+static const struct test tests[] = {
+    RUN(embedding), RUN(norms), RUN(linear), RUN(rope), RUN(attention),
+    RUN(activations), RUN(head)
+};
+
+TEST_MAIN("ops_grad", tests)

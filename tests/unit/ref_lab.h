@@ -1,0 +1,204 @@
+/* ref_lab.h - single ops on the reference in double, buffer by buffer.
+ *
+ * Each buffer is memory of its own, filled with random numbers; rows are
+ * PAD elements longer than the view and hold SENTINEL there, so that a write
+ * beside the view is seen.
+ */
+#ifndef REF_LAB_H
+#define REF_LAB_H
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "kernels/ops.h"
+#include "test.h"
+
+enum { LAB_BUFS = 64, LAB_PARTS = 4, PAD = 3 };
+
+#define SENTINEL 777.0
+
+struct lab {
+    struct backend backend;
+    struct tensor_buf buf[LAB_BUFS];
+    struct view view[LAB_BUFS]; /* of real buffers: the whole of them */
+    uint32_t n_bufs;
+    struct step step;
+    struct batch batch;
+    struct run run;
+    int32_t *index; /* what batch points to */
+    float *weight;
+    struct part part[LAB_PARTS];
+    struct rng rng;
+};
+
+/* Uniform in [-1, 1). */
+static inline double
+lab_draw(struct lab *l)
+{
+    return 2 * rng_double(&l->rng) - 1;
+}
+
+static inline void
+lab_init(struct lab *l, uint64_t seed)
+{
+    memset(l, 0, sizeof *l);
+    ref64_open(&l->backend);
+    rng_init(&l->rng, seed, 0);
+    l->n_bufs = 1;
+    l->step.seed = seed;
+    l->step.step = 3;
+    l->step.row0 = 40;
+    l->step.inv_tokens = 0.125;
+    l->step.scale = 1;
+    l->run = (struct run){ .buf = l->buf, .real_size = sizeof(double),
+                           .step = &l->step, .batch = &l->batch };
+}
+
+static inline void
+lab_release(struct lab *l)
+{
+    for (uint32_t i = 1; i < l->n_bufs; i++)
+        free((void *)l->buf[i].host);
+    free(l->index);
+    free(l->weight);
+}
+
+static inline uint32_t
+lab_buf(struct lab *l, size_t bytes)
+{
+    uint32_t i = l->n_bufs++;
+
+    l->buf[i].zone = ZONE_BASE;
+    l->buf[i].host = mem_alloc(bytes);
+    l->buf[i].bytes = bytes;
+    return i;
+}
+
+static inline double *
+lab_row(const struct lab *l, const struct view *v, size_t row)
+{
+    return (double *)view_at(&l->run, v) + row * v->ld;
+}
+
+static inline void
+lab_fill(struct lab *l, const struct view *v)
+{
+    for (size_t i = 0; i < v->rows; i++)
+        for (size_t c = 0; c < v->ld; c++)
+            lab_row(l, v, i)[c] = c < v->cols ? lab_draw(l) : SENTINEL;
+}
+
+/* A matrix of reals in [-1, 1). */
+static inline struct view
+lab_real(struct lab *l, uint32_t rows, uint32_t cols)
+{
+    uint32_t ld = cols + PAD;
+    uint32_t i = lab_buf(l, (size_t)rows * ld * sizeof(double));
+    struct view v = { i, rows, cols, ld, 0, DTYPE_REAL };
+
+    l->view[i] = v;
+    lab_fill(l, &v);
+    return v;
+}
+
+static inline struct view
+lab_cols(struct view v, uint32_t col, uint32_t cols)
+{
+    v.off += col;
+    v.cols = cols;
+    return v;
+}
+
+/* A stored weight of [-1, 1); for I8 *scale is made. */
+static inline struct view
+lab_weight(struct lab *l, uint32_t rows, uint32_t cols, uint8_t dtype,
+           struct view *scale)
+{
+    size_t n = (size_t)rows * cols, size = dtype_size(dtype);
+    struct view v = { 0, rows, cols, cols, 0, dtype };
+    char *to;
+
+    if (dtype == DTYPE_REAL)
+        return lab_real(l, rows, cols);
+    v.buf = lab_buf(l, n * size);
+    to = (char *)l->buf[v.buf].host;
+    for (size_t i = 0; i < n; i++) {
+        float f = (float)lab_draw(l);
+
+        if (dtype == DTYPE_I8)
+            to[i] = (char)(127 * f);
+        else
+            floats_store(to + i * size, dtype, &f, 1);
+    }
+    if (dtype != DTYPE_I8)
+        return v;
+    *scale = lab_weight(l, rows, (cols + 127) / 128, DTYPE_F16, NULL);
+    for (size_t i = 0; i < (size_t)scale->rows * scale->cols; i++)
+        ((uint16_t *)l->buf[scale->buf].host)[i]
+            = f32_to_f16((float)(1.5 + lab_draw(l)) / 127);
+    return v;
+}
+
+/* n rows in sequences of seq, documents of doc rows in them; ids and
+ * targets below vocab. Every third row has weight 0. */
+static inline void
+lab_batch(struct lab *l, uint32_t n, uint32_t seq, uint32_t doc,
+          uint32_t vocab)
+{
+    int32_t *p = mem_array((size_t)n * 5, sizeof *p);
+
+    l->index = p;
+    l->weight = mem_array(n, sizeof *l->weight);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = i % seq, first = at / doc * doc;
+
+        p[i] = (int32_t)rng_below(&l->rng, vocab);
+        p[n + i] = (int32_t)rng_below(&l->rng, vocab);
+        p[2 * n + i] = (int32_t)(at - first);
+        p[3 * n + i] = (int32_t)(i - at + first);
+        p[4 * n + i] = (int32_t)i;
+        l->weight[i] = i % 3 == 1 ? 0 : 0.5f + (float)(i % 5);
+    }
+    l->batch = (struct batch){ p, p + n, p + 2 * n, p + 3 * n, p + 4 * n,
+                               l->weight, n };
+}
+
+/* Runs an op with scratch of its own, full of NaN. */
+static inline void
+lab_run(struct lab *l, struct op *op)
+{
+    uint64_t bytes = l->backend.scratch(&l->backend, op);
+    uint32_t buf = l->n_bufs;
+    struct err e;
+
+    l->buf[buf] = (struct tensor_buf){ .zone = ZONE_BASE, .bytes = bytes,
+                                       .host = mem_alloc((size_t)bytes) };
+    memset((void *)l->buf[buf].host, 0xff, (size_t)bytes);
+    op->scratch = (struct view){ buf, 1, (uint32_t)bytes, (uint32_t)bytes,
+                                 0, DTYPE_U8 };
+    if (!CHECK(l->backend.run(&l->backend, &l->run, op, 1, &e) == 0))
+        printf("    %s\n", e.text);
+    free((void *)l->buf[buf].host);
+    l->buf[buf].host = NULL;
+}
+
+/* Nothing was written beside a view. */
+static inline void
+lab_check_pads(const struct lab *l, const char *name)
+{
+    bool clean = true;
+
+    for (uint32_t i = 1; i < l->n_bufs; i++) {
+        const struct view *v = &l->view[i];
+
+        for (size_t r = 0; v->buf && r < v->rows; r++)
+            for (size_t c = v->cols; c < v->ld; c++)
+                clean &= lab_row(l, v, r)[c] == SENTINEL;
+    }
+    if (!CHECK(clean))
+        printf("    %s: wrote beside a view\n", name);
+}
+
+#endif
