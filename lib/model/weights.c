@@ -235,7 +235,10 @@ weights_open(struct weights *w, const char *path, struct err *e)
     memset(w, 0, sizeof *w);
     w->path = mem_strdup(path);
     w->source = mem_alloc(sizeof *w->source);
-    rc = open_dir(w, e);
+    if (set_is(path))
+        rc = weights_open_set(w, e);
+    else
+        rc = open_dir(w, e);
     if (rc == 0 && w->n > 0)
         qsort(w->item, w->n, sizeof *w->item, by_name);
     if (rc == 0)
@@ -262,6 +265,9 @@ weights_release(struct weights *w)
             free(s->copy[i]);
         free(s->copy);
         modeldir_release(&s->dir);
+        if (s->set)
+            set_release(s->set);
+        free(s->set);
     }
     free(s);
     free(w->asset);
@@ -291,6 +297,8 @@ weights_id(const struct weights *w)
     struct hash h;
     size_t i;
 
+    if (w->source->set)
+        return w->source->set->manifest.content;
     hash_init(&h);
     hash_u64(&h, w->n_assets);
     for (i = 0; i < w->n_assets; i++) {

@@ -70,6 +70,10 @@ const struct weight_asset *weights_asset(const struct weights *w,
 int weights_config(const struct weights *w, const char **text, size_t *n,
                    struct err *e);
 
+/* Compares all data with the hashes of its set, and reads all of it to do
+ * so; a model directory has no hashes. ERR_DATA names the file. */
+int weights_check(const struct weights *w, struct err *e);
+
 /* The content id of the base. Of a shard set its manifest's, at once; of a
  * directory a hash over names, types, shapes, bytes and assets, which reads
  * all of the data. */

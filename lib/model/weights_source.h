@@ -3,10 +3,12 @@
 #define MODEL_WEIGHTS_SOURCE_H
 
 #include "model/weights.h"
+#include "stream/set.h"
 #include "tensor/modeldir.h"
 
 struct weights_source {
-    struct modeldir dir;
+    struct modeldir dir; /* one of the two is in use */
+    struct set *set;
     void **copy; /* tensors that were not aligned in their file */
     size_t n_copies;
     size_t cap;  /* of item */
@@ -16,5 +18,8 @@ struct weights_source {
 int weights_add(struct weights *w, struct weight *t, struct err *e);
 void weights_add_asset(struct weights *w, const char *name, const void *data,
                        size_t n);
+
+/* Fills w, whose path and source are there, from a set. */
+int weights_open_set(struct weights *w, struct err *e);
 
 #endif

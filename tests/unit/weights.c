@@ -1,8 +1,13 @@
 /* weights - a base opened from a model directory. */
 #include "model/weights.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "base/io.h"
+#include "model/weights_source.h"
+#include "record/tensor.h"
+#include "stream/set_out.h"
 #include "tensor/modeldir.h"
 #include "test.h"
 
@@ -155,6 +160,126 @@ TEST(int8_finds_its_scales)
     finish();
 }
 
+static void
+put_tensor(struct set_out *o, const char *name, enum dtype dtype,
+           uint64_t cols, const void *data, size_t n)
+{
+    struct tensor_desc d = {
+        .name = name, .dtype = dtype, .n_dims = 2, .shape = { 2, cols },
+    };
+    struct err e = { 0 };
+    struct buf b;
+
+    buf_init(&b);
+    CHECK(tensor_encode(&b, &d, &e) == 0);
+    CHECK(set_out_tensor(o, b.data, b.len, n, &e) == 0);
+    CHECK(set_out_data(o, data, n, &e) == 0);
+    buf_release(&b);
+}
+
+/* A set of that type: config.json, an I8 tensor and its scales. */
+static void
+write_set(const char *type)
+{
+    char data[260 + 8] = { 0 };
+    struct stream_head head;
+    struct set_out o;
+    struct err e = { 0 };
+    struct buf b;
+
+    memcpy(data + 258, "\1\2\3\4\5\6\7\10\11\12", 10);
+    buf_init(&b);
+    stream_head_init(&head, type);
+    CHECK(set_out_open(&o, DIR, true, &e) == 0);
+    CHECK(set_out_begin(&o, &head, 1 << 20, &e) == 0);
+    CHECK(asset_encode(&b, "config.json", "{\"a\":1}", 7, &e) == 0);
+    CHECK(set_out_record(&o, b.data, b.len, &e) == 0);
+    put_tensor(&o, "w", DTYPE_I8, 130, data, 260);
+    put_tensor(&o, "w.scale", DTYPE_F16, 2, data + 260, 8);
+    CHECK(set_out_finish(&o, &e) == 0);
+    set_out_release(&o);
+    stream_head_release(&head);
+    buf_release(&b);
+}
+
+TEST(a_shard_set_is_a_base_too)
+{
+    struct weights w;
+    struct err e = { 0 };
+    struct id id;
+    const char *text;
+    size_t n;
+
+    write_set("weights");
+    CHECK(weights_open(&w, DIR, &e) == 0);
+    CHECK_EQ_U64(w.n, 1);
+    CHECK_STR(w.item[0].name, "w");
+    CHECK_EQ_U64(((const uint8_t *)w.item[0].data)[259], 2);
+    CHECK(w.item[0].scale && w.item[0].scale[3] == 0x0a09);
+    CHECK_EQ_U64(w.copied, 0);
+    CHECK(w.mapped > 268);
+    CHECK(weights_config(&w, &text, &n, &e) == 0);
+    CHECK_STR(text, "{\"a\":1}");
+    CHECK(weights_check(&w, &e) == 0);
+    id = weights_id(&w);
+    CHECK(id_equal(&id, &w.source->set->manifest.content));
+    weights_release(&w);
+    finish();
+}
+
+/* Flips a bit of the set's byte that holds the I8 tensor's last element. */
+static void
+damage_set(void)
+{
+    static const char last[] = "\1\2";
+    struct err e = { 0 };
+    char **names;
+    size_t n, i;
+
+    CHECK(dir_list(&names, &n, DIR, &e) == 0);
+    for (i = 0; i < n; i++) {
+        char *path = path_join(DIR, names[i]);
+        struct buf b;
+        char *at;
+
+        buf_init(&b);
+        CHECK(file_read(&b, path, 1 << 20, &e) == 0);
+        at = memmem(b.data, b.len, last, 2);
+        if (at && strstr(names[i], ".graft")) {
+            at[1] ^= 4;
+            CHECK(file_write(path, b.data, b.len, &e) == 0);
+        }
+        buf_release(&b);
+        free(path);
+    }
+    dir_list_free(names, n);
+}
+
+TEST(a_flipped_bit_in_a_set_is_found_by_the_check)
+{
+    struct weights w;
+    struct err e = { 0 };
+
+    write_set("weights");
+    damage_set();
+    CHECK(weights_open(&w, DIR, &e) == 0);
+    CHECK(((const uint8_t *)w.item[0].data)[259] == 6);
+    CHECK(weights_check(&w, &e) == ERR_DATA);
+    CHECK(strstr(e.text, DIR) != NULL);
+    weights_release(&w);
+    finish();
+}
+
+TEST(a_set_of_something_else_is_no_base)
+{
+    struct weights w;
+    struct err e = { 0 };
+
+    write_set("text");
+    CHECK(weights_open(&w, DIR, &e) == ERR_DATA);
+    finish();
+}
+
 TEST(what_is_no_base)
 {
     struct weights w;
@@ -171,6 +296,9 @@ static const struct test tests[] = {
     RUN(assets_come_along),
     RUN(the_id_covers_data_and_names),
     RUN(int8_finds_its_scales),
+    RUN(a_shard_set_is_a_base_too),
+    RUN(a_flipped_bit_in_a_set_is_found_by_the_check),
+    RUN(a_set_of_something_else_is_no_base),
     RUN(what_is_no_base),
 };
 
