@@ -1,0 +1,62 @@
+# The front, and what make install lays out.
+
+load helper
+
+@test "graft runs a program with its words and its exit code" {
+    run -0 graft initmodel --version
+    [[ ${lines[0]} == "initmodel (graft) "* ]]
+    run -2 --separate-stderr graft initmodel --xyzzy
+    one_line 'initmodel: unknown option'
+    run -2 --separate-stderr graft -q initmodel --xyzzy
+    one_line 'initmodel: unknown option'
+}
+
+@test "graft refuses what is no program of it" {
+    for name in nosuch ../bin/initmodel /bin/true graft ''; do
+        run -2 --separate-stderr graft "$name"
+        one_line "graft: no program '$name'"
+    done
+    run -2 --separate-stderr graft
+    one_line 'graft: missing operand'
+}
+
+@test "graft --help lists the programs that there are" {
+    run -0 graft --help
+    for path in "$GRAFT_BUILD"/bin/*; do
+        name=${path##*/}
+        [ "$name" = graft ] || grep -Eq "^  $name +[a-z]" <<<"$output"
+    done
+}
+
+@test "an installed graft finds its programs, wherever it was moved to" {
+    make -s -C "$root" install BUILD="$GRAFT_BUILD" \
+        DESTDIR="$BATS_TEST_TMPDIR/dest" PREFIX=/usr >/dev/null
+    mv dest/usr "moved here"
+    PATH=/usr/bin:/bin
+    dir="$BATS_TEST_TMPDIR/moved here"
+    [ "$("$dir/bin/graft" --exec-path)" = "$dir/libexec/graft" ]
+    "$dir/bin/graft" initmodel --version | grep -q '^initmodel'
+    [ "$(ls "$dir/bin")" = graft ]
+    PATH="$("$dir/bin/graft" --exec-path):$PATH"
+    initmodel --version | grep -q '^initmodel'
+    "$dir/bin/graft" --help | grep -q '^  initmodel'
+    [ -f "$dir/share/man/man1/graft.1" ]
+    for page in "$root"/man/man1/*.1; do
+        name=$(basename "$page")
+        [ "$name" = graft.1 ] || [ -f "$dir/share/man/man1/graft-$name" ]
+    done
+}
+
+@test "the installed completion offers programs and their options" {
+    bash "$root/man/completion.sh" "$GRAFT_BUILD/bin" >completion
+    . ./completion
+    COMP_WORDS=(graft initm) COMP_CWORD=1
+    _graft
+    [ "${COMPREPLY[*]}" = initmodel ]
+    COMP_WORDS=(graft initmodel --see) COMP_CWORD=2
+    _graft
+    [ "${COMPREPLY[*]}" = --seed ]
+    COMP_WORDS=(graft quantize --format b) COMP_CWORD=3
+    _graft
+    [ "${COMPREPLY[*]}" = bf16 ]
+}
