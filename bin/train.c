@@ -217,9 +217,10 @@ open_inputs(struct inputs *in, const struct options *o, struct err *e)
     if (rc == 0)
         rc = check_tokenizer(in, e);
     if (rc == 0)
-        rc = data_split_open(&in->train, &in->data, "train", e);
+        rc = data_split_open(&in->train, &in->data, "train",
+                             in->desc.vocab, e);
     if (rc == 0)
-        rc = data_split_open(&in->val, &in->data, "val", e);
+        rc = data_split_open(&in->val, &in->data, "val", in->desc.vocab, e);
     if (rc == 0 && in->train.supervised == 0)
         rc = err_set(e, ERR_DATA, "%s: no token of the training split is "
                      "to be learned (%llu records)", o->data,

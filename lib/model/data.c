@@ -19,6 +19,8 @@ dataset_open(struct dataset *d, const char *path, struct err *e)
         return rc;
     h = &d->set.manifest.head;
     d->tokenizer = stream_head_get(h, "tokenizer");
+    if (stream_head_get(h, "vocab") == NULL)
+        return 0;
     rc = stream_head_get_u64(h, "vocab", path, &d->vocab, e);
     if (rc == 0 && (d->vocab == 0 || d->vocab > UINT32_MAX))
         rc = err_set(e, ERR_DATA, "%s: bad vocabulary size", path);
@@ -61,7 +63,7 @@ read_record(struct data_split *s, uint64_t i, struct tokens *t,
     int rc = set_record(&s->data->set, set_index(s, i), &p, &n, e);
 
     if (rc == 0)
-        rc = tokens_decode(t, p, n, s->data->vocab, e);
+        rc = tokens_decode(t, p, n, s->source.vocab, e);
     if (rc < 0)
         err_prefix(e, "%s", s->data->set.path);
     return rc;
@@ -102,7 +104,7 @@ list_firsts(struct data_split *s)
 
 int
 data_split_open(struct data_split *s, struct dataset *d, const char *name,
-                struct err *e)
+                uint32_t vocab, struct err *e)
 {
     int rc = 0;
 
@@ -110,7 +112,7 @@ data_split_open(struct data_split *s, struct dataset *d, const char *name,
     s->data = d;
     s->split = manifest_split(&d->set.manifest, name);
     s->source = (struct token_source){ .get = get_record, .ctx = s,
-                                       .vocab = (uint32_t)d->vocab };
+                                       .vocab = vocab };
     if (s->split == NULL)
         return 0;
     list_firsts(s);

@@ -7,7 +7,7 @@
 
 struct dataset {
     struct set set;
-    uint64_t vocab;        /* rows of the tokenizer */
+    uint64_t vocab;        /* rows of the tokenizer; 0: not known */
     const char *tokenizer; /* its content id, hex; NULL when not known */
 };
 
@@ -29,9 +29,10 @@ int dataset_open(struct dataset *d, const char *path, struct err *e);
 void dataset_release(struct dataset *d);
 
 /* Reads the split's lengths, which decodes it once. A split that is not
- * there is one without records. */
+ * there is one without records. Ids must be below vocab, the rows of the
+ * model they are for. */
 int data_split_open(struct data_split *s, struct dataset *d,
-                    const char *name, struct err *e);
+                    const char *name, uint32_t vocab, struct err *e);
 void data_split_release(struct data_split *s);
 
 #endif
