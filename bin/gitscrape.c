@@ -111,6 +111,7 @@ struct job {
     char *name;
     bool begun;
     uint64_t n_authors, n_bad, n_commits, n_records, n_skips;
+    bool left_out;            /* the commit at hand */
     uint64_t drop;            /* records to come that are written already */
     struct map bad;           /* commits reported */
     struct text_rec rec;
@@ -481,7 +482,8 @@ take_commit(struct job *j, struct cursor c, struct err *e)
     j->next = ordinal + 1;
     j->since_next = 0;
     j->drop = 0;
-    j->n_commits++;
+    j->n_commits += !j->left_out;
+    j->left_out = false;
     return c.ok ? 0 : nonsense(e);
 }
 
@@ -494,6 +496,7 @@ take_bad(struct job *j, struct cursor c, struct err *e)
     if (!c.ok)
         return nonsense(e);
     map_put(&j->bad, id, OID_BYTES, 0, &added);
+    j->left_out = j->begun;
     if (added)
         log_warn("%s: %.*s; left out", j->path, (int)c.left,
                  (const char *)c.p);
@@ -644,7 +647,7 @@ job_begin(struct job *j, const char *path)
 {
     j->path = path;
     j->next = j->since_next = j->drop = 0;
-    j->begun = false;
+    j->begun = j->left_out = false;
     j->n_authors = j->n_bad = j->n_commits = j->n_records = j->n_skips = 0;
     map_init(&j->poison);
     map_init(&j->bad);

@@ -81,9 +81,8 @@ parse_time(struct span s, int64_t *out)
     return i == s.n || s.p[i] == ' ';
 }
 
-static int
-parse_people(struct commit *c, const char *p, const char *end,
-             struct err *e)
+static void
+parse_people(struct commit *c, const char *p, const char *end)
 {
     struct span line, who, when;
     bool author = false, committer = false;
@@ -102,14 +101,12 @@ parse_people(struct commit *c, const char *p, const char *end,
             line.n -= 10;
             split_person(line, &who, &when);
             if (!parse_time(when, &c->time))
-                return err_set(e, ERR_DATA, "bad commit time \"%.*s\"",
-                               (int)(when.n < 64 ? when.n : 64), when.p);
+                c->bad_time = when;
             committer = true;
         }
     }
     c->message.p = p;
     c->message.n = (size_t)(end - p);
-    return 0;
 }
 
 int
@@ -118,7 +115,6 @@ commit_parse(struct commit *c, const char *p, size_t n, struct err *e)
     const char *end = p + n, *next;
     struct commit new = {0};
     struct oid id;
-    int rc;
 
     if (!header_id(next_line(&p, end), "tree ", &new.tree))
         return err_set(e, ERR_DATA, "bad commit: no tree");
@@ -131,10 +127,9 @@ commit_parse(struct commit *c, const char *p, size_t n, struct err *e)
         return err_set(e, ERR_LIMIT, "too many parents (found %zu, limit "
                        "%d)", new.n_parents, COMMIT_MAX_PARENTS);
     new.author.p = new.message.p = end;
-    rc = parse_people(&new, p, end, e);
-    if (rc == 0)
-        *c = new;
-    return rc;
+    parse_people(&new, p, end);
+    *c = new;
+    return 0;
 }
 
 struct oid

@@ -1,7 +1,7 @@
 /* commit.h - the text of a commit object, taken apart.
  *
- * libgit2 refuses commits whose author it can't parse; here only tree,
- * parents and the committer's time have to be sound. Everything is bytes.
+ * libgit2 refuses commits whose author it can't parse; here only tree
+ * and parents have to be sound. Everything is bytes.
  */
 #ifndef REPO_COMMIT_H
 #define REPO_COMMIT_H
@@ -28,11 +28,12 @@ struct commit {
     size_t n_parents;
     struct span author;  /* "Name <mail>", without time; may be empty */
     int64_t time;        /* committer time, 0 if there is none */
+    struct span bad_time; /* not empty: it is not a number of 64 bits */
     struct span message;
 };
 
-/* ERR_DATA if it is no commit or its time is not a number that fits 64
- * bits, ERR_LIMIT over COMMIT_MAX_PARENTS. The text does not name it. */
+/* ERR_DATA if it is no commit, ERR_LIMIT over COMMIT_MAX_PARENTS. The text
+ * does not name it. */
 int commit_parse(struct commit *c, const char *p, size_t n, struct err *e);
 struct oid commit_parent(const struct commit *c, size_t i);
 

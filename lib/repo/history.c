@@ -306,12 +306,14 @@ prepare(struct history *h, const struct walk_commit *c, struct err *e)
     int rc = 0;
 
     n = h->options->files ? 0 : c->n_parents;
+    if (h->options->first_parent && n > 1)
+        n = 1; /* a merge stands for all that it brought */
     tree = mem_array(n ? n : 1, sizeof(*tree));
     for (i = 0; rc == 0 && i < n; i++) {
         parent = &h->walk.commit[h->walk.parent[c->parents + i]];
         tree[i] = parent->tree;
         id = walk_id(&h->walk, h->walk.parent[c->parents + i]);
-        if (parent->flags & WALK_BAD)
+        if (!(parent->flags & WALK_TREE))
             rc = err_set(e, ERR_DATA, "parent %s is unreadable",
                          oid_hex(&id, hex));
     }

@@ -2,7 +2,8 @@
  *
  * history_run walks a repository in canonical order (walk.h) and tells a
  * sink of every file that a commit changed, in path order. A merge gives
- * only files that differ from every parent. All objects of a commit are read
+ * only files that differ from every parent, or, where only first parents are
+ * followed, all that differ from the first. All objects of a commit are read
  * and judged before the sink hears of the first file, so that an unreadable
  * object loses the whole commit; commits of over 16 MiB of blobs are
  * read twice for that.

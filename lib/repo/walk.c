@@ -97,38 +97,64 @@ add_parents(struct walk *w, uint32_t at, const struct commit *c,
     return 0;
 }
 
-/* Reads the commit at index at. One that can't be read is WALK_BAD and has
- * no parents, if w->bad agrees. */
+/* Marks a commit as unreadable, if w->bad agrees. */
+static int
+give_up(struct walk *w, uint32_t at, const struct err *why, struct err *e)
+{
+    struct oid id = walk_id(w, at);
+
+    w->commit[at].flags |= WALK_BAD;
+    return w->bad(w->ctx, &id, why, e);
+}
+
+static int
+take_commit(struct walk *w, uint32_t at, const struct commit *c,
+            struct err *e)
+{
+    const struct map_entry *author;
+
+    w->commit[at].flags |= WALK_TREE;
+    w->commit[at].tree = c->tree;
+    w->commit[at].time = c->time;
+    author = map_put(&w->authors, c->author.p, c->author.n, w->authors.n,
+                     NULL);
+    w->commit[at].author = (uint32_t)author->value;
+    return add_parents(w, at, c, e);
+}
+
+/* Reads the commit at index at. One whose time is no time keeps its parents
+ * and its tree. */
 static int
 load(struct walk *w, uint32_t at, struct err *e)
 {
     struct oid id = walk_id(w, at);
     char hex[OID_HEX + 1];
-    struct object *object = NULL;
-    struct map_entry *author;
+    struct object *object;
     struct commit c;
     struct err why;
     int rc;
 
     w->commit[at].flags |= WALK_LOADED;
+    oid_hex(&id, hex);
     rc = objects_read(w->objects, &id, OBJECT_COMMIT, COMMIT_MAX_BYTES,
                       &object, &why);
-    if (rc == 0) {
-        rc = commit_parse(&c, object->data, object->size, &why);
-        if (rc < 0)
-            err_prefix(&why, "commit %s", oid_hex(&id, hex));
-    }
     if (rc < 0) {
-        object_drop(object);
-        w->commit[at].flags |= WALK_BAD;
-        return w->bad(w->ctx, &id, &why, e);
+        err_prefix(&why, "commit %s", hex);
+        return give_up(w, at, &why, e);
     }
-    w->commit[at].tree = c.tree;
-    w->commit[at].time = c.time;
-    author = map_put(&w->authors, c.author.p, c.author.n, w->authors.n,
-                     NULL);
-    w->commit[at].author = (uint32_t)author->value;
-    rc = add_parents(w, at, &c, e);
+    rc = commit_parse(&c, object->data, object->size, &why);
+    if (rc < 0) {
+        err_prefix(&why, "commit %s", hex);
+        rc = give_up(w, at, &why, e);
+    } else {
+        rc = take_commit(w, at, &c, e);
+        if (rc == 0 && c.bad_time.n > 0) {
+            err_set(&why, ERR_DATA, "commit %s: bad time \"%.*s\"", hex,
+                    (int)(c.bad_time.n < 64 ? c.bad_time.n - 1 : 63),
+                    c.bad_time.p + 1);
+            rc = give_up(w, at, &why, e);
+        }
+    }
     object_drop(object);
     return rc;
 }

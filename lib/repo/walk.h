@@ -7,7 +7,8 @@
  * top of a history, or a further tip, leaves all earlier ordinals alone.
  *
  * libgit2's own walk stops at the first commit it can't parse; this one
- * keeps the place of an unreadable commit and goes on.
+ * keeps the place of an unreadable commit and goes on, though not to its
+ * parents if those can't be known.
  *
  * Limits: 2^32 - 2 commits; about 150 bytes of memory each.
  */
@@ -25,10 +26,11 @@
 enum walk_flag {
     WALK_LOADED = 1, /* parents and the rest are known */
     WALK_PLACED = 2, /* it is in order[], or on its way into it */
-    WALK_BAD = 4,    /* unreadable */
+    WALK_BAD = 4,    /* unreadable: no record comes of it */
     WALK_LEFT = 8,   /* marks for ranges: see rev.c */
     WALK_RIGHT = 16,
-    WALK_HIDDEN = 32
+    WALK_HIDDEN = 32,
+    WALK_TREE = 64   /* tree and parents are known, be it bad or not */
 };
 
 struct walk_commit {

@@ -1,0 +1,410 @@
+# gitscrape: good repositories, and bad ones.
+
+load helper
+
+# scrape ARGUMENT...: to the file out.graft, never for long.
+scrape() {
+    run --separate-stderr timeout 60 bash -c \
+        'gitscrape "$@" >out.graft' - "$@"
+}
+
+# refused STATUS TEXT: one line on stderr that holds TEXT; no whole stream.
+refused() {
+    [ "$status" -eq "$1" ] && [ "${#stderr_lines[@]}" -eq 1 ] &&
+        [[ $stderr == "gitscrape: "*"$2"* ]] && ! ended && return
+    printf 'status %s: %s\n' "$status" "$stderr"
+    return 1
+}
+
+# The stream has its trailer.
+ended() {
+    tail -c 200 out.graft | tr '\0' '\n' | grep -aqx end
+}
+
+# came RECORDS COMMITS: what the summary says came out.
+came() {
+    [[ $stderr == *": $1 records of $2 commits by "* ]] && ended && return
+    printf 'status %s: %s\n' "$status" "$stderr"
+    return 1
+}
+
+# left_out REASON COUNT: a line of the ledger.
+left_out() {
+    tr '\0' '\n' <out.graft | grep -aqx "ledger gitscrape $1 $2" && return
+    tr '\0' '\n' <out.graft | grep -a '^ledger'
+    return 1
+}
+
+# bad CASE [N]: the repository r, N commits, and one bad thing more.
+bad() {
+    repo_small r "${2:-3}"
+    python3 "$root/tests/badrepo.py" "$1" r
+}
+
+@test "gitscrape prints help and version" {
+    run -0 --separate-stderr gitscrape --help
+    [[ $output == *--first-parent* ]]
+    [ -z "$stderr" ]
+    run -0 gitscrape --version
+    [[ $output == gitscrape* ]]
+}
+
+@test "gitscrape refuses wrong use with one line" {
+    run -2 --separate-stderr gitscrape
+    one_line 'gitscrape: '
+    run -2 --separate-stderr gitscrape --context many r
+    one_line 'gitscrape: --context'
+    run -2 --separate-stderr gitscrape --since yesterday r
+    one_line 'gitscrape: --since'
+    run -2 --separate-stderr gitscrape --until 2023-02-29 r
+    one_line 'gitscrape: --until'
+    run -2 --separate-stderr gitscrape --rev HEAD --all r
+    one_line 'gitscrape: --rev'
+}
+
+@test "the same repository gives the same bytes" {
+    repo_small r
+    scrape r
+    [ "$status" -eq 0 ]
+    came 15 12
+    mv out.graft first.graft
+    gitscrape -q --no-prov r >plain.graft
+    git -C r gc -q
+    cp -r r elsewhere
+    gitscrape -q --no-prov --name r elsewhere/.git | cmp - plain.graft
+    scrape r
+    cmp out.graft first.graft
+}
+
+@test "several repositories are several segments" {
+    repo_small a 3
+    repo_small b 4
+    gitscrape -q a >a.graft
+    gitscrape -q b >b.graft
+    gitscrape -q a b >ab.graft
+    cmp <(cat a.graft b.graft) ab.graft
+}
+
+@test "what was recorded stays when commits come on top" {
+    repo_small r 12
+    scrape --rev main~4 r
+    came 10 8
+    scrape --rev main~4..main r
+    came 5 4
+    scrape --rev '^main~4 main' r
+    came 5 4
+    scrape --rev main...main~4 r
+    came 5 4
+    scrape --rev 'main~4^!' r
+    refused 4 'unsupported form'
+    scrape --rev no-such-branch r
+    refused 4 'no-such-branch: no such revision'
+    scrape --rev "$(git -C r rev-parse --short=7 main~4)" r
+    came 10 8
+}
+
+@test "a generated history gives what git counts" {
+    "$root/tests/history.sh" r 2>/dev/null
+    scrape r
+    came 49 25
+    left_out binary 3
+    left_out lfs-pointer 1
+    left_out symlink 4
+    left_out submodule 2
+    left_out mode-only 1
+    scrape --all r
+    came 50 26
+    scrape --first-parent r
+    [[ $stderr == *"of $(git -C r rev-list --first-parent --count main) "* ]]
+    scrape --path '*.c' r
+    [ "$status" -eq 0 ]
+    scrape --kind file r
+    n=$(git -C r ls-tree -r main | grep -c '^100')
+    [[ $stderr == *": $((n - 1)) records of 1 commits"* ]]
+    left_out lfs-pointer 1
+}
+
+@test "since and until take commits by their time, both ends included" {
+    repo_small r 12
+    # one a day from 2020-09-13T12:26:40Z
+    scrape --since 2020-09-15T12:26:40Z r
+    [[ $stderr == *" of 10 commits "* ]]
+    scrape --since 2020-09-15T12:26:41Z r
+    [[ $stderr == *" of 9 commits "* ]]
+    scrape --until 1600172800 r
+    [[ $stderr == *" of 3 commits "* ]]
+    scrape --since '2020-09-15 14:26+02:00' --until @1600172800 r
+    [[ $stderr == *" of 1 commits "* ]]
+}
+
+@test "--authors lists who the authors are, for the owner alone" {
+    repo_init r
+    repo_commit r one 'Ada Lovelace'
+    repo_commit r two 'Grace Hopper'
+    repo_commit r three 'Ada Lovelace'
+    scrape --authors who r
+    [ "$(stat -c %a who)" = 600 ]
+    [ "$(cat who)" = "r	author_0	Ada Lovelace	ada.lovelace@example.org
+r	author_1	Grace Hopper	grace.hopper@example.org" ]
+}
+
+@test "a full disk is an error" {
+    repo_small r 3
+    run -1 --separate-stderr bash -c 'gitscrape -q r >/dev/full'
+    [[ $stderr == "gitscrape: "*"No space left"* ]]
+}
+
+@test "row 1: no repository, empty, unborn, shallow, partial" {
+    scrape nowhere
+    refused 1 'nowhere: No such file'
+    mkdir plain
+    scrape plain
+    refused 4 'plain: not a git repository'
+    touch file
+    scrape file
+    refused 4 'file: not a git repository'
+    repo_init empty
+    scrape empty
+    [ "$status" -eq 0 ]
+    [[ $stderr == *"empty repository"* ]]
+    came 0 0
+    repo_small r 3
+    git -C r symbolic-ref HEAD refs/heads/gone
+    scrape r
+    refused 4 'HEAD is unborn (it names refs/heads/gone'
+    scrape --all r
+    [ "$status" -eq 0 ]
+    came 3 3
+    git -C r symbolic-ref HEAD refs/heads/main
+    git clone -q --depth 1 "file://$PWD/r" shallow
+    scrape shallow
+    refused 4 'a shallow clone'
+    git -C r config uploadpack.allowFilter true
+    git clone -q --filter=blob:none "file://$PWD/r" partial
+    scrape partial
+    refused 4 'a partial clone'
+}
+
+@test "row 2: other formats are named" {
+    git init -q --object-format=sha256 sha256
+    scrape sha256
+    refused 4 'extensions.objectformat (found sha256)'
+    repo_small r 3
+    sed -i 's/\(repositoryformatversion = \)0/\199/' r/.git/config
+    scrape r
+    refused 4 'unsupported repository format (found 99'
+    sed -i 's/\(repositoryformatversion = \)99/\11/' r/.git/config
+    printf '[Extensions]\n\tsomethingNew\n' >>r/.git/config
+    scrape r
+    refused 4 'extensions.somethingNew'
+}
+
+@test "row 3: a repository of another user" {
+    [ "$(id -u)" -eq 0 ] || skip "only root can give files away"
+    repo_small r 3
+    chown -R 12345 r
+    scrape r
+    refused 4 'owned by uid 12345'
+    [[ $stderr == *--trust-owner* ]]
+    scrape --trust-owner r
+    [ "$status" -eq 0 ]
+    came 3 3
+}
+
+@test "row 4: a FIFO in a file's place hangs nothing" {
+    local f
+    for f in config packed-refs HEAD shallow; do
+        rm -rf r
+        repo_small r 3
+        rm -f "r/.git/$f"
+        mkfifo "r/.git/$f"
+        scrape r
+        refused 4 "$f: "
+    done
+    rm -rf r
+    repo_small r 3
+    mkfifo r/.git/objects/pack/pack-1.idx
+    scrape r
+    refused 4 'pack-1.idx: neither file nor directory'
+    rm -rf r
+    bad fifo
+    scrape r
+    refused 4 'not a regular file'
+    scrape -k r
+    [ "$status" -eq 3 ]
+    came 4 4
+}
+
+@test "rows 5 and 6: loose objects whose size or end is wrong" {
+    local c
+    for c in short-header long-header cut; do
+        rm -rf r
+        bad $c
+        scrape r
+        [ "$status" -eq 4 ]
+        refused 4 'loose object 1'
+        scrape -k r
+        [ "$status" -eq 3 ]
+        came 4 4
+        left_out bad-commit 2
+    done
+}
+
+@test "row 7: deltas that need each other are given up in time" {
+    bad cycle
+    scrape --max-stall 1 r
+    refused 4 'object 2'
+    scrape -k --max-stall 1 r
+    [ "$status" -eq 3 ]
+    came 4 4
+}
+
+@test "row 8: what is too large is not read" {
+    repo_small r 3
+    head -c 9000000 /dev/zero | tr '\0' 'x' >r/large
+    repo_commit r large
+    scrape r
+    [ "$status" -eq 0 ]
+    came 3 4
+    left_out too-large 1
+    scrape --max-blob 16M r
+    came 4 4
+    rm -rf r
+    bad delta-bomb
+    scrape r
+    [ "$status" -eq 0 ]
+    came 8 6
+    left_out too-large 2
+}
+
+@test "rows 9 and 14: bombs, depth, and too many of anything" {
+    bad bomb
+    scrape r
+    refused 5 'too many tree entries'
+    rm -rf r
+    bad deep
+    scrape r
+    refused 5 'directories too deep'
+    scrape -k r
+    [ "$status" -eq 3 ]
+    came 3 3
+    rm -rf r
+    bad many-parents
+    scrape r
+    refused 5 'too many parents'
+    rm -rf r
+    bad many-refs
+    scrape r
+    came 3 3
+    scrape --all r
+    refused 5 'too many references'
+    rm -rf r
+    bad long-message
+    scrape r
+    refused 5 'too long'
+    # nothing is known of what came before it
+    scrape -k r
+    [ "$status" -eq 3 ]
+    came 0 0
+}
+
+@test "row 10: paths are bytes, and never those of files" {
+    bad odd-paths
+    scrape r
+    [ "$status" -eq 0 ]
+    # five of them, one twice; the three of before go
+    came 12 4
+    left_out bad-mode 1
+    [ -z "$(find . -name x)" ]
+    printf '%s' "$stderr" | LC_ALL=C grep -qv '[^ -~]'
+}
+
+@test "row 11: a commit without a time that is one" {
+    bad bad-time
+    scrape r
+    refused 4 'bad time "99999999999999999999'
+    scrape -k r
+    [ "$status" -eq 3 ]
+    # three of before, and the one above the bad one: one file for another
+    came 5 4
+    rm -rf r
+    bad odd-authors
+    scrape --authors who r
+    [ "$status" -eq 0 ]
+    # the three of before go with the first of four
+    came 10 7
+    [ "$(wc -l <who)" -eq 5 ]
+}
+
+@test "row 12: nothing outside the repository is followed untrusted" {
+    repo_small r 3
+    git -C r worktree add -q ../w
+    scrape w
+    refused 4 'use --trust'
+    scrape --trust w
+    came 3 3
+    git clone -q --shared r shared
+    scrape shared
+    refused 4 'info/alternates'
+    scrape --trust shared
+    came 3 3
+    cp -r r i
+    printf '[core]\n\tx = 1\n [ IncludeIf "gitdir:/"]\n' >>i/.git/config
+    scrape i
+    refused 4 'includes another file'
+    scrape --trust i
+    came 3 3
+    cp -r r l
+    mv l/.git/objects l/.git/really
+    ln -s really l/.git/objects
+    scrape l
+    refused 4 'a symbolic link'
+    scrape --trust l
+    came 3 3
+    cp -r r h
+    git -C r rev-parse main >outside
+    printf 'ref: ../../outside\n' >h/.git/HEAD
+    scrape h
+    refused 4 'points out of refs/'
+    printf 'ref: refs/../../../outside\n' >h/.git/HEAD
+    scrape --trust h
+    refused 4 'points out of refs/'
+}
+
+@test "row 13: a missing, mistyped or forged object is named" {
+    local c
+    for c in 'wrong-hash 14' 'missing 15' 'wrong-type 4b'; do
+        rm -rf r
+        bad "${c% *}"
+        scrape r
+        refused 4 "object ${c#* }"
+        scrape -k r
+        [ "$status" -eq 3 ]
+        came 4 4
+        left_out bad-commit 2
+    done
+    rm -rf r
+    bad missing-tree
+    scrape r
+    refused 4 'object 16'
+    rm -rf r
+    bad missing-parent
+    scrape r
+    refused 4 'object 17'
+    scrape -k r
+    [ "$status" -eq 3 ]
+    [[ $stderr == *"object 1717171717"* ]]
+    ended
+}
+
+@test "row 15: bytes that are no text are told apart by one rule" {
+    repo_init r
+    printf 'h\0i\0' >r/utf16
+    printf 'bad \377 utf-8\n' >r/latin
+    printf 'a\rb\rc' >r/mac
+    head -c 1000000 /dev/zero | tr '\0' 'l' >r/one-line
+    repo_commit r one
+    scrape r
+    came 3 1
+    left_out binary 1
+}
