@@ -36,7 +36,7 @@ struct test {
 static int test_failed_checks;
 static const char *test_skip; /* why the running test was skipped */
 
-static inline bool
+static inline int
 test_check(bool ok, const char *file, int line, const char *text)
 {
     if (!ok) {
@@ -46,7 +46,7 @@ test_check(bool ok, const char *file, int line, const char *text)
     return ok;
 }
 
-static inline bool
+static inline int
 test_u64(uint64_t got, uint64_t want, const char *file, int line,
          const char *text)
 {
@@ -58,7 +58,7 @@ test_u64(uint64_t got, uint64_t want, const char *file, int line,
     return false;
 }
 
-static inline bool
+static inline int
 test_str(const char *got, const char *want, const char *file, int line,
          const char *text)
 {
@@ -77,7 +77,7 @@ test_str(const char *got, const char *want, const char *file, int line,
         return; \
     } while (0)
 
-/* Each is true when the check held. */
+/* Each is 1 when the check held, else 0. */
 #define CHECK(cond) test_check((cond), __FILE__, __LINE__, #cond)
 #define CHECK_EQ_U64(got, want) \
     test_u64((uint64_t)(got), (uint64_t)(want), __FILE__, __LINE__, #got)
