@@ -1,0 +1,219 @@
+/* encode.c - text to ids: added tokens, NFC, pieces, merges.
+ *
+ * Most pieces of a text were seen before, so each encoder has a cache from
+ * pieces of at most KEY_BYTES bytes to at most SLOT_IDS ids: one slot of a
+ * cache line, placed by a hash and evicted by whoever comes next. The cache
+ * holds answers only, so the ids do not depend on it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "text/nfc.h"
+#include "text/tokenizer.h"
+
+#define KEY_WORDS 4
+#define KEY_BYTES 31 /* and one for the length */
+#define SLOT_IDS 7
+#define CACHE_BITS 15
+
+struct encoder_slot {
+    uint64_t key[KEY_WORDS]; /* the piece, zeros, its length; 0: empty */
+    uint32_t n, id[SLOT_IDS];
+};
+
+void
+ids_init(struct ids *s)
+{
+    memset(s, 0, sizeof(*s));
+}
+
+void
+ids_release(struct ids *s)
+{
+    free(s->id);
+    ids_init(s);
+}
+
+/* Room for n more. */
+static uint32_t *
+ids_room(struct ids *s, size_t n)
+{
+    if (s->cap - s->n < n) {
+        s->cap = s->cap + s->cap / 2 + n;
+        s->id = mem_grow(s->id, s->cap * sizeof(s->id[0]));
+    }
+    return s->id + s->n;
+}
+
+void
+ids_add(struct ids *s, uint32_t id)
+{
+    *ids_room(s, 1) = id;
+    s->n++;
+}
+
+void
+encoder_init(struct encoder *en, const struct tokenizer *t)
+{
+    memset(en, 0, sizeof(*en));
+    en->t = t;
+    en->cache = mem_array((size_t)1 << CACHE_BITS, sizeof(en->cache[0]));
+    buf_init(&en->normal);
+}
+
+void
+encoder_release(struct encoder *en)
+{
+    free(en->cache);
+    merge_scratch_release(&en->scratch);
+    buf_release(&en->normal);
+}
+
+/* The ids of a piece into id, which has room for n; returns how many. */
+static size_t
+encode_piece(struct encoder *en, const uint8_t *p, size_t n, uint32_t *id)
+{
+    const struct tokenizer *t = en->t;
+    struct map_entry *whole;
+    size_t i, m = 0;
+
+    if (t->ignore_merges) {
+        whole = map_get(&t->whole, p, n);
+        if (whole) {
+            *id = (uint32_t)whole->value;
+            return 1;
+        }
+    }
+    for (i = 0; i < n; i++)
+        if (t->byte[p[i]] != TOKEN_NONE)
+            id[m++] = t->byte[p[i]];
+    en->n_lost += n - m;
+    return merge_piece(&t->merges, &en->scratch, id, m);
+}
+
+/* Makes the key of p[n], n <= KEY_BYTES; room bytes can be read at p. */
+static inline void
+make_key(uint64_t key[KEY_WORDS], const uint8_t *p, size_t n, size_t room)
+{
+    memset(key, 0, KEY_WORDS * sizeof(key[0]));
+    if (n <= 16 && room >= 16) {
+        uint64_t lo, hi;
+
+        memcpy(&lo, p, 8);
+        memcpy(&hi, p + 8, 8);
+        key[0] = n >= 8 ? lo : lo & ((1ull << 8 * n) - 1);
+        if (n > 8)
+            key[1] = n == 16 ? hi : hi & ((1ull << 8 * (n - 8)) - 1);
+    } else {
+        memcpy(key, p, n);
+    }
+    key[3] |= (uint64_t)n << 56;
+}
+
+static inline size_t
+key_hash(const uint64_t key[KEY_WORDS])
+{
+    uint64_t h = key[0] ^ key[3];
+
+    h = (h ^ h >> 32) * 0x9e3779b97f4a7c15u;
+    h ^= key[1] * 0xc2b2ae3d27d4eb4fu ^ key[2] * 0x165667b19e3779f9u;
+    h = (h ^ h >> 29) * 0xbf58476d1ce4e5b9u;
+    return (size_t)(h >> (64 - CACHE_BITS));
+}
+
+/* A piece that the cache has not. */
+static size_t
+learn_piece(struct encoder *en, struct encoder_slot *slot,
+            const uint64_t *key, const uint8_t *p, size_t n, uint32_t *id)
+{
+    uint64_t lost = en->n_lost;
+    size_t m = encode_piece(en, p, n, id);
+
+    /* One with lost bytes is to be counted each time. */
+    if (m <= SLOT_IDS && en->n_lost == lost) {
+        memcpy(slot->key, key, sizeof(slot->key));
+        memcpy(slot->id, id, m * sizeof(id[0]));
+        slot->n = (uint32_t)m;
+    }
+    return m;
+}
+
+/* Text without added tokens, in normal form. */
+static void
+add_pieces(struct encoder *en, const uint8_t *p, size_t n, struct ids *out)
+{
+    const uint8_t *end = p + n;
+    uint32_t *id = ids_room(out, n + SLOT_IDS);
+    uint64_t key[KEY_WORDS];
+    struct encoder_slot *slot;
+    size_t len;
+
+    for (; p < end; p += len) {
+        len = scan_piece(en->t->scan, en->t->uclass, p, end);
+        if (len > KEY_BYTES) {
+            id += encode_piece(en, p, len, id);
+            continue;
+        }
+        make_key(key, p, len, (size_t)(end - p));
+        slot = &en->cache[key_hash(key)];
+        if (((slot->key[0] ^ key[0]) | (slot->key[1] ^ key[1]) |
+             (slot->key[2] ^ key[2]) | (slot->key[3] ^ key[3])) == 0) {
+            memcpy(id, slot->id, sizeof(slot->id));
+            id += slot->n;
+        } else {
+            id += learn_piece(en, slot, key, p, len, id);
+        }
+    }
+    out->n = (size_t)(id - out->id);
+}
+
+static void
+add_normal(struct encoder *en, const struct added_set *set, const uint8_t *p,
+           size_t n, struct ids *out)
+{
+    size_t at = 0, done = 0;
+    struct added_match m;
+
+    while (set->n_tokens > 0 &&
+           added_find(set, en->t->uclass, p, n, &at, done, &m)) {
+        add_pieces(en, p + done, m.start - done, out);
+        ids_add(out, en->t->added[m.token].id);
+        done = m.end;
+    }
+    add_pieces(en, p + done, n - done, out);
+}
+
+/* Text without raw added tokens, as it was given. */
+static void
+add_raw(struct encoder *en, bool marks, const uint8_t *p, size_t n,
+        struct ids *out)
+{
+    const struct tokenizer *t = en->t;
+
+    if (t->nfc && nfc_needed(t->uclass, p, n)) {
+        buf_reset(&en->normal);
+        nfc_add(&en->normal, t->uclass, p, n);
+        p = (const uint8_t *)en->normal.data;
+        n = en->normal.len;
+    }
+    add_normal(en, marks ? &t->normal_set : &t->word_set, p, n, out);
+}
+
+void
+encoder_add(struct encoder *en, const void *text, size_t n, bool marks,
+            struct ids *out)
+{
+    const struct tokenizer *t = en->t;
+    const uint8_t *p = text;
+    size_t at = 0, done = 0;
+    struct added_match m;
+
+    while (marks && t->raw_set.n_tokens > 0 &&
+           added_find(&t->raw_set, t->uclass, p, n, &at, done, &m)) {
+        add_raw(en, marks, p + done, m.start - done, out);
+        ids_add(out, t->added[m.token].id);
+        done = m.end;
+    }
+    add_raw(en, marks, p + done, n - done, out);
+}

@@ -1,0 +1,150 @@
+/* nfc.c - decomposition and composition by utf8proc, ordering of marks here.
+ *
+ * Only runs of UC_NFC_PART characters are handed to utf8proc: those existed
+ * in Unicode 9, and what was normal then is the same in every later version,
+ * so its own version does not matter. Marks are ordered here because
+ * utf8proc's way is quadratic in their number.
+ */
+#include "text/nfc.h"
+
+#include <stdlib.h>
+#include <utf8proc.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "text/uclass.h"
+
+#define MAX_PARTS 32 /* of one character; Unicode's longest is 4 */
+
+/* Code points in the making. */
+struct points {
+    int32_t *at;
+    size_t n, cap;
+};
+
+/* A mark, with what orders it. */
+struct mark {
+    int32_t code;
+    int ccc;
+    size_t place;
+};
+
+bool
+nfc_needed(const uint8_t *uclass, const void *p, size_t n)
+{
+    const uint8_t *s = p, *end = s + n;
+    uint32_t code;
+
+    while (s < end) {
+        if (*s < 0x80) {
+            s++;
+            continue;
+        }
+        s += uclass_char(s, (size_t)(end - s), &code);
+        if (uclass[code] & UC_NFC)
+            return true;
+    }
+    return false;
+}
+
+static void
+add_decomposed(struct points *d, uint32_t code)
+{
+    utf8proc_ssize_t n;
+    int boundary = 0;
+
+    if (d->cap - d->n < MAX_PARTS) {
+        d->cap = d->cap * 2 + MAX_PARTS;
+        d->at = mem_grow(d->at, d->cap * sizeof(d->at[0]));
+    }
+    n = utf8proc_decompose_char((int32_t)code, d->at + d->n, MAX_PARTS,
+                                UTF8PROC_DECOMPOSE | UTF8PROC_STABLE,
+                                &boundary);
+    if (n < 0 || n > MAX_PARTS) {
+        d->at[d->n] = (int32_t)code;
+        n = 1;
+    }
+    d->n += (size_t)n;
+}
+
+static int
+ccc_of(int32_t code)
+{
+    return utf8proc_get_property(code)->combining_class;
+}
+
+static int
+by_class(const void *a, const void *b)
+{
+    const struct mark *x = a, *y = b;
+
+    if (x->ccc != y->ccc)
+        return x->ccc < y->ccc ? -1 : 1;
+    return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* Orders the marks d[from, to) by class, equal ones as they stood. */
+static void
+order_run(struct points *d, size_t from, size_t to)
+{
+    struct mark *m = mem_array(to - from, sizeof(*m));
+    size_t i;
+
+    for (i = from; i < to; i++)
+        m[i - from] = (struct mark){ d->at[i], ccc_of(d->at[i]), i };
+    qsort(m, to - from, sizeof(*m), by_class);
+    for (i = from; i < to; i++)
+        d->at[i] = m[i - from].code;
+    free(m);
+}
+
+static void
+order_marks(struct points *d)
+{
+    size_t i, from = 0;
+
+    for (i = 0; i <= d->n; i++) {
+        if (i < d->n && ccc_of(d->at[i]) != 0)
+            continue;
+        if (i - from > 1)
+            order_run(d, from, i);
+        from = i + 1;
+    }
+}
+
+static void
+compose(struct buf *b, struct points *d)
+{
+    char utf8[4];
+    utf8proc_ssize_t n, i;
+
+    order_marks(d);
+    n = utf8proc_normalize_utf32(d->at, (utf8proc_ssize_t)d->n,
+                                 UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+    for (i = 0; i < n; i++)
+        buf_add(b, utf8, utf8_encode((uint32_t)d->at[i], utf8));
+    d->n = 0;
+}
+
+void
+nfc_add(struct buf *b, const uint8_t *uclass, const void *p, size_t n)
+{
+    const uint8_t *s = p, *end = s + n;
+    struct points d = { NULL, 0, 0 };
+    uint32_t code;
+    size_t len;
+
+    for (; s < end; s += len) {
+        len = uclass_char(s, (size_t)(end - s), &code);
+        if (uclass[code] & UC_NFC_PART) {
+            add_decomposed(&d, code);
+            continue;
+        }
+        if (d.n > 0)
+            compose(b, &d);
+        buf_add(b, s, len);
+    }
+    if (d.n > 0)
+        compose(b, &d);
+    free(d.at);
+}

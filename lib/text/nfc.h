@@ -1,0 +1,22 @@
+/* nfc.h - Normalisation Form C as Hugging Face's tokenizers has it: with the
+ * data of Unicode 9, so that characters newer than that stay as they are.
+ *
+ * Bytes that are not UTF-8 stay as they are, too, and part what is around
+ * them. Time is n log n whatever the input.
+ */
+#ifndef TEXT_NFC_H
+#define TEXT_NFC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/* False when p[n] is certainly in NFC as it stands. */
+bool nfc_needed(const uint8_t *uclass, const void *p, size_t n);
+
+/* Appends the normalised text. */
+void nfc_add(struct buf *b, const uint8_t *uclass, const void *p, size_t n);
+
+#endif

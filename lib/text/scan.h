@@ -1,0 +1,34 @@
+/* scan.h - pre-tokenizers: where a text falls into pieces.
+ *
+ * Each is written by hand for one exact rule of Hugging Face's tokenizers:
+ *
+ *   SCAN_GPT2    's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+
+ *                | ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+ *   SCAN_DIGITS  every UC_DIGIT character alone, SCAN_GPT2 in each stretch
+ *                between them (whose end is the end of text to it)
+ *   SCAN_QWEN2   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}
+ *                | ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ *   SCAN_LLAMA3  the same with \p{N}{1,3}
+ *
+ * A byte that is no part of valid UTF-8 counts as a symbol, as [^\s\p{L}
+ * \p{N}] does.
+ */
+#ifndef TEXT_SCAN_H
+#define TEXT_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum scan_kind {
+    SCAN_GPT2, SCAN_DIGITS, SCAN_QWEN2, SCAN_LLAMA3
+};
+
+/* "gpt2", "digits+gpt2", ...: for messages. */
+const char *scan_name(enum scan_kind kind);
+
+/* Length of the piece that begins at p; p < end, 1 <= result <= end - p.
+ * uclass is uclass_new's table. */
+size_t scan_piece(enum scan_kind kind, const uint8_t *uclass,
+                  const uint8_t *p, const uint8_t *end);
+
+#endif

@@ -1,0 +1,115 @@
+/* tokenizer.h - a Hugging Face tokenizer.json: read, encode, decode.
+ *
+ * What is read is byte-level BPE behind one of the pre-tokenizers of scan.h,
+ * with or without NFC and with added tokens. A file that asks for anything
+ * else is refused by name: ids are those of Hugging Face's tokenizers, or
+ * there are none. Not looked at are the post-processor (what it adds is the
+ * template's to add), padding and truncation (a text is never cut here).
+ *
+ * Bytes that are not UTF-8 are encoded, too: each counts as a symbol to the
+ * pre-tokenizer and merges like any other byte, and decoding gives it back.
+ * A byte that the vocabulary has no token for is left out, as tokenizers
+ * does it, and counted.
+ *
+ * Limits: a file 64 MiB, a token 4 KiB, ids from 0 without gaps.
+ */
+#ifndef TEXT_TOKENIZER_H
+#define TEXT_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/map.h"
+#include "text/added.h"
+#include "text/merges.h"
+#include "text/scan.h"
+
+#define TOKEN_NONE UINT32_MAX
+#define TOKENIZER_MAX_FILE (64u << 20)
+#define TOKENIZER_MAX_TOKEN (4u << 10)
+
+/* Where the bytes of a token are. */
+struct token_span {
+    uint32_t at, len;
+};
+
+struct tokenizer {
+    struct id id;       /* of the file's bytes */
+    uint32_t n;         /* every id is below it */
+    enum scan_kind scan;
+    bool nfc, ignore_merges;
+    bool lacks_bytes;   /* some byte[] is TOKEN_NONE */
+    uint32_t byte[256]; /* the token of each byte */
+    struct merges merges;
+    struct map name;    /* tokens as the file spells them, to ids */
+    struct map whole;   /* tokens as bytes to ids, for ignore_merges */
+    struct token_span *span; /* by id, in bytes */
+    struct buf bytes;
+    struct added_token *added;
+    size_t n_added, n_vocab;
+    uint8_t *uclass;
+    /* Looked for in the raw text, in the normalised text, and those of the
+     * latter that are words of a text, not marks. */
+    struct added_set raw_set, normal_set, word_set;
+};
+
+/* Reads a file, or text[n]; where is the message's prefix. On failure *t is
+ * released: a file that is not there is ERR_IO, a limit ERR_LIMIT, all else
+ * ERR_DATA. Afterwards it is not changed any more: threads may share it. */
+int tokenizer_open(struct tokenizer *t, const char *path, struct err *e);
+int tokenizer_read(struct tokenizer *t, const char *text, size_t n,
+                   const char *where, struct err *e);
+void tokenizer_release(struct tokenizer *t);
+
+/* The id of a token by its name in the file, or TOKEN_NONE. */
+uint32_t tokenizer_find(const struct tokenizer *t, const char *name,
+                        size_t n);
+
+/* The token that ends a document: the first of <|endoftext|>,
+ * <|end_of_text|>, </s> and <eos> that the file has, or TOKEN_NONE. */
+uint32_t tokenizer_end(const struct tokenizer *t);
+
+/* Whether the id is an added token that is called special. */
+bool tokenizer_special(const struct tokenizer *t, uint32_t id);
+
+/* Appends the bytes of the tokens; an added token gives its content. Ids
+ * must be below t->n. */
+void tokenizer_decode(const struct tokenizer *t, const uint32_t *id,
+                      size_t n, struct buf *b);
+
+/* ---- encoding ---- */
+
+struct ids {
+    uint32_t *id;
+    size_t n, cap;
+};
+
+void ids_init(struct ids *s);
+void ids_release(struct ids *s);
+void ids_add(struct ids *s, uint32_t id);
+
+/* What one thread needs to encode. */
+struct encoder {
+    const struct tokenizer *t;
+    uint64_t n_lost; /* bytes left out, since encoder_init */
+    struct encoder_slot *cache;
+    struct merge_scratch scratch;
+    struct buf normal; /* a text in NFC */
+};
+
+void encoder_init(struct encoder *en, const struct tokenizer *t);
+void encoder_release(struct encoder *en);
+
+/* Appends the ids of p[n] to *out. marks false: p is content, and what is
+ * spelled like a special token is ordinary text; only added tokens that are
+ * not special and are `normalized` (words, such as the runs of spaces of
+ * phi-2) are found. marks true: every added token is found, as by
+ * Tokenizer.encode(text, add_special_tokens=False). */
+void encoder_add(struct encoder *en, const void *p, size_t n, bool marks,
+                 struct ids *out);
+
+#endif

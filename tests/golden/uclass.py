@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Writes lib/text/uclass_data.c: what Hugging Face's tokenizers takes each
+code point for. Nothing comes from a Unicode database: every code point is put
+through `tokenizers` (seen: 0.23.3, whose regular expressions have Unicode
+16 classes and whose NFC is older) and what it does is written down.
+
+    python3 tests/golden/uclass.py > lib/text/uclass_data.c
+
+Flags: 1 \\p{L}, 2 \\p{N}, 4 \\s, 8 Digits splits at it, 16 \\w of an added
+token's single_word, 32 NFC may change a text that has it, 64 NFC looks at it
+at all.
+"""
+from tokenizers import AddedToken, Regex, Tokenizer, models
+from tokenizers import normalizers, pre_tokenizers
+
+L, N, S, DIGIT, WORD, WORK, ACTIVE = 1, 2, 4, 8, 16, 32, 64
+points = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+flag = [0] * 0x110000
+
+
+def probe_regex(bit, pattern):
+    """Removes what does not match, so that what is left matches."""
+    split = pre_tokenizers.Split(Regex(pattern), "removed", invert=True)
+    for at in range(0, len(points), 512):
+        part = points[at:at + 512]
+        text = "".join(chr(c) for c in part)
+        for _, (a, b) in split.pre_tokenize_str(text):
+            for i in range(a, b):
+                flag[part[i]] |= bit
+
+
+def probe_digits():
+    split = pre_tokenizers.Digits(individual_digits=True)
+    for at in range(0, len(points), 512):
+        part = points[at:at + 512]
+        text = "".join("x" + chr(c) + "x" for c in part)
+        for s, (a, b) in split.pre_tokenize_str(text):
+            if b - a == 1 and a % 3 == 1:
+                flag[part[a // 3]] |= DIGIT
+
+
+def probe_word():
+    """A single_word token is not found beside a word character."""
+    t = Tokenizer(models.BPE(vocab={"Q": 0}, merges=[]))
+    t.add_tokens([AddedToken("QQQ", single_word=True)])
+    for c in points:
+        if 1 not in t.encode("QQQ" + chr(c)).ids:
+            flag[c] |= WORD
+
+
+def probe_nfc():
+    nfc, nfd = normalizers.NFC(), normalizers.NFD()
+    for c in points:
+        s = chr(c)
+        d = nfd.normalize_str(s)
+        if d != s:
+            flag[c] |= ACTIVE
+            for i, part in enumerate(d):
+                flag[ord(part)] |= ACTIVE | (WORK if i else 0)
+        if nfc.normalize_str(s) != s:
+            flag[c] |= WORK
+        # U+0345 has class 240, U+0301 class 230.
+        if (nfd.normalize_str("\u0345" + s) != "\u0345" + d or
+                nfd.normalize_str(s + "\u0301") != d + "\u0301"):
+            flag[c] |= ACTIVE | WORK
+
+
+probe_regex(L, r"\p{L}")
+probe_regex(N, r"\p{N}")
+probe_regex(S, r"\s")
+probe_digits()
+probe_word()
+probe_nfc()
+
+runs = []
+for c in range(0x110000):
+    if not runs or runs[-1][1] != flag[c]:
+        runs.append((c, flag[c]))
+print("/* uclass_data.c - what each code point is taken for; made by")
+print(" * tests/golden/uclass.py, which says how. */")
+print('#include "text/uclass.h"\n')
+print("const struct uclass_run uclass_run[] = {")
+line = "   "
+for i, (first, flags) in enumerate(runs):
+    end = runs[i + 1][0] if i + 1 < len(runs) else 0x110000
+    item = " {%d,%d}," % (end - first, flags)
+    if len(line) + len(item) > 80:
+        print(line)
+        line = "   "
+    line += item
+print(line)
+print("};\n")
+print("const size_t uclass_n_runs = sizeof(uclass_run) / "
+      "sizeof(uclass_run[0]);")
