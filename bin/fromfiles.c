@@ -41,6 +41,7 @@ static const struct tool tool = {
     .summary = "turn the files named on stdin into a stream of text",
     .operands = "",
     .opts = options,
+    .exits = "3 4",
 };
 
 struct state {

@@ -42,6 +42,7 @@ static const struct tool tool = {
     .operands = "[FILE]",
     .max_operands = 1,
     .opts = options,
+    .exits = "3 4 5",
 };
 
 struct state {

@@ -135,14 +135,14 @@ set_out_open(struct set_out *o, const char *dir, bool replace, struct err *e)
     s->dir = mem_dup(dir, n);
     s->replace = replace;
     rc = make_dir(s, e);
+    if (rc == 0 && !s->made && !set_is(s->dir))
+        rc = check_no_others(s, e);
     if (rc == 0)
         rc = dir_lock(s->dir, e);
     if (rc < 0)
         goto out;
     s->locked = true;
-    if (!s->made && !set_is(s->dir)) {
-        rc = check_no_others(s, e);
-    } else if (!s->made) {
+    if (!s->made && set_is(s->dir)) {
         rc = set_open(&s->old, s->dir, NULL, e);
         s->have_old = rc == 0;
         if (replace)
@@ -164,7 +164,7 @@ static int
 refuse(const struct set_out_state *s, const char *what, uint64_t at,
        struct err *e)
 {
-    return err_set(e, ERR_EXISTS, "%s: holds another set (%s %llu differs)",
+    return err_set(e, ERR_EXISTS, "%s: holds another set, which %s %llu",
                    s->dir, what, (unsigned long long)at);
 }
 
@@ -271,7 +271,8 @@ copy_old(struct set_out_state *s, struct err *e)
     return rc;
 }
 
-/* Here the old set ends, or differs: from now on files are written. */
+/* Here the old set ends, or differs: from now on files are written. what is
+ * how it differs, unless more was appended. */
 static int
 diverge(struct set_out *o, const char *what, uint64_t at, bool appended,
         struct err *e)
@@ -303,8 +304,9 @@ end_file(struct set_out *o, bool last, struct err *e)
         old_end(s, i + 1, &records, &tensors);
         if (i >= s->old.manifest.n_files || records != s->records ||
             tensors != s->tensors) {
-            rc = diverge(o, last ? "end: record" : "cut: record",
-                         s->records, false, e);
+            rc = diverge(o, last ? "goes on at record" :
+                         "is cut elsewhere than at record", s->records,
+                         false, e);
             if (rc < 0)
                 return rc;
         }
@@ -341,14 +343,14 @@ set_out_record(struct set_out *o, const void *p, size_t n, struct err *e)
     int rc;
 
     if (s->same && s->records >= s->old.manifest.records) {
-        rc = diverge(o, "record", s->records, true, e);
+        rc = diverge(o, "differs at record", s->records, true, e);
         if (rc < 0)
             return rc;
     }
     if (s->same) {
         rc = set_record(&s->old, s->records, &old, &n_old, e);
         if (rc == 0 && (n != n_old || memcmp(p, old, n) != 0))
-            rc = diverge(o, "record", s->records, false, e);
+            rc = diverge(o, "differs at record", s->records, false, e);
         if (rc < 0)
             return rc;
     }
@@ -383,7 +385,7 @@ set_out_tensor(struct set_out *o, const void *desc, size_t n,
         rc = 0;
         if (!t || n != t->n_desc || memcmp(desc, t->desc, n) != 0 ||
             n_data != t->n_data)
-            rc = diverge(o, "tensor", s->tensors, !t, e);
+            rc = diverge(o, "differs at tensor", s->tensors, !t, e);
         if (rc < 0)
             return rc;
     }
@@ -412,7 +414,7 @@ set_out_data(struct set_out *o, const void *p, size_t n, struct err *e)
         old = s->old.tensor[s->tensors - 1].data;
         if (n > s->data - s->data_got ||
             (n > 0 && memcmp(p, old + s->data_got, n) != 0)) {
-            rc = diverge(o, "tensor", s->tensors - 1, false, e);
+            rc = diverge(o, "differs at tensor", s->tensors - 1, false, e);
             if (rc < 0)
                 return rc;
         }
@@ -440,8 +442,8 @@ set_out_finish(struct set_out *o, struct err *e)
         return remove_strays(s, old, e);
     }
     if (s->same && !s->replace)
-        return refuse(s, s->records < old->records ? "end: record" :
-                      "split of records below", s->records, e);
+        return refuse(s, s->records < old->records ? "goes on at record" :
+                      "has other splits of its records below", s->records, e);
     rc = manifest_write(&o->manifest, s->dir, e);
     if (rc < 0)
         return rc;
