@@ -1,0 +1,309 @@
+#!/usr/bin/env bats
+# Shard sets: cuts, splits, reruns, appends, refusals.
+
+load helper
+
+# docs FROM TO: a text stream of numbered documents.
+docs() {
+    seq -f '{"text":"document %.0f"}' "$1" "$2" | fromjsonl
+}
+
+# state DIR: every file with its inode and times.
+state() {
+    stat -c '%n %i %Y %Z %s' "$1" "$1"/* "$1"/.lock
+}
+
+# split NAME DIR: the ranges of a split.
+split() {
+    jq -c --arg name "$1" '.splits[] | select(.name == $name).ranges' \
+        "$2/manifest.json"
+}
+
+@test "shard cuts into content-named files and names them in a manifest" {
+    docs 1 100 | shard -q -o set --size 500
+    jq -r '.files[].name' set/manifest.json | sort >named
+    (cd set && ls *.graft) | cmp - named
+    [ "$(wc -l <named)" -gt 4 ]
+    while read -r name content; do
+        [[ $name =~ ^[0-9]{5}-${content:0:16}\.graft$ ]]
+    done < <(jq -r '.files[] | .name + " " + .content' set/manifest.json)
+    [ "$(tojsonl set | jq -r .text | tail -n 1)" = 'document 100' ]
+    no_leftovers .
+}
+
+@test "the same stream again touches no file" {
+    docs 1 100 | shard -q -o set --size 500
+    state set >before
+    sleep 0.01
+    run -0 bash -o pipefail -c 'seq -f "{\"text\":\"document %.0f\"}" 100 |
+        fromjsonl | shard -o set --size 500'
+    [ "$output" = 'shard: set: nothing new' ]
+    state set | diff before -
+}
+
+@test "adding gives what building from nothing gives, and keeps files" {
+    for size in 1 100 500 100000; do
+        rm -rf set whole
+        docs 1 100 | shard -q -o set --size $size
+        (cd set && ls -i *.graft) >before
+        docs 1 170 | shard -q -o set --size $size
+        docs 1 170 | shard -q -o whole --size $size
+        diff -r set whole
+        (cd set && ls -i *.graft) >after
+        kept=$(comm -12 before after | wc -l)
+        [ "$kept" -ge $(($(wc -l <before) - 1)) ]
+    done
+}
+
+@test "another content is refused, and the set stays as it is" {
+    docs 1 100 | shard -q -o set --size 500
+    state set >before
+    for range in '2 100' '1 99' '1 20'; do
+        docs $range >other.gs
+        run -6 --separate-stderr shard -o set --size 500 other.gs
+        one_line 'shard: set: holds another set'
+    done
+    echo '{"ids":[1]}' | fromjsonl >tokens.gs
+    run -6 --separate-stderr shard -o set --size 500 tokens.gs
+    one_line 'shard: set: holds another set'
+    state set | diff before -
+}
+
+@test "other options are refused before the input is read" {
+    docs 1 100 | shard -q -o set
+    state set >before
+    for option in '--val 0.1' '--test 0' '--split-by group' '--seed 2' \
+        '--size 1M'; do
+        run -6 --separate-stderr shard -o set $option missing.gs
+        one_line 'shard: set: made with other options'
+    done
+    state set | diff before -
+}
+
+@test "shard --replace puts another set in its place" {
+    docs 1 100 | shard -q -o set --size 500
+    for range in '1 60' '3 90' '1 200'; do
+        rm -rf new
+        docs $range | shard -q -o new --size 400 --val 0.2
+        docs $range | shard -q -o set --size 400 --val 0.2 --replace
+        diff -r new set
+    done
+}
+
+@test "shard holds out the end by default, and what is asked for" {
+    docs 1 100 | shard -q -o set
+    [ "$(split train set)" = '[[0,90]]' ]
+    [ "$(split val set)" = '[[90,95]]' ]
+    [ "$(split test set)" = '[[95,100]]' ]
+    docs 1 100 | shard -q -o none --val 0 --test 0
+    [ "$(split train none)" = '[[0,100]]' ]
+    [ -z "$(split val none)$(split test none)" ]
+}
+
+@test "a split by time falls between commits" {
+    repo_small repo 30
+    gitscrape repo | shard -q -o set --val 0.2 --test 0.3
+    for cut in $(jq '.splits[1,2].ranges[0][0]' set/manifest.json); do
+        tojsonl set | jq -r .ordinal | sed -n "$cut,$((cut + 1))p" | uniq -d \
+            >twice
+        [ ! -s twice ]
+    done
+    newest=$(tojsonl --split test set | jq .time | sort -n | head -n 1)
+    tojsonl --split train set |
+        jq -e --argjson newest "$newest" '.time < $newest' >old
+}
+
+@test "a split by group keeps groups whole and does not show what it tests" {
+    jq -nc 'range(800) | {ids: [.], ordinal: (. / 4 | floor),
+        group: (. * 7 % 50)}' | fromjsonl >a.gs
+    shard -q -o set --split-by group --val 0.1 --test 0.2 --seed 3 a.gs
+    for name in train val test; do
+        tojsonl --split $name set >$name
+        jq -r .group $name | sort -u >$name.groups
+        [ -s $name ]
+    done
+    [ -z "$(sort *.groups | uniq -d)" ]
+    jq -r .ordinal train | sort -u >trained
+    cat val test | jq -r .ordinal | sort -u >held
+    [ -z "$(comm -12 trained held)" ]
+    dropped=$((800 - $(cat train val test | wc -l)))
+    [ "$dropped" -gt 0 ]
+    [ "$(jq -c '.ledger[0] | [.program, .reason, .count]' \
+        set/manifest.json)" = '["shard","commit-held-out",'$dropped']' ]
+    shard -q -o again --split-by group --val 0.1 --test 0.2 --seed 3 a.gs
+    diff -r set again
+    shard -q -o other --split-by group --val 0.1 --test 0.2 --seed 4 a.gs
+    ! cmp -s set/manifest.json other/manifest.json
+}
+
+@test "commits of a repository are split by group of file" {
+    repo_small repo 60
+    gitscrape -q repo >a.gs
+    for seed in 0 1 2 3 4 5 6 7; do
+        shard -q -o set$seed --split-by group --test 0.5 --seed $seed a.gs
+        [ -z "$(split test set$seed)" ] ||
+            tojsonl --split test set$seed | jq -r .path >>tested
+    done
+    [ -s tested ]
+    # README was renamed in between: its group has both names or none
+    for seed in 0 1 2 3 4 5 6 7; do
+        n=$(tojsonl set$seed | wc -l)
+        for name in train val test; do
+            [ -z "$(split $name set$seed)" ] ||
+                tojsonl --split $name set$seed | jq -r .path |
+                sed -n "s/^README.*/$seed $name/p" | sort -u
+        done
+    done >readme
+    [ -z "$(cut -d' ' -f1 readme | uniq -d)" ]
+}
+
+@test "shard merges segments of one kind, and refuses others" {
+    { docs 1 10; docs 11 20; } | shard -q -o set --expect 2
+    [ "$(tojsonl set | wc -l)" -eq 20 ]
+    [ "$(jq '.inputs | length' set/manifest.json)" -eq 2 ]
+    { docs 1 10; echo '{"ids":[1]}' | fromjsonl; } >mixed.gs
+    run -4 --separate-stderr shard -o other mixed.gs
+    one_line 'shard: mixed.gs'
+    [ ! -e other ]
+    { echo '{"ids":[1]}' | fromjsonl --vocab 5
+      echo '{"ids":[1]}' | fromjsonl --vocab 6; } >keys.gs
+    run -4 --separate-stderr shard -o other keys.gs
+    one_line 'shard: keys.gs'
+    [ ! -e other ]
+}
+
+@test "shard --expect counts segments" {
+    { docs 1 10; docs 11 20; } >two.gs
+    run -4 --separate-stderr shard -o set --expect 3 two.gs
+    one_line 'shard: two.gs: wrong number of segments (found 2, expected 3)'
+    [ ! -e set ]
+}
+
+@test "shard leaves nothing of a stream that is cut or damaged" {
+    docs 1 3000 >a.gs
+    head -c -70 a.gs >cut.gs
+    cp a.gs flip.gs
+    printf 'X' | dd of=flip.gs bs=1 seek=$(($(stat -c %s a.gs) / 3)) \
+        conv=notrunc status=none
+    : >empty.gs
+    for what in cut flip empty; do
+        run -4 --separate-stderr shard --size 1000 -o set $what.gs
+        one_line "shard: $what.gs"
+        [ ! -e set ]
+    done
+    docs 1 100 | shard -q -o set --size 1000
+    state set >before
+    run -4 --separate-stderr shard --size 1000 -o set cut.gs
+    one_line 'shard: cut.gs'
+    diff <(cut -d' ' -f1,2,3,5 before | tail -n +2) \
+        <(state set | cut -d' ' -f1,2,3,5 | tail -n +2)
+}
+
+@test "shard cuts weights between tensors and refuses splits for them" {
+    {
+        echo '{"kind":"asset","name":"config.json","data":"{}"}'
+        for i in 1 2 3 4 5; do
+            echo '{"kind":"tensor","name":"w'$i'","dtype":"U8",' \
+                '"shape":[300]}'
+            printf '{"kind":"data","b64":"%s"}\n' \
+                "$(head -c 300 /dev/zero | tr '\0' "$i" | base64 -w0)"
+        done
+    } | fromjsonl >w.gs
+    shard -q -o set --size 700 w.gs
+    [ "$(jq -c '[.files[].tensors]' set/manifest.json)" = '[2,2,1]' ]
+    [ "$(jq -c '.splits' set/manifest.json)" = '[]' ]
+    diff <(tojsonl w.gs) <(tojsonl set)
+    state set >before
+    shard -q -o set --size 700 w.gs
+    state set | diff before -
+    for option in '--val 0.05' '--test 0' '--split-by time' '--seed 0'; do
+        run -2 --separate-stderr shard -o other $option w.gs
+        one_line 'shard: --'
+        [ ! -e other ]
+    done
+}
+
+@test "shard refuses outputs that are no place for a set" {
+    docs 1 2 >a.gs
+    touch file
+    mkfifo fifo
+    ln -s elsewhere link
+    mkdir -p used other
+    touch used/mine
+    for out in file fifo link used; do
+        run -6 --separate-stderr shard -o $out a.gs
+        one_line "shard: $out: "
+    done
+    [ ! -e elsewhere ] && [ "$(ls -A used)" = mine ]
+    run -1 --separate-stderr shard -o missing/set a.gs
+    one_line 'shard: missing/set: No such file or directory'
+    run -2 --separate-stderr shard a.gs
+    one_line 'shard: -o DIR is required'
+    run -2 --separate-stderr shard -o set --val 0.6 --test 0.4 a.gs
+    one_line 'shard: --val and --test leave nothing to train on'
+    run -0 shard -o other a.gs
+}
+
+@test "a second shard into the same set is told who is at it" {
+    mkfifo pipe
+    shard -q -o set <pipe &
+    first=$!
+    exec 7>pipe
+    until [ -e set/.lock ]; do sleep 0.02; done
+    sleep 0.1
+    docs 1 2 >a.gs
+    run -6 --separate-stderr shard -o set a.gs
+    one_line "shard: set: locked by process $first"
+    cat a.gs >&7
+    exec 7>&-
+    wait $first
+    [ "$(tojsonl set | wc -l)" -eq 2 ]
+}
+
+@test "a signal leaves no set, and the shell sees it" {
+    for sig in INT TERM HUP; do
+        mkfifo pipe.$sig
+        # bash ignores SIGINT in what it starts behind: env restores it
+        env --default-signal=INT shard -q -o set --size 100 <pipe.$sig &
+        first=$!
+        exec 7>pipe.$sig
+        docs 1 3000 | head -c 5000 >&7
+        until [ -e set/.lock ]; do sleep 0.02; done
+        sleep 0.1
+        kill -$sig $first
+        code=0
+        wait $first || code=$?
+        exec 7>&-
+        [ "$code" -eq $((128 + $(kill -l $sig))) ]
+        [ ! -e set ]
+    done
+}
+
+@test "what a killed shard left is cleared by the next" {
+    for i in $(seq 900); do
+        printf '{"text":"%s"}\n' "$(head -c 900 /dev/urandom | base64 -w0)"
+    done | fromjsonl >a.gs
+    mkfifo pipe
+    shard -q -o set --size 200 <pipe &
+    first=$!
+    exec 7>pipe
+    head -c 700000 a.gs >&7
+    until ls set/*.graft >ls.out 2>&1; do sleep 0.02; done
+    kill -9 $first
+    wait $first || true
+    exec 7>&-
+    [ ! -e set/manifest.json ]
+    shard -q -o set --size 200 a.gs
+    shard -q -o whole --size 200 a.gs
+    diff -r set whole
+}
+
+@test "umask is honoured, and locale and clock have no effect" {
+    docs 1 50 >a.gs
+    (umask 077 && LC_ALL=tr_TR.UTF-8 LANG=de_DE shard -q -o private a.gs)
+    (umask 002 && shard -q -o shared a.gs)
+    diff -r private shared
+    [ "$(stat -c %a private)" = 700 ]
+    [ "$(stat -c %a private/manifest.json)" = 600 ]
+    [ "$(stat -c %a shared/manifest.json)" = 664 ]
+}

@@ -1,0 +1,96 @@
+#!/usr/bin/env bats
+# Streams and sets as JSON lines.
+
+load helper
+
+# docs N: a text stream of N documents.
+docs() {
+    seq -f '{"text":"document %.0f"}' "$1" | fromjsonl
+}
+
+@test "tojsonl shows a stream from a file, a pipe and a set alike" {
+    docs 50 >a.gs
+    shard -q -o set --size 200 a.gs
+    tojsonl a.gs >file.jsonl
+    docs 50 | tojsonl >pipe.jsonl
+    tojsonl - <a.gs >dash.jsonl
+    tojsonl set >set.jsonl
+    [ "$(wc -l <file.jsonl)" -eq 50 ]
+    jq -e . file.jsonl >jq.out
+    for how in pipe dash set; do cmp file.jsonl $how.jsonl; done
+}
+
+@test "tojsonl --split shows a part of a set" {
+    docs 40 | shard -q -o set --val 0.1 --test 0.2
+    tojsonl set >all.jsonl
+    cat <(tojsonl --split train set) <(tojsonl --split val set) \
+        <(tojsonl --split test set) | cmp - all.jsonl
+    [ "$(tojsonl --split test set | wc -l)" -eq 8 ]
+    run -2 --separate-stderr tojsonl --split wrong set
+    one_line 'tojsonl: set: no split "wrong"'
+    docs 1 >a.gs
+    run -2 --separate-stderr tojsonl --split test a.gs
+    one_line 'tojsonl: a.gs: --split needs a shard set'
+}
+
+@test "tojsonl --exact of a set gives the content id of the stream" {
+    docs 50 >a.gs
+    shard -q -o set --size 200 a.gs
+    tojsonl --exact set | fromjsonl >back.gs
+    diff <(grep -a '^content ' a.gs) <(grep -a '^content ' back.gs)
+    [ "$(ls set/*.graft | wc -l)" -gt 3 ]
+}
+
+@test "tojsonl prints all segments, with --exact a header line for each" {
+    docs 2 >a.gs
+    docs 3 >>a.gs
+    [ "$(tojsonl a.gs | wc -l)" -eq 5 ]
+    [ "$(tojsonl --exact a.gs | jq -c 'select(.graft).type' | wc -l)" -eq 2 ]
+}
+
+@test "tojsonl shows a tensor by type, shape and the id of its data" {
+    printf '%s\n' \
+        '{"kind":"tensor","name":"w","dtype":"F16","shape":[2,1]}' \
+        '{"kind":"data","b64":"AQIDBA=="}' | fromjsonl >w.gs
+    shard -q -o set w.gs
+    id=$(printf '\1\2\3\4' | b2sum -l 256 | cut -c1-64)
+    for what in w.gs set; do
+        run -0 tojsonl $what
+        [ "$output" = '{"kind":"tensor","name":"w","dtype":"F16",'$(
+            )'"shape":[2,1],"id":"'$id'"}' ]
+    done
+}
+
+@test "tojsonl refuses a stream that was cut short, and says where" {
+    docs 20 >a.gs
+    head -c -100 a.gs >cut.gs
+    run -4 --separate-stderr tojsonl cut.gs
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [[ $stderr == 'tojsonl: cut.gs:'* ]]
+    run -4 --separate-stderr bash -c 'tojsonl </dev/null'
+    one_line 'tojsonl: stdin: empty input, no header'
+    run -4 --separate-stderr bash -c 'echo text | tojsonl'
+    [[ $stderr == 'tojsonl: stdin:'* ]]
+}
+
+@test "a reader that has enough ends tojsonl quietly, by SIGPIPE" {
+    docs 20000 >a.gs
+    shard -q -o set a.gs
+    for what in a.gs set; do
+        run -0 --separate-stderr bash -c \
+            "tojsonl $what | head -n 1; echo \${PIPESTATUS[0]}"
+        [ "${lines[1]}" = 141 ]
+        [ -z "$stderr" ]
+    done
+}
+
+@test "tojsonl tells a missing file, a directory and a full device" {
+    run -1 --separate-stderr tojsonl missing
+    one_line 'tojsonl: missing: No such file or directory'
+    mkdir dir
+    run -2 --separate-stderr tojsonl dir
+    one_line 'tojsonl: dir: is a directory'
+    docs 1 >a.gs
+    run -1 --separate-stderr bash -c 'tojsonl a.gs >/dev/full'
+    one_line 'tojsonl: stdout: write: No space left on device'
+}
