@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/par.h"
 #include "model/data.h"
+#include "model/model.h"
 #include "model/runloop.h"
 #include "tool/tool.h"
 
@@ -128,13 +129,9 @@ static const struct tool tool = {
 
 /* Everything that a run reads, open. */
 struct inputs {
-    struct weights weights;
-    struct model_desc desc;
-    struct backend backend;
+    struct model model;
     struct dataset data;
     struct data_split train, val;
-    struct adapter adapter;
-    bool has_adapter;
     const char **targets;
 };
 
@@ -179,15 +176,15 @@ check_options(const struct options *o, const struct args *args,
 static int
 check_tokenizer(const struct inputs *in, struct err *e)
 {
-    const struct weight_asset *a = weights_asset(&in->weights,
+    const struct weight_asset *a = weights_asset(&in->model.weights,
                                                  "tokenizer.json");
     char hex[ID_HEX + 1];
     struct id id;
 
-    if (in->data.vocab > in->desc.vocab)
+    if (in->data.vocab > in->model.desc.vocab)
         return err_set(e, ERR_DATA, "%s: vocabulary of %llu over the "
                        "model's %u", in->data.set.path,
-                       (unsigned long long)in->data.vocab, in->desc.vocab);
+                       (unsigned long long)in->data.vocab, in->model.desc.vocab);
     if (a == NULL || in->data.tokenizer == NULL)
         return 0;
     id = id_of(a->data, a->n);
@@ -201,73 +198,33 @@ check_tokenizer(const struct inputs *in, struct err *e)
 static int
 open_inputs(struct inputs *in, const struct options *o, struct err *e)
 {
-    const char *text;
-    size_t n;
-    int rc;
+    int rc = model_open(&in->model, o->base, o->init_adapter,
+                        o->compute ? "bf16" : "f32", e);
 
-    rc = cpu_open(&in->backend, NULL, o->compute ? "bf16" : "f32", e);
-    if (rc == 0)
-        rc = weights_open(&in->weights, o->base, e);
-    if (rc == 0)
-        rc = weights_config(&in->weights, &text, &n, e);
-    if (rc == 0)
-        rc = desc_read(&in->desc, text, n, o->base, e);
     if (rc == 0)
         rc = dataset_open(&in->data, o->data, e);
     if (rc == 0)
         rc = check_tokenizer(in, e);
     if (rc == 0)
         rc = data_split_open(&in->train, &in->data, "train",
-                             in->desc.vocab, e);
+                             in->model.desc.vocab, e);
     if (rc == 0)
-        rc = data_split_open(&in->val, &in->data, "val", in->desc.vocab, e);
+        rc = data_split_open(&in->val, &in->data, "val",
+                             in->model.desc.vocab, e);
     if (rc == 0 && in->train.supervised == 0)
         rc = err_set(e, ERR_DATA, "%s: no token of the training split is "
                      "to be learned (%llu records)", o->data,
                      (unsigned long long)in->train.source.n_records);
-    if (rc == 0 && o->init_adapter != NULL) {
-        rc = adapter_read(&in->adapter, o->init_adapter, e);
-        in->has_adapter = rc == 0;
-    }
     return rc;
-}
-
-/* Steps that see so many rows, or positions, of the packed data. */
-static uint64_t
-count_steps(const struct options *o, const struct token_source *s)
-{
-    double epochs = o->epochs > 0 ? o->epochs : 1, rows = 0;
-    uint64_t a_step = o->batch * o->accum, tokens = 0, n = 0;
-    struct packer p;
-
-    if (o->steps > 0)
-        return o->steps;
-    if (o->tokens == 0) {
-        for (uint64_t i = 0; (double)i < epochs; i++) {
-            double part = epochs - (double)i < 1 ? epochs - (double)i : 1;
-
-            rows += part * (double)packer_count(s->len, s->n_records,
-                                                (uint32_t)o->seq_len,
-                                                o->seed, i);
-        }
-        return (uint64_t)ceil(rows / (double)a_step);
-    }
-    packer_init(&p, s->len, s->n_records, (uint32_t)o->seq_len, o->seed);
-    while (tokens < o->tokens) {
-        size_t k;
-        const struct piece *q = packer_row(&p, &k);
-
-        for (size_t i = 0; i < k; i++)
-            tokens += q[i].n;
-        n++;
-    }
-    packer_release(&p);
-    return (n + a_step - 1) / a_step;
 }
 
 static struct train_opts
 train_opts(const struct options *o, struct inputs *in)
 {
+    struct train_length len = { .epochs = o->epochs > 0 ? o->epochs : 1,
+                                .tokens = o->tokens, .seed = o->seed,
+                                .seq_len = (uint32_t)o->seq_len,
+                                .rows = o->batch * o->accum };
     struct train_opts t = {
         .prog = { .method = o->method ? METHOD_FULL : METHOD_LORA,
                   .batch = (uint32_t)o->batch,
@@ -282,7 +239,7 @@ train_opts(const struct options *o, struct inputs *in)
                   .beta2 = 0.999f, .adam_eps = 1e-8f,
                   .clip = (float)o->clip },
         .accum = (uint32_t)o->accum,
-        .steps = count_steps(o, &in->train.source),
+        .steps = o->steps ? o->steps : train_steps(&in->train.source, &len),
         .warmup = o->warmup,
         .schedule = (uint8_t)o->schedule,
         .lr = o->lr,
@@ -291,40 +248,27 @@ train_opts(const struct options *o, struct inputs *in)
         .eval_records = o->eval_records,
     };
 
-    if (in->has_adapter)
-        lora_opts(&t.prog, &in->adapter, &in->targets);
+    if (in->model.with != NULL)
+        lora_opts(&t.prog, in->model.with, &in->targets);
     return t;
 }
 
 /* The memory that the run will use, and its work, as JSON on stdout. */
 static int
-print_plan(const struct trainer *t, const struct options *o, struct err *e)
+print_plan(const struct trainer *t, struct err *e)
 {
-    struct train_memory m = trainer_memory(t);
     struct buf b;
     struct out out;
-    int rc;
+    int rc = out_open(&out, "-", e);
 
+    if (rc < 0)
+        return rc;
     buf_init(&b);
-    buf_addf(&b, "{\"base_bytes\": %llu, \"state_bytes\": %llu, "
-             "\"arena_bytes\": %llu, \"batch_bytes\": %llu, "
-             "\"total_bytes\": %llu,\n", (unsigned long long)m.base,
-             (unsigned long long)m.state, (unsigned long long)m.arena,
-             (unsigned long long)m.batch, (unsigned long long)m.total);
-    buf_addf(&b, " \"parameters\": %llu, \"trainable\": %llu, "
-             "\"steps\": %llu, \"positions_per_step\": %llu, "
-             "\"flops_per_step\": ",
-             (unsigned long long)desc_params(t->desc),
-             (unsigned long long)t->prog.n_trainable,
-             (unsigned long long)t->opts.steps,
-             (unsigned long long)(o->batch * o->accum * o->seq_len));
-    json_put_double(&b, trainer_flops(t));
-    buf_addstr(&b, "}\n");
-    rc = out_open(&out, "-", e);
-    if (rc == 0)
-        rc = out_write(&out, b.data, b.len, e);
+    trainer_plan_json(t, &b);
+    rc = out_write(&out, b.data, b.len, e);
     if (rc == 0)
         rc = out_commit(&out, e);
+    out_release(&out);
     buf_release(&b);
     return rc;
 }
@@ -367,7 +311,7 @@ write_identity(struct buf *b, const struct options *o,
                const struct train_opts *t, struct err *e)
 {
     char hex[ID_HEX + 1];
-    struct id id = weights_id(&in->weights);
+    struct id id = weights_id(&in->model.weights);
     int rc = 0;
 
     tool_json(args, o, true, b);
@@ -392,7 +336,7 @@ write_rest(struct buf *b, const struct options *o, const struct args *args,
     buf_addstr(b, "\"options\": {");
     tool_json(args, o, false, b);
     buf_addf(b, "},\n \"machine\": {\"backend\": \"%s\", \"threads\": %d, "
-             "\"version\": \"%s\"}", in->backend.name, par_threads(),
+             "\"version\": \"%s\"}", in->model.backend.name, par_threads(),
              tool_version());
 }
 
@@ -406,8 +350,8 @@ adapter_meta(const struct options *o, const struct inputs *in,
                          .target = (const char **)t->prog.targets,
                          .n_targets = t->prog.n_targets };
 
-    for (size_t i = 0; i < in->desc.n_modules; i++)
-        a.fan_in_fan_out |= in->desc.module[i].in_out;
+    for (size_t i = 0; i < in->model.desc.n_modules; i++)
+        a.fan_in_fan_out |= in->model.desc.module[i].in_out;
     return a;
 }
 
@@ -417,8 +361,8 @@ start_state(struct trainer *t, struct rundir *dir, const struct options *o,
 {
     int rc = trainer_start(t, e);
 
-    if (rc == 0 && in->has_adapter)
-        rc = lora_load(&t->exec, &in->adapter, e);
+    if (rc == 0 && in->model.with != NULL)
+        rc = lora_load(&t->exec, in->model.with, e);
     if (rc < 0 || !o->resume)
         return rc;
     rc = checkpoint_read(dir->path, &t->state, &t->exec, &dir->key, e);
@@ -473,7 +417,7 @@ out:
 static int
 run(const struct options *o, const struct args *args, struct err *e)
 {
-    struct inputs in = { .has_adapter = false };
+    struct inputs in;
     struct train_opts t;
     struct trainer trainer;
     int rc = check_options(o, args, e);
@@ -485,11 +429,11 @@ run(const struct options *o, const struct args *args, struct err *e)
     if (rc < 0)
         return rc;
     t = train_opts(o, &in);
-    rc = trainer_plan(&trainer, &t, &in.desc, &in.weights, &in.backend,
+    rc = trainer_plan(&trainer, &t, &in.model.desc, &in.model.weights, &in.model.backend,
                       &in.train.source, &in.val.source, e);
     if (rc < 0)
         return rc;
-    rc = o->dry_run ? print_plan(&trainer, o, e)
+    rc = o->dry_run ? print_plan(&trainer, e)
                     : train_run(&trainer, o, args, &in, e);
     trainer_release(&trainer);
     return rc;

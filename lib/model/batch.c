@@ -52,7 +52,7 @@ static int
 put_piece(struct batch_rows *b, const struct piece *q, uint32_t at,
           const struct token_source *s, struct err *e)
 {
-    struct token_span t;
+    struct record_tokens t;
     int rc = s->get(s->ctx, q->record, &t, e);
 
     if (rc < 0)

@@ -15,7 +15,7 @@
 /* The tokens of one record, as a source gives them: n ids and n flags, a
  * flag telling whether the token is to be learned (1) or is context (0).
  * Valid until the next call. */
-struct token_span {
+struct record_tokens {
     const uint32_t *ids;
     const uint8_t *learn;
     uint32_t n;
@@ -23,7 +23,7 @@ struct token_span {
 
 /* Where records come from. get fills *out with record i or fails. */
 struct token_source {
-    int (*get)(void *ctx, uint64_t i, struct token_span *out,
+    int (*get)(void *ctx, uint64_t i, struct record_tokens *out,
                struct err *e);
     void *ctx;
     uint64_t n_records;

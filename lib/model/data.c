@@ -71,7 +71,7 @@ read_record(struct data_split *s, uint64_t i, struct tokens *t,
 
 /* token_source's get. */
 static int
-get_record(void *ctx, uint64_t i, struct token_span *out, struct err *e)
+get_record(void *ctx, uint64_t i, struct record_tokens *out, struct err *e)
 {
     struct data_split *s = ctx;
     struct tokens t;
@@ -86,7 +86,7 @@ get_record(void *ctx, uint64_t i, struct token_span *out, struct err *e)
     }
     tokens_ids(&t, s->ids);
     tokens_mask(&t, s->learn);
-    *out = (struct token_span){ s->ids, s->learn, (uint32_t)t.n };
+    *out = (struct record_tokens){ s->ids, s->learn, (uint32_t)t.n };
     return 0;
 }
 

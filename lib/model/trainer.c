@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 
 int
@@ -57,6 +58,70 @@ trainer_memory(const struct trainer *t)
         m.base = t->weights->mapped;
     m.total = m.base + m.state + m.arena + m.batch;
     return m;
+}
+
+void
+trainer_plan_json(const struct trainer *t, struct buf *b)
+{
+    struct train_memory m = trainer_memory(t);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } field[] = {
+        { "base_bytes", m.base },
+        { "state_bytes", m.state },
+        { "arena_bytes", m.arena },
+        { "batch_bytes", m.batch },
+        { "total_bytes", m.total },
+        { "parameters", desc_params(t->desc) },
+        { "trainable", t->prog.n_trainable },
+        { "steps", t->opts.steps },
+        { "positions_per_step", (uint64_t)t->prog.rows * t->opts.accum },
+    };
+
+    for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++)
+        buf_addf(b, "%s\"%s\": %llu", i ? ", " : "{", field[i].name,
+                 (unsigned long long)field[i].value);
+    buf_addstr(b, ", \"flops_per_step\": ");
+    json_put_double(b, trainer_flops(t));
+    buf_addstr(b, "}\n");
+}
+
+static uint64_t
+rows_for_tokens(const struct token_source *s,
+                const struct train_length *len)
+{
+    uint64_t tokens = 0, rows = 0;
+    struct packer p;
+
+    packer_init(&p, s->len, s->n_records, len->seq_len, len->seed);
+    while (tokens < len->tokens) {
+        size_t n;
+        const struct piece *q = packer_row(&p, &n);
+
+        for (size_t i = 0; i < n; i++)
+            tokens += q[i].n;
+        rows++;
+    }
+    packer_release(&p);
+    return rows;
+}
+
+uint64_t
+train_steps(const struct token_source *s, const struct train_length *len)
+{
+    double rows = 0;
+
+    if (len->tokens > 0)
+        rows = (double)rows_for_tokens(s, len);
+    for (uint64_t i = 0; len->tokens == 0 && (double)i < len->epochs; i++) {
+        double part = len->epochs - (double)i;
+
+        rows += (part < 1 ? part : 1)
+                * (double)packer_count(s->len, s->n_records, len->seq_len,
+                                       len->seed, i);
+    }
+    return (uint64_t)ceil(rows / (double)len->rows);
 }
 
 int

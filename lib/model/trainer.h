@@ -8,6 +8,7 @@
 #ifndef MODEL_TRAINER_H
 #define MODEL_TRAINER_H
 
+#include "base/buf.h"
 #include "model/batch.h"
 #include "model/checkpoint.h"
 #include "model/evaluate.h"
@@ -49,6 +50,19 @@ struct train_memory {
     uint64_t total;
 };
 
+/* How long to train, where no number of steps is given. */
+struct train_length {
+    double epochs;     /* passes over the data, if tokens is 0 */
+    uint64_t tokens;   /* positions */
+    uint64_t rows;     /* packed sequences a step */
+    uint64_t seed;
+    uint32_t seq_len;
+};
+
+/* The steps that see so many rows, or positions, of the packed data. */
+uint64_t train_steps(const struct token_source *s,
+                     const struct train_length *len);
+
 /* Builds and plans; d, w, b and the sources must outlive the trainer. On
  * failure t is released. */
 int trainer_plan(struct trainer *t, const struct train_opts *o,
@@ -56,6 +70,10 @@ int trainer_plan(struct trainer *t, const struct train_opts *o,
                  const struct backend *b, const struct token_source *train,
                  const struct token_source *val, struct err *e);
 struct train_memory trainer_memory(const struct trainer *t);
+
+/* The plan as a JSON object in one line: the bytes above, parameters,
+ * trainable ones, steps, positions and floating-point operations a step. */
+void trainer_plan_json(const struct trainer *t, struct buf *b);
 
 /* Takes the memory and sets the parameters to their start: the base's for
  * full training, a fresh adapter's for LoRA. */

@@ -16,7 +16,7 @@ struct memory_source {
 };
 
 static int
-memory_get(void *ctx, uint64_t i, struct token_span *out, struct err *e)
+memory_get(void *ctx, uint64_t i, struct record_tokens *out, struct err *e)
 {
     struct memory_source *m = ctx;
 
@@ -25,7 +25,7 @@ memory_get(void *ctx, uint64_t i, struct token_span *out, struct err *e)
         m->ids[k] = (uint32_t)((i * 17 + k * k * 5 + 3) % 61);
         m->learn[k] = k % 4 != 3;
     }
-    *out = (struct token_span){ m->ids, m->learn, m->len[i] };
+    *out = (struct record_tokens){ m->ids, m->learn, m->len[i] };
     return 0;
 }
 

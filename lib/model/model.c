@@ -1,0 +1,66 @@
+/* model.c - see model.h. */
+#include "model/model.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+static int
+open_base(struct model *m, const char *base, struct err *e)
+{
+    const char *text;
+    size_t n;
+    int rc = weights_open(&m->weights, base, e);
+
+    if (rc == 0)
+        rc = weights_config(&m->weights, &text, &n, e);
+    if (rc == 0)
+        rc = desc_read(&m->desc, text, n, base, e);
+    return rc;
+}
+
+static int
+open_adapter(struct model *m, const char *dir, struct err *e)
+{
+    size_t linears;
+    int rc = adapter_read(&m->adapter, dir, e);
+
+    if (rc < 0)
+        return rc;
+    m->with = &m->adapter;
+    rc = adapter_match(&m->adapter, &m->desc, &linears, e);
+    if (rc < 0)
+        return err_prefix(e, "%s", dir);
+    log_info("%s: %zu of the base's %zu linears are adapted", dir,
+             m->adapter.n, linears);
+    return 0;
+}
+
+int
+model_open(struct model *m, const char *base, const char *adapter,
+           const char *compute, struct err *e)
+{
+    int rc;
+
+    memset(m, 0, sizeof(*m));
+    rc = cpu_open(&m->backend, NULL, compute, e);
+    if (rc < 0)
+        return rc;
+    rc = open_base(m, base, e);
+    if (rc == 0 && adapter != NULL)
+        rc = open_adapter(m, adapter, e);
+    if (rc < 0)
+        model_release(m);
+    return rc;
+}
+
+void
+model_release(struct model *m)
+{
+    if (m->with != NULL)
+        adapter_release(&m->adapter);
+    desc_release(&m->desc);
+    weights_release(&m->weights);
+    cpu_close(&m->backend);
+    memset(m, 0, sizeof(*m));
+}

@@ -1,0 +1,25 @@
+/* model.h - a base, what it is, an adapter for it, and where it runs. */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "model/adapter.h"
+#include "model/desc.h"
+#include "model/weights.h"
+#include "kernels/ops.h"
+
+struct model {
+    struct weights weights;
+    struct model_desc desc;
+    struct backend backend;
+    struct adapter adapter;
+    const struct adapter *with; /* &adapter, or NULL: don't copy a model */
+};
+
+/* Opens the base; with an adapter directory (NULL: none) also that, which
+ * must be this base's. compute is "f32" or "bf16". On failure *m is
+ * released. */
+int model_open(struct model *m, const char *base, const char *adapter,
+               const char *compute, struct err *e);
+void model_release(struct model *m);
+
+#endif
