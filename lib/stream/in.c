@@ -79,8 +79,7 @@ static int
 truncated(struct stream_in *in, const char *what, struct err *e)
 {
     return err_set(e, ERR_DATA, "%s:%" PRIu64 ": truncated: input ends "
-                   "within %s, %" PRIu64 " records are good", in->in.name,
-                   in->in.at, what, in->n_records);
+                   "within %s", in->in.name, in->in.at, what);
 }
 
 /* Exactly n bytes. */

@@ -1,4 +1,4 @@
-/* manifest.h - manifest.json of a shard set; schemas/set-manifest.json.
+/* manifest.h - manifest.json of a shard set; schemas/set-manifest.schema.json.
  *
  * A set is a directory of stream files of one segment each, cut in stream
  * order; it is complete when its manifest is there. File i is called

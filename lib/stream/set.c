@@ -342,9 +342,10 @@ set_check_tensor(const struct set *s, size_t i, struct err *e)
 
 /* ---- every byte ---- */
 
+/* Reads a file of the set to its end; *good grows by what is good. */
 static int
 verify_file(const struct manifest *m, size_t i, const char *path,
-            uint64_t *good, struct err *e)
+            set_look *look, void *ctx, uint64_t *good, struct err *e)
 {
     uint64_t n_tensors = 0;
     struct stream_rec rec;
@@ -355,11 +356,14 @@ verify_file(const struct manifest *m, size_t i, const char *path,
         return rc;
     in.check_content = true;
     rc = stream_in_segment(&in, e);
-    while (rc > 0 && (rc = stream_in_record(&in, &rec, e)) > 0)
-        if (rec.kind == FRAME_RECORDS)
-            *good += 1;
-        else
-            n_tensors++;
+    while (rc > 0 && (rc = stream_in_record(&in, &rec, e)) > 0) {
+        if (look && look(ctx, &in.head, &rec, e) < 0) {
+            rc = err_prefix(e, "%s: record %" PRIu64, path, rec.index);
+            break;
+        }
+        *good += rec.kind == FRAME_RECORDS;
+        n_tensors += rec.kind == FRAME_TENSOR;
+    }
     if (rc == 0) /* only now their data are known to be good */
         *good += n_tensors;
     if (rc == 0)
@@ -372,8 +376,8 @@ verify_file(const struct manifest *m, size_t i, const char *path,
 }
 
 int
-set_verify(struct manifest *m, const char *path, uint64_t *good,
-           struct err *e)
+set_verify(struct manifest *m, const char *path, set_look *look, void *ctx,
+           uint64_t *good, struct err *e)
 {
     struct manifest got;
     char *name;
@@ -385,7 +389,7 @@ set_verify(struct manifest *m, const char *path, uint64_t *good,
         return rc;
     for (size_t i = 0; rc == 0 && i < got.n_files; i++) {
         name = path_join(path, got.file[i].name);
-        rc = verify_file(&got, i, name, good, e);
+        rc = verify_file(&got, i, name, look, ctx, good, e);
         free(name);
     }
     if (rc < 0)

@@ -51,11 +51,17 @@ int set_record(struct set *s, uint64_t i, const void **p, size_t *n,
 /* Compares the data of tensor i (0 <= i < n_tensors) with its hashes. */
 int set_check_tensor(const struct set *s, size_t i, struct err *e);
 
+/* Looks at a record or tensor of a stream with that head; negative ends the
+ * verification. */
+typedef int set_look(void *ctx, const struct stream_head *head,
+                     const struct stream_rec *rec, struct err *e);
+
 /* Checks the manifest and every byte of every file, content ids included,
- * without opening the set; *m is the manifest, to be released. Also on
- * failure *good tells how many records and tensors come, in the order of the
- * set, before the first damage. */
-int set_verify(struct manifest *m, const char *path, uint64_t *good,
-               struct err *e);
+ * without opening the set; look (unless NULL) is called for each record. *m
+ * is the manifest, to be released. Also on failure *good tells how many
+ * records and tensors come, in the order of the set, before the first
+ * damage. */
+int set_verify(struct manifest *m, const char *path, set_look *look,
+               void *ctx, uint64_t *good, struct err *e);
 
 #endif

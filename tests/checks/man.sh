@@ -115,7 +115,7 @@ mkdir "$scratch/fixture"
 status=$?
 [ $status -eq 0 ] || sed 's/^/# /' "$scratch/log"
 result $status "what the examples work on can be made"
-for page in man/man1/*.1; do
+for page in man/man1/*.1 $(grep -ls '^\.Sh EXAMPLES' man/man[57]/*); do
     run_page "$page"
     result $? "the examples of $page do what they show"
 done

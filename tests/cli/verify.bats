@@ -1,0 +1,157 @@
+# verify, and the format it looks at: streams and sets that are whole, cut,
+# swapped or foreign; and an independent reader's opinion of them.
+
+load helper
+
+reader="python3 $BATS_TEST_DIRNAME/../reader.py"
+
+docs() {
+    local i
+    for ((i = 1; i <= ${1:-5}; i++)); do
+        printf '{"text": "document %d of some words"}\n' "$i"
+    done
+}
+
+@test "verify says what a stream is" {
+    docs | fromjsonl >docs.gs
+    run -0 --separate-stderr verify docs.gs
+    [ "$output" = "docs.gs: text stream, segments 1, records 5, tensors 0" ]
+    [ -z "$stderr" ]
+    run -0 bash -c 'cat docs.gs docs.gs | verify -'
+    [ "$output" = "stdin: text stream, segments 2, records 10, tensors 0" ]
+}
+
+@test "verify shows the ledger with -v" {
+    repo_small project
+    head -c 3000 /dev/zero >project/zeros.bin
+    repo_commit project binary
+    gitscrape -q project >p.gs
+    run -0 --separate-stderr verify -v p.gs
+    [[ $stderr == *"gitscrape left out 1: "* ]]
+}
+
+@test "verify refuses an empty input, foreign bytes and a newer version" {
+    run -4 --separate-stderr verify - </dev/null
+    one_line "verify: stdin: empty input, no header"
+    printf 'hello\n' >x
+    run -4 --separate-stderr verify x
+    one_line "verify: x: not a graft stream"
+    printf 'graft stream 7\nsomething else\n' >x
+    run -4 --separate-stderr verify x
+    one_line "verify: x: stream version (found 7, supported 1)"
+}
+
+@test "verify refuses what is not there, and directories of others" {
+    run -1 --separate-stderr verify none
+    one_line "verify: none: No such file or directory"
+    mkdir dir
+    run -4 --separate-stderr verify dir
+    one_line "verify: dir: not a complete set"
+    run -2 --separate-stderr verify
+    one_line "verify: "
+}
+
+@test "verify tells how many records come before the damage" {
+    for ((i = 0; i < 4; i++)); do
+        head -c 300000 /dev/urandom | base64 -w 0 | sed 's/.*/{"text": "&"}/'
+        echo
+    done | fromjsonl >docs.gs
+    run -0 verify docs.gs
+    # two records fill a frame
+    size=$(stat -c %s docs.gs)
+    head -c $((size - 1000)) docs.gs >cut.gs
+    run -4 --separate-stderr verify cut.gs
+    one_line "verify: cut.gs:"
+    [[ $stderr == *"truncated"*"2 records before it are good" ]]
+    python3 - <<'END'
+b = bytearray(open("docs.gs", "rb").read())
+b[len(b) // 4] ^= 1
+open("flip.gs", "wb").write(b)
+END
+    run -4 --separate-stderr verify flip.gs
+    one_line "verify: flip.gs:"
+    [[ $stderr == *"does not match its hash; 0 records before"* ]]
+}
+
+@test "verify goes on to the next path and keeps the first failure's status" {
+    docs | fromjsonl >a.gs
+    head -c 100 a.gs >cut.gs
+    run -4 --separate-stderr verify cut.gs none a.gs
+    [ "${#stderr_lines[@]}" -eq 2 ]
+    [ "$output" = "a.gs: text stream, segments 1, records 5, tensors 0" ]
+}
+
+@test "verify checks sets: swapped, missing, unlisted and changed files" {
+    docs 400 | fromjsonl | shard -q -o set --size 4K
+    run -0 --separate-stderr verify set
+    [[ $output == "set: text set, files "*", records 400, tensors 0"* ]]
+    [ -z "$stderr" ]
+    set -- set/*.graft
+    [ $# -ge 3 ]
+    cp "$1" set/00077-0000000000000000.graft
+    run -0 --separate-stderr verify set
+    [[ $stderr == *"00077-0000000000000000.graft: is not in the manifest" ]]
+    rm set/00077-*
+    mv "$1" tmp && mv "$2" "$1" && mv tmp "$2"
+    run -4 --separate-stderr verify set
+    one_line "verify: $1: is not the file in the manifest (found content "
+    mv "$1" tmp && mv "$2" "$1"
+    run -1 --separate-stderr verify set
+    one_line "verify: $2: "
+    mv tmp "$2"
+    sed -i 's/"version": 1/"version": 2/' set/manifest.json
+    run -4 --separate-stderr verify set
+    one_line "verify: set/manifest.json: "
+    [[ $stderr == *"found 2, supported 1"* ]]
+}
+
+@test "an independent reader agrees on text, token and weights streams" {
+    repo_small project
+    gitscrape -q project >text.gs
+    for ((i = 0; i < 3000; i++)); do
+        echo "{\"ids\": [$i, $((i * 40)), 7], \"mask\": [0, 1, $((i % 2))]}"
+    done | fromjsonl >tokens.gs
+    cat >arch.json <<'END'
+{"model_type": "gpt2", "vocab_size": 300, "n_embd": 130, "n_layer": 1,
+ "n_head": 2, "n_positions": 16}
+END
+    initmodel -q -o model arch.json
+    quantize -q --format int8 model >weights.gs
+    cat text.gs text.gs >two.gs
+    for s in text tokens weights two; do
+        $reader $s.gs >$s.json
+        verify -v $s.gs 2>verified >line
+        diff <(jq -r .content $s.json) \
+            <(sed -n 's/.*: content //p' verified)
+        [[ $(<line) == *", records $(jq -s 'map(.records) | add' $s.json),"* ]]
+    done
+    for s in text tokens weights; do
+        shard -q -o set-$s --size 40K <$s.gs
+        $reader set-$s >set.json
+        verify -v set-$s 2>verified
+        diff <(jq -r .content set.json) \
+            <(sed -n 's/.*: content //p' verified)
+    done
+}
+
+@test "an independent reader sees the records that tojsonl shows" {
+    docs 3 | fromjsonl >docs.gs
+    diff <($reader -r docs.gs | jq -r 'select(.kind) | .fields[0][1]') \
+        <(tojsonl docs.gs | jq -r .text)
+    printf '{"ids": [1, 70000, 3], "mask": [0, 1, 1]}\n' |
+        fromjsonl >ids.gs
+    diff <($reader -r ids.gs | jq -c 'select(.kind) | [.ids, .mask]') \
+        <(tojsonl ids.gs | jq -c '[.ids, .mask]')
+}
+
+@test "the independent reader is one that refuses" {
+    docs | fromjsonl >docs.gs
+    head -c -1 docs.gs >cut.gs
+    run -4 --separate-stderr $reader cut.gs
+    python3 - <<'END'
+b = bytearray(open("docs.gs", "rb").read())
+b[-100] ^= 1
+open("docs.gs", "wb").write(b)
+END
+    run -4 --separate-stderr $reader docs.gs
+}
