@@ -445,11 +445,48 @@ put_bool(struct buf *b, const char *key, bool v)
     buf_addf(b, "  \"%s\": %s,\n", key, v ? "true" : "false");
 }
 
+/* The end of a module's name that is the same in every layer: what follows
+ * the layer's number; the whole name when it has none. */
+static const char *
+name_in_layer(const char *name)
+{
+    const char *p;
+    size_t n;
+
+    for (p = name; (p = strchr(p, '.')) != NULL;) {
+        n = strspn(++p, "0123456789");
+        if (n > 0 && p[n] == '.')
+            return p + n + 1;
+    }
+    return name;
+}
+
+static void
+put_targets(struct buf *b, const struct adapter *a)
+{
+    struct map names;
+    size_t i;
+
+    map_init(&names);
+    for (i = 0; i < a->n_targets; i++)
+        map_put(&names, a->target[i], strlen(a->target[i]), 0, NULL);
+    for (i = 0; i < a->n && a->n_targets == 0; i++) {
+        const char *end = name_in_layer(a->item[i].name);
+
+        map_put(&names, end, strlen(end), 0, NULL);
+    }
+    buf_addstr(b, "  \"target_modules\": [");
+    for (i = 0; i < names.n; i++) {
+        buf_addstr(b, i ? ",\n    " : "\n    ");
+        json_put_string(b, map_key(&names, i), names.entry[i].len);
+    }
+    buf_addstr(b, "\n  ],\n");
+    map_release(&names);
+}
+
 static void
 put_config(struct buf *b, const struct adapter *a)
 {
-    size_t i;
-
     buf_addstr(b, "{\n  \"alpha_pattern\": {},\n");
     put_text(b, "base_model_name_or_path", a->base);
     put_text(b, "bias", "none");
@@ -463,12 +500,7 @@ put_config(struct buf *b, const struct adapter *a)
     put_number(b, "r", a->rank);
     buf_addstr(b, "  \"rank_pattern\": {},\n");
     put_text(b, "revision", NULL);
-    buf_addstr(b, "  \"target_modules\": [");
-    for (i = 0; i < a->n_targets; i++) {
-        buf_addstr(b, i ? ",\n    " : "\n    ");
-        json_put_string(b, a->target[i], strlen(a->target[i]));
-    }
-    buf_addstr(b, "\n  ],\n");
+    put_targets(b, a);
     put_text(b, "task_type", "CAUSAL_LM");
     put_bool(b, "use_dora", false);
     buf_addf(b, "  \"use_rslora\": %s\n}\n", a->rslora ? "true" : "false");

@@ -40,7 +40,9 @@ struct adapter {
     bool rslora;
     bool fan_in_fan_out;    /* the base stores weights [in, out] (GPT-2) */
     const char *base;       /* base_model_name_or_path; NULL: none */
-    const char **target;    /* target_modules: ends of module paths */
+    const char **target;    /* target_modules: ends of module paths; none
+                               when writing: taken from the items, which
+                               then have to be in every layer */
     size_t n_targets;
     struct adapter_module *item; /* read: bytewise by name */
     size_t n;

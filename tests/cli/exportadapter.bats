@@ -94,9 +94,41 @@ adapter_model.safetensors" ]
     refused 2 "RUN"
 }
 
-@test "PEFT loads an exported adapter and computes what it defines" {
+# run/ becomes three steps of training of a model/ of type $1.
+train_run() {
+    local sizes='"vocab_size": 40, "hidden_size": 16, "n_embd": 16,
+        "num_hidden_layers": 2, "n_layer": 2, "num_attention_heads": 4,
+        "n_head": 4, "intermediate_size": 24, "num_key_value_heads": 2,
+        "max_position_embeddings": 32, "n_positions": 32'
+    rm -rf run model out
+    echo "{\"model_type\": \"$1\", $sizes}" | jq 'if .model_type == "gpt2"
+        then {model_type, vocab_size, n_embd, n_layer, n_head, n_positions}
+        else del(.n_embd, .n_layer, .n_head, .n_positions) end' >$1.json
+    initmodel -q -o model $1.json
+    [ -d data ] || for i in {1..20}; do
+        jq -cn --argjson i $i '{ids: [range(24) | (. * $i + 3) % 40]}'
+    done | fromjsonl | shard -q -o data
+    train -q --data data --base model -o run --steps 3 --batch 1 \
+        --seq-len 32 --rank 4 --lr 0.01 --threads 1
+}
+
+@test "exportadapter takes the adapter of a run, unless the run was damaged" {
+    train_run llama
+    exportadapter -q --base model -o out run
+    cmp run/adapter/adapter_model.safetensors out/adapter_model.safetensors
+    rm -r out
+    printf x | dd of=run/adapter/adapter_model.safetensors bs=1 seek=3000 \
+        conv=notrunc status=none
+    refused 4 "adapter_model.safetensors: differs from its manifest" \
+        -o out run
+}
+
+@test "PEFT loads exported adapters and computes what they define" {
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
-    initmodel -q -o base arch.json
-    exportadapter -q -o out run
-    "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" base out
+    export PYTHONDONTWRITEBYTECODE=1
+    for type in llama qwen2 starcoder2 gpt2 phi; do
+        train_run $type
+        exportadapter -q -o out run
+        "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out
+    done
 }

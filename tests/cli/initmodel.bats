@@ -123,6 +123,7 @@ EOF
 
 @test "transformers loads what initmodel makes, no key missing or left over" {
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with torch"
+    export PYTHONDONTWRITEBYTECODE=1
     small='"vocab_size": 40, "eos_token_id": 0, "bos_token_id": 0'
     sizes='"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
            "num_attention_heads": 4, "num_key_value_heads": 2'

@@ -81,6 +81,28 @@ TEST(an_adapter_comes_back)
     CHECK(path_remove(DIR, &e) == 0);
 }
 
+TEST(targets_follow_from_the_modules)
+{
+    struct adapter a = example(), b;
+    struct adapter_module item[3];
+    struct err e = { 0 };
+
+    memcpy(item, a.item, sizeof *item);
+    memcpy(item + 1, a.item, 2 * sizeof *item);
+    item[0].name = "model.layers.10.self_attn.q_proj";
+    a.item = item;
+    a.n = 3;
+    a.n_targets = 0;
+    write_example(&a);
+    CHECK(adapter_read(&b, DIR, &e) == 0);
+    CHECK_EQ_U64(b.n_targets, 2);
+    CHECK_STR(b.target[0], "self_attn.q_proj");
+    CHECK_STR(b.target[1], "self_attn.k_proj");
+    CHECK_EQ_U64(b.n, 3);
+    adapter_release(&b);
+    CHECK(path_remove(DIR, &e) == 0);
+}
+
 static void
 check_refused(const char *part)
 {
@@ -254,6 +276,7 @@ TEST(an_adapter_belongs_to_a_model)
 
 static const struct test tests[] = {
     RUN(an_adapter_comes_back),
+    RUN(targets_follow_from_the_modules),
     RUN(a_config_that_means_something_else_is_refused),
     RUN(tensors_that_are_no_adapter_are_refused),
     RUN(a_value_that_is_not_finite_is_refused),
