@@ -1,0 +1,183 @@
+/* model_stored.c - a base in int8, bf16 or f16 is the base it decodes to.
+ *
+ * Every golden model is encoded in memory, and once more as the floats that
+ * this means. Losses and gradients of an adapter have the same bits on the
+ * reference, and agree to 1e-5 on the CPU back end.
+ */
+#include "golden_model.h"
+
+#include "tensor/int8.h"
+
+static uint64_t
+last_dim(const struct weight *t)
+{
+    return t->shape[t->n_dims - 1];
+}
+
+/* x[n] as a matrix of rows of cols, in int8; and what that means, in x. */
+static void
+encode_int8(struct weight *t, float *x)
+{
+    size_t cols = (size_t)last_dim(t), rows = (size_t)t->bytes / 4 / cols;
+    size_t groups = int8_groups(cols), bad;
+    int8_t *q = mem_alloc(rows * cols);
+    uint16_t *scale = mem_array(rows * groups, sizeof *scale);
+
+    for (size_t i = 0; i < rows; i++) {
+        CHECK(int8_encode(q + i * cols, scale + i * groups, x + i * cols,
+                          cols, &bad));
+        int8_decode(x + i * cols, q + i * cols, scale + i * groups, cols);
+    }
+    t->data = q;
+    t->scale = scale;
+}
+
+static void
+encode_float(struct weight *t, float *x, uint8_t dtype)
+{
+    size_t n = (size_t)t->bytes / 4;
+    void *data = mem_array(n, dtype_size(dtype));
+
+    floats_store(data, dtype, x, n);
+    floats_load(x, data, dtype, n);
+    t->data = data;
+}
+
+/* *coded = the base in dtype (vectors in bf16 if that is I8), *plain = the
+ * same numbers in F32. Both take w's names and path. */
+static void
+encode_base(const struct weights *w, uint8_t dtype, struct weights *coded,
+            struct weights *plain)
+{
+    *coded = *plain = *w;
+    coded->item = mem_dup(w->item, w->n * sizeof *w->item);
+    plain->item = mem_dup(w->item, w->n * sizeof *w->item);
+    for (size_t i = 0; i < w->n; i++) {
+        struct weight *t = &coded->item[i];
+        float *x = mem_dup(w->item[i].data, (size_t)w->item[i].bytes);
+
+        t->dtype = dtype == DTYPE_I8 && t->n_dims == 1 ? DTYPE_BF16 : dtype;
+        if (t->dtype == DTYPE_I8)
+            encode_int8(t, x);
+        else
+            encode_float(t, x, t->dtype);
+        t->bytes = t->bytes / 4 * dtype_size(t->dtype);
+        plain->item[i].data = x;
+    }
+}
+
+static void
+free_base(struct weights *w)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        free((void *)w->item[i].data);
+        if (w->item[i].dtype == DTYPE_I8)
+            free((void *)w->item[i].scale);
+    }
+    free(w->item);
+}
+
+/* Loss and gradients as doubles, [1 + n_flat]. */
+static double *
+gradients(const struct golden *g, const struct weights *w,
+          const struct backend *b, size_t *n)
+{
+    struct prog_opts o = golden_opts(g, PROG_TRAIN, METHOD_LORA);
+    struct golden with = *g;
+    struct session s;
+    double *out;
+
+    with.weights = *w;
+    session_open(&s, &with, &o, b);
+    session_gradients(&s);
+    *n = 1 + (size_t)s.prog.n_flat;
+    out = mem_array(*n, sizeof *out);
+    out[0] = s.step.loss_sum;
+    for (size_t i = 1; i < *n; i++)
+        out[i] = session_at(&s, view_at(&s.exec.run, &s.prog.grads), i - 1);
+    session_close(&s);
+    return out;
+}
+
+static double
+distance(const double *a, const double *b, size_t n)
+{
+    double diff = 0, norm = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        diff += (a[i] - b[i]) * (a[i] - b[i]);
+        norm += b[i] * b[i];
+    }
+    return sqrt(diff / norm);
+}
+
+/* Also, that encoding changed the numbers at all. */
+static void
+check_base(const struct golden *g, const struct backend *ref,
+           const struct backend *cpu, uint8_t dtype)
+{
+    struct weights coded, plain;
+    double *want, *got, *fast, *exact;
+    size_t n;
+
+    encode_base(&g->weights, dtype, &coded, &plain);
+    exact = gradients(g, &g->weights, ref, &n);
+    want = gradients(g, &plain, ref, &n);
+    got = gradients(g, &coded, ref, &n);
+    fast = gradients(g, &coded, cpu, &n);
+    if (!CHECK(memcmp(got, want, n * sizeof *got) == 0))
+        printf("    %s in %s on ref64\n", g->name, dtype_name(dtype));
+    CHECK(memcmp(exact, want, n * sizeof *exact) != 0);
+    CHECK(fabs(fast[0] - want[0]) <= 1e-5 * want[0]);
+    if (!CHECK(distance(fast + 1, want + 1, n - 1) <= 1e-5))
+        printf("    %s in %s on %s: gradients are off by %.2e\n", g->name,
+               dtype_name(dtype), cpu->name,
+               distance(fast + 1, want + 1, n - 1));
+    free(want);
+    free(got);
+    free(fast);
+    free(exact);
+    free_base(&coded);
+    free_base(&plain);
+}
+
+static void
+check_type(uint8_t dtype)
+{
+    struct backend ref, cpu;
+    struct err e;
+
+    ref64_open(&ref);
+    if (!CHECK(cpu_open(&cpu, NULL, "f32", &e) == 0)) {
+        printf("%s\n", e.text);
+        return;
+    }
+    par_set_threads(2);
+    for (size_t i = 0; i < N_GOLDEN; i++) {
+        struct golden g;
+
+        golden_open(&g, golden_names[i]);
+        check_base(&g, &ref, &cpu, dtype);
+        golden_close(&g);
+    }
+    cpu_close(&cpu);
+}
+
+TEST(int8)
+{
+    check_type(DTYPE_I8);
+}
+
+TEST(bf16)
+{
+    check_type(DTYPE_BF16);
+}
+
+TEST(f16)
+{
+    check_type(DTYPE_F16);
+}
+
+static const struct test tests[] = { RUN(int8), RUN(bf16), RUN(f16) };
+
+TEST_MAIN("model_stored", tests)
