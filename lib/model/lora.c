@@ -52,6 +52,26 @@ lora_load(struct exec *x, const struct adapter *a, struct err *e)
     return 0;
 }
 
+/* The last parts of the modules' names, each once: what target_modules says
+ * when every linear has an adapter. *n of them; the caller frees the list. */
+static const char **
+leaf_names(const struct prog *p, size_t *n)
+{
+    const char **leaf = mem_array(p->n_params, sizeof(*leaf));
+
+    *n = 0;
+    for (size_t i = 0; i < p->n_params; i++) {
+        const char *name = strrchr(p->param[i].module->name, '.') + 1;
+        size_t k = 0;
+
+        while (k < *n && strcmp(leaf[k], name) != 0)
+            k++;
+        if (k == *n)
+            leaf[(*n)++] = name;
+    }
+    return leaf;
+}
+
 /* Parameters come as A, B, A, B: add_params of bind.c. */
 int
 lora_save(const struct exec *x, const struct adapter *meta,
@@ -59,8 +79,11 @@ lora_save(const struct exec *x, const struct adapter *meta,
 {
     const struct prog *p = x->prog;
     struct adapter a = *meta;
+    const char **leaf = NULL;
     int rc;
 
+    if (a.n_targets == 0)
+        a.target = leaf = leaf_names(p, &a.n_targets);
     a.n = p->n_params / 2;
     a.item = mem_array(a.n, sizeof(*a.item));
     for (size_t i = 0; i < a.n; i++) {
@@ -74,5 +97,6 @@ lora_save(const struct exec *x, const struct adapter *meta,
     }
     rc = adapter_write(&a, dir, NULL, 0, e);
     free(a.item);
+    free(leaf);
     return rc;
 }

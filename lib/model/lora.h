@@ -14,8 +14,9 @@ void lora_opts(struct prog_opts *o, const struct adapter *a,
  * a module of either has no partner in the other. */
 int lora_load(struct exec *x, const struct adapter *a, struct err *e);
 
-/* Writes the program's parameters as a PEFT adapter directory. meta: name
- * the base and targets as the run knows them; its items are not used. */
+/* Writes the program's parameters as a PEFT adapter directory. meta names
+ * the base and the targets as the run knows them (without targets they are
+ * the modules' own names); its items are not used. */
 int lora_save(const struct exec *x, const struct adapter *meta,
               const char *dir, struct err *e);
 
