@@ -1,0 +1,216 @@
+# train: runs on tiny models, from the command line.
+
+load helper
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    cat >arch.json <<'EOF'
+{"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
+ "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
+ "num_key_value_heads": 1, "max_position_embeddings": 64}
+EOF
+    initmodel -q -o base arch.json
+    for i in $(seq 60); do
+        echo "{\"ids\": [$((i % 7)), $((i % 11)), 3, $((i % 5)), 4, 9, 1]}"
+    done | fromjsonl -q --vocab 40 >tokens
+    shard -q --val 0.2 --test 0 -o data <tokens
+    options="--data data --base base --rank 4 --batch 2 --seq-len 16
+        --dropout 0.1 --lr 0.01"
+}
+
+# The members of metrics that do not depend on the clock.
+steady() {
+    jq -c 'del(.tok_s, .peak_bytes)' "$1/metrics.jsonl"
+}
+
+@test "train prints help and version" {
+    run -0 --separate-stderr train --help
+    [[ $output == *--rank* ]]
+    run -0 --separate-stderr train --version
+}
+
+@test "train writes an adapter, metrics and a manifest, and prints Iter lines" {
+    run -0 --separate-stderr train $options --steps 6 -o run
+    [[ ${lines[0]} == "Iter 0: Val loss "* ]]
+    [[ $output == *"Iter 6: Train loss "*", Learning Rate "*", It/sec "*", \
+Tokens/sec "*", Trained Tokens "*", Peak mem "*" GB"* ]]
+    [ "$(jq -s 'map(select(.loss)) | length' run/metrics.jsonl)" -eq 6 ]
+    [ "$(jq -s 'map(select(.val_loss)) | length' run/metrics.jsonl)" -eq 2 ]
+    jq -e '.r == 4 and (.target_modules | length) == 7' \
+        run/adapter/adapter_config.json
+    [ -s run/adapter/adapter_model.safetensors ]
+    jq -e '.type == "run" and .steps == 6' run/manifest.json
+    no_leftovers run
+}
+
+@test "train lowers the loss" {
+    train -q $options --steps 60 -o run
+    jq -se 'map(.val_loss // empty) | .[-1] < .[0] * 0.97' run/metrics.jsonl
+}
+
+@test "train gives the same adapter at any thread count" {
+    train -q $options --steps 5 --threads 1 -o one
+    train -q $options --steps 5 --threads 3 -o three
+    cmp one/adapter/adapter_model.safetensors \
+        three/adapter/adapter_model.safetensors
+}
+
+@test "a run that was stopped and resumed is the run that was not" {
+    train -q $options --steps 12 --save-every 4 -o whole
+    train -q $options --steps 12 --save-every 4 -o part &
+    pid=$!
+    while [ ! -e part/checkpoints/step-4 ] && kill -0 $pid 2>/dev/null; do
+        sleep 0.01
+    done
+    kill -USR1 $pid || true
+    wait $pid && status=0 || status=$?
+    # It may have finished before the signal came.
+    [ $status -eq 75 ] || [ $status -eq 0 ]
+    train -q $options --steps 12 --save-every 4 --resume -o part
+    cmp whole/adapter/adapter_model.safetensors \
+        part/adapter/adapter_model.safetensors
+    cmp whole/checkpoints/step-12/state.safetensors \
+        part/checkpoints/step-12/state.safetensors
+    cmp <(steady whole) <(steady part)
+}
+
+@test "resuming from an earlier checkpoint gives the same bits, too" {
+    train -q $options --steps 12 --save-every 5 --keep 9 -o run
+    cp -r run again
+    rm -r again/manifest.json again/checkpoints/step-1[02]
+    train -q $options --steps 12 --save-every 5 --keep 9 --resume -o again
+    cmp run/adapter/adapter_model.safetensors \
+        again/adapter/adapter_model.safetensors
+    cmp <(steady run) <(steady again)
+}
+
+@test "a damaged checkpoint is passed over, and that is said" {
+    train -q $options --steps 6 --save-every 3 -o run
+    cp -r run again
+    rm again/manifest.json
+    printf x >>again/checkpoints/step-6/state.safetensors
+    run -0 --separate-stderr train $options --steps 6 --save-every 3 \
+        --resume -o again
+    [[ $stderr == *"step-6/state.safetensors"*"damaged"* ]]
+    cmp run/adapter/adapter_model.safetensors \
+        again/adapter/adapter_model.safetensors
+}
+
+@test "train does nothing where the run is complete, and refuses another's" {
+    train -q $options --steps 2 -o run
+    find run -type f -printf '%p %T@\n' | sort >before
+    train -q $options --steps 2 -o run
+    find run -type f -printf '%p %T@\n' | sort >after
+    cmp before after
+    run -6 --separate-stderr train $options --steps 2 --lr 0.02 -o run
+    one_line "train: run: a run with another lr (found 0.01, expected 0.02)"
+    run -4 --separate-stderr train $options --steps 2 --lr 0.02 --resume \
+        -o run
+    run -6 --separate-stderr train $options --steps 2 -o arch.json
+    mkdir foreign
+    touch foreign/letter
+    run -6 --separate-stderr train $options --steps 2 -o foreign
+    one_line "train: foreign: exists and is no run (it holds letter)"
+}
+
+@test "a begun run needs --resume" {
+    train -q $options --steps 4 --save-every 2 -o run
+    rm run/manifest.json
+    run -6 --separate-stderr train $options --steps 4 --save-every 2 -o run
+    one_line "train: run: a run that was begun and not finished"
+}
+
+@test "a second writer of a run exits at once" {
+    mkdir run
+    python3 -c 'import fcntl, time
+f = open("run/.lock", "w")
+fcntl.lockf(f, fcntl.LOCK_EX)
+open("held", "w").close()
+time.sleep(60)' 3>&- &
+    pid=$!
+    while [ ! -e held ]; do sleep 0.01; done
+    run -6 --separate-stderr train $options --steps 2 -o run
+    kill $pid
+    one_line "train: run: locked by process $pid"
+    [ ! -e run/config.json ]
+}
+
+@test "the dry run names the memory that the run then takes" {
+    train $options --steps 3 --dry-run >plan
+    jq -e '.total_bytes == .base_bytes + .state_bytes + .arena_bytes
+        + .batch_bytes and .steps == 3' plan
+    [ ! -e run ]
+    train -q $options --steps 3 -o run
+    jq -se --slurpfile plan plan 'map(.peak_bytes // empty) | max
+        <= $plan[0].total_bytes + 64 * 1024 * 1024' run/metrics.jsonl
+}
+
+@test "full training makes a model that can be a base" {
+    train -q --data data --base base --method full --steps 40 --batch 2 \
+        --seq-len 16 --lr 0.01 -o run
+    cmp base/config.json run/model/config.json
+    train -q $options --base run/model --steps 1 -o next
+    jq -se 'map(.val_loss // empty) | .[-1] < .[0] * 0.7' run/metrics.jsonl
+    [ "$(jq -s '.[0].val_loss' next/metrics.jsonl)" = \
+        "$(jq -s '.[-1].val_loss' run/metrics.jsonl)" ]
+}
+
+@test "an adapter can be gone on with" {
+    train -q $options --steps 10 -o first
+    options=${options/--rank 4/}
+    train -q $options --steps 1 --init-adapter first/adapter -o second
+    [ "$(jq -s 'map(.val_loss // empty)[0]' second/metrics.jsonl)" = \
+        "$(jq -s 'map(.val_loss // empty)[-1]' first/metrics.jsonl)" ]
+    run -2 --separate-stderr train $options --rank 4 --steps 1 \
+        --init-adapter first/adapter -o third
+    one_line "train: --init-adapter sets rank, alpha and targets"
+}
+
+@test "an int8 base trains, and full training of it is refused" {
+    quantize -q --format int8 base | shard -q -o base8
+    train -q $options --base base8 --steps 3 -o run
+    run -2 --separate-stderr train --data data --base base8 --method full \
+        --steps 3 -o full
+    one_line "train: base8: full training needs a floating-point base"
+}
+
+@test "options come from a run file, and the command line wins" {
+    echo '{"rank": 2, "steps": 2, "seq-len": 16, "batch": 1}' >run.json
+    train -q --config run.json --data data --base base --rank 3 -o run
+    jq -e '.options.rank == 3 and .options.steps == 2' run/config.json
+    echo '{"rnk": 2}' >run.json
+    run -4 --separate-stderr train --config run.json --data data --base base
+    [[ $stderr == *"'rnk'"*rank* ]]
+}
+
+@test "wrong use is named" {
+    run -2 --separate-stderr train --base base -o run
+    one_line "train: --data is missing"
+    run -2 --separate-stderr train $options --steps 1 --epochs 1 -o run
+    run -2 --separate-stderr train $options --rank 0 -o run
+    run -2 --separate-stderr train $options --targets q_prj -o run
+    one_line "train: target 'q_prj' is no linear module"
+    run -2 --separate-stderr train $options --device cuda -o run
+    run -1 --separate-stderr train $options --data nowhere -o run
+    [ ! -e run/config.json ]
+}
+
+@test "data that teaches nothing or is of another vocabulary is refused" {
+    echo '{"ids": [1, 2, 3], "mask": [0, 0, 0]}' |
+        fromjsonl -q --vocab 40 | shard -q --val 0 --test 0 -o silent
+    run -4 --separate-stderr train $options --data silent --steps 1 -o run
+    one_line "train: silent: no token of the training split is to be learned"
+    echo '{"ids": [1, 2, 50]}' | fromjsonl -q --vocab 60 |
+        shard -q --val 0 --test 0 -o large
+    run -4 --separate-stderr train $options --data large --steps 1 -o run
+    one_line "train: large: vocabulary of 60 over the model's 40"
+}
+
+@test "a full disk stops the run with the last checkpoint intact" {
+    need_tool prlimit
+    run -1 --separate-stderr \
+        prlimit --fsize=20000 train -q $options --rank 64 --steps 2 -o run
+    one_line "train: run/checkpoints/step-2.tmp."
+    [ ! -e run/manifest.json ]
+    no_leftovers run
+}
