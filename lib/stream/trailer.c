@@ -191,7 +191,8 @@ take_number(struct lines *l, const char *word, uint64_t *v)
 {
     bool ok = is(l, word, 2) && number(l, 1, v);
 
-    advance(l);
+    if (ok)
+        advance(l);
     return ok;
 }
 
@@ -200,7 +201,8 @@ take_id(struct lines *l, const char *word, struct id *id)
 {
     bool ok = is(l, word, 2) && id_word(l, 1, id);
 
-    advance(l);
+    if (ok)
+        advance(l);
     return ok;
 }
 
