@@ -11,8 +11,9 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "model/adapter.h"
+#include "model/fsck.h"
 #include "model/rundir.h"
-#include "model/weights.h"
 #include "record/change.h"
 #include "record/tensor.h"
 #include "record/text.h"
@@ -109,6 +110,12 @@ is_run(const char *path)
 }
 
 static bool
+is_adapter(const char *path)
+{
+    return holds(path, ADAPTER_CONFIG);
+}
+
+static bool
 is_model(const char *path)
 {
     return holds(path, "config.json") || holds(path, "model.safetensors");
@@ -196,6 +203,44 @@ tell_strangers(const struct manifest *m, const char *path, struct err *e)
     return 0;
 }
 
+/* The numbers of a base; its hashes too unless they were checked. */
+static int
+check_base(const char *path, bool hashes, struct buf *say, struct err *e)
+{
+    struct base_report r;
+    int rc = base_check(&r, path, hashes, e);
+
+    if (rc < 0)
+        return rc;
+    buf_addf(say, "%s model, tensors %zu, parameters %" PRIu64
+             ", bytes %" PRIu64, r.model_type, r.tensors, r.params, r.bytes);
+    if (r.unused > 0)
+        buf_addf(say, ", tensors the model does not use %zu", r.unused);
+    return 0;
+}
+
+static int
+check_model(const char *path, struct buf *say, uint64_t *good, struct err *e)
+{
+    (void)good;
+    return check_base(path, true, say, e);
+}
+
+static int
+check_adapter(const char *path, struct buf *say, uint64_t *good,
+              struct err *e)
+{
+    struct adapter a;
+    int rc = adapter_read(&a, path, e);
+
+    (void)good;
+    if (rc < 0)
+        return rc;
+    buf_addf(say, "adapter, modules %zu, rank %" PRIu32, a.n, a.rank);
+    adapter_release(&a);
+    return 0;
+}
+
 static int
 check_set(const char *path, struct buf *say, uint64_t *good, struct err *e)
 {
@@ -219,6 +264,10 @@ check_set(const char *path, struct buf *say, uint64_t *good, struct err *e)
     for (size_t i = 0; i < m.n_splits; i++)
         buf_addf(say, ", %s %" PRIu64, m.split[i].name,
                  m.split[i].records);
+    if (rc == 0 && strcmp(m.head.type, "weights") == 0) {
+        buf_addstr(say, "; ");
+        rc = check_base(path, false, say, e);
+    }
     manifest_release(&m);
     return rc;
 }
@@ -226,27 +275,24 @@ check_set(const char *path, struct buf *say, uint64_t *good, struct err *e)
 static int
 check_run(const char *path, struct buf *say, uint64_t *good, struct err *e)
 {
+    char *adapter = path_join(path, "adapter");
+    char *model = path_join(path, "model");
     bool complete;
     int rc = rundir_verify(path, &complete, e);
 
-    (void)good;
     if (rc == 0)
-        buf_addstr(say, complete ? "run, complete" : "run, not complete");
+        buf_addf(say, "run, %scomplete", complete ? "" : "not ");
+    if (rc == 0 && path_exists(adapter)) {
+        buf_addstr(say, "; ");
+        rc = check_adapter(adapter, say, good, e);
+    }
+    if (rc == 0 && path_exists(model)) {
+        buf_addstr(say, "; ");
+        rc = check_base(model, true, say, e);
+    }
+    free(adapter);
+    free(model);
     return rc;
-}
-
-static int
-check_model(const char *path, struct buf *say, uint64_t *good, struct err *e)
-{
-    struct weights w;
-    int rc = weights_open(&w, path, e);
-
-    (void)good;
-    if (rc < 0)
-        return rc;
-    buf_addf(say, "model, tensors %zu, bytes %" PRIu64, w.n, w.mapped);
-    weights_release(&w);
-    return 0;
 }
 
 static const struct kind {
@@ -259,6 +305,7 @@ static const struct kind {
     { is_file, check_stream, true },
     { set_is, check_set, true },
     { is_run, check_run, false },
+    { is_adapter, check_adapter, false },
     { is_model, check_model, false },
 };
 

@@ -17,10 +17,11 @@ struct base_report {
 };
 
 /* Reads all of a base, a model directory or a shard set: its hashes where it
- * has them, its config, every tensor the config asks for with type and
- * shape, every float for NaN and infinity (tensor and index are named).
- * ERR_DATA at the first thing that is wrong. */
-int base_check(struct base_report *r, const char *path, struct err *e);
+ * has them (and they were not checked already), its config, every tensor the
+ * config asks for with type and shape, every float for NaN and infinity
+ * (tensor and index are named). ERR_DATA at the first thing that is wrong. */
+int base_check(struct base_report *r, const char *path, bool hashes,
+               struct err *e);
 
 /* The first element of t that is not finite, or whose scale is not; false
  * when there is none. *value is what it is. */

@@ -155,3 +155,35 @@ open("docs.gs", "wb").write(b)
 END
     run -4 --separate-stderr $reader docs.gs
 }
+
+@test "verify looks at the numbers of models, weight sets and adapters" {
+    edit="python3 $BATS_TEST_DIRNAME/safetensors.py"
+    cat >arch.json <<'END'
+{"model_type": "gpt2", "vocab_size": 30, "n_embd": 8, "n_layer": 1,
+ "n_head": 2, "n_positions": 16}
+END
+    initmodel -q -o model arch.json
+    run -0 verify model
+    [[ $output == "model: gpt2 model, tensors 16, parameters 1256,"* ]]
+    quantize -q --format int8 model | shard -q -o base
+    run -0 verify base
+    [[ $output == *"weights set"*"; gpt2 model, tensors 16,"* ]]
+    $edit adapter adapter transformer.h.0.attn.c_attn:8:24
+    run -0 verify adapter
+    [ "$output" = "adapter: adapter, modules 1, rank 2" ]
+
+    $edit set model transformer.wte.weight 9 nan
+    run -4 --separate-stderr verify model
+    one_line "verify: model: tensor transformer.wte.weight: element 9 is"
+    quantize -q --format f32 --allow-nonfinite model | shard -q -o nan
+    run -4 --separate-stderr verify nan
+    one_line "verify: nan: tensor transformer.wte.weight: element 9 is"
+    jq '.n_positions = 17' model/config.json >config.json
+    mv config.json model/config.json
+    run -4 --separate-stderr verify model
+    one_line "verify: model: tensor transformer.wpe.weight: bad shape"
+    jq '.use_dora = true' adapter/adapter_config.json >config.json
+    mv config.json adapter/adapter_config.json
+    run -4 --separate-stderr verify adapter
+    one_line "verify: adapter/adapter_config.json: use_dora is set"
+}

@@ -72,7 +72,7 @@ check_refused(const char *part)
     struct base_report r;
     struct err e = { 0 };
 
-    CHECK(base_check(&r, DIR, &e) == ERR_DATA);
+    CHECK(base_check(&r, DIR, true, &e) == ERR_DATA);
     if (!strstr(e.text, part))
         CHECK_STR(e.text, part);
 }
@@ -84,7 +84,7 @@ TEST(a_whole_base_passes)
     struct err e = { 0 };
 
     write_base(llama, llama, 0, &none);
-    CHECK(base_check(&r, DIR, &e) == 0);
+    CHECK(base_check(&r, DIR, true, &e) == 0);
     CHECK_STR(r.model_type, "llama");
     /* 2 x 16 x 8 vocabulary, 2 layers, 1 norm */
     CHECK_EQ_U64(r.params, 2 * 16 * 8 + 8
