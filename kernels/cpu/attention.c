@@ -1,10 +1,11 @@
 /* attention.c - ATTENTION over blocks of keys, never a T x T matrix.
  *
- * An item is Q_BLOCK query rows of one head. It walks over the keys that
- * any of them sees, K_BLOCK at a time, keeping each row's running maximum m,
- * sum l and weighted sum o (Milakov and Gimelshein, "Online normalizer
- * calculation for softmax", 2018): a new maximum scales l and o down. What a
- * row doesn't see gets weight 0; blocks that none sees are never visited.
+ * An item is GROUP query rows of one head. It walks over the keys that any
+ * of them sees, a block at a time: the keys are turned once, then used by
+ * each block of Q_BLOCK queries. Each row keeps its running maximum m, sum l
+ * and weighted sum o (Milakov and Gimelshein, "Online normalizer calculation
+ * for softmax", 2018): a new maximum scales l and o down. What a row doesn't
+ * see gets weight 0; blocks that none sees are never visited.
  */
 #include "kernels/cpu/attention.h"
 
@@ -13,24 +14,28 @@
 
 #include "base/par.h"
 
+/* Fewer queries than TURN_QUERIES don't pay for turning the keys. */
+enum { GROUP = 256, TURN_QUERIES = 16 };
+
 struct fwd {
     struct job job;
-    size_t n, seq, blocks; /* rows, rows of a sequence, blocks in one */
+    size_t n, seq, groups; /* rows, rows of a sequence, groups in one */
 };
 
-/* Scratch of a worker: scores, o, and m and l. */
-static size_t
-worker_floats(const struct op *op)
-{
-    return piece((size_t)Q_BLOCK * K_BLOCK)
-        + piece((size_t)Q_BLOCK * op->u.attn.head_dim)
-        + piece((size_t)Q_BLOCK * 2);
-}
+/* An item's place in the work and in scratch. */
+struct group {
+    const struct job *job;
+    size_t head;
+    struct span rows;
+    float *s, *kt, *o, *m, *l; /* scores, keys turned, state of each row */
+};
 
-uint64_t
-attention_scratch(const struct op *op, int workers)
+size_t
+attention_keys(const struct op *op)
 {
-    return (uint64_t)worker_floats(op) * (uint64_t)workers * sizeof(float);
+    size_t most = GEMM_SMALL / (Q_BLOCK * op->u.attn.head_dim) / 16 * 16;
+
+    return most < 64 ? 64 : min_size(most, 192);
 }
 
 struct span
@@ -52,13 +57,13 @@ attention_span(const struct job *j, size_t row)
 }
 
 struct span
-attention_reach(const struct job *j, size_t r0, size_t nr)
+attention_reach(const struct job *j, struct span rows)
 {
-    struct span reach = attention_span(j, r0), s;
+    struct span reach = attention_span(j, rows.first), s;
     size_t i;
 
-    for (i = 1; i < nr; i++) {
-        s = attention_span(j, r0 + i);
+    for (i = rows.first + 1; i < rows.end; i++) {
+        s = attention_span(j, i);
         if (s.first < reach.first)
             reach.first = s.first;
         reach.end = s.end;
@@ -66,105 +71,161 @@ attention_reach(const struct job *j, size_t r0, size_t nr)
     return reach;
 }
 
-void
-attention_scores(const struct job *j, size_t head, size_t r0, size_t nr,
-                 size_t k0, size_t nk, float *s)
+size_t
+attention_key_head(const struct op *op, size_t head)
 {
-    const struct op *op = j->op;
-    const struct view *q = &op->x[0], *k = &op->x[1];
-    size_t hd = op->u.attn.head_dim;
-    size_t kv = head / (op->u.attn.heads / op->u.attn.kv_heads);
-    struct product g = {
-        .tb = true, .m = nr, .n = nk, .k = hd, .alpha = 1.0f,
-        .a = f32_at(j, q) + r0 * q->ld + head * hd, .lda = q->ld,
-        .b = f32_at(j, k) + k0 * k->ld + kv * hd, .ldb = k->ld, .c = s,
-        .ldc = nk
-    };
-
-    gemm_f32(&j->cpu->gemm, &g);
+    return head / (op->u.attn.heads / op->u.attn.kv_heads);
 }
 
-/* Row i of a block of scores becomes weights; m and l move on, and o[hd] is
- * scaled to the new maximum. see: the row's keys within the block. */
-static void
-online_row(const struct job *j, float *s, size_t nk, struct span see,
-           float *m, float *l, float *o)
+float *
+attention_at(const struct job *j, const struct view *v, size_t row,
+             size_t head)
 {
-    const struct op *op = j->op;
+    return f32_at(j, v) + row * v->ld + head * j->op->u.attn.head_dim;
+}
+
+void
+attention_turn(const struct job *j, const struct view *v, size_t head,
+               struct span keys, float *out, size_t ld)
+{
+    j->vec->transpose(out, ld,
+                      attention_at(j, v, keys.first,
+                                   attention_key_head(j->op, head)),
+                      v->ld, keys.end - keys.first, j->op->u.attn.head_dim);
+}
+
+/* Scratch of a worker; places it when g is there. */
+static size_t
+group_lay(const struct op *op, struct group *g, float *base)
+{
+    size_t hd = op->u.attn.head_dim, keys = attention_keys(op);
+    size_t s = piece(Q_BLOCK * keys), kt = piece(hd * keys);
+    size_t o = piece(GROUP * hd);
+
+    if (g) {
+        g->s = base;
+        g->kt = g->s + s;
+        g->o = g->kt + kt;
+        g->m = g->o + o;
+        g->l = g->m + GROUP;
+    }
+    return s + kt + o + 2 * GROUP;
+}
+
+uint64_t
+attention_scratch(const struct op *op, int workers)
+{
+    return (uint64_t)group_lay(op, NULL, NULL) * (uint64_t)workers
+        * sizeof(float);
+}
+
+/* Row i of a block of scores becomes weights; its m and l move on, and o is
+ * scaled to the new maximum. see: its keys, counted from the block's. */
+static void
+online_row(const struct group *g, size_t i, float *s, size_t nk,
+           struct span see)
+{
+    const struct op *op = g->job->op;
+    const struct vec *vec = g->job->vec;
+    size_t hd = op->u.attn.head_dim;
     float scale = op->u.attn.scale, top, shrink;
 
-    top = scale * j->vec->max(s + see.first, see.end - see.first);
-    if (!(top <= *m)) {
-        shrink = expf(*m - top);
-        *l *= shrink;
-        j->vec->axpy(o, o, shrink, op->u.attn.head_dim, false);
-        *m = top;
+    top = scale * vec->max(s + see.first, see.end - see.first);
+    if (!(top <= g->m[i])) {
+        shrink = expf(g->m[i] - top);
+        g->l[i] *= shrink;
+        vec->axpy(g->o + i * hd, g->o + i * hd, shrink, hd, false);
+        g->m[i] = top;
     }
     memset(s, 0, see.first * sizeof *s);
-    *l += j->vec->exp_sum(s + see.first, s + see.first,
-                          see.end - see.first, scale, *m);
+    g->l[i] += vec->exp_sum(s + see.first, s + see.first,
+                            see.end - see.first, scale, g->m[i]);
     memset(s + see.end, 0, (nk - see.end) * sizeof *s);
 }
 
-/* The part of a span within [k0, k0 + nk), relative to k0. */
-static struct span
-span_within(struct span s, size_t k0, size_t nk)
-{
-    size_t first = s.first > k0 ? min_size(s.first - k0, nk) : 0;
-    size_t end = s.end > k0 ? min_size(s.end - k0, nk) : 0;
-
-    return (struct span){ first, end };
-}
-
+/* The queries q against those of `keys` that they see. */
 static void
-key_block(const struct job *j, size_t head, size_t r0, size_t nr, size_t k0,
-          size_t nk, float *tmp)
+query_block(const struct group *g, struct span q, struct span keys)
 {
+    const struct job *j = g->job;
     const struct op *op = j->op;
-    const struct view *v = &op->x[2];
-    size_t hd = op->u.attn.head_dim, i;
-    size_t kv = head / (op->u.attn.heads / op->u.attn.kv_heads);
-    float *o = tmp + piece((size_t)Q_BLOCK * K_BLOCK);
-    float *m = o + piece((size_t)Q_BLOCK * hd), *l = m + Q_BLOCK;
-    struct product g = {
-        .m = nr, .n = hd, .k = nk, .alpha = 1.0f, .beta = 1.0f, .a = tmp,
-        .lda = nk, .b = f32_at(j, v) + k0 * v->ld + kv * hd, .ldb = v->ld,
-        .c = o, .ldc = hd
+    const struct view *vq = &op->x[0], *vk = &op->x[1], *vv = &op->x[2];
+    struct span see = span_meet(attention_reach(j, q), keys);
+    size_t hd = op->u.attn.head_dim, nk = see.end - see.first, i;
+    size_t nr = q.end - q.first, at = q.first - g->rows.first;
+    size_t kv = attention_key_head(op, g->head);
+    struct product p = {
+        .m = nr, .n = nk, .k = hd, .alpha = 1.0f, .lda = vq->ld, .c = g->s,
+        .ldc = nk, .a = attention_at(j, vq, q.first, g->head)
     };
 
-    attention_scores(j, head, r0, nr, k0, nk, tmp);
-    for (i = 0; i < nr; i++)
-        online_row(j, tmp + i * nk, nk,
-                   span_within(attention_span(j, r0 + i), k0, nk), m + i,
-                   l + i, o + i * hd);
-    gemm_f32(&j->cpu->gemm, &g);
+    if (nk == 0)
+        return;
+    p.b = g->kt + (see.first - keys.first);
+    p.ldb = attention_keys(op);
+    if (g->rows.end - g->rows.first < TURN_QUERIES) {
+        p.tb = true;
+        p.b = attention_at(j, vk, see.first, kv);
+        p.ldb = vk->ld;
+    }
+    gemm_f32(&j->cpu->gemm, &p);
+    for (i = 0; i < nr; i++) {
+        struct span s = span_meet(attention_span(j, q.first + i), see);
+
+        s.first -= see.first;
+        s.end -= see.first;
+        online_row(g, at + i, g->s + i * nk, nk, s);
+    }
+    p = (struct product){
+        .m = nr, .n = hd, .k = nk, .alpha = 1.0f, .beta = 1.0f, .a = g->s,
+        .lda = nk, .b = attention_at(j, vv, see.first, kv), .ldb = vv->ld,
+        .c = g->o + at * hd, .ldc = hd
+    };
+    gemm_f32(&j->cpu->gemm, &p);
 }
 
 static void
-query_block(const struct job *j, size_t head, size_t r0, size_t nr,
-            float *tmp)
+group_finish(const struct group *g)
 {
+    const struct job *j = g->job;
     const struct op *op = j->op;
-    const struct view *y = &op->y[0], *lse = &op->y[1];
-    size_t hd = op->u.attn.head_dim, i, k0;
-    float *o = tmp + piece((size_t)Q_BLOCK * K_BLOCK);
-    float *m = o + piece((size_t)Q_BLOCK * hd), *l = m + Q_BLOCK;
-    struct span reach = attention_reach(j, r0, nr);
+    const struct view *lse = &op->y[1];
+    size_t n = g->rows.end - g->rows.first, hd = op->u.attn.head_dim, i;
 
-    memset(o, 0, nr * hd * sizeof *o);
-    for (i = 0; i < nr; i++) {
-        m[i] = -INFINITY;
-        l[i] = 0.0f;
-    }
-    for (k0 = reach.first; k0 < reach.end; k0 += K_BLOCK)
-        key_block(j, head, r0, nr, k0, min_size(K_BLOCK, reach.end - k0),
-                  tmp);
-    for (i = 0; i < nr; i++) {
-        j->vec->axpy(f32_at(j, y) + (r0 + i) * y->ld + head * hd,
-                     o + i * hd, 1.0f / l[i], hd, op->acc & 1);
+    for (i = 0; i < n; i++) {
+        size_t row = g->rows.first + i;
+
+        j->vec->axpy(attention_at(j, &op->y[0], row, g->head),
+                     g->o + i * hd, 1.0f / g->l[i], hd, op->acc & 1);
         if (lse->buf)
-            f32_at(j, lse)[(r0 + i) * lse->ld + head] = m[i] + logf(l[i]);
+            f32_at(j, lse)[row * lse->ld + g->head]
+                = g->m[i] + logf(g->l[i]);
     }
+}
+
+static void
+group_run(const struct group *g)
+{
+    const struct job *j = g->job;
+    size_t n = g->rows.end - g->rows.first, step = attention_keys(j->op), i;
+    struct span reach = attention_reach(j, g->rows), keys, q;
+
+    memset(g->o, 0, n * j->op->u.attn.head_dim * sizeof *g->o);
+    for (i = 0; i < n; i++) {
+        g->m[i] = -INFINITY;
+        g->l[i] = 0.0f;
+    }
+    for (keys.first = reach.first; keys.first < reach.end;
+         keys.first = keys.end) {
+        keys.end = min_size(keys.first + step, reach.end);
+        if (n >= TURN_QUERIES)
+            attention_turn(j, &j->op->x[1], g->head, keys, g->kt, step);
+        for (q = g->rows; q.first < g->rows.end; q.first = q.end) {
+            q.end = min_size(q.first + Q_BLOCK, g->rows.end);
+            query_block(g, q, keys);
+        }
+    }
+    group_finish(g);
 }
 
 static void
@@ -172,15 +233,17 @@ item(void *ctx, size_t i, int worker)
 {
     const struct fwd *f = ctx;
     const struct op *op = f->job.op;
-    float *tmp = f32_at(&f->job, &op->scratch)
-        + (size_t)worker * worker_floats(op);
-    size_t head = i / f->blocks % op->u.attn.heads;
-    size_t first = i / f->blocks / op->u.attn.heads * f->seq;
-    size_t at = i % f->blocks * Q_BLOCK, end = min_size(f->seq, f->n - first);
+    struct group g = { .job = &f->job };
+    size_t first = i / f->groups / op->u.attn.heads * f->seq;
+    size_t end = min_size(first + f->seq, f->n);
 
-    if (at < end)
-        query_block(&f->job, head, first + at, min_size(Q_BLOCK, end - at),
-                    tmp);
+    group_lay(op, &g, f32_at(&f->job, &op->scratch)
+              + (size_t)worker * group_lay(op, NULL, NULL));
+    g.head = i / f->groups % op->u.attn.heads;
+    g.rows.first = first + i % f->groups * GROUP;
+    g.rows.end = min_size(g.rows.first + GROUP, end);
+    if (g.rows.first < end)
+        group_run(&g);
 }
 
 void
@@ -191,6 +254,6 @@ cpu_attention(const struct job *j)
     size_t seq = op->u.attn.cached ? f.n : op->u.attn.seq_len;
 
     f.seq = min_size(seq, f.n);
-    f.blocks = ceil_div(f.seq, Q_BLOCK);
-    par_for(ceil_div(f.n, f.seq) * op->u.attn.heads * f.blocks, item, &f);
+    f.groups = ceil_div(f.seq, GROUP);
+    par_for(ceil_div(f.n, f.seq) * op->u.attn.heads * f.groups, item, &f);
 }

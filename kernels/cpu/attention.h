@@ -4,21 +4,44 @@
 
 #include "kernels/cpu/cpu.h"
 
-/* A block of scores has Q_BLOCK queries and up to K_BLOCK keys. */
-enum { Q_BLOCK = 64, K_BLOCK = 256 };
+/* Rows of queries in a block of scores. */
+enum { Q_BLOCK = 32 };
 
-/* The keys [first, end) that a query row sees, as rows of the k view. */
+/* Keys in a block of scores: so few that the products with it are among
+ * those that need no packing (see gemm.c). */
+size_t attention_keys(const struct op *op);
+
+/* Rows [first, end): keys that a query row sees, say. */
 struct span {
     size_t first, end;
 };
 
+static inline size_t
+clamp_size(size_t x, size_t least, size_t most)
+{
+    return x < least ? least : x > most ? most : x;
+}
+
+/* The part of s within b; empty ones lie within b, too. */
+static inline struct span
+span_meet(struct span s, struct span b)
+{
+    return (struct span){ clamp_size(s.first, b.first, b.end),
+                          clamp_size(s.end, b.first, b.end) };
+}
+
 struct span attention_span(const struct job *j, size_t row);
 
-/* The union of the spans of rows r0 .. r0+nr. */
-struct span attention_reach(const struct job *j, size_t r0, size_t nr);
+/* From the first key that a row of rows sees to the last. */
+struct span attention_reach(const struct job *j, struct span rows);
 
-/* s[nr][nk] = q k^T, unscaled, of a head: rows r0.. of q, k0.. of k. */
-void attention_scores(const struct job *j, size_t head, size_t r0,
-                      size_t nr, size_t k0, size_t nk, float *s);
+/* The address of a head's columns in a row of v; key_head for k and v. */
+float *attention_at(const struct job *j, const struct view *v, size_t row,
+                    size_t head);
+size_t attention_key_head(const struct op *op, size_t head);
+
+/* out[head_dim][ld] = the rows `keys` of a head of v, turned. */
+void attention_turn(const struct job *j, const struct view *v, size_t head,
+                    struct span keys, float *out, size_t ld);
 
 #endif

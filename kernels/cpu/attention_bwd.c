@@ -4,9 +4,9 @@
  * With P = exp(scale q k^T - lse), dP = do v^T, delta = do . o of a row:
  *   dS = P (dP - delta) scale;  dv += P^T do;  dq += dS k;  dk += dS^T q
  *
- * An item is one head of one sequence, its blocks in fixed order. Heads that
- * share a key head write dk and dv to scratch each, which are then added in
- * the order of heads.
+ * An item is one head of one sequence: blocks of keys in order, and within
+ * one the blocks of queries in order. Heads that share a key head write dk
+ * and dv to scratch each, which are then added in the order of heads.
  */
 #include <string.h>
 
@@ -17,7 +17,14 @@ struct bwd {
     struct job job;
     size_t n, seq, group; /* rows, of a sequence, heads to a key head */
     float *dkv, *worker;  /* scratch: dk, dv per head; the first worker's */
-    size_t per_worker;
+};
+
+/* An item's place in the work and in scratch. */
+struct head {
+    const struct bwd *bwd;
+    size_t head;
+    struct span rows;
+    float *p, *dp, *kt, *vt, *delta; /* blocks; keys, values turned */
 };
 
 static size_t
@@ -26,12 +33,21 @@ group_of(const struct op *op)
     return op->u.attn.heads / op->u.attn.kv_heads;
 }
 
-/* P, dP and delta. */
+/* Scratch of a worker; places it when h is there. */
 static size_t
-worker_floats(const struct op *op)
+head_lay(const struct op *op, struct head *h, float *base)
 {
-    (void)op;
-    return piece((size_t)Q_BLOCK * K_BLOCK) * 2 + piece(Q_BLOCK);
+    size_t keys = attention_keys(op), block = piece(Q_BLOCK * keys);
+    size_t turned = piece(op->u.attn.head_dim * keys);
+
+    if (h) {
+        h->p = base;
+        h->dp = h->p + block;
+        h->kt = h->dp + block;
+        h->vt = h->kt + turned;
+        h->delta = h->vt + turned;
+    }
+    return 2 * block + 2 * turned + piece(op->u.attn.seq_len);
 }
 
 static size_t
@@ -47,11 +63,11 @@ uint64_t
 attention_bwd_scratch(const struct op *op, int workers)
 {
     return (2 * (uint64_t)dkv_floats(op)
-            + (uint64_t)worker_floats(op) * (uint64_t)workers)
+            + (uint64_t)head_lay(op, NULL, NULL) * (uint64_t)workers)
         * sizeof(float);
 }
 
-/* Where a head's dk (which 0) or dv (1) goes, and its row stride. */
+/* Where row 0 of a head's dk (which 0) or dv (1) goes, and its stride. */
 static float *
 dkv_at(const struct bwd *f, size_t head, int which, size_t *ld)
 {
@@ -67,74 +83,92 @@ dkv_at(const struct bwd *f, size_t head, int which, size_t *ld)
     return f->dkv + (size_t)which * dkv_floats(op) + head * hd;
 }
 
-/* P and dS of a block from scores p and dp, each [nr][nk]. */
+/* Scores and dP of a block, each [nr][nk], become P and dS. */
 static void
-block_weights(const struct bwd *f, size_t head, size_t r0, size_t nr,
-              size_t k0, size_t nk, float *p, float *dp, const float *delta)
+block_weights(const struct head *h, struct span q, struct span see)
 {
-    const struct job *j = &f->job;
+    const struct job *j = &h->bwd->job;
     const struct view *lse = &j->op->x[4];
     float scale = j->op->u.attn.scale;
-    size_t i;
+    size_t nk = see.end - see.first, r;
 
-    for (i = 0; i < nr; i++) {
-        struct span s = attention_span(j, r0 + i);
-        size_t a = s.first > k0 ? min_size(s.first - k0, nk) : 0;
-        size_t b = s.end > k0 ? min_size(s.end - k0, nk) : 0;
-        float *pi = p + i * nk, *di = dp + i * nk;
+    for (r = q.first; r < q.end; r++) {
+        struct span s = span_meet(attention_span(j, r), see);
+        size_t a = s.first - see.first, b = s.end - see.first;
+        float *p = h->p + (r - q.first) * nk, *dp = h->dp + (p - h->p);
 
-        if (a >= b)
-            a = b = 0;
-        memset(pi, 0, a * sizeof *pi);
-        memset(di, 0, a * sizeof *di);
-        j->vec->exp_sum(pi + a, pi + a, b - a, scale,
-                        f32_at(j, lse)[(r0 + i) * lse->ld + head]);
-        j->vec->softmax_bwd(di + a, pi + a, di + a, b - a, delta[i], scale);
-        memset(pi + b, 0, (nk - b) * sizeof *pi);
-        memset(di + b, 0, (nk - b) * sizeof *di);
+        memset(p, 0, a * sizeof *p);
+        memset(dp, 0, a * sizeof *dp);
+        j->vec->exp_sum(p + a, p + a, b - a, scale,
+                        f32_at(j, lse)[r * lse->ld + h->head]);
+        j->vec->softmax_bwd(dp + a, p + a, dp + a, b - a,
+                            h->delta[r - h->rows.first], scale);
+        memset(p + b, 0, (nk - b) * sizeof *p);
+        memset(dp + b, 0, (nk - b) * sizeof *dp);
     }
 }
 
+/* Adds what a block of P and dS gives to dq, dk and dv. */
 static void
-block(const struct bwd *f, size_t head, size_t r0, size_t nr, size_t k0,
-      size_t nk, float *tmp)
+block_grads(const struct head *h, struct span q, struct span see)
 {
-    const struct job *j = &f->job;
+    const struct job *j = &h->bwd->job;
     const struct op *op = j->op;
-    const struct view *q = &op->x[0], *k = &op->x[1], *v = &op->x[2];
-    const struct view *dout = &op->x[5], *dq = &op->y[0];
+    const struct view *dout = &op->x[5];
     const struct gemm *gemm = &j->cpu->gemm;
-    size_t hd = op->u.attn.head_dim, kv = head / f->group * hd;
-    float *p = tmp, *dp = p + piece((size_t)Q_BLOCK * K_BLOCK);
-    const float *delta = dp + piece((size_t)Q_BLOCK * K_BLOCK);
-    const float *doh = f32_at(j, dout) + r0 * dout->ld + head * hd;
+    size_t nr = q.end - q.first, nk = see.end - see.first;
+    size_t kv = attention_key_head(op, h->head);
     struct product g = {
-        .tb = true, .m = nr, .n = nk, .k = hd, .alpha = 1.0f, .a = doh,
-        .lda = dout->ld, .b = f32_at(j, v) + k0 * v->ld + kv, .ldb = v->ld,
-        .c = dp, .ldc = nk
+        .m = nr, .n = op->u.attn.head_dim, .k = nk, .alpha = 1.0f,
+        .beta = 1.0f, .a = h->dp, .lda = nk, .ldb = op->x[1].ld,
+        .ldc = op->y[0].ld
     };
 
-    attention_scores(j, head, r0, nr, k0, nk, p);
-    gemm_f32(gemm, &g);
-    block_weights(f, head, r0, nr, k0, nk, p, dp, delta);
-    g = (struct product){
-        .m = nr, .n = hd, .k = nk, .alpha = 1.0f, .beta = 1.0f, .a = dp,
-        .lda = nk, .b = f32_at(j, k) + k0 * k->ld + kv, .ldb = k->ld,
-        .c = f32_at(j, dq) + r0 * dq->ld + head * hd, .ldc = dq->ld
-    };
+    g.b = attention_at(j, &op->x[1], see.first, kv);
+    g.c = attention_at(j, &op->y[0], q.first, h->head);
     gemm_f32(gemm, &g);
     g.ta = true;
     g.m = nk;
     g.k = nr;
-    g.b = f32_at(j, q) + r0 * q->ld + head * hd;
-    g.ldb = q->ld;
-    g.c = dkv_at(f, head, 0, &g.ldc) + k0 * g.ldc;
+    g.b = attention_at(j, &op->x[0], q.first, h->head);
+    g.ldb = op->x[0].ld;
+    g.c = dkv_at(h->bwd, h->head, 0, &g.ldc);
+    g.c += see.first * g.ldc;
     gemm_f32(gemm, &g);
-    g.a = p;
-    g.b = doh;
+    g.a = h->p;
+    g.b = attention_at(j, dout, q.first, h->head);
     g.ldb = dout->ld;
-    g.c = dkv_at(f, head, 1, &g.ldc) + k0 * g.ldc;
+    g.c = dkv_at(h->bwd, h->head, 1, &g.ldc);
+    g.c += see.first * g.ldc;
     gemm_f32(gemm, &g);
+}
+
+static void
+block(const struct head *h, struct span q, struct span keys)
+{
+    const struct job *j = &h->bwd->job;
+    const struct op *op = j->op;
+    struct span see = span_meet(attention_reach(j, q), keys);
+    struct product g = {
+        .m = q.end - q.first, .n = see.end - see.first,
+        .k = op->u.attn.head_dim, .alpha = 1.0f,
+        .lda = op->x[0].ld, .ldb = attention_keys(op),
+        .ldc = see.end - see.first
+    };
+
+    if (g.n == 0)
+        return;
+    g.a = attention_at(j, &op->x[0], q.first, h->head);
+    g.b = h->kt + (see.first - keys.first);
+    g.c = h->p;
+    gemm_f32(&j->cpu->gemm, &g);
+    g.a = attention_at(j, &op->x[5], q.first, h->head);
+    g.lda = op->x[5].ld;
+    g.b = h->vt + (see.first - keys.first);
+    g.c = h->dp;
+    gemm_f32(&j->cpu->gemm, &g);
+    block_weights(h, q, see);
+    block_grads(h, q, see);
 }
 
 static void
@@ -148,50 +182,52 @@ zero_rows(float *p, size_t ld, size_t nr, size_t nc)
 
 /* The gradients of a head start at 0 unless they add to what is there. */
 static void
-head_start(const struct bwd *f, size_t head, size_t first, size_t nr)
+head_start(const struct head *h)
 {
+    const struct bwd *f = h->bwd;
     const struct op *op = f->job.op;
-    const struct view *dq = &op->y[0];
-    size_t hd = op->u.attn.head_dim, ld;
+    size_t hd = op->u.attn.head_dim, n = h->rows.end - h->rows.first, ld, r;
     float *p;
     int i;
 
     if (!(op->acc & 1))
-        zero_rows(f32_at(&f->job, dq) + first * dq->ld + head * hd, dq->ld,
-                  nr, hd);
+        zero_rows(attention_at(&f->job, &op->y[0], h->rows.first, h->head),
+                  op->y[0].ld, n, hd);
     for (i = 0; i < 2; i++) {
-        p = dkv_at(f, head, i, &ld);
+        p = dkv_at(f, h->head, i, &ld);
         if (f->group > 1 || !(op->acc & 2 << i))
-            zero_rows(p + first * ld, ld, nr, hd);
+            zero_rows(p + h->rows.first * ld, ld, n, hd);
     }
+    for (r = 0; r < n; r++)
+        h->delta[r] = f->job.vec->dot(
+            attention_at(&f->job, &op->x[3], h->rows.first + r, h->head),
+            attention_at(&f->job, &op->x[5], h->rows.first + r, h->head),
+            hd);
 }
 
 static void
 item(void *ctx, size_t i, int worker)
 {
     const struct bwd *f = ctx;
-    const struct job *j = &f->job;
-    const struct op *op = j->op;
-    const struct view *o = &op->x[3], *dout = &op->x[5];
-    size_t head = i % op->u.attn.heads, hd = op->u.attn.head_dim;
-    size_t first = i / op->u.attn.heads * f->seq, r0, k0, nr, r;
-    size_t end = min_size(first + f->seq, f->n);
-    float *tmp = f->worker + (size_t)worker * f->per_worker;
-    float *delta = tmp + piece((size_t)Q_BLOCK * K_BLOCK) * 2;
+    const struct op *op = f->job.op;
+    struct head h = { .bwd = f, .head = i % op->u.attn.heads };
+    size_t step = attention_keys(op);
+    struct span keys, q;
 
-    head_start(f, head, first, end - first);
-    for (r0 = first; r0 < end; r0 += Q_BLOCK) {
-        struct span reach;
-
-        nr = min_size(Q_BLOCK, end - r0);
-        reach = attention_reach(j, r0, nr);
-        for (r = 0; r < nr; r++)
-            delta[r] = j->vec->dot(
-                f32_at(j, o) + (r0 + r) * o->ld + head * hd,
-                f32_at(j, dout) + (r0 + r) * dout->ld + head * hd, hd);
-        for (k0 = reach.first; k0 < reach.end; k0 += K_BLOCK)
-            block(f, head, r0, nr, k0, min_size(K_BLOCK, reach.end - k0),
-                  tmp);
+    head_lay(op, &h, f->worker + (size_t)worker * head_lay(op, NULL, NULL));
+    h.rows.first = i / op->u.attn.heads * f->seq;
+    h.rows.end = min_size(h.rows.first + f->seq, f->n);
+    head_start(&h);
+    for (keys.first = h.rows.first; keys.first < h.rows.end;
+         keys.first = keys.end) {
+        keys.end = min_size(keys.first + step, h.rows.end);
+        attention_turn(&f->job, &op->x[1], h.head, keys, h.kt, step);
+        attention_turn(&f->job, &op->x[2], h.head, keys, h.vt, step);
+        q.first = keys.first - (keys.first - h.rows.first) % Q_BLOCK;
+        for (; q.first < h.rows.end; q.first = q.end) {
+            q.end = min_size(q.first + Q_BLOCK, h.rows.end);
+            block(&h, q, keys);
+        }
     }
 }
 
@@ -229,7 +265,6 @@ cpu_attention_bwd(const struct job *j)
     f.group = group_of(op);
     f.dkv = f32_at(j, &op->scratch);
     f.worker = f.dkv + 2 * dkv_floats(op);
-    f.per_worker = worker_floats(op);
     par_for(ceil_div(f.n, f.seq) * op->u.attn.heads, item, &f);
     if (f.group > 1)
         par_for(f.n, sum_item, &f);

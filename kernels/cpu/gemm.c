@@ -5,13 +5,13 @@
  * dies by SIGILL. oneDNN would start OpenMP threads of its own outside a
  * parallel region, so the calling thread's OpenMP team is held to one.
  *
- * Which library gets a product was measured (two threads at once, one
- * product each, on Zen 4): oneDNN is ahead on 512 x 256 x 768 (214 against
- * 185 GFLOP/s), 128 x 128 x 768 (227 : 191), the adapters' shapes (h: 216 :
- * 159, dB: 227 : 171) and attention's 128 x 128 x 64 (200 : 172); OpenBLAS's
- * kernels without packing win when all of a product is tiny (64 x 64 x 64:
- * 223 : 177). Restricted to AVX2, large products are equal and oneDNN keeps
- * the narrow ones, so one table serves.
+ * Which library gets a product was measured on Zen 4. With two threads at
+ * once, oneDNN is ahead on 512 x 256 x 768 (214 against 185 GFLOP/s), 128 x
+ * 128 x 768 (227 : 191) and the adapters' shapes (h: 216 : 159, dB: 227 :
+ * 171). OpenBLAS has kernels that don't pack for products of up to 10^6
+ * multiply-adds; unless b is transposed they reach the peak (one thread, 64
+ * x 192 x 64: 114 of 114; oneDNN 90). Restricted to AVX2, large products are
+ * equal and oneDNN keeps the narrow ones, so one table serves.
  */
 #include "kernels/cpu/gemm.h"
 
@@ -22,14 +22,16 @@
 
 enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };
 
+/* Classes by multiply-adds; the first whose limit is not below counts. */
 struct shape_class {
-    double max_mnk; /* products up to this many multiply-adds */
-    enum gemm_lib lib;
+    double most;
+    enum gemm_lib plain, b_transposed;
 };
 
 static const struct shape_class classes[] = {
-    { 64.0 * 64 * 64, GEMM_OPENBLAS },
-    { 1e300, GEMM_ONEDNN },
+    { 64.0 * 64 * 64, GEMM_OPENBLAS, GEMM_OPENBLAS },
+    { GEMM_SMALL, GEMM_OPENBLAS, GEMM_ONEDNN },
+    { 1e300, GEMM_ONEDNN, GEMM_ONEDNN },
 };
 
 /* The first of the names that opens, with the symbol in *sym. */
@@ -87,17 +89,18 @@ gemm_close(struct gemm *g)
 }
 
 enum gemm_lib
-gemm_choice(const struct gemm *g, size_t m, size_t n, size_t k)
+gemm_choice(const struct gemm *g, const struct product *p)
 {
+    double size = (double)p->m * (double)p->n * (double)p->k;
     const struct shape_class *c = classes;
 
     if (g->dnnl == NULL)
         return GEMM_OPENBLAS;
     if (g->blas == NULL)
         return GEMM_ONEDNN;
-    while ((double)m * (double)n * (double)k > c->max_mnk)
+    while (size > c->most)
         c++;
-    return c->lib;
+    return p->tb ? c->b_transposed : c->plain;
 }
 
 bool
@@ -127,5 +130,5 @@ gemm_f32(const struct gemm *g, const struct product *p)
 {
     if (p->m == 0 || p->n == 0)
         return;
-    gemm_with(g, gemm_choice(g, p->m, p->n, p->k), p);
+    gemm_with(g, gemm_choice(g, p), p);
 }

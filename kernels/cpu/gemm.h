@@ -27,14 +27,15 @@ struct gemm {
 
 enum gemm_lib { GEMM_OPENBLAS, GEMM_ONEDNN };
 
+/* Products of up to so many multiply-adds with b not transposed run at full
+ * speed, unpacked. */
+enum { GEMM_SMALL = 1000000 };
+
 /* Opens what is installed; avx512: CPUID shows it. Sets OPENBLAS_* in the
  * environment, so it has to run before other threads do. ERR_USAGE naming
  * the packages when neither library is there. */
 int gemm_open(struct gemm *g, bool avx512, struct err *e);
 void gemm_close(struct gemm *g);
-
-/* The library that a product of this shape is given. */
-enum gemm_lib gemm_choice(const struct gemm *g, size_t m, size_t n, size_t k);
 
 /* c[m,n] = alpha * op(a) op(b) + beta * c, row major; op(a) is [m,k] and
  * transposed when ta, op(b) [k,n] and transposed when tb; ld* count floats
@@ -47,6 +48,9 @@ struct product {
     float alpha, beta;
     float *c;
 };
+
+/* The library that a product of this shape is given. */
+enum gemm_lib gemm_choice(const struct gemm *g, const struct product *p);
 
 void gemm_f32(const struct gemm *g, const struct product *p);
 

@@ -17,7 +17,7 @@
 #include "base/par.h"
 #include "kernels/cpu/weight.h"
 
-enum { VOCAB_COLS = WEIGHT_COLS, ROW_TILE = 256, PARTS = 16 };
+enum { VOCAB_COLS = WEIGHT_COLS, ROW_TILE = 512, PARTS = 16 };
 
 struct head {
     struct job job;

@@ -11,13 +11,13 @@
 #include "base/par.h"
 #include "kernels/dropout.h"
 
-enum { TILE_COLS = 128, WANT_TILES = 24 };
+enum { WANT_TILES = 24 };
 
 /* The largest tiles of which there are enough to keep many threads busy. */
 struct tiles
 tiles_cut(size_t rows, size_t cols)
 {
-    struct tiles t = { 512, TILE_COLS, 0, ceil_div(cols, TILE_COLS) };
+    struct tiles t = { TILE_ROWS, TILE_COLS, 0, ceil_div(cols, TILE_COLS) };
 
     while (t.rows > 128 && ceil_div(rows, t.rows) * t.across < WANT_TILES)
         t.rows /= 2;

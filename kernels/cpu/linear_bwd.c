@@ -24,7 +24,7 @@ enum grad { GRAD_W, GRAD_BIAS, GRAD_A, GRAD_B, GRADS };
 static size_t
 worker_floats(const struct op *op)
 {
-    size_t most = 0, tile = (size_t)WEIGHT_COLS * WEIGHT_COLS, i;
+    size_t most = 0, tile = (size_t)TILE_ROWS * TILE_COLS, i;
 
     for (i = 0; i < op->u.lin.n; i++) {
         const struct part *p = &op->u.lin.part[i];
@@ -203,7 +203,7 @@ static struct tiles
 grad_cut(const struct part *p, enum grad which)
 {
     static const struct tiles none = { 0, 0, 0, 0 };
-    struct tiles t = { 1, WEIGHT_COLS, 1, 0 };
+    struct tiles t = { 1, TILE_COLS, 1, 0 };
 
     switch (which) {
     case GRAD_W:
@@ -217,7 +217,7 @@ grad_cut(const struct part *p, enum grad which)
         t.across = ceil_div(p->in, t.cols);
         return p->grad_a.buf ? t : none;
     default:
-        t.rows = WEIGHT_COLS;
+        t.rows = TILE_COLS;
         t.cols = p->rank;
         t.down = ceil_div(p->out, t.rows);
         t.across = 1;

@@ -5,7 +5,7 @@
 #include "kernels/cpu/cpu.h"
 
 enum {
-    WEIGHT_COLS = 256,  /* most columns of one weight_mul */
+    WEIGHT_COLS = 128,  /* most columns of one weight_mul */
     WEIGHT_DEPTH = 384 /* rows of V in a panel: oneDNN's own block of k */
 };
 

@@ -224,6 +224,7 @@ static const struct linear_case linears[] = {
     { 70, 65, 63, 2, 0, DTYPE_REAL, 0, 1, 0, 0, 0, 1 },
     { 300, 256, 129, 1, 0, DTYPE_REAL, 1, 1, 1, 1, 0, 1 },
     { 1100, 260, 130, 1, 4, DTYPE_F32, 1, 1, 0, 0, 0, 0 },
+    { 2600, 520, 20, 1, 2, DTYPE_F32, 0, 1, 0, 0, 0.5f, 0 },
 };
 
 enum { N_LINEARS = sizeof linears / sizeof linears[0] };
