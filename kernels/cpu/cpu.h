@@ -66,13 +66,6 @@ piece(size_t floats)
     return (floats + 15) / 16 * 16;
 }
 
-/* Calls fn for blocks of rows; a block depends on rows and cols alone. */
-struct rows {
-    size_t rows, block;
-};
-
-struct rows rows_cut(size_t rows, size_t cols);
-
 /* Runs of ops. */
 void cpu_embed(const struct job *j);
 void cpu_embed_bwd(const struct job *j);

@@ -1,9 +1,11 @@
-/* optim.c - the optimiser's ops over flat views: SQNORM, CLIP, ADAMW, SGD.
+/* optim.c - ops over the elements of a matrix: COPY, ZERO, and the
+ * optimiser's SQNORM, CLIP, ADAMW and SGD, whose views are flat.
  *
  * The sum of squares is taken in double over fixed blocks, whose sums are
  * then added in order.
  */
 #include <math.h>
+#include <string.h>
 
 #include "base/par.h"
 #include "kernels/cpu/cpu.h"
@@ -36,6 +38,45 @@ flat_at(const struct flat *f, const struct view *v, size_t i)
 {
     return f32_at(&f->job, v) + i / f->per_row * v->ld
         + i % f->per_row * BLOCK;
+}
+
+static void
+copy_item(void *ctx, size_t i, int worker)
+{
+    const struct flat *f = ctx;
+    const struct op *op = f->job.op;
+
+    (void)worker;
+    f->job.vec->axpy(flat_at(f, &op->y[0], i), flat_at(f, &op->x[0], i),
+                     1.0f, flat_len(f, &op->x[0], i), op->acc & 1);
+}
+
+void
+cpu_copy(const struct job *j)
+{
+    struct flat f = { .job = *j };
+
+    flat_cut(&f, &j->op->x[0]);
+    par_for(f.items, copy_item, &f);
+}
+
+static void
+zero_item(void *ctx, size_t i, int worker)
+{
+    const struct flat *f = ctx;
+    const struct view *y = &f->job.op->y[0];
+
+    (void)worker;
+    memset(flat_at(f, y, i), 0, flat_len(f, y, i) * sizeof(float));
+}
+
+void
+cpu_zero(const struct job *j)
+{
+    struct flat f = { .job = *j };
+
+    flat_cut(&f, &j->op->y[0]);
+    par_for(f.items, zero_item, &f);
 }
 
 uint64_t

@@ -6,18 +6,10 @@
 
 enum { BLOCK_FLOATS = 16384 };
 
-struct rows
-rows_cut(size_t rows, size_t cols)
-{
-    size_t block = cols ? BLOCK_FLOATS / cols : 1;
-
-    return (struct rows){ rows, block ? block : 1 };
-}
-
 /* A walk over blocks of rows. */
 struct walk {
     struct job job;
-    struct rows cut;
+    size_t rows, block;
     void (*row)(const struct job *j, size_t row);
 };
 
@@ -25,8 +17,7 @@ static void
 walk_item(void *ctx, size_t i, int worker)
 {
     const struct walk *w = ctx;
-    size_t r = i * w->cut.block, end = min_size(r + w->cut.block,
-                                                w->cut.rows);
+    size_t r = i * w->block, end = min_size(r + w->block, w->rows);
 
     (void)worker;
     for (; r < end; r++)
@@ -37,9 +28,10 @@ static void
 walk(const struct job *j, size_t rows, size_t cols,
      void (*row)(const struct job *j, size_t row))
 {
-    struct walk w = { *j, rows_cut(rows, cols), row };
+    struct walk w = { *j, rows, cols < BLOCK_FLOATS ? BLOCK_FLOATS / cols : 1,
+                      row };
 
-    par_for(ceil_div(rows, w.cut.block), walk_item, &w);
+    par_for(ceil_div(rows, w.block), walk_item, &w);
 }
 
 static float *
@@ -121,21 +113,6 @@ cpu_glu_bwd(const struct job *j)
 }
 
 static void
-copy_row(const struct job *j, size_t r)
-{
-    const struct op *op = j->op;
-
-    j->vec->axpy(row_at(j, &op->y[0], r), row_at(j, &op->x[0], r), 1.0f,
-                 op->x[0].cols, op->acc & 1);
-}
-
-void
-cpu_copy(const struct job *j)
-{
-    walk(j, j->op->x[0].rows, j->op->x[0].cols, copy_row);
-}
-
-static void
 cache_row(const struct job *j, size_t r)
 {
     const struct op *op = j->op;
@@ -150,20 +127,6 @@ cpu_cache(const struct job *j)
     const struct view *x = &j->op->x[0];
 
     walk(j, token_rows(j, x), x->cols, cache_row);
-}
-
-static void
-zero_row(const struct job *j, size_t r)
-{
-    const struct view *y = &j->op->y[0];
-
-    memset(row_at(j, y, r), 0, y->cols * sizeof(float));
-}
-
-void
-cpu_zero(const struct job *j)
-{
-    walk(j, j->op->y[0].rows, j->op->y[0].cols, zero_row);
 }
 
 /* y = the row of a table, or y += it, in pieces through the stack. */

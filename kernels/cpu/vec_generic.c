@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/dropout.h"
 #include "tensor/dtype.h"
 
 #define VF 4
@@ -147,6 +148,29 @@ vf_i8(const int8_t *p, size_t k)
 
     for (i = 0; i < VF && i < k; i++)
         x[i] = (float)p[i];
+    return x;
+}
+
+/* out[4 VF] = the draws of VF quads from quad on. */
+static inline void
+vf_draws(uint32_t *out, const uint32_t key[2], uint64_t step, uint32_t row,
+         uint32_t quad)
+{
+    uint32_t i;
+
+    for (i = 0; i < VF; i++)
+        dropout_draw(out + 4 * i, key, step, row, quad + i);
+}
+
+/* x where draw >= least, else 0. */
+static inline vf
+vf_keep(const uint32_t *draw, uint32_t least, vf x)
+{
+    size_t i;
+
+    for (i = 0; i < VF; i++)
+        if (draw[i] < least)
+            x[i] = 0.0f;
     return x;
 }
 

@@ -14,6 +14,9 @@
 
 enum { I8_GROUP = 128, TURN_ROWS = 16, TURN_LD = WEIGHT_DEPTH + 16 };
 
+/* Fewer rows than this don't pay for turning a panel. */
+enum { TURN_MIN = 16 };
+
 static void
 widen_i8_row(const struct job *j, const int8_t *q, const uint16_t *scale,
              size_t c0, size_t nc, float *dst)
@@ -115,6 +118,25 @@ turn_panel(const struct job *j, const struct weight_mul *p, size_t k0,
     }
 }
 
+/* The part of the weight that k rows of V from k0 on are, as stored: in
+ * place, or widened into the panel. */
+static const float *
+stored_panel(const struct job *j, const struct weight_mul *p, size_t k0,
+             size_t k, size_t *ld)
+{
+    size_t row = p->trans ? p->n0 : p->k0 + k0;
+    size_t col = p->trans ? p->k0 + k0 : p->n0;
+
+    if (is_f32(p->w)) {
+        *ld = p->w->ld;
+        return f32_at(j, p->w) + row * p->w->ld + col;
+    }
+    *ld = p->trans ? k : p->n;
+    weight_widen(j, p->w, p->scale, row, col, p->trans ? p->n : k, *ld,
+                 p->panel);
+    return p->panel;
+}
+
 /* The product with k rows of V from k0 on. */
 static void
 mul_panel(const struct job *j, const struct weight_mul *p, size_t k0,
@@ -126,14 +148,11 @@ mul_panel(const struct job *j, const struct weight_mul *p, size_t k0,
         .c = p->c, .ldc = p->ldc
     };
 
-    if (p->trans) {
+    if (p->trans && p->m >= TURN_MIN) {
         turn_panel(j, p, k0, k);
-    } else if (is_f32(p->w)) {
-        g.b = f32_at(j, p->w) + (p->k0 + k0) * p->w->ld + p->n0;
-        g.ldb = p->w->ld;
     } else {
-        weight_widen(j, p->w, p->scale, p->k0 + k0, p->n0, k, p->n,
-                     p->panel);
+        g.b = stored_panel(j, p, k0, k, &g.ldb);
+        g.tb = p->trans;
     }
     gemm_f32(&j->cpu->gemm, &g);
 }
@@ -141,7 +160,8 @@ mul_panel(const struct job *j, const struct weight_mul *p, size_t k0,
 void
 weight_mul(const struct job *j, const struct weight_mul *p)
 {
-    size_t depth = is_f32(p->w) && !p->trans ? p->k : WEIGHT_DEPTH, k0;
+    bool in_place = is_f32(p->w) && (!p->trans || p->m < TURN_MIN);
+    size_t depth = in_place ? p->k : WEIGHT_DEPTH, k0;
 
     for (k0 = 0; k0 < p->k; k0 += depth)
         mul_panel(j, p, k0, min_size(depth, p->k - k0),
