@@ -22,7 +22,7 @@ verdict "no line over 80 columns" awk \
     'length > 80 { print FILENAME ":" FNR ": " length " columns" }' $text
 verdict "no blanks at line ends" \
     grep -nE '[[:blank:]]+$' $text Makefile $(ls README.md 2>/dev/null)
-verdict "no tabs" grep -nP '\t' $text
+verdict "no tabs" grep -nP '^ *\t' $text
 verdict "no function over 100 lines" awk '
     /^\{/ { start = FNR }
     /^\}/ { if (start && FNR - start - 1 > 100)
