@@ -1,0 +1,247 @@
+/* template.c - the layouts, as tables, and how one is followed. */
+#include "text/template.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum part_kind { PART_STOP, PART_TOKEN, PART_TEXT, PART_FIELD, PART_END };
+
+struct template_part {
+    uint8_t kind;
+    uint8_t field; /* the part is there if this field is */
+    bool loss;
+    const char *text; /* a token's name, or text */
+};
+
+#define TOKEN(field, name) {PART_TOKEN, FIELD_##field, true, name}
+#define TEXT(field, text) {PART_TEXT, FIELD_##field, true, text}
+#define FIELD(field) {PART_FIELD, FIELD_##field, true, NULL}
+#define TOKEN_0(field, name) {PART_TOKEN, FIELD_##field, false, name}
+#define TEXT_0(field, text) {PART_TEXT, FIELD_##field, false, text}
+#define FIELD_0(field) {PART_FIELD, FIELD_##field, false, NULL}
+#define END {PART_END, FIELD_ALWAYS, true, NULL}
+#define STOP {PART_STOP, FIELD_ALWAYS, false, NULL}
+
+static const struct template_part plain[] = { FIELD(TEXT), END, STOP };
+
+static const struct template_part starcoder_file[] = {
+    TOKEN(REPO, "<reponame>"), FIELD(REPO),
+    TOKEN(PATH, "<filename>"), FIELD(PATH), TEXT(PATH, "\n"),
+    FIELD(TEXT), END, STOP
+};
+static const struct template_part starcoder_commit[] = {
+    TOKEN(REPO, "<reponame>"), FIELD(REPO),
+    TOKEN(PATH, "<filename>"), FIELD(PATH),
+    TOKEN(BEFORE, "<commit_before>"), FIELD(BEFORE),
+    TOKEN(ALWAYS, "<commit_msg>"), FIELD(MESSAGE),
+    TOKEN(AFTER, "<commit_after>"), FIELD(AFTER), END, STOP
+};
+static const struct template_part starcoder_message[] = {
+    TOKEN_0(REPO, "<reponame>"), FIELD_0(REPO), TEXT_0(REPO, "\n"),
+    FIELD_0(DIFF), TOKEN_0(ALWAYS, "<commit_msg>"), FIELD(MESSAGE), END, STOP
+};
+
+static const struct template_part starcoder2_file[] = {
+    TOKEN(REPO, "<repo_name>"), FIELD(REPO),
+    TOKEN(ALWAYS, "<file_sep>"), FIELD(PATH), TEXT(PATH, "\n"),
+    FIELD(TEXT), END, STOP
+};
+static const struct template_part starcoder2_commit[] = {
+    TOKEN(REPO, "<repo_name>"), FIELD(REPO),
+    TOKEN(PATH, "<pr_file>"), FIELD(PATH),
+    TOKEN(BEFORE, "<pr_base_code>"), FIELD(BEFORE),
+    TOKEN(ALWAYS, "<pr>"), FIELD(MESSAGE),
+    TOKEN(AFTER, "<file_sep>"), FIELD(AFTER), END, STOP
+};
+static const struct template_part starcoder2_message[] = {
+    TOKEN_0(REPO, "<repo_name>"), FIELD_0(REPO),
+    TOKEN_0(ALWAYS, "<pr_diff>"), FIELD_0(DIFF),
+    TOKEN_0(ALWAYS, "<pr>"), FIELD(MESSAGE), END, STOP
+};
+
+static const struct template_part qwen_file[] = {
+    TOKEN(REPO, "<|repo_name|>"), FIELD(REPO), TEXT(REPO, "\n"),
+    TOKEN(ALWAYS, "<|file_sep|>"), FIELD(PATH), TEXT(PATH, "\n"),
+    FIELD(TEXT), END, STOP
+};
+static const struct template_part qwen_commit[] = {
+    TOKEN(REPO, "<|repo_name|>"), FIELD(REPO), TEXT(REPO, "\n"),
+    TOKEN(BEFORE, "<|file_sep|>"), TEXT(BEFORE, "before\n"), FIELD(BEFORE),
+    TOKEN(ALWAYS, "<|file_sep|>"), TEXT(ALWAYS, "message\n"), FIELD(MESSAGE),
+    TEXT(ALWAYS, "\n"),
+    TOKEN(ALWAYS, "<|file_sep|>"), FIELD(PATH), TEXT(ALWAYS, "\n"),
+    FIELD(AFTER), END, STOP
+};
+static const struct template_part qwen_message[] = {
+    TOKEN_0(REPO, "<|repo_name|>"), FIELD_0(REPO), TEXT_0(REPO, "\n"),
+    TOKEN_0(ALWAYS, "<|file_sep|>"), TEXT_0(ALWAYS, "diff\n"), FIELD_0(DIFF),
+    TOKEN_0(ALWAYS, "<|file_sep|>"), TEXT_0(ALWAYS, "message\n"),
+    FIELD(MESSAGE), END, STOP
+};
+
+static const struct template_part text_file[] = {
+    TEXT(REPO, "### Repository: "), FIELD(REPO), TEXT(REPO, "\n"),
+    TEXT(PATH, "### File: "), FIELD(PATH), TEXT(PATH, "\n"),
+    FIELD(TEXT), END, STOP
+};
+static const struct template_part text_commit[] = {
+    TEXT(REPO, "### Repository: "), FIELD(REPO), TEXT(REPO, "\n"),
+    TEXT(PATH, "### File: "), FIELD(PATH), TEXT(PATH, "\n"),
+    TEXT(BEFORE, "### Before:\n"), FIELD(BEFORE),
+    TEXT(ALWAYS, "### Message: "), FIELD(MESSAGE), TEXT(ALWAYS, "\n"),
+    TEXT(AFTER, "### After:\n"), FIELD(AFTER), END, STOP
+};
+static const struct template_part text_message[] = {
+    TEXT_0(REPO, "### Repository: "), FIELD_0(REPO), TEXT_0(REPO, "\n"),
+    TEXT_0(ALWAYS, "### Diff:\n"), FIELD_0(DIFF),
+    TEXT_0(ALWAYS, "### Message: "), FIELD(MESSAGE), END, STOP
+};
+
+#define MAX_NEEDS 6
+
+static const struct family {
+    const char *name;
+    const char *needs[MAX_NEEDS];
+    const struct template_part *part[TEMPLATE_KINDS];
+} families[] = {
+    { "starcoder", { "<reponame>", "<filename>", "<commit_before>", "<commit_msg>",
+                     "<commit_after>" },
+      { plain, starcoder_file, starcoder_commit, starcoder_message } },
+    { "starcoder2", { "<repo_name>", "<file_sep>", "<pr>", "<pr_file>",
+                      "<pr_base_code>", "<pr_diff>" },
+      { plain, starcoder2_file, starcoder2_commit, starcoder2_message } },
+    { "qwen2.5", { "<|repo_name|>", "<|file_sep|>" },
+      { plain, qwen_file, qwen_commit, qwen_message } },
+    { "text", { NULL },
+      { plain, text_file, text_commit, text_message } },
+};
+
+static uint32_t
+find(const struct tokenizer *t, const char *name)
+{
+    return tokenizer_find(t, name, strlen(name));
+}
+
+static bool
+has_all(const struct tokenizer *t, const struct family *f)
+{
+    size_t i;
+
+    for (i = 0; i < MAX_NEEDS && f->needs[i]; i++)
+        if (find(t, f->needs[i]) == TOKEN_NONE)
+            return false;
+    return true;
+}
+
+void
+template_init(struct template *tp, enum template_kind kind,
+              const struct tokenizer *t, uint32_t end)
+{
+    const struct family *f = families;
+
+    while (!has_all(t, f))
+        f++;
+    tp->t = t;
+    tp->end = end;
+    tp->family = f->name;
+    tp->part = f->part[kind];
+}
+
+void
+template_out_init(struct template_out *out)
+{
+    memset(out, 0, sizeof(*out));
+    ids_init(&out->ids);
+    buf_init(&out->text);
+}
+
+void
+template_out_release(struct template_out *out)
+{
+    ids_release(&out->ids);
+    buf_release(&out->text);
+    free(out->loss);
+    memset(out, 0, sizeof(*out));
+}
+
+/* Sets the flag of the ids from `from` on. */
+static void
+mark_loss(struct template_out *out, size_t from, bool loss)
+{
+    if (out->ids.n > out->cap) {
+        out->cap = out->ids.n + out->ids.n / 2;
+        out->loss = mem_grow(out->loss, out->cap);
+    }
+    if (out->ids.n > from)
+        memset(out->loss + from, loss, out->ids.n - from);
+}
+
+/* Encodes the text that waits. */
+static void
+flush(struct encoder *en, bool marks, bool loss, struct template_out *out)
+{
+    size_t from = out->ids.n;
+
+    if (out->text.len > 0)
+        encoder_add(en, out->text.data, out->text.len, marks, &out->ids);
+    buf_reset(&out->text);
+    mark_loss(out, from, loss);
+}
+
+static void
+add_token(uint32_t id, bool loss, struct template_out *out)
+{
+    ids_add(&out->ids, id);
+    mark_loss(out, out->ids.n - 1, loss);
+}
+
+/* The only text is one field: encoded where it lies. */
+static void
+encode_plain(const struct template *tp, struct encoder *en,
+             const struct template_input *in, bool marks,
+             struct template_out *out)
+{
+    const char *p = in->field[FIELD_TEXT].p;
+
+    if (p)
+        encoder_add(en, p, in->field[FIELD_TEXT].n, marks, &out->ids);
+    mark_loss(out, 0, true);
+    if (tp->end != TOKEN_NONE)
+        add_token(tp->end, true, out);
+}
+
+void
+template_encode(const struct template *tp, struct encoder *en,
+                const struct template_input *in, bool marks,
+                struct template_out *out)
+{
+    const struct template_part *part;
+    bool loss = true;
+    uint32_t id;
+
+    out->ids.n = 0;
+    if (tp->part == plain) {
+        encode_plain(tp, en, in, marks, out);
+        return;
+    }
+    for (part = tp->part; part->kind != PART_STOP; part++) {
+        if (part->field != FIELD_ALWAYS && !in->field[part->field].p)
+            continue;
+        if (part->loss != loss || part->kind == PART_TOKEN ||
+            part->kind == PART_END)
+            flush(en, marks, loss, out);
+        loss = part->loss;
+        if (part->kind == PART_TEXT)
+            buf_addstr(&out->text, part->text);
+        else if (part->kind == PART_FIELD)
+            buf_add(&out->text, in->field[part->field].p,
+                    in->field[part->field].n);
+        id = part->kind == PART_TOKEN ? find(tp->t, part->text) : tp->end;
+        if ((part->kind == PART_TOKEN || part->kind == PART_END) &&
+            id != TOKEN_NONE)
+            add_token(id, loss, out);
+    }
+    flush(en, marks, loss, out);
+}
