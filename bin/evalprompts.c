@@ -1,0 +1,121 @@
+/* evalprompts.c - what a base model, and an adapter on it, can do: the loss
+ * over held-out records, and checks on the completions of prompts. */
+#include "base/io.h"
+#include "base/par.h"
+#include "model/prompt_score.h"
+#include "model/score.h"
+#include "tool/tool.h"
+
+struct options {
+    const char *base, *adapter, *data, *split, *tokenizer;
+    uint64_t batch, seq_len, records, max_tokens, context, seed, threads;
+    double temperature, top_p;
+    int compute;
+};
+
+#define AT(field) offsetof(struct options, field)
+#define MAX_U53 9007199254740992.0
+
+static const struct opt opts[] = {
+    { "base", 0, OPT_STRING, false, AT(base), "DIR",
+      "base model: a Hugging Face directory or a set of weights", NULL, 0, 0,
+      NULL },
+    { "adapter", 0, OPT_STRING, false, AT(adapter), "DIR",
+      "PEFT adapter to hold against the base alone", NULL, 0, 0, NULL },
+    { "data", 0, OPT_STRING, false, AT(data), "DIR",
+      "set of token shards to measure the loss on", NULL, 0, 0, NULL },
+    { "split", 0, OPT_STRING, true, AT(split), "NAME",
+      "its split", "test", 0, 0, NULL },
+    { "records", 0, OPT_U64, true, AT(records), "N",
+      "records of the split; 0 for all", "0", 0, MAX_U53, NULL },
+    { "batch", 0, OPT_U64, false, AT(batch), "N",
+      "sequences that go through at one time", "4", 1, 65536, NULL },
+    { "seq-len", 0, OPT_U64, true, AT(seq_len), "N",
+      "tokens a packed sequence", "512", 2, 1048576, NULL },
+    { "tokenizer", 't', OPT_STRING, false, AT(tokenizer), "FILE",
+      "tokenizer.json for prompts; the base's own by default", NULL, 0, 0,
+      NULL },
+    { "max-tokens", 0, OPT_U64, true, AT(max_tokens), "N",
+      "tokens to complete a prompt with, where it names no number", "64", 1,
+      1048576, NULL },
+    { "context", 0, OPT_U64, true, AT(context), "N",
+      "tokens of prompt and completion; 0 for what the model takes, at most "
+      "4096", "0", 0, 1048576, NULL },
+    { "temperature", 0, OPT_DOUBLE, true, AT(temperature), "T",
+      "of sampling; 0 takes the likeliest token", "0", 0, 100, NULL },
+    { "top-p", 0, OPT_DOUBLE, true, AT(top_p), "P",
+      "sample among the likeliest tokens of this probability", "1", 0.001, 1,
+      NULL },
+    { "seed", 0, OPT_U64, true, AT(seed), "N", "seed of sampling", "0", 0,
+      MAX_U53, NULL },
+    { "compute", 0, OPT_CHOICE, true, AT(compute), "TYPE",
+      "type that products compute in", "f32", 0, 0, "f32|bf16" },
+    { "threads", 0, OPT_U64, false, AT(threads), "N",
+      "threads; 0 for one a processor", "0", 0, 1024, NULL },
+    { .name = NULL },
+};
+
+static const struct tool tool = {
+    .name = "evalprompts",
+    .summary = "measures a base model and an adapter on data and prompts",
+    .operands = "[PROMPTS.jsonl]",
+    .max_operands = 1,
+    .opts = opts,
+    .exits = "4 5",
+};
+
+static int
+run(const struct options *o, const struct args *args, struct err *e)
+{
+    struct prompt_opts prompts = {
+        .path = args->n > 0 ? args->operand[0] : NULL,
+        .tokenizer = o->tokenizer, .max_tokens = (uint32_t)o->max_tokens,
+        .context = (uint32_t)o->context, .temperature = o->temperature,
+        .top_p = o->top_p, .seed = o->seed
+    };
+    struct score_opts score = {
+        .data = o->data, .split = o->split, .records = o->records,
+        .batch = (uint32_t)o->batch, .seq_len = (uint32_t)o->seq_len
+    };
+    struct model m;
+    struct buf summary;
+    struct out out;
+    int rc;
+
+    if (o->base == NULL)
+        return err_set(e, ERR_USAGE, "--base is missing");
+    if (o->data == NULL && args->n == 0)
+        return err_set(e, ERR_USAGE,
+                       "nothing to measure: give --data or a prompt file");
+    par_set_threads((int)o->threads);
+    rc = model_open(&m, o->base, o->adapter, o->compute ? "bf16" : "f32", e);
+    if (rc < 0)
+        return rc;
+    rc = out_open(&out, "-", e);
+    buf_init(&summary);
+    buf_addstr(&summary, "{\"kind\": \"summary\"");
+    if (rc == 0 && prompts.path != NULL)
+        rc = prompts_score(&m, &prompts, &out, &summary, e);
+    if (rc == 0 && o->data != NULL)
+        rc = score_split(&m, &score, &summary, e);
+    buf_addstr(&summary, "}\n");
+    if (rc == 0)
+        rc = out_write(&out, summary.data, summary.len, e);
+    if (rc == 0)
+        rc = out_commit(&out, e);
+    out_release(&out);
+    buf_release(&summary);
+    model_release(&m);
+    return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options o;
+    struct args args;
+    struct err e = { 0 };
+
+    tool_start(&tool, &o, &args, argc, argv);
+    return tool_end(run(&o, &args, &e), &e);
+}

@@ -1,0 +1,167 @@
+/* prompt_score.c - see prompt_score.h. */
+#include "model/prompt_score.h"
+
+#include "base/log.h"
+#include "model/prompts.h"
+#include "text/tokenizer.h"
+
+struct text_codec {
+    struct tokenizer tokenizer;
+    struct encoder encoder;
+    struct ids ids;
+    uint32_t end;
+};
+
+/* A prompt may hold special tokens: they are what they are spelt. */
+static int
+encode_text(void *ctx, const char *text, size_t n, struct buf *ids,
+            struct err *e)
+{
+    struct text_codec *c = ctx;
+
+    (void)e;
+    c->ids.n = 0;
+    encoder_add(&c->encoder, text, n, true, &c->ids);
+    for (size_t i = 0; i < c->ids.n; i++)
+        buf_u32(ids, c->ids.id[i]);
+    return 0;
+}
+
+/* A row of the model beyond the vocabulary stands for no text. */
+static void
+decode_token(void *ctx, int32_t id, struct buf *out)
+{
+    struct text_codec *c = ctx;
+    uint32_t token = (uint32_t)id;
+
+    if (token < c->tokenizer.n)
+        tokenizer_decode(&c->tokenizer, &token, 1, out);
+}
+
+static bool
+ends_text(void *ctx, int32_t id)
+{
+    return (uint32_t)id == ((struct text_codec *)ctx)->end;
+}
+
+static int
+open_codec(struct text_codec *c, const struct model *m,
+           const struct prompt_opts *o, struct err *e)
+{
+    const struct weight_asset *a = weights_asset(&m->weights,
+                                                 "tokenizer.json");
+    int rc;
+
+    if (o->tokenizer != NULL)
+        rc = tokenizer_open(&c->tokenizer, o->tokenizer, e);
+    else if (a != NULL)
+        rc = tokenizer_read(&c->tokenizer, a->data, a->n, a->name, e);
+    else
+        rc = err_set(e, ERR_USAGE, "%s: has no tokenizer.json: name one "
+                     "with --tokenizer", m->weights.path);
+    if (rc == 0 && c->tokenizer.n > m->desc.vocab)
+        rc = err_set(e, ERR_DATA, "the tokenizer has %u tokens, the model "
+                     "%u", c->tokenizer.n, m->desc.vocab);
+    if (rc < 0)
+        return rc;
+    encoder_init(&c->encoder, &c->tokenizer);
+    ids_init(&c->ids);
+    c->end = tokenizer_end(&c->tokenizer);
+    return 0;
+}
+
+/* What came of all prompts under one model. */
+struct tally {
+    uint64_t passed, given[CHECK_KINDS], held[CHECK_KINDS];
+};
+
+static void
+count_result(struct tally *t, const struct prompt *p,
+             const struct check_result *r)
+{
+    t->passed += r->passed;
+    for (int k = 0; k < CHECK_KINDS; k++) {
+        t->given[k] += p->checks.n[k] > 0;
+        t->held[k] += p->checks.n[k] > 0 && r->held[k];
+    }
+}
+
+static int
+complete_all(const struct model *m, const struct prompt_opts *o,
+             const struct adapter *a, const struct prompts *p,
+             const struct codec *codec, struct tally *t, struct out *out,
+             struct err *e)
+{
+    struct sampling s = { .temperature = o->temperature, .top_p = o->top_p,
+                          .seed = o->seed };
+    struct generator g;
+    struct buf line;
+    int rc = generator_open(&g, &m->desc, &m->weights, &m->backend, a,
+                            o->context, e);
+
+    if (rc < 0)
+        return rc;
+    buf_init(&line);
+    for (size_t i = 0; i < p->n && rc == 0; i++) {
+        struct completion c;
+
+        rc = prompt_complete(&c, &p->item[i], &g, codec, &s, e);
+        if (rc < 0)
+            break;
+        count_result(t, &p->item[i], &c.result);
+        buf_reset(&line);
+        completion_json(&c, &p->item[i], a ? "adapter" : "base", &line);
+        buf_addc(&line, '\n');
+        rc = out_write(out, line.data, line.len, e);
+        completion_release(&c);
+        log_progress("%zu of %zu prompts", i + 1, p->n);
+    }
+    buf_release(&line);
+    generator_release(&g);
+    return rc;
+}
+
+static void
+put_tally(struct buf *b, const char *name, const struct tally *t)
+{
+    buf_addf(b, ", \"%s\": {\"passed\": %llu", name,
+             (unsigned long long)t->passed);
+    for (int k = 0; k < CHECK_KINDS; k++) {
+        if (t->given[k] > 0)
+            buf_addf(b, ", \"%s\": [%llu, %llu]", check_name(k),
+                     (unsigned long long)t->held[k],
+                     (unsigned long long)t->given[k]);
+    }
+    buf_addc(b, '}');
+}
+
+int
+prompts_score(const struct model *m, const struct prompt_opts *o,
+              struct out *out, struct buf *summary, struct err *e)
+{
+    struct text_codec c;
+    struct codec codec = { encode_text, decode_token, ends_text, &c };
+    struct tally base = { 0 }, with = { 0 };
+    struct prompts p;
+    int rc = prompts_read(&p, o->path, o->max_tokens, e);
+
+    if (rc < 0)
+        return rc;
+    rc = open_codec(&c, m, o, e);
+    if (rc < 0)
+        goto out;
+    rc = complete_all(m, o, NULL, &p, &codec, &base, out, e);
+    if (rc == 0 && m->with != NULL)
+        rc = complete_all(m, o, m->with, &p, &codec, &with, out, e);
+    buf_addf(summary, ", \"prompts\": {\"n\": %zu", p.n);
+    put_tally(summary, "base", &base);
+    if (m->with != NULL)
+        put_tally(summary, "adapter", &with);
+    buf_addc(summary, '}');
+    ids_release(&c.ids);
+    encoder_release(&c.encoder);
+    tokenizer_release(&c.tokenizer);
+out:
+    prompts_release(&p);
+    return rc;
+}

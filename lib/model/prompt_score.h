@@ -1,0 +1,24 @@
+/* prompt_score.h - a prompt file under a base, and under an adapter. */
+#ifndef MODEL_PROMPT_SCORE_H
+#define MODEL_PROMPT_SCORE_H
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "model/model.h"
+
+struct prompt_opts {
+    const char *path;       /* of the prompt file; "-": stdin */
+    const char *tokenizer;  /* NULL: the base's own */
+    uint32_t max_tokens, context;
+    double temperature, top_p;
+    uint64_t seed;
+};
+
+/* Completes every prompt with the base and (with an adapter) the adapter,
+ * writes a JSON line for each, and appends ", \"prompts\": {...}" with the
+ * totals to summary: for each model how many passed, and of each kind of
+ * check [held, given]. */
+int prompts_score(const struct model *m, const struct prompt_opts *o,
+                  struct out *out, struct buf *summary, struct err *e);
+
+#endif
