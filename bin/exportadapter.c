@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/adapter.h"
+#include "model/rundir.h"
 #include "model/weights.h"
 #include "tensor/modeldir.h"
 #include "tool/tool.h"
@@ -47,6 +48,19 @@ static const struct tool tool = {
 
 static const char *const files[] = { ADAPTER_WEIGHTS, ADAPTER_CONFIG };
 
+/* Every file of the run against its manifest. */
+static int
+check_run(const char *run, struct err *e)
+{
+    bool complete;
+    int rc = rundir_verify(run, &complete, e);
+
+    if (rc == 0 && !complete)
+        log_warn("%s: the run is not complete, its adapter is what was "
+                 "saved last", run);
+    return rc;
+}
+
 /* RUN/adapter, or RUN itself where that is an adapter; to be freed. */
 static int
 find_adapter(char **dir, const char *run, struct err *e)
@@ -56,17 +70,20 @@ find_adapter(char **dir, const char *run, struct err *e)
     char *model = path_join(run, "model");
     int rc = 0;
 
-    if (path_exists(inside))
-        *dir = mem_strdup(inside);
-    else if (path_exists(config))
+    if (path_exists(inside)) {
+        rc = check_run(run, e);
+        if (rc == 0)
+            *dir = mem_strdup(inside);
+    } else if (path_exists(config)) {
         *dir = mem_strdup(run);
-    else if (path_exists(model))
+    } else if (path_exists(model)) {
         rc = err_set(e, ERR_DATA, "%s: was trained in full, %s is the "
                      "result: there is no adapter", run, model);
-    else if (path_exists(run))
+    } else if (path_exists(run)) {
         rc = err_set(e, ERR_DATA, "%s: holds no adapter", run);
-    else
+    } else {
         rc = err_set(e, ERR_IO, "%s: no such run", run);
+    }
     free(inside);
     free(config);
     free(model);
