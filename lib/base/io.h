@@ -92,6 +92,10 @@ struct file_map {
 int file_map_open(struct file_map *m, const char *path, struct err *e);
 void file_map_release(struct file_map *m);
 
+/* Bytes [at, at + n) are not needed soon: their pages no longer count as
+ * memory of the process. Reading them again is no error. */
+void file_map_done(const struct file_map *m, uint64_t at, uint64_t n);
+
 /* Makes path and its parents; an existing directory is no error. */
 int dir_make(const char *path, struct err *e);
 int dir_sync(const char *path, struct err *e);

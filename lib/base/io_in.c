@@ -286,3 +286,18 @@ file_map_release(struct file_map *m)
     m->p = NULL;
     m->n = 0;
 }
+
+void
+file_map_done(const struct file_map *m, uint64_t at, uint64_t n)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t begin = (size_t)at & ~(page - 1), end;
+
+    if (at > m->n || n > m->n - at || n == 0)
+        return;
+    end = (size_t)size_round(at + n, page);
+    /* advice: that it is not taken is no error */
+    if (madvise((void *)(uintptr_t)(m->p + begin), end - begin,
+                MADV_DONTNEED) < 0)
+        return;
+}

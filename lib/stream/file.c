@@ -186,6 +186,7 @@ stream_file_frame(struct stream_file *f, size_t i, struct buf *raw,
         buf_reset(raw);
         buf_add(raw, bytes, (size_t)h.raw);
     }
+    file_map_done(&f->map, ref->at, frame_end(ref) - ref->at);
     return rc;
 }
 

@@ -52,20 +52,20 @@ refused() {
 
 @test "fromjsonl refuses what is no JSON or no record, by line and byte" {
     local line
-    while IFS=$'\t' read -r line text; do
+    while IFS='~' read -r line text; do
         printf '{"text":"a"}\n%s\n' "$line" >in.jsonl
         refused 4 "in.jsonl:2: $text"
     done <<'END'
-{"text":"a","text":"b"}	byte 12: duplicate key
-{"text":"a"	byte 11: ',' or '}'
-{"text":"\ud800"}	byte 15: half of a surrogate pair
-{"text":01}	byte 9: number with a leading zero
-{"a\u0000b":1}	byte 9: NUL character in a key
-{"text":"a"} {}	byte 13: trailing bytes
-{"other":1}	no known keys (found "other"
-{"text":"a","ids":[1]}	ambiguous
-["text"]	byte 0: found an array, expected an object
-{"kind":"blog"}	byte 8: unknown kind "blog"
+{"text":"a","text":"b"}~byte 12: duplicate key
+{"text":"a"~byte 11: ',' or '}'
+{"text":"\ud800"}~byte 15: half of a surrogate pair
+{"text":01}~byte 9: number with a leading zero
+{"a\u0000b":1}~byte 9: NUL character in a key
+{"text":"a"} {}~byte 13: trailing bytes
+{"other":1}~no known keys (found "other"
+{"text":"a","ids":[1]}~ambiguous
+["text"]~byte 0: found an array, expected an object
+{"kind":"blog"}~byte 8: unknown kind "blog"
 END
     printf '{"text":"\xff"}\n' >in.jsonl
     refused 4 'in.jsonl:1: byte 9: invalid UTF-8'
