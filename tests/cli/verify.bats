@@ -51,6 +51,20 @@ docs() {
     one_line "verify: "
 }
 
+@test "verify writes what it says or fails" {
+    docs | fromjsonl >a.gs
+    run -1 --separate-stderr bash -c 'verify a.gs >/dev/full'
+    one_line "verify: stdout: No space left on device"
+    run -2 --separate-stderr bash -c 'verify - <.'
+    one_line "verify: stdin: is a directory"
+    run -2 --separate-stderr bash -c 'verify - <&-'
+    one_line "verify: stdin: "
+    # names are escaped, and the message stays one line
+    printf 'x' >$'two\nlines\033'
+    run -4 --separate-stderr verify $'two\nlines\033'
+    one_line 'verify: two\nlines\x1b: not a graft stream'
+}
+
 @test "verify tells how many records come before the damage" {
     for ((i = 0; i < 4; i++)); do
         head -c 300000 /dev/urandom | base64 -w 0 | sed 's/.*/{"text": "&"}/'
