@@ -37,7 +37,7 @@
 struct options {
     const char *rev, *since, *until, *context, *authors, *name;
     struct opt_list path;
-    bool all, first_parent, trust_owner, trust, keep_going;
+    bool all, first_parent, trust_owner, trust, keep_going, verify;
     int kind;
     uint64_t max_blob, max_entries, max_time, max_stall, max_memory;
 };
@@ -62,6 +62,8 @@ static const struct opt opts[] = {
      "commit|file"},
     {"context", 0, OPT_STRING, true, AT(context), "N",
      "kept lines around each edit, or all", "16", 0, 0, NULL},
+    {"verify", 0, OPT_FLAG, true, AT(verify), NULL,
+     "compare packed objects with their ids, too", NULL, 0, 0, NULL},
     {"max-blob", 0, OPT_SIZE, true, AT(max_blob), "SIZE",
      "leave out files over this many bytes", "8M", 1, 28 << 20, NULL},
     {"max-entries", 0, OPT_U64, true, AT(max_entries), "N",
@@ -161,14 +163,13 @@ send_author(void *ctx, uint64_t k, struct span who, struct err *e)
 }
 
 static struct change_text
-text_of(const struct object *x)
+text_of(const struct history_file *f, int side)
 {
-    struct change_text t = {NULL, 0, 0};
+    struct change_text t = {NULL, 0, f->n_lines[side]};
 
-    if (x) {
-        t.p = x->data ? x->data : "";
-        t.n = x->size;
-        t.n_lines = x->n_lines;
+    if (f->side[side]) {
+        t.p = f->side[side]->data ? f->side[side]->data : "";
+        t.n = f->side[side]->size;
     }
     return t;
 }
@@ -176,8 +177,8 @@ text_of(const struct object *x)
 static void
 build_change(struct scribe *c, const struct history_file *f)
 {
-    struct change_text before = text_of(f->side[0]);
-    struct change_text after = text_of(f->side[1]);
+    struct change_text before = text_of(f, 0);
+    struct change_text after = text_of(f, 1);
     const struct edit_run *run;
     size_t i, n = f->edits->n;
     int s;
@@ -248,7 +249,7 @@ send_file(void *ctx, const struct history_file *f, struct err *e)
 {
     struct scribe *c = ctx;
     struct text_rec *r = &c->rec;
-    struct change_text text = text_of(f->side[1]);
+    struct change_text text = text_of(f, 1);
     char commit[OID_HEX + 1], time[24];
     int rc;
 
@@ -318,6 +319,7 @@ read_repository(void *ctx, struct sender *s, struct watch *w)
         c.name = o->name ? o->name : place.name;
         rc = objects_open(&objects, place.objects, CACHE_BYTES, o->trust,
                           &e);
+        objects.verify_packs = o->verify;
         objects.watch = w;
         objects.poison = &job->poison;
         if (rc == 0)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -97,6 +98,9 @@ confine(const struct child_limits *l)
         if (fd > 2)
             close(fd);
     }
+    /* Blobs come and go by the megabyte: their pages are to stay. */
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
     limit(RLIMIT_CORE, 0);
     if (l->seconds)
         limit(RLIMIT_CPU, l->seconds);

@@ -121,20 +121,25 @@ edit_list_release(struct edit_list *l)
 
 /* ---- lines ---- */
 
-/* Eight bytes at a time: the high bit of each is set where it is a newline,
- * and a multiplication adds the eight bits up. */
+/* Eight bytes at a time: the high bit of each is set where it is a newline.
+ * Counts gather bytewise, and are added up before a byte overflows. */
 static size_t
 count_newlines(const char *p, size_t n)
 {
     const uint64_t low = 0x7f7f7f7f7f7f7f7full, ones = 0x0101010101010101ull;
-    size_t count = 0, i;
-    uint64_t x;
+    const uint64_t pairs = 0x00ff00ff00ff00ffull;
+    size_t count = 0, i = 0, end;
+    uint64_t x, sum;
 
-    for (i = 0; i + 8 <= n; i += 8) {
-        memcpy(&x, p + i, 8);
-        x ^= ones * '\n';
-        x = ~(((x & low) + low) | x | low);
-        count += (size_t)(((x >> 7) * ones) >> 56);
+    while (i + 8 <= n) {
+        end = n - i < 8 * 255 ? n : i + 8 * 255;
+        for (sum = 0; i + 8 <= end; i += 8) {
+            memcpy(&x, p + i, 8);
+            x ^= ones * '\n';
+            sum += (~(((x & low) + low) | x) & ~low) >> 7;
+        }
+        sum = (sum & pairs) + (sum >> 8 & pairs);
+        count += (size_t)(sum * 0x0001000100010001ull >> 48);
     }
     for (; i < n; i++)
         count += p[i] == '\n';

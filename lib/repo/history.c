@@ -88,7 +88,6 @@ judge_blob(struct object *x)
         x->verdict = VERDICT_LFS;
     } else {
         x->verdict = VERDICT_TEXT;
-        x->n_lines = count_lines(x->data, x->size);
     }
 }
 
@@ -256,6 +255,36 @@ drop_pieces(struct history *h)
 
 /* ---- one commit ---- */
 
+/* The lines of a blob, counted once. */
+static size_t
+lines_of(struct object *x)
+{
+    if (x->n_lines == 0)
+        x->n_lines = 1 + count_lines(x->data, x->size);
+    return x->n_lines - 1;
+}
+
+static int
+make_edits(struct history *h, struct object *const side[2],
+           size_t n_lines[2], struct err *e)
+{
+    int rc;
+
+    h->edits.n = 0;
+    n_lines[0] = side[0] ? lines_of(side[0]) : 0;
+    if (!side[0] || !side[1] || side[0] == side[1]) {
+        n_lines[1] = side[1] ? lines_of(side[1]) : 0;
+        return 0;
+    }
+    rc = edit_list_make(&h->edits, side[0]->data, side[0]->size, n_lines[0],
+                        side[1]->data, side[1]->size, e);
+    if (rc == 0) {
+        n_lines[1] = h->edits.n_lines[1];
+        side[1]->n_lines = 1 + n_lines[1];
+    }
+    return rc;
+}
+
 static int
 tell_piece(struct history *h, struct history_file *f, const struct piece *p,
            struct err *e)
@@ -281,12 +310,8 @@ tell_piece(struct history *h, struct history_file *f, const struct piece *p,
     }
     f->side[0] = side[0];
     f->side[1] = side[1];
-    if (rc == 0 && side[0] && side[1] && side[0] != side[1])
-        rc = edit_list_make(&h->edits, side[0]->data, side[0]->size,
-                            side[0]->n_lines, side[1]->data, side[1]->size,
-                            e);
-    else
-        h->edits.n = 0;
+    if (rc == 0)
+        rc = make_edits(h, side, f->n_lines, e);
     if (rc == 0)
         rc = h->sink->file(h->sink->ctx, f, e);
     object_drop(side[0]);

@@ -60,6 +60,7 @@ struct history_file {
     struct span subject, body, path, old_path; /* old_path.p NULL: none */
     char status;               /* A D M R */
     const struct object *side[2]; /* NULL: absent */
+    size_t n_lines[2];            /* of each side */
     const struct edit_list *edits; /* if both sides are there */
 };
 

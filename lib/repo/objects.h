@@ -30,7 +30,7 @@ struct object {
     struct oid id;
     int type;
     int verdict;                     /* for the caller; 0 at first */
-    size_t n_lines;                  /* for the caller, with verdict */
+    size_t n_lines;                  /* for the caller: 1 + lines */
     unsigned held;
     char *own;                       /* data of a loose object */
     struct git_odb_object *packed;   /* or the packed one's owner */
@@ -44,6 +44,7 @@ struct objects {
     size_t n_dirs;
     bool has_loose[256];
     bool verify_packs;               /* hash packed objects too */
+    struct evp_md_ctx_st *sha1;
     struct watch *watch;             /* or NULL */
     const struct map *poison;        /* ids not to touch, or NULL */
     struct object **bucket;

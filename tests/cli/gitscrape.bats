@@ -144,8 +144,8 @@ bad() {
     repo_commit r three 'Ada Lovelace'
     scrape --authors who r
     [ "$(stat -c %a who)" = 600 ]
-    [ "$(cat who)" = "r	author_0	Ada Lovelace	ada.lovelace@example.org
-r	author_1	Grace Hopper	grace.hopper@example.org" ]
+    [ "$(tr '\t' '|' <who)" = "r|author_0|Ada Lovelace|ada.lovelace@example.org
+r|author_1|Grace Hopper|grace.hopper@example.org" ]
 }
 
 @test "a full disk is an error" {

@@ -68,7 +68,7 @@ build(struct buf *b, const struct history_file *f, size_t context)
         if (f->side[s]) {
             t[s].p = f->side[s]->data;
             t[s].n = f->side[s]->size;
-            t[s].n_lines = f->side[s]->n_lines;
+            t[s].n_lines = f->n_lines[s];
         }
     }
     buf_reset(b);
