@@ -133,11 +133,12 @@ $(CHECKS:%=check-%): check-%: all
 man: all
 	@bash man/update.sh $(BUILD)/bin
 
-# Golden files change only here, and show how.
+# Golden files change only here, and show how: each script's own command, as
+# the script gives it. PEERS is a Python environment with torch,
+# transformers, peft and tokenizers.
+PYTHON := $(if $(PEERS),$(PEERS)/bin/python,python3)
 golden: all
-	@set -e; for f in tests/golden/*.sh; do \
-		GRAFT_BUILD=$(abspath $(BUILD)) bash $$f; done; \
-	git --no-pager diff --stat -p -- tests/golden
+	@bash tests/golden/run.sh $(PYTHON)
 
 bench: all bench-programs
 	@set -e; for f in tests/bench/*.sh; do echo "== $$f"; \
@@ -145,9 +146,10 @@ bench: all bench-programs
 
 bench-programs: $(BENCH)
 
+# REPO=... for another repository than this one.
 demo: all
-	@$(MAKE) --no-print-directory -f pipelines/repo.mk demo \
-		BIN=$(abspath $(BUILD))/bin
+	@$(MAKE) --no-print-directory -f pipelines/repo.mk \
+		BIN=$(abspath $(BUILD))/bin WORK=$(or $(WORK),$(BUILD)/demo)
 
 # ---- installation -------------------------------------------------------
 
