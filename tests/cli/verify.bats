@@ -201,3 +201,31 @@ END
     run -4 --separate-stderr verify adapter
     one_line "verify: adapter/adapter_config.json: use_dora is set"
 }
+
+@test "verify checks model directories and runs" {
+    cat >arch.json <<'END'
+{"model_type": "gpt2", "vocab_size": 50, "n_embd": 16, "n_layer": 1,
+ "n_head": 2, "n_positions": 16}
+END
+    initmodel -q -o model arch.json
+    run -0 --separate-stderr verify model
+    [[ $output == "model: gpt2 model, tensors "* ]]
+    for ((i = 0; i < 40; i++)); do
+        echo "{\"ids\": [1, 2, 3, $i, 5, 6, 7, 8], \"mask\": [0, 0, 1, 1, 1, 1, 1, 1]}"
+    done | fromjsonl --vocab 50 | shard -q -o data
+    train -q --data data --base model -o run --steps 2 --batch 1 --seq-len 16
+    run -0 --separate-stderr verify run
+    [[ $output == "run: run, complete"* ]]
+    file=$(find run/adapter -name '*.safetensors')
+    python3 - "$file" <<'END'
+import sys
+b = bytearray(open(sys.argv[1], "rb").read())
+b[-5] ^= 1
+open(sys.argv[1], "wb").write(b)
+END
+    run -4 --separate-stderr verify run
+    one_line "verify: "
+    truncate -s -1 model/model.safetensors
+    run -4 --separate-stderr verify model
+    one_line "verify: model/model.safetensors"
+}
