@@ -40,7 +40,8 @@ static const struct template_part starcoder_commit[] = {
 };
 static const struct template_part starcoder_message[] = {
     TOKEN_0(REPO, "<reponame>"), FIELD_0(REPO), TEXT_0(REPO, "\n"),
-    FIELD_0(DIFF), TOKEN_0(ALWAYS, "<commit_msg>"), FIELD(MESSAGE), END, STOP
+    FIELD_0(DIFF), TOKEN_0(ALWAYS, "<commit_msg>"), FIELD(MESSAGE), END,
+    STOP
 };
 
 static const struct template_part starcoder2_file[] = {

@@ -1,0 +1,259 @@
+/* vocabtrain.c - a stream of text in, a byte-level BPE tokenizer.json out.
+ *
+ * Nothing is written before the stream has ended well, and an output that
+ * would not change is not touched.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "record/change.h"
+#include "record/text.h"
+#include "stream/stream.h"
+#include "text/train.h"
+#include "tool/tool.h"
+
+#define BYTES 256
+
+enum { UNIT_TEXT, UNIT_LINE };
+
+struct options {
+    const char *output;
+    struct opt_list special;
+    uint64_t size, min_frequency;
+    int unit;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct opt table[] = {
+    { .name = "size", .type = OPT_U64, .output = true, .offset = AT(size),
+      .arg = "N", .def = "0", .max = 1u << 24,
+      .help = "tokens to have, special ones and 256 bytes included "
+              "(required)" },
+    { .name = "output", .letter = 'o', .type = OPT_STRING,
+      .offset = AT(output), .arg = "FILE",
+      .help = "the tokenizer.json to write (required)" },
+    { .name = "special", .type = OPT_LIST, .output = true,
+      .offset = AT(special), .arg = "TOKEN",
+      .help = "special token; they get the first ids" },
+    { .name = "min-frequency", .type = OPT_U64, .output = true,
+      .offset = AT(min_frequency), .arg = "N", .def = "0", .max = 1u << 30,
+      .help = "count that a pair needs to become a token" },
+    { .name = "unit", .type = OPT_CHOICE, .output = true, .offset = AT(unit),
+      .arg = "UNIT", .def = "text", .choices = "text|line",
+      .help = "what is cut into pieces by itself: a whole text, or each "
+              "line with its newline" },
+    { .name = NULL },
+};
+
+static const struct tool tool = {
+    .name = "vocabtrain",
+    .summary = "train a byte-level BPE vocabulary",
+    .operands = "[FILE]",
+    .max_operands = 1,
+    .opts = table,
+    .exits = "4 5",
+};
+
+struct job {
+    const struct options *o;
+    struct bpe_trainer trainer;
+    struct text_rec rec;
+    struct change change;
+    struct buf text;
+};
+
+static void
+add_text(struct job *j, const char *p, size_t n)
+{
+    const char *end = p + n, *newline;
+    size_t len;
+
+    for (; j->o->unit == UNIT_LINE && p < end; p += len) {
+        newline = memchr(p, '\n', (size_t)(end - p));
+        len = newline ? (size_t)(newline + 1 - p) : (size_t)(end - p);
+        bpe_trainer_add(&j->trainer, p, len);
+    }
+    if (p < end)
+        bpe_trainer_add(&j->trainer, p, (size_t)(end - p));
+}
+
+static void
+add_field(struct job *j, const char *name)
+{
+    const struct text_field *f = text_get(&j->rec, name);
+
+    if (f)
+        add_text(j, f->data, f->len);
+}
+
+/* What a commit left, or took away; where the file came from, its lines
+ * were counted before. */
+static int
+add_change(struct job *j, struct err *e)
+{
+    const struct text_field *f = text_get(&j->rec, "change");
+    int rc;
+
+    if (!f)
+        return 0;
+    rc = change_decode(&j->change, f->data, f->len, e);
+    if (rc < 0)
+        return rc;
+    buf_reset(&j->text);
+    change_side(&j->text, &j->change, j->change.present[CHANGE_AFTER] ?
+                CHANGE_AFTER : CHANGE_BEFORE);
+    add_text(j, j->text.data, j->text.len);
+    return 0;
+}
+
+static int
+add_record(struct job *j, const struct stream_rec *rec, struct err *e)
+{
+    const struct text_field *role, *content;
+    size_t i;
+    int rc;
+
+    rc = text_decode(&j->rec, rec->p, rec->n, e);
+    if (rc < 0)
+        return rc;
+    switch (j->rec.kind) {
+    case TEXT_COMMIT:
+        add_field(j, "subject");
+        add_field(j, "body");
+        return add_change(j, e);
+    case TEXT_CHAT:
+        for (i = 0; i < text_n_messages(&j->rec); i++) {
+            text_message(&j->rec, i, &role, &content);
+            add_text(j, content->data, content->len);
+        }
+        return 0;
+    default:
+        add_field(j, "text");
+        return 0;
+    }
+}
+
+static int
+add_stream(struct job *j, const char *path, struct err *e)
+{
+    struct stream_in in;
+    struct stream_rec rec;
+    int rc;
+
+    rc = stream_in_open(&in, path, "text", e);
+    if (rc < 0)
+        return rc;
+    while ((rc = stream_in_segment(&in, e)) > 0) {
+        while ((rc = stream_in_record(&in, &rec, e)) > 0) {
+            rc = add_record(j, &rec, e);
+            if (rc < 0) {
+                err_prefix(e, "%s: record %llu", in.in.name,
+                           (unsigned long long)rec.index);
+                break;
+            }
+        }
+        if (rc < 0)
+            break;
+    }
+    stream_in_release(&in);
+    return rc;
+}
+
+/* Special tokens are distinct, UTF-8, and none is a single character, as a
+ * byte's might be. */
+static int
+check_special(const struct opt_list *s, struct err *e)
+{
+    uint32_t code;
+    size_t i, k, n;
+
+    for (i = 0; i < s->n; i++) {
+        n = strlen(s->item[i]);
+        if (n == 0 || utf8_valid(s->item[i], n) < n ||
+            utf8_decode(s->item[i], &code) == n)
+            return err_set(e, ERR_USAGE, "special token \"%s\": expected two "
+                           "characters or more of UTF-8", s->item[i]);
+        for (k = 0; k < i; k++)
+            if (strcmp(s->item[i], s->item[k]) == 0)
+                return err_set(e, ERR_USAGE, "special token \"%s\" twice",
+                               s->item[i]);
+    }
+    return 0;
+}
+
+static int
+check_options(const struct options *o, struct err *e)
+{
+    if (!o->output || o->size == 0)
+        return err_set(e, ERR_USAGE, "--size N and -o FILE are required");
+    if (o->size < o->special.n + BYTES)
+        return err_set(e, ERR_USAGE, "--size %llu is below %zu, the special "
+                       "tokens and %d bytes", (unsigned long long)o->size,
+                       o->special.n + BYTES, BYTES);
+    return check_special(&o->special, e);
+}
+
+static int
+finish(struct job *j, struct err *e)
+{
+    const struct options *o = j->o;
+    struct train_options t = {
+        .size = (uint32_t)o->size, .min_frequency = o->min_frequency,
+        .special = o->special.item, .n_special = o->special.n
+    };
+    struct buf json;
+    uint32_t n;
+    int rc;
+
+    buf_init(&json);
+    bpe_trainer_finish(&j->trainer, &t, &json, &n);
+    rc = file_update(o->output, json.data, json.len, NULL, e);
+    if (rc == 0)
+        log_info("%u tokens of %llu bytes, %zu distinct pieces", n,
+                 (unsigned long long)j->trainer.n_bytes, j->trainer.piece.n);
+    if (rc == 0 && n < o->size)
+        log_warn("%u tokens instead of %llu: no pair is left that counts "
+                 "enough", n, (unsigned long long)o->size);
+    buf_release(&json);
+    return rc;
+}
+
+static int
+run(const struct options *o, const struct args *args, struct err *e)
+{
+    struct job j = { .o = o };
+    int rc;
+
+    rc = check_options(o, e);
+    if (rc < 0)
+        return rc;
+    bpe_trainer_init(&j.trainer);
+    text_init(&j.rec);
+    change_init(&j.change);
+    buf_init(&j.text);
+    rc = add_stream(&j, args->n > 0 ? args->operand[0] : "-", e);
+    if (rc == 0)
+        rc = finish(&j, e);
+    bpe_trainer_release(&j.trainer);
+    text_release(&j.rec);
+    change_release(&j.change);
+    buf_release(&j.text);
+    return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options o;
+    struct args args;
+    struct err e = { 0 };
+    int rc;
+
+    tool_start(&tool, &o, &args, argc, argv);
+    rc = run(&o, &args, &e);
+    return tool_end(rc, &e);
+}

@@ -1,0 +1,51 @@
+/* train.h - learns byte-pair merges from text, the same ones as Hugging
+ * Face's BpeTrainer.
+ *
+ * Text is cut by the GPT-2 pre-tokenizer (SCAN_GPT2) and each distinct piece
+ * is counted. Then, until there are as many tokens as wanted, the pair of
+ * neighbours with the highest count becomes a token; of equal counts the one
+ * with the smallest left id, then the smallest right id. Every neighbourhood
+ * counts, overlapping ones too; a merge goes from left to right.
+ *
+ * Ids: special tokens in their order; the 256 bytes in the order of the
+ * characters that spell them (alphabet.h); merges in order.
+ *
+ * Time and memory go with the number of distinct pieces and their length,
+ * not with the text. Counts are 64 bits.
+ */
+#ifndef TEXT_TRAIN_H
+#define TEXT_TRAIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/map.h"
+
+struct bpe_trainer {
+    struct map piece; /* to its count */
+    uint8_t *uclass;
+    uint64_t n_bytes; /* of all text */
+};
+
+void bpe_trainer_init(struct bpe_trainer *t);
+void bpe_trainer_release(struct bpe_trainer *t);
+
+/* Counts the pieces of p[n]: a text of its own, whose end is an end to the
+ * pre-tokenizer. */
+void bpe_trainer_add(struct bpe_trainer *t, const void *p, size_t n);
+
+struct train_options {
+    uint32_t size; /* tokens wanted, at least special + 256 */
+    uint64_t min_frequency; /* of a pair */
+    const char *const *special; /* distinct, none of a single byte */
+    size_t n_special;
+};
+
+/* Learns, and appends the tokenizer.json, laid out as tokenizers saves it.
+ * *n_tokens: how many there are, fewer than wanted when pairs ran out. */
+void bpe_trainer_finish(const struct bpe_trainer *t,
+                        const struct train_options *o, struct buf *json,
+                        uint32_t *n_tokens);
+
+#endif
