@@ -142,6 +142,7 @@ check_data(struct base_report *r, const struct weights *w, struct err *e)
             return err_set(e, ERR_DATA, "%s: tensor %s: element %llu is %g",
                            w->path, t->name, (unsigned long long)index,
                            (double)value);
+        weights_drop(w, t);
         r->bytes += t->bytes;
         if (t->scale && t->bytes > 0) {
             uint64_t cols = t->shape[t->n_dims - 1];

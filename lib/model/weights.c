@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/io.h"
@@ -278,6 +280,23 @@ weights_release(struct weights *w)
 
 /* Identity */
 
+void
+weights_drop(const struct weights *w, const struct weight *t)
+{
+    const struct weights_source *s = w->source;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = (uintptr_t)t->data, to = from + (uintptr_t)t->bytes;
+    size_t i;
+
+    for (i = 0; i < s->n_copies; i++)
+        if (s->copy[i] == t->data)
+            return; /* no mapping: its bytes would be lost */
+    from = (from + page - 1) / page * page;
+    to = to / page * page;
+    if (from < to)
+        madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 static void
 hash_weight(struct hash *h, const struct weight *t)
 {
@@ -306,7 +325,9 @@ weights_id(const struct weights *w)
         hash_field(&h, w->asset[i].data, w->asset[i].n);
     }
     hash_u64(&h, w->n);
-    for (i = 0; i < w->n; i++)
+    for (i = 0; i < w->n; i++) {
         hash_weight(&h, &w->item[i]);
+        weights_drop(w, &w->item[i]);
+    }
     return hash_id(&h);
 }

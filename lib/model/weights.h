@@ -70,6 +70,10 @@ const struct weight_asset *weights_asset(const struct weights *w,
 int weights_config(const struct weights *w, const char **text, size_t *n,
                    struct err *e);
 
+/* t's mapped pages are not needed for now: a program that goes through a base
+ * once stays small. They come back when they are read again. */
+void weights_drop(const struct weights *w, const struct weight *t);
+
 /* Compares all data with the hashes of its set, and reads all of it to do
  * so; a model directory has no hashes. ERR_DATA names the file. */
 int weights_check(const struct weights *w, struct err *e);
