@@ -84,7 +84,9 @@ int file_write(const char *path, const void *p, size_t n, struct err *e);
 int file_update(const char *path, const void *p, size_t n, bool *changed,
                 struct err *e);
 
-/* A read-only mapping of a whole file. n = 0 has p = NULL. */
+/* A read-only mapping of a whole file. n = 0 has p = NULL. When somebody cuts
+ * the file short while it is mapped, reading it ends the program: one line
+ * that names the file, temporaries removed, status 1. */
 struct file_map {
     const uint8_t *p;
     size_t n;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/io_bus.h"
 #include "base/mem.h"
 
 #define WINDOW (128 << 10)
@@ -273,6 +274,8 @@ file_map_open(struct file_map *m, const char *path, struct err *e)
     }
     m->p = p;
     m->n = (size_t)st.st_size;
+    if (p)
+        bus_note(p, m->n, path);
 out:
     close(fd);
     return rc;
@@ -281,8 +284,10 @@ out:
 void
 file_map_release(struct file_map *m)
 {
-    if (m->p)
+    if (m->p) {
+        bus_forget(m->p);
         munmap((void *)(uintptr_t)m->p, m->n);
+    }
     m->p = NULL;
     m->n = 0;
 }

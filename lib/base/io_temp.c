@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/io_bus.h"
 #include "base/io_tree.h"
 #include "base/mem.h"
 
@@ -139,5 +140,6 @@ io_start(void)
         if (sigaction(caught[i], NULL, &old) == 0 &&
             old.sa_handler != SIG_IGN)
             sigaction(caught[i], &act, NULL);
+    bus_start();
     atexit(io_cleanup);
 }

@@ -9,8 +9,8 @@
  * An int8 tensor has its scales beside it: in a stream they are the F16
  * tensor "NAME.scale", which is attached here and is not an item.
  *
- * A file that is cut short by somebody while it is mapped raises SIGBUS; all
- * sizes are checked when opening.
+ * All sizes are checked when opening; a file that is cut short after that
+ * ends the program (file_map_open).
  */
 #ifndef MODEL_WEIGHTS_H
 #define MODEL_WEIGHTS_H

@@ -3,7 +3,7 @@
  * Opening reads the header, the trailer and the end block, and compares
  * sizes and offsets with the file; frames are checked when they are first
  * read, tensor data by stream_file_check_data. A file that somebody cuts
- * short while it is mapped raises SIGBUS.
+ * short while it is mapped ends the program (file_map_open).
  */
 #ifndef STREAM_FILE_H
 #define STREAM_FILE_H

@@ -1,6 +1,7 @@
 /* base_io.c - files: atomic outputs, refused names, inputs in small pieces,
  * locks, and what signals leave behind. */
 #include "base/io.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <fcntl.h>
@@ -480,6 +481,43 @@ TEST(a_file_over_the_limit_is_an_error)
     CHECK_EQ_U64(entries(), 0);
 }
 
+/* Reads a mapped file whose second page is gone, with an output begun. */
+static int
+map_cut_short(void)
+{
+    static char pages[8192];
+    struct file_map m;
+    struct out o;
+    struct err e;
+
+    io_start();
+    log_setup("prog", 0);
+    if (file_write(at("mapped"), pages, sizeof(pages), &e) < 0 ||
+        out_open(&o, at("begun"), &e) < 0 ||
+        file_map_open(&m, at("mapped"), &e) < 0 ||
+        truncate(at("mapped"), 4096) < 0 ||
+        !freopen(at("said"), "w", stderr))
+        return 7;
+    return ((const volatile uint8_t *)m.p)[5000] + 8;
+}
+
+TEST(a_mapped_file_that_is_cut_short_is_an_error)
+{
+    struct buf said;
+    struct err e;
+
+    buf_init(&said);
+    CHECK_EQ_U64(in_child(map_cut_short), 1 << 8); /* exit 1 */
+    CHECK(file_read(&said, at("said"), 1000, &e) == 0);
+    CHECK(strncmp(said.data, "prog: ", 6) == 0);
+    CHECK(strstr(said.data, "/mapped: was cut short while it was being "
+                 "read\n") != NULL);
+    CHECK(path_remove(at("mapped"), &e) == 0);
+    CHECK(path_remove(at("said"), &e) == 0);
+    CHECK_EQ_U64(entries(), 0);
+    buf_release(&said);
+}
+
 static const struct test tests[] = {
     RUN(an_output_appears_only_at_its_commit),
     RUN(names_that_are_no_place_for_a_file_are_refused),
@@ -498,6 +536,7 @@ static const struct test tests[] = {
     RUN(a_full_device_is_an_error_at_commit),
     RUN(closed_standard_descriptors_are_refused),
     RUN(a_file_over_the_limit_is_an_error),
+    RUN(a_mapped_file_that_is_cut_short_is_an_error),
 };
 
 int
