@@ -211,7 +211,7 @@ END
     run -0 --separate-stderr verify model
     [[ $output == "model: gpt2 model, tensors "* ]]
     for ((i = 0; i < 40; i++)); do
-        echo "{\"ids\": [1, 2, 3, $i, 5, 6, 7, 8], \"mask\": [0, 0, 1, 1, 1, 1, 1, 1]}"
+        printf '{"ids": [1, 2, 3, %d, 5, 6], "mask": [0, 0, 1, 1, 1, 1]}\n' $i
     done | fromjsonl --vocab 50 | shard -q -o data
     train -q --data data --base model -o run --steps 2 --batch 1 --seq-len 16
     run -0 --separate-stderr verify run
