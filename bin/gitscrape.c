@@ -93,7 +93,7 @@ static const struct opt opts[] = {
 
 static const struct tool tool = {
     "gitscrape", "git histories to a text stream", "REPO...", 1, SIZE_MAX,
-    opts
+    opts, .exits = "3 4 5"
 };
 
 /* One repository being read. */

@@ -408,3 +408,88 @@ r|author_1|Grace Hopper|grace.hopper@example.org" ]
     came 3 1
     left_out binary 1
 }
+
+@test "earlier heads give prefixes of what a later one gives" {
+    "$root/tests/history.sh" r 2>/dev/null
+    gitscrape -q r | tojsonl >all.jsonl
+    for ((k = 1; k < 14; k++)); do
+        gitscrape -q --rev "main~$k" r | tojsonl >part.jsonl
+        cmp part.jsonl <(head -n "$(wc -l <part.jsonl)" all.jsonl)
+    done
+    # so do further references
+    gitscrape -q --all r | tojsonl | head -n "$(wc -l <all.jsonl)" |
+        cmp - all.jsonl
+    # and what is left out changes nothing in the rest
+    gitscrape -q --rev main~3..main r | tojsonl >part.jsonl
+    [ -s part.jsonl ]
+    tail -n "$(wc -l <part.jsonl)" all.jsonl | cmp - part.jsonl
+    gitscrape -q --path '*.c' --since 2017-07-14T12:00:00 r | tojsonl |
+        sort >part.jsonl
+    [ -s part.jsonl ]
+    [ -z "$(comm -23 part.jsonl <(sort all.jsonl))" ]
+}
+
+@test "ranges are those of git rev-list" {
+    local range
+    "$root/tests/history.sh" r 2>/dev/null
+    for range in main topic 'main~2' 'main~^2' main~4..main topic..main \
+        main...topic '^left main' 'right third ^main~5' v1 v1..main \
+        left..third 'main~2^2..main' 'main~1^2^{}' ..topic 'clash1...clash2'; do
+        scrape --rev "$range" r
+        [ "$status" -eq 0 ]
+        # shellcheck disable=SC2086
+        n=$(git -C r rev-list --count $range --)
+        [[ $stderr == *" of $n commits "* ]] || {
+            echo "$range: git has $n: $stderr"
+            false
+        }
+    done
+    git -C r rev-list --first-parent --reverse main >want
+    gitscrape -q --first-parent r | tojsonl | jq -r .commit | uniq >got
+    # one commit is empty, and one changes what is no text
+    diff got want | grep '^>' >missing
+    [ "$(wc -l <missing)" -eq 2 ]
+    ! diff got want | grep -q '^<'
+}
+
+@test "the order is: first parent's history, what a merge brings, the merge" {
+    "$root/tests/history.sh" r 2>/dev/null
+    gitscrape -q r | tojsonl | jq -r '"\(.ordinal) \(.subject)"' 2>/dev/null |
+        uniq | tail -n 12 >got
+    cat >want <<'END'
+13 left
+15 clash one
+17 clash two
+18 evil merge
+19 right
+20 third
+22 second root
+24 after the tag
+END
+    tail -n 8 got | diff - want
+}
+
+@test "subject, body, parent and time are git's" {
+    "$root/tests/history.sh" r 2>/dev/null
+    echo >r/new
+    git -C r add new
+    export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a GIT_COMMITTER_NAME=A
+    export GIT_COMMITTER_EMAIL=a
+    printf '\n\n  odd \n lines\t\n\n\n\nbody  \n\nmore\n\n' |
+        git -C r commit -q --cleanup=verbatim -F -
+    gitscrape -q r | tojsonl | jq -r 'select(.subject | type == "string") |
+        "\(.commit) \(.parent // "") \(.time)\n\(.subject)\n\(.body)"' \
+        >got
+    gitscrape -q r | tojsonl | jq -r 'select(.subject | type == "string") |
+        .commit' | while read -r id; do
+        git -C r show -s --format='%H %P' "$id" | cut -d ' ' -f 1,2 |
+            tr '\n' ' ' | sed 's/  *$/ /'
+        git -C r show -s --format=%ct "$id"
+        git -C r show -s --format=%s "$id"
+        git -C r show -s --format=%b "$id" | sed '$!b;/^$/d'
+    done >want
+    [ -s want ]
+    sed 's/  */ /g' got | grep -v '^$' >got1
+    sed 's/  */ /g' want | grep -v '^$' >want1
+    diff got1 want1
+}
