@@ -176,15 +176,16 @@ check_options(const struct options *o, const struct args *args,
 static int
 check_tokenizer(const struct inputs *in, struct err *e)
 {
-    const struct weight_asset *a = weights_asset(&in->model.weights,
+    const struct model *m = &in->model;
+    const struct weight_asset *a = weights_asset(&m->weights,
                                                  "tokenizer.json");
     char hex[ID_HEX + 1];
     struct id id;
 
-    if (in->data.vocab > in->model.desc.vocab)
+    if (in->data.vocab > m->desc.vocab)
         return err_set(e, ERR_DATA, "%s: vocabulary of %llu over the "
                        "model's %u", in->data.set.path,
-                       (unsigned long long)in->data.vocab, in->model.desc.vocab);
+                       (unsigned long long)in->data.vocab, m->desc.vocab);
     if (a == NULL || in->data.tokenizer == NULL)
         return 0;
     id = id_of(a->data, a->n);
@@ -414,6 +415,16 @@ out:
     return rc;
 }
 
+static void
+release_inputs(struct inputs *in)
+{
+    data_split_release(&in->train);
+    data_split_release(&in->val);
+    dataset_release(&in->data);
+    model_release(&in->model);
+    free(in->targets);
+}
+
 static int
 run(const struct options *o, const struct args *args, struct err *e)
 {
@@ -425,24 +436,28 @@ run(const struct options *o, const struct args *args, struct err *e)
     if (rc < 0)
         return rc;
     par_set_threads((int)o->threads);
+    memset(&in, 0, sizeof(in));
     rc = open_inputs(&in, o, e);
     if (rc < 0)
-        return rc;
+        goto out;
     t = train_opts(o, &in);
-    rc = trainer_plan(&trainer, &t, &in.model.desc, &in.model.weights, &in.model.backend,
-                      &in.train.source, &in.val.source, e);
+    rc = trainer_plan(&trainer, &t, &in.model.desc, &in.model.weights,
+                      &in.model.backend, &in.train.source, &in.val.source,
+                      e);
     if (rc < 0)
-        return rc;
+        goto out;
     rc = o->dry_run ? print_plan(&trainer, e)
                     : train_run(&trainer, o, args, &in, e);
     trainer_release(&trainer);
+out:
+    release_inputs(&in);
     return rc;
 }
 
 int
 main(int argc, char **argv)
 {
-    struct options o = { .data = NULL };
+    struct options o;
     struct args args;
     struct err e;
     int rc;
