@@ -11,17 +11,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/par.h"
-#include "record/change.h"
 #include "record/group.h"
+#include "record/render.h"
 #include "record/text.h"
 #include "record/tokens.h"
 #include "stream/stream.h"
-#include "text/template.h"
 #include "tool/tool.h"
 
 #define BATCH_RECORDS 1024
 #define BATCH_BYTES (4u << 20)
-#define KEEP_BYTES (1u << 20) /* of an item's memory, between batches */
 
 enum { CHOICE_AUTO, CHOICE_PLAIN }; /* then as enum template_kind */
 
@@ -70,345 +68,46 @@ static const struct tool tool = {
     .exits = "4 5",
 };
 
-/* Why a record or a part of one was left out. */
-enum reason { LEFT_KIND, LEFT_EDIT, LEFT_LONG, LEFT_LARGE, REASONS };
-
-static const char *const reason_name[REASONS] = {
-    "kind-without-layout", "no-edit", "over-max-tokens", "too-large"
-};
-
 /* A record of the batch, and what became of it. */
 struct item {
-    size_t at, len; /* in batch.text */
+    size_t at, len; /* in job.text */
     uint64_t index, group;
-    struct buf tokens; /* records one after another, each ends at end[] */
-    size_t *end, n, cap;
-    uint64_t left[REASONS], lost;
+    struct render_result out;
     struct err e; /* code < 0: the record is bad */
 };
 
-/* What one thread needs. */
 struct worker {
     bool ready;
-    struct encoder en;
-    struct text_rec rec;
-    struct change change, narrow, part;
-    struct buf before, after, diff, message, text;
-    struct template_out out;
+    struct render_worker w;
 };
 
 struct job {
     const struct options *o;
     struct tokenizer t;
     uint32_t end;
-    struct template template[TEMPLATE_KINDS];
+    struct render render;
     struct worker *worker;
     struct item *item;
     size_t n_items;
     struct buf text; /* of the batch */
     struct groups groups;
     struct text_rec rec;
-    uint64_t left[REASONS], lost, records; /* totals */
+    uint64_t left[RENDER_REASONS], lost, records; /* totals */
 };
 
-/* ---- one record, by a worker ---- */
-
-static void
-worker_start(struct worker *w, const struct tokenizer *t)
-{
-    w->ready = true;
-    encoder_init(&w->en, t);
-    text_init(&w->rec);
-    change_init(&w->change);
-    change_init(&w->narrow);
-    change_init(&w->part);
-    buf_init(&w->before);
-    buf_init(&w->after);
-    buf_init(&w->diff);
-    buf_init(&w->message);
-    buf_init(&w->text);
-    template_out_init(&w->out);
-}
-
-static void
-worker_release(struct worker *w)
-{
-    if (!w->ready)
-        return;
-    encoder_release(&w->en);
-    text_release(&w->rec);
-    change_release(&w->change);
-    change_release(&w->narrow);
-    change_release(&w->part);
-    buf_release(&w->before);
-    buf_release(&w->after);
-    buf_release(&w->diff);
-    buf_release(&w->message);
-    buf_release(&w->text);
-    template_out_release(&w->out);
-}
-
-static void
-set_field(struct template_input *in, enum template_field field,
-          const struct text_rec *r, const char *name)
-{
-    const struct text_field *f = text_get(r, name);
-
-    if (f) {
-        in->field[field].p = f->data;
-        in->field[field].n = f->len;
-    }
-}
-
-static void
-set_buf(struct template_input *in, enum template_field field,
-        const struct buf *b)
-{
-    in->field[field].p = b->data;
-    in->field[field].n = b->len;
-}
-
-/* Subject, an empty line, body; without newlines at the end. */
-static void
-make_message(struct worker *w)
-{
-    const struct text_field *subject = text_get(&w->rec, "subject");
-    const struct text_field *body = text_get(&w->rec, "body");
-    struct buf *b = &w->message;
-
-    buf_reset(b);
-    if (subject)
-        buf_add(b, subject->data, subject->len);
-    if (body && body->len > 0) {
-        buf_addstr(b, "\n\n");
-        buf_add(b, body->data, body->len);
-    }
-    while (b->len > 0 && b->data[b->len - 1] == '\n')
-        b->len--;
-}
-
-static void
-make_diff(struct worker *w, const struct change *c)
-{
-    const struct text_field *path = text_get(&w->rec, "path");
-    const struct text_field *old = text_get(&w->rec, "old_path");
-
-    buf_reset(&w->diff);
-    change_unified(&w->diff, c, path ? path->data : "", path ? path->len : 0,
-                   old ? old->data : NULL, old ? old->len : 0);
-}
-
-static void
-fill_commit(struct worker *w, enum template_kind kind,
-            const struct change *c, struct template_input *in)
-{
-    make_message(w);
-    set_buf(in, FIELD_MESSAGE, &w->message);
-    if (kind != TEMPLATE_COMMIT) {
-        make_diff(w, c);
-        set_buf(in, FIELD_DIFF, &w->diff);
-    }
-    if (kind == TEMPLATE_PLAIN) {
-        buf_reset(&w->text);
-        buf_add(&w->text, w->message.data, w->message.len);
-        buf_addstr(&w->text, "\n\n");
-        buf_add(&w->text, w->diff.data, w->diff.len);
-        set_buf(in, FIELD_TEXT, &w->text);
-    }
-    buf_reset(&w->before);
-    buf_reset(&w->after);
-    change_side(&w->before, c, CHANGE_BEFORE);
-    change_side(&w->after, c, CHANGE_AFTER);
-    if (c->present[CHANGE_BEFORE])
-        set_buf(in, FIELD_BEFORE, &w->before);
-    if (c->present[CHANGE_AFTER])
-        set_buf(in, FIELD_AFTER, &w->after);
-}
-
-/* The messages, an empty line between. */
-static void
-fill_chat(struct worker *w, struct template_input *in)
-{
-    const struct text_field *role, *content;
-    size_t i;
-
-    buf_reset(&w->text);
-    for (i = 0; i < text_n_messages(&w->rec); i++) {
-        text_message(&w->rec, i, &role, &content);
-        buf_addstr(&w->text, i > 0 ? "\n\n" : "");
-        buf_add(&w->text, content->data, content->len);
-    }
-    set_buf(in, FIELD_TEXT, &w->text);
-}
-
-/* Encodes the record into w->out; of a commit with this change. */
-static void
-encode_record(const struct job *j, struct worker *w, enum template_kind kind,
-              const struct change *c)
-{
-    struct template_input in;
-
-    memset(&in, 0, sizeof(in));
-    set_field(&in, FIELD_REPO, &w->rec, "repo");
-    set_field(&in, FIELD_PATH, &w->rec, "path");
-    set_field(&in, FIELD_TEXT, &w->rec, "text");
-    if (w->rec.kind == TEXT_COMMIT)
-        fill_commit(w, kind, c, &in);
-    else if (w->rec.kind == TEXT_CHAT)
-        fill_chat(w, &in);
-    template_encode(&j->template[kind], &w->en, &in, j->o->marks, &w->out);
-}
-
-static bool
-fits(const struct job *j, const struct worker *w)
-{
-    return j->o->max_tokens == 0 || w->out.ids.n <= j->o->max_tokens;
-}
-
-/* Appends w->out to the item. */
-static void
-keep_tokens(const struct job *j, struct worker *w, struct item *it,
-            const struct tokens_origin *origin)
-{
-    size_t start = it->tokens.len;
-    int rc;
-
-    rc = tokens_encode(&it->tokens, origin, w->out.ids.id, w->out.loss,
-                       w->out.ids.n, j->t.n, &it->e);
-    if (rc < 0)
-        return;
-    if (it->tokens.len - start > STREAM_RECORD_MAX) {
-        it->tokens.len = start;
-        it->left[LEFT_LARGE]++;
-        return;
-    }
-    if (it->n == it->cap) {
-        it->cap = it->cap * 2 + 4;
-        it->end = mem_grow(it->end, it->cap * sizeof(it->end[0]));
-    }
-    it->end[it->n++] = it->tokens.len;
-}
-
-/* The change, or with less and less context, until it fits. */
-static bool
-shrink(const struct job *j, struct worker *w, enum template_kind kind,
-       const struct change *c)
-{
-    static const size_t context[] = { 8, 4, 2, 1, 0 };
-    size_t i;
-
-    encode_record(j, w, kind, c);
-    for (i = 0; i < sizeof(context) / sizeof(context[0]); i++) {
-        if (fits(j, w))
-            return true;
-        change_narrow(&w->narrow, c, context[i]);
-        encode_record(j, w, kind, &w->narrow);
-    }
-    return fits(j, w);
-}
-
-static void
-do_commit(const struct job *j, struct worker *w, struct item *it,
-          enum template_kind kind, const struct tokens_origin *origin)
-{
-    const struct text_field *f = text_get(&w->rec, "change");
-    struct change one;
-    struct change_hunk hunk;
-    size_t i;
-
-    if (change_decode(&w->change, f ? f->data : "- -\n", f ? f->len : 4,
-                      &it->e) < 0)
-        return;
-    if (w->change.n_hunks == 0) {
-        it->left[LEFT_EDIT]++;
-        return;
-    }
-    if (shrink(j, w, kind, &w->change)) {
-        keep_tokens(j, w, it, origin);
-        return;
-    }
-    change_narrow(&w->part, &w->change, 8);
-    for (i = 0; i < w->part.n_hunks && it->e.code == 0; i++) {
-        hunk = w->part.hunk[i];
-        one = w->part;
-        one.line = w->part.line + hunk.line;
-        one.n_lines = hunk.n_lines;
-        one.hunk = &hunk;
-        one.n_hunks = 1;
-        hunk.line = 0;
-        if (shrink(j, w, kind, &one))
-            keep_tokens(j, w, it, origin);
-        else
-            it->left[LEFT_LONG]++;
-    }
-}
-
-/* Which layout the record gets; TEMPLATE_KINDS: there is none. */
-static enum template_kind
-choose(const struct job *j, enum text_kind kind)
-{
-    enum template_kind chosen;
-
-    if (j->o->template == CHOICE_AUTO)
-        return kind == TEXT_COMMIT ? TEMPLATE_COMMIT :
-               kind == TEXT_FILE ? TEMPLATE_FILE : TEMPLATE_PLAIN;
-    chosen = (enum template_kind)(j->o->template - CHOICE_PLAIN);
-    if (chosen == TEMPLATE_PLAIN ||
-        (chosen == TEMPLATE_FILE && kind == TEXT_FILE) ||
-        (chosen != TEMPLATE_FILE && kind == TEXT_COMMIT))
-        return chosen;
-    return TEMPLATE_KINDS;
-}
-
-static int
-make_origin(struct tokens_origin *origin, const struct worker *w,
-            const struct item *it, const void *p, struct err *e)
-{
-    int64_t ordinal, when;
-    int rc;
-
-    rc = text_i64(&w->rec, "ordinal", (int64_t)it->index, &ordinal, e);
-    if (rc == 0)
-        rc = text_i64(&w->rec, "time", 0, &when, e);
-    if (rc < 0)
-        return rc;
-    *origin = (struct tokens_origin){
-        .text = text_id(p, it->len), .ordinal = (uint64_t)ordinal,
-        .time = when, .group = it->group
-    };
-    return 0;
-}
-
+/* One record, by a worker. */
 static void
 do_item(void *ctx, size_t i, int worker)
 {
     struct job *j = ctx;
     struct worker *w = &j->worker[worker];
     struct item *it = &j->item[i];
-    const char *p = j->text.data + it->at;
-    struct tokens_origin origin;
-    enum template_kind kind;
-    uint64_t lost;
 
     if (!w->ready)
-        worker_start(w, &j->t);
-    lost = w->en.n_lost;
-    if (text_decode(&w->rec, p, it->len, &it->e) < 0 ||
-        make_origin(&origin, w, it, p, &it->e) < 0)
-        return;
-    kind = choose(j, w->rec.kind);
-    if (kind == TEMPLATE_KINDS) {
-        it->left[LEFT_KIND]++;
-    } else if (w->rec.kind == TEXT_COMMIT) {
-        do_commit(j, w, it, kind, &origin);
-    } else {
-        encode_record(j, w, kind, NULL);
-        if (fits(j, w))
-            keep_tokens(j, w, it, &origin);
-        else
-            it->left[LEFT_LONG]++;
-    }
-    it->lost = w->en.n_lost - lost;
+        render_worker_init(&w->w, &j->t);
+    w->ready = true;
+    render_record(&j->render, &w->w, j->text.data + it->at, it->len,
+                  it->index, it->group, &it->out, &it->e);
 }
 
 /* ---- the stream ---- */
@@ -442,25 +141,11 @@ fill_batch(struct job *j, struct stream_in *in, struct err *e)
     return rc;
 }
 
-/* Empties an item for the next batch. */
-static void
-item_reset(struct item *it)
-{
-    if (it->tokens.cap > KEEP_BYTES) {
-        buf_release(&it->tokens);
-        buf_init(&it->tokens);
-    }
-    buf_reset(&it->tokens);
-    it->n = 0;
-    it->lost = 0;
-    it->e.code = 0;
-    memset(it->left, 0, sizeof(it->left));
-}
-
 static int
 write_item(struct job *j, struct item *it, const struct stream_in *in,
            struct stream_out *out, struct err *e)
 {
+    const struct render_result *r = &it->out;
     size_t i, at = 0;
     int rc = 0;
 
@@ -469,17 +154,16 @@ write_item(struct job *j, struct item *it, const struct stream_in *in,
         return err_prefix(e, "%s: record %llu", in->in.name,
                           (unsigned long long)it->index);
     }
-    for (i = 0; i < it->n && rc == 0; at = it->end[i++])
-        rc = stream_out_record(out, it->tokens.data + at, it->end[i] - at,
-                               e);
-    j->records += it->n;
-    for (i = 0; i < REASONS; i++) {
-        j->left[i] += it->left[i];
-        stream_out_skip(out, tool.name, reason_name[i], it->left[i]);
+    for (i = 0; i < r->n && rc == 0; at = r->end[i++])
+        rc = stream_out_record(out, r->tokens.data + at, r->end[i] - at, e);
+    j->records += r->n;
+    for (i = 0; i < RENDER_REASONS; i++) {
+        j->left[i] += r->left[i];
+        stream_out_skip(out, tool.name, render_left_name(i), r->left[i]);
     }
-    j->lost += it->lost;
-    stream_out_skip(out, tool.name, "bytes-without-token", it->lost);
-    item_reset(it);
+    j->lost += r->lost;
+    stream_out_skip(out, tool.name, "bytes-without-token", r->lost);
+    render_result_reset(&it->out);
     return rc;
 }
 
@@ -520,10 +204,10 @@ tell(const struct job *j)
     size_t i;
 
     log_info("%llu records", (unsigned long long)j->records);
-    for (i = 0; i < REASONS; i++)
+    for (i = 0; i < RENDER_REASONS; i++)
         if (j->left[i] > 0)
             log_info("%llu left out: %s", (unsigned long long)j->left[i],
-                     reason_name[i]);
+                     render_left_name(i));
     if (j->lost > 0)
         log_warn("%llu bytes left out: the tokenizer has no token for them",
                  (unsigned long long)j->lost);
@@ -732,9 +416,12 @@ job_start(struct job *j)
     j->worker = mem_array((size_t)par_threads(), sizeof(j->worker[0]));
     j->item = mem_array(BATCH_RECORDS, sizeof(j->item[0]));
     for (i = 0; i < BATCH_RECORDS; i++)
-        buf_init(&j->item[i].tokens);
-    for (i = 0; i < TEMPLATE_KINDS; i++)
-        template_init(&j->template[i], (enum template_kind)i, &j->t, j->end);
+        render_result_init(&j->item[i].out);
+    render_init(&j->render, &j->t, j->end);
+    j->render.max_tokens = j->o->max_tokens;
+    j->render.marks = j->o->marks;
+    if (j->o->template != CHOICE_AUTO)
+        j->render.kind = (enum template_kind)(j->o->template - CHOICE_PLAIN);
     buf_init(&j->text);
     groups_init(&j->groups);
     text_init(&j->rec);
@@ -746,11 +433,10 @@ job_release(struct job *j)
     int i;
 
     for (i = 0; i < par_threads(); i++)
-        worker_release(&j->worker[i]);
-    for (i = 0; i < BATCH_RECORDS; i++) {
-        buf_release(&j->item[i].tokens);
-        free(j->item[i].end);
-    }
+        if (j->worker[i].ready)
+            render_worker_release(&j->worker[i].w);
+    for (i = 0; i < BATCH_RECORDS; i++)
+        render_result_release(&j->item[i].out);
     free(j->worker);
     free(j->item);
     buf_release(&j->text);

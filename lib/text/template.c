@@ -107,8 +107,8 @@ static const struct family {
     const char *needs[MAX_NEEDS];
     const struct template_part *part[TEMPLATE_KINDS];
 } families[] = {
-    { "starcoder", { "<reponame>", "<filename>", "<commit_before>", "<commit_msg>",
-                     "<commit_after>" },
+    { "starcoder", { "<reponame>", "<filename>", "<commit_before>",
+                     "<commit_msg>", "<commit_after>" },
       { plain, starcoder_file, starcoder_commit, starcoder_message } },
     { "starcoder2", { "<repo_name>", "<file_sep>", "<pr>", "<pr_file>",
                       "<pr_base_code>", "<pr_diff>" },

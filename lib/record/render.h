@@ -1,0 +1,87 @@
+/* render.h - text records to token records.
+ *
+ * A record is laid out by a template (text/template.h) and encoded. Where
+ * there is a limit of tokens, a commit over it gets less and less context
+ * (as it is, 8, 4, 2, 1, 0 kept lines around an edit) until it fits; if none
+ * does, each hunk becomes a record of its own, shrunk in the same way, and
+ * those that do not fit are left out. Other records over the limit are left
+ * out. All parts of a record keep its origin.
+ *
+ * Plain text of a commit is its message, an empty line and the unified diff;
+ * that of a chat its messages with an empty line between.
+ */
+#ifndef RECORD_RENDER_H
+#define RECORD_RENDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "record/change.h"
+#include "record/text.h"
+#include "text/template.h"
+
+/* The layout by the record's kind: commit, file, or plain text. */
+#define RENDER_AUTO TEMPLATE_KINDS
+
+/* How to do it: shared by threads. */
+struct render {
+    const struct tokenizer *t;
+    struct template template[TEMPLATE_KINDS];
+    enum template_kind kind; /* or RENDER_AUTO */
+    uint64_t max_tokens;     /* 0: no limit */
+    bool marks;              /* as encoder_add has it */
+};
+
+/* end: the token that closes a record, or TOKEN_NONE. */
+void render_init(struct render *r, const struct tokenizer *t, uint32_t end);
+
+/* What one thread needs. */
+struct render_worker {
+    struct encoder en;
+    struct text_rec rec;
+    struct change change, narrow, part;
+    struct buf before, after, diff, message, text;
+    struct template_out out;
+};
+
+void render_worker_init(struct render_worker *w, const struct tokenizer *t);
+void render_worker_release(struct render_worker *w);
+
+/* Why something was left out. */
+enum render_left {
+    RENDER_KIND,  /* a record of a kind that the layout is not for */
+    RENDER_EDIT,  /* a commit without an edit: a rename, an empty file */
+    RENDER_LONG,  /* a record or hunk over max_tokens */
+    RENDER_LARGE, /* a record over what a stream takes */
+    RENDER_REASONS
+};
+
+/* "kind-without-layout" and so on, for the ledger. */
+const char *render_left_name(enum render_left reason);
+
+/* What became of a record: token records one after another, each ending at
+ * end[i]. */
+struct render_result {
+    struct buf tokens;
+    size_t *end, n, cap;
+    uint64_t left[RENDER_REASONS];
+    uint64_t lost; /* bytes that the tokenizer has no token for */
+};
+
+void render_result_init(struct render_result *out);
+void render_result_release(struct render_result *out);
+
+/* Empties *out for the next record, keeping a moderate amount of memory. */
+void render_result_reset(struct render_result *out);
+
+/* Appends what the encoded text record p[n] gives. index: its number, which
+ * is its ordinal if it has none; group: as record/group.h gives it. ERR_DATA
+ * for a record that can't be read. */
+int render_record(const struct render *r, struct render_worker *w,
+                  const void *p, size_t n, uint64_t index, uint64_t group,
+                  struct render_result *out, struct err *e);
+
+#endif
