@@ -57,7 +57,7 @@ static const struct opt opts[] = {
 
 static const struct tool tool = {
     .name = "evalprompts",
-    .summary = "measures a base model and an adapter on data and prompts",
+    .summary = "measure a base model and an adapter on data and prompts",
     .operands = "[PROMPTS.jsonl]",
     .max_operands = 1,
     .opts = opts,

@@ -121,7 +121,7 @@ static const struct opt opts[] = {
 
 static const struct tool tool = {
     .name = "train",
-    .summary = "trains an adapter, or every weight, of a base model",
+    .summary = "train an adapter, or every weight, of a base model",
     .operands = "",
     .opts = opts,
     .exits = "4 5 6 75",
