@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
@@ -304,6 +305,8 @@ frame_raw(const struct frame_head *h, const void *stored, void **zstd,
     buf_reset(out);
     got = ZSTD_decompressDCtx(*zstd, buf_room(out, (size_t)h->raw),
                               (size_t)h->raw, stored, n);
+    if (ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation)
+        return err_set(e, ERR_IO, "%s: out of memory", where);
     if (ZSTD_isError(got) || got != h->raw)
         return err_set(e, ERR_DATA, "%s:%" PRIu64 ": frame %" PRIu64
                        ": zstd: %s", where, at, h->seq,

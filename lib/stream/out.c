@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/mem.h"
 #include "stream/frame.h"
@@ -139,21 +140,26 @@ put_frame(struct stream_out *o, struct frame_head *h, const void *stored,
     return rc < 0 ? rc : put_pad(o, e);
 }
 
-/* Compresses raw into s->stored; 0 = it did not get smaller. */
-static size_t
-compress(struct stream_out_state *s)
+/* Compresses raw into s->stored; *stored = 0: it did not get smaller. That
+ * alone decides, so memory that is out is an error, not another way to store
+ * a frame. */
+static int
+compress(struct stream_out_state *s, uint64_t *stored, struct err *e)
 {
     size_t n;
 
-    if (!s->zstd) {
+    if (!s->zstd)
         s->zstd = ZSTD_createCCtx();
-        if (!s->zstd)
-            return 0;
-    }
+    if (!s->zstd)
+        return err_set(e, ERR_IO, "zstd: out of memory");
     buf_reset(&s->stored);
     n = ZSTD_compressCCtx(s->zstd, buf_room(&s->stored, s->raw.len),
                           s->raw.len, s->raw.data, s->raw.len, ZSTD_LEVEL);
-    return ZSTD_isError(n) || n >= s->raw.len ? 0 : n;
+    if (ZSTD_isError(n) &&
+        ZSTD_getErrorCode(n) != ZSTD_error_dstSize_tooSmall)
+        return err_set(e, ERR_IO, "zstd: %s", ZSTD_getErrorName(n));
+    *stored = ZSTD_isError(n) || n >= s->raw.len ? 0 : n;
+    return 0;
 }
 
 /* Closes the records frame, if there is one. */
@@ -168,7 +174,9 @@ flush(struct stream_out *o, struct err *e)
     if (s->raw.len == 0)
         return 0;
     hash_add(&s->content, s->raw.data, s->raw.len);
-    h.stored = compress(s);
+    rc = compress(s, &h.stored, e);
+    if (rc < 0)
+        return rc;
     h.flags = h.stored ? FRAME_ZSTD : 0;
     if (!h.stored)
         h.stored = h.raw;

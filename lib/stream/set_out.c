@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -20,6 +21,7 @@ struct set_out_state {
     bool locked;
     bool started; /* set_out_begin was called */
     bool done;    /* the manifest is written, or need not be */
+    bool committing; /* which manifest is there is not known: keep all */
     bool replace;
     bool have_old, same;
     struct set old;
@@ -47,7 +49,9 @@ is_ours(const char *name)
            strcmp(name + digits + 17, ".graft") == 0;
 }
 
-/* The directory, made or found; ERR_EXISTS for anything that is none. */
+/* The directory, made or found; ERR_EXISTS for anything that is none. One
+ * that is not there is registered for removal before it is made, so that
+ * nothing can come in between. */
 static int
 make_dir(struct set_out_state *s, struct err *e)
 {
@@ -55,22 +59,24 @@ make_dir(struct set_out_state *s, struct err *e)
     char *parent;
     int rc;
 
-    if (mkdir(s->dir, 0777) == 0) {
-        s->made = true;
-        io_temp_add(s->dir);
-        parent = path_parent(s->dir);
-        rc = dir_sync(parent, e);
-        free(parent);
-        return rc;
-    }
-    if (errno != EEXIST)
-        return err_errno(e, ERR_IO, "%s", s->dir);
-    if (lstat(s->dir, &st) < 0)
-        return err_errno(e, ERR_IO, "%s", s->dir);
-    if (!S_ISDIR(st.st_mode))
+    if (lstat(s->dir, &st) == 0) {
+        if (S_ISDIR(st.st_mode))
+            return 0;
         return err_set(e, ERR_EXISTS, "%s: exists and is no directory",
                        s->dir);
-    return 0;
+    }
+    parent = path_parent(s->dir);
+    io_temp_add(s->dir);
+    if (mkdir(s->dir, 0777) < 0) {
+        rc = err_errno(e, errno == EEXIST ? ERR_EXISTS : ERR_IO, "%s",
+                       s->dir);
+        io_temp_drop(s->dir);
+    } else {
+        s->made = true;
+        rc = dir_sync(parent, e);
+    }
+    free(parent);
+    return rc;
 }
 
 /* ERR_EXISTS when there is anything but leftovers of a set's maker. */
@@ -444,17 +450,19 @@ set_out_finish(struct set_out *o, struct err *e)
     if (s->same && !s->replace)
         return refuse(s, s->records < old->records ? "goes on at record" :
                       "has other splits of its records below", s->records, e);
+    /* From here on the manifest may name the new files. */
+    s->committing = true;
+    for (i = 0; i < o->manifest.n_files; i++) {
+        path = path_join(s->dir, o->manifest.file[i].name);
+        io_temp_drop(path);
+        free(path);
+    }
     rc = manifest_write(&o->manifest, s->dir, e);
     if (rc < 0)
         return rc;
     o->written = s->done = true;
     if (s->made)
         io_temp_drop(s->dir);
-    for (i = 0; i < o->manifest.n_files; i++) {
-        path = path_join(s->dir, o->manifest.file[i].name);
-        io_temp_drop(path);
-        free(path);
-    }
     return remove_strays(s, &o->manifest, e);
 }
 
@@ -467,11 +475,12 @@ take_back(struct set_out *o)
     struct err e;
 
     if (!s->locked) {
-        io_temp_drop(s->dir);
+        if (!s->made || rmdir(s->dir) == 0)
+            io_temp_drop(s->dir);
     } else if (s->made) {
         if (path_remove(s->dir, &e) == 0)
             io_temp_drop(s->dir);
-    } else if (s->started) {
+    } else if (s->started && !s->committing) {
         if (remove_strays(s, set_out_old(o), &e) < 0)
             return;
     }

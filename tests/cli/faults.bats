@@ -1,0 +1,121 @@
+#!/usr/bin/env bats
+# The N-th call of a function of the C library fails, N = 1, 2, 3 ... until
+# none does: one line on stderr, exit 1, nothing half done.
+
+load helper
+
+setup_file() {
+    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -fno-builtin -shared -fPIC \
+        "$BATS_TEST_DIRNAME/../preload/fault.c" -o "$BATS_FILE_TMPDIR/fault.so"
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    # the sanitizer's library has to be the first one that is loaded
+    if grep -aq __asan_init "$GRAFT_BUILD/bin/shard"; then
+        skip "built with a sanitizer"
+    fi
+    lines=6
+    seq -f '{"text":"document %.0f"}' $lines >in.jsonl
+    fromjsonl in.jsonl >text.gs
+    seq -f '{"text":"document %.0f"}' $((lines + 4)) | fromjsonl >more.gs
+    echo in.jsonl >stdin
+}
+
+# fault CALL N COMMAND...: its status in $code, whether the fault came in
+# $hit, stderr in the file err.
+fault() {
+    local call=$1 n=$2
+    shift 2
+    rm -f mark
+    code=0
+    FAULT_CALL=$call FAULT_N=$n FAULT_ERRNO=28 FAULT_MARK=mark \
+        LD_PRELOAD=$BATS_FILE_TMPDIR/fault.so "$@" <stdin >out 2>err ||
+        code=$?
+    hit=
+    [ ! -e mark ] || hit=1
+}
+
+# each_fault CALL GOOD BAD COMMAND...: GOOD has to hold where the command
+# ends well, BAD where it fails, which it has to with one line and status 1.
+# before is run before each.
+each_fault() {
+    local call=$1 good=$2 bad=$3 n
+    shift 3
+    for ((n = 1; ; n++)); do
+        before
+        fault "$call" $n "$@"
+        if [ "$code" -eq 0 ]; then
+            $good || { echo "$call $n: ended well, and $good fails"; false; }
+        else
+            [ "$code" -eq 1 ] && [ "$(wc -l <err)" -eq 1 ] && $bad || {
+                echo "$call $n: exit $code, $bad"
+                cat err
+                false
+            }
+        fi
+        [ -n "$hit" ] || break
+        # closing or reading something that does not matter may fail
+        [ "$code" -ne 0 ] || [[ $call =~ ^(close|read|malloc)$ ]] || {
+            echo "$call $n: failed, and nobody noticed"
+            false
+        }
+    done
+    [ $n -gt 1 ]
+}
+
+before() {
+    rm -rf set out
+}
+
+whole_set() {
+    diff -r set good && no_leftovers .
+}
+
+# Closing stdout comes after the set is made.
+all_or_nothing() {
+    [ ! -e set ] || diff -r set good && no_leftovers .
+}
+
+@test "shard leaves no set when a call fails" {
+    shard -q -o good --size 60 text.gs
+    for call in write fsync rename close read malloc; do
+        each_fault $call whole_set all_or_nothing shard -q -o set --size 60 text.gs
+    done
+}
+
+old_or_new() {
+    tojsonl set >shown
+    { cmp -s shown old.jsonl || cmp -s shown new.jsonl; } &&
+        no_leftovers set && { [ ! -x "$GRAFT_BUILD/bin/verify" ] ||
+        verify -q set >verified; }
+}
+
+@test "adding to a set leaves the old one or the new one" {
+    shard -q -o old --size 60 text.gs
+    cp -r old grown
+    shard -q -o good --size 60 more.gs
+    tojsonl old >old.jsonl
+    tojsonl good >new.jsonl
+    before() {
+        rm -rf set
+        cp -r old set
+    }
+    for call in write fsync rename close read malloc; do
+        each_fault $call whole_set old_or_new shard -q -o set --size 60 \
+            more.gs
+    done
+}
+
+same_out() {
+    cmp -s out good
+}
+
+@test "filters to stdout end with a message when a call fails" {
+    for filter in 'fromjsonl in.jsonl' 'tojsonl text.gs' fromfiles; do
+        $filter <stdin >good
+        for call in write read malloc; do
+            each_fault $call same_out true $filter
+        done
+    done
+}
