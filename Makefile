@@ -27,7 +27,7 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -I. \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 LDLIBS := -Wl,--as-needed -lgit2 -lcrypto -lpcre2-8 -lutf8proc -lzstd -lz \
 	-lsodium -lcjson -ldl -lm
-LDFLAGS += -fopenmp $(if $(SAN),-fsanitize=$(SAN))
+LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN))
 
 # Lowest last: the order of the link line.
 LAYERS := tool model kernels-cpu kernels-ref kernels-ref64 kernels record \
@@ -53,7 +53,6 @@ all: $(PROGRAMS)
 $(BUILD)/obj/lib/tool/version.o: ALL_CFLAGS += \
 	-DGRAFT_FORMAT=$(FORMAT) -DGRAFT_VERSION='"$(VERSION)"'
 $(BUILD)/obj/lib/tool/version.o: lib/stream/head.h
-$(BUILD)/obj/lib/base/par.o: ALL_CFLAGS += -fopenmp
 $(BUILD)/obj/kernels/cpu/%_avx2.o: ALL_CFLAGS += -mavx2 -mfma -mf16c
 $(BUILD)/obj/kernels/cpu/%_avx512.o: ALL_CFLAGS += -mavx512f -mavx512bw \
 	-mavx512vl -mavx512dq -mavx2 -mfma -mf16c
@@ -174,7 +173,7 @@ install: all
 
 DEPS := gcc clang make pkg-config libc6-dev libgit2-dev libssl-dev \
 	libsodium-dev libzstd-dev zlib1g-dev libcjson-dev libopenblas0-pthread \
-	libdnnl-dev libpcre2-dev libutf8proc-dev libomp-dev mandoc bats jq \
+	libdnnl-dev libpcre2-dev libutf8proc-dev mandoc bats jq \
 	git python3 zstd
 
 deps:

@@ -18,8 +18,6 @@ export GRAFT_SHARED=${GRAFT_SHARED:-$(cd .. && pwd)/shared}
 export LC_ALL=C TMPDIR=$logs/tmp
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
-# Tests share the processors; threads that wait should not spin on them.
-export OMP_WAIT_POLICY=passive
 rm -rf "$logs"
 mkdir -p "$TMPDIR"
 

@@ -2,8 +2,8 @@
  *
  * Debian's OpenBLAS takes Zen 4 and 5 for Haswell and loses half, so its
  * core type is named where CPUID shows AVX-512, and only there: a wrong name
- * dies by SIGILL. oneDNN would start OpenMP threads of its own outside a
- * parallel region, so the calling thread's OpenMP team is held to one.
+ * dies by SIGILL. oneDNN would start OpenMP threads of its own, so the
+ * calling thread's OpenMP team is held to one.
  *
  * Which library gets a product was measured on Zen 4. With two threads at
  * once, oneDNN is ahead on 512 x 256 x 768 (214 against 185 GFLOP/s), 128 x
@@ -16,7 +16,6 @@
 #include "kernels/cpu/gemm.h"
 
 #include <dlfcn.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,8 +69,11 @@ gemm_open(struct gemm *g, bool avx512, struct err *e)
     if (g->blas)
         memcpy(&g->blas_sgemm, &sym, sizeof sym);
     g->dnnl = open_first(dnnl, "dnnl_sgemm", &sym);
-    if (g->dnnl)
+    if (g->dnnl) {
         memcpy(&g->dnnl_sgemm, &sym, sizeof sym);
+        sym = dlsym(g->dnnl, "omp_set_num_threads");
+        memcpy(&g->omp_threads, &sym, sizeof sym);
+    }
     if (g->blas == NULL && g->dnnl == NULL)
         return err_set(e, ERR_USAGE, "no library for matrix products "
                        "(install libdnnl2 or libopenblas0-pthread)");
@@ -114,8 +116,8 @@ gemm_with(const struct gemm *g, enum gemm_lib lib, const struct product *p)
         return true;
     }
     if (lib == GEMM_ONEDNN && g->dnnl) {
-        if (!omp_in_parallel() && omp_get_max_threads() != 1)
-            omp_set_num_threads(1);
+        if (g->omp_threads)
+            g->omp_threads(1);
         g->dnnl_sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', (int64_t)p->m,
                       (int64_t)p->n, (int64_t)p->k, p->alpha, p->a,
                       (int64_t)p->lda, p->b, (int64_t)p->ldb, p->beta, p->c,

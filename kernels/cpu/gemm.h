@@ -23,6 +23,7 @@ struct gemm {
                       float alpha, const float *a, int64_t lda,
                       const float *b, int64_t ldb, float beta, float *c,
                       int64_t ldc);
+    void (*omp_threads)(int n); /* of oneDNN's OpenMP, this thread's team */
 };
 
 enum gemm_lib { GEMM_OPENBLAS, GEMM_ONEDNN };

@@ -1,36 +1,132 @@
-/* par.c - par_for over OpenMP; the only file that knows about it. */
+/* par.c - a pool of threads that take items off one counter.
+ *
+ * Threads are started by the first call that needs them and live as long as
+ * the process; between calls, and at the end of one, they sleep. An OpenMP
+ * team spins there instead, which on a machine that has other things to do
+ * cost training four fifths of its speed. All signals are blocked in them,
+ * so handlers run on the thread that main runs on. A child of fork has none
+ * of them and must not call par_for.
+ */
 #include "base/par.h"
 
-#include <omp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
 
 #define MAX_THREADS 1024
 
-static int n_threads; /* 0: not set */
+static struct pool {
+    pthread_mutex_t lock;
+    pthread_cond_t work, done;
+    int wanted;        /* threads; 0: not set */
+    int started;       /* beside the caller's own */
+    int active;        /* of these, how many take part in this call */
+    int busy;          /* of these, how many are not done */
+    uint64_t call;     /* number of the call */
+    size_t n;          /* its items, its function, its context */
+    void (*fn)(void *ctx, size_t i, int worker);
+    void *ctx;
+    atomic_size_t next;
+} pool = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .work = PTHREAD_COND_INITIALIZER,
+    .done = PTHREAD_COND_INITIALIZER,
+};
 
 void
 par_set_threads(int n)
 {
-    n_threads = n < 0 ? 0 : n > MAX_THREADS ? MAX_THREADS : n;
+    pool.wanted = n < 0 ? 0 : n > MAX_THREADS ? MAX_THREADS : n;
 }
 
 int
 par_threads(void)
 {
-    return n_threads > 0 ? n_threads : omp_get_num_procs();
+    cpu_set_t set;
+
+    if (pool.wanted > 0)
+        return pool.wanted;
+    if (sched_getaffinity(0, sizeof(set), &set) != 0)
+        return 1;
+    return CPU_COUNT(&set);
+}
+
+static void
+take_items(int worker)
+{
+    size_t i;
+
+    while ((i = atomic_fetch_add(&pool.next, 1)) < pool.n)
+        pool.fn(pool.ctx, i, worker);
+}
+
+static void *
+worker_main(void *arg)
+{
+    int worker = (int)(intptr_t)arg;
+    uint64_t seen = 0;
+
+    pthread_mutex_lock(&pool.lock);
+    for (;;) {
+        while (pool.call == seen || worker > pool.active)
+            pthread_cond_wait(&pool.work, &pool.lock);
+        seen = pool.call;
+        pthread_mutex_unlock(&pool.lock);
+        take_items(worker);
+        pthread_mutex_lock(&pool.lock);
+        if (--pool.busy == 0)
+            pthread_cond_signal(&pool.done);
+    }
+    return NULL;
+}
+
+/* Starts threads until there are n; fewer where the system has no more. */
+static void
+start_threads(int n)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (pool.started < n) {
+        pthread_t t;
+        void *arg = (void *)(intptr_t)(pool.started + 1);
+
+        if (pthread_create(&t, NULL, worker_main, arg) != 0)
+            break;
+        pthread_detach(t);
+        pool.started++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void
 par_for(size_t n, void (*fn)(void *ctx, size_t i, int worker), void *ctx)
 {
-    int workers = par_threads();
-    size_t i;
+    int others = par_threads() - 1;
 
-    if (n <= 1 || workers == 1) {
-        for (i = 0; i < n; i++)
+    if (n <= 1 || others <= 0) {
+        for (size_t i = 0; i < n; i++)
             fn(ctx, i, 0);
         return;
     }
-#pragma omp parallel for schedule(dynamic) num_threads(workers)
-    for (i = 0; i < n; i++)
-        fn(ctx, i, omp_get_thread_num());
+    pthread_mutex_lock(&pool.lock);
+    if (pool.started < others)
+        start_threads(others);
+    pool.n = n;
+    pool.fn = fn;
+    pool.ctx = ctx;
+    atomic_store(&pool.next, 0);
+    pool.active = others < pool.started ? others : pool.started;
+    pool.busy = pool.active;
+    pool.call++;
+    pthread_cond_broadcast(&pool.work);
+    pthread_mutex_unlock(&pool.lock);
+    take_items(0);
+    pthread_mutex_lock(&pool.lock);
+    while (pool.busy > 0)
+        pthread_cond_wait(&pool.done, &pool.lock);
+    pthread_mutex_unlock(&pool.lock);
 }
