@@ -7,10 +7,12 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/par.h"
 #include "base/rng.h"
 #include "model/family.h"
 
-#define PIECE 4096 /* values made at a time */
+#define PIECE 4096 /* elements that one worker makes at a time */
+#define BATCH 64   /* pieces written at a time */
 
 static bool
 is_norm(const struct module *m)
@@ -108,29 +110,57 @@ rule_of(const struct model_init *m, const struct safetensor *t, double *mean,
         *deviation /= sqrt(2.0 * d->n_layers);
 }
 
+/* Up to BATCH pieces of a tensor, made side by side. */
+struct span {
+    uint64_t at, end; /* the first element, and the tensor's last one + 1 */
+    uint64_t seed, site;
+    double mean, deviation;
+    unsigned dtype;
+    uint8_t *raw;
+};
+
+static void
+make_piece(void *ctx, size_t i, int worker)
+{
+    const struct span *b = ctx;
+    uint64_t at = b->at + i * PIECE;
+    size_t n = b->end - at < PIECE ? (size_t)(b->end - at) : PIECE, k;
+    float x[PIECE];
+    struct rng r;
+
+    (void)worker;
+    /* A normal takes four words, so the counter is the element's index. */
+    rng_init(&r, b->seed, b->site);
+    r.counter[0] = (uint32_t)at;
+    r.counter[1] = (uint32_t)(at >> 32);
+    for (k = 0; k < n; k++)
+        x[k] = (float)(b->deviation > 0
+                       ? b->mean + b->deviation * rng_normal(&r) : b->mean);
+    floats_store(b->raw + i * PIECE * dtype_size(b->dtype), b->dtype, x, n);
+}
+
 int
 model_init_put(void *ctx, const struct safetensor *t, struct out *out,
                struct err *e)
 {
     const struct model_init *m = ctx;
-    uint64_t left = t->bytes / dtype_size(t->dtype);
-    double mean, deviation;
-    uint8_t raw[8 * PIECE];
-    float x[PIECE];
-    struct rng r;
+    size_t size = dtype_size(t->dtype);
+    struct span b = {
+        .end = t->bytes / size, .seed = m->seed, .site = rng_site(t->name),
+        .dtype = t->dtype, .raw = mem_alloc(BATCH * PIECE * size),
+    };
     int rc = 0;
 
-    rule_of(m, t, &mean, &deviation);
-    rng_init(&r, m->seed, rng_site(t->name));
-    while (left > 0 && rc == 0) {
-        size_t i, n = left < PIECE ? (size_t)left : PIECE;
+    rule_of(m, t, &b.mean, &b.deviation);
+    while (b.at < b.end && rc == 0) {
+        uint64_t n = b.end - b.at;
 
-        for (i = 0; i < n; i++)
-            x[i] = (float)(deviation > 0 ? mean + deviation * rng_normal(&r)
-                                         : mean);
-        floats_store(raw, t->dtype, x, n);
-        rc = out_write(out, raw, n * dtype_size(t->dtype), e);
-        left -= n;
+        if (n > BATCH * PIECE)
+            n = BATCH * PIECE;
+        par_for((size_t)((n + PIECE - 1) / PIECE), make_piece, &b);
+        rc = out_write(out, b.raw, (size_t)n * size, e);
+        b.at += n;
     }
+    free(b.raw);
     return rc;
 }

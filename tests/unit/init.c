@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/rng.h"
 #include "test.h"
 
 #define FILE_NAME "init-test.tmp"
@@ -117,6 +118,28 @@ TEST(values_depend_on_seed_and_name_alone)
     buf_release(&b);
 }
 
+/* Element i is draw i of the tensor's own stream, also far behind. */
+TEST(elements_are_draws_by_number)
+{
+    static const char wide[] = "{\"model_type\":\"gpt2\",\"n_embd\":64,"
+        "\"n_layer\":1,\"n_head\":4,\"vocab_size\":5000}";
+    size_t n = 5000 * 64, wrong = 0;
+    struct buf b;
+    struct rng r;
+
+    buf_init(&b);
+    values_of(&b, wide, DTYPE_F32, 9, "transformer.wte.weight");
+    CHECK_EQ_U64(b.len, 4 * n);
+    rng_init(&r, 9, rng_site("transformer.wte.weight"));
+    for (size_t i = 0; i < n; i++) {
+        float want = (float)((double)0.02f * rng_normal(&r));
+
+        wrong += memcmp(b.data + 4 * i, &want, 4) != 0;
+    }
+    CHECK_EQ_U64(wrong, 0);
+    buf_release(&b);
+}
+
 TEST(narrow_types_hold_the_rounded_values)
 {
     struct buf a, b;
@@ -176,6 +199,7 @@ static const struct test tests[] = {
     RUN(matrices_are_normal),
     RUN(norms_are_one_and_biases_zero),
     RUN(values_depend_on_seed_and_name_alone),
+    RUN(elements_are_draws_by_number),
     RUN(narrow_types_hold_the_rounded_values),
     RUN(shapes_are_the_stored_ones),
 };
