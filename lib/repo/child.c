@@ -81,6 +81,18 @@ limit(int what, uint64_t value)
     setrlimit(what, &r);
 }
 
+/* An address sanitizer takes terabytes of address space. */
+#if defined(__SANITIZE_ADDRESS__)
+#define LIMIT_MEMORY 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LIMIT_MEMORY 0
+#endif
+#endif
+#ifndef LIMIT_MEMORY
+#define LIMIT_MEMORY 1
+#endif
+
 /* Takes from the child what it doesn't need: output, input, core files. */
 static void
 confine(const struct child_limits *l)
@@ -105,7 +117,7 @@ confine(const struct child_limits *l)
     if (l->seconds)
         limit(RLIMIT_CPU, l->seconds);
 #ifndef __SANITIZE_ADDRESS__ /* whose shadow alone is terabytes */
-    if (l->memory)
+    if (l->memory && LIMIT_MEMORY)
         limit(RLIMIT_AS, l->memory);
 #endif
 }

@@ -493,3 +493,27 @@ END
     sed 's/  */ /g' want | grep -v '^$' >want1
     diff got1 want1
 }
+
+@test "row 16: a repository that is repacked while it is read" {
+    git init -q -b main r
+    python3 - <<'END' | git -C r fast-import --quiet
+import random
+import sys
+
+draw = random.Random(1)
+for i in range(300):
+    text = "".join("%064x\n" % draw.getrandbits(256) for _ in range(600))
+    print("commit refs/heads/main\ncommitter A <a@b> %d +0000\ndata 0" %
+          (1700000000 + i))
+    print("M 100644 inline f%d\ndata %d\n%s" % (i % 7, len(text), text))
+END
+    gitscrape -q r >whole.graft
+    # the reader waits on a full pipe while the packs are replaced
+    gitscrape -q r | {
+        head -c 100000
+        git -C r gc -q --prune=now
+        git -C r repack -adfq --depth=3
+        cat
+    } >out.graft
+    cmp whole.graft out.graft
+}
