@@ -223,6 +223,39 @@ split() {
     done
 }
 
+# tensors BYTE...: a weights stream of a tensor of 2 MiB for each, filled
+# with that byte, and with X at the end of the last.
+tensors() {
+    local n=0 size=$((2 << 20))
+    for byte; do
+        n=$((n + 1))
+        echo '{"kind":"tensor","name":"w'$n'","dtype":"U8","shape":['$size']}'
+        head -c $((size - 1)) /dev/zero | tr '\0' "$byte" | cat - <(
+            [ $n -lt $# ] && printf "$byte" || printf X) |
+            base64 -w 1048576 | sed 's/.*/{"kind":"data","b64":"&"}/'
+    done | fromjsonl
+}
+
+@test "shard --replace keeps files of weights before the first difference" {
+    tensors a b c >abc.gs
+    tensors a b d >abd.gs
+    tensors a b c c >abcc.gs
+    for size in 1M 5M; do
+        rm -rf set new
+        shard -q -o set --size $size abc.gs
+        run -6 --separate-stderr shard -o set --size $size abd.gs
+        one_line 'shard: set: holds another set, which differs at tensor 2'
+        for other in abd abcc abc; do
+            ls -i set >before
+            shard -q -o set --size $size --replace $other.gs
+            shard -q -o new --size $size $other.gs
+            diff -r set new
+            ls -i set | comm -12 before - | grep -q ' 00000-'
+            rm -rf new
+        done
+    done
+}
+
 @test "shard refuses outputs that are no place for a set" {
     docs 1 2 >a.gs
     touch file

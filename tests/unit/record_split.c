@@ -184,19 +184,19 @@ TEST(adding_records_changes_no_side_and_another_seed_does)
 
 TEST(a_renamed_file_keeps_its_group)
 {
-    static const char *const path[] = {"a", "b", "c", "b", "d"};
-    static const char *const old[] = {NULL, "a", "b", NULL, NULL};
+    static const char *const path[] = {"a", "b", "c", "b", "d", "d"};
+    static const char *const old[] = {NULL, "a", "b", NULL, NULL, "c"};
     struct groups g;
     struct text_rec r;
     struct buf b;
     struct err e;
-    uint64_t group[5];
+    uint64_t group[6];
     int i;
 
     groups_init(&g);
     text_init(&r);
     buf_init(&b);
-    for (i = 0; i < 5; i++) {
+    for (i = 0; i < 6; i++) {
         text_begin(&r, TEXT_COMMIT);
         text_add_str(&r, "repo", "x");
         text_add_str(&r, "path", path[i]);
@@ -207,6 +207,7 @@ TEST(a_renamed_file_keeps_its_group)
     }
     CHECK(group[0] == group[1] && group[1] == group[2]);
     CHECK(group[3] == group[2] && group[4] != group[0]);
+    CHECK(group[5] == group[0]);
     groups_release(&g);
     text_release(&r);
     buf_release(&b);
