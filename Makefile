@@ -53,18 +53,24 @@ all: $(PROGRAMS)
 $(BUILD)/obj/lib/tool/version.o: ALL_CFLAGS += \
 	-DGRAFT_FORMAT=$(FORMAT) -DGRAFT_VERSION='"$(VERSION)"'
 $(BUILD)/obj/lib/tool/version.o: lib/stream/head.h
-$(BUILD)/obj/kernels/cpu/%_avx2.o: ALL_CFLAGS += -mavx2 -mfma -mf16c
-$(BUILD)/obj/kernels/cpu/%_avx512.o: ALL_CFLAGS += -mavx512f -mavx512bw \
-	-mavx512vl -mavx512dq -mavx2 -mfma -mf16c
-$(BUILD)/obj/kernels/cpu/%_avx512bf16.o: ALL_CFLAGS += -mavx512f -mavx512bw \
-	-mavx512vl -mavx512dq -mavx512bf16 -mavx2 -mfma -mf16c
+# Elsewhere these files are empty.
+ifeq ($(shell uname -m),x86_64)
+AVX2 := -mavx2 -mfma -mf16c
+AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq
+$(BUILD)/obj/kernels/cpu/%_avx2.o: ALL_CFLAGS += $(AVX2)
+$(BUILD)/obj/kernels/cpu/%_avx512.o: ALL_CFLAGS += $(AVX512)
+$(BUILD)/obj/kernels/cpu/%_avx512bf16.o: ALL_CFLAGS += $(AVX512) -mavx512bf16
+endif
 
-$(BUILD)/obj/%.o: %.c
+# `make deps demo` builds after the one is done, also with -j.
+AFTER := $(filter deps,$(MAKECMDGOALS))
+
+$(BUILD)/obj/%.o: %.c | $(AFTER)
 	@mkdir -p $(@D)
 	@echo "  CC $<"; $(CC) $(ALL_CFLAGS) -c $< -o $@
 
 # The reference back end a second time, in double.
-$(BUILD)/obj/ref64/%.o: kernels/ref/%.c
+$(BUILD)/obj/ref64/%.o: kernels/ref/%.c | $(AFTER)
 	@mkdir -p $(@D)
 	@echo "  CC $< (double)"; \
 	$(CC) $(ALL_CFLAGS) -DREF_DOUBLE -c $< -o $@
@@ -171,13 +177,15 @@ install: all
 
 # ---- what it needs ------------------------------------------------------
 
-DEPS := gcc clang make pkg-config libc6-dev libgit2-dev libssl-dev \
+DEPS := gcc clang make libc6-dev libgit2-dev libssl-dev \
 	libsodium-dev libzstd-dev zlib1g-dev libcjson-dev libopenblas0-pthread \
 	libdnnl-dev libpcre2-dev libutf8proc-dev mandoc bats jq \
 	git python3 zstd
 
 deps:
-	@if dpkg-query -W $(DEPS) >/dev/null 2>&1; then exit 0; fi; \
+	@have=$$(dpkg-query -W -f '$${db:Status-Status}\n' $(DEPS) 2>/dev/null \
+	| grep -c '^installed$$'); \
+	[ "$$have" -lt $(words $(DEPS)) ] || exit 0; \
 	if [ "$$(id -u)" = 0 ]; then as=; \
 	elif command -v sudo >/dev/null; then as=sudo; \
 	else echo "make deps: run as root, or install: $(DEPS)" >&2; exit 1; \

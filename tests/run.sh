@@ -9,6 +9,7 @@
 # jobs' own lines say. A job that died before it said all is a failure.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+unset MAKEFLAGS MAKELEVEL MFLAGS T # of the make that began this
 
 export GRAFT_BUILD=$(mkdir -p "$1" && cd "$1" && pwd)
 jobs=$2
