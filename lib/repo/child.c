@@ -116,10 +116,8 @@ confine(const struct child_limits *l)
     limit(RLIMIT_CORE, 0);
     if (l->seconds)
         limit(RLIMIT_CPU, l->seconds);
-#ifndef __SANITIZE_ADDRESS__ /* whose shadow alone is terabytes */
     if (l->memory && LIMIT_MEMORY)
         limit(RLIMIT_AS, l->memory);
-#endif
 }
 
 /* ---- the parent's end ---- */
