@@ -119,3 +119,26 @@ same_out() {
         done
     done
 }
+
+@test "killed before any call, the next run ends as if nothing had been" {
+    shard -q -o old --size 60 text.gs
+    shard -q -o good --size 60 more.gs
+    export FAULT_KILL=1
+    for start in none old; do
+        for call in write fsync rename close; do
+            for ((n = 1; ; n++)); do
+                rm -rf set
+                [ $start = none ] || cp -r old set
+                fault $call $n shard -q -o set --size 60 more.gs
+                [ -n "$hit" ] || break
+                [ "$code" -eq 137 ]
+                if [ -e set/manifest.json ]; then
+                    tojsonl set >shown
+                fi
+                shard -q -o set --size 60 more.gs
+                diff -r set good
+            done
+            [ $n -gt 1 ]
+        done
+    done
+}

@@ -4,12 +4,14 @@
  * malloc (also calloc, realloc and aligned_alloc); FAULT_N counts from 1;
  * FAULT_ERRNO is a number. When the call has failed, the file FAULT_MARK is
  * created: a caller that tries N = 1, 2, 3 ... is done when it is not. With
- * FAULT_STICKY set every later call fails as well, as on a full disk.
+ * FAULT_STICKY set every later call fails as well, as on a full disk. With
+ * FAULT_KILL set the call is not made and the process killed (SIGKILL).
  *
  * Calls on stderr are neither counted nor failed: messages must come out.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -27,7 +29,7 @@ void *__libc_memalign(size_t align, size_t n);
 static const char *target, *mark;
 static unsigned long fail_at;
 static int fail_with;
-static bool sticky, ready;
+static bool sticky, deadly, ready;
 static atomic_ulong calls;
 
 /* Runs after the constructors of the libraries this one depends on, so what
@@ -42,6 +44,7 @@ setup(void)
     fail_at = n ? strtoul(n, NULL, 10) : 0;
     fail_with = why ? (int)strtol(why, NULL, 10) : EIO;
     sticky = getenv("FAULT_STICKY") != NULL;
+    deadly = getenv("FAULT_KILL") != NULL;
     ready = target && mark && fail_at > 0;
 }
 
@@ -60,6 +63,8 @@ fails(const char *name)
     fd = syscall(SYS_openat, AT_FDCWD, mark, O_WRONLY | O_CREAT, 0666);
     if (fd >= 0)
         syscall(SYS_close, fd);
+    if (deadly)
+        kill(getpid(), SIGKILL);
     errno = fail_with;
     return true;
 }
