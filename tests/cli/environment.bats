@@ -64,7 +64,7 @@ needs_plain() {
     done
     [ $failed -gt 0 ]
     run -1 --separate-stderr bash -c \
-        'ulimit -n 3; exec fromjsonl in.jsonl >out'
+        'exec >out; ulimit -n 3; exec fromjsonl in.jsonl'
     one_line 'fromjsonl: in.jsonl: Too many open files'
     run -1 --separate-stderr bash -c 'ulimit -n 5; exec shard -o set text.gs'
     [[ $stderr == *'Too many open files' ]]
