@@ -79,6 +79,17 @@ pick_vec(const char *isa)
     return isa ? NULL : &vec_generic;
 }
 
+/* What computes in bfloat16 here, or NULL. */
+static const struct bf16_ops *
+pick_bf16(void)
+{
+#if defined(__x86_64__)
+    if (has_avx512() && __builtin_cpu_supports("avx512bf16"))
+        return &bf16_avx512;
+#endif
+    return NULL;
+}
+
 static uint64_t
 cpu_scratch(const struct backend *b, const struct op *op)
 {
@@ -110,6 +121,7 @@ int
 cpu_open(struct backend *b, const char *isa, const char *compute,
          struct err *e)
 {
+    bool bf16 = strcmp(compute, "bf16") == 0;
     const struct vec *vec = pick_vec(isa);
     struct cpu *cpu;
     int rc;
@@ -117,11 +129,15 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
     if (vec == NULL)
         return err_set(e, ERR_USAGE, "this processor has no %s (found %s)",
                        isa, pick_vec(NULL)->name);
-    if (strcmp(compute, "f32") != 0)
-        return err_set(e, ERR_USAGE, "compute %s is not available on this "
-                       "processor (use --compute f32)", compute);
+    if (!bf16 && strcmp(compute, "f32") != 0)
+        return err_set(e, ERR_USAGE, "cannot compute in '%s' (expected f32 "
+                       "or bf16)", compute);
+    if (bf16 && pick_bf16() == NULL)
+        return err_set(e, ERR_USAGE, "this processor has no instructions "
+                       "for bf16 (AVX512_BF16; use --compute f32)");
     cpu = mem_alloc(sizeof *cpu);
     cpu->vec = vec;
+    cpu->bf16 = bf16 ? pick_bf16() : NULL;
     rc = gemm_open(&cpu->gemm, has_avx512(), e);
     if (rc < 0) {
         free(cpu);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/cpu/bf16.h"
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/vec.h"
 #include "kernels/ops.h"
@@ -17,7 +18,7 @@
 struct cpu {
     struct gemm gemm;
     const struct vec *vec;
-    bool bf16; /* products with frozen weights round operands to bf16 */
+    const struct bf16_ops *bf16; /* NULL: products are float throughout */
 };
 
 /* An op being run. */

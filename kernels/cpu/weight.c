@@ -74,7 +74,10 @@ weight_widen(const struct job *j, const struct view *w,
 size_t
 weight_panel(void)
 {
-    return (size_t)WEIGHT_COLS * WEIGHT_DEPTH + TURN_ROWS * TURN_LD;
+    size_t wide = (size_t)WEIGHT_COLS * WEIGHT_DEPTH + TURN_ROWS * TURN_LD;
+    size_t narrow = weight_bf16_floats();
+
+    return piece(wide > narrow ? wide : narrow);
 }
 
 size_t
@@ -160,9 +163,14 @@ mul_panel(const struct job *j, const struct weight_mul *p, size_t k0,
 void
 weight_mul(const struct job *j, const struct weight_mul *p)
 {
+    bool frozen = j->run->buf[p->w->buf].zone == ZONE_BASE;
     bool in_place = is_f32(p->w) && (!p->trans || p->m < TURN_MIN);
     size_t depth = in_place ? p->k : WEIGHT_DEPTH, k0;
 
+    if (j->cpu->bf16 && frozen && p->m >= TURN_MIN) {
+        weight_mul_bf16(j, p);
+        return;
+    }
     for (k0 = 0; k0 < p->k; k0 += depth)
         mul_panel(j, p, k0, min_size(depth, p->k - k0),
                   k0 == 0 ? p->beta : 1.0f);

@@ -26,6 +26,10 @@ void weight_mul(const struct job *j, const struct weight_mul *p);
 /* Floats of scratch a worker needs for it. */
 size_t weight_panel(void);
 
+/* weight_mul with operands rounded to bfloat16, and its part of the panel. */
+void weight_mul_bf16(const struct job *j, const struct weight_mul *p);
+size_t weight_bf16_floats(void);
+
 /* dst[nr][nc] = w[r0 .. r0+nr, c0 .. c0+nc) widened to float. */
 void weight_widen(const struct job *j, const struct view *w,
                   const struct view *scale, size_t r0, size_t c0, size_t nr,

@@ -1,12 +1,13 @@
 /* cpu_layer.c - where the time of a GPT-2 layer and its head goes.
  *
- *     cpu_layer [THREADS] [SEQ_LEN] [DTYPE]
+ *     cpu_layer [THREADS] [SEQ_LEN] [DTYPE] [COMPUTE]
  *
  * Runs the ops of one layer of the 124M shape (forward, then backward, with
  * rank-32 adapters on all linears) and one chunk of the head, each several
  * times, and prints the best time of each and its rate. One thread is timed
  * by the processor's time, so that other load matters less. The last line puts
- * them together to a step of 12 layers. DTYPE: f32, bf16 or i8 weights.
+ * them together to a step of 12 layers. DTYPE: f32, bf16 or i8 weights;
+ * COMPUTE: f32 or bf16.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,6 +88,7 @@ module(struct bench *b, uint32_t in, uint32_t out, int in_out, int adapter)
     p->w = in_out ? take(b, in, out, b->dtype) : take(b, out, in, b->dtype);
     if (b->dtype == DTYPE_I8)
         p->scale = take(b, p->w.rows, (p->w.cols + 127) / 128, DTYPE_F16);
+    b->buf[p->w.buf].zone = b->buf[p->scale.buf].zone = ZONE_BASE;
     p->in = in;
     p->out = out;
     p->in_out = (uint8_t)in_out;
@@ -263,6 +265,9 @@ place(struct bench *b)
         return -1;
     for (i = 0; i < b->arena / 4; i++)
         f[i] = (float)(int)((i * 2654435761u >> 7) % 2001) * 1e-5f - 0.01f;
+    for (i = 1; i < b->n_bufs; i++)
+        if (b->buf[i].zone == ZONE_BASE)
+            b->buf[i].host = (const char *)f + b->buf[i].at;
     b->run.zone[ZONE_ARENA] = f;
     b->run.buf = b->buf;
     b->run.real_size = 4;
@@ -340,7 +345,7 @@ main(int argc, char **argv)
         b.dtype = strcmp(argv[3], "bf16") == 0 ? DTYPE_BF16
                   : strcmp(argv[3], "i8") == 0 ? DTYPE_I8 : DTYPE_F32;
     b.n_bufs = 1;
-    if (cpu_open(&b.cpu, getenv("ISA"), "f32", &e) < 0) {
+    if (cpu_open(&b.cpu, getenv("ISA"), argc > 4 ? argv[4] : "f32", &e) < 0) {
         fprintf(stderr, "cpu_layer: %s\n", e.text);
         return 1;
     }

@@ -5,6 +5,25 @@
 
 static const char *const isas[] = { "generic", "avx2", "avx512" };
 
+static void
+try_isa(struct world *w, const struct outcome *want, const char *isa,
+        const char *compute, const char *name)
+{
+    struct backend cpu;
+    struct outcome one, three;
+    struct err e;
+
+    if (cpu_open(&cpu, isa, compute, &e) < 0)
+        return;
+    one = world_run(w, &cpu, 1);
+    three = world_run(w, &cpu, 3);
+    world_compare(w, &one, want, name);
+    world_same(w, &one, &three, name);
+    outcome_release(w, &one);
+    outcome_release(w, &three);
+    cpu_close(&cpu);
+}
+
 /* Runs the world's op everywhere. */
 static void
 try_op(struct world *w, const char *name)
@@ -15,21 +34,26 @@ try_op(struct world *w, const char *name)
 
     ref64_open(&ref);
     want = world_run(w, &ref, 1);
-    for (i = 0; i < sizeof isas / sizeof isas[0]; i++) {
-        struct backend cpu;
-        struct outcome one, three;
-        struct err e;
+    for (i = 0; i < sizeof isas / sizeof isas[0]; i++)
+        try_isa(w, &want, isas[i], "f32", name);
+    outcome_release(w, &want);
+}
 
-        if (cpu_open(&cpu, isas[i], "f32", &e) < 0)
-            continue;
-        one = world_run(w, &cpu, 1);
-        three = world_run(w, &cpu, 3);
-        world_compare(w, &one, &want, name);
-        world_same(w, &one, &three, name);
-        outcome_release(w, &one);
-        outcome_release(w, &three);
-        cpu_close(&cpu);
-    }
+/* Products of bfloat16. With operands that it can hold nothing but the order
+ * of sums differs. Otherwise (an I8 or F16 weight, the head's weights of
+ * words) each operand is off by up to 2^-9, so a sum by 2^-8 of its terms'
+ * root mean square, of which six cover every element of these shapes. */
+static void
+try_bf16(struct world *w, bool exact, const char *name)
+{
+    struct backend ref;
+    struct outcome want;
+
+    world_round(w);
+    w->extra = exact ? 0 : 6 * 0x1p-8;
+    ref64_open(&ref);
+    want = world_run(w, &ref, 1);
+    try_isa(w, &want, NULL, "bf16", name);
     outcome_release(w, &want);
 }
 
@@ -290,6 +314,7 @@ TEST(linears_match)
         w.op.y[0] = world_real(&w, c->n, cols, 1);
         world_batch(&w, c->n, c->n, c->n, 1);
         try_op(&w, name);
+        try_bf16(&w, c->dtype == DTYPE_BF16, name);
         world_release(&w);
     }
 }
@@ -314,6 +339,7 @@ TEST(linear_gradients_match)
             w.op.y[0] = world_real(&w, c->n, c->in, 1);
         world_batch(&w, c->n, c->n, c->n, 1);
         try_op(&w, name);
+        try_bf16(&w, c->dtype == DTYPE_BF16, name);
         world_release(&w);
     }
 }
@@ -489,6 +515,7 @@ TEST(heads_match)
         w.step.n_head = c->n_head;
         w.step.head_at = c->head_at;
         try_op(&w, name);
+        try_bf16(&w, false, name);
         world_release(&w);
     }
 }
@@ -589,6 +616,42 @@ TEST(optimisers_match)
     }
 }
 
+/* Ties and others round as f32_to_bf16 does: a float operand gives the bits
+ * that its rounded twin gives. */
+TEST(bf16_operands_round_to_nearest_even)
+{
+    const struct linear_case c = { 70, 130, 90, 1, 0, DTYPE_F32, 0, 0, 0, 0,
+                                   0, 0 };
+    struct backend cpu;
+    struct outcome plain, rounded;
+    struct world w;
+    struct err e;
+
+    if (cpu_open(&cpu, NULL, "bf16", &e) < 0)
+        return;
+    world_init(&w, 3);
+    w.op.kind = OP_LINEAR;
+    linear_parts(&w, &c, false);
+    w.op.x[0] = world_real(&w, c.n, c.in, 1);
+    w.op.y[0] = world_real(&w, c.n, c.out, 1);
+    world_batch(&w, c.n, c.n, c.n, 1);
+    w.value[w.op.x[0].buf][1] = 1 + 0x1p-8f;
+    w.value[w.op.x[0].buf][2] = 1 + 3 * 0x1p-8f;
+    plain = world_run(&w, &cpu, 1);
+    for (size_t k = 0; k < w.len[w.op.x[0].buf]; k++) {
+        float *x = &w.value[w.op.x[0].buf][k];
+
+        *x = bf16_to_f32(f32_to_bf16(*x));
+    }
+    rounded = world_run(&w, &cpu, 1);
+    CHECK(memcmp(plain.value[w.op.y[0].buf], rounded.value[w.op.y[0].buf],
+                 w.len[w.op.y[0].buf] * sizeof(double)) == 0);
+    outcome_release(&w, &plain);
+    outcome_release(&w, &rounded);
+    world_release(&w);
+    cpu_close(&cpu);
+}
+
 TEST(what_the_machine_lacks_is_refused)
 {
     struct backend b;
@@ -606,6 +669,7 @@ static const struct test tests[] = {
     RUN(cached_attention_matches), RUN(attention_gradients_match),
     RUN(heads_match), RUN(logits_match), RUN(moves_match),
     RUN(clipping_matches), RUN(optimisers_match),
+    RUN(bf16_operands_round_to_nearest_even),
     RUN(what_the_machine_lacks_is_refused),
 };
 
