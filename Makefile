@@ -146,8 +146,9 @@ golden: all
 	@bash tests/golden/run.sh $(PYTHON)
 
 bench: all bench-programs
-	@set -e; for f in tests/bench/*.sh; do echo "== $$f"; \
-		GRAFT_BUILD=$(abspath $(BUILD)) bash $$f; done
+	@status=0; for f in tests/bench/*.sh; do echo "== $$f"; \
+		GRAFT_BUILD=$(abspath $(BUILD)) bash $$f || status=1; \
+		done; exit $$status
 
 bench-programs: $(BENCH)
 

@@ -1,0 +1,137 @@
+#!/bin/bash
+# train.sh - a training step against torch + PEFT: LoRA of rank 32 on all
+# linears, float32, dropout 0 on both sides, random tokens and weights.
+#
+# PEERS names a python with torch, transformers and peft; its side is
+# lora_torch.py in $GRAFT_SHARED/peers. SHAPE (gpt2-124m; qwen2-0.5b, tiny),
+# SEQ (512), BATCH (2), STEPS (4, after one that isn't timed), PAIRS (5).
+# Sides take turns, each with all processors; a side's rate is the median of
+# its steps, and the ratio the median over the pairs. Bars: at least its
+# tokens a second, in at most a third of its memory. The share of the peak is
+# the products' operations a second (dry run) over what sgemm reaches between
+# the pairs.
+set -euo pipefail
+top=$(cd "$(dirname "$0")/../.." && pwd)
+build=${GRAFT_BUILD:-$top/build}
+peer=${GRAFT_SHARED:-$top/../shared}/peers/lora_torch.py
+if [ -z "${PEERS:-}" ] || [ ! -f "$peer" ]; then
+    echo "train: skipped: name a python with torch and peft by PEERS=..." \
+        "and the folder of peers/lora_torch.py by GRAFT_SHARED=..."
+    exit 0
+fi
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+PATH=$build/bin:$PATH SGEMM=$build/bench/sgemm python3 - "$PEERS" "$peer" \
+    "${SHAPE:-gpt2-124m}" "${SEQ:-512}" "${BATCH:-2}" "${STEPS:-4}" \
+    "${PAIRS:-5}" <<'END'
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+
+python, peer, shape = sys.argv[1:4]
+seq, batch, steps, pairs = map(int, sys.argv[4:])
+threads = str(len(os.sched_getaffinity(0)))
+RANK = 32
+ARCH = {
+    "gpt2-124m": {"model_type": "gpt2"},
+    "qwen2-0.5b": {
+        "model_type": "qwen2", "vocab_size": 151936, "hidden_size": 896,
+        "intermediate_size": 4864, "num_hidden_layers": 24,
+        "num_attention_heads": 14, "num_key_value_heads": 2,
+        "tie_word_embeddings": True},
+    "tiny": {
+        "model_type": "qwen2", "vocab_size": 8192, "hidden_size": 256,
+        "intermediate_size": 1024, "num_hidden_layers": 6,
+        "num_attention_heads": 8, "num_key_value_heads": 4,
+        "tie_word_embeddings": True},
+}
+
+
+def sh(command, **kw):
+    return subprocess.run(command, check=True, capture_output=True,
+                          text=True, **kw).stdout
+
+
+def prepare():
+    with open("arch.json", "w") as f:
+        json.dump(ARCH[shape], f)
+    sh(["initmodel", "-q", "-o", "base", "arch.json"])
+    with open("base/config.json") as f:
+        vocab = json.load(f)["vocab_size"]
+    rand = random.Random(0)
+    lines = "".join('{"ids": %s}\n' % [rand.randrange(vocab)
+                                       for _ in range(seq + 1)]
+                    for _ in range(batch * (steps + 1)))
+    sh(["bash", "-o", "pipefail", "-c", "fromjsonl -q --vocab %d | "
+        "shard -q --val 0 --test 0 -o data" % vocab], input=lines)
+
+
+OURS = ["train", "--data", "data", "--base", "base", "--rank", str(RANK),
+        "--alpha", str(2 * RANK), "--batch", str(batch), "--seq-len",
+        str(seq), "--steps", str(steps + 1), "--clip", "0", "--lr", "1e-4",
+        "--schedule", "constant", "--threads", threads]
+
+
+def ours():
+    """Tokens a second, peak MiB."""
+    sh(OURS + ["-q", "-o", "run"])
+    with open("run/metrics.jsonl") as f:
+        lines = [json.loads(line) for line in f]
+    shutil.rmtree("run")
+    return (statistics.median(x["tok_s"] for x in lines if x["step"] > 1),
+            max(x["peak_bytes"] for x in lines) / 2 ** 20)
+
+
+def theirs():
+    out = sh([python, peer, shape, "float32", str(seq), str(batch),
+              str(steps), str(RANK)],
+             env=dict(os.environ, OMP_NUM_THREADS=threads))
+    got = json.loads(out.strip().splitlines()[-1])
+    return got["tok_s"], got["maxrss_mib"]
+
+
+def sgemm():
+    out = sh([os.environ["SGEMM"], threads])
+    return float(out.strip().splitlines()[-1].split()[1])
+
+
+prepare()
+plan = json.loads(sh(OURS + ["--dry-run"]))
+flops = plan["flops_per_step"] / plan["positions_per_step"]
+print("train: %s, LoRA rank %d, float32, %d x %d tokens, %s threads, "
+      "%d steps, %.0f MFLOP a token" %
+      (shape, RANK, batch, seq, threads, steps, flops / 1e6), flush=True)
+rate, memory, share, peaks = [], [], [], []
+for i in range(pairs):
+    peaks.append(sgemm())
+    a, b = (ours(), theirs()) if i % 2 == 0 else (theirs(), ours())[::-1]
+    rate.append(a[0] / b[0])
+    memory.append(a[1] / b[1])
+    share.append(a[0])
+    print("  graft %7.1f tok/s %6.0f MiB   torch+peft %7.1f tok/s %6.0f MiB"
+          "   ratio %.2f   sgemm %.0f GFLOP/s" %
+          (a + b + (rate[-1], peaks[-1])), flush=True)
+peak = max(peaks)
+
+
+def bar(name, value, text, holds):
+    print("BAR %s: %s (bar %s) %s" %
+          (name, value, text, "ok" if holds else "MISSED"))
+    return holds
+
+
+speed, mib = statistics.median(rate), statistics.median(memory)
+reached = statistics.median(share) * flops / 1e9
+print("train: %.0f GFLOP/s are %.0f%% of the sgemm peak of %.0f" %
+      (reached, 100 * reached / peak, peak))
+good = bar("train speed", "%.2f of torch + PEFT" % speed, "at least 1.00",
+           speed >= 1)
+good &= bar("train memory", "%.2f of torch + PEFT" % mib, "at most 0.33",
+            mib <= 1 / 3)
+sys.exit(not good)
+END
