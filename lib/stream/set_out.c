@@ -7,6 +7,7 @@
 #include "stream/set_out.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct set_out_state {
     char *dir;
     bool made;    /* the directory is ours */
     bool locked;
+    int spare;    /* a descriptor to take back with when all are in use */
     bool started; /* set_out_begin was called */
     bool done;    /* the manifest is written, or need not be */
     bool committing; /* which manifest is there is not known: keep all */
@@ -140,7 +142,8 @@ set_out_open(struct set_out *o, const char *dir, bool replace, struct err *e)
         n--;
     s->dir = mem_dup(dir, n);
     s->replace = replace;
-    rc = make_dir(s, e);
+    s->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    rc = s->spare < 0 ? err_errno(e, ERR_IO, "/dev/null") : make_dir(s, e);
     if (rc == 0 && !s->made && !set_is(s->dir))
         rc = check_no_others(s, e);
     if (rc == 0)
@@ -474,6 +477,9 @@ take_back(struct set_out *o)
     struct set_out_state *s = o->state;
     struct err e;
 
+    if (s->spare >= 0)
+        close(s->spare);
+    s->spare = -1;
     if (!s->locked) {
         if (!s->made || rmdir(s->dir) == 0)
             io_temp_drop(s->dir);
@@ -499,6 +505,8 @@ set_out_release(struct set_out *o)
         take_back(o);
     if (s->have_old)
         set_release(&s->old);
+    if (s->spare >= 0)
+        close(s->spare);
     stream_head_release(&s->head);
     manifest_release(&o->manifest);
     free(s->dir);
