@@ -41,9 +41,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 export LC_ALL := C
 K := $(WORK)/key
 STEP := $(HERE)step
-HEADER_LIST = find $(HEADERS) -name '*.h' -type f -size -64k | sort \
-	| awk '{ a[NR] = $$0 } END { n = NR < $(HEADER_FILES) ? NR \
-	: $(HEADER_FILES); for (i = 0; i < n; i++) print a[int(i*NR/n)+1] }'
+HEADER_LIST = $(HERE)headers $(HEADERS) $(HEADER_FILES)
 VERSION := $(shell $(BIN)/train --version | head -n 1)
 
 .PHONY: all FORCE
