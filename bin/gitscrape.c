@@ -1,4 +1,4 @@
-/* gitscrape.c - git histories to a text stream.
+/* gitscrape.c - turn git histories into a text stream.
  *
  * A child process per repository reads and compares (lib/repo) and sends
  * encoded records; this process checks and writes them. The child may die of
@@ -92,7 +92,7 @@ static const struct opt opts[] = {
 };
 
 static const struct tool tool = {
-    "gitscrape", "git histories to a text stream", "REPO...", 1, SIZE_MAX,
+    "gitscrape", "turn git histories into a text stream", "REPO...", 1, SIZE_MAX,
     opts, .exits = "3 4 5"
 };
 
