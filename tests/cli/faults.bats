@@ -80,7 +80,8 @@ all_or_nothing() {
 @test "shard leaves no set when a call fails" {
     shard -q -o good --size 60 text.gs
     for call in write fsync rename close read malloc; do
-        each_fault $call whole_set all_or_nothing shard -q -o set --size 60 text.gs
+        each_fault $call whole_set all_or_nothing shard -q -o set \
+            --size 60 text.gs
     done
 }
 

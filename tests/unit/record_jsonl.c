@@ -4,6 +4,7 @@
 
 #include "base/b64.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "record/tensor.h"
 #include "record/tokens.h"
 
@@ -278,6 +279,102 @@ TEST(base64_comes_back_and_is_strict)
     buf_release(&back);
 }
 
+/* Changes up to three bytes of line[*n], or cuts it, or doubles a part. */
+static void
+mutate(struct rng *r, char *line, size_t *n, size_t cap)
+{
+    static const char likely[] = "{}[]\",:\\u0dD819ebfnt \x80\xc3\xff-.";
+    uint64_t edits = 1 + rng_below(r, 3);
+    size_t at, len;
+
+    while (edits-- > 0 && *n > 0) {
+        at = rng_below(r, *n);
+        switch (rng_below(r, 4)) {
+        case 0:
+            line[at] = likely[rng_below(r, sizeof(likely) - 1)];
+            break;
+        case 1:
+            line[at] = (char)rng_u32(r);
+            break;
+        case 2:
+            memmove(line + at, line + at + 1, *n - at - 1);
+            --*n;
+            break;
+        default:
+            len = rng_below(r, *n - at) + 1;
+            if (*n + len > cap)
+                break;
+            memmove(line + at + len, line + at, *n - at);
+            *n += len;
+        }
+    }
+}
+
+/* What a line gave as a record of that type is written and read again. */
+static bool
+comes_back(struct jsonl *again, struct buf *b, const struct jsonl *j,
+           const char *type)
+{
+    struct err e;
+
+    buf_reset(b);
+    return jsonl_put_record(b, type, j->record.data, j->record.len, &e) ==
+               0 &&
+           jsonl_read(again, b->data, b->len, "f:2", &e) == 0 &&
+           again->record.len == j->record.len &&
+           memcmp(again->record.data, j->record.data, j->record.len) == 0;
+}
+
+TEST(damaged_lines_are_refused_or_come_back)
+{
+    static const char *const seeds[] = {
+        "{\"kind\":\"commit\",\"ordinal\":7,\"time\":-3,\"path\":"
+        "{\"b64\":\"/wA=\"},\"change\":\"1 1\\n@@ -1,1 +1,1 @@\\n\"}",
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"\\ud83d\\ude00\"},"
+        "{\"role\":\"a\",\"content\":\"\"}],\"x\":[1,{\"y\":null}]}",
+        "{\"ids\":[5,70000,0],\"mask\":[0,1,1],\"time\":-1,"
+        "\"group\":\"00000000000000ff\",\"quality\":2}",
+        "{\"kind\":\"asset\",\"name\":\"a.json\",\"data\":\"{}\"}",
+        "{\"kind\":\"tensor\",\"name\":\"w\",\"dtype\":\"BF16\","
+        "\"shape\":[2,3]}",
+        "{\"graft\":1,\"type\":\"text\",\"keys\":{\"a\":\"b\"},"
+        "\"after\":{\"n\":1,\"oid\":\"c\"},\"prov\":[\"d\"]}",
+    };
+    static const char *const type[] = {
+        [JSONL_TEXT] = "text", [JSONL_TOKENS] = "tokens",
+        [JSONL_ASSET] = "weights", [JSONL_DATA] = NULL
+    };
+    struct jsonl j, again;
+    size_t i, n, good = 0;
+    struct buf line;
+    struct rng r;
+    struct err e;
+    char *copy;
+    char raw[600];
+
+    rng_init(&r, 11, rng_site("damaged lines"));
+    jsonl_init(&j);
+    jsonl_init(&again);
+    buf_init(&line);
+    for (i = 0; i < 30000; i++) {
+        n = strlen(seeds[i % 6]);
+        memcpy(raw, seeds[i % 6], n);
+        mutate(&r, raw, &n, sizeof(raw));
+        copy = malloc(n ? n : 1); /* no byte behind: an overrun shows */
+        memcpy(copy, raw, n);
+        if (jsonl_read(&j, copy, n, "f:1", &e) == 0) {
+            good++;
+            if (type[j.kind])
+                CHECK(comes_back(&again, &line, &j, type[j.kind]));
+        }
+        free(copy);
+    }
+    CHECK(good > 1000 && good < 20000);
+    jsonl_release(&j);
+    jsonl_release(&again);
+    buf_release(&line);
+}
+
 static const struct test tests[] = {
     RUN(what_graft_writes_comes_back),
     RUN(lines_of_others_are_known_by_their_keys),
@@ -287,6 +384,7 @@ static const struct test tests[] = {
     RUN(bad_lines_are_refused_with_what_is_wrong),
     RUN(ids_are_below_the_vocabulary),
     RUN(base64_comes_back_and_is_strict),
+    RUN(damaged_lines_are_refused_or_come_back),
 };
 
 TEST_MAIN("record_jsonl", tests)
