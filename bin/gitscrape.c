@@ -92,8 +92,8 @@ static const struct opt opts[] = {
 };
 
 static const struct tool tool = {
-    "gitscrape", "turn git histories into a text stream", "REPO...", 1, SIZE_MAX,
-    opts, .exits = "3 4 5"
+    "gitscrape", "turn git histories into a text stream", "REPO...", 1,
+    SIZE_MAX, opts, .exits = "3 4 5"
 };
 
 /* One repository being read. */
