@@ -2,8 +2,9 @@
  *
  * Most pieces of a text were seen before, so each encoder has a cache from
  * pieces of at most KEY_BYTES bytes to at most SLOT_IDS ids: one slot of a
- * cache line, placed by a hash and evicted by whoever comes next. The cache
- * holds answers only, so the ids do not depend on it.
+ * cache line, placed by a hash and evicted by whoever comes next. What does
+ * not fit there (indentation, rulers) goes to a smaller cache with wider
+ * slots. Caches hold answers only, so the ids do not depend on them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,21 @@
 #define KEY_WORDS 4
 #define KEY_BYTES 31 /* and one for the length */
 #define SLOT_IDS 7
-#define CACHE_BITS 15
+#define CACHE_BITS 16
+#define AHEAD 16
+#define WIDE_BYTES 62
+#define WIDE_IDS 48
+#define WIDE_BITS 10
 
 struct encoder_slot {
     uint64_t key[KEY_WORDS]; /* the piece, zeros, its length; 0: empty */
     uint32_t n, id[SLOT_IDS];
+};
+
+struct encoder_wide {
+    uint8_t len, n; /* len 0: empty */
+    uint8_t key[WIDE_BYTES];
+    uint32_t id[WIDE_IDS];
 };
 
 void
@@ -59,6 +70,7 @@ encoder_init(struct encoder *en, const struct tokenizer *t)
     memset(en, 0, sizeof(*en));
     en->t = t;
     en->cache = mem_array((size_t)1 << CACHE_BITS, sizeof(en->cache[0]));
+    en->wide = mem_array((size_t)1 << WIDE_BITS, sizeof(en->wide[0]));
     buf_init(&en->normal);
 }
 
@@ -66,6 +78,7 @@ void
 encoder_release(struct encoder *en)
 {
     free(en->cache);
+    free(en->wide);
     merge_scratch_release(&en->scratch);
     buf_release(&en->normal);
 }
@@ -122,15 +135,56 @@ key_hash(const uint64_t key[KEY_WORDS])
     return (size_t)(h >> (64 - CACHE_BITS));
 }
 
+static size_t
+wide_hash(const uint8_t *p, size_t n)
+{
+    uint64_t h = n, word;
+
+    for (; n >= 8; p += 8, n -= 8) {
+        memcpy(&word, p, 8);
+        h = (h ^ word) * 0x9e3779b97f4a7c15u;
+        h ^= h >> 32;
+    }
+    for (; n > 0; n--)
+        h = (h ^ *p++) * 0x9e3779b97f4a7c15u;
+    return (size_t)(h >> (64 - WIDE_BITS));
+}
+
+/* As encode_piece, by way of the wide cache. */
+static size_t
+wide_piece(struct encoder *en, const uint8_t *p, size_t n, uint32_t *id)
+{
+    struct encoder_wide *slot;
+    uint64_t lost = en->n_lost;
+    size_t m;
+
+    if (n > WIDE_BYTES)
+        return encode_piece(en, p, n, id);
+    slot = &en->wide[wide_hash(p, n)];
+    if (slot->len == n && memcmp(slot->key, p, n) == 0) {
+        memcpy(id, slot->id, slot->n * sizeof(id[0]));
+        return slot->n;
+    }
+    m = encode_piece(en, p, n, id);
+    /* One with lost bytes is to be counted each time. */
+    if ((n > KEY_BYTES || m > SLOT_IDS) && m <= WIDE_IDS &&
+        en->n_lost == lost) {
+        memcpy(slot->key, p, n);
+        memcpy(slot->id, id, m * sizeof(id[0]));
+        slot->len = (uint8_t)n;
+        slot->n = (uint8_t)m;
+    }
+    return m;
+}
+
 /* A piece that the cache has not. */
 static size_t
 learn_piece(struct encoder *en, struct encoder_slot *slot,
             const uint64_t *key, const uint8_t *p, size_t n, uint32_t *id)
 {
     uint64_t lost = en->n_lost;
-    size_t m = encode_piece(en, p, n, id);
+    size_t m = wide_piece(en, p, n, id);
 
-    /* One with lost bytes is to be counted each time. */
     if (m <= SLOT_IDS && en->n_lost == lost) {
         memcpy(slot->key, key, sizeof(slot->key));
         memcpy(slot->id, id, m * sizeof(id[0]));
@@ -139,30 +193,58 @@ learn_piece(struct encoder *en, struct encoder_slot *slot,
     return m;
 }
 
+/* A piece that was cut off and waits for its slot to come from memory. */
+struct ahead {
+    const uint8_t *p;
+    size_t n;
+    struct encoder_slot *slot; /* NULL: too long for one */
+    uint64_t key[KEY_WORDS];
+};
+
+/* Cuts up to AHEAD pieces off p; returns how many, *next is behind them. */
+static size_t
+cut(const struct encoder *en, const uint8_t *p, const uint8_t *end,
+    struct ahead *a, const uint8_t **next)
+{
+    size_t n = 0;
+
+    for (; p < end && n < AHEAD; p += a->n, a++, n++) {
+        a->p = p;
+        a->n = scan_piece(en->t->scan, en->t->uclass, p, end);
+        a->slot = NULL;
+        if (a->n <= KEY_BYTES) {
+            make_key(a->key, p, a->n, (size_t)(end - p));
+            a->slot = &en->cache[key_hash(a->key)];
+            __builtin_prefetch(a->slot);
+        }
+    }
+    *next = p;
+    return n;
+}
+
 /* Text without added tokens, in normal form. */
 static void
 add_pieces(struct encoder *en, const uint8_t *p, size_t n, struct ids *out)
 {
     const uint8_t *end = p + n;
     uint32_t *id = ids_room(out, n + SLOT_IDS);
-    uint64_t key[KEY_WORDS];
-    struct encoder_slot *slot;
-    size_t len;
+    struct ahead ahead[AHEAD], *a, *stop;
+    const struct encoder_slot *s;
 
-    for (; p < end; p += len) {
-        len = scan_piece(en->t->scan, en->t->uclass, p, end);
-        if (len > KEY_BYTES) {
-            id += encode_piece(en, p, len, id);
-            continue;
-        }
-        make_key(key, p, len, (size_t)(end - p));
-        slot = &en->cache[key_hash(key)];
-        if (((slot->key[0] ^ key[0]) | (slot->key[1] ^ key[1]) |
-             (slot->key[2] ^ key[2]) | (slot->key[3] ^ key[3])) == 0) {
-            memcpy(id, slot->id, sizeof(slot->id));
-            id += slot->n;
-        } else {
-            id += learn_piece(en, slot, key, p, len, id);
+    while (p < end) {
+        stop = ahead + cut(en, p, end, ahead, &p);
+        for (a = ahead; a < stop; a++) {
+            s = a->slot;
+            if (!s) {
+                id += wide_piece(en, a->p, a->n, id);
+            } else if (((s->key[0] ^ a->key[0]) | (s->key[1] ^ a->key[1]) |
+                        (s->key[2] ^ a->key[2]) |
+                        (s->key[3] ^ a->key[3])) == 0) {
+                memcpy(id, s->id, sizeof(s->id));
+                id += s->n;
+            } else {
+                id += learn_piece(en, a->slot, a->key, a->p, a->n, id);
+            }
         }
     }
     out->n = (size_t)(id - out->id);

@@ -97,6 +97,7 @@ struct encoder {
     const struct tokenizer *t;
     uint64_t n_lost; /* bytes left out, since encoder_init */
     struct encoder_slot *cache;
+    struct encoder_wide *wide;
     struct merge_scratch scratch;
     struct buf normal; /* a text in NFC */
 };
