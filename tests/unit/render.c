@@ -1,0 +1,397 @@
+/* render.c - the layouts of every template and family, what is learnt of
+ * them, and fitting into a limit of tokens. */
+#include "record/render.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "record/tokens.h"
+#include "text/alphabet.h"
+
+#include "test.h"
+
+/* Special tokens that make a tokenizer of each family. */
+static const char *const starcoder[] = {
+    "<|endoftext|>", "<reponame>", "<filename>", "<commit_before>",
+    "<commit_msg>", "<commit_after>", NULL
+};
+static const char *const starcoder2[] = {
+    "<|endoftext|>", "<repo_name>", "<file_sep>", "<pr>", "<pr_file>",
+    "<pr_base_code>", "<pr_diff>", NULL
+};
+static const char *const qwen[] = {
+    "<|endoftext|>", "<|repo_name|>", "<|file_sep|>", NULL
+};
+static const char *const text[] = { "<|endoftext|>", "<reponame>", NULL };
+
+static const char change[] =
+    "3 3\n@@ -2,1 +2,1 @@\n-old\n+<file_sep>\n";
+static const char added[] = "- 1\n@@ -0,0 +1,1 @@\n+new\n";
+static const char deleted[] = "1 -\n@@ -1,1 +0,0 @@\n-old\n";
+
+struct world {
+    struct tokenizer t;
+    struct render r;
+    struct render_worker w;
+    struct render_result out;
+    struct buf rec, back, learnt;
+};
+
+/* A tokenizer of the 256 bytes and the special tokens. */
+static void
+world_open(struct world *w, const char *const *special)
+{
+    struct buf b, name;
+    struct err e;
+    char byte;
+    int i;
+
+    buf_init(&b);
+    buf_init(&name);
+    buf_addstr(&b, "{\"pre_tokenizer\":{\"type\":\"ByteLevel\","
+               "\"add_prefix_space\":false},\"added_tokens\":[");
+    for (i = 0; special[i]; i++)
+        buf_addf(&b, "%s{\"id\":%d,\"content\":\"%s\",\"special\":true}",
+                 i > 0 ? "," : "", 256 + i, special[i]);
+    buf_addstr(&b, "],\"model\":{\"merges\":[],\"vocab\":{");
+    for (i = 0; i < 256; i++) {
+        byte = (char)i;
+        buf_reset(&name);
+        alphabet_spell(&name, &byte, 1);
+        buf_addf(&b, "%s\"%s%s\":%d", i > 0 ? "," : "",
+                 byte == '"' || byte == '\\' ? "\\" : "", name.data, i);
+    }
+    buf_addstr(&b, "}}}");
+    if (!CHECK(tokenizer_read(&w->t, b.data, b.len, "t.json", &e) == 0)) {
+        printf("  %s\n", e.text);
+        exit(1);
+    }
+    buf_release(&b);
+    buf_release(&name);
+    render_init(&w->r, &w->t, tokenizer_end(&w->t));
+    render_worker_init(&w->w, &w->t);
+    render_result_init(&w->out);
+    buf_init(&w->rec);
+    buf_init(&w->back);
+    buf_init(&w->learnt);
+}
+
+static void
+world_close(struct world *w)
+{
+    render_worker_release(&w->w);
+    render_result_release(&w->out);
+    tokenizer_release(&w->t);
+    buf_release(&w->rec);
+    buf_release(&w->back);
+    buf_release(&w->learnt);
+}
+
+static void
+make_commit(struct world *w, const char *edit)
+{
+    struct text_rec r;
+    struct err e;
+
+    text_init(&r);
+    text_begin(&r, TEXT_COMMIT);
+    text_add_str(&r, "repo", "R");
+    text_add_str(&r, "ordinal", "7");
+    text_add_str(&r, "time", "1600000000");
+    text_add_str(&r, "subject", "Subject");
+    text_add_str(&r, "body", "Body.\n");
+    text_add_str(&r, "path", "p.c");
+    text_add_str(&r, "change", edit);
+    buf_reset(&w->rec);
+    CHECK(text_encode(&w->rec, &r, &e) == 0);
+    text_release(&r);
+}
+
+static void
+make_file(struct world *w, const char *repo)
+{
+    struct text_rec r;
+    struct err e;
+
+    text_init(&r);
+    text_begin(&r, TEXT_FILE);
+    if (repo)
+        text_add_str(&r, "repo", repo);
+    text_add_str(&r, "path", "p.c");
+    text_add_str(&r, "text", "int x;\n");
+    buf_reset(&w->rec);
+    CHECK(text_encode(&w->rec, &r, &e) == 0);
+    text_release(&r);
+}
+
+/* Renders w->rec; text and learnt text of token record i. */
+static struct tokens
+rendered(struct world *w, enum template_kind kind, size_t i)
+{
+    struct tokens t = { .n = 0 };
+    uint32_t ids[4096];
+    uint8_t mask[4096];
+    struct err e;
+    size_t at, k;
+
+    w->r.kind = kind;
+    render_result_reset(&w->out);
+    buf_reset(&w->back);
+    buf_reset(&w->learnt);
+    CHECK(render_record(&w->r, &w->w, w->rec.data, w->rec.len, 3, 5, &w->out,
+                        &e) == 0);
+    if (!CHECK(i < w->out.n))
+        return t;
+    at = i > 0 ? w->out.end[i - 1] : 0;
+    CHECK(tokens_decode(&t, w->out.tokens.data + at, w->out.end[i] - at,
+                        w->t.n, &e) == 0);
+    if (!CHECK(t.n <= 4096))
+        return t;
+    tokens_ids(&t, ids);
+    tokens_mask(&t, mask);
+    tokenizer_decode(&w->t, ids, t.n, &w->back);
+    for (k = 0; k < t.n; k++)
+        if (mask[k])
+            tokenizer_decode(&w->t, ids + k, 1, &w->learnt);
+    return t;
+}
+
+static void
+expect(struct world *w, enum template_kind kind, const char *want)
+{
+    rendered(w, kind, 0);
+    CHECK_STR(w->back.data, want);
+    CHECK_STR(w->learnt.data, want);
+}
+
+static void
+expect_message(struct world *w, const char *before)
+{
+    static const char diff[] =
+        "diff --git a/p.c b/p.c\n--- a/p.c\n+++ b/p.c\n"
+        "@@ -2,1 +2,1 @@\n-old\n+<file_sep>\n";
+    static const char message[] = "Subject\n\nBody.<|endoftext|>";
+    const char *cut = strstr(before, "DIFF");
+    struct buf want;
+
+    buf_init(&want);
+    buf_add(&want, before, (size_t)(cut - before));
+    buf_addstr(&want, diff);
+    buf_addstr(&want, cut + 4);
+    buf_addstr(&want, message);
+    rendered(w, TEMPLATE_MESSAGE, 0);
+    CHECK_STR(w->back.data, want.data);
+    CHECK_STR(w->learnt.data, message);
+    buf_release(&want);
+}
+
+TEST(starcoder_layouts)
+{
+    struct world w;
+
+    world_open(&w, starcoder);
+    make_commit(&w, change);
+    expect(&w, TEMPLATE_COMMIT, "<reponame>R<filename>p.c<commit_before>old\n"
+           "<commit_msg>Subject\n\nBody.<commit_after><file_sep>\n"
+           "<|endoftext|>");
+    expect_message(&w, "<reponame>R\nDIFF<commit_msg>");
+    make_file(&w, "R");
+    expect(&w, TEMPLATE_FILE, "<reponame>R<filename>p.c\nint x;\n"
+           "<|endoftext|>");
+    world_close(&w);
+}
+
+TEST(starcoder2_layouts)
+{
+    struct world w;
+    struct tokens t;
+    uint32_t ids[4096];
+    size_t i, n = 0;
+
+    world_open(&w, starcoder2);
+    make_commit(&w, change);
+    expect(&w, TEMPLATE_COMMIT, "<repo_name>R<pr_file>p.c<pr_base_code>old\n"
+           "<pr>Subject\n\nBody.<file_sep><file_sep>\n<|endoftext|>");
+    t = rendered(&w, TEMPLATE_COMMIT, 0);
+    tokens_ids(&t, ids);
+    for (i = 0; i < t.n; i++)
+        n += ids[i] == tokenizer_find(&w.t, "<file_sep>", 10);
+    CHECK_EQ_U64(n, 1); /* the one in the text is text */
+    CHECK_EQ_U64(t.origin.ordinal, 7);
+    CHECK_EQ_U64(t.origin.time, 1600000000);
+    CHECK_EQ_U64(t.origin.group, 5);
+    expect_message(&w, "<repo_name>R<pr_diff>DIFF<pr>");
+    make_file(&w, NULL);
+    expect(&w, TEMPLATE_FILE, "<file_sep>p.c\nint x;\n<|endoftext|>");
+    world_close(&w);
+}
+
+TEST(qwen_layouts)
+{
+    struct world w;
+
+    world_open(&w, qwen);
+    make_commit(&w, change);
+    expect(&w, TEMPLATE_COMMIT, "<|repo_name|>R\n<|file_sep|>before\nold\n"
+           "<|file_sep|>message\nSubject\n\nBody.\n<|file_sep|>p.c\n"
+           "<file_sep>\n<|endoftext|>");
+    expect_message(&w, "<|repo_name|>R\n<|file_sep|>diff\nDIFF"
+                   "<|file_sep|>message\n");
+    make_file(&w, "R");
+    expect(&w, TEMPLATE_FILE, "<|repo_name|>R\n<|file_sep|>p.c\nint x;\n"
+           "<|endoftext|>");
+    world_close(&w);
+}
+
+TEST(text_layouts)
+{
+    struct world w;
+
+    world_open(&w, text);
+    make_commit(&w, change);
+    expect(&w, TEMPLATE_COMMIT, "### Repository: R\n### File: p.c\n"
+           "### Before:\nold\n### Message: Subject\n\nBody.\n### After:\n"
+           "<file_sep>\n<|endoftext|>");
+    expect_message(&w, "### Repository: R\n### Diff:\nDIFF### Message: ");
+    make_file(&w, NULL);
+    expect(&w, TEMPLATE_FILE, "### File: p.c\nint x;\n<|endoftext|>");
+    expect(&w, TEMPLATE_PLAIN, "int x;\n<|endoftext|>");
+    expect(&w, RENDER_AUTO, "### File: p.c\nint x;\n<|endoftext|>");
+    world_close(&w);
+}
+
+/* An absent side has no part, an empty end adds none. */
+TEST(what_is_absent_is_left_out)
+{
+    struct world w;
+
+    world_open(&w, starcoder);
+    make_commit(&w, added);
+    expect(&w, TEMPLATE_COMMIT, "<reponame>R<filename>p.c"
+           "<commit_msg>Subject\n\nBody.<commit_after>new\n<|endoftext|>");
+    make_commit(&w, deleted);
+    expect(&w, TEMPLATE_COMMIT, "<reponame>R<filename>p.c<commit_before>"
+           "old\n<commit_msg>Subject\n\nBody.<|endoftext|>");
+    expect(&w, TEMPLATE_PLAIN, "Subject\n\nBody.\n\ndiff --git a/p.c b/p.c\n"
+           "deleted file mode 100644\n--- a/p.c\n+++ /dev/null\n"
+           "@@ -1,1 +0,0 @@\n-old\n<|endoftext|>");
+    render_init(&w.r, &w.t, TOKEN_NONE);
+    make_file(&w, "R");
+    expect(&w, TEMPLATE_PLAIN, "int x;\n");
+    world_close(&w);
+}
+
+TEST(kinds_without_a_layout_are_counted)
+{
+    struct world w;
+    struct err e;
+
+    world_open(&w, text);
+    make_file(&w, "R");
+    w.r.kind = TEMPLATE_COMMIT;
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, 0, &w.out,
+                        &e) == 0);
+    make_commit(&w, change);
+    w.r.kind = TEMPLATE_FILE;
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, 0, &w.out,
+                        &e) == 0);
+    CHECK_EQ_U64(w.out.n, 0);
+    CHECK_EQ_U64(w.out.left[RENDER_KIND], 2);
+    make_commit(&w, "3 3\n");
+    w.r.kind = TEMPLATE_COMMIT;
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, 0, &w.out,
+                        &e) == 0);
+    CHECK_EQ_U64(w.out.left[RENDER_EDIT], 1);
+    make_commit(&w, "nonsense\n");
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, 0, &w.out,
+                        &e) == ERR_DATA);
+    CHECK_EQ_U64(w.out.n, 0);
+    world_close(&w);
+}
+
+/* A hunk with `context` kept lines around an edit, each of 4 bytes. */
+static void
+add_hunk(struct buf *b, int start, int context, const char *edit)
+{
+    int i;
+
+    buf_addf(b, "@@ -%d,%d +%d,%d @@\n", start, 2 * context + 1, start,
+             2 * context + 1);
+    for (i = 0; i < context; i++)
+        buf_addf(b, " k%02d\n", i);
+    buf_addf(b, "-%s\n+%s\n", edit, edit);
+    for (i = 0; i < context; i++)
+        buf_addf(b, " q%02d\n", i);
+}
+
+/* Tokens are bytes here, save the marks. */
+TEST(max_tokens_shrinks_context_then_splits)
+{
+    static const char with_one[] = "<commit_before>k15\nedit1\nq00\n<";
+    struct world w;
+    struct buf b;
+    size_t whole, i;
+
+    world_open(&w, starcoder);
+    buf_init(&b);
+    buf_addstr(&b, "300 300\n");
+    add_hunk(&b, 10, 16, "edit1");
+    add_hunk(&b, 100, 16, "edit2");
+    make_commit(&w, b.data);
+    whole = rendered(&w, TEMPLATE_COMMIT, 0).n;
+    CHECK(strstr(w.back.data, "k00\n") != NULL);
+    w.r.max_tokens = whole;
+    CHECK_EQ_U64(rendered(&w, TEMPLATE_COMMIT, 0).n, whole);
+    for (i = whole - 1; i > whole - 200; i -= 50) {
+        w.r.max_tokens = i;
+        CHECK(rendered(&w, TEMPLATE_COMMIT, 0).n <= i);
+        CHECK_EQ_U64(w.out.n, 1);
+        CHECK(strstr(w.back.data, "edit2") != NULL);
+        CHECK(strstr(w.back.data, "k00\n") == NULL);
+    }
+    /* marks 6, R, p.c, message 14, sides of 4 lines of 6 bytes */
+    w.r.max_tokens = 6 + 1 + 3 + 14 + 4 * 6;
+    CHECK_EQ_U64(rendered(&w, TEMPLATE_COMMIT, 0).n, w.r.max_tokens);
+    CHECK(strstr(w.back.data, "<commit_before>edit1\nedit2\n<") != NULL);
+    w.r.max_tokens -= 1;
+    rendered(&w, TEMPLATE_COMMIT, 0);
+    CHECK_EQ_U64(w.out.n, 2);
+    CHECK(strstr(w.back.data, "edit2") == NULL);
+    rendered(&w, TEMPLATE_COMMIT, 1);
+    CHECK(strstr(w.back.data, "edit1") == NULL);
+    w.r.max_tokens = 6 + 1 + 3 + 14 + 2 * 14;
+    rendered(&w, TEMPLATE_COMMIT, 0);
+    CHECK(strstr(w.back.data, "<commit_before>edit1\nedit2\n<") != NULL);
+    w.r.max_tokens = 6 + 1 + 3 + 14 + 2 * 6 - 1;
+    render_result_reset(&w.out);
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, 0, &w.out,
+                        &(struct err){ 0 }) == 0);
+    CHECK_EQ_U64(w.out.n, 0);
+    CHECK_EQ_U64(w.out.left[RENDER_LONG], 2);
+    buf_reset(&b);
+    buf_addstr(&b, "300 300\n");
+    add_hunk(&b, 10, 16, "edit1");
+    make_commit(&w, b.data);
+    w.r.max_tokens = 6 + 1 + 3 + 14 + 2 * 14;
+    rendered(&w, TEMPLATE_COMMIT, 0);
+    CHECK(strstr(w.back.data, with_one) != NULL);
+    make_file(&w, "R");
+    w.r.max_tokens = 3;
+    render_result_reset(&w.out);
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, 0, &w.out,
+                        &(struct err){ 0 }) != 0 || w.out.n == 0);
+    buf_release(&b);
+    world_close(&w);
+}
+
+static const struct test tests[] = {
+    RUN(starcoder_layouts),
+    RUN(starcoder2_layouts),
+    RUN(qwen_layouts),
+    RUN(text_layouts),
+    RUN(what_is_absent_is_left_out),
+    RUN(kinds_without_a_layout_are_counted),
+    RUN(max_tokens_shrinks_context_then_splits),
+};
+
+TEST_MAIN("render", tests)
