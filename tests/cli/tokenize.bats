@@ -1,0 +1,189 @@
+#!/usr/bin/env bats
+# Text to tokens and back: templates, threads, limits, refusals. The ids
+# themselves are tested in tests/unit/encode.c.
+
+load helper
+
+# trained: tokenizer.json, learnt from the commits in project.text.
+trained() {
+    repo_small project
+    gitscrape -q project >project.text
+    vocabtrain -q --size 350 --special '<|endoftext|>' -o tokenizer.json \
+        project.text
+}
+
+# round TEMPLATE: what project.text looks like in it.
+round() {
+    tokenize -q -t tokenizer.json --template "$1" project.text |
+        tokenize -q -t tokenizer.json --decode --raw
+}
+
+@test "tokenize gives ids below the vocabulary and says whose they are" {
+    trained
+    tokenize -q -t tokenizer.json project.text >tokens
+    head -n 5 tokens >head
+    grep -qx 'type tokens' head
+    n=$(jq '.model.vocab | length' tokenizer.json)
+    grep -qx "key vocab $n" head
+    grep -qx 'key eos 0' head
+    grep -aqx "key tokenizer [0-9a-f]\{64\}" head
+    tojsonl tokens | jq -c "select(.ids[-1] != 0 or (.ids | max) >= $n)" >bad
+    [ ! -s bad ]
+    [ "$(tojsonl tokens | wc -l)" -eq 14 ]
+    verify -q tokens
+}
+
+@test "tokenize --decode gives plain text back byte for byte" {
+    trained
+    printf '{"text":"a\\u00e9\\u0000 \\n\\n  b"}\n{"text":""}\n' >in.jsonl
+    printf '{"text":{"b64":"gP/+YcMo"}}\n' >>in.jsonl
+    fromjsonl -q in.jsonl >in
+    tojsonl in >want
+    tokenize -q -t tokenizer.json in >tokens
+    tokenize -q -t tokenizer.json --decode tokens | tojsonl | cmp - want
+    tokenize -q -t tokenizer.json -d --raw tokens |
+        cmp - <(printf 'a\xc3\xa9\0 \n\n  b\x80\xff\xfea\xc3(')
+    tokenize -q -t tokenizer.json --end none in |
+        tokenize -q -t tokenizer.json -d | tojsonl | cmp - want
+}
+
+@test "tokenize chooses the layout by the kind of the record" {
+    trained
+    round auto | grep -qx '### Before:'
+    round message | grep -qx '### Diff:'
+    round message >out
+    ! grep -q '### After' out
+    echo project/src/part1.c | fromfiles |
+        tokenize -q -t tokenizer.json |
+        tokenize -q -t tokenizer.json -d --raw | head -n 1 |
+        grep -qx '### File: project/src/part1.c'
+    run -0 --separate-stderr tokenize -t tokenizer.json --template file \
+        project.text
+    [[ $stderr == *"15 left out: kind-without-layout"* ]]
+}
+
+@test "only the message of a message record is learnt" {
+    trained
+    tokenize -q -t tokenizer.json --template message project.text | tojsonl |
+        jq -c 'select(([.mask[] | select(. == 1)] | length) > 30)' >bad
+    [ ! -s bad ]
+    tokenize -q -t tokenizer.json --template message project.text |
+        tojsonl | jq -e '.mask[0] == 0 and .mask[-1] == 1' >/dev/null
+}
+
+@test "the output is the same at any number of threads" {
+    trained
+    for t in auto message plain; do
+        for n in 1 2 7; do
+            tokenize -q -t tokenizer.json --template $t --max-tokens 150 \
+                --threads $n project.text >out.$n
+        done
+        cmp out.1 out.2
+        cmp out.1 out.7
+    done
+}
+
+@test "max-tokens holds, and the ledger tells what it cost" {
+    trained
+    for n in 120 60 20; do
+        tokenize -q -t tokenizer.json --max-tokens $n project.text >tokens
+        tojsonl tokens | jq -c "select((.ids | length) > $n)" >bad
+        [ ! -s bad ]
+    done
+    grep -aq '^ledger tokenize no-edit 1$' tokens
+    grep -aq '^ledger tokenize over-max-tokens [1-9]' tokens
+}
+
+@test "a special token spelled in the text is text, unless asked for" {
+    trained
+    echo '{"text":"<|endoftext|>"}' | fromjsonl >in
+    [ "$(tokenize -q -t tokenizer.json in | tojsonl |
+        jq '.ids | length')" -gt 2 ]
+    [ "$(tokenize -q -t tokenizer.json --marks in | tojsonl |
+        jq -c .ids)" = '[0,0]' ]
+    [ "$(tokenize -q -t tokenizer.json --end '<|endoftext|>' --marks in |
+        tojsonl | jq -c .ids)" = '[0,0]' ]
+    [ "$(tokenize -q -t tokenizer.json --end none --marks in | tojsonl |
+        jq -c .ids)" = '[0]' ]
+    run -4 --separate-stderr tokenize -t tokenizer.json --end '<eos>' in
+    one_line 'tokenize: tokenizer.json: no token "<eos>" (--end)'
+}
+
+@test "segments stay segments, and an empty stream is one" {
+    trained
+    cat project.text project.text >two
+    tokenize -q -t tokenizer.json two >tokens
+    [ "$(grep -ao 'graft stream 1$' tokens | wc -l)" -eq 2 ]
+    fromjsonl </dev/null | tokenize -q -t tokenizer.json >empty
+    [ "$(tojsonl empty | wc -l)" -eq 0 ]
+    verify -q empty
+}
+
+@test "tokenize refuses input that is no whole text stream" {
+    trained
+    : >empty
+    run -4 --separate-stderr tokenize -t tokenizer.json empty
+    one_line 'tokenize: empty: '
+    head -c -1 project.text >cut
+    tokenize -q -t tokenizer.json cut >out 2>err && false
+    [ "$(wc -l <err)" -eq 1 ]
+    tokenize -q -t tokenizer.json project.text >tokens
+    run -4 --separate-stderr tokenize -t tokenizer.json tokens
+    one_line 'tokenize: tokens: '
+    run -4 --separate-stderr tokenize -t tokenizer.json -d project.text
+    one_line 'tokenize: project.text: '
+}
+
+@test "tokenize refuses tokens of another tokenizer" {
+    trained
+    tokenize -q -t tokenizer.json project.text >tokens
+    sed 's/"version": "1.0"/"version": "1.1"/' tokenizer.json >other.json
+    run -4 --separate-stderr tokenize -t other.json -d tokens
+    one_line 'tokenize: tokens: made with another tokenizer (found '
+}
+
+@test "tokenize refuses a tokenizer that it does not know exactly" {
+    trained
+    fromjsonl </dev/null >in
+    while IFS='|' read -r edit text; do
+        jq "$edit" tokenizer.json >bad.json
+        run -4 --separate-stderr tokenize -t bad.json in
+        one_line 'tokenize: bad.json: byte '
+        [[ $stderr == *"$text"* ]]
+    done <<'END'
+.normalizer = {"type": "Lowercase"}|normalizer "Lowercase" is not supported
+.pre_tokenizer.add_prefix_space = true|add_prefix_space is not supported
+.model.type = "Unigram"|model "Unigram" is not supported
+.model.byte_fallback = true|model setting "byte_fallback" is not supported
+.model.merges[3] = ["x", "zzz"]|merge 3: "zzz" is not in the vocabulary
+END
+    run -1 --separate-stderr tokenize -t none.json in
+    one_line 'tokenize: none.json: '
+    run -2 --separate-stderr tokenize in
+    one_line 'tokenize: -t FILE is required'
+    run -2 --separate-stderr tokenize -t tokenizer.json --raw in
+    one_line 'tokenize: --raw goes with --decode'
+}
+
+@test "bytes without a token are left out, told and counted" {
+    trained
+    jq '.model.vocab |= (to_entries | map(select(.key != "\u00f1")) |
+        sort_by(.value) | to_entries | map({key: .value.key, value: .key}) |
+        from_entries)' tokenizer.json >lacking.json
+    printf '{"text":{"b64":"YfFi8Q=="}}\n' | fromjsonl >in
+    run -0 --separate-stderr tokenize -t lacking.json in
+    [[ $stderr == *'2 bytes left out: the tokenizer has no token for them'* ]]
+    tokenize -q -t lacking.json in >tokens
+    grep -aq '^ledger tokenize bytes-without-token 2$' tokens
+    [ "$(tokenize -q -t lacking.json -d --raw tokens)" = ab ]
+}
+
+@test "the encoder agrees with tokenizers on random texts" {
+    [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python"
+    need_shared tokenizers
+    [ -x "$GRAFT_BUILD/bench/encode" ] || skip "make bench-programs first"
+    trained
+    "$PEERS/bin/python" "$root/tests/golden/fuzz.py" -n 300 -s $RANDOM \
+        "$GRAFT_BUILD/bench/encode" tokenizer.json \
+        "$GRAFT_SHARED"/tokenizers/*/tokenizer.json
+}
