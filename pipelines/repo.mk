@@ -34,7 +34,7 @@ SPLIT ?= --val 0.05 --test 0.1
 HEADERS ?= /usr/include
 HEADER_FILES ?= 1200
 VOCAB ?= 4096
-PRETRAIN ?= --batch 16 --steps 250 --lr 0.002 --warmup 20
+PRETRAIN ?= --batch 16 --steps 200 --lr 0.002 --warmup 20
 ARCH ?= $(HERE)demo-arch.json
 
 export PATH := $(abspath $(BIN)):$(PATH)
