@@ -27,14 +27,14 @@ THREADS ?= 0
 
 # What decides the result. Override any of them on the command line.
 TEMPLATE ?= commit
-SEQ_LEN ?= 256
+SEQ_LEN ?= 512
 FORMAT ?= int8
-LORA ?= --rank 16 --alpha 32 --batch 8 --steps 100 --lr 0.002
+LORA ?= --rank 16 --alpha 32 --batch 8 --steps 80 --lr 0.002 --log-every 20
 SPLIT ?= --val 0.05 --test 0.1
 HEADERS ?= /usr/include
 HEADER_FILES ?= 1200
 VOCAB ?= 4096
-PRETRAIN ?= --batch 16 --steps 200 --lr 0.002 --warmup 20
+PRETRAIN ?= --batch 8 --steps 200 --log-every 50 --lr 0.002 --warmup 20
 ARCH ?= $(HERE)demo-arch.json
 
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -61,7 +61,7 @@ $(K)/vocab: FORCE
 
 $(WORK)/tokenizer.json: $(K)/vocab
 	@$(STEP) "vocabulary of $(VOCAB) tokens from C headers" $@ \
-	"$(HEADER_LIST) | fromfiles -q | vocabtrain -q --size $(VOCAB) \
+	"$(HEADER_LIST) | fromfiles | vocabtrain --size $(VOCAB) \
 	--special '<|endoftext|>' -o $@.new && mv $@.new $@"
 
 $(K)/corpus: $(WORK)/tokenizer.json FORCE
@@ -69,9 +69,9 @@ $(K)/corpus: $(WORK)/tokenizer.json FORCE
 
 $(WORK)/corpus/manifest.json: $(K)/corpus
 	@$(STEP) "the same headers as tokens" $(WORK)/corpus \
-	"rm -rf $(WORK)/corpus; $(HEADER_LIST) | fromfiles -q \
-	| tokenize -q -t $(WORK)/tokenizer.json --template plain \
-	| shard -q --val 0.02 --test 0 -o $(WORK)/corpus"
+	"rm -rf $(WORK)/corpus; $(HEADER_LIST) | fromfiles \
+	| tokenize -t $(WORK)/tokenizer.json --template plain \
+	| shard --val 0.02 --test 0 -o $(WORK)/corpus"
 
 $(K)/pretrain: $(WORK)/corpus/manifest.json FORCE
 	@{ echo 'pretrain $(PRETRAIN) $(SEQ_LEN)'; b2sum < $(ARCH); \
@@ -81,8 +81,8 @@ $(WORK)/pretrain/manifest.json: $(K)/pretrain
 	@$(STEP) "a small base, trained in full on the headers" \
 	$(WORK)/pretrain/model \
 	"rm -rf $(WORK)/init $(WORK)/pretrain; \
-	initmodel -q --tokenizer $(WORK)/tokenizer.json -o $(WORK)/init \
-	$(ARCH); train -q --method full --data $(WORK)/corpus \
+	initmodel --tokenizer $(WORK)/tokenizer.json -o $(WORK)/init \
+	$(ARCH); train --method full --data $(WORK)/corpus \
 	--base $(WORK)/init -o $(WORK)/pretrain --seq-len $(SEQ_LEN) \
 	--threads $(THREADS) $(PRETRAIN)"
 
@@ -104,8 +104,8 @@ endif
 
 $(WORK)/base/manifest.json: $(K)/base
 	@$(STEP) "the base as $(FORMAT)" $(WORK)/base \
-	"rm -rf $(WORK)/base; quantize -q --format $(FORMAT) $(MODEL) \
-	| shard -q -o $(WORK)/base"
+	"rm -rf $(WORK)/base; quantize --format $(FORMAT) $(MODEL) \
+	| shard -o $(WORK)/base"
 
 # HEAD stands for all that is walked; the tokenizer is the base's.
 $(K)/data: $(WORK)/base/manifest.json FORCE
@@ -114,10 +114,10 @@ $(K)/data: $(WORK)/base/manifest.json FORCE
 
 $(WORK)/data/manifest.json: $(K)/data
 	@$(STEP) "the history of $(notdir $(abspath $(REPO))) as tokens" \
-	$(WORK)/data "rm -rf $(WORK)/data; gitscrape -q $(REPO) \
-	| tokenize -q -t $(TOKENIZER) --template $(TEMPLATE) \
+	$(WORK)/data "rm -rf $(WORK)/data; gitscrape $(REPO) \
+	| tokenize -t $(TOKENIZER) --template $(TEMPLATE) \
 	--max-tokens $(SEQ_LEN) --threads $(THREADS) \
-	| shard -q $(SPLIT) -o $(WORK)/data"
+	| shard $(SPLIT) -o $(WORK)/data"
 
 $(K)/run: $(WORK)/data/manifest.json $(WORK)/base/manifest.json FORCE
 	@{ echo 'run $(LORA) $(SEQ_LEN)'; jq -r .content $(WORK)/data/manifest.json \
@@ -125,7 +125,7 @@ $(K)/run: $(WORK)/data/manifest.json $(WORK)/base/manifest.json FORCE
 
 $(WORK)/run/manifest.json: $(K)/run
 	@$(STEP) "an adapter for that history" $(WORK)/run/adapter \
-	"rm -rf $(WORK)/run; train -q --data $(WORK)/data --base $(WORK)/base \
+	"rm -rf $(WORK)/run; train --data $(WORK)/data --base $(WORK)/base \
 	-o $(WORK)/run --seq-len $(SEQ_LEN) --threads $(THREADS) $(LORA)"
 
 $(K)/score: $(WORK)/run/manifest.json FORCE
@@ -133,6 +133,6 @@ $(K)/score: $(WORK)/run/manifest.json FORCE
 
 $(WORK)/score.json: $(K)/score
 	@$(STEP) "base against adapter on the held-out last commits" $@ \
-	"evalprompts -q --base $(WORK)/base --adapter $(WORK)/run/adapter \
+	"evalprompts --base $(WORK)/base --adapter $(WORK)/run/adapter \
 	--data $(WORK)/data --split test --seq-len $(SEQ_LEN) \
 	--threads $(THREADS) > $@.new && mv $@.new $@"
