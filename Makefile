@@ -155,7 +155,7 @@ bench: all bench-programs
 bench-programs: $(BENCH)
 
 # REPO=... for another repository than this one.
-demo:
+demo: $(AFTER)
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -f pipelines/repo.mk \
 		BIN=$(abspath $(BUILD))/bin WORK=$(or $(WORK),$(BUILD)/demo)
