@@ -2,8 +2,8 @@
 # train.sh - a training step against torch + PEFT: LoRA of rank 32 on all
 # linears, float32, dropout 0 on both sides, random tokens and weights.
 #
-# PEERS names a python with torch, transformers and peft; its side is
-# lora_torch.py in $GRAFT_SHARED/peers. SHAPE (gpt2-124m; qwen2-0.5b, tiny),
+# PEERS names a virtual environment (or a python) with torch, transformers and
+# peft; its side is lora_torch.py in $GRAFT_SHARED/peers. SHAPE (gpt2-124m; qwen2-0.5b, tiny),
 # SEQ (512), BATCH (2), STEPS (4, after one that isn't timed), PAIRS (5).
 # Sides take turns, each with all processors; a side's rate is the median of
 # its steps, and the ratio the median over the pairs. Bars: at least its
@@ -15,10 +15,11 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${GRAFT_BUILD:-$top/build}
 peer=${GRAFT_SHARED:-$top/../shared}/peers/lora_torch.py
 if [ -z "${PEERS:-}" ] || [ ! -f "$peer" ]; then
-    echo "train: skipped: name a python with torch and peft by PEERS=..." \
-        "and the folder of peers/lora_torch.py by GRAFT_SHARED=..."
+    echo "train: skipped: name a virtual environment with torch and peft" \
+        "by PEERS=... and the folder of peers/lora_torch.py by GRAFT_SHARED=..."
     exit 0
 fi
+[ ! -d "$PEERS" ] || PEERS=$PEERS/bin/python
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
