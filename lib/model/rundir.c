@@ -97,7 +97,8 @@ has_file(const struct rundir *r, const char *name)
     return there;
 }
 
-/* A directory that holds other people's things is not ours to fill. */
+/* A directory that holds other people's things is not ours to fill; what a
+ * killed run left half written is. */
 static int
 check_foreign(const struct rundir *r, struct err *e)
 {
@@ -109,12 +110,46 @@ check_foreign(const struct rundir *r, struct err *e)
         return rc;
     for (size_t i = 0; i < n && rc == 0; i++) {
         if (strcmp(names[i], ".lock") != 0
-            && strcmp(names[i], METRICS) != 0)
+            && strcmp(names[i], METRICS) != 0
+            && strstr(names[i], ".tmp.") == NULL)
             rc = err_set(e, ERR_EXISTS, "%s: exists and is no run (it holds "
                          "%s)", r->path, names[i]);
     }
     dir_list_free(names, n);
     return rc;
+}
+
+/* Removes what a killed process left half written in a directory of the
+ * run (NULL: the run itself). */
+static int
+remove_temps(const struct rundir *r, const char *dir, struct err *e)
+{
+    char *path = dir ? path_join(r->path, dir) : mem_strdup(r->path);
+    char **names = NULL;
+    size_t n = 0;
+    int rc = path_exists(path) ? dir_list(&names, &n, path, e) : 0;
+
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        if (strstr(names[i], ".tmp.") != NULL) {
+            char *temp = path_join(path, names[i]);
+
+            rc = path_remove(temp, e);
+            free(temp);
+        }
+    }
+    dir_list_free(names, n);
+    free(path);
+    return rc;
+}
+
+static int
+remove_all_temps(const struct rundir *r, struct err *e)
+{
+    int rc = remove_temps(r, NULL, e);
+
+    if (rc == 0)
+        rc = remove_temps(r, "adapter", e);
+    return rc < 0 ? rc : remove_temps(r, "checkpoints", e);
 }
 
 int
@@ -137,8 +172,12 @@ rundir_open(struct rundir *r, const char *path, const char *identity,
         if (rc == 0 && *found == RUN_STARTED && !resume)
             rc = err_set(e, ERR_EXISTS, "%s: a run that was begun and not "
                          "finished: go on with --resume", path);
+        if (rc == 0 && *found == RUN_STARTED)
+            rc = remove_all_temps(r, e);
     } else if (rc == 0) {
         rc = check_foreign(r, e);
+        if (rc == 0)
+            rc = remove_all_temps(r, e);
         if (rc == 0)
             rc = write_config(r, identity, rest, e);
     }

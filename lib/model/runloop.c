@@ -166,6 +166,8 @@ run_loop(struct trainer *t, struct rundir *dir, const struct adapter *meta,
          const struct run_opts *o, struct err *e)
 {
     struct loop l = { .t = t, .dir = dir, .meta = meta, .o = o };
+    /* the run was ended between its last checkpoint and its result */
+    bool at_end = t->state.step >= t->opts.steps;
     int rc = rundir_metrics(dir, t->state.metrics, e);
 
     start_line(&l);
@@ -178,6 +180,8 @@ run_loop(struct trainer *t, struct rundir *dir, const struct adapter *meta,
                            "on with --resume", dir->path,
                            (unsigned long long)t->state.step);
     }
+    if (rc == 0 && at_end)
+        rc = rundir_save(dir, t, meta, e);
     if (rc == 0)
         rc = rundir_complete(dir, t, e);
     return rc;

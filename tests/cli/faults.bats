@@ -143,3 +143,32 @@ same_out() {
         done
     done
 }
+
+@test "train killed before any call goes on to the same adapter" {
+    jq -n '{model_type: "llama", hidden_size: 16, intermediate_size: 32,
+        num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 1,
+        max_position_embeddings: 64, rms_norm_eps: 1e-5, rope_theta: 1e4,
+        tie_word_embeddings: false, vocab_size: 32, bos_token_id: null,
+        eos_token_id: 0}' >arch.json
+    initmodel -q -o model arch.json
+    jq -nc 'range(40) | {ids: [range(., . + 20) | . * 7 % 31 + 1]}' |
+        fromjsonl --vocab 32 | shard -q -o data
+    train=(train -q --data data --base model --steps 4 --save-every 2
+        --batch 1 --seq-len 20 --rank 2 --warmup 0 --threads 1 -o)
+    "${train[@]}" good
+    export FAULT_KILL=1
+    for call in write fsync rename; do
+        for ((n = 1; ; n++)); do
+            rm -rf run
+            fault $call $n "${train[@]}" run
+            [ -n "$hit" ] || break
+            "${train[@]}" run --resume
+            diff -r good/adapter run/adapter || {
+                echo "$call $n"
+                false
+            }
+            verify -q run >verified
+        done
+        [ $n -gt 1 ]
+    done
+}
