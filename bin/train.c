@@ -172,30 +172,6 @@ check_options(const struct options *o, const struct args *args,
     return 0;
 }
 
-/* The data must have been tokenized for this base. */
-static int
-check_tokenizer(const struct inputs *in, struct err *e)
-{
-    const struct model *m = &in->model;
-    const struct weight_asset *a = weights_asset(&m->weights,
-                                                 "tokenizer.json");
-    char hex[ID_HEX + 1];
-    struct id id;
-
-    if (in->data.vocab > m->desc.vocab)
-        return err_set(e, ERR_DATA, "%s: vocabulary of %llu over the "
-                       "model's %u", in->data.set.path,
-                       (unsigned long long)in->data.vocab, m->desc.vocab);
-    if (a == NULL || in->data.tokenizer == NULL)
-        return 0;
-    id = id_of(a->data, a->n);
-    if (strcmp(id_hex(&id, hex), in->data.tokenizer) != 0)
-        return err_set(e, ERR_DATA, "%s: made with another tokenizer than "
-                       "the base's (found %.12s, expected %.12s)",
-                       in->data.set.path, in->data.tokenizer, hex);
-    return 0;
-}
-
 static int
 open_inputs(struct inputs *in, const struct options *o, struct err *e)
 {
@@ -205,7 +181,7 @@ open_inputs(struct inputs *in, const struct options *o, struct err *e)
     if (rc == 0)
         rc = dataset_open(&in->data, o->data, e);
     if (rc == 0)
-        rc = check_tokenizer(in, e);
+        rc = dataset_check(&in->data, &in->model, e);
     if (rc == 0)
         rc = data_split_open(&in->train, &in->data, "train",
                              in->model.desc.vocab, e);

@@ -36,6 +36,28 @@ dataset_release(struct dataset *d)
     memset(d, 0, sizeof(*d));
 }
 
+int
+dataset_check(const struct dataset *d, const struct model *m, struct err *e)
+{
+    const struct weight_asset *a = weights_asset(&m->weights,
+                                                 "tokenizer.json");
+    char hex[ID_HEX + 1];
+    struct id id;
+
+    if (d->vocab > m->desc.vocab)
+        return err_set(e, ERR_DATA, "%s: vocabulary of %llu over the "
+                       "model's %u", d->set.path,
+                       (unsigned long long)d->vocab, m->desc.vocab);
+    if (a == NULL || d->tokenizer == NULL)
+        return 0;
+    id = id_of(a->data, a->n);
+    if (strcmp(id_hex(&id, hex), d->tokenizer) != 0)
+        return err_set(e, ERR_DATA, "%s: made with another tokenizer than "
+                       "the base's (found %.12s, expected %.12s)",
+                       d->set.path, d->tokenizer, hex);
+    return 0;
+}
+
 /* The record's number in the set: in the last range that begins at or
  * before it. */
 static uint64_t

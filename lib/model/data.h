@@ -3,6 +3,7 @@
 #define MODEL_DATA_H
 
 #include "model/batch.h"
+#include "model/model.h"
 #include "stream/set.h"
 
 struct dataset {
@@ -27,6 +28,11 @@ struct data_split {
 /* Opens a set of type tokens. */
 int dataset_open(struct dataset *d, const char *path, struct err *e);
 void dataset_release(struct dataset *d);
+
+/* ERR_DATA unless the set was tokenized for this base: by its tokenizer,
+ * where both are known, and with no more tokens than it has rows. */
+int dataset_check(const struct dataset *d, const struct model *m,
+                  struct err *e);
 
 /* Reads the split's lengths, which decodes it once. A split that is not
  * there is one without records. Ids must be below vocab, the rows of the

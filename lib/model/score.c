@@ -85,11 +85,8 @@ open_split(struct dataset *data, struct data_split *split,
 
     if (rc < 0)
         return rc;
-    if (data->vocab > m->desc.vocab)
-        rc = err_set(e, ERR_DATA, "%s: vocabulary of %llu over the model's "
-                     "%u", o->data, (unsigned long long)data->vocab,
-                     m->desc.vocab);
-    else
+    rc = dataset_check(data, m, e);
+    if (rc == 0)
         rc = data_split_open(split, data, o->split, m->desc.vocab, e);
     if (rc == 0 && split->supervised == 0) {
         data_split_release(split);
