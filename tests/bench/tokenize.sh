@@ -45,8 +45,8 @@ ours() {
 }
 
 theirs() {
-    xargs -d '\n' "$PEERS/bin/python" "$peer" "$json" <"$work/list" | tee "$work/peer" |
-        jq .mb_s
+    xargs -d '\n' "$PEERS/bin/python" "$peer" "$json" <"$work/list" |
+        tee "$work/peer" | jq .mb_s
 }
 
 for ((i = 0; i < pairs; i++)); do
