@@ -23,7 +23,7 @@ struct options {
     uint64_t head_chunk;
     double alpha, dropout, epochs, lr, lr_floor, decay, clip;
     struct opt_list targets;
-    bool resume, dry_run;
+    bool resume, inexact, dry_run;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -111,6 +111,10 @@ static const struct opt opts[] = {
       "threads; 0 for one a processor", "0", 0, 1024, NULL },
     { "resume", 0, OPT_FLAG, false, AT(resume), NULL,
       "go on from the newest checkpoint of RUN", NULL, 0, 0, NULL },
+    { "allow-inexact", 0, OPT_FLAG, false, AT(inexact), NULL,
+      "resume on another instruction set, library or version than the run "
+      "was begun with: other bits, the same run otherwise", NULL, 0, 0,
+      NULL },
     { "dry-run", 0, OPT_FLAG, false, AT(dry_run), NULL,
       "print the memory and the work that the run needs, and stop", NULL, 0,
       0, NULL },
@@ -312,9 +316,10 @@ write_rest(struct buf *b, const struct options *o, const struct args *args,
 {
     buf_addstr(b, "\"options\": {");
     tool_json(args, o, false, b);
-    buf_addf(b, "},\n \"machine\": {\"backend\": \"%s\", \"threads\": %d, "
-             "\"version\": \"%s\"}", in->model.backend.name, par_threads(),
-             tool_version());
+    buf_addf(b, "},\n \"machine\": {\"backend\": \"%s\", "
+             "\"arithmetic\": \"%s\", \"version\": \"%s\", "
+             "\"threads\": %d}", in->model.backend.name,
+             in->model.backend.detail, tool_version(), par_threads());
 }
 
 /* The adapter's directory needs the names that the run knows them by. */
@@ -373,7 +378,9 @@ train_run(struct trainer *t, const struct options *o,
     write_rest(&rest, o, args, in);
     rc = write_identity(&identity, o, args, in, &t->opts, e);
     if (rc == 0)
-        rc = rundir_open(&dir, o->out, identity.data, rest.data, o->resume,
+        rc = rundir_open(&dir, o->out, identity.data, rest.data,
+                         !o->resume ? RUN_NOT_RESUMED
+                         : o->inexact ? RUN_RESUMED_ANYWHERE : RUN_RESUMED,
                          &found, e);
     if (rc < 0)
         goto out;

@@ -201,6 +201,8 @@ struct run {
 
 struct backend {
     const char *name;       /* ref, ref64, cpu */
+    char detail[200];       /* instruction set and libraries: what, besides
+                               the program, decides the bits */
     size_t real_size;
     /* Scratch bytes of an op, for par_threads() workers. */
     uint64_t (*scratch)(const struct backend *b, const struct op *op);

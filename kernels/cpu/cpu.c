@@ -5,6 +5,7 @@
  */
 #include "kernels/cpu/cpu.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +124,7 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
 {
     bool bf16 = strcmp(compute, "bf16") == 0;
     const struct vec *vec = pick_vec(isa);
+    char libraries[160];
     struct cpu *cpu;
     int rc;
 
@@ -143,6 +145,8 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
         free(cpu);
         return rc;
     }
+    gemm_describe(&cpu->gemm, libraries, sizeof libraries);
+    snprintf(b->detail, sizeof b->detail, "%s, %s", vec->name, libraries);
     b->name = "cpu";
     b->real_size = sizeof(float);
     b->scratch = cpu_scratch;

@@ -16,6 +16,7 @@
 #include "kernels/cpu/gemm.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,6 +89,45 @@ gemm_close(struct gemm *g)
     if (g->dnnl)
         dlclose(g->dnnl);
     memset(g, 0, sizeof *g);
+}
+
+/* The second word of "OpenBLAS 0.3.21 ..." and the core type. */
+static size_t
+describe_blas(void *handle, char *out, size_t n)
+{
+    char *(*config)(void), *(*core)(void), *word, version[32] = "";
+    void *c = dlsym(handle, "openblas_get_config");
+    void *d = dlsym(handle, "openblas_get_corename");
+
+    if (c == NULL || d == NULL)
+        return (size_t)snprintf(out, n, "blas");
+    memcpy(&config, &c, sizeof config);
+    memcpy(&core, &d, sizeof core);
+    word = strchr(config(), ' ');
+    if (word != NULL)
+        snprintf(version, sizeof version, "%.*s",
+                 (int)strcspn(word + 1, " "), word + 1);
+    return (size_t)snprintf(out, n, "openblas %s %s", version, core());
+}
+
+void
+gemm_describe(const struct gemm *g, char *out, size_t n)
+{
+    struct version {
+        int major, minor, patch;
+    };
+    const struct version *(*version)(void);
+    void *sym = g->dnnl ? dlsym(g->dnnl, "dnnl_version") : NULL;
+    size_t at = 0;
+
+    *out = '\0';
+    if (g->blas)
+        at = describe_blas(g->blas, out, n);
+    if (sym == NULL || at >= n)
+        return;
+    memcpy(&version, &sym, sizeof version);
+    snprintf(out + at, n - at, "%sonednn %d.%d.%d", at ? ", " : "",
+             version()->major, version()->minor, version()->patch);
 }
 
 enum gemm_lib

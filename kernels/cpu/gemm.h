@@ -38,6 +38,10 @@ enum { GEMM_SMALL = 1000000 };
 int gemm_open(struct gemm *g, bool avx512, struct err *e);
 void gemm_close(struct gemm *g);
 
+/* The libraries and their versions, as "openblas 0.3.21 SkylakeX, onednn
+ * 2.6.3", into out[n]. */
+void gemm_describe(const struct gemm *g, char *out, size_t n);
+
 /* c[m,n] = alpha * op(a) op(b) + beta * c, row major; op(a) is [m,k] and
  * transposed when ta, op(b) [k,n] and transposed when tb; ld* count floats
  * between rows as stored. With beta 0, c is not read. */

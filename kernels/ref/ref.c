@@ -57,6 +57,7 @@ void
 REF(open)(struct backend *b)
 {
     b->name = sizeof(real) == sizeof(double) ? "ref64" : "ref";
+    b->detail[0] = '\0';
     b->real_size = sizeof(real);
     b->scratch = scratch_of;
     b->run = run_ops;

@@ -13,6 +13,8 @@ open_base(struct model *m, const char *base, struct err *e)
     int rc = weights_open(&m->weights, base, e);
 
     if (rc == 0)
+        rc = weights_check(&m->weights, e);
+    if (rc == 0)
         rc = weights_config(&m->weights, &text, &n, e);
     if (rc == 0)
         rc = desc_read(&m->desc, text, n, base, e);

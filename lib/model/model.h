@@ -15,9 +15,9 @@ struct model {
     const struct adapter *with; /* &adapter, or NULL: don't copy a model */
 };
 
-/* Opens the base; with an adapter directory (NULL: none) also that, which
- * must be this base's. compute is "f32" or "bf16". On failure *m is
- * released. */
+/* Opens the base and, of a shard set, checks its data's hashes; with an
+ * adapter directory (NULL: none) also that, which must be this base's.
+ * compute is "f32" or "bf16". On failure *m is released. */
 int model_open(struct model *m, const char *base, const char *adapter,
                const char *compute, struct err *e);
 void model_release(struct model *m);

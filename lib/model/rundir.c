@@ -31,42 +31,84 @@ first_difference(const cJSON *a, const cJSON *b)
     return NULL;
 }
 
-/* Compares config.json with the identity wanted. */
-static int
-compare_config(const struct rundir *r, const char *identity, bool resume,
+/* ERR_DATA's text for a key of two objects. */
+static void
+say_difference(const struct rundir *r, const cJSON *had, const cJSON *want,
+               const char *key, const char *advice, enum err_code code,
                struct err *e)
 {
-    char *path = path_join(r->path, CONFIG), *text = NULL;
-    cJSON *old = NULL, *want = NULL;
-    const cJSON *had;
-    const char *key;
-    int rc = json_user_file(&old, path, MAX_JSON, e);
+    char *a = cJSON_PrintUnformatted(
+        cJSON_GetObjectItemCaseSensitive(had, key));
+    char *b = cJSON_PrintUnformatted(
+        cJSON_GetObjectItemCaseSensitive(want, key));
 
-    if (rc < 0)
-        goto out;
-    if (asprintf(&text, "{%s}", identity) < 0)
-        text = NULL;
-    want = cJSON_Parse(text);
-    had = cJSON_GetObjectItemCaseSensitive(old, "identity");
-    key = first_difference(want, had);
+    err_set(e, code, "%s: a run with another %s (found %s, expected %s)%s",
+            r->path, key, a ? a : "none", b ? b : "none", advice);
+    free(a);
+    free(b);
+}
+
+static int
+compare_identity(const struct rundir *r, const cJSON *had, const cJSON *want,
+                 enum run_resume resume, struct err *e)
+{
+    const char *key = first_difference(want, had);
+
     if (key == NULL)
         key = first_difference(had, want);
-    if (key != NULL) {
-        char *a = cJSON_PrintUnformatted(
-            cJSON_GetObjectItemCaseSensitive(had, key));
-        char *b = cJSON_PrintUnformatted(
-            cJSON_GetObjectItemCaseSensitive(want, key));
+    if (key == NULL)
+        return 0;
+    say_difference(r, had, want, key, "",
+                   resume ? ERR_DATA : ERR_EXISTS, e);
+    return e->code;
+}
 
-        rc = err_set(e, resume ? ERR_DATA : ERR_EXISTS,
-                     "%s: a run with another %s (found %s, expected %s)",
-                     r->path, key, a ? a : "none", b ? b : "none");
-        free(a);
-        free(b);
+/* Threads may differ: they change no bit. */
+static int
+compare_machine(const struct rundir *r, const cJSON *had, const cJSON *want,
+                struct err *e)
+{
+    static const char *const keys[] = { "backend", "arithmetic", "version" };
+
+    for (size_t i = 0; i < 3; i++) {
+        const cJSON *a = cJSON_GetObjectItemCaseSensitive(had, keys[i]);
+        const cJSON *b = cJSON_GetObjectItemCaseSensitive(want, keys[i]);
+
+        if (cJSON_Compare(a, b, true))
+            continue;
+        say_difference(r, had, want, keys[i],
+                       ": --allow-inexact goes on with other bits",
+                       ERR_USAGE, e);
+        return e->code;
     }
-out:
+    return 0;
+}
+
+/* Compares config.json with what is wanted. */
+static int
+compare_config(const struct rundir *r, const char *identity,
+               const char *rest, enum run_resume resume, struct err *e)
+{
+    char *path = path_join(r->path, CONFIG);
+    struct buf text;
+    cJSON *old = NULL, *want = NULL;
+    int rc = json_user_file(&old, path, MAX_JSON, e);
+
+    buf_init(&text);
+    buf_addf(&text, "{\"identity\": {%s}, %s}", identity, rest);
+    if (rc == 0)
+        rc = json_user(&want, text.data, text.len, "options", e);
+    if (rc == 0)
+        rc = compare_identity(
+            r, cJSON_GetObjectItemCaseSensitive(old, "identity"),
+            cJSON_GetObjectItemCaseSensitive(want, "identity"), resume, e);
+    if (rc == 0 && resume == RUN_RESUMED)
+        rc = compare_machine(
+            r, cJSON_GetObjectItemCaseSensitive(old, "machine"),
+            cJSON_GetObjectItemCaseSensitive(want, "machine"), e);
     cJSON_Delete(old);
     cJSON_Delete(want);
-    free(text);
+    buf_release(&text);
     free(path);
     return rc;
 }
@@ -154,8 +196,8 @@ remove_all_temps(const struct rundir *r, struct err *e)
 
 int
 rundir_open(struct rundir *r, const char *path, const char *identity,
-            const char *rest, bool resume, enum run_found *found,
-            struct err *e)
+            const char *rest, enum run_resume resume,
+            enum run_found *found, struct err *e)
 {
     int rc;
 
@@ -167,9 +209,9 @@ rundir_open(struct rundir *r, const char *path, const char *identity,
     if (rc == 0)
         rc = dir_lock(path, e);
     if (rc == 0 && has_file(r, CONFIG)) {
-        rc = compare_config(r, identity, resume, e);
+        rc = compare_config(r, identity, rest, resume, e);
         *found = has_file(r, MANIFEST) ? RUN_COMPLETE : RUN_STARTED;
-        if (rc == 0 && *found == RUN_STARTED && !resume)
+        if (rc == 0 && *found == RUN_STARTED && resume == RUN_NOT_RESUMED)
             rc = err_set(e, ERR_EXISTS, "%s: a run that was begun and not "
                          "finished: go on with --resume", path);
         if (rc == 0 && *found == RUN_STARTED)

@@ -33,14 +33,22 @@ enum run_found {
     RUN_COMPLETE  /* same identity, complete */
 };
 
+/* How a started run is to be taken up. */
+enum run_resume {
+    RUN_NOT_RESUMED,
+    RUN_RESUMED,         /* where the arithmetic is the same */
+    RUN_RESUMED_ANYWHERE
+};
+
 /* Makes or finds the run at path and locks it. identity and rest are JSON
- * members without braces; identity decides the result. With resume false a
- * started run is ERR_EXISTS, and so is any of another identity; with resume
- * true another identity is ERR_DATA. Both name the first key that differs.
- * On failure *r is released. */
+ * members without braces: identity decides the result; rest holds options
+ * and machine, whose arithmetic and version decide the bits. Not resumed, a
+ * started run is ERR_EXISTS, and so is any of another identity; resumed,
+ * another identity is ERR_DATA, another machine ERR_USAGE. The message names
+ * the first key that differs. On failure *r is released. */
 int rundir_open(struct rundir *r, const char *path, const char *identity,
-                const char *rest, bool resume, enum run_found *found,
-                struct err *e);
+                const char *rest, enum run_resume resume,
+                enum run_found *found, struct err *e);
 void rundir_release(struct rundir *r);
 
 /* Opens metrics.jsonl for appending after its first size bytes. */

@@ -113,6 +113,17 @@ Tokens/sec "*", Trained Tokens "*", Peak mem "*" GB"* ]]
     one_line "train: foreign: exists and is no run (it holds letter)"
 }
 
+@test "a run goes on elsewhere only when told that bits may differ" {
+    train -q $options --steps 4 --save-every 2 -o run
+    rm run/manifest.json
+    sed -i 's/"arithmetic": "[^"]*"/"arithmetic": "abacus"/' run/config.json
+    run -2 --separate-stderr train $options --steps 4 --save-every 2 \
+        --resume -o run
+    one_line 'train: run: a run with another arithmetic (found "abacus"'
+    train -q $options --steps 4 --save-every 2 --resume --allow-inexact \
+        -o run
+}
+
 @test "a begun run needs --resume" {
     train -q $options --steps 4 --save-every 2 -o run
     rm run/manifest.json
@@ -172,6 +183,17 @@ time.sleep(60)' 3>&- &
     run -2 --separate-stderr train --data data --base base8 --method full \
         --steps 3 -o full
     one_line "train: base8: full training needs a floating-point base"
+}
+
+@test "a flipped bit in a base's shards is found before it is used" {
+    quantize -q --format f32 base | shard -q -o shards
+    file=$(ls shards/*.graft)
+    size=$(stat -c %s "$file")
+    printf '\377' | dd of="$file" bs=1 seek=$((size / 2)) conv=notrunc \
+        status=none
+    run -4 --separate-stderr train $options --base shards --steps 1 -o run
+    one_line "train: shards/"
+    [ ! -e run ]
 }
 
 @test "options come from a run file, and the command line wins" {
