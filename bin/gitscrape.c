@@ -631,6 +631,9 @@ parse_options(struct job *j, struct err *e)
     if (o->kind && o->all)
         return err_set(e, ERR_USAGE, "--kind file is of one revision, not "
                        "of --all");
+    if (o->authors && strcmp(o->authors, "-") == 0)
+        return err_set(e, ERR_USAGE, "--authors needs a file: stdout is the "
+                       "stream's");
     j->history.rev = o->rev;
     j->history.all = o->all;
     j->history.first_parent = o->first_parent;
@@ -717,6 +720,8 @@ run(const struct options *o, const struct args *args, struct err *e)
     int rc;
 
     rc = parse_options(&j, e);
+    if (rc == 0 && o->authors)
+        rc = out_check(o->authors, NULL, e);
     if (rc < 0)
         return rc;
     buf_init(&authors);

@@ -147,7 +147,8 @@ add_stream(struct job *j, const char *path, struct err *e)
     rc = stream_in_open(&in, path, "text", e);
     if (rc < 0)
         return rc;
-    while ((rc = stream_in_segment(&in, e)) > 0) {
+    rc = out_check(j->o->output, &in.in, e);
+    while (rc == 0 && (rc = stream_in_segment(&in, e)) > 0) {
         while ((rc = stream_in_record(&in, &rec, e)) > 0) {
             rc = add_record(j, &rec, e);
             if (rc < 0) {

@@ -58,6 +58,12 @@ struct out {
     uint64_t at; /* bytes given so far */
 };
 
+/* What out_open and out_commit would refuse later, for programs that write
+ * at their end: ERR_EXISTS when path is a directory, symbolic link, FIFO or
+ * device, or the file that input (NULL: any) is read from; ERR_IO when there
+ * is no directory to put it into. */
+int out_check(const char *path, const struct in *input, struct err *e);
+
 /* ERR_EXISTS when path is a directory, symbolic link, FIFO or device. */
 int out_open(struct out *o, const char *path, struct err *e);
 int out_write(struct out *o, const void *p, size_t n, struct err *e);

@@ -48,6 +48,35 @@ check_target(const char *path, struct err *e)
                    "a file or nothing)", path, what);
 }
 
+static int
+check_parent(const char *path, struct err *e)
+{
+    char *parent = path_parent(path);
+    int rc = 0;
+
+    if (access(parent, W_OK | X_OK) < 0)
+        rc = err_errno(e, ERR_IO, "%s", path);
+    free(parent);
+    return rc;
+}
+
+int
+out_check(const char *path, const struct in *input, struct err *e)
+{
+    struct stat a, b;
+    int rc;
+
+    if (strcmp(path, "-") == 0)
+        return 0;
+    rc = check_target(path, e);
+    if (rc == 0)
+        rc = check_parent(path, e);
+    if (rc == 0 && input && fstat(input->fd, &a) == 0 &&
+        stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+        rc = err_set(e, ERR_EXISTS, "%s: is the input, too", path);
+    return rc;
+}
+
 /* Creates a temporary beside o->path. A leftover of an earlier process with
  * our number is passed over. */
 static int

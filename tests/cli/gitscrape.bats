@@ -148,6 +148,17 @@ bad() {
 r|author_1|Grace Hopper|grace.hopper@example.org" ]
 }
 
+@test "--authors refuses what can't be its file before any work" {
+    repo_small r 2
+    mkdir dir
+    run -6 --separate-stderr gitscrape --authors dir r
+    one_line 'gitscrape: dir: output exists (found a directory'
+    run -1 --separate-stderr gitscrape --authors none/who r
+    one_line 'gitscrape: none/who: No such file or directory'
+    run -2 --separate-stderr gitscrape --authors - r
+    one_line 'gitscrape: --authors needs a file'
+}
+
 @test "a full disk is an error" {
     repo_small r 3
     run -1 --separate-stderr bash -c 'gitscrape -q r >/dev/full'

@@ -118,3 +118,20 @@ tokens() {
         theirs.json <list
     cmp ours.json theirs.json
 }
+
+@test "an output that can't be is refused before the input is read" {
+    docs 'some words' >in
+    cp in same
+    run -6 --separate-stderr vocabtrain --size 270 -o in in
+    one_line 'vocabtrain: in: is the input, too'
+    run -6 --separate-stderr bash -c 'vocabtrain --size 270 -o in <in'
+    one_line 'vocabtrain: in: is the input, too'
+    cmp in same
+    mkdir dir
+    run -6 --separate-stderr bash -c 'timeout 5 vocabtrain --size 270 \
+        -o dir < <(sleep 10)'
+    one_line 'vocabtrain: dir: output exists (found a directory'
+    run -1 --separate-stderr bash -c 'timeout 5 vocabtrain --size 270 \
+        -o none/t.json < <(sleep 10)'
+    one_line 'vocabtrain: none/t.json: No such file or directory'
+}
