@@ -37,7 +37,7 @@
 struct options {
     const char *rev, *since, *until, *context, *authors, *name;
     struct opt_list path;
-    bool all, first_parent, trust_owner, trust, keep_going, verify;
+    bool all, first_parent, trust_owner, trust, keep_going;
     int kind;
     uint64_t max_blob, max_entries, max_time, max_stall, max_memory;
 };
@@ -62,8 +62,6 @@ static const struct opt opts[] = {
      "commit|file"},
     {"context", 0, OPT_STRING, true, AT(context), "N",
      "kept lines around each edit, or all", "16", 0, 0, NULL},
-    {"verify", 0, OPT_FLAG, true, AT(verify), NULL,
-     "compare packed objects with their ids, too", NULL, 0, 0, NULL},
     {"max-blob", 0, OPT_SIZE, true, AT(max_blob), "SIZE",
      "leave out files over this many bytes", "8M", 1, 28 << 20, NULL},
     {"max-entries", 0, OPT_U64, true, AT(max_entries), "N",
@@ -319,7 +317,6 @@ read_repository(void *ctx, struct sender *s, struct watch *w)
         c.name = o->name ? o->name : place.name;
         rc = objects_open(&objects, place.objects, CACHE_BYTES, o->trust,
                           &e);
-        objects.verify_packs = o->verify;
         objects.watch = w;
         objects.poison = &job->poison;
         if (rc == 0)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <git2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,10 +92,9 @@ parse_head(const char *head, size_t n, int *type, uint64_t *size,
 }
 
 static int
-read_body(struct inflater *f, const struct oid *id, int type, char *body,
-          size_t have, uint64_t size, struct err *e)
+read_body(struct inflater *f, char *body, size_t have, uint64_t size,
+          struct err *e)
 {
-    git_oid hash;
     size_t got;
     char extra;
     int rc;
@@ -111,15 +109,12 @@ read_body(struct inflater *f, const struct oid *id, int type, char *body,
         return rc;
     if (got != 0)
         return damaged(f, "body is longer than its header says", e);
-    if (git_odb_hash(&hash, body, (size_t)size, (git_object_t)type) < 0 ||
-        memcmp(hash.id, id->b, OID_BYTES) != 0)
-        return damaged(f, "content does not match its id", e);
     return 0;
 }
 
 static int
-read_object(struct inflater *f, const struct oid *id, uint64_t max,
-            int *type, uint64_t *size, char **data, struct err *e)
+read_object(struct inflater *f, uint64_t max, int *type, uint64_t *size,
+            char **data, struct err *e)
 {
     char head[HEAD_MAX];
     char *body;
@@ -143,7 +138,7 @@ read_object(struct inflater *f, const struct oid *id, uint64_t max,
                            f->name);
         memcpy(body, head + used, have);
         body[n] = '\0';
-        rc = read_body(f, id, kind, body, have, n, e);
+        rc = read_body(f, body, have, n, e);
         if (rc < 0) {
             free(body);
             return rc;
@@ -183,7 +178,7 @@ loose_read(const char *dir, const struct oid *id, uint64_t max,
     } else if (inflateInit(&f.z) != Z_OK) {
         rc = err_set(e, ERR_IO, "zlib: out of memory");
     } else {
-        rc = read_object(&f, id, max, type, size, data, e);
+        rc = read_object(&f, max, type, size, data, e);
         inflateEnd(&f.z);
     }
     close(f.fd);

@@ -15,8 +15,8 @@
 
 /* *found is false, with result 0, if dir has no such loose object. Of an
  * object over max bytes only type and size are given, *data is NULL. Else
- * *data is allocated, ends in a NUL beyond size, and hashes to id. ERR_DATA
- * if it is damaged or not a plain file. */
+ * *data is allocated and ends in a NUL beyond size; that it hashes to id is
+ * not checked. ERR_DATA if it is damaged or not a plain file. */
 int loose_read(const char *dir, const struct oid *id, uint64_t max,
                bool *found, int *type, uint64_t *size, char **data,
                struct err *e);

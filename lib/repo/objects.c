@@ -1,42 +1,27 @@
 /* objects.c - objects by id: packs, loose files, and one cache of both.
  *
- * The pack back end re-reads the pack directory when an object is missing,
- * so a repository that is repacked meanwhile goes on being read.
+ * The pack directories are read again when an object is missing, so a
+ * repository that is repacked meanwhile goes on being read.
  */
 #include "repo/objects.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <git2.h>
-#include <git2/sys/odb_backend.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "repo/loose.h"
+#include "repo/pack.h"
 
 #define N_BUCKETS (1 << 14)
 #define MAX_ALTERNATES 16
-
-/* Mapped pack windows: libgit2's own defaults are 1 GiB and 8 GiB, and what
- * is mapped and touched counts as resident. */
-#define WINDOW_BYTES (8u << 20)
-#define WINDOW_TOTAL (64u << 20)
-
-static const char *
-git_text(void)
-{
-    const git_error *error = git_error_last();
-
-    return error && error->message ? error->message : "unknown error";
-}
 
 /* ---- the cache ---- */
 
@@ -89,7 +74,7 @@ cache_drop(struct objects *o, struct object *x)
     o->cached -= cost(x);
     o->n_cached--;
     free(x->own);
-    git_odb_object_free(x->packed);
+    pack_data_drop(x->packed);
     free(x);
 }
 
@@ -186,7 +171,6 @@ note_loose(struct objects *o, const char *dir)
 static int
 add_dir(struct objects *o, const char *dir, bool trust, struct err *e)
 {
-    git_odb_backend *packs = NULL;
     char *sub;
     int rc;
 
@@ -197,14 +181,10 @@ add_dir(struct objects *o, const char *dir, bool trust, struct err *e)
     if (path_exists(sub))
         rc = check_dir(sub, trust, e);
     free(sub);
+    if (rc == 0)
+        rc = packs_add(o->packs, dir, e);
     if (rc < 0)
         return rc;
-    if (git_odb_backend_pack(&packs, dir) < 0 ||
-        git_odb_add_backend(o->odb, packs, 1) < 0) {
-        if (packs)
-            packs->free(packs);
-        return err_set(e, ERR_DATA, "%s: %s", dir, git_text());
-    }
     note_loose(o, dir);
     o->dir = mem_grow(o->dir, (o->n_dirs + 1) * sizeof(*o->dir));
     o->dir[o->n_dirs++] = mem_strdup(dir);
@@ -263,17 +243,12 @@ objects_open(struct objects *o, const char *dir, uint64_t cache_max,
     int rc = 0;
 
     memset(o, 0, sizeof(*o));
-    git_libgit2_init();
-    git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
-    git_libgit2_opts(GIT_OPT_ENABLE_CACHING, 0);
-    git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)WINDOW_BYTES);
-    git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT,
-                     (size_t)WINDOW_TOTAL);
     o->cache_max = cache_max;
     o->sha1 = EVP_MD_CTX_new();
     o->bucket = mem_array(N_BUCKETS, sizeof(*o->bucket));
-    if (!o->sha1 || git_odb_new(&o->odb) < 0)
-        rc = err_set(e, ERR_IO, "%s: %s", dir, git_text());
+    o->packs = packs_new();
+    if (!o->sha1 || !o->packs)
+        rc = err_set(e, ERR_IO, "%s: out of memory", dir);
     if (rc == 0)
         rc = add_dir(o, dir, trust, e);
     for (i = 0; rc == 0 && i < o->n_dirs; i++)
@@ -292,12 +267,11 @@ objects_release(struct objects *o)
         cache_drop(o, o->oldest);
     free(o->bucket);
     EVP_MD_CTX_free(o->sha1);
-    git_odb_free(o->odb);
+    packs_free(o->packs);
     for (i = 0; i < o->n_dirs; i++)
         free(o->dir[i]);
     free(o->dir);
     memset(o, 0, sizeof(*o));
-    git_libgit2_shutdown();
 }
 
 /* ---- reading ---- */
@@ -345,14 +319,11 @@ read_loose(struct objects *o, const struct oid *id, uint64_t max,
 }
 
 static int
-fault(int code, const struct oid *id, struct err *e)
+missing(const struct oid *id, struct err *e)
 {
     char hex[OID_HEX + 1];
 
-    if (code == GIT_ENOTFOUND)
-        return err_set(e, ERR_DATA, "object %s: missing", oid_hex(id, hex));
-    return err_set(e, ERR_DATA, "object %s: %s", oid_hex(id, hex),
-                   git_text());
+    return err_set(e, ERR_DATA, "object %s: missing", oid_hex(id, hex));
 }
 
 static int
@@ -365,8 +336,8 @@ too_long(const struct oid *id, uint64_t size, uint64_t max, struct err *e)
                    (unsigned long long)size, (unsigned long long)max);
 }
 
-/* libgit2's own check costs as much as inflating; OpenSSL's SHA-1 uses the
- * processor's instructions for it where there are any. */
+/* OpenSSL's SHA-1 uses the processor's instructions for it where there are
+ * any; libgit2's, which looks for collisions, costs as much as inflating. */
 static int
 verify(const struct objects *o, const struct object *x, const struct oid *id,
        struct err *e)
@@ -391,24 +362,22 @@ static int
 read_packed(struct objects *o, const struct oid *id, uint64_t max,
             struct object *x, struct err *e)
 {
-    git_object_t type;
-    git_oid name;
-    size_t size;
+    char hex[OID_HEX + 1];
+    uint64_t size = 0;
+    bool found;
     int rc;
 
-    memcpy(name.id, id->b, OID_BYTES);
-    rc = git_odb_read_header(&size, &type, o->odb, &name);
+    rc = packs_read(o->packs, id, max, &found, &x->type, &size, &x->packed,
+                    e);
     if (rc < 0)
-        return fault(rc, id, e);
-    if (size > max)
+        return err_prefix(e, "object %s", oid_hex(id, hex));
+    if (!found)
+        return missing(id, e);
+    if (!x->packed)
         return too_long(id, size, max, e);
-    rc = git_odb_read(&x->packed, o->odb, &name);
-    if (rc < 0)
-        return fault(rc, id, e);
-    x->data = git_odb_object_data(x->packed);
-    x->size = git_odb_object_size(x->packed);
-    x->type = (int)git_odb_object_type(x->packed);
-    return o->verify_packs ? verify(o, x, id, e) : 0;
+    x->data = x->packed->data;
+    x->size = x->packed->size;
+    return verify(o, x, id, e);
 }
 
 /* Reads id anywhere into the empty *x. */
@@ -429,7 +398,7 @@ fill(struct objects *o, const struct oid *id, uint64_t max,
         return too_long(id, size, max, e);
     x->data = x->own;
     x->size = (size_t)size;
-    return 0;
+    return verify(o, x, id, e);
 }
 
 int
@@ -450,7 +419,7 @@ objects_read(struct objects *o, const struct oid *id, int type,
         finish(o);
         if (rc < 0) {
             free(x->own);
-            git_odb_object_free(x->packed);
+            pack_data_drop(x->packed);
             free(x);
             return rc;
         }
@@ -481,9 +450,8 @@ objects_header(struct objects *o, const struct oid *id, int *type,
                uint64_t *size, struct err *e)
 {
     const struct object *x = cache_get(o, id);
-    git_object_t kind;
-    git_oid name;
-    size_t n;
+    char hex[OID_HEX + 1];
+    struct pack_data *packed = NULL;
     char *data = NULL;
     bool found;
     int rc;
@@ -497,28 +465,40 @@ objects_header(struct objects *o, const struct oid *id, int *type,
     if (rc < 0)
         return rc;
     rc = read_loose(o, id, 0, &found, type, size, &data, e);
-    free(data);
     if (rc == 0 && !found) {
-        memcpy(name.id, id->b, OID_BYTES);
-        rc = git_odb_read_header(&n, &kind, o->odb, &name);
-        if (rc < 0) {
-            rc = fault(rc, id, e);
-        } else {
-            *type = (int)kind;
-            *size = n;
-        }
+        rc = packs_read(o->packs, id, 0, &found, type, size, &packed, e);
+        if (rc < 0)
+            err_prefix(e, "object %s", oid_hex(id, hex));
+        else if (!found)
+            rc = missing(id, e);
     }
+    free(data);
+    pack_data_drop(packed);
     finish(o);
     return rc;
 }
 
 /* ---- abbreviations ---- */
 
-/* Notes in *out and *n_found the loose objects of one directory whose names
- * begin with hex. */
+struct candidates {
+    struct oid id; /* one of them */
+    size_t n;      /* different ones seen, at most 2 */
+};
+
 static void
-prefix_loose(const char *dir, const char *hex, size_t n, struct oid *out,
-             size_t *n_found)
+candidate(void *ctx, const struct oid *id)
+{
+    struct candidates *c = ctx;
+
+    if (c->n == 0)
+        c->id = *id;
+    if (c->n == 0 || !oid_equal(&c->id, id))
+        c->n = c->n ? 2 : 1;
+}
+
+static void
+prefix_loose(const char *dir, const char *hex, size_t n,
+             struct candidates *c)
 {
     char path[4096], name[OID_HEX + 1];
     struct dirent *entry;
@@ -534,11 +514,8 @@ prefix_loose(const char *dir, const char *hex, size_t n, struct oid *out,
             strncasecmp(entry->d_name, hex + 2, n - 2) != 0)
             continue;
         snprintf(name, sizeof(name), "%.2s%.38s", hex, entry->d_name);
-        if (!oid_parse(&id, name, OID_HEX))
-            continue;
-        if (*n_found == 0 || !oid_equal(out, &id))
-            ++*n_found;
-        *out = id;
+        if (oid_parse(&id, name, OID_HEX))
+            candidate(c, &id);
     }
     if (d)
         closedir(d);
@@ -548,27 +525,21 @@ int
 objects_prefix(struct objects *o, const char *hex, size_t n,
                struct oid *out, struct err *e)
 {
-    git_oid name, short_id;
-    struct oid id;
-    size_t n_found = 0, i;
-    int rc;
+    struct candidates c = {.n = 0};
+    char low[OID_HEX + 1];
+    size_t i;
 
+    for (i = 0; i < n; i++)
+        low[i] = hex[i] >= 'A' && hex[i] <= 'F' ? (char)(hex[i] + 32)
+                                                : hex[i];
+    low[n] = '\0';
     for (i = 0; i < o->n_dirs; i++)
-        prefix_loose(o->dir[i], hex, n, &id, &n_found);
-    if (git_oid_fromstrn(&short_id, hex, n) < 0)
-        return err_set(e, ERR_DATA, "%.*s: not hexadecimal", (int)n, hex);
-    rc = git_odb_exists_prefix(&name, o->odb, &short_id, n);
-    if (rc == GIT_EAMBIGUOUS) {
-        n_found = 2;
-    } else if (rc == 0) {
-        if (n_found == 0 || memcmp(name.id, id.b, OID_BYTES) != 0)
-            n_found++;
-        memcpy(id.b, name.id, OID_BYTES);
-    }
-    if (n_found == 0)
-        return err_set(e, ERR_DATA, "%.*s: no such object", (int)n, hex);
-    if (n_found > 1)
-        return err_set(e, ERR_DATA, "%.*s: ambiguous", (int)n, hex);
-    *out = id;
+        prefix_loose(o->dir[i], low, n, &c);
+    packs_prefix(o->packs, low, n, candidate, &c);
+    if (c.n == 0)
+        return err_set(e, ERR_DATA, "%s: no such object", low);
+    if (c.n > 1)
+        return err_set(e, ERR_DATA, "%s: ambiguous", low);
+    *out = c.id;
     return 0;
 }

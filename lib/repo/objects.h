@@ -1,12 +1,10 @@
-/* objects.h - reading git objects by id.
+/* objects.h - reading git objects by id, from packs and loose files.
  *
- * Packs are read by libgit2's pack back end, loose objects by loose.c. No
- * other part of libgit2 sees the repository. Objects come from one cache
- * bounded in bytes: the old side of a commit was the new side of an earlier
- * one, and most trees are those of the parent.
+ * Objects come from one cache bounded in bytes: the old side of a commit was
+ * the new side of an earlier one, and most trees are those of the parent.
  *
- * Limits: what is larger than the caller's limit is refused by the size in
- * its header, before its body is inflated.
+ * Limits: what is larger than the caller's limit is refused by its header,
+ * before its body is made.
  */
 #ifndef REPO_OBJECTS_H
 #define REPO_OBJECTS_H
@@ -20,8 +18,8 @@
 #include "repo/oid.h"
 #include "repo/watch.h"
 
-struct git_odb;
-struct git_odb_object;
+struct pack_data;
+struct packs;
 
 /* An object in memory. data has size bytes; it lives while held. */
 struct object {
@@ -33,18 +31,17 @@ struct object {
     size_t n_lines;                  /* for the caller: 1 + lines */
     unsigned held;
     char *own;                       /* data of a loose object */
-    struct git_odb_object *packed;   /* or the packed one's owner */
+    struct pack_data *packed;        /* or where a packed one is */
     struct object *newer, *older;    /* by last use */
     struct object *next;             /* in its bucket */
 };
 
 struct objects {
-    struct git_odb *odb;
+    struct packs *packs;
     char **dir;                      /* object directories: alternates last */
     size_t n_dirs;
     bool has_loose[256];
-    bool verify_packs;               /* hash packed objects too */
-    struct evp_md_ctx_st *sha1;
+    struct evp_md_ctx_st *sha1;      /* every object is hashed */
     struct watch *watch;             /* or NULL */
     const struct map *poison;        /* ids not to touch, or NULL */
     struct object **bucket;
