@@ -8,7 +8,7 @@
 #include "record/tokens.h"
 #include "stream/stream.h"
 
-#define KEEP_BYTES (1u << 20) /* of a result's memory, between records */
+#define KEEP_BYTES (32u << 10) /* of a result's memory, between records */
 #define HUNK_CONTEXT 8 /* of hunks that become records */
 
 void

@@ -32,6 +32,7 @@ tokenizer_release(struct tokenizer *t)
     for (i = 0; i < t->n_added; i++)
         free(t->added[i].content);
     free(t->added);
+    free(t->added_at);
     free(t->span);
     free(t->uclass);
     merges_release(&t->merges);
@@ -69,12 +70,9 @@ tokenizer_end(const struct tokenizer *t)
 bool
 tokenizer_special(const struct tokenizer *t, uint32_t id)
 {
-    size_t i;
+    uint32_t at = t->n_added > 0 && id < t->n ? t->added_at[id] : 0;
 
-    for (i = 0; i < t->n_added; i++)
-        if (t->added[i].id == id)
-            return t->added[i].special;
-    return false;
+    return at > 0 && t->added[at - 1].special;
 }
 
 void

@@ -11,7 +11,8 @@
  * A byte that the vocabulary has no token for is left out, as tokenizers
  * does it, and counted.
  *
- * Limits: a file 64 MiB, a token 4 KiB, ids from 0 without gaps.
+ * Limits: a file 64 MiB, a token 4 KiB, added tokens 4 MiB in all, ids from
+ * 0 without gaps.
  */
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
@@ -31,6 +32,7 @@
 #define TOKEN_NONE UINT32_MAX
 #define TOKENIZER_MAX_FILE (64u << 20)
 #define TOKENIZER_MAX_TOKEN (4u << 10)
+#define TOKENIZER_MAX_ADDED (4u << 20)
 
 /* Where the bytes of a token are. */
 struct token_span {
@@ -50,6 +52,7 @@ struct tokenizer {
     struct token_span *span; /* by id, in bytes */
     struct buf bytes;
     struct added_token *added;
+    uint32_t *added_at; /* by id: 1 + index into added, or 0 */
     size_t n_added, n_vocab;
     uint8_t *uclass;
     /* Looked for in the raw text, in the normalised text, and those of the

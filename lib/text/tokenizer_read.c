@@ -138,15 +138,22 @@ read_model(struct tokenizer *t, struct parts *p, struct err *e)
 
 /* ---- vocabulary ---- */
 
+/* ERR_LIMIT, as json_error words it. */
+static int
+limit(const struct json *j, struct err *e, const char *what, size_t n,
+      unsigned most)
+{
+    json_error(j, e, "%s of %zu bytes, limit %u", what, n, most);
+    e->code = ERR_LIMIT;
+    return ERR_LIMIT;
+}
+
 static int
 check_token(const struct json *j, const struct buf *token, struct err *e)
 {
     if (token->len <= TOKENIZER_MAX_TOKEN)
         return 0;
-    json_error(j, e, "a token of %zu bytes, limit %u", token->len,
-               TOKENIZER_MAX_TOKEN);
-    e->code = ERR_LIMIT;
-    return ERR_LIMIT;
+    return limit(j, e, "a token", token->len, TOKENIZER_MAX_TOKEN);
 }
 
 static int
@@ -266,7 +273,7 @@ add_merge(struct tokenizer *t, struct buf *left, const struct buf *right,
 }
 
 static int
-count_merges(struct json j, size_t *n, struct err *e)
+count_items(struct json j, size_t *n, struct err *e)
 {
     int rc = json_enter_array(&j, e);
 
@@ -285,7 +292,7 @@ read_merges(struct tokenizer *t, struct json *j, struct err *e)
     size_t n, i;
     int rc;
 
-    rc = count_merges(*j, &n, e);
+    rc = count_items(*j, &n, e);
     if (rc < 0)
         return rc;
     merges_init(&t->merges, n);
@@ -338,7 +345,6 @@ place_added(struct tokenizer *t, struct added_token *a,
     struct map_entry *old = map_get(&t->name, content->data, content->len);
     struct added_token *same;
     uint64_t want = old ? old->value : t->n;
-    size_t i;
 
     if (id != want)
         return json_error(j, e, "added token \"%.100s\" has id %llu, "
@@ -349,11 +355,9 @@ place_added(struct tokenizer *t, struct added_token *a,
         map_put(&t->name, content->data, content->len, id, NULL);
         t->n++;
     }
-    for (i = 0; i < t->n_added; i++) {
-        same = &t->added[i];
-        if (same->id != a->id)
-            continue;
+    if (t->added_at[id] > 0) {
         /* Listed twice: the last flags hold, once special is special. */
+        same = &t->added[t->added_at[id] - 1];
         a->special |= same->special;
         a->content = same->content;
         a->len = same->len;
@@ -363,11 +367,14 @@ place_added(struct tokenizer *t, struct added_token *a,
     a->content = mem_dup(content->data, content->len);
     a->len = content->len;
     t->added[t->n_added++] = *a;
+    t->added_at[id] = (uint32_t)t->n_added;
     return 0;
 }
 
+/* total: bytes of added tokens so far. */
 static int
-read_added_token(struct tokenizer *t, struct json *j, struct err *e)
+read_added_token(struct tokenizer *t, size_t *total, struct json *j,
+                 struct err *e)
 {
     struct added_token a = { 0 };
     uint64_t id = UINT64_MAX;
@@ -386,6 +393,9 @@ read_added_token(struct tokenizer *t, struct json *j, struct err *e)
                         content.len ? "a usable id" : "content");
     if (rc == 0)
         rc = place_added(t, &a, &content, id, j, e);
+    *total += content.len;
+    if (rc == 0 && *total > TOKENIZER_MAX_ADDED)
+        rc = limit(j, e, "added tokens", *total, TOKENIZER_MAX_ADDED);
     buf_release(&key);
     buf_release(&content);
     return rc;
@@ -394,19 +404,20 @@ read_added_token(struct tokenizer *t, struct json *j, struct err *e)
 static int
 read_added(struct tokenizer *t, struct json *j, struct err *e)
 {
-    size_t n;
+    size_t n, total = 0;
     int rc;
 
     t->n = (uint32_t)t->n_vocab;
     if (!j->start || json_kind(j) == JSON_NULL)
         return 0;
-    rc = count_merges(*j, &n, e);
+    rc = count_items(*j, &n, e);
     if (rc < 0)
         return rc;
     t->added = mem_array(n, sizeof(t->added[0]));
+    t->added_at = mem_array(t->n_vocab + n, sizeof(t->added_at[0]));
     rc = json_enter_array(j, e);
     while (rc == 0 && json_next_item(j))
-        rc = read_added_token(t, j, e);
+        rc = read_added_token(t, &total, j, e);
     return rc;
 }
 

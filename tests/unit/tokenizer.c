@@ -170,6 +170,13 @@ TEST(bad_ids_merges_and_tokens_are_refused)
     buf_addstr(&b, "\":258");
     f.vocab = b.data;
     refused(&f, ERR_LIMIT, "100000 bytes, limit 4096");
+    f.vocab = NULL;
+    buf_reset(&b);
+    for (i = 0; i < 1100; i++)
+        buf_addf(&b, "%s{\"id\":%zu,\"content\":\"%04000zu\"}",
+                 i > 0 ? "," : "", 258 + i, i);
+    f.added = b.data;
+    refused(&f, ERR_LIMIT, "added tokens of ");
     buf_release(&b);
 }
 
