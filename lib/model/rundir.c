@@ -194,6 +194,26 @@ remove_all_temps(const struct rundir *r, struct err *e)
     return rc < 0 ? rc : remove_temps(r, "checkpoints", e);
 }
 
+/* A directory is a run's by its config.json, or holds nothing yet: that of
+ * a model has a config.json, too. */
+static int
+check_ours(const struct rundir *r, struct err *e)
+{
+    char *path;
+    cJSON *config = NULL;
+    int rc;
+
+    if (!has_file(r, CONFIG))
+        return check_foreign(r, e);
+    path = path_join(r->path, CONFIG);
+    rc = json_user_file(&config, path, MAX_JSON, e);
+    if (rc == 0 && !cJSON_HasObjectItem(config, "identity"))
+        rc = err_set(e, ERR_EXISTS, "%s: exists and is no run's", path);
+    cJSON_Delete(config);
+    free(path);
+    return rc;
+}
+
 int
 rundir_open(struct rundir *r, const char *path, const char *identity,
             const char *rest, enum run_resume resume,
@@ -206,6 +226,8 @@ rundir_open(struct rundir *r, const char *path, const char *identity,
     r->key = id_of(identity, strlen(identity));
     *found = RUN_NEW;
     rc = dir_make(path, e);
+    if (rc == 0)
+        rc = check_ours(r, e); /* before anything is put into it */
     if (rc == 0)
         rc = dir_lock(path, e);
     if (rc == 0 && has_file(r, CONFIG)) {

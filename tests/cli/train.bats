@@ -111,6 +111,11 @@ Tokens/sec "*", Trained Tokens "*", Peak mem "*" GB"* ]]
     touch foreign/letter
     run -6 --separate-stderr train $options --steps 2 -o foreign
     one_line "train: foreign: exists and is no run (it holds letter)"
+    [ "$(ls -A foreign)" = letter ]
+    ls -A base >before
+    run -6 --separate-stderr train $options --steps 2 -o base
+    one_line "train: base/config.json: exists and is no run's"
+    ls -A base | cmp - before
 }
 
 @test "a run goes on elsewhere only when told that bits may differ" {
