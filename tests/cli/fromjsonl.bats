@@ -141,3 +141,20 @@ END
     printf '%s\n' "$tensor" "$tensor" >in.jsonl
     refused 4 "a record amid a tensor's data (4 bytes missing)"
 }
+
+@test "fromjsonl reads the examples of its schema, and no others" {
+    jq -c '.examples[]' "$root/schemas/jsonl.schema.json" >lines
+    [ "$(wc -l <lines)" -ge 5 ]
+    while read -r line; do
+        echo "$line" | fromjsonl | tojsonl >out
+        [ "$(wc -l <out)" -eq 1 ]
+    done <lines
+    # each kind by its required keys, and none beside another
+    keys=$(jq -c '[.oneOf[].required]' "$root/schemas/jsonl.schema.json")
+    [ "$keys" = '[["text"],["messages"],["prompt","completion"],["ids"]]' ]
+    for both in '{"text":"a","ids":[1]}' '{"text":"a","messages":[]}' \
+        '{"prompt":"a","completion":"b","text":"c"}'; do
+        echo "$both" >in.jsonl
+        refused 4 ambiguous
+    done
+}
