@@ -262,6 +262,7 @@ report(void *ctx, const struct run_line *l)
     double done = (double)l->step / (double)t->opts.steps;
     int filled = (int)(30 * done);
 
+    log_progress("%s", ""); /* the bar makes room for the line */
     if (l->val != NULL)
         printf("Iter %llu: Val loss %.3f, Val took %.3fs\n",
                (unsigned long long)l->step, l->val->mean, l->seconds);
