@@ -202,7 +202,11 @@ apply(const struct words *w, void *opts, struct err *e)
         if (!seen[index])
             value_clear(p->o, opts);
         seen[index] = w->args->given[index] = true;
-        rc = value_parse(p->o, opts, p->value ? p->value : "true", e);
+        if (p->o->type == OPT_STRING && p->value[0] == '\0')
+            rc = err_set(e, ERR_USAGE, "--%s: empty value (expected %s)",
+                         p->o->name, p->o->arg);
+        else
+            rc = value_parse(p->o, opts, p->value ? p->value : "true", e);
     }
     free(seen);
     return rc;
@@ -220,6 +224,11 @@ check_operands(const struct words *w, struct err *e)
     if (n > t->max_operands)
         return err_set(e, ERR_USAGE, "extra operand '%s'",
                        w->args->operand[t->max_operands]);
+    for (size_t i = 0; i < n && !t->options_first; i++) {
+        if (w->args->operand[i][0] == '\0')
+            return err_set(e, ERR_USAGE, "empty operand (expected %s)",
+                           t->operands);
+    }
     return 0;
 }
 

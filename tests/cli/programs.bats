@@ -175,6 +175,25 @@ complaint() {
     for_all dashes
 }
 
+@test "an empty name is wrong use" {
+    # As of a variable of a script that was never set.
+    empty_name() {
+        local option
+        wrong_use "$1" '' || return 1
+        for option in $("$1" --help |
+            sed -n 's/.* \(--[a-z-]*\) \(FILE\|[A-Z]*DIR\|RUN\|PATH\)  *.*/\1/p')
+        do
+            [ "$option" = --config ] || wrong_use "$1" "$option=" || return 1
+        done
+    }
+    wrong_use() {
+        local status=0
+        timeout 20 "$@" >out 2>err </dev/null || status=$?
+        [ $status -eq 2 ] && complaint "$1" && [ ! -s out ]
+    }
+    for_all empty_name
+}
+
 @test "the locale changes nothing" {
     local_words() {
         local what
