@@ -3,8 +3,9 @@
 # linears, float32, dropout 0 on both sides, random tokens and weights.
 #
 # PEERS names a virtual environment (or a python) with torch, transformers and
-# peft; its side is lora_torch.py in $GRAFT_SHARED/peers. SHAPE (gpt2-124m; qwen2-0.5b, tiny),
-# SEQ (512), BATCH (2), STEPS (4, after one that isn't timed), PAIRS (5).
+# peft; its side is lora_torch.py in $GRAFT_SHARED/peers. SHAPE (gpt2-124m;
+# qwen2-0.5b, tiny), SEQ (512), BATCH (2), STEPS (4, after one that isn't
+# timed), PAIRS (5).
 # Sides take turns, each with all processors; a side's rate is the median of
 # its steps, and the ratio the median over the pairs. Bars: at least its
 # tokens a second, in at most a third of its memory. The share of the peak is
@@ -20,6 +21,7 @@ if [ -z "${PEERS:-}" ] || [ ! -f "$peer" ]; then
     exit 0
 fi
 [ ! -d "$PEERS" ] || PEERS=$PEERS/bin/python
+PEERS=$(realpath -s "$PEERS") peer=$(realpath "$peer")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
@@ -39,7 +41,7 @@ seq, batch, steps, pairs = map(int, sys.argv[4:])
 threads = str(len(os.sched_getaffinity(0)))
 RANK = 32
 ARCH = {
-    "gpt2-124m": {"model_type": "gpt2"},
+    "gpt2-124m": {"model_type": "gpt2", "vocab_size": 50257},
     "qwen2-0.5b": {
         "model_type": "qwen2", "vocab_size": 151936, "hidden_size": 896,
         "intermediate_size": 4864, "num_hidden_layers": 24,
@@ -62,8 +64,7 @@ def prepare():
     with open("arch.json", "w") as f:
         json.dump(ARCH[shape], f)
     sh(["initmodel", "-q", "-o", "base", "arch.json"])
-    with open("base/config.json") as f:
-        vocab = json.load(f)["vocab_size"]
+    vocab = ARCH[shape]["vocab_size"]
     rand = random.Random(0)
     lines = "".join('{"ids": %s}\n' % [rand.randrange(vocab)
                                        for _ in range(seq + 1)]
