@@ -22,15 +22,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Valid UTF-8 only: the other side reads text.
-find "${FILES:-/usr/include}" -type f -name '*.[ch]' -size +1k | sort |
-    while IFS= read -r f; do
-        ! iconv -f utf-8 -t utf-8 "$f" >/dev/null 2>&1 || echo "$f"
-    done |
-    while IFS= read -r f && [ "${total:-0}" -lt $((
-            ${MEGABYTES:-12} * 1000000)) ]; do
-        total=$((${total:-0} + $(stat -c %s "$f")))
-        echo "$f"
-    done >"$work/list"
+total=0
+while [ $total -lt $((${MEGABYTES:-12} * 1000000)) ] && IFS= read -r f; do
+    iconv -f utf-8 -t utf-8 "$f" >/dev/null 2>&1 || continue
+    total=$((total + $(stat -c %s "$f")))
+    echo "$f"
+done < <(find "${FILES:-/usr/include}" -type f -name '*.[ch]' -size +1k |
+    sort) >"$work/list"
 "$bin/fromfiles" -q <"$work/list" >"$work/text"
 
 ours() {
