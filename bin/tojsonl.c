@@ -7,8 +7,10 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "record/jsonl.h"
+#include "record/tensor.h"
 #include "stream/set.h"
 #include "stream/stream.h"
+#include "tensor/modeldir.h"
 #include "tool/tool.h"
 
 /* Bytes of a tensor in one line: a multiple of three, so that base64 has no
@@ -32,7 +34,7 @@ static const struct opt options[] = {
 
 static const struct tool tool = {
     .name = "tojsonl",
-    .summary = "print a stream or a shard set as JSON lines",
+    .summary = "print a stream, a shard set or a model as JSON lines",
     .operands = "[FILE|DIR]",
     .max_operands = 1,
     .opts = options,
@@ -196,31 +198,39 @@ set_split(struct state *s, struct set *set, struct err *e)
     return rc;
 }
 
+/* A tensor whose data are mapped. */
+static int
+mapped_tensor(struct state *s, const void *desc, size_t n, const char *data,
+              uint64_t n_data, struct err *e)
+{
+    struct id id;
+    uint64_t at;
+    size_t part;
+    int rc;
+
+    if (!s->o->exact)
+        id = id_of(data, n_data);
+    rc = jsonl_put_tensor(&s->line, desc, n, n_data,
+                          s->o->exact ? NULL : &id, e);
+    if (rc == 0)
+        rc = put(s, e);
+    for (at = 0; s->o->exact && at < n_data && rc == 0; at += part) {
+        part = n_data - at < DATA_BYTES ? n_data - at : DATA_BYTES;
+        jsonl_put_data(&s->line, data + at, part);
+        rc = put(s, e);
+    }
+    return rc;
+}
+
 static int
 set_tensor(struct state *s, const struct set *set, size_t i, struct err *e)
 {
     const struct set_tensor *t = &set->tensor[i];
-    const char *data = t->data;
-    struct id id;
-    uint64_t at;
-    size_t n;
     int rc;
 
     rc = set_check_tensor(set, i, e);
-    if (rc < 0)
-        return rc;
-    if (!s->o->exact)
-        id = id_of(data, t->n_data);
-    rc = jsonl_put_tensor(&s->line, t->desc, t->n_desc, t->n_data,
-                          s->o->exact ? NULL : &id, e);
-    if (rc == 0)
-        rc = put(s, e);
-    for (at = 0; s->o->exact && at < t->n_data && rc == 0; at += n) {
-        n = t->n_data - at < DATA_BYTES ? t->n_data - at : DATA_BYTES;
-        jsonl_put_data(&s->line, data + at, n);
-        rc = put(s, e);
-    }
-    return rc;
+    return rc < 0 ? rc : mapped_tensor(s, t->desc, t->n_desc, t->data,
+                                       t->n_data, e);
 }
 
 static int
@@ -244,22 +254,118 @@ print_set(struct state *s, const char *path, struct err *e)
     return rc;
 }
 
+/* ---- a model directory ---- */
+
+/* As a weights stream would have it: config and tokenizer files first. */
+static int
+model_assets(struct state *s, const char *path, struct err *e)
+{
+    struct buf text, raw;
+    const char *name;
+    bool found;
+    size_t i;
+    int rc = 0;
+
+    buf_init(&text);
+    buf_init(&raw);
+    for (i = 0; rc == 0 && (name = modeldir_asset_name(i)); i++) {
+        rc = modeldir_asset(path, name, &text, &found, e);
+        if (rc < 0 || !found)
+            continue;
+        buf_reset(&raw);
+        rc = asset_encode(&raw, name, text.data, text.len, e);
+        if (rc == 0)
+            rc = put_record(s, path, "weights", i, raw.data, raw.len, e);
+    }
+    buf_release(&text);
+    buf_release(&raw);
+    return rc;
+}
+
+static int
+model_tensor(struct state *s, const struct modeldir_tensor *item,
+             struct err *e)
+{
+    struct tensor_desc d = {.name = item->t->name, .dtype = item->t->dtype,
+                            .n_dims = item->t->n_dims};
+    struct buf desc;
+    uint32_t i;
+    int rc;
+
+    for (i = 0; i < d.n_dims; i++)
+        d.shape[i] = item->t->shape[i];
+    buf_init(&desc);
+    rc = tensor_encode(&desc, &d, e);
+    if (rc == 0)
+        rc = mapped_tensor(s, desc.data, desc.len,
+                           safetensors_data(item->file, item->t),
+                           item->t->bytes, e);
+    buf_release(&desc);
+    return rc;
+}
+
+static int
+print_model(struct state *s, const char *path, struct err *e)
+{
+    struct stream_head head;
+    struct modeldir d;
+    size_t i;
+    int rc;
+
+    rc = modeldir_open(&d, path, e);
+    if (rc < 0)
+        return rc;
+    stream_head_init(&head, "weights");
+    rc = put_head(s, &head, e);
+    if (rc == 0)
+        rc = model_assets(s, path, e);
+    for (i = 0; i < d.n && rc == 0; i++)
+        rc = model_tensor(s, &d.item[i], e);
+    stream_head_release(&head);
+    modeldir_release(&d);
+    return rc;
+}
+
+/* Whether path is a directory with a model's weights in it. */
+static bool
+is_model(const char *path)
+{
+    char *single = path_join(path, MODELDIR_WEIGHTS);
+    char *index = path_join(path, MODELDIR_INDEX);
+    bool is = path_exists(single) || path_exists(index);
+
+    free(single);
+    free(index);
+    return is;
+}
+
+static int
+print(struct state *s, const char *path, struct err *e)
+{
+    bool named = strcmp(path, "-") != 0;
+
+    if (named && set_is(path))
+        return print_set(s, path, e);
+    if (s->o->split)
+        return err_set(e, ERR_USAGE, "%s: --split needs a shard set", path);
+    if (named && is_model(path))
+        return print_model(s, path, e);
+    return print_stream(s, path, e);
+}
+
 static int
 run(const struct opts *o, const struct args *args, struct err *e)
 {
     const char *path = args->n > 0 ? args->operand[0] : "-";
     struct state s = {.o = o};
-    bool is_set = strcmp(path, "-") != 0 && set_is(path);
     int rc;
 
-    if (o->split && !is_set)
-        return err_set(e, ERR_USAGE, "%s: --split needs a shard set", path);
     rc = out_open(&s.out, "-", e);
     if (rc < 0)
         return rc;
     buf_init(&s.line);
     s.chunk = mem_alloc(DATA_BYTES);
-    rc = is_set ? print_set(&s, path, e) : print_stream(&s, path, e);
+    rc = print(&s, path, e);
     if (rc == 0)
         rc = out_commit(&s.out, e);
     else

@@ -94,3 +94,19 @@ docs() {
     run -1 --separate-stderr bash -c 'tojsonl a.gs >/dev/full'
     one_line 'tojsonl: stdout: write: No space left on device'
 }
+
+@test "tojsonl shows a model directory like the weights stream of it" {
+    jq -n '{model_type: "llama", hidden_size: 16, intermediate_size: 32,
+        num_hidden_layers: 1, num_attention_heads: 2,
+        max_position_embeddings: 64, vocab_size: 32}' >arch.json
+    initmodel -q -o model arch.json
+    quantize -q --format f32 model | tojsonl >stream.jsonl
+    tojsonl model >model.jsonl
+    [ "$(grep -c '"kind":"tensor"' model.jsonl)" -gt 5 ]
+    diff <(grep '"kind":"tensor"' stream.jsonl | sort) \
+        <(grep '"kind":"tensor"' model.jsonl | sort)
+    head -n 1 model.jsonl | jq -e '.name == "config.json"'
+    tojsonl --exact model | fromjsonl | tojsonl | cmp - model.jsonl
+    run -2 --separate-stderr tojsonl --split test model
+    one_line 'tojsonl: model: --split needs a shard set'
+}
