@@ -1,16 +1,22 @@
 #!/bin/bash
 # rerun.sh - the pipeline a second time, with nothing new: under a second, and
-# no file touched (neither content nor times). REPO names the repository (this
-# one); the base and the adapter are small, as their size is of no concern.
+# no file touched (neither content nor times). The repository and the training
+# are small, as their size is of no concern; all else is as in make demo.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${GRAFT_BUILD:-$top/build}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
+# repo_small, of the tests.
+BATS_TEST_DIRNAME=$top/tests/cli
+bats_require_minimum_version() { :; }
+. "$top/tests/cli/helper.bash"
+repo_small "$scratch/project" 40
+
 pipeline() {
-    make -s -f "$top/pipelines/repo.mk" REPO="${REPO:-$top}" \
-        WORK="$scratch/work" BIN="$build/bin" HEADER_FILES=100 VOCAB=512 \
+    make -s -f "$top/pipelines/repo.mk" REPO="$scratch/project" \
+        WORK="$scratch/work" BIN="$build/bin" \
         PRETRAIN='--batch 2 --steps 2' LORA='--rank 2 --batch 2 --steps 2' \
         >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
 }
