@@ -26,6 +26,7 @@ struct check {
     int depth;
     char open[JSON_MAX_DEPTH]; /* '[' or '{' */
     struct map keys[JSON_MAX_DEPTH]; /* of the object open at that depth */
+    int n_keys; /* of them initialised: small texts take few */
     struct buf key;
 };
 
@@ -277,6 +278,8 @@ check_open(struct check *c, bool *more)
     *more = next_char(j) != (kind == '[' ? ']' : '}');
     if (!*more || kind == '[')
         return 0;
+    while (c->n_keys < c->depth)
+        map_init(&c->keys[c->n_keys++]);
     map_clear(&c->keys[c->depth - 1]);
     return check_key(c);
 }
@@ -350,11 +353,10 @@ check(const char *text, size_t n, const char *where, bool nul_ok,
     c.e = e;
     c.nul_ok = nul_ok;
     c.depth = 0;
+    c.n_keys = 0;
     buf_init(&c.key);
-    for (i = 0; i < JSON_MAX_DEPTH; i++)
-        map_init(&c.keys[i]);
     rc = check_text(&c);
-    for (i = 0; i < JSON_MAX_DEPTH; i++)
+    for (i = 0; i < c.n_keys; i++)
         map_release(&c.keys[i]);
     buf_release(&c.key);
     return rc;
