@@ -11,7 +11,7 @@
 #include "base/par.h"
 #include "kernels/dropout.h"
 
-enum { WANT_TILES = 24 };
+enum { WANT_TILES = 12 };
 
 /* The largest tiles of which there are enough to keep many threads busy. */
 struct tiles

@@ -193,14 +193,15 @@ vf_keep(const uint32_t *draw, uint32_t least, vf x)
     return _mm512_maskz_mov_ps(keep, x);
 }
 
-/* Turns four rows of 4 x 4 blocks: out q has column 4 lane + q in lane. */
+/* Four rows of x, each 4 x 4 block turned: r[q] has, in its 128-bit lane i,
+ * column 4 i + q of the four rows. */
 static inline void
-turn_lanes(vf r[4])
+load_turned(vf r[4], const float *x, size_t ldx)
 {
-    __m512 a = _mm512_unpacklo_ps(r[0], r[1]);
-    __m512 b = _mm512_unpackhi_ps(r[0], r[1]);
-    __m512 c = _mm512_unpacklo_ps(r[2], r[3]);
-    __m512 d = _mm512_unpackhi_ps(r[2], r[3]);
+    vf x0 = _mm512_loadu_ps(x), x1 = _mm512_loadu_ps(x + ldx);
+    vf x2 = _mm512_loadu_ps(x + 2 * ldx), x3 = _mm512_loadu_ps(x + 3 * ldx);
+    vf a = _mm512_unpacklo_ps(x0, x1), b = _mm512_unpackhi_ps(x0, x1);
+    vf c = _mm512_unpacklo_ps(x2, x3), d = _mm512_unpackhi_ps(x2, x3);
 
     r[0] = _mm512_shuffle_ps(a, c, 0x44);
     r[1] = _mm512_shuffle_ps(a, c, 0xee);
@@ -208,30 +209,36 @@ turn_lanes(vf r[4])
     r[3] = _mm512_shuffle_ps(b, d, 0xee);
 }
 
-/* y[c][r] = x[r][c] of VF x VF. */
+/* The same lanes of four such groups make a row of y; rows are 4 apart. */
+static inline void
+store_lanes(float *y, size_t ldy, vf r0, vf r1, vf r2, vf r3)
+{
+    vf a = _mm512_shuffle_f32x4(r0, r1, 0x44);
+    vf b = _mm512_shuffle_f32x4(r0, r1, 0xee);
+    vf c = _mm512_shuffle_f32x4(r2, r3, 0x44);
+    vf d = _mm512_shuffle_f32x4(r2, r3, 0xee);
+
+    _mm512_storeu_ps(y, _mm512_shuffle_f32x4(a, c, 0x88));
+    _mm512_storeu_ps(y + 4 * ldy, _mm512_shuffle_f32x4(a, c, 0xdd));
+    _mm512_storeu_ps(y + 8 * ldy, _mm512_shuffle_f32x4(b, d, 0x88));
+    _mm512_storeu_ps(y + 12 * ldy, _mm512_shuffle_f32x4(b, d, 0xdd));
+}
+
+/* y[c][r] = x[r][c] of VF x VF. Written out, so that all of it stays in
+ * registers. */
 static inline void
 vf_turn(float *y, size_t ldy, const float *x, size_t ldx)
 {
-    vf r[4][4];
-    int g, q;
+    vf p[4], q[4], s[4], t[4];
 
-    for (g = 0; g < 4; g++) {
-        for (q = 0; q < 4; q++)
-            r[g][q] = _mm512_loadu_ps(x + (size_t)(4 * g + q) * ldx);
-        turn_lanes(r[g]);
-    }
-    for (q = 0; q < 4; q++) {
-        __m512 a = _mm512_shuffle_f32x4(r[0][q], r[1][q], 0x44);
-        __m512 b = _mm512_shuffle_f32x4(r[0][q], r[1][q], 0xee);
-        __m512 c = _mm512_shuffle_f32x4(r[2][q], r[3][q], 0x44);
-        __m512 d = _mm512_shuffle_f32x4(r[2][q], r[3][q], 0xee);
-        float *to = y + (size_t)q * ldy;
-
-        _mm512_storeu_ps(to, _mm512_shuffle_f32x4(a, c, 0x88));
-        _mm512_storeu_ps(to + 4 * ldy, _mm512_shuffle_f32x4(a, c, 0xdd));
-        _mm512_storeu_ps(to + 8 * ldy, _mm512_shuffle_f32x4(b, d, 0x88));
-        _mm512_storeu_ps(to + 12 * ldy, _mm512_shuffle_f32x4(b, d, 0xdd));
-    }
+    load_turned(p, x, ldx);
+    load_turned(q, x + 4 * ldx, ldx);
+    load_turned(s, x + 8 * ldx, ldx);
+    load_turned(t, x + 12 * ldx, ldx);
+    store_lanes(y, ldy, p[0], q[0], s[0], t[0]);
+    store_lanes(y + ldy, ldy, p[1], q[1], s[1], t[1]);
+    store_lanes(y + 2 * ldy, ldy, p[2], q[2], s[2], t[2]);
+    store_lanes(y + 3 * ldy, ldy, p[3], q[3], s[3], t[3]);
 }
 
 #include "kernels/cpu/vec_body.inc"
