@@ -120,7 +120,8 @@ clean:
 JOBS ?= $(shell nproc)
 
 # T="unit/NAME cli/NAME checks/NAME" runs only those.
-check: all unit
+check: $(AFTER)
+	@$(MAKE) --no-print-directory -j$(JOBS) all unit
 	@bash tests/run.sh $(BUILD) $(JOBS) $(T)
 
 check-unit: unit

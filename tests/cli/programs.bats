@@ -178,11 +178,10 @@ complaint() {
 @test "an empty name is wrong use" {
     # As of a variable of a script that was never set.
     empty_name() {
-        local option
+        local option names='FILE|[A-Z]*DIR|RUN|PATH'
         wrong_use "$1" '' || return 1
         for option in $("$1" --help |
-            sed -n 's/.* \(--[a-z-]*\) \(FILE\|[A-Z]*DIR\|RUN\|PATH\)  *.*/\1/p')
-        do
+            sed -nE "s/.* (--[a-z-]*) ($names)  *.*/\1/p"); do
             [ "$option" = --config ] || wrong_use "$1" "$option=" || return 1
         done
     }
