@@ -19,6 +19,7 @@ struct merge {
 
 struct merges {
     struct merge *slot;
+    uint64_t *maybe; /* a bit by hash: clear where no pair has it */
     size_t n, mask;
 };
 
