@@ -144,13 +144,16 @@ begin_segment(struct stream_in *in, struct err *e)
     struct stream_head h;
     const char *block;
     size_t used;
+    struct err was;
     int rc = find_head(in, &h, &block, &used, e);
 
-    if (rc <= 0) {
-        if (rc < 0 && in->n_segments)
-            err_prefix(e, "after segment %" PRIu64, in->n_segments);
-        return rc;
+    if (rc < 0 && in->n_segments) {
+        was = *e;
+        err_set(e, rc, "%s (after segment %" PRIu64 ")", was.text,
+                in->n_segments);
     }
+    if (rc <= 0)
+        return rc;
     stream_head_release(&in->head);
     in->head = h;
     rc = head_expect(&h, s->type, in->in.name, e);

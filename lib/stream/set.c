@@ -79,6 +79,22 @@ compare(const struct manifest *m, size_t i, const char *path,
     return 0;
 }
 
+/* The path of file i, which must be there: a set without it is not the one
+ * that its manifest tells of. NULL on failure; the caller frees it. */
+static char *
+file_path(const char *set, const struct manifest *m, size_t i,
+          struct err *e)
+{
+    char *path = path_join(set, m->file[i].name);
+
+    if (path_exists(path))
+        return path;
+    err_set(e, ERR_DATA, "%s: is missing (named in %s/" MANIFEST_NAME ")",
+            path, set);
+    free(path);
+    return NULL;
+}
+
 /* Lists the tensors of file i. */
 static int
 list_tensors(struct set *s, size_t i, struct buf *scratch, struct err *e)
@@ -115,8 +131,8 @@ open_files(struct set *s, struct err *e)
     s->state->first = mem_array(m->n_files + 1, sizeof(uint64_t));
     buf_init(&scratch);
     for (size_t i = 0; rc == 0 && i < m->n_files; i++) {
-        path = path_join(s->path, m->file[i].name);
-        rc = stream_file_open(&s->file[i], path, NULL, e);
+        path = file_path(s->path, m, i, e);
+        rc = path ? stream_file_open(&s->file[i], path, NULL, e) : ERR_DATA;
         if (rc == 0)
             rc = compare(m, i, path, &s->file[i].head, &s->file[i].trailer,
                          s->file[i].map.n, e);
@@ -388,8 +404,9 @@ set_verify(struct manifest *m, const char *path, set_look *look, void *ctx,
     if (rc < 0)
         return rc;
     for (size_t i = 0; rc == 0 && i < got.n_files; i++) {
-        name = path_join(path, got.file[i].name);
-        rc = verify_file(&got, i, name, look, ctx, good, e);
+        name = file_path(path, &got, i, e);
+        rc = name ? verify_file(&got, i, name, look, ctx, good, e)
+                  : ERR_DATA;
         free(name);
     }
     if (rc < 0)

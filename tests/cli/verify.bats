@@ -110,8 +110,10 @@ END
     run -4 --separate-stderr verify set
     one_line "verify: $1: is not the file in the manifest (found content "
     mv "$1" tmp && mv "$2" "$1"
-    run -1 --separate-stderr verify set
-    one_line "verify: $2: "
+    for program in verify tojsonl; do
+        run -4 --separate-stderr $program set
+        one_line "$program: $2: is missing (named in set/manifest.json)"
+    done
     mv tmp "$2"
     sed -i 's/"version": 1/"version": 2/' set/manifest.json
     run -4 --separate-stderr verify set
