@@ -528,3 +528,90 @@ END
     } >out.graft
     cmp whole.graft out.graft
 }
+
+@test "it does not matter how objects are stored" {
+    local p
+    "$root/tests/history.sh" r 2>/dev/null
+    gitscrape -q --all r >loose.graft
+    same() {
+        gitscrape -q --all r | cmp - loose.graft
+    }
+    git -C r repack -adq --depth=50 --window=50
+    git -C r pack-refs --all
+    git -C r prune --expire=now
+    [ -z "$(find r/.git/objects -path '*/??/*' -type f)" ]
+    same
+    # deltas by id, an index of version 1
+    git -C r -c repack.useDeltaBaseOffset=false -c pack.indexVersion=1 \
+        repack -adfq
+    p=$(ls r/.git/objects/pack/*.pack)
+    ! head -c 4 "${p%.pack}.idx" | grep -aq tOc
+    same
+    rm -f "${p%.pack}.idx" "${p%.pack}.rev"
+    # offsets of 64 bits
+    git index-pack --index-version=2,0x40 "$p" >/dev/null
+    same
+    # a dozen packs, and an index over them
+    git -C r unpack-objects -q <"$p" || true
+    mv "$p" whole
+    rm -f r/.git/objects/pack/*
+    git -C r unpack-objects -q <whole
+    same
+    git -C r rev-list --all --objects | cut -c 1-40 | sort >ids
+    split -n l/12 ids
+    for p in xa?; do
+        git -C r pack-objects -q .git/objects/pack/pack <"$p" >/dev/null
+    done
+    git -C r prune-packed -q
+    git -C r multi-pack-index write --no-progress
+    [ "$(ls r/.git/objects/pack/*.pack | wc -l)" -eq 12 ]
+    same
+}
+
+@test "a forged object in a pack is named" {
+    repo_small r 3
+    git -C r repack -adq
+    p=$(ls r/.git/objects/pack/*.idx)
+    id=$(git -C r rev-parse main:src/part1.c)
+    chmod u+w "$p"
+    # another id in the index for the same bytes, in its place by order
+    python3 - "$p" "$id" <<'END'
+import sys
+
+path, name = sys.argv[1], bytes.fromhex(sys.argv[2])
+data = open(path, "rb").read()
+at = data.index(name)
+forged = name[:-1] + bytes([name[-1] ^ 1])
+open(path, "wb").write(data[:at] + forged + data[at + 20:])
+END
+    scrape r
+    refused 4 "object $id: missing"
+    # a tree that asks for the forged one
+    python3 - r "$id" <<'END'
+import hashlib
+import os
+import sys
+import zlib
+
+repo, name = sys.argv[1], bytes.fromhex(sys.argv[2])
+forged = name[:-1] + bytes([name[-1] ^ 1])
+
+
+def store(kind, body):
+    data = kind + b" %d\0" % len(body) + body
+    oid = hashlib.sha1(data).hexdigest()
+    path = "%s/.git/objects/%s/%s" % (repo, oid[:2], oid[2:])
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    open(path, "wb").write(zlib.compress(data))
+    return oid.encode()
+
+
+tree = store(b"tree", b"100644 f\0" + forged)
+who = b" A <a@b> 1700000000 +0000\n"
+top = store(b"commit", b"tree " + tree + b"\nauthor" + who + b"committer" +
+            who + b"\nforged\n")
+open(repo + "/.git/refs/heads/main", "wb").write(top + b"\n")
+END
+    scrape r
+    refused 4 'content does not match its id'
+}
