@@ -4,6 +4,10 @@ load helper
 
 schemas=$root/schemas
 
+# valid SCHEMA FILE, invalid SCHEMA FILE
+valid() { python3 "$root/tests/validate.py" "$schemas/$1.json" "$2"; }
+invalid() { ! valid "$1" "$2"; }
+
 tiny_run() {
     cat >arch.json <<'EOF'
 {"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
@@ -14,6 +18,19 @@ EOF
     echo '{"ids": [1, 2, 3, 4]}' | fromjsonl -q --vocab 40 |
         shard -q --val 0 --test 0 -o data
     train -q --data data --base base --steps 1 -o run
+}
+
+# What the examples of the man pages work on, made once.
+setup_file() {
+    mkdir "$BATS_FILE_TMPDIR/made"
+    cd "$BATS_FILE_TMPDIR/made"
+    bash "$root/tests/man-fixture.sh"
+}
+
+made=$BATS_FILE_TMPDIR/made
+
+gitscrape_set() {
+    gitscrape -q "$made/project" | shard -q -o commits
 }
 
 @test "every schema is a JSON object with a title" {
@@ -74,4 +91,45 @@ EOF
         jq -e --arg key "$key" '.properties[$key]' \
             "$schemas/prompts.schema.json"
     done
+}
+
+@test "what the programs write is what the schemas say" {
+    tiny_run
+    valid set-manifest.schema data/manifest.json
+    valid run-manifest.schema run/manifest.json
+    valid metrics.schema run/metrics.jsonl
+    gitscrape_set
+    valid set-manifest.schema commits/manifest.json
+    quantize -q --format int8 base | shard -q -o base8
+    valid set-manifest.schema base8/manifest.json
+    cp "$made/prompts.jsonl" .
+    evalprompts -q --base "$made/model" --adapter "$made/run/adapter" \
+        --data "$made/data" --seq-len 64 prompts.jsonl >score
+    valid score.schema score
+    [ "$(wc -l <score)" -eq 5 ]
+    valid metrics.schema "$made/run/metrics.jsonl"
+    valid prompts.schema prompts.jsonl
+    valid arch arch.json
+    valid arch "$made/arch.json"
+    jq -c '.options | del(.epochs, .tokens)' run/config.json >file
+    valid run-config.schema file
+    train --config file 2>&1
+}
+
+@test "the schemas refuse what is wrong" {
+    tiny_run
+    jq -c '.files[0].bytes = -1' data/manifest.json >file
+    invalid set-manifest.schema file
+    jq -c 'del(.key)' run/manifest.json >file
+    invalid run-manifest.schema file
+    jq -c '.files."config.json" = "x"' run/manifest.json >file
+    invalid run-manifest.schema file
+    jq -c '.los = 1' run/metrics.jsonl >file
+    invalid metrics.schema file
+    echo '{"prompt": "x", "contain": "y"}' >file
+    invalid prompts.schema file
+    echo '{"rank": 0}' >file
+    invalid run-config.schema file
+    echo '{"hidden_size": 1}' >file
+    invalid arch file
 }
