@@ -167,7 +167,7 @@ weight_mul(const struct job *j, const struct weight_mul *p)
     bool in_place = is_f32(p->w) && (!p->trans || p->m < TURN_MIN);
     size_t depth = in_place ? p->k : WEIGHT_DEPTH, k0;
 
-    if (j->cpu->bf16 && frozen && p->m >= TURN_MIN) {
+    if (j->cpu->bf16 && frozen) {
         weight_mul_bf16(j, p);
         return;
     }
