@@ -30,6 +30,17 @@ for program in "$build"/bin/*; do
 done
 result $status "the one-line summaries agree"
 
+status=0
+for program in "$build"/bin/*; do
+    name=${program##*/}
+    [ "$name" != graft ] || continue
+    row=$("$program" --help | sed -n "2s/^$name - \(.*\)/| \`$name\` | \1 |/p")
+    grep -qxF -- "$row" README.md && continue
+    echo "# README.md: the table has no row '$row'"
+    status=1
+done
+result $status "README's table has every program, with its summary"
+
 mandoc -Tlint -W warning $(ls man/man?/*.[0-9])
 result $? "mandoc has nothing to warn of"
 
