@@ -37,6 +37,7 @@ render_worker_init(struct render_worker *w, const struct tokenizer *t)
     buf_init(&w->message);
     buf_init(&w->text);
     template_out_init(&w->out);
+    w->lost = 0;
 }
 
 void
@@ -199,6 +200,7 @@ static bool
 encode(const struct render *r, struct render_worker *w,
        enum template_kind kind, const struct change *c)
 {
+    uint64_t lost = w->en.n_lost;
     struct template_input in;
 
     memset(&in, 0, sizeof(in));
@@ -210,6 +212,7 @@ encode(const struct render *r, struct render_worker *w,
     else if (w->rec.kind == TEXT_CHAT)
         fill_chat(w, &in);
     template_encode(&r->template[kind], &w->en, &in, r->marks, &w->out);
+    w->lost = w->en.n_lost - lost;
     return r->max_tokens == 0 || w->out.ids.n <= r->max_tokens;
 }
 
@@ -238,6 +241,7 @@ keep(const struct render *r, const struct render_worker *w,
         out->end = mem_grow(out->end, out->cap * sizeof(out->end[0]));
     }
     out->end[out->n++] = out->tokens.len;
+    out->lost += w->lost;
     return 0;
 }
 
@@ -351,7 +355,6 @@ render_record(const struct render *r, struct render_worker *w, const void *p,
 {
     struct tokens_origin origin;
     enum template_kind kind;
-    uint64_t lost = w->en.n_lost;
     int rc;
 
     rc = text_decode(&w->rec, p, n, e);
@@ -369,6 +372,5 @@ render_record(const struct render *r, struct render_worker *w, const void *p,
         rc = keep(r, w, &origin, out, e);
     else
         out->left[RENDER_LONG]++;
-    out->lost += w->en.n_lost - lost;
     return rc;
 }

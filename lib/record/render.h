@@ -45,6 +45,7 @@ struct render_worker {
     struct change change, narrow, part;
     struct buf before, after, diff, message, text;
     struct template_out out;
+    uint64_t lost; /* bytes without a token in out */
 };
 
 void render_worker_init(struct render_worker *w, const struct tokenizer *t);

@@ -384,6 +384,26 @@ TEST(max_tokens_shrinks_context_then_splits)
     world_close(&w);
 }
 
+/* What was tried and did not fit is not counted. */
+TEST(lost_bytes_are_those_of_what_was_kept)
+{
+    struct world w;
+    struct buf b;
+
+    world_open(&w, starcoder);
+    w.t.byte['k'] = TOKEN_NONE;
+    buf_init(&b);
+    buf_addstr(&b, "300 300\n");
+    add_hunk(&b, 10, 16, "edit1");
+    make_commit(&w, b.data);
+    w.r.max_tokens = 6 + 1 + 3 + 14 + 2 * (3 + 6 + 4);
+    rendered(&w, TEMPLATE_COMMIT, 0);
+    CHECK(strstr(w.back.data, "<commit_before>15\nedit1\nq00\n<") != NULL);
+    CHECK_EQ_U64(w.out.lost, 2);
+    buf_release(&b);
+    world_close(&w);
+}
+
 static const struct test tests[] = {
     RUN(starcoder_layouts),
     RUN(starcoder2_layouts),
@@ -392,6 +412,7 @@ static const struct test tests[] = {
     RUN(what_is_absent_is_left_out),
     RUN(kinds_without_a_layout_are_counted),
     RUN(max_tokens_shrinks_context_then_splits),
+    RUN(lost_bytes_are_those_of_what_was_kept),
 };
 
 TEST_MAIN("render", tests)
