@@ -81,7 +81,9 @@ make_dir(struct set_out_state *s, struct err *e)
     return rc;
 }
 
-/* ERR_EXISTS when there is anything but leftovers of a set's maker. */
+/* ERR_EXISTS when there is anything but leftovers of a set's maker. A
+ * manifest that is no set's may be that of a damaged one: only --replace
+ * goes over it. */
 static int
 check_no_others(const struct set_out_state *s, struct err *e)
 {
@@ -93,7 +95,8 @@ check_no_others(const struct set_out_state *s, struct err *e)
     if (rc < 0)
         return rc;
     for (i = 0; i < n && rc == 0; i++)
-        if (!is_ours(names[i]) && strcmp(names[i], MANIFEST_NAME) != 0)
+        if (!is_ours(names[i]) &&
+            !(s->replace && strcmp(names[i], MANIFEST_NAME) == 0))
             rc = err_set(e, ERR_EXISTS, "%s: not empty, and no shard set "
                          "(found %s)", s->dir, names[i]);
     dir_list_free(names, n);
@@ -127,6 +130,26 @@ remove_strays(const struct set_out_state *s, const struct manifest *keep,
     return rc;
 }
 
+/* Opens the set that is there. One that is to be replaced is read whole
+ * first: damaged, it is as good as none. */
+static int
+open_old(struct set_out_state *s, struct err *e)
+{
+    struct manifest m;
+    uint64_t good;
+    int rc = 0;
+
+    if (s->replace) {
+        rc = set_verify(&m, s->dir, NULL, NULL, &good, e);
+        if (rc == 0)
+            manifest_release(&m);
+    }
+    if (rc == 0)
+        rc = set_open(&s->old, s->dir, NULL, e);
+    s->have_old = rc == 0;
+    return s->replace ? 0 : rc;
+}
+
 int
 set_out_open(struct set_out *o, const char *dir, bool replace, struct err *e)
 {
@@ -151,12 +174,8 @@ set_out_open(struct set_out *o, const char *dir, bool replace, struct err *e)
     if (rc < 0)
         goto out;
     s->locked = true;
-    if (!s->made && set_is(s->dir)) {
-        rc = set_open(&s->old, s->dir, NULL, e);
-        s->have_old = rc == 0;
-        if (replace)
-            rc = 0;
-    }
+    if (!s->made && set_is(s->dir))
+        rc = open_old(s, e);
 out:
     if (rc < 0)
         set_out_release(o);

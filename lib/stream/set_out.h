@@ -9,7 +9,8 @@
  * agree to the end of both, no file is touched. If more comes, the last file
  * is written anew under its new name with what is added, and the rest stays.
  * Anything else is ERR_EXISTS, unless it is to be replaced; then, too, files
- * before the first difference stay.
+ * before the first difference stay, except those of a damaged set. Without
+ * that a damaged set is an error.
  *
  * A file of records ends with the record that brings it to file_bytes
  * (records and eight bytes for each), one of tensors before the tensor that

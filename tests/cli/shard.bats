@@ -256,6 +256,29 @@ tensors() {
     done
 }
 
+@test "a damaged set is never taken for none" {
+    docs 1 100 | shard -q -o good --size 500
+    docs 1 100 >a.gs
+    docs 5 90 >other.gs
+    first=$(cd good && ls *.graft | head -n 1)
+    for damage in 'rm set/$first' 'truncate -s -64 set/$first' \
+        'echo >set/manifest.json' 'sed -i s/500/501/ set/manifest.json' \
+        'printf X | dd of=set/$first bs=1 seek=150 conv=notrunc'; do
+        rm -rf set
+        cp -r good set
+        eval "$damage" 2>damage.err
+        state set >before
+        for stream in a other; do
+            run ! --separate-stderr shard -o set --size 500 $stream.gs
+            [[ $status =~ ^[146]$ ]]
+            one_line 'shard: set'
+            state set | diff <(tail -n +2 before) <(tail -n +2)
+        done
+        shard -q -o set --size 500 --replace a.gs
+        diff -r set good
+    done
+}
+
 @test "shard refuses outputs that are no place for a set" {
     docs 1 2 >a.gs
     touch file
