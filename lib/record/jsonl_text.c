@@ -44,9 +44,11 @@ add_literal(struct jsonl_state *s, const char *name, const char *text)
     return 0;
 }
 
-/* One message: an object of role and content, whatever their order. */
+/* One message: an object of role and content, whatever their order. Other
+ * keys are counted in *ignored, or refused where that is NULL. */
 static int
-add_message(struct jsonl_state *s, struct json *j, struct err *e)
+add_message(struct jsonl_state *s, struct json *j, uint64_t *ignored,
+            struct err *e)
 {
     struct json start = *j, role = *j, content = *j;
     int rc, seen = 0;
@@ -61,6 +63,8 @@ add_message(struct jsonl_state *s, struct json *j, struct err *e)
         } else if (strcmp(s->scratch.data, "content") == 0) {
             content = *j;
             seen |= 2;
+        } else if (ignored) {
+            ++*ignored;
         } else {
             return json_error(j, e, "unknown key \"%s\" in a message",
                               s->scratch.data);
@@ -77,7 +81,8 @@ add_message(struct jsonl_state *s, struct json *j, struct err *e)
 }
 
 static int
-add_messages(struct jsonl_state *s, struct entry *t, struct err *e)
+add_messages(struct jsonl_state *s, struct entry *t, uint64_t *ignored,
+             struct err *e)
 {
     struct json j = line_value(s, t), start = j;
     size_t n = 0;
@@ -88,7 +93,7 @@ add_messages(struct jsonl_state *s, struct entry *t, struct err *e)
         if (n == TEXT_MAX_MESSAGES)
             return err_set(e, ERR_LIMIT, "%s: over %d messages",
                            s->line.where, TEXT_MAX_MESSAGES);
-        rc = add_message(s, &j, e);
+        rc = add_message(s, &j, ignored, e);
     }
     if (rc == 0 && n == 0)
         rc = json_error(&start, e, "no messages");
@@ -170,7 +175,7 @@ jsonl_read_text(struct jsonl *j, enum text_kind kind, struct err *e)
             continue;
         v = line_value(s, t);
         if (kind == TEXT_CHAT && strcmp(line_key(s, t), "messages") == 0)
-            rc = add_messages(s, t, e);
+            rc = add_messages(s, t, NULL, e);
         else
             rc = add_value(s, t->key, &v, text_is_number(line_key(s, t)), e);
     }
@@ -195,7 +200,7 @@ jsonl_read_chat(struct jsonl *j, struct entry *messages, struct err *e)
 {
     int rc;
 
-    rc = add_messages(j->state, messages, e);
+    rc = add_messages(j->state, messages, &j->n_ignored, e);
     if (rc == 0 && j->state->n_pieces < TEXT_MAX_FIELDS)
         rc = add_rest(j, e);
     return rc < 0 ? rc : finish_text(j, TEXT_CHAT, e);

@@ -86,6 +86,9 @@ TEST(lines_of_others_are_known_by_their_keys)
         {"{\"messages\":[{\"content\":\"c\",\"role\":\"r\"}]}", "text",
          "{\"kind\":\"chat\",\"messages\":[{\"role\":\"r\","
          "\"content\":\"c\"}]}", 0},
+        {"{\"messages\":[{\"role\":\"r\",\"content\":\"c\",\"name\":\"n\"}]}",
+         "text", "{\"kind\":\"chat\",\"messages\":[{\"role\":\"r\","
+         "\"content\":\"c\"}]}", 1},
         {"{\"completion\":\"c\",\"prompt\":\"p\"}", "text",
          "{\"kind\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":"
          "\"p\"},{\"role\":\"assistant\",\"content\":\"c\"}]}", 0},
@@ -194,8 +197,8 @@ TEST(bad_lines_are_refused_with_what_is_wrong)
         {"{\"messages\":[{\"role\":\"a\"}]}", "needs \"role\" and"},
         {"{\"messages\":[{\"role\":\"a\",\"content\":[]}]}",
          "found an array, expected a string"},
-        {"{\"messages\":[{\"role\":\"a\",\"content\":\"\",\"x\":1}]}",
-         "unknown key \"x\""},
+        {"{\"kind\":\"chat\",\"messages\":[{\"role\":\"a\","
+         "\"content\":\"\",\"x\":1}]}", "unknown key \"x\""},
         {"{\"ids\":[-1]}", "not an unsigned integer"},
         {"{\"ids\":[1.5]}", "not an unsigned integer"},
         {"{\"ids\":[4294967296]}", "over 2^32 - 1"},
