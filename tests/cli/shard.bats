@@ -306,7 +306,7 @@ tensors() {
     first=$!
     exec 7>pipe
     until [ -e set/.lock ]; do sleep 0.02; done
-    sleep 0.1
+    sleep 0.5
     docs 1 2 >a.gs
     run -6 --separate-stderr shard -o set a.gs
     one_line "shard: set: locked by process $first"
@@ -325,7 +325,7 @@ tensors() {
         exec 7>pipe.$sig
         docs 1 3000 | head -c 5000 >&7
         until [ -e set/.lock ]; do sleep 0.02; done
-        sleep 0.1
+        sleep 0.5
         kill -$sig $first
         code=0
         wait $first || code=$?
