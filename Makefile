@@ -121,7 +121,7 @@ JOBS ?= $(shell nproc)
 
 # T="unit/NAME cli/NAME checks/NAME" runs only those.
 check: $(AFTER)
-	@$(MAKE) --no-print-directory -j$(JOBS) all unit
+	@$(MAKE) --no-print-directory -j$(JOBS) all unit bench-programs
 	@bash tests/run.sh $(BUILD) $(JOBS) $(T)
 
 check-unit: unit

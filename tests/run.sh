@@ -16,7 +16,7 @@ jobs=$2
 shift 2
 logs=$GRAFT_BUILD/check
 export GRAFT_SHARED=${GRAFT_SHARED:-$(cd .. && pwd)/shared}
-export LC_ALL=C TMPDIR=$logs/tmp
+export LC_ALL=C TMPDIR=$logs/tmp TORCHINDUCTOR_CACHE_DIR=$logs/torch
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
 rm -rf "$logs"
@@ -86,7 +86,7 @@ if [ $# -gt 0 ]; then printf '%s\n' "$@"; else all_jobs; fi |
 if [ $# -eq 0 ]; then
     if [ "$before" != "$(litter)" ] || [ -n "$(ls -A "$TMPDIR")" ]; then
         echo "checks/untracked: the tests left something behind:"
-        diff <(echo "$before") <(litter)
+        diff <(echo -n "${before:+$before$'\n'}") <(litter)
         ls -lA "$TMPDIR"
         echo 0 1 0
     else
