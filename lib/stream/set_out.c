@@ -103,6 +103,35 @@ check_no_others(const struct set_out_state *s, struct err *e)
     return rc;
 }
 
+static bool
+has_manifest(const struct set_out_state *s)
+{
+    char *path = path_join(s->dir, MANIFEST_NAME);
+    bool has = path_exists(path);
+
+    free(path);
+    return has;
+}
+
+/* A directory that was there holds a set, or nothing of others. That a
+ * manifest can't be read is an error of its own. */
+static int
+check_place(struct set_out_state *s, struct err *e)
+{
+    int rc;
+
+    if (has_manifest(s)) {
+        if (set_is(s->dir))
+            return 0;
+        rc = set_open(&s->old, s->dir, NULL, e);
+        if (rc == 0)
+            set_release(&s->old);
+        if (rc != ERR_DATA)
+            return rc;
+    }
+    return check_no_others(s, e);
+}
+
 /* Removes what is ours and not in the manifest; with keep NULL all of it. */
 static int
 remove_strays(const struct set_out_state *s, const struct manifest *keep,
@@ -167,14 +196,14 @@ set_out_open(struct set_out *o, const char *dir, bool replace, struct err *e)
     s->replace = replace;
     s->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     rc = s->spare < 0 ? err_errno(e, ERR_IO, "/dev/null") : make_dir(s, e);
-    if (rc == 0 && !s->made && !set_is(s->dir))
-        rc = check_no_others(s, e);
+    if (rc == 0 && !s->made)
+        rc = check_place(s, e);
     if (rc == 0)
         rc = dir_lock(s->dir, e);
     if (rc < 0)
         goto out;
     s->locked = true;
-    if (!s->made && set_is(s->dir))
+    if (!s->made && has_manifest(s))
         rc = open_old(s, e);
 out:
     if (rc < 0)
