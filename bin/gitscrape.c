@@ -543,11 +543,10 @@ learn(struct job *j, const struct child *child, struct err *e)
     char hex[OID_HEX + 1];
     bool added = false;
 
-    if (!child->watch->reading)
+    if (!child->watch->reading || e->code != ERR_DATA)
         return false;
     err_prefix(e, "object %s", oid_hex(&child->watch->object, hex));
-    if (j->o->keep_going && e->code == ERR_DATA &&
-        j->poison.n < MAX_DEATHS)
+    if (j->o->keep_going && j->poison.n < MAX_DEATHS)
         map_put(&j->poison, child->watch->object.b, OID_BYTES, 0, &added);
     return added;
 }

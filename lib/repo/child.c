@@ -68,6 +68,8 @@ sender_end(struct sender *s, struct err *e)
     return s->out.len >= FLUSH_BYTES ? sender_flush(s, e) : 0;
 }
 
+/* The soft limit; the hard one stays, so that the signal tells which it
+ * was. */
 static void
 limit(int what, uint64_t value)
 {
@@ -76,8 +78,9 @@ limit(int what, uint64_t value)
     if (getrlimit(what, &r) != 0)
         return;
     if (r.rlim_max == RLIM_INFINITY || value < r.rlim_max)
-        r.rlim_max = value;
-    r.rlim_cur = r.rlim_max;
+        r.rlim_cur = value;
+    else
+        r.rlim_cur = r.rlim_max;
     setrlimit(what, &r);
 }
 
@@ -285,6 +288,9 @@ finish(struct child *c, bool *died, struct err *e)
 
     if (WIFSIGNALED(status)) {
         *died = true;
+        if (WTERMSIG(status) == SIGXCPU)
+            return err_set(e, ERR_LIMIT, "reading took over %u seconds of "
+                           "processor time", c->limits.seconds);
         return err_set(e, ERR_DATA, "the reader died of signal %d (%s)",
                        WTERMSIG(status), strsignal(WTERMSIG(status)));
     }

@@ -4,6 +4,7 @@
 #include <git2.h>
 #include <git2/sys/odb_backend.h>
 #include <git2/sys/repository.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -271,6 +272,31 @@ cut(struct middle *m, size_t *from, size_t n_before, size_t n_after)
     m->len[1] = n_after - suffix;
 }
 
+/* What lies between the edits is equal on both sides: xdiff leaves out
+ * hunks, and does not say so, when memory is short. */
+static bool
+holds(const struct middle *m, size_t from)
+{
+    const struct edit_list *l = m->list;
+    const struct edit_run *run;
+    size_t at[2] = {from, from}, end[2], i;
+    int s;
+
+    for (i = 0; i <= l->n; i++) {
+        for (s = 0; s < 2; s++) {
+            run = i < l->n ? &l->edit[i].side[s] : NULL;
+            end[s] = run ? run->at : m->len[s];
+        }
+        if (end[0] - at[0] != end[1] - at[1] ||
+            memcmp(m->text[0] + at[0], m->text[1] + at[1],
+                   end[0] - at[0]) != 0)
+            return false;
+        for (s = 0; s < 2 && i < l->n; s++)
+            at[s] = l->edit[i].side[s].at + l->edit[i].side[s].len;
+    }
+    return true;
+}
+
 int
 edit_list_make(struct edit_list *l, const char *before, size_t n_before,
                size_t before_lines, const char *after, size_t n_after,
@@ -300,9 +326,12 @@ edit_list_make(struct edit_list *l, const char *before, size_t n_before,
     }
     if (engine_diff(l->engine, &options, take_hunk, &m) < 0) {
         error = git_error_last();
-        return err_set(e, ERR_DATA, "diff: %s",
+        return err_set(e, error && error->klass == GIT_ERROR_NOMEMORY
+                       ? ERR_LIMIT : ERR_DATA, "diff: %s",
                        error ? error->message : "failed");
     }
+    if (!holds(&m, from))
+        return err_set(e, ERR_LIMIT, "diff: out of memory");
     l->n_lines[0] = before_lines;
     l->n_lines[1] = before_lines -
                     count_lines(before + from, m.len[0] - from) +

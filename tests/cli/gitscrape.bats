@@ -615,3 +615,28 @@ END
     scrape r
     refused 4 'content does not match its id'
 }
+
+@test "a reader that takes too long or too much is stopped" {
+    git init -q -b main r
+    python3 - <<'END' | git -C r fast-import --quiet
+print("blob\nmark :1\ndata 1\nx\nblob\nmark :2\ndata 1\ny")
+for i in range(100000):
+    print("commit refs/heads/main\ncommitter A <a@b> %d +0000\ndata 0" %
+          (1700000000 + i))
+    print("M 100644 :%d f%d" % (i // 60 % 2 + 1, i % 60))
+END
+    scrape --max-time 1 r
+    refused 5 'reading took over 1 seconds'
+    rm -rf r
+    repo_small r 3
+    python3 -c 'print("line\n" * 1000000)' >r/long
+    repo_commit r one
+    sed -n '1~2p' r/long | sed 's/line/edited/' >r/long2
+    mv r/long2 r/long
+    repo_commit r two
+    scrape --max-memory 64M r
+    [ "$status" -eq 5 ]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    scrape r
+    came 5 5
+}
