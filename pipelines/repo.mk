@@ -22,6 +22,8 @@ HERE := $(dir $(lastword $(MAKEFILE_LIST)))
 BIN ?= $(HERE)../build/bin
 WORK ?= work
 REPO ?= $(HERE)..
+# Not every shell expands it here, and quotes below keep it.
+override REPO := $(patsubst ~/%,$(HOME)/%,$(REPO))
 BASE ?=
 THREADS ?= 0
 
@@ -107,14 +109,16 @@ $(WORK)/base/manifest.json: $(K)/base
 	"rm -rf $(WORK)/base; quantize --format $(FORMAT) $(MODEL) \
 	| shard -o $(WORK)/base"
 
-# HEAD stands for all that is walked; the tokenizer is the base's.
+# HEAD stands for all that is walked, and the records name the repository;
+# the tokenizer is the base's.
+REPO_NAME = $$(basename "$$(realpath '$(REPO)')")
 $(K)/data: $(WORK)/base/manifest.json FORCE
-	@{ echo 'data $(TEMPLATE) $(SEQ_LEN) $(SPLIT)'; \
-	git -C $(REPO) rev-parse HEAD; b2sum < $(TOKENIZER); } | { $(KEY); }
+	@{ echo 'data $(TEMPLATE) $(SEQ_LEN) $(SPLIT)'; echo "$(REPO_NAME)"; \
+	git -C '$(REPO)' rev-parse HEAD; b2sum < $(TOKENIZER); } | { $(KEY); }
 
 $(WORK)/data/manifest.json: $(K)/data
-	@$(STEP) "the history of $(notdir $(abspath $(REPO))) as tokens" \
-	$(WORK)/data "rm -rf $(WORK)/data; gitscrape $(REPO) \
+	@$(STEP) "the history of $(REPO_NAME) as tokens" \
+	$(WORK)/data "rm -rf $(WORK)/data; gitscrape '$(REPO)' \
 	| tokenize -t $(TOKENIZER) --template $(TEMPLATE) \
 	--max-tokens $(SEQ_LEN) --threads $(THREADS) \
 	| shard $(SPLIT) -o $(WORK)/data"
