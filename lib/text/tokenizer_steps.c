@@ -239,41 +239,38 @@ read_type(struct buf *type, struct json *j, struct err *e)
     return rc;
 }
 
-int
-tokenizer_read_normalizer(struct tokenizer *t, struct json *j, struct err *e)
+/* A part that is null or of the one type that there is; *there tells. */
+static int
+read_only_step(struct json *j, const char *what, const char *known,
+               bool *there, struct err *e)
 {
     struct buf type;
     int rc;
 
-    if (json_kind(j) == JSON_NULL) {
+    *there = json_kind(j) != JSON_NULL;
+    if (!*there) {
         json_skip(j);
         return 0;
     }
     buf_init(&type);
     rc = read_type(&type, j, e);
-    if (rc == 0 && !is(&type, "NFC"))
-        rc = json_error(j, e, "normalizer \"%.100s\" is not supported",
+    if (rc == 0 && !is(&type, known))
+        rc = json_error(j, e, "%s \"%.100s\" is not supported", what,
                         type.data);
-    t->nfc = rc == 0;
     buf_release(&type);
     return rc;
 }
 
 int
+tokenizer_read_normalizer(struct tokenizer *t, struct json *j, struct err *e)
+{
+    return read_only_step(j, "normalizer", "NFC", &t->nfc, e);
+}
+
+int
 tokenizer_read_decoder(struct json *j, struct err *e)
 {
-    struct buf type;
-    int rc;
+    bool there;
 
-    if (json_kind(j) == JSON_NULL) {
-        json_skip(j);
-        return 0;
-    }
-    buf_init(&type);
-    rc = read_type(&type, j, e);
-    if (rc == 0 && !is(&type, "ByteLevel"))
-        rc = json_error(j, e, "decoder \"%.100s\" is not supported",
-                        type.data);
-    buf_release(&type);
-    return rc;
+    return read_only_step(j, "decoder", "ByteLevel", &there, e);
 }
