@@ -151,6 +151,14 @@ on_signal(int sig)
     stop_signal = sig;
 }
 
+/* What was ignored from the start, as by a shell's background job, stays so. */
+static void
+catch_signal(int sig)
+{
+    if (signal(sig, on_signal) == SIG_IGN)
+        signal(sig, SIG_IGN);
+}
+
 static int
 check_options(const struct options *o, const struct args *args,
               struct err *e)
@@ -447,9 +455,9 @@ main(int argc, char **argv)
     int rc;
 
     tool_start(&tool, &o, &args, argc, argv);
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    signal(SIGUSR1, on_signal);
+    catch_signal(SIGINT);
+    catch_signal(SIGTERM);
+    catch_signal(SIGUSR1);
     rc = tool_end(run(&o, &args, &e), &e);
     if (rc == -ERR_AGAIN && stop_signal != SIGUSR1) {
         signal(stop_signal, SIG_DFL);

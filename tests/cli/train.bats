@@ -241,3 +241,19 @@ time.sleep(60)' 3>&- &
     [ ! -e run/manifest.json ]
     no_leftovers run
 }
+
+@test "a signal that is ignored from the start stays ignored" {
+    run -0 --separate-stderr python3 - $options <<'PY'
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+p = subprocess.Popen(["train", *sys.argv[1:], "--steps", "2000",
+                      "--threads", "1", "-o", "run"],
+                     stdout=subprocess.PIPE, text=True,
+                     restore_signals=False)
+while not p.stdout.readline().startswith("Iter 3:"):
+    pass
+p.send_signal(signal.SIGINT)
+lines = p.stdout.read().splitlines()
+assert p.wait() == 0 and lines[-2].startswith("Iter 2000:"), lines[-2:]
+PY
+}
