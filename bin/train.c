@@ -90,7 +90,8 @@ static const struct opt opts[] = {
       "what backward computes anew instead of keeping it; the result is the "
       "same", "none", 0, 0, "none|block" },
     { "head-chunk", 0, OPT_U64, true, AT(head_chunk), "N",
-      "rows whose logits exist at one time", "128", 1, 65536, NULL },
+      "supervised rows that the head takes at one time", "512", 1, 65536,
+      NULL },
     { "save-every", 0, OPT_U64, false, AT(save_every), "N",
       "steps between checkpoints; 0 for none but the last", "0", 0, MAX_U53,
       NULL },

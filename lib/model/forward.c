@@ -292,5 +292,6 @@ build_head(struct build *b, struct view hidden)
     if (b->o->mode == PROG_TRAIN)
         op->y[1] = build_grad(b, hidden);
     op->u.head.part = part;
-    op->u.head.chunk = b->o->head_chunk;
+    op->u.head.chunk = b->o->head_chunk < b->p->rows ? b->o->head_chunk
+                                                     : b->p->rows;
 }
