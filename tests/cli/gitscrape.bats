@@ -616,7 +616,7 @@ END
     refused 4 'content does not match its id'
 }
 
-@test "a reader that takes too long or too much is stopped" {
+@test "a reader that takes too long is stopped" {
     git init -q -b main r
     python3 - <<'END' | git -C r fast-import --quiet
 print("blob\nmark :1\ndata 1\nx\nblob\nmark :2\ndata 1\ny")
@@ -627,7 +627,12 @@ for i in range(100000):
 END
     scrape --max-time 1 r
     refused 5 'reading took over 1 seconds'
-    rm -rf r
+}
+
+@test "a reader that takes too much memory is stopped" {
+    if grep -aq __asan_init "$GRAFT_BUILD/bin/gitscrape"; then
+        skip "built with a sanitizer, which has no limit of address space"
+    fi
     repo_small r 3
     python3 -c 'print("line\n" * 1000000)' >r/long
     repo_commit r one
