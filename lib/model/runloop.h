@@ -27,7 +27,8 @@ struct run_opts {
 
 /* Runs t from where its state is to its last step, writes what was trained
  * and completes the directory: 0. Stopped on request: writes a checkpoint
- * and gives ERR_AGAIN. On an error the last checkpoint stays as it is. */
+ * and gives ERR_AGAIN. ERR_DATA when no step moved anything. On an error the
+ * last checkpoint stays as it is. */
 int run_loop(struct trainer *t, struct rundir *dir,
              const struct adapter *meta, const struct run_opts *o,
              struct err *e);

@@ -117,6 +117,12 @@ put_summary(struct buf *b, const struct model *m,
     put_difference(b, mean_difference(with, base, n));
 }
 
+static bool
+is_finite(const struct record_loss *r, uint64_t n)
+{
+    return isfinite(mean_of(r, n).mean);
+}
+
 int
 score_split(const struct model *m, const struct score_opts *o,
             struct buf *summary, struct err *e)
@@ -136,6 +142,10 @@ score_split(const struct model *m, const struct score_opts *o,
     rc = measure(m, o, NULL, &split.source, base, e);
     if (rc == 0 && m->with != NULL)
         rc = measure(m, o, m->with, &split.source, with, e);
+    if (rc == 0 && (!is_finite(base, n)
+                    || (m->with != NULL && !is_finite(with, n))))
+        rc = err_set(e, ERR_DATA, "%s: the loss is not finite",
+                     m->weights.path);
     if (rc == 0)
         put_summary(summary, m, o, base, with, n);
     free(base);

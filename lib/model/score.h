@@ -14,7 +14,7 @@ struct score_opts {
 /* Appends members of a JSON object, each after a comma: split, records,
  * tokens, base and (with an adapter) adapter and difference, each with loss,
  * half width of its 95% interval and perplexity (see mean_loss). ERR_DATA
- * when the split has no token with a loss. */
+ * when the split has no token with a loss, or the loss is not finite. */
 int score_split(const struct model *m, const struct score_opts *o,
                 struct buf *summary, struct err *e);
 

@@ -201,6 +201,21 @@ time.sleep(60)' 3>&- &
     [ ! -e run ]
 }
 
+@test "a base that is not finite is no base to train or to measure" {
+    python3 - <<'EOF'
+import struct
+with open("base/model.safetensors", "r+b") as f:
+    n = struct.unpack("<Q", f.read(8))[0]
+    f.seek(8 + n)
+    f.write(struct.pack("<f", float("nan")) * 400)
+EOF
+    run -4 --separate-stderr train -q $options --steps 3 -o run
+    [[ $stderr == *"train: base: no step could be taken"* ]]
+    [ ! -e run/manifest.json ]
+    run -4 --separate-stderr evalprompts --base base --data data --split val
+    one_line "evalprompts: base: the loss is not finite"
+}
+
 @test "options come from a run file, and the command line wins" {
     echo '{"rank": 2, "steps": 2, "seq-len": 16, "batch": 1}' >run.json
     train -q --config run.json --data data --base base --rank 3 -o run
