@@ -1,6 +1,5 @@
 /* train.c - token shards and base weights to an adapter. */
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/par.h"
+#include "base/signals.h"
 #include "model/data.h"
 #include "model/model.h"
 #include "model/runloop.h"
@@ -143,21 +143,13 @@ struct inputs {
 static volatile sig_atomic_t stop_signal;
 
 static void
-on_signal(int sig)
+on_signal(int sig, siginfo_t *info, void *context)
 {
-    if (stop_signal != 0) { /* the second time: at once */
-        signal(sig, SIG_DFL);
-        raise(sig);
-    }
+    (void)info;
+    (void)context;
+    if (stop_signal != 0) /* the second time: at once */
+        io_end(sig);
     stop_signal = sig;
-}
-
-/* What was ignored from the start, as by a shell's background job, stays so. */
-static void
-catch_signal(int sig)
-{
-    if (signal(sig, on_signal) == SIG_IGN)
-        signal(sig, SIG_IGN);
 }
 
 static int
@@ -456,13 +448,11 @@ main(int argc, char **argv)
     int rc;
 
     tool_start(&tool, &o, &args, argc, argv);
-    catch_signal(SIGINT);
-    catch_signal(SIGTERM);
-    catch_signal(SIGUSR1);
+    signal_catch(SIGINT, on_signal);
+    signal_catch(SIGTERM, on_signal);
+    signal_catch(SIGUSR1, on_signal);
     rc = tool_end(run(&o, &args, &e), &e);
-    if (rc == -ERR_AGAIN && stop_signal != SIGUSR1) {
-        signal(stop_signal, SIG_DFL);
-        raise(stop_signal);
-    }
+    if (rc == -ERR_AGAIN && stop_signal != SIGUSR1)
+        io_end(stop_signal);
     return rc;
 }

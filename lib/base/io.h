@@ -139,4 +139,8 @@ void io_temp_drop(const char *path); /* committed: keep it */
 void io_start(void);
 void io_cleanup(void);
 
+/* In a handler, or at a program's end: removes temporaries and ends the
+ * process by sig, so that a shell sees it. */
+void io_end(int sig);
+
 #endif

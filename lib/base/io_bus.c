@@ -7,7 +7,6 @@
  * Limits: 4096 mappings at a time; one beyond that dies without a message.
  */
 #include <ctype.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "base/io_bus.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/signals.h"
 
 #define MAX_MAPS 4096
 
@@ -92,17 +92,11 @@ on_bus(int sig, siginfo_t *info, void *context)
             _exit(1);
         }
     }
-    signal(sig, SIG_DFL);
+    signal_default(sig);
 }
 
 void
 bus_start(void)
 {
-    struct sigaction act;
-
-    memset(&act, 0, sizeof act);
-    act.sa_sigaction = on_bus;
-    act.sa_flags = SA_SIGINFO;
-    sigemptyset(&act.sa_mask);
-    sigaction(SIGBUS, &act, NULL);
+    signal_catch(SIGBUS, on_bus);
 }

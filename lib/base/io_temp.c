@@ -1,15 +1,14 @@
 /* io_temp.c - what has to go when the process ends before it is done.
  *
- * A table of names that exit and the signal handler walk. The handler does
- * nothing but system calls. A signal that another thread receives is passed
- * on to the one that called io_start, which alone changes the table, so a
- * name is never freed under the handler's hands.
+ * A table of names that exit and the signal handlers walk. They do nothing
+ * but system calls. A signal that another thread receives is passed on to
+ * the one that called io_start. That one alone changes the table; a handler
+ * that cannot wait for it (io_bus.c) takes names out of it and frees none.
  * Limits: 256 names at a time; a name beyond that is not cleaned up.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "base/io_bus.h"
 #include "base/io_tree.h"
 #include "base/mem.h"
+#include "base/signals.h"
 
 #define MAX_TEMPS 256
 
@@ -56,8 +56,8 @@ io_temp_drop(const char *path)
     for (i = 0; i < MAX_TEMPS; i++) {
         name = atomic_load(&temps[i]);
         if (name && strcmp(name, path) == 0) {
-            atomic_store(&temps[i], NULL);
-            free(name);
+            if (atomic_compare_exchange_strong(&temps[i], &name, NULL))
+                free(name);
             return;
         }
     }
@@ -86,24 +86,31 @@ io_cleanup(void)
     remove_all();
 }
 
+/* Ends the process by sig, on the thread that changes the table. */
 static void
-on_signal(int sig)
+on_signal(int sig, siginfo_t *info, void *context)
 {
-    int i, saved = errno;
-    sigset_t set;
+    int saved = errno;
 
+    (void)info;
+    (void)context;
     if (getpid() == owner && !pthread_equal(pthread_self(), owner_thread)) {
         pthread_kill(owner_thread, sig);
         errno = saved;
         return;
     }
+    io_end(sig);
+}
+
+void
+io_end(int sig)
+{
+    int i;
+
     for (i = 0; i < N_CAUGHT; i++)
-        signal(caught[i], SIG_DFL);
+        signal_default(caught[i]);
     remove_all();
-    sigemptyset(&set);
-    sigaddset(&set, sig);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    raise(sig);
+    signal_end(sig);
 }
 
 /* A closed descriptor 0, 1 or 2 would be given to the next file opened. It
@@ -125,21 +132,16 @@ fill_standard(void)
 void
 io_start(void)
 {
-    struct sigaction act, old;
+    static char stack[SIGNAL_STACK];
     int i;
 
     fill_standard();
     owner = getpid();
     owner_thread = pthread_self();
-    signal(SIGXFSZ, SIG_IGN);
-    memset(&act, 0, sizeof(act));
-    act.sa_handler = on_signal;
-    act.sa_flags = SA_NODEFER | SA_RESTART;
-    sigemptyset(&act.sa_mask);
+    signal_stack(stack);
+    signal_ignore(SIGXFSZ);
     for (i = 0; i < N_CAUGHT; i++)
-        if (sigaction(caught[i], NULL, &old) == 0 &&
-            old.sa_handler != SIG_IGN)
-            sigaction(caught[i], &act, NULL);
+        signal_catch(caught[i], on_signal);
     bus_start();
     atexit(io_cleanup);
 }

@@ -3,17 +3,18 @@
  * Threads are started by the first call that needs them and live as long as
  * the process; between calls, and at the end of one, they sleep. An OpenMP
  * team spins there instead, which on a machine that has other things to do
- * cost training four fifths of its speed. All signals are blocked in them,
- * so handlers run on the thread that main runs on. A child of fork has none
- * of them and must not call par_for.
+ * cost training four fifths of its speed. Signals from outside are blocked in
+ * them, so those handlers run on the thread that main runs on. A child of
+ * fork has none of them and must not call par_for.
  */
 #include "base/par.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+
+#include "base/signals.h"
 
 #define MAX_THREADS 1024
 
@@ -66,7 +67,10 @@ static void *
 worker_main(void *arg)
 {
     int worker = (int)(intptr_t)arg;
+    char stack[SIGNAL_STACK]; /* the thread's end is the process's */
     uint64_t seen = 0;
+
+    signal_stack(stack);
 
     pthread_mutex_lock(&pool.lock);
     for (;;) {
@@ -86,10 +90,9 @@ worker_main(void *arg)
 static void
 start_threads(int n)
 {
-    sigset_t all, before;
+    sigset_t before;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    signal_block(&before);
     while (pool.started < n) {
         pthread_t t;
         void *arg = (void *)(intptr_t)(pool.started + 1);

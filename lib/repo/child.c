@@ -21,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/signals.h"
 
 #define FLUSH_BYTES (128u << 10)
 #define READ_BYTES (256u << 10)
@@ -106,7 +107,7 @@ confine(const struct child_limits *l)
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (i = 0; i < sizeof(signals) / sizeof(*signals); i++)
-        signal(signals[i], SIG_DFL);
+        signal_default(signals[i]);
     if (fd >= 0) {
         dup2(fd, 0);
         dup2(fd, 1);

@@ -1,8 +1,10 @@
 /* training.c - whole programs: gradients against differences of the loss in
  * double, and what must not change a single bit. */
 #include <math.h>
+#include <sys/time.h>
 
 #include "base/par.h"
+#include "base/signals.h"
 #include "model/trainer.h"
 #include "test.h"
 #include "tiny_model.h"
@@ -268,6 +270,47 @@ TEST(threads_recomputation_and_reuse_change_no_bit)
     }
 }
 
+static volatile sig_atomic_t n_signals;
+
+static void
+count_signal(int sig, siginfo_t *info, void *context)
+{
+    (void)sig;
+    (void)info;
+    (void)context;
+    n_signals++;
+}
+
+/* Large enough for products whose code has a stack of its own. */
+static const char wide_llama[] =
+    "{\"model_type\": \"llama\", \"vocab_size\": 61, \"hidden_size\": 256,"
+    " \"intermediate_size\": 512, \"num_hidden_layers\": 2,"
+    " \"num_attention_heads\": 4, \"num_key_value_heads\": 4,"
+    " \"max_position_embeddings\": 128}";
+
+TEST(a_thousand_signals_change_no_bit)
+{
+    static char stack[SIGNAL_STACK];
+    const struct itimerval none = {{0}}, often = {{0, 200}, {0, 200}};
+    struct train_opts o = tiny_opts(METHOD_FULL);
+    struct outcome a, b;
+
+    o.prog.seq_len = 96;
+    o.prog.optimizer = OPT_ADAMW;
+    a = train_three(wide_llama, "cpu", &o);
+    signal_stack(stack);
+    signal_catch(SIGALRM, count_signal);
+    while (n_signals < 1000) {
+        setitimer(ITIMER_REAL, &often, NULL);
+        b = train_three(wide_llama, "cpu", &o);
+        setitimer(ITIMER_REAL, &none, NULL);
+        CHECK(same_bits(&a, &b));
+        free(b.params);
+    }
+    signal_default(SIGALRM);
+    free(a.params);
+}
+
 TEST(accumulation_is_a_larger_batch)
 {
     struct train_opts o = tiny_opts(METHOD_LORA);
@@ -334,6 +377,7 @@ TEST(losses_fall)
 static const struct test tests[] = {
     RUN(gradients_are_the_losses_derivatives),
     RUN(threads_recomputation_and_reuse_change_no_bit),
+    RUN(a_thousand_signals_change_no_bit),
     RUN(accumulation_is_a_larger_batch),
     RUN(sgd_moves_by_rate_times_gradient),
     RUN(losses_fall),
