@@ -19,7 +19,7 @@ struct options {
 static const struct opt opts[] = {
     { "base", 0, OPT_STRING, false, AT(base), "DIR",
       "base model: a Hugging Face directory or a set of weights", NULL, 0, 0,
-      NULL },
+      NULL, true },
     { "adapter", 0, OPT_STRING, false, AT(adapter), "DIR",
       "PEFT adapter to hold against the base alone", NULL, 0, 0, NULL },
     { "data", 0, OPT_STRING, false, AT(data), "DIR",
@@ -82,8 +82,6 @@ run(const struct options *o, const struct args *args, struct err *e)
     struct out out;
     int rc;
 
-    if (o->base == NULL)
-        return err_set(e, ERR_USAGE, "--base is missing");
     if (o->data == NULL && args->n == 0)
         return err_set(e, ERR_USAGE,
                        "nothing to measure: give --data or a prompt file");

@@ -30,7 +30,7 @@ static const struct opt table[] = {
       .choices = "peft", .help = "format of the export" },
     { .name = "output", .letter = 'o', .type = OPT_STRING,
       .offset = AT(output), .arg = "PATH",
-      .help = "the directory to make (required)" },
+      .help = "the directory to make", .required = true },
     { .name = "base", .type = OPT_STRING, .offset = AT(base), .arg = "DIR",
       .help = "a base that the adapter has to fit" },
     { .name = NULL },
@@ -192,8 +192,6 @@ run(const struct options *o, const struct args *args, struct err *e)
     char *dir = NULL;
     int rc;
 
-    if (o->output == NULL)
-        return err_set(e, ERR_USAGE, "-o PATH is required");
     rc = find_adapter(&dir, args->operand[0], e);
     if (rc == 0)
         rc = check_adapter(dir, o, e);

@@ -28,7 +28,7 @@ struct options {
 static const struct opt table[] = {
     { .name = "output", .letter = 'o', .type = OPT_STRING,
       .offset = AT(output), .arg = "MODELDIR",
-      .help = "the directory to make (required)" },
+      .help = "the directory to make", .required = true },
     { .name = "seed", .type = OPT_U64, .output = true, .offset = AT(seed),
       .arg = "N", .def = "0", .help = "of the random numbers" },
     { .name = "tokenizer", .letter = 't', .type = OPT_STRING, .output = true,
@@ -159,8 +159,6 @@ run(const struct options *o, const struct args *args, struct err *e)
     struct plan p = { .vocab = { 0, UINT64_MAX } };
     int rc;
 
-    if (o->output == NULL)
-        return err_set(e, ERR_USAGE, "-o MODELDIR is required");
     buf_init(&p.tokenizer);
     buf_init(&p.config);
     rc = make_plan(&p, o, args->operand[0], e);

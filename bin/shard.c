@@ -27,7 +27,7 @@ struct opts {
 static const struct opt options[] = {
     {.name = "output", .letter = 'o', .type = OPT_STRING,
      .offset = offsetof(struct opts, out), .arg = "DIR",
-     .help = "the set: made, or added to (required)"},
+     .help = "the set: made, or added to", .required = true},
     {.name = "val", .type = OPT_DOUBLE, .output = true,
      .offset = offsetof(struct opts, val), .arg = "SHARE", .def = "0.05",
      .help = "share of the records held out to validate with", .max = 1},
@@ -287,8 +287,6 @@ run(const struct opts *o, const struct args *args, struct err *e)
     struct state s = {.o = o, .args = args};
     int rc;
 
-    if (!o->out)
-        return err_set(e, ERR_USAGE, "-o DIR is required");
     if (o->val + o->test >= 1)
         return err_set(e, ERR_USAGE, "--val and --test leave nothing to "
                        "train on (found %g, expected less than 1)",

@@ -35,7 +35,7 @@ struct options {
 static const struct opt table[] = {
     { .name = "tokenizer", .letter = 't', .type = OPT_STRING,
       .offset = AT(tokenizer), .arg = "FILE",
-      .help = "Hugging Face tokenizer.json (required)" },
+      .help = "Hugging Face tokenizer.json", .required = true },
     { .name = "template", .type = OPT_CHOICE, .output = true,
       .offset = AT(template), .arg = "NAME", .def = "auto",
       .choices = "auto|plain|file|commit|message",
@@ -453,8 +453,6 @@ run(const struct options *o, const struct args *args, struct err *e)
     char hex[ID_HEX + 1], *prov;
     int rc;
 
-    if (!o->tokenizer)
-        return err_set(e, ERR_USAGE, "-t FILE is required");
     if (o->raw && !o->decode)
         return err_set(e, ERR_USAGE, "--raw goes with --decode");
     rc = tokenizer_open(&j.t, o->tokenizer, e);

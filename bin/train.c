@@ -32,12 +32,12 @@ struct options {
 
 static const struct opt opts[] = {
     { "data", 0, OPT_STRING, false, AT(data), "DIR",
-      "set of token shards to train on", NULL, 0, 0, NULL },
+      "set of token shards to train on", NULL, 0, 0, NULL, true },
     { "base", 0, OPT_STRING, false, AT(base), "DIR",
       "base model: a Hugging Face directory or a set of weights", NULL, 0, 0,
-      NULL },
+      NULL, true },
     { "out", 'o', OPT_STRING, false, AT(out), "RUN",
-      "run directory to make", NULL, 0, 0, NULL },
+      "run directory to make", NULL, 0, 0, NULL, true, "dry-run" },
     { "method", 0, OPT_CHOICE, true, AT(method), "NAME",
       "what to train: an adapter or every weight", "lora", 0, 0,
       "lora|full" },
@@ -158,11 +158,6 @@ check_options(const struct options *o, const struct args *args,
 {
     int lengths = (o->steps > 0) + (o->epochs > 0) + (o->tokens > 0);
 
-    if (o->data == NULL || o->base == NULL)
-        return err_set(e, ERR_USAGE, "--%s is missing",
-                       o->data == NULL ? "data" : "base");
-    if (o->out == NULL && !o->dry_run)
-        return err_set(e, ERR_USAGE, "--out is missing");
     if (lengths > 1)
         return err_set(e, ERR_USAGE,
                        "give one of --steps, --epochs and --tokens");

@@ -30,12 +30,12 @@ struct options {
 
 static const struct opt table[] = {
     { .name = "size", .type = OPT_U64, .output = true, .offset = AT(size),
-      .arg = "N", .def = "0", .max = 1u << 24,
-      .help = "tokens to have, special ones and 256 bytes included "
-              "(required)" },
+      .arg = "N", .max = 1u << 24,
+      .help = "tokens to have, special ones and 256 bytes included",
+      .required = true },
     { .name = "output", .letter = 'o', .type = OPT_STRING,
       .offset = AT(output), .arg = "FILE",
-      .help = "the tokenizer.json to write (required)" },
+      .help = "the tokenizer.json to write", .required = true },
     { .name = "special", .type = OPT_LIST, .output = true,
       .offset = AT(special), .arg = "TOKEN",
       .help = "special token; they get the first ids" },
@@ -189,8 +189,6 @@ check_special(const struct opt_list *s, struct err *e)
 static int
 check_options(const struct options *o, struct err *e)
 {
-    if (!o->output || o->size == 0)
-        return err_set(e, ERR_USAGE, "--size N and -o FILE are required");
     if (o->size < o->special.n + BYTES)
         return err_set(e, ERR_USAGE, "--size %llu is below %zu, the special "
                        "tokens and %d bytes", (unsigned long long)o->size,

@@ -14,8 +14,10 @@ _graft()
 {
     local name=\${COMP_WORDS[1]}
     if [ "\$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=(\$(compgen -W '${names# } --exec-path --help --version' \\
-            -- "\${COMP_WORDS[1]}"))
+        COMPREPLY=(\$(compgen -W '${names# } help --exec-path --help \\
+            --version' -- "\${COMP_WORDS[1]}"))
+    elif [ "\$name" = help ]; then
+        COMPREPLY=(\$(compgen -W '${names# } graft' -- "\${COMP_WORDS[2]}"))
     elif declare -F "_graft_\$name" >/dev/null; then
         "_graft_\$name"
     fi

@@ -30,10 +30,25 @@ print_wrapped(const char *text, int at)
     putchar('\n');
 }
 
+/* "tool --data DIR --base DIR [OPTION]... [FILE]". */
+static void
+print_usage(const struct tool *t, const char *called)
+{
+    printf("usage: %s", called);
+    for (const struct opt *o = t->opts; o->name != NULL; o++) {
+        if (o->required && o->letter != 0)
+            printf(" -%c %s", o->letter, o->arg);
+        else if (o->required)
+            printf(" --%s %s", o->name, o->arg);
+    }
+    printf(" [OPTION]...%s%s\n", *t->operands ? " " : "", t->operands);
+}
+
 static void
 print_opt(const struct opt *o)
 {
-    char left[80], right[512];
+    struct buf text;
+    char left[80];
     int n = 0;
 
     n += snprintf(left, sizeof(left), "  %c%c%s --%s", o->letter ? '-' : ' ',
@@ -41,23 +56,29 @@ print_opt(const struct opt *o)
                   o->name);
     if (o->arg != NULL)
         n += snprintf(left + n, sizeof(left) - (size_t)n, " %s", o->arg);
-    snprintf(right, sizeof(right), "%s%s%s%s%s%s", o->help,
-             o->choices ? ": " : "", o->choices ? o->choices : "",
-             o->def ? " (default " : "", o->def ? o->def : "",
-             o->def ? ")" : "");
     printf("%s", left);
     if (n >= COLUMN - 1)
         printf("\n%*s", COLUMN, "");
     else
         printf("%*s", COLUMN - n, "");
-    print_wrapped(right, COLUMN);
+    buf_init(&text);
+    buf_addstr(&text, o->help);
+    if (o->choices != NULL)
+        buf_addf(&text, ": %s", o->choices);
+    if (o->def != NULL)
+        buf_addf(&text, " (default %s)", o->def);
+    if (o->required)
+        buf_addf(&text, " (required%s%s)", o->unless ? " unless --" : "",
+                 o->unless ? o->unless : "");
+    print_wrapped(text.data, COLUMN);
+    buf_release(&text);
 }
 
 void
-help_print(const struct tool *t)
+help_print(const struct tool *t, const char *called)
 {
-    printf("usage: %s [OPTION]...%s%s\n%s - %s\n\n", t->name,
-           *t->operands ? " " : "", t->operands, t->name, t->summary);
+    print_usage(t, called);
+    printf("%s - %s\n\n", t->name, t->summary);
     for (const struct opt *o = t->opts; o->name != NULL; o++)
         print_opt(o);
     for (const struct opt *o = tool_common; o->name != NULL; o++)
@@ -105,6 +126,10 @@ man_opt(const struct opt *o)
     }
     if (o->def != NULL)
         printf("The default is\n.Cm %s .\n", o->def);
+    if (o->required && o->unless != NULL)
+        printf("Required unless\n.Fl -%s\nis given.\n", o->unless);
+    else if (o->required)
+        puts("Required.");
     if (o->type == OPT_SIZE)
         puts("A number of bytes may end in K, M or G.");
     if (o->type == OPT_LIST)

@@ -42,7 +42,7 @@ int common_apply(const struct tool *t, const struct opt *o,
                  const char *value, struct args *args, struct err *e);
 
 void version_print(const struct tool *t);
-void help_print(const struct tool *t);
+void help_print(const struct tool *t, const char *called);
 void help_man(const struct tool *t);
 void help_completion(const struct tool *t);
 

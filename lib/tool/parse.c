@@ -25,6 +25,9 @@ struct words {
     size_t n;
 };
 
+/* Names farther apart than this are not taken for each other. */
+#define MAX_DISTANCE 3
+
 /* How far apart two names are: insertions, deletions, replacements. */
 static size_t
 distance(const char *a, size_t n, const char *b)
@@ -58,7 +61,7 @@ opt_find(const struct tool *t, const char *name, size_t n,
          const char **nearest)
 {
     const struct opt *tables[] = { t->opts, tool_common };
-    size_t least = 4;
+    size_t least = MAX_DISTANCE + 1;
 
     *nearest = NULL;
     for (int k = 0; k < 2; k++) {
@@ -74,6 +77,23 @@ opt_find(const struct tool *t, const char *name, size_t n,
         }
     }
     return NULL;
+}
+
+const char *
+tool_nearest(const char *name, const char *const *names, size_t n)
+{
+    size_t least = MAX_DISTANCE + 1, len = strlen(name);
+    const char *nearest = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t d = distance(name, len, names[i]);
+
+        if (d < least && d < len) {
+            least = d;
+            nearest = names[i];
+        }
+    }
+    return nearest;
 }
 
 bool
@@ -220,7 +240,7 @@ check_operands(const struct words *w, struct err *e)
 
     if (n < t->min_operands)
         return err_set(e, ERR_USAGE, "missing operand (expected %s; see %s "
-                       "--help)", t->operands, t->name);
+                       "--help)", t->operands, w->args->called);
     if (n > t->max_operands)
         return err_set(e, ERR_USAGE, "extra operand '%s'",
                        w->args->operand[t->max_operands]);
@@ -230,6 +250,40 @@ check_operands(const struct words *w, struct err *e)
                            t->operands);
     }
     return 0;
+}
+
+/* Whether the flag that makes o dispensable is set. */
+static bool
+is_excused(const struct opt *o, const struct tool *t, const void *opts)
+{
+    for (const struct opt *f = t->opts; f->name != NULL; f++) {
+        if (o->unless != NULL && strcmp(f->name, o->unless) == 0)
+            return *(const bool *)((const char *)opts + f->offset);
+    }
+    return false;
+}
+
+/* Every required option was set; the message has all that were not. */
+static int
+check_required(const struct words *w, const void *opts, struct err *e)
+{
+    const struct tool *t = w->t;
+    struct buf missing;
+    size_t n = 0;
+    int rc = 0;
+
+    buf_init(&missing);
+    for (const struct opt *o = t->opts; o->name != NULL; o++) {
+        if (!o->required || w->args->given[o - t->opts]
+            || is_excused(o, t, opts))
+            continue;
+        buf_addf(&missing, "%s--%s", n++ > 0 ? ", " : "", o->name);
+    }
+    if (n > 0)
+        rc = err_set(e, ERR_USAGE, "%s %s missing (see %s --help)",
+                     missing.data, n > 1 ? "are" : "is", w->args->called);
+    buf_release(&missing);
+    return rc;
 }
 
 int
@@ -249,6 +303,8 @@ parse_line(const struct tool *t, void *opts, struct args *args, int argc,
         rc = read_run_files(&w, opts, e);
     if (rc == 0)
         rc = apply(&w, opts, e);
+    if (rc == 0)
+        rc = check_required(&w, opts, e);
     if (rc == 0)
         rc = check_operands(&w, e);
     free(w.pair);

@@ -40,11 +40,25 @@ close_stdout(void)
     return 1;
 }
 
+/* The front runs a program by the name "graft NAME". */
+static const char *
+called_as(const struct tool *t, const char *argv0)
+{
+    static const char front[] = "graft ";
+    size_t n = sizeof(front) - 1;
+
+    if (argv0 != NULL && strncmp(argv0, front, n) == 0
+        && strcmp(argv0 + n, t->name) == 0)
+        return argv0;
+    return t->name;
+}
+
 static int
-print_help(const struct tool *t, const char *what, struct err *e)
+print_help(const struct tool *t, const char *called, const char *what,
+           struct err *e)
 {
     if (what == NULL)
-        help_print(t);
+        help_print(t, called);
     else if (strcmp(what, "man") == 0)
         help_man(t);
     else if (strcmp(what, "complete") == 0)
@@ -63,7 +77,7 @@ common_apply(const struct tool *t, const struct opt *o, const char *value,
 
     if (value != NULL && !help)
         return err_set(e, ERR_USAGE, "--%s takes no value", o->name);
-    if (help && print_help(t, value, e) < 0)
+    if (help && print_help(t, args->called, value, e) < 0)
         return e->code;
     if (strcmp(o->name, "version") == 0)
         version_print(t);
@@ -112,6 +126,7 @@ tool_start(const struct tool *t, void *opts, struct args *args, int argc,
     log_setup(t->name, 0);
     memset(args, 0, sizeof(*args));
     args->tool = t;
+    args->called = called_as(t, argv[0]);
     args->operand = mem_array((size_t)argc + 1, sizeof(*args->operand));
     args->given = mem_array(opt_count(t) + 1, sizeof(*args->given));
     rc = set_defaults(t, opts, &e);

@@ -57,6 +57,8 @@ struct opt {
     const char *def;     /* as one would type it; NULL: none */
     double min, max;     /* of numbers; both 0: any */
     const char *choices; /* "f32|bf16" */
+    bool required;       /* the line or a run file must set it */
+    const char *unless;  /* a flag with which it isn't; or NULL */
 };
 
 struct tool {
@@ -73,6 +75,7 @@ struct tool {
 /* What a command line held besides options. */
 struct args {
     const struct tool *tool;
+    const char *called; /* as what: "train" or "graft train" */
     char **operand;
     size_t n;
     bool no_prov, quiet;
@@ -88,6 +91,10 @@ void tool_start(const struct tool *t, void *opts, struct args *args,
 /* rc 0 or more: checks that all of stdout was written and gives the exit
  * status; negative: prints "NAME: TEXT" and gives -rc. */
 int tool_end(int rc, const struct err *e);
+
+/* The name that is nearest to a mistyped one; NULL where none is near. */
+const char *tool_nearest(const char *name, const char *const *names,
+                         size_t n);
 
 /* Whether the user set that option, on the command line or in a run file. */
 bool tool_given(const struct args *args, const char *name);

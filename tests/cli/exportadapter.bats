@@ -89,7 +89,7 @@ adapter_model.safetensors" ]
     mkdir -p empty full/model
     refused 4 "empty: holds no adapter" -o out empty
     refused 4 "full: was trained in full" -o out full
-    refused 2 "-o PATH is required" run
+    refused 2 "--output is missing" run
     refused 2 "expected peft" --format gguf -o out run
     refused 2 "RUN"
 }

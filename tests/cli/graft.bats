@@ -5,6 +5,10 @@ load helper
 @test "graft runs a program with its words and its exit code" {
     run -0 graft initmodel --version
     [[ ${lines[0]} == "initmodel (graft) "* ]]
+    run -0 graft initmodel --help
+    [[ ${lines[0]} == "usage: graft initmodel "* ]]
+    run -2 --separate-stderr graft initmodel -o x
+    one_line 'initmodel: missing operand (expected ARCH.json; see graft init'
     run -2 --separate-stderr graft initmodel --xyzzy
     one_line 'initmodel: unknown option'
     run -2 --separate-stderr graft -q initmodel --xyzzy
@@ -20,6 +24,34 @@ load helper
     one_line 'graft: missing operand'
 }
 
+@test "graft knows a program by its nearest name" {
+    run -2 --separate-stderr graft trian
+    one_line "graft: no program 'trian' (did you mean train?)"
+    run -2 --separate-stderr graft gitscrap --help
+    one_line "graft: no program 'gitscrap' (did you mean gitscrape?)"
+    for name in x xyzzy graf; do
+        run -2 --separate-stderr graft "$name"
+        one_line "graft: no program '$name' (see graft --help)"
+    done
+}
+
+@test "graft help shows the page, or --help where it can't" {
+    need_tool man
+    run -0 graft help train
+    [[ $output == *GRAFT-TRAIN* ]]
+    run -0 graft help graft
+    [[ $output == *PROGRAM*ARGUMENT*DESCRIPTION* ]]
+    run -2 --separate-stderr graft help trian
+    one_line "graft: no program 'trian' (did you mean train?)"
+    run -2 --separate-stderr graft help train shard
+    one_line "graft: extra operand 'shard'"
+    run -0 graft help
+    [ "$output" = "$(graft --help)" ]
+    mkdir none
+    PATH=$PWD/none run -0 "$GRAFT_BUILD/bin/graft" help train
+    [[ $output == "usage: graft train "* ]]
+}
+
 @test "graft --help lists the programs that there are" {
     run -0 graft --help
     for path in "$GRAFT_BUILD"/bin/*; do
@@ -31,6 +63,7 @@ load helper
 @test "an installed graft finds its programs, wherever it was moved to" {
     make -s -C "$root" install BUILD="$GRAFT_BUILD" \
         DESTDIR="$BATS_TEST_TMPDIR/dest" PREFIX=/usr >/dev/null
+    need_tool man
     mv dest/usr "moved here"
     PATH=/usr/bin:/bin
     dir="$BATS_TEST_TMPDIR/moved here"
@@ -41,6 +74,7 @@ load helper
     initmodel --version | grep -q '^initmodel'
     "$dir/bin/graft" --help | grep -q '^  initmodel'
     [ -f "$dir/share/man/man1/graft.1" ]
+    "$dir/bin/graft" help train | grep GRAFT-TRAIN
     for page in "$root"/man/man1/*.1; do
         name=$(basename "$page")
         [ "$name" = graft.1 ] || [ -f "$dir/share/man/man1/graft-$name" ]
@@ -53,6 +87,9 @@ load helper
     COMP_WORDS=(graft initm) COMP_CWORD=1
     _graft
     [ "${COMPREPLY[*]}" = initmodel ]
+    COMP_WORDS=(graft help quan) COMP_CWORD=2
+    _graft
+    [ "${COMPREPLY[*]}" = quantize ]
     COMP_WORDS=(graft initmodel --see) COMP_CWORD=2
     _graft
     [ "${COMPREPLY[*]}" = --seed ]

@@ -115,7 +115,7 @@ EOF
 }
 
 @test "initmodel refuses wrong use" {
-    refused 2 "-o MODELDIR is required" llama.json
+    refused 2 "--output is missing" llama.json
     refused 2 "ARCH.json" -o x
     refused 2 "seed" --seed -1 -o x llama.json
     refused 1 "/dev/full/x" -o /dev/full/x llama.json

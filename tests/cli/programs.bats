@@ -46,6 +46,31 @@ complaint() {
     for_all help
 }
 
+@test "what a program can't do without is marked, and missed" {
+    # A required option stands in the usage, in its own line and in what is
+    # said when it isn't given; no other words claim one.
+    needs() {
+        local option rest=
+        outcome 0 "$1" --help
+        sed -nE 's/^  (-.,|   ) --([a-z0-9-]+) .*/\2 &/p; t
+                 s/^ {20,}(.*)/ \1/p' out |
+            awk '/^[a-z]/ { if (l) print l; l = $0; next } { l = l $0 }
+                 END { print l }' |
+            sed -nE 's/ .*\(required( unless.*)?\)$//p' >required
+        while read -r option; do
+            sed -n 1p out | grep -Eq -- " (--$option|-[a-z]) [A-Z]" ||
+                { echo "--$option is not in the usage"; return 1; }
+            rest="$rest, --$option"
+        done <required
+        [ -n "$rest" ] || { ! sed -n 1p out | grep -q ' -'; return; }
+        echo "$1" >>with
+        outcome 2 "$1" && complaint "$1" &&
+            grep -q "^$1: ${rest#, } \(is\|are\) missing (see $1 --help)" err
+    }
+    for_all needs
+    grep -x train with
+}
+
 @test "help fits 80 columns" {
     narrow() {
         outcome 0 "$1" --help && ! awk 'length > 79' out | grep .

@@ -69,7 +69,7 @@ gitscrape_set() {
     while read -r line; do
         echo "$line" >file
         run -2 --separate-stderr train --config file
-        one_line "train: --data is missing"
+        one_line "train: --data, --base, --out are missing"
     done <good
     while read -r line; do
         echo "$line" >file

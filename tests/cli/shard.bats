@@ -294,7 +294,7 @@ tensors() {
     run -1 --separate-stderr shard -o missing/set a.gs
     one_line 'shard: missing/set: No such file or directory'
     run -2 --separate-stderr shard a.gs
-    one_line 'shard: -o DIR is required'
+    one_line 'shard: --output is missing'
     run -2 --separate-stderr shard -o set --val 0.6 --test 0.4 a.gs
     one_line 'shard: --val and --test leave nothing to train on'
     run -0 shard -o other a.gs

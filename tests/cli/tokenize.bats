@@ -160,7 +160,7 @@ END
     run -1 --separate-stderr tokenize -t none.json in
     one_line 'tokenize: none.json: '
     run -2 --separate-stderr tokenize in
-    one_line 'tokenize: -t FILE is required'
+    one_line 'tokenize: --tokenizer is missing'
     run -2 --separate-stderr tokenize -t tokenizer.json --raw in
     one_line 'tokenize: --raw goes with --decode'
 }

@@ -93,10 +93,10 @@ tokens() {
 
 @test "wrong use is told" {
     docs x >in
-    run -2 --separate-stderr vocabtrain -o t.json in
-    one_line 'vocabtrain: --size N and -o FILE are required'
+    run -2 --separate-stderr vocabtrain in
+    one_line 'vocabtrain: --size, --output are missing'
     run -2 --separate-stderr vocabtrain --size 300 in
-    one_line 'vocabtrain: --size N and -o FILE are required'
+    one_line 'vocabtrain: --output is missing'
     run -2 --separate-stderr vocabtrain --size 256 --special '<a>' -o t.json in
     one_line 'vocabtrain: --size 256 is below 257'
     run -2 --separate-stderr vocabtrain --size 300 --special x -o t.json in

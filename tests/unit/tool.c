@@ -51,6 +51,22 @@ static const struct tool tool = {
     .max_operands = 1, .opts = table,
 };
 
+static const struct opt needy_table[] = {
+    { .name = "data", .type = OPT_STRING, .offset = AT(out), .arg = "DIR",
+      .help = "of what", .required = true },
+    { .name = "steps", .type = OPT_U64, .offset = AT(steps), .arg = "N",
+      .help = "how many", .required = true, .unless = "flag" },
+    { .name = "flag", .type = OPT_FLAG, .offset = AT(flag),
+      .help = "a flag" },
+    { .name = "config", .type = OPT_CONFIG, .offset = AT(config),
+      .arg = "FILE", .help = "a run file" },
+    { .name = NULL },
+};
+
+static const struct tool needy = {
+    .name = "needy", .summary = "try", .operands = "", .opts = needy_table,
+};
+
 static const struct tool front = {
     .name = "front", .summary = "try", .operands = "[ARG]...",
     .max_operands = (size_t)-1, .opts = table, .options_first = true,
@@ -70,10 +86,11 @@ parse_with(const struct tool *t, struct options *o, struct args *args,
         argv[argc++] = mem_strdup(*line++);
     memset(args, 0, sizeof(*args));
     args->tool = t;
+    args->called = t->name;
     args->operand = mem_array(MAX_WORDS + 1, sizeof(*args->operand));
     args->given = mem_array(opt_count(t) + 1, sizeof(*args->given));
     e->text[0] = '\0';
-    for (const struct opt *x = table; x->name != NULL; x++) {
+    for (const struct opt *x = t->opts; x->name != NULL; x++) {
         value_clear(x, o);
         if (x->def != NULL)
             CHECK(value_parse(x, o, x->def, e) == 0);
@@ -205,6 +222,39 @@ TEST(numbers_are_whole_strings_in_range)
                                 "--memory=3G"), &e) == 0);
     CHECK_EQ_U64(o.seed, UINT64_MAX);
     CHECK_EQ_U64(o.memory, (uint64_t)3 << 30);
+}
+
+TEST(what_is_required_is_missed_unless_excused)
+{
+    struct options o;
+    struct args args;
+    struct err e;
+
+    CHECK(parse_with(&needy, &o, &args, LINE(NULL), &e) == ERR_USAGE);
+    CHECK_STR(e.text, "--data, --steps are missing (see needy --help)");
+    CHECK(parse_with(&needy, &o, &args, LINE("--steps=3"), &e)
+          == ERR_USAGE);
+    CHECK_STR(e.text, "--data is missing (see needy --help)");
+    CHECK(parse_with(&needy, &o, &args, LINE("--flag", "--data", "x"), &e)
+          == 0);
+    CHECK(parse_with(&needy, &o, &args, LINE("--flag=false", "--data", "x"),
+                     &e) == ERR_USAGE);
+    CHECK_STR(e.text, "--steps is missing (see needy --help)");
+    CHECK(parse_with(&needy, &o, &args, LINE("--data=x", "--steps", "3"), &e)
+          == 0);
+}
+
+TEST(the_nearest_of_several_names)
+{
+    static const char *const names[] = { "train", "tokenize", "shard" };
+
+    CHECK_STR(tool_nearest("trian", names, 3), "train");
+    CHECK_STR(tool_nearest("shrad", names, 3), "shard");
+    CHECK_STR(tool_nearest("tokenise", names, 3), "tokenize");
+    CHECK(tool_nearest("xyzzy", names, 3) == NULL);
+    CHECK(tool_nearest("ta", names, 3) == NULL);
+    CHECK(tool_nearest("", names, 3) == NULL);
+    CHECK(tool_nearest("train", names, 0) == NULL);
 }
 
 TEST(a_front_leaves_the_words_behind_its_operand)
@@ -339,6 +389,8 @@ static const struct test tests[] = {
     RUN(the_last_of_a_scalar_and_all_of_a_list_count),
     RUN(wrong_lines_say_what_was_expected),
     RUN(numbers_are_whole_strings_in_range),
+    RUN(what_is_required_is_missed_unless_excused),
+    RUN(the_nearest_of_several_names),
     RUN(a_front_leaves_the_words_behind_its_operand),
     RUN(the_command_line_wins_over_a_run_file),
     RUN(wrong_run_files_are_data_errors),
