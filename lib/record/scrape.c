@@ -1,0 +1,348 @@
+/* scrape.c - checks what the reading child sends, and writes it. */
+#include "record/scrape.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define MAX_DEATHS 100
+
+static int
+nonsense(struct err *e)
+{
+    return err_set(e, ERR_DATA, "the reader sent nonsense");
+}
+
+#define TIP_BYTES (4 + OID_BYTES)
+
+static int
+compare_tips(const void *a, const void *b)
+{
+    return memcmp(a, b, TIP_BYTES);
+}
+
+/* The content id of what is read: its tips with their roles, sorted. */
+static struct id
+tips_id(const void *tips, size_t n)
+{
+    char *sorted = mem_dup(tips, n);
+    struct id id;
+
+    qsort(sorted, n / TIP_BYTES, TIP_BYTES, compare_tips);
+    id = id_of(sorted, n);
+    free(sorted);
+    return id;
+}
+
+static int
+take_start(struct scrape *s, struct cursor c, struct err *e)
+{
+    struct stream_head head;
+    uint64_t n, other_refs, n_name;
+    const char *name;
+    struct id id;
+    int rc;
+
+    n = cursor_u64(&c);
+    other_refs = cursor_u64(&c);
+    n_name = cursor_u64(&c);
+    name = cursor_bytes(&c, (size_t)n_name);
+    if (!c.ok || c.left % TIP_BYTES != 0)
+        return nonsense(e);
+    if (s->begun)
+        return 0;
+    s->name = mem_dup(name, (size_t)n_name);
+    if (n == 0)
+        log_warn("%s: an empty repository", s->job.path);
+    stream_head_init(&head, "text");
+    stream_head_prov(&head, s->prov);
+    rc = stream_out_begin(s->out, &head, e);
+    stream_head_release(&head);
+    if (rc < 0)
+        return rc;
+    id = tips_id(c.p, c.left);
+    stream_out_input_id(s->out, &id);
+    stream_out_skip(s->out, s->program, "no-commit-ref", other_refs);
+    s->begun = true;
+    return 0;
+}
+
+/* "REPO author_K NAME MAIL", parted by tabs, control bytes as \xHH. */
+static int
+take_author(struct scrape *s, struct cursor c, struct err *e)
+{
+    uint64_t k = cursor_u64(&c);
+    const char *p = (const char *)c.p;
+    const char *mail = c.left ? memrchr(p, '<', c.left) : NULL;
+    size_t i;
+
+    if (!c.ok || k > s->n_authors)
+        return nonsense(e);
+    if (k < s->n_authors)
+        return 0;
+    s->n_authors++;
+    if (!s->authors)
+        return 0;
+    buf_addf(s->authors, "%s\tauthor_%" PRIu64 "\t", s->name, k);
+    for (i = 0; i < c.left; i++) {
+        if (p + i == mail) {
+            if (i > 0 && p[i - 1] == ' ')
+                s->authors->len--;
+            buf_addc(s->authors, '\t');
+        } else if (!(mail && i == c.left - 1 && p[i] == '>')) {
+            if ((unsigned char)p[i] < 32 || p[i] == 127 || p[i] == '\\')
+                buf_addf(s->authors, "\\x%02x", (unsigned char)p[i]);
+            else
+                buf_addc(s->authors, p[i]);
+        }
+    }
+    buf_addstr(s->authors, mail ? "\n" : "\t\n");
+    return 0;
+}
+
+/* A record is what it should be, whatever became of the child. */
+static int
+check_record(struct scrape *s, const char *p, size_t n, struct err *e)
+{
+    const struct text_field *f;
+    int rc;
+
+    rc = text_decode(&s->rec, p, n, e);
+    if (rc < 0)
+        return rc;
+    if (s->rec.kind != (s->job.history.files ? TEXT_FILE : TEXT_COMMIT) ||
+        !text_get(&s->rec, "path") || !text_get(&s->rec, "commit"))
+        return nonsense(e);
+    if (s->job.history.files)
+        return text_get(&s->rec, "text") ? 0 : nonsense(e);
+    f = text_get(&s->rec, "change");
+    return f ? change_decode(&s->change, f->data, f->len, e) : nonsense(e);
+}
+
+static int
+take_record(struct scrape *s, const char *p, size_t n, struct err *e)
+{
+    int rc;
+
+    if (!s->begun)
+        return nonsense(e);
+    if (s->drop > 0) {
+        s->drop--;
+        return 0;
+    }
+    rc = check_record(s, p, n, e);
+    if (rc == 0)
+        rc = stream_out_record(s->out, p, n, e);
+    s->since_next++;
+    s->n_records++;
+    return rc;
+}
+
+static int
+take_commit(struct scrape *s, struct cursor c, struct err *e)
+{
+    uint64_t ordinal = cursor_u64(&c), n;
+    int i;
+
+    if (!s->begun || ordinal < s->next)
+        return nonsense(e);
+    for (i = 0; i < N_SKIPS; i++) {
+        n = cursor_u64(&c);
+        s->n_skips += n;
+        stream_out_skip(s->out, s->program,
+                        history_skip_name((enum history_skip)i), n);
+    }
+    s->next = ordinal + 1;
+    s->since_next = 0;
+    s->drop = 0;
+    s->n_commits += !s->left_out;
+    s->left_out = false;
+    return c.ok ? 0 : nonsense(e);
+}
+
+static int
+take_bad(struct scrape *s, struct cursor c, struct err *e)
+{
+    const void *id = cursor_bytes(&c, OID_BYTES);
+    bool added;
+
+    if (!c.ok)
+        return nonsense(e);
+    map_put(&s->bad, id, OID_BYTES, 0, &added);
+    s->left_out = s->begun;
+    if (added)
+        log_warn("%s: %.*s; left out", s->job.path, (int)c.left,
+                 (const char *)c.p);
+    return 0;
+}
+
+static int
+take_error(struct cursor c, struct err *e)
+{
+    uint64_t code = cursor_u64(&c);
+
+    if (!c.ok || code < 1 || code > 6)
+        return nonsense(e);
+    return err_set(e, (enum err_code)-(int)code, "%.*s", (int)c.left,
+                   (const char *)c.p);
+}
+
+static int
+take(struct scrape *s, uint8_t type, const char *p, size_t n, struct err *e)
+{
+    struct cursor c = cursor_on(p, n);
+
+    switch (type) {
+    case 'H':
+        return take_start(s, c, e);
+    case 'A':
+        return take_author(s, c, e);
+    case 'R':
+        return take_record(s, p, n, e);
+    case 'C':
+        return take_commit(s, c, e);
+    case 'B':
+        return take_bad(s, c, e);
+    case 'E':
+        return take_error(c, e);
+    default:
+        return nonsense(e);
+    }
+}
+
+/* The child died: of an object, which is then not to be touched again? */
+static bool
+learn(struct scrape *s, const struct child *child, struct err *e)
+{
+    char hex[OID_HEX + 1];
+    bool added = false;
+
+    if (!child->watch->reading || e->code != ERR_DATA)
+        return false;
+    err_prefix(e, "object %s", oid_hex(&child->watch->object, hex));
+    if (s->job.keep_going && s->job.poison.n < MAX_DEATHS)
+        map_put(&s->job.poison, child->watch->object.b, OID_BYTES, 0, &added);
+    return added;
+}
+
+/* Runs one child. *again: it died, and another may go on. */
+static int
+run_child(struct scrape *s, bool *again, struct err *e)
+{
+    struct child child;
+    const char *p;
+    uint8_t type;
+    size_t n;
+    bool died = false;
+    int rc;
+
+    *again = false;
+    rc = child_start(&child, &s->limits, scribe_run, &s->job, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = child_next(&child, &type, &p, &n, &died, e)) > 0) {
+        rc = take(s, type, p, n, e);
+        if (rc < 0)
+            break;
+    }
+    if (died)
+        *again = learn(s, &child, e);
+    child_release(&child);
+    return rc;
+}
+
+static int
+run_children(struct scrape *s, struct err *e)
+{
+    bool again;
+    int rc;
+
+    do {
+        s->job.history.first_ordinal = s->next;
+        s->drop = s->since_next;
+        rc = run_child(s, &again, e);
+        if (again)
+            log_warn("%s: %s; reading on without it", s->job.path, e->text);
+    } while (again);
+    return rc;
+}
+
+/* ---- a repository ---- */
+
+void
+scrape_init(struct scrape *s)
+{
+    memset(s, 0, sizeof(*s));
+    text_init(&s->rec);
+    change_init(&s->change);
+}
+
+void
+scrape_release(struct scrape *s)
+{
+    text_release(&s->rec);
+    change_release(&s->change);
+    scrape_init(s);
+}
+
+static void
+repository_begin(struct scrape *s, const char *path)
+{
+    s->job.path = path;
+    s->next = s->since_next = s->drop = 0;
+    s->begun = s->left_out = false;
+    s->n_authors = s->n_commits = s->n_records = s->n_skips = 0;
+    map_init(&s->job.poison);
+    map_init(&s->bad);
+}
+
+static void
+repository_end(struct scrape *s)
+{
+    free(s->name);
+    s->name = NULL;
+    map_release(&s->job.poison);
+    map_release(&s->bad);
+}
+
+static int
+one_repository(struct scrape *s, bool *lost, struct err *e)
+{
+    int rc = run_children(s, e);
+
+    if (rc < 0) {
+        if (strncmp(e->text, s->job.path, strlen(s->job.path)) != 0)
+            err_prefix(e, "%s", s->job.path);
+        if (!s->job.keep_going || (rc != ERR_DATA && rc != ERR_LIMIT &&
+                                   s->begun) || rc == ERR_USAGE)
+            return rc;
+        log_error("%s", e->text);
+        *lost = true;
+        if (!s->begun)
+            return 0;
+        stream_out_skip(s->out, s->program, "rest-of-history", 1);
+    }
+    stream_out_skip(s->out, s->program, "bad-commit", s->bad.n);
+    *lost = *lost || s->bad.n > 0;
+    log_info("%s: %" PRIu64 " records of %" PRIu64 " commits by %" PRIu64
+             " authors; %" PRIu64 " files and %zu commits left out",
+             s->job.path, s->n_records, s->n_commits, s->n_authors,
+             s->n_skips, s->bad.n);
+    return stream_out_end(s->out, e);
+}
+
+int
+scrape_repository(struct scrape *s, const char *path, bool *lost,
+                  struct err *e)
+{
+    int rc;
+
+    repository_begin(s, path);
+    rc = one_repository(s, lost, e);
+    repository_end(s);
+    return rc;
+}
