@@ -1,18 +1,14 @@
 /* train.c - token shards and base weights to an adapter. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/io.h"
-#include "base/json.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/par.h"
 #include "base/signals.h"
-#include "model/data.h"
-#include "model/model.h"
+#include "model/inputs.h"
 #include "model/runloop.h"
+#include "model/train_plan.h"
 #include "tool/tool.h"
 
 struct options {
@@ -132,14 +128,6 @@ static const struct tool tool = {
     .exits = "4 5 6 75",
 };
 
-/* Everything that a run reads, open. */
-struct inputs {
-    struct model model;
-    struct dataset data;
-    struct data_split train, val;
-    const char **targets;
-};
-
 static volatile sig_atomic_t stop_signal;
 
 static void
@@ -172,31 +160,10 @@ check_options(const struct options *o, const struct args *args,
     return 0;
 }
 
-static int
-open_inputs(struct inputs *in, const struct options *o, struct err *e)
-{
-    int rc = model_open(&in->model, o->base, o->init_adapter,
-                        o->compute ? "bf16" : "f32", e);
-
-    if (rc == 0)
-        rc = dataset_open(&in->data, o->data, e);
-    if (rc == 0)
-        rc = dataset_check(&in->data, &in->model, e);
-    if (rc == 0)
-        rc = data_split_open(&in->train, &in->data, "train",
-                             in->model.desc.vocab, e);
-    if (rc == 0)
-        rc = data_split_open(&in->val, &in->data, "val",
-                             in->model.desc.vocab, e);
-    if (rc == 0 && in->train.supervised == 0)
-        rc = err_set(e, ERR_DATA, "%s: no token of the training split is "
-                     "to be learned (%llu records)", o->data,
-                     (unsigned long long)in->train.source.n_records);
-    return rc;
-}
-
+/* *targets is the caller's to free. */
 static struct train_opts
-train_opts(const struct options *o, struct inputs *in)
+train_opts(const struct options *o, const struct run_inputs *in,
+           const char ***targets)
 {
     struct train_length len = { .epochs = o->epochs > 0 ? o->epochs : 1,
                                 .tokens = o->tokens, .seed = o->seed,
@@ -226,11 +193,11 @@ train_opts(const struct options *o, struct inputs *in)
     };
 
     if (in->model.with != NULL)
-        lora_opts(&t.prog, in->model.with, &in->targets);
+        lora_opts(&t.prog, in->model.with, targets);
     return t;
 }
 
-/* The memory that the run will use, and its work, as JSON on stdout. */
+/* The memory that the run will use, and its work, on stdout. */
 static int
 print_plan(const struct trainer *t, struct err *e)
 {
@@ -282,34 +249,20 @@ no_report(void *ctx, const struct run_line *l)
     (void)l;
 }
 
-/* What decides the result: options, data, base, adapter to start from. */
+/* What decides the result. */
 static int
 write_identity(struct buf *b, const struct options *o,
-               const struct args *args, const struct inputs *in,
+               const struct args *args, const struct run_inputs *in,
                const struct train_opts *t, struct err *e)
 {
-    char hex[ID_HEX + 1];
-    struct id id = weights_id(&in->model.weights);
-    int rc = 0;
-
     tool_json(args, o, true, b);
     buf_addf(b, ", \"run_steps\": %llu", (unsigned long long)t->steps);
-    buf_addf(b, ", \"base_id\": \"%s\"", id_hex(&id, hex));
-    buf_addf(b, ", \"data_id\": \"%s\"",
-             id_hex(&in->data.set.manifest.content, hex));
-    if (o->init_adapter != NULL) {
-        char *path = path_join(o->init_adapter, ADAPTER_WEIGHTS);
-
-        rc = id_of_file(&id, path, e);
-        buf_addf(b, ", \"init_adapter_id\": \"%s\"", id_hex(&id, hex));
-        free(path);
-    }
-    return rc;
+    return inputs_identity(in, o->init_adapter, b, e);
 }
 
 static void
 write_rest(struct buf *b, const struct options *o, const struct args *args,
-           const struct inputs *in)
+           const struct run_inputs *in)
 {
     buf_addstr(b, "\"options\": {");
     tool_json(args, o, false, b);
@@ -319,24 +272,9 @@ write_rest(struct buf *b, const struct options *o, const struct args *args,
              in->model.backend.detail, tool_version(), par_threads());
 }
 
-/* The adapter's directory needs the names that the run knows them by. */
-static struct adapter
-adapter_meta(const struct options *o, const struct inputs *in,
-             const struct train_opts *t)
-{
-    struct adapter a = { .rank = t->prog.rank, .alpha = t->prog.alpha,
-                         .dropout = t->prog.dropout, .base = o->base,
-                         .target = (const char **)t->prog.targets,
-                         .n_targets = t->prog.n_targets };
-
-    for (size_t i = 0; i < in->model.desc.n_modules; i++)
-        a.fan_in_fan_out |= in->model.desc.module[i].in_out;
-    return a;
-}
-
 static int
 start_state(struct trainer *t, struct rundir *dir, const struct options *o,
-            const struct inputs *in, struct err *e)
+            const struct run_inputs *in, struct err *e)
 {
     int rc = trainer_start(t, e);
 
@@ -355,9 +293,10 @@ start_state(struct trainer *t, struct rundir *dir, const struct options *o,
 
 static int
 train_run(struct trainer *t, const struct options *o,
-          const struct args *args, struct inputs *in, struct err *e)
+          const struct args *args, const struct run_inputs *in,
+          struct err *e)
 {
-    struct adapter meta = adapter_meta(o, in, &t->opts);
+    struct adapter meta = lora_meta(&t->opts.prog, t->desc, o->base);
     struct run_opts run = { .save_every = o->save_every,
                             .eval_every = o->eval_every,
                             .log_every = o->log_every,
@@ -395,20 +334,11 @@ out:
     return rc;
 }
 
-static void
-release_inputs(struct inputs *in)
-{
-    data_split_release(&in->train);
-    data_split_release(&in->val);
-    dataset_release(&in->data);
-    model_release(&in->model);
-    free(in->targets);
-}
-
 static int
 run(const struct options *o, const struct args *args, struct err *e)
 {
-    struct inputs in;
+    const char **targets = NULL;
+    struct run_inputs in;
     struct train_opts t;
     struct trainer trainer;
     int rc = check_options(o, args, e);
@@ -416,11 +346,11 @@ run(const struct options *o, const struct args *args, struct err *e)
     if (rc < 0)
         return rc;
     par_set_threads((int)o->threads);
-    memset(&in, 0, sizeof(in));
-    rc = open_inputs(&in, o, e);
+    rc = inputs_open(&in, o->base, o->init_adapter, o->data,
+                     o->compute ? "bf16" : "f32", e);
     if (rc < 0)
-        goto out;
-    t = train_opts(o, &in);
+        return rc;
+    t = train_opts(o, &in, &targets);
     rc = trainer_plan(&trainer, &t, &in.model.desc, &in.model.weights,
                       &in.model.backend, &in.train.source, &in.val.source,
                       e);
@@ -430,7 +360,8 @@ run(const struct options *o, const struct args *args, struct err *e)
                     : train_run(&trainer, o, args, &in, e);
     trainer_release(&trainer);
 out:
-    release_inputs(&in);
+    free(targets);
+    inputs_release(&in);
     return rc;
 }
 

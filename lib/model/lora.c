@@ -20,6 +20,20 @@ lora_opts(struct prog_opts *o, const struct adapter *a,
     o->n_targets = a->n;
 }
 
+struct adapter
+lora_meta(const struct prog_opts *o, const struct model_desc *d,
+          const char *base)
+{
+    struct adapter a = { .rank = o->rank, .alpha = o->alpha,
+                         .dropout = o->dropout, .base = base,
+                         .target = (const char **)o->targets,
+                         .n_targets = o->n_targets };
+
+    for (size_t i = 0; i < d->n_modules; i++)
+        a.fan_in_fan_out |= d->module[i].in_out;
+    return a;
+}
+
 static const struct adapter_module *
 find_module(const struct adapter *a, const char *name)
 {

@@ -10,6 +10,11 @@
 void lora_opts(struct prog_opts *o, const struct adapter *a,
                const char ***targets);
 
+/* What lora_save writes beside the matrices: what *o says, for a base called
+ * so. The strings are borrowed; rank and targets are o's. */
+struct adapter lora_meta(const struct prog_opts *o,
+                         const struct model_desc *d, const char *base);
+
 /* Copies the adapter's matrices into the program's parameters. ERR_DATA when
  * a module of either has no partner in the other. */
 int lora_load(struct exec *x, const struct adapter *a, struct err *e);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/mem.h"
 
 int
@@ -38,53 +37,6 @@ trainer_plan(struct trainer *t, const struct train_opts *o,
         t->prog.zone_bytes[ZONE_ARENA]
             = t->eval_prog.zone_bytes[ZONE_ARENA];
     return 0;
-}
-
-struct train_memory
-trainer_memory(const struct trainer *t)
-{
-    const struct prog_opts *o = &t->opts.prog;
-    struct train_memory m;
-
-    m.base = t->prog.zone_bytes[ZONE_BASE];
-    m.state = t->prog.zone_bytes[ZONE_STATE];
-    m.arena = t->prog.zone_bytes[ZONE_ARENA];
-    m.batch = t->opts.accum * batch_bytes(o->batch, o->seq_len)
-              + t->train.n_records * sizeof(*t->train.len)
-              + t->val.n_records * (sizeof(*t->val.len)
-                                    + sizeof(*t->val_loss));
-    /* Full training reads the base once, to fill the parameters. */
-    if (o->method == METHOD_FULL)
-        m.base = t->weights->mapped;
-    m.total = m.base + m.state + m.arena + m.batch;
-    return m;
-}
-
-void
-trainer_plan_json(const struct trainer *t, struct buf *b)
-{
-    struct train_memory m = trainer_memory(t);
-    const struct {
-        const char *name;
-        uint64_t value;
-    } field[] = {
-        { "base_bytes", m.base },
-        { "state_bytes", m.state },
-        { "arena_bytes", m.arena },
-        { "batch_bytes", m.batch },
-        { "total_bytes", m.total },
-        { "parameters", desc_params(t->desc) },
-        { "trainable", t->prog.n_trainable },
-        { "steps", t->opts.steps },
-        { "positions_per_step", (uint64_t)t->prog.rows * t->opts.accum },
-    };
-
-    for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++)
-        buf_addf(b, "%s\"%s\": %llu", i ? ", " : "{", field[i].name,
-                 (unsigned long long)field[i].value);
-    buf_addstr(b, ", \"flops_per_step\": ");
-    json_put_double(b, trainer_flops(t));
-    buf_addstr(b, "}\n");
 }
 
 static uint64_t
@@ -268,14 +220,4 @@ trainer_evaluate(struct trainer *t, struct mean_loss *m, struct err *e)
     if (rc == 0)
         *m = mean_of(t->val_loss, n);
     return rc;
-}
-
-double
-trainer_flops(const struct trainer *t)
-{
-    const struct prog *p = &t->prog;
-
-    return t->opts.accum * (prog_flops(p, RANGE_FWD, 0)
-                            + prog_flops(p, RANGE_HEAD, p->rows)
-                            + prog_flops(p, RANGE_BWD, 0));
 }

@@ -8,7 +8,6 @@
 #ifndef MODEL_TRAINER_H
 #define MODEL_TRAINER_H
 
-#include "base/buf.h"
 #include "model/batch.h"
 #include "model/checkpoint.h"
 #include "model/evaluate.h"
@@ -41,15 +40,6 @@ struct trainer {
     struct record_loss *val_loss;
 };
 
-/* What a run takes, in bytes; total is their sum. */
-struct train_memory {
-    uint64_t base;   /* the base's tensors that the program reads */
-    uint64_t state;  /* parameters, gradients, moments */
-    uint64_t arena;  /* activations and scratch */
-    uint64_t batch;  /* rows of tokens, the index of the data */
-    uint64_t total;
-};
-
 /* How long to train, where no number of steps is given. */
 struct train_length {
     double epochs;     /* passes over the data, if tokens is 0 */
@@ -69,11 +59,6 @@ int trainer_plan(struct trainer *t, const struct train_opts *o,
                  const struct model_desc *d, const struct weights *w,
                  const struct backend *b, const struct token_source *train,
                  const struct token_source *val, struct err *e);
-struct train_memory trainer_memory(const struct trainer *t);
-
-/* The plan as a JSON object in one line: the bytes above, parameters,
- * trainable ones, steps, positions and floating-point operations a step. */
-void trainer_plan_json(const struct trainer *t, struct buf *b);
 
 /* Takes the memory and sets the parameters to their start: the base's for
  * full training, a fresh adapter's for LoRA. */
@@ -98,8 +83,5 @@ int trainer_step(struct trainer *t, struct step_report *r, struct err *e);
 
 /* The loss over the validation split with the parameters as they are. */
 int trainer_evaluate(struct trainer *t, struct mean_loss *m, struct err *e);
-
-/* Floating-point operations of one step's products, every row supervised. */
-double trainer_flops(const struct trainer *t);
 
 #endif
