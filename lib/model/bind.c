@@ -109,7 +109,7 @@ add_params(struct build *b, const struct module *m)
         add_param(b, m, PARAM_WEIGHT, 1, m->out);
     else if (m->in_out)
         add_param(b, m, PARAM_WEIGHT, m->in, m->out);
-    else
+    else if (!m->shared)
         add_param(b, m, PARAM_WEIGHT, m->out, m->in);
     if (m->bias)
         add_param(b, m, PARAM_BIAS, 1, m->out);
@@ -276,6 +276,23 @@ bind_tensor(struct build *b, const struct module *m, bool is_bias)
     return 0;
 }
 
+/* A tied head reads, and trains, the embedding. */
+static void
+bind_shared(struct build *b)
+{
+    const struct module *m = b->d->module;
+    const struct bound *table = &b->bound[desc_module(b->d, ROLE_EMBED, 0)
+                                          - m];
+
+    for (size_t i = 0; i < b->d->n_modules; i++) {
+        if (!m[i].shared)
+            continue;
+        b->bound[i].w = table->w;
+        b->bound[i].scale = table->scale;
+        b->bound[i].grad_w = table->grad_w;
+    }
+}
+
 int
 bind_modules(struct build *b)
 {
@@ -288,11 +305,14 @@ bind_modules(struct build *b)
     for (size_t i = 0; i < b->d->n_modules && rc == 0; i++) {
         const struct module *m = &b->d->module[i];
 
-        rc = bind_tensor(b, m, false);
+        if (!m->shared)
+            rc = bind_tensor(b, m, false);
         if (rc == 0 && m->bias)
             rc = bind_tensor(b, m, true);
     }
-    if (rc == 0)
-        bind_params(b);
-    return rc;
+    if (rc < 0)
+        return rc;
+    bind_params(b);
+    bind_shared(b);
+    return 0;
 }

@@ -280,6 +280,7 @@ add_module(struct model_desc *d, const struct config *c,
     m->role = w->role;
     m->layer = layer;
     m->in_out = w->in_out;
+    m->shared = w->role == ROLE_HEAD && d->tied;
     m->bias = w->bias == BIAS_ALWAYS
               || (w->bias == BIAS_ATTN && c->attn_bias != 0)
               || (w->bias == BIAS_MLP && c->mlp_bias != 0);
@@ -303,10 +304,8 @@ fill_modules(struct model_desc *d, const struct config *c)
         for (w = inside; w->name != NULL && role_in_layer(w->role); w++)
             add_module(d, c, w, l);
     }
-    for (; w->name != NULL; w++) {
-        if (w->role != ROLE_HEAD || !d->tied)
-            add_module(d, c, w, 0);
-    }
+    for (; w->name != NULL; w++)
+        add_module(d, c, w, 0);
 }
 
 static int
@@ -413,7 +412,8 @@ desc_params(const struct model_desc *d)
     for (size_t i = 0; i < d->n_modules; i++) {
         const struct module *m = &d->module[i];
 
-        n += (uint64_t)m->out * (m->in ? m->in : 1);
+        if (!m->shared)
+            n += (uint64_t)m->out * (m->in ? m->in : 1);
         n += m->bias ? m->out : 0;
     }
     return n;

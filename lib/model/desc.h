@@ -34,7 +34,7 @@ enum role {
     ROLE_UP,
     ROLE_DOWN,  /* out of the feed-forward */
     ROLE_NORM_F, /* after the last layer */
-    ROLE_HEAD,  /* [vocab, dim]; absent in a tied model */
+    ROLE_HEAD,  /* [vocab, dim]; in a tied model the embedding's */
     ROLE_COUNT
 };
 
@@ -46,6 +46,8 @@ struct module {
     uint32_t in, out;
     bool bias;
     bool in_out;      /* the weight is stored [in, out] (Conv1D) */
+    bool shared;      /* no weight of its own: a tied head's, which may
+                         still have a bias */
 };
 
 struct layer_desc {

@@ -272,13 +272,11 @@ build_final(struct build *b, struct view x)
 void
 build_head(struct build *b, struct view hidden)
 {
-    const struct module *m = desc_module(b->d, ROLE_HEAD, 0);
-    const struct module *table = desc_module(b->d, ROLE_EMBED, 0);
     struct part *part = build_parts(b, 1);
     bool decode = b->o->mode == PROG_DECODE;
     struct op *op;
 
-    fill_part(b, part, m ? m : table, 0);
+    fill_part(b, part, desc_module(b->d, ROLE_HEAD, 0), 0);
     if (decode)
         b->p->logits = build_view(b, ZONE_ARENA, b->p->rows, b->d->vocab,
                                   DTYPE_REAL);

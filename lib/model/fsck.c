@@ -91,11 +91,13 @@ check_module(const struct weights *w, const struct model_desc *d,
     const struct weight *bias = base_tensor(w, d, m, ".bias");
     int rc;
 
-    if (weight == NULL || (m->bias && bias == NULL))
+    if ((weight == NULL && !m->shared) || (m->bias && bias == NULL))
         return err_set(e, ERR_DATA, "%s: tensor %s.%s is missing", w->path,
                        m->name, weight ? "bias" : "weight");
-    *used += 1 + m->bias;
-    if (m->in == 0)
+    *used += !m->shared + m->bias;
+    if (m->shared)
+        rc = 0;
+    else if (m->in == 0)
         rc = check_tensor(w, weight, 0, m->out, e);
     else
         rc = check_tensor(w, weight, m->in_out ? m->in : m->out,

@@ -48,7 +48,8 @@ model_tensors(const struct model_desc *d, unsigned dtype, size_t *n)
 
     *n = 0;
     for (i = 0; i < d->n_modules; i++) {
-        add_tensor(&t[(*n)++], &d->module[i], "weight", dtype);
+        if (!d->module[i].shared)
+            add_tensor(&t[(*n)++], &d->module[i], "weight", dtype);
         if (d->module[i].bias)
             add_tensor(&t[(*n)++], &d->module[i], "bias", dtype);
     }

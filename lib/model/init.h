@@ -20,7 +20,7 @@
 
 /* Every weight and bias of the model, MODULE.weight and MODULE.bias, in the
  * order of its modules; *n of them, with that type. Released by
- * model_tensors_free. A tied model has no head of its own. */
+ * model_tensors_free. A tied head has no weight of its own. */
 struct safetensor *model_tensors(const struct model_desc *d, unsigned dtype,
                                  size_t *n);
 void model_tensors_free(struct safetensor *t, size_t n);

@@ -133,9 +133,10 @@ EOF
         echo "{\"model_type\": \"$type\", $small, $sizes}" >$type.json
     done
     jq '.tie_word_embeddings = true' qwen2.json >tied.json
-    for type in llama gpt2 qwen2 starcoder2 phi tied; do
+    jq '.tie_word_embeddings = true' phi.json >tied_phi.json
+    for type in llama gpt2 qwen2 starcoder2 phi tied tied_phi; do
         initmodel -q -o $type $type.json
     done
     "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/base.py" \
-        llama gpt2 qwen2 starcoder2 phi tied
+        llama gpt2 qwen2 starcoder2 phi tied tied_phi
 }

@@ -60,33 +60,38 @@ def llama(**kw):
     return LlamaConfig(**COMMON, rms_norm_eps=EPS, **kw)
 
 
-CASES = {
-    "llama": (LlamaForCausalLM, llama(
+def phi(**kw):
+    return PhiConfig(
+        **COMMON, num_attention_heads=2, num_key_value_heads=2,
+        layer_norm_eps=EPS, resid_pdrop=0.0, embd_pdrop=0.0,
+        attention_dropout=0.0,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0,
+                         "partial_rotary_factor": 0.5}, **kw)
+
+
+CASES = {  # seed of the weights, class, configuration
+    "llama": (2, LlamaForCausalLM, llama(
         num_attention_heads=4, num_key_value_heads=2, head_dim=16,
         attention_bias=True, mlp_bias=True, tie_word_embeddings=False)),
-    "llama_tied": (LlamaForCausalLM, llama(
+    "llama_tied": (3, LlamaForCausalLM, llama(
         num_attention_heads=8, num_key_value_heads=2, head_dim=4,
         attention_bias=False, tie_word_embeddings=True,
         rope_parameters={"rope_type": "default", "rope_theta": 500000.0})),
-    "qwen2": (Qwen2ForCausalLM, Qwen2Config(
+    "qwen2": (5, Qwen2ForCausalLM, Qwen2Config(
         **COMMON, num_attention_heads=8, num_key_value_heads=4,
         rms_norm_eps=EPS, tie_word_embeddings=True, use_sliding_window=True,
         sliding_window=9, max_window_layers=1)),
-    "starcoder2": (Starcoder2ForCausalLM, Starcoder2Config(
+    "starcoder2": (6, Starcoder2ForCausalLM, Starcoder2Config(
         **COMMON, num_attention_heads=2, num_key_value_heads=1,
         norm_epsilon=EPS, sliding_window=7, use_bias=True,
         tie_word_embeddings=True, residual_dropout=0.0,
         embedding_dropout=0.0, attention_dropout=0.0)),
-    "gpt2": (GPT2LMHeadModel, GPT2Config(
+    "gpt2": (1, GPT2LMHeadModel, GPT2Config(
         vocab_size=96, n_embd=32, n_layer=2, n_head=2, n_positions=64,
         n_inner=40, layer_norm_epsilon=EPS, resid_pdrop=0.0, embd_pdrop=0.0,
         attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)),
-    "phi": (PhiForCausalLM, PhiConfig(
-        **COMMON, num_attention_heads=2, num_key_value_heads=2,
-        layer_norm_eps=EPS, tie_word_embeddings=False, resid_pdrop=0.0,
-        embd_pdrop=0.0, attention_dropout=0.0,
-        rope_parameters={"rope_type": "default", "rope_theta": 10000.0,
-                         "partial_rotary_factor": 0.5})),
+    "phi": (4, PhiForCausalLM, phi(tie_word_embeddings=False)),
+    "phi_tied": (7, PhiForCausalLM, phi(tie_word_embeddings=True)),
 }
 
 
@@ -175,8 +180,8 @@ def add_lora(model, is_gpt2, g):
 
 
 def run_case(name, out):
-    cls, config = CASES[name]
-    g = torch.Generator().manual_seed(sorted(CASES).index(name) + 1)
+    seed, cls, config = CASES[name]
+    g = torch.Generator().manual_seed(seed)
     config._attn_implementation = "sdpa"
     model = cls(config).eval()
     draw_weights(model, g)

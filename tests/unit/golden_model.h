@@ -18,7 +18,7 @@
 #define GOLDEN_DIR "tests/golden/models/"
 
 static const char *const golden_names[] = {
-    "llama", "llama_tied", "qwen2", "starcoder2", "gpt2", "phi"
+    "llama", "llama_tied", "qwen2", "starcoder2", "gpt2", "phi", "phi_tied"
 };
 #define N_GOLDEN (sizeof(golden_names) / sizeof(golden_names[0]))
 

@@ -98,7 +98,7 @@ tiny_open(struct tiny_model *t, const char *config)
 
         if (m->in == 0)
             tiny_add(w, m, ".weight", 0, m->out);
-        else
+        else if (!m->shared)
             tiny_add(w, m, ".weight", m->in_out ? m->in : m->out,
                      m->in_out ? m->out : m->in);
         if (m->bias)
