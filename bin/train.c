@@ -197,7 +197,8 @@ train_opts(const struct options *o, const struct run_inputs *in,
     return t;
 }
 
-/* The memory that the run will use, and its work, on stdout. */
+/* The memory that the run will use, and its work, on stdout: JSON, or a
+ * table for who looks at it. */
 static int
 print_plan(const struct trainer *t, struct err *e)
 {
@@ -208,7 +209,10 @@ print_plan(const struct trainer *t, struct err *e)
     if (rc < 0)
         return rc;
     buf_init(&b);
-    trainer_plan_json(t, &b);
+    if (tool_on_terminal())
+        trainer_plan_table(t, &b);
+    else
+        trainer_plan_json(t, &b);
     rc = out_write(&out, b.data, b.len, e);
     if (rc == 0)
         rc = out_commit(&out, e);

@@ -120,6 +120,8 @@ log_progress(const char *fmt, ...)
     vsnprintf(raw, sizeof(raw), fmt, ap);
     va_end(ap);
     err_escape(text, sizeof(text), raw);
+    if (text[0] == '\0' && !state.progress)
+        return;
     n = snprintf(out, sizeof(out), "\r\033[K%s", text);
     state.progress = text[0] != '\0';
     put(out, (size_t)n);

@@ -59,3 +59,39 @@ trainer_plan_json(const struct trainer *t, struct buf *b)
     json_put_double(b, trainer_flops(t));
     buf_addstr(b, "}\n");
 }
+
+static void
+put_memory(struct buf *b, const char *name, uint64_t bytes,
+           const char *what)
+{
+    buf_addf(b, "%-14s %15.1f  %s\n", name, (double)bytes / (1 << 20), what);
+}
+
+static void
+put_count(struct buf *b, const char *name, uint64_t n, const char *what)
+{
+    buf_addf(b, "%-14s %15llu%s%s\n", name, (unsigned long long)n,
+             *what ? "  " : "", what);
+}
+
+void
+trainer_plan_table(const struct trainer *t, struct buf *b)
+{
+    struct train_memory m = trainer_memory(t);
+
+    buf_addf(b, "%-14s %15s\n", "memory", "MiB");
+    put_memory(b, "base", m.base, "mapped, as it is stored");
+    put_memory(b, "state", m.state, "what is trained, gradients, moments");
+    put_memory(b, "arena", m.arena, "activations and scratch");
+    put_memory(b, "batch", m.batch, "tokens of a step, lengths of records");
+    put_memory(b, "total", m.total,
+               "and at most 64 for programs and libraries");
+    buf_addc(b, '\n');
+    put_count(b, "parameters", desc_params(t->desc), "");
+    put_count(b, "trainable", t->prog.n_trainable, "");
+    put_count(b, "steps", t->opts.steps, "");
+    put_count(b, "tokens a step", (uint64_t)t->prog.rows * t->opts.accum,
+              "with padding");
+    buf_addf(b, "%-14s %15.3g  floating-point, of a step\n", "operations",
+             trainer_flops(t));
+}

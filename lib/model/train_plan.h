@@ -22,4 +22,7 @@ double trainer_flops(const struct trainer *t);
  * trainable ones, steps, positions and floating-point operations a step. */
 void trainer_plan_json(const struct trainer *t, struct buf *b);
 
+/* The same for people: a line a part, memory in MiB. */
+void trainer_plan_table(const struct trainer *t, struct buf *b);
+
 #endif

@@ -150,6 +150,12 @@ tool_end(int rc, const struct err *e)
 }
 
 bool
+tool_on_terminal(void)
+{
+    return isatty(STDOUT_FILENO);
+}
+
+bool
 tool_given(const struct args *args, const char *name)
 {
     for (size_t i = 0; args->tool->opts[i].name != NULL; i++) {

@@ -113,6 +113,11 @@ char *tool_prov(const struct args *args, const void *opts,
 void tool_json(const struct args *args, const void *opts, bool output_only,
                struct buf *out);
 
+/* Whether somebody reads stdout on a terminal: what has a form for people
+ * and one for programs takes the first there, and the second in a pipeline
+ * or a file. */
+bool tool_on_terminal(void);
+
 const char *tool_version(void);
 
 #endif

@@ -45,6 +45,27 @@ one_line() {
     return 1
 }
 
+# on_terminal COMMAND...: its stdin, stdout and stderr are a terminal, whose
+# lines end as a file's do; its exit status.
+on_terminal() {
+    python3 - "$@" <<'PY'
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+while True:
+    try:
+        data = os.read(fd, 65536)
+    except OSError:  # Linux: the other side has closed
+        break
+    if not data:
+        break
+    sys.stdout.buffer.write(data.replace(b"\r\n", b"\n"))
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) % 256)
+PY
+}
+
 # no_leftovers DIR: no temporary file stayed there.
 no_leftovers() {
     [ -z "$(find "$1" -name '*.tmp.*')" ]

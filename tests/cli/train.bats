@@ -161,6 +161,22 @@ time.sleep(60)' 3>&- &
         <= $plan[0].total_bytes + 64 * 1024 * 1024' run/metrics.jsonl
 }
 
+@test "on a terminal the dry run is a table of the same numbers" {
+    train $options --steps 3 --dry-run >plan
+    run -0 on_terminal train $options --steps 3 --dry-run
+    [[ ${lines[0]} =~ ^memory\ +MiB$ ]]
+    for part in base state arena batch total; do
+        n=$(jq ".${part}_bytes" plan)
+        n=$(awk -v n="$n" 'BEGIN { printf "%.1f", n / 1048576 }')
+        grep -E "^$part +$n  [a-z]" <<<"$output"
+    done
+    grep -xE "trainable +$(jq .trainable plan)" <<<"$output"
+    grep -xE "steps +3" <<<"$output"
+    grep -xE "tokens a step +$(jq .positions_per_step plan)  with padding" \
+        <<<"$output"
+    [ "$(wc -l <<<"$output")" -eq 12 ]
+}
+
 @test "full training makes a model that can be a base" {
     train -q --data data --base base --method full --steps 40 --batch 2 \
         --seq-len 16 --lr 0.01 -o run
