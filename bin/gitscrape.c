@@ -75,10 +75,23 @@ static const struct tool tool = {
 };
 
 static int
+parse_date(const char *option, const char *text, struct date *out,
+           struct err *e)
+{
+    if (!text || date_parse(text, out))
+        return 0;
+    return err_set(e, ERR_USAGE, "--%s: bad date \"%s\" (expected 2024, "
+                   "2024-01, 2024-01-31, 2024-01-31T12:00:00Z or @SECONDS)",
+                   option, text);
+}
+
+static int
 parse_options(struct scrape *s, const struct options *o, struct err *e)
 {
     struct history_options *history = &s->job.history;
+    struct date since = {0, 0}, until = {0, 0};
     char *end;
+    int rc;
 
     if (strcmp(o->context, "all") == 0) {
         s->job.context = CHANGE_ALL;
@@ -89,14 +102,11 @@ parse_options(struct scrape *s, const struct options *o, struct err *e)
             return err_set(e, ERR_USAGE, "--context: bad value \"%s\" "
                            "(expected 0 to 1000000, or all)", o->context);
     }
-    if (o->since && !date_parse(o->since, &history->since))
-        return err_set(e, ERR_USAGE, "--since: bad date \"%s\" (expected "
-                       "2024-01-31, 2024-01-31T12:00:00Z or seconds)",
-                       o->since);
-    if (o->until && !date_parse(o->until, &history->until))
-        return err_set(e, ERR_USAGE, "--until: bad date \"%s\" (expected "
-                       "2024-01-31, 2024-01-31T12:00:00Z or seconds)",
-                       o->until);
+    rc = parse_date("since", o->since, &since, e);
+    if (rc == 0)
+        rc = parse_date("until", o->until, &until, e);
+    if (rc < 0)
+        return rc;
     if (o->rev && o->all)
         return err_set(e, ERR_USAGE, "--rev and --all exclude each other");
     if (o->kind && o->all)
@@ -111,6 +121,8 @@ parse_options(struct scrape *s, const struct options *o, struct err *e)
     history->files = o->kind != 0;
     history->has_since = o->since != NULL;
     history->has_until = o->until != NULL;
+    history->since = since.first;
+    history->until = until.last;
     history->glob = o->path.item;
     history->n_globs = o->path.n;
     history->max_blob = o->max_blob;

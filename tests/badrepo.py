@@ -133,6 +133,25 @@ elif case == "missing-tree":
 elif case == "missing-parent":
     tree = store(b"tree", entry(b"100644", b"a", store(b"blob", b"a\n")))
     commit(tree, ["17" * 20])
+elif case.startswith("parent-"):
+    line = b"parent " + head().encode()
+    lines = {"parent-blanks": line.replace(b" ", b"  "),
+             "parent-cr": line + b"\r",
+             "parent-long": line + b"42",
+             "parent-tab": line.replace(b" ", b"\t"),
+             "parent-late": who.replace(b"A", b"author A", 1) + line}[case]
+    body = b"tree " + store(b"tree", b"").encode() + b"\n" + lines + b"\n"
+    body += b"author " + who + b"committer " + who + b"\nbad\n"
+    with open(os.path.join(git, "refs/heads/main"), "w") as f:
+        f.write(store(b"commit", body) + "\n")
+elif case == "unreadable-commit":
+    name = store(b"commit", b"", b"no zlib stream", "1b" * 20)
+    for text in (b"good\n", b"better\n"):
+        commit(store(b"tree", entry(b"100644", b"f", store(b"blob", text))),
+               [name])
+        name = head()
+elif case == "no-mode":
+    with_blob(store(b"blob", b"no mode\n"), b"0")
 elif case == "wrong-type":
     with_blob(store(b"tree", b""))
 elif case == "fifo":

@@ -2,6 +2,7 @@
 #include "record/scrape.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +54,7 @@ take_start(struct scrape *s, struct cursor c, struct err *e)
     name = cursor_bytes(&c, (size_t)n_name);
     if (!c.ok || c.left % TIP_BYTES != 0)
         return nonsense(e);
+    s->left_out = false; /* what was bad so far, the walk found */
     if (s->begun)
         return 0;
     s->name = mem_dup(name, (size_t)n_name);
@@ -168,15 +170,18 @@ static int
 take_bad(struct scrape *s, struct cursor c, struct err *e)
 {
     const void *id = cursor_bytes(&c, OID_BYTES);
+    uint64_t cut = cursor_u64(&c);
     bool added;
 
     if (!c.ok)
         return nonsense(e);
     map_put(&s->bad, id, OID_BYTES, 0, &added);
-    s->left_out = s->begun;
-    if (added)
-        log_warn("%s: %.*s; left out", s->job.path, (int)c.left,
-                 (const char *)c.p);
+    s->left_out = true;
+    if (!added)
+        return 0;
+    s->n_cut += cut != 0;
+    log_warn("%s: %.*s; left out%s", s->job.path, (int)c.left,
+             (const char *)c.p, cut ? ", and so is what came before it" : "");
     return 0;
 }
 
@@ -295,7 +300,7 @@ repository_begin(struct scrape *s, const char *path)
     s->job.path = path;
     s->next = s->since_next = s->drop = 0;
     s->begun = s->left_out = false;
-    s->n_authors = s->n_commits = s->n_records = s->n_skips = 0;
+    s->n_authors = s->n_commits = s->n_records = s->n_skips = s->n_cut = 0;
     map_init(&s->job.poison);
     map_init(&s->bad);
 }
@@ -307,6 +312,20 @@ repository_end(struct scrape *s)
     s->name = NULL;
     map_release(&s->job.poison);
     map_release(&s->bad);
+}
+
+static void
+sum_up(const struct scrape *s)
+{
+    char cut[64] = "";
+
+    if (s->n_cut > 0)
+        snprintf(cut, sizeof(cut), ", and what came before %" PRIu64
+                 " of them", s->n_cut);
+    log_info("%s: %" PRIu64 " records of %" PRIu64 " commits by %" PRIu64
+             " authors; %" PRIu64 " files and %zu commits left out%s",
+             s->job.path, s->n_records, s->n_commits, s->n_authors,
+             s->n_skips, s->bad.n, cut);
 }
 
 static int
@@ -327,11 +346,9 @@ one_repository(struct scrape *s, bool *lost, struct err *e)
         stream_out_skip(s->out, s->program, "rest-of-history", 1);
     }
     stream_out_skip(s->out, s->program, "bad-commit", s->bad.n);
+    stream_out_skip(s->out, s->program, "history-cut", s->n_cut);
     *lost = *lost || s->bad.n > 0;
-    log_info("%s: %" PRIu64 " records of %" PRIu64 " commits by %" PRIu64
-             " authors; %" PRIu64 " files and %zu commits left out",
-             s->job.path, s->n_records, s->n_commits, s->n_authors,
-             s->n_skips, s->bad.n);
+    sum_up(s);
     return stream_out_end(s->out, e);
 }
 

@@ -172,8 +172,8 @@ send_commit(void *ctx, uint64_t ordinal, const uint64_t skips[N_SKIPS],
 }
 
 static int
-send_bad(void *ctx, const struct oid *commit, const struct err *why,
-         struct err *e)
+send_bad(void *ctx, const struct oid *commit, bool cut,
+         const struct err *why, struct err *e)
 {
     struct scribe *c = ctx;
 
@@ -183,6 +183,7 @@ send_bad(void *ctx, const struct oid *commit, const struct err *why,
     }
     sender_begin(c->s, 'B');
     buf_add(&c->s->out, commit->b, OID_BYTES);
+    buf_u64(&c->s->out, cut);
     buf_addstr(&c->s->out, why->text);
     return sender_end(c->s, e);
 }

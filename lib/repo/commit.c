@@ -81,16 +81,30 @@ parse_time(struct span s, int64_t *out)
     return i == s.n || s.p[i] == ' ';
 }
 
-static void
-parse_people(struct commit *c, const char *p, const char *end)
+/* A line that some reader would take for a parent, and another would not. */
+static bool
+looks_parental(struct span line)
+{
+    return starts(line, "parent") &&
+           (line.n == 6 || line.p[6] == ' ' || line.p[6] == '\t');
+}
+
+static int
+parse_people(struct commit *c, const char *p, const char *end,
+             struct err *e)
 {
     struct span line, who, when;
-    bool author = false, committer = false;
+    bool author = false, committer = false, first = true;
 
-    while (p < end) {
+    for (; p < end; first = false) {
         line = next_line(&p, end);
         if (line.n == 0)
             break;
+        if (looks_parental(line) ||
+            (first && !starts(line, "author") && !starts(line, "committer")))
+            return err_set(e, ERR_DATA, "bad commit: malformed line after "
+                           "tree and parents (found \"%.*s\")",
+                           (int)(line.n < 64 ? line.n : 64), line.p);
         if (!author && starts(line, "author ")) {
             line.p += 7;
             line.n -= 7;
@@ -107,6 +121,7 @@ parse_people(struct commit *c, const char *p, const char *end)
     }
     c->message.p = p;
     c->message.n = (size_t)(end - p);
+    return 0;
 }
 
 int
@@ -115,6 +130,7 @@ commit_parse(struct commit *c, const char *p, size_t n, struct err *e)
     const char *end = p + n, *next;
     struct commit new = {0};
     struct oid id;
+    int rc;
 
     if (!header_id(next_line(&p, end), "tree ", &new.tree))
         return err_set(e, ERR_DATA, "bad commit: no tree");
@@ -127,9 +143,10 @@ commit_parse(struct commit *c, const char *p, size_t n, struct err *e)
         return err_set(e, ERR_LIMIT, "too many parents (found %zu, limit "
                        "%d)", new.n_parents, COMMIT_MAX_PARENTS);
     new.author.p = new.message.p = end;
-    parse_people(&new, p, end);
-    *c = new;
-    return 0;
+    rc = parse_people(&new, p, end, e);
+    if (rc == 0)
+        *c = new;
+    return rc;
 }
 
 struct oid

@@ -32,8 +32,9 @@ struct commit {
     struct span message;
 };
 
-/* ERR_DATA if it is no commit, ERR_LIMIT over COMMIT_MAX_PARENTS. The text
- * does not name it. */
+/* ERR_DATA if it is no commit, or if a line stands where parents do, or is
+ * called so, that is none: passing over it would make a root of the commit.
+ * ERR_LIMIT over COMMIT_MAX_PARENTS. The text does not name it. */
 int commit_parse(struct commit *c, const char *p, size_t n, struct err *e);
 struct oid commit_parent(const struct commit *c, size_t i);
 

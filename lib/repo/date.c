@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define MIN_SECONDS 9 /* digits of a number of seconds without its @ */
+
 /* Exactly n digits at *p. */
 static bool
 digits(const char **p, int n, int64_t *out)
@@ -87,11 +89,13 @@ zone(const char *p, int64_t *out)
     return *p == '\0';
 }
 
+/* *length: the seconds that are meant, 60 where none are written. */
 static bool
-time_of_day(const char **p, int64_t *out)
+time_of_day(const char **p, int64_t *out, int64_t *length)
 {
     int64_t hour, minute, second = 0;
 
+    *length = 60;
     if (!digits(p, 2, &hour) || **p != ':')
         return false;
     ++*p;
@@ -101,31 +105,56 @@ time_of_day(const char **p, int64_t *out)
         ++*p;
         if (!digits(p, 2, &second))
             return false;
+        *length = 1;
     }
     *out = hour * 3600 + minute * 60 + second;
     return hour <= 24 && minute <= 59 && second <= 60;
 }
 
+/* Month 13 is January of the next year. */
+static int64_t
+month_start(int64_t year, int64_t month)
+{
+    return 86400 * days_from_civil(year + month / 13, (month - 1) % 12 + 1,
+                                   1);
+}
+
 bool
-date_parse(const char *text, int64_t *out)
+date_parse(const char *text, struct date *out)
 {
     const char *p = text;
-    int64_t year, month, day, clock = 0, offset;
+    int64_t year, month, day, clock = 0, length = 86400, offset;
 
-    if (*p == '@')
-        return seconds(p + 1, out);
-    if (!digits(&p, 4, &year) || *p++ != '-')
-        return seconds(text, out);
-    if (!digits(&p, 2, &month) || *p++ != '-' || !digits(&p, 2, &day) ||
-        !valid_day(year, month, day))
+    if (*p == '@' || strspn(p, "0123456789") >= MIN_SECONDS) {
+        if (!seconds(p + (*p == '@'), &out->first))
+            return false;
+        out->last = out->first;
+        return true;
+    }
+    if (!digits(&p, 4, &year) || year < 1)
+        return false;
+    if (*p == '\0') {
+        out->first = month_start(year, 1);
+        out->last = month_start(year, 13) - 1;
+        return true;
+    }
+    if (*p++ != '-' || !digits(&p, 2, &month) || month < 1 || month > 12)
+        return false;
+    if (*p == '\0') {
+        out->first = month_start(year, month);
+        out->last = month_start(year, month + 1) - 1;
+        return true;
+    }
+    if (*p++ != '-' || !digits(&p, 2, &day) || !valid_day(year, month, day))
         return false;
     if (*p == 'T' || *p == ' ') {
         p++;
-        if (!time_of_day(&p, &clock))
+        if (!time_of_day(&p, &clock, &length))
             return false;
     }
     if (!zone(p, &offset))
         return false;
-    *out = days_from_civil(year, month, day) * 86400 + clock - offset;
+    out->first = days_from_civil(year, month, day) * 86400 + clock - offset;
+    out->last = out->first + length - 1;
     return true;
 }

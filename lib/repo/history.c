@@ -181,7 +181,7 @@ split_change(struct history *h, size_t i)
     int s;
 
     if (c->renamed) {
-        if (c->mode[1])
+        if (c->there[1])
             add_piece(h, i, 'R');
         return;
     }
@@ -194,11 +194,11 @@ split_change(struct history *h, size_t i)
     } else {
         if (file[0])
             add_piece(h, i, 'D');
-        else if (c->mode[0])
+        else if (c->there[0])
             h->skips[skip_of_mode(c->mode[0])]++;
         if (file[1])
             add_piece(h, i, 'A');
-        else if (c->mode[1] && (file[0] || !c->mode[0]))
+        else if (c->there[1] && (file[0] || !c->there[0]))
             h->skips[skip_of_mode(c->mode[1])]++;
     }
 }
@@ -396,7 +396,7 @@ bad_commit(struct history *h, const struct oid *id, struct err *why,
 
     memset(h->skips, 0, sizeof(h->skips));
     err_prefix(why, "commit %s", oid_hex(id, hex));
-    return h->sink->bad(h->sink->ctx, id, why, e);
+    return h->sink->bad(h->sink->ctx, id, false, why, e);
 }
 
 static int
@@ -463,12 +463,12 @@ number_author(struct history *h, const struct walk_commit *c, struct err *e)
 }
 
 static int
-walk_bad(void *ctx, const struct oid *id, const struct err *why,
+walk_bad(void *ctx, const struct oid *id, bool cut, const struct err *why,
          struct err *e)
 {
     struct history *h = ctx;
 
-    return h->sink->bad(h->sink->ctx, id, why, e);
+    return h->sink->bad(h->sink->ctx, id, cut, why, e);
 }
 
 static int

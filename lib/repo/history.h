@@ -81,9 +81,10 @@ struct history_sink {
                   const uint64_t skips[N_SKIPS], struct err *e);
 
     /* An unreadable commit (perhaps found before start): 0 to leave it out,
-     * negative to give up. `why` names it. */
-    int (*bad)(void *ctx, const struct oid *commit, const struct err *why,
-               struct err *e);
+     * negative to give up. `why` names it. cut: its parents are unknown,
+     * what came before it is left out with it. */
+    int (*bad)(void *ctx, const struct oid *commit, bool cut,
+               const struct err *why, struct err *e);
 };
 
 int history_run(const struct place *p, struct objects *o,

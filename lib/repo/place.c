@@ -16,28 +16,93 @@
 #define MAX_CONFIG (4u << 20)
 #define MAX_PACKED_REFS (256u << 20)
 
+/* Opens the directory that dir/name is in. Below dir nothing is a symbolic
+ * link unless trusted; this goes part by part, because O_NOFOLLOW looks at
+ * the last one only. *last is the rest of name. Negative with errno. */
+static int
+open_parent(const struct place *p, const char *dir, const char *name,
+            const char **last)
+{
+    int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), next;
+    const char *slash;
+    struct stat st;
+    char *part;
+
+    for (*last = name; fd >= 0 && (slash = strchr(*last, '/')) != NULL;
+         *last = slash + 1) {
+        part = mem_dup(*last, (size_t)(slash - *last));
+        next = openat(fd, part, O_PATH | O_CLOEXEC |
+                      (p->trust ? 0 : O_NOFOLLOW));
+        free(part);
+        close(fd);
+        fd = next;
+        if (fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode)) {
+            close(fd);
+            fd = -1;
+            errno = ELOOP;
+            break;
+        }
+    }
+    return fd;
+}
+
+bool
+place_link(const struct place *p, const char *dir, const char *name,
+           char *out, size_t cap)
+{
+    const char *last;
+    ssize_t n = -1;
+    int fd = open_parent(p, dir, name, &last);
+
+    if (fd >= 0) {
+        n = readlinkat(fd, last, out, cap);
+        close(fd);
+    }
+    if (n < 0 || (size_t)n == cap)
+        return false;
+    out[n] = '\0';
+    return true;
+}
+
+/* errno says why dir/name can't be opened. Not being there is no error. */
+static int
+not_opened(const char *dir, const char *name, const char *last, bool trust,
+           struct err *e)
+{
+    const size_t n = (size_t)(last - name) + strcspn(last, "/");
+
+    if (errno == ENOENT || errno == ENOTDIR)
+        return 0;
+    if (errno == ELOOP && !trust)
+        return err_set(e, ERR_DATA, "%s/%.*s: a symbolic link; use --trust "
+                       "if it may be followed", dir, (int)n, name);
+    return err_errno(e, errno == ELOOP ? ERR_DATA : ERR_IO, "%s/%s", dir,
+                     name);
+}
+
 int
 place_read(const struct place *p, const char *dir, const char *name,
            size_t max, struct buf *b, bool *found, struct err *e)
 {
-    char *path = path_join(dir, name);
+    const char *last;
     struct stat st;
     ssize_t n = 1;
-    int fd, rc = 0;
+    int parent, fd = -1, rc = 0;
+    char *path;
 
     buf_reset(b);
     *found = false;
-    fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC |
-              (p->trust ? 0 : O_NOFOLLOW));
-    if (fd < 0) {
-        if (errno == ELOOP)
-            rc = err_set(e, ERR_DATA, "%s: a symbolic link; use --trust if "
-                         "it may be followed", path);
-        else if (errno != ENOENT && errno != ENOTDIR)
-            rc = err_errno(e, ERR_IO, "%s", path);
-        free(path);
+    parent = open_parent(p, dir, name, &last);
+    if (parent >= 0)
+        fd = openat(parent, last, O_RDONLY | O_NONBLOCK | O_CLOEXEC |
+                    (p->trust ? 0 : O_NOFOLLOW));
+    if (fd < 0)
+        rc = not_opened(dir, name, last, p->trust, e);
+    if (parent >= 0)
+        close(parent);
+    if (fd < 0)
         return rc;
-    }
+    path = path_join(dir, name);
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         rc = err_set(e, ERR_DATA, "%s: not a regular file", path);
     else if ((uint64_t)st.st_size > max)
@@ -207,7 +272,7 @@ static int
 check_entries(const struct place *p, struct err *e)
 {
     static const char *const name[] = {
-        "HEAD", "config", "config.worktree", "packed-refs", "shallow",
+        "config", "config.worktree", "packed-refs", "shallow",
         "commondir", "refs", "objects", "info"
     };
     size_t i;

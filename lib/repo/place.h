@@ -31,8 +31,14 @@ int place_open(struct place *p, const char *path, bool trust,
 void place_release(struct place *p);
 
 /* Reads dir/name, a regular file of at most max bytes, into b. *found is
- * false if it doesn't exist. A symbolic link is followed if trusted. */
+ * false if it doesn't exist. A symbolic link, be it any part of name, is
+ * followed if trusted, else ERR_DATA. */
 int place_read(const struct place *p, const char *dir, const char *name,
                size_t max, struct buf *b, bool *found, struct err *e);
+
+/* The text of the symbolic link dir/name, in out[cap] and followed by a NUL.
+ * False if it is none, or too long, or behind a link that is not trusted. */
+bool place_link(const struct place *p, const char *dir, const char *name,
+                char *out, size_t cap);
 
 #endif

@@ -66,10 +66,17 @@ read_ref(const struct place *p, const char *name, struct buf *text,
          struct oid *id, bool *found, bool *link, struct err *e)
 {
     const char *dir = strcmp(name, "HEAD") == 0 ? p->gitdir : p->common;
-    char *path;
+    char target[MAX_REF_FILE], *path;
     struct stat st;
     int rc;
 
+    if (place_link(p, dir, name, target, sizeof(target)) &&
+        safe_name(target)) { /* as git of 2005 wrote a symbolic reference */
+        buf_reset(text);
+        buf_addf(text, "ref: %s", target);
+        *found = *link = true;
+        return 0;
+    }
     *link = false;
     path = path_join(dir, name);
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
@@ -139,7 +146,7 @@ struct listing {
     const struct place *place;
     struct map name; /* value: index into ref */
     struct ref *ref;
-    size_t n, cap;
+    size_t n, cap, n_dirs;
 };
 
 static int
@@ -200,20 +207,53 @@ is_lock(const char *name)
     return n >= 5 && strcmp(name + n - 5, ".lock") == 0;
 }
 
+/* The directory dir is one of those above name. */
+static bool
+holds(const struct place *p, const char *name, const struct stat *dir)
+{
+    char *path = path_join(p->common, name);
+    char *end = path + strlen(path);
+    size_t least = strlen(path) - strlen(name);
+    struct stat st;
+    bool yes = false;
+
+    while (!yes && (end = memrchr(path, '/', (size_t)(end - path))) &&
+           (size_t)(end - path) + 1 >= least) {
+        *end = '\0';
+        yes = stat(path, &st) == 0 && st.st_dev == dir->st_dev &&
+              st.st_ino == dir->st_ino;
+    }
+    free(path);
+    return yes;
+}
+
 /* One entry of a directory below refs/: a directory goes to *pending. */
 static int
 list_entry(struct listing *l, char *name, struct buf *pending,
            struct err *e)
 {
     char *path = path_join(l->place->common, name);
-    struct stat st;
+    struct stat st, target;
     struct oid id;
-    bool found;
+    bool found, link;
     int rc = 0;
 
     if (lstat(path, &st) != 0 || is_lock(name)) {
-        rc = 0;
-    } else if (S_ISDIR(st.st_mode)) {
+        free(path);
+        return 0;
+    }
+    link = S_ISLNK(st.st_mode) && stat(path, &target) == 0 &&
+           S_ISDIR(target.st_mode);
+    if (link && !l->place->trust) {
+        rc = err_set(e, ERR_DATA, "%s: a symbolic link; use --trust if it "
+                     "may be followed", path);
+    } else if (link && holds(l->place, name, &target)) {
+        rc = err_set(e, ERR_DATA, "%s: a directory that holds itself",
+                     path);
+    } else if (link || S_ISDIR(st.st_mode)) {
+        if (++l->n_dirs > MAX_REFS)
+            rc = err_set(e, ERR_LIMIT, "%s/refs: too many directories "
+                         "(limit %u)", l->place->common, MAX_REFS);
         buf_add(pending, name, strlen(name) + 1);
     } else {
         rc = refs_resolve(l->place, name, &id, &found, NULL, e);

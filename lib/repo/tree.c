@@ -204,10 +204,12 @@ add_change(struct comparison *c, const struct tree_entry *before,
     buf_add(&d->paths, c->path.data, c->path.len);
     buf_add(&d->paths, x->name, x->name_len);
     if (before) {
+        change->there[0] = true;
         change->mode[0] = before->mode;
         change->id[0] = before->id;
     }
     if (after) {
+        change->there[1] = true;
         change->mode[1] = after->mode;
         change->id[1] = after->id;
     }

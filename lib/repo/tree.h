@@ -42,9 +42,11 @@ struct tree_entry {
 /* Reads the entry at *p and steps over it; false if it is malformed. */
 bool tree_next(const char **p, const char *end, struct tree_entry *out);
 
-/* One changed path. A side that is absent has mode 0. */
+/* One changed path. A side that is absent has mode 0; so has one that is
+ * stored with that mode. */
 struct tree_change {
     size_t path, path_len; /* in tree_diff.paths */
+    bool there[2];
     uint32_t mode[2];      /* before, after */
     struct oid id[2];
     size_t renamed;        /* 1 + index of its other half; see rename.h */

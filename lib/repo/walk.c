@@ -104,7 +104,7 @@ give_up(struct walk *w, uint32_t at, const struct err *why, struct err *e)
     struct oid id = walk_id(w, at);
 
     w->commit[at].flags |= WALK_BAD;
-    return w->bad(w->ctx, &id, why, e);
+    return w->bad(w->ctx, &id, !(w->commit[at].flags & WALK_TREE), why, e);
 }
 
 static int

@@ -54,9 +54,10 @@ struct walk {
     uint32_t *order;             /* by ordinal: indices into commit */
     size_t n_order, order_cap;
 
-    /* Told of every unreadable commit; 0 lets the walk go on. */
-    int (*bad)(void *ctx, const struct oid *id, const struct err *why,
-               struct err *e);
+    /* Told of every unreadable commit, and whether its parents are unknown,
+     * too, so that what came before it is not walked; 0 lets it go on. */
+    int (*bad)(void *ctx, const struct oid *id, bool cut,
+               const struct err *why, struct err *e);
     void *ctx;
 };
 

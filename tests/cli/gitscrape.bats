@@ -58,6 +58,8 @@ bad() {
     one_line 'gitscrape: --since'
     run -2 --separate-stderr gitscrape --until 2023-02-29 r
     one_line 'gitscrape: --until'
+    run -2 --separate-stderr gitscrape --since 20240131 r
+    one_line 'gitscrape: --since: bad date "20240131" (expected 2024, 2024-01,'
     run -2 --separate-stderr gitscrape --rev HEAD --all r
     one_line 'gitscrape: --rev'
 }
@@ -135,6 +137,17 @@ bad() {
     [[ $stderr == *" of 3 commits "* ]]
     scrape --since '2020-09-15 14:26+02:00' --until @1600172800 r
     [[ $stderr == *" of 1 commits "* ]]
+    # a day, a month and a year are all of their seconds
+    scrape --since 2020-09-15 --until 2020-09-15 r
+    came 1 1
+    scrape --since 2020-09 --until 2020-09 r
+    came 15 12
+    scrape --since 2021 r
+    came 0 0
+    scrape --until 2020 r
+    came 15 12
+    scrape --until 2019 r
+    came 0 0
 }
 
 @test "--authors lists who the authors are, for the owner alone" {
@@ -406,6 +419,69 @@ r|author_1|Grace Hopper|grace.hopper@example.org" ]
     [ "$status" -eq 3 ]
     [[ $stderr == *"object 1717171717"* ]]
     ended
+}
+
+@test "a malformed parent line does not make a root of its commit" {
+    local c
+    for c in blanks cr long tab late; do
+        rm -rf r
+        bad parent-$c
+        scrape r
+        refused 4 "bad commit: "
+        scrape -k r
+        [ "$status" -eq 3 ]
+        came 0 0
+        left_out history-cut 1
+    done
+}
+
+@test "what came before an unreadable commit is said to be lost, too" {
+    repo_small r 4
+    first=$(git -C r rev-parse main~3)
+    python3 "$root/tests/badrepo.py" unreadable-commit r
+    scrape -k r
+    [ "$status" -eq 3 ]
+    # the one above has nothing to be compared with; four are not reached
+    came 1 1
+    left_out bad-commit 2
+    left_out history-cut 1
+    [[ $stderr == *'object 1b1b'*'; left out, and so is what came before it'* ]]
+    [[ $stderr == *'and 2 commits left out, and what came before 1 of them'* ]]
+    # reachable otherwise, it is not lost
+    echo "$first" >r/.git/refs/heads/side
+    scrape --all -k r
+    [ "$status" -eq 3 ]
+    came 2 2
+}
+
+@test "a tree entry without a mode is counted" {
+    bad no-mode
+    scrape r
+    [ "$status" -eq 0 ]
+    left_out bad-mode 2
+}
+
+@test "a folder of references that is a symbolic link loses none" {
+    local f
+    for f in heads tags; do
+        rm -rf r
+        repo_small r 3
+        git -C r tag v1 main~1
+        git -C r branch side main~2
+        gitscrape -q --all r | tojsonl >whole
+        mv "r/.git/refs/$f" "r/.git/elsewhere"
+        ln -s ../elsewhere "r/.git/refs/$f"
+        scrape --all r
+        refused 4 "refs/$f: a symbolic link"
+        gitscrape -q --trust --all r | tojsonl | cmp - whole
+    done
+    scrape --rev v1 r
+    refused 4 'refs/tags: a symbolic link'
+    scrape --trust --rev v1 r
+    came 2 2
+    ln -s .. r/.git/elsewhere/loop
+    scrape --trust --all r
+    refused 4 'refs/tags/loop: a directory that holds itself'
 }
 
 @test "row 15: bytes that are no text are told apart by one rule" {

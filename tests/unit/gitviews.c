@@ -237,10 +237,10 @@ on_commit(void *ctx, uint64_t ordinal, const uint64_t skips[N_SKIPS],
 }
 
 static int
-on_bad(void *ctx, const struct oid *id, const struct err *why,
+on_bad(void *ctx, const struct oid *id, bool cut, const struct err *why,
        struct err *e)
 {
-    (void)ctx, (void)id;
+    (void)ctx, (void)id, (void)cut;
     *e = *why;
     return why->code;
 }

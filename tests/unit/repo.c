@@ -67,30 +67,40 @@ TEST(dates)
 {
     static const struct {
         const char *text;
-        int64_t seconds;
+        int64_t first, length;
     } good[] = {
-        {"1970-01-01", 0}, {"2000-02-29", 951782400},
-        {"2024-02-29T13:00:59", 1709211659},
-        {"2024-02-29 13:00Z", 1709211600},
-        {"2024-02-29T13:00+01:30", 1709206200},
-        {"2024-02-29T13:00:00-0800", 1709240400},
-        {"1969-12-31T23:59:59Z", -1}, {"0", 0}, {"@1700000000", 1700000000},
-        {"-5", -5}, {"2024", 2024}, {"1900-03-01", -2203891200}
+        {"1970-01-01", 0, 86400}, {"2000-02-29", 951782400, 86400},
+        {"2024-02-29T13:00:59", 1709211659, 1},
+        {"2024-02-29 13:00Z", 1709211600, 60},
+        {"2024-02-29T13:00+01:30", 1709206200, 60},
+        {"2024-02-29T13:00:00-0800", 1709240400, 1},
+        {"1969-12-31T23:59:59Z", -1, 1}, {"@0", 0, 1},
+        {"@1700000000", 1700000000, 1}, {"1700000000", 1700000000, 1},
+        {"100000000", 100000000, 1}, {"@-5", -5, 1}, {"@20240131", 20240131, 1},
+        {"1900-03-01", -2203891200, 86400}, {"2024-02-29Z", 1709164800, 86400},
+        {"2024", 1704067200, 366 * 86400}, {"1970", 0, 365 * 86400},
+        {"2024-02", 1706745600, 29 * 86400},
+        {"2023-12", 1701388800, 31 * 86400}, {"1970-01", 0, 31 * 86400}
     };
     static const char *const bad[] = {
         "", "yesterday", "2023-02-29", "2024-13-01", "2024-1-1", "1e9",
         "2024-01-01T", "2024-01-01T25:00", "2024-01-01T10", "@", "-",
         "2024-01-01x", "99999999999999999999", "2024-01-01T10:00+1",
-        "0000-01-01", "2024-00-10", "2024-01-01T10:00:00ZZ"
+        "0000-01-01", "2024-00-10", "2024-01-01T10:00:00ZZ", "0", "-5",
+        "20240131", "202401", "0000", "2024-", "2024-00", "2024-13",
+        "2024-1", "2024-01-", "2024Z", "2024-01Z", "24", "24-01-31",
+        "2024/01/31", "2024.01.31", "12345", "now", "@@5"
     };
-    int64_t got;
+    struct date got;
     size_t i;
 
     for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
-        got = 42;
+        got.first = got.last = 42;
         if (!CHECK(date_parse(good[i].text, &got) &&
-                   got == good[i].seconds))
-            printf("  %s: %lld\n", good[i].text, (long long)got);
+                   got.first == good[i].first &&
+                   got.last == got.first + good[i].length - 1))
+            printf("  %s: %lld to %lld\n", good[i].text,
+                   (long long)got.first, (long long)got.last);
     }
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         if (!CHECK(!date_parse(bad[i], &got)))
@@ -126,10 +136,23 @@ TEST(commits_are_taken_apart)
         "author A > B <a@b> 1 +0000\ncommitter C <c> 1700000000 +0100\n"
         "encoding latin-1\ngpgsig x\n author not this one\n\n"
         "\n  subject \n second line\n\n\nbody\n\n more  \n\n";
+    /* Passed over, these would make a root of the commit. */
+    static const char *const odd[] = {
+        "tree " HEX "\nparent  " HEX "\nauthor A <a> 1 +0\n\n",
+        "tree " HEX "\nparent " HEX "\r\nauthor A <a> 1 +0\n\n",
+        "tree " HEX "\nparent " HEX "00\nauthor A <a> 1 +0\n\n",
+        "tree " HEX "\nparent\t" HEX "\nauthor A <a> 1 +0\n\n",
+        "tree " HEX "\nParent " HEX "\nauthor A <a> 1 +0\n\n",
+        "tree " HEX "\n parent " HEX "\nauthor A <a> 1 +0\n\n",
+        "tree " HEX "\nparent " HEX "\nparent x\nauthor A <a> 1 +0\n\n",
+        "tree " HEX "\nauthor A <a> 1 +0\nparent " HEX "\n\n",
+        "tree " HEX "\nparent"
+    };
     struct commit c;
     struct span body;
     struct buf b;
     struct err e;
+    size_t i;
 
     buf_init(&b);
     if (CHECK(commit_parse(&c, text, strlen(text), &e) == 0)) {
@@ -142,6 +165,11 @@ TEST(commits_are_taken_apart)
         CHECK(body.n == 11 && memcmp(body.p, "body\n\n more", 11) == 0);
     }
     CHECK(commit_parse(&c, "tree x\n", 7, &e) == ERR_DATA);
+    for (i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
+        if (!CHECK(commit_parse(&c, odd[i], strlen(odd[i]), &e) ==
+                   ERR_DATA))
+            printf("  %s\n", odd[i]);
+    }
     CHECK(commit_parse(&c, "", 0, &e) == ERR_DATA);
     CHECK(commit_parse(&c, "tree " HEX, 45, &e) == 0);
     CHECK(c.n_parents == 0 && c.author.n == 0 && c.message.n == 0);
