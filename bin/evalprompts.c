@@ -1,5 +1,9 @@
 /* evalprompts.c - what a base model, and an adapter on it, can do: the loss
  * over held-out records, and checks on the completions of prompts. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include "base/io.h"
 #include "base/par.h"
 #include "model/prompt_score.h"
@@ -7,7 +11,7 @@
 #include "tool/tool.h"
 
 struct options {
-    const char *base, *adapter, *data, *split, *tokenizer;
+    const char *base, *adapter, *data, *split, *per_record, *tokenizer;
     uint64_t batch, seq_len, records, max_tokens, context, seed, threads;
     double temperature, top_p;
     int compute;
@@ -28,10 +32,14 @@ static const struct opt opts[] = {
       "its split", "test", 0, 0, NULL },
     { "records", 0, OPT_U64, true, AT(records), "N",
       "records of the split; 0 for all", "0", 0, MAX_U53, NULL },
+    { "per-record", 0, OPT_STRING, false, AT(per_record), "FILE",
+      "write the loss of each record there, as JSON lines", NULL, 0, 0,
+      NULL },
     { "batch", 0, OPT_U64, false, AT(batch), "N",
       "sequences that go through at one time", "4", 1, 65536, NULL },
     { "seq-len", 0, OPT_U64, true, AT(seq_len), "N",
-      "tokens a packed sequence", "512", 2, 1048576, NULL },
+      "tokens a packed sequence; 0 for 512, or for the positions of a base "
+      "that has fewer", "0", 0, 1048576, NULL },
     { "tokenizer", 't', OPT_STRING, false, AT(tokenizer), "FILE",
       "tokenizer.json for prompts; the base's own by default", NULL, 0, 0,
       NULL },
@@ -61,8 +69,61 @@ static const struct tool tool = {
     .operands = "[PROMPTS.jsonl]",
     .max_operands = 1,
     .opts = opts,
-    .exits = "4 5",
+    .exits = "4 5 6",
 };
+
+/* The same file or directory. */
+static bool
+is_same(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev
+           && x.st_ino == y.st_ino;
+}
+
+/* Whether --per-record can be written at the end, and is none of what is
+ * read: an input, or a file in one. */
+static int
+check_per_record(const struct options *o, const struct args *args,
+                 struct err *e)
+{
+    const char *const input[] = {
+        o->base, o->adapter, o->data, o->tokenizer,
+        args->n > 0 ? args->operand[0] : NULL
+    };
+    const char *path = o->per_record;
+    char *parent;
+    int rc;
+
+    if (path == NULL)
+        return 0;
+    if (o->data == NULL || strcmp(path, "-") == 0)
+        return err_set(e, ERR_USAGE, o->data == NULL
+                       ? "--per-record without --data"
+                       : "--per-record is a file's name: stdout has the "
+                         "summary");
+    rc = out_check(path, NULL, e);
+    parent = path_parent(path);
+    for (size_t i = 0; i < sizeof(input) / sizeof(input[0]); i++) {
+        if (rc == 0 && input[i] != NULL
+            && (is_same(path, input[i]) || is_same(parent, input[i])))
+            rc = err_set(e, ERR_EXISTS, "%s: is of the input %s, too", path,
+                         input[i]);
+    }
+    free(parent);
+    return rc;
+}
+
+static int
+check_options(const struct options *o, const struct args *args,
+              struct err *e)
+{
+    if (o->data == NULL && args->n == 0)
+        return err_set(e, ERR_USAGE,
+                       "nothing to measure: give --data or a prompt file");
+    return check_per_record(o, args, e);
+}
 
 static int
 run(const struct options *o, const struct args *args, struct err *e)
@@ -74,17 +135,17 @@ run(const struct options *o, const struct args *args, struct err *e)
         .top_p = o->top_p, .seed = o->seed
     };
     struct score_opts score = {
-        .data = o->data, .split = o->split, .records = o->records,
+        .data = o->data, .split = o->split,
+        .per_record = o->per_record, .records = o->records,
         .batch = (uint32_t)o->batch, .seq_len = (uint32_t)o->seq_len
     };
     struct model m;
     struct buf summary;
     struct out out;
-    int rc;
+    int rc = check_options(o, args, e);
 
-    if (o->data == NULL && args->n == 0)
-        return err_set(e, ERR_USAGE,
-                       "nothing to measure: give --data or a prompt file");
+    if (rc < 0)
+        return rc;
     par_set_threads((int)o->threads);
     rc = model_open(&m, o->base, o->adapter, o->compute ? "bf16" : "f32", e);
     if (rc < 0)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "record/tokens.h"
 
@@ -124,6 +126,13 @@ list_firsts(struct data_split *s)
     }
 }
 
+/* The first token has none before it that it is predicted from. */
+static uint64_t
+supervised(const struct tokens *t)
+{
+    return t->n_loss - (t->n_loss > 0 && t->runs[0] == 0);
+}
+
 int
 data_split_open(struct data_split *s, struct dataset *d, const char *name,
                 uint32_t vocab, struct err *e)
@@ -147,7 +156,7 @@ data_split_open(struct data_split *s, struct dataset *d, const char *name,
             break;
         s->len[i] = (uint32_t)t.n;
         s->tokens += t.n;
-        s->supervised += t.n_loss;
+        s->supervised += supervised(&t);
     }
     s->source.n_records = s->split->records;
     s->source.len = s->len;
@@ -161,7 +170,67 @@ data_split_release(struct data_split *s)
 {
     free(s->first);
     free(s->len);
+    free(s->cluster);
     free(s->ids);
     free(s->learn);
     memset(s, 0, sizeof(*s));
+}
+
+int
+data_split_place(struct data_split *s, uint64_t i, struct data_place *p,
+                 struct err *e)
+{
+    struct tokens t;
+    int rc = read_record(s, i, &t, e);
+
+    if (rc == 0)
+        *p = (struct data_place){ set_index(s, i), t.origin.ordinal,
+                                  t.origin.time };
+    return rc;
+}
+
+/* The number of p's commit; *next is the number of the next new one. */
+static uint32_t
+commit_number(struct map *commits, const struct data_place *p,
+              uint32_t *next)
+{
+    char key[16];
+    struct map_entry *t;
+    bool added;
+
+    if (p->time == 0)
+        return (*next)++;
+    store_u64(key, p->ordinal);
+    store_u64(key + 8, (uint64_t)p->time);
+    t = map_put(commits, key, sizeof(key), *next, &added);
+    *next += added;
+    return (uint32_t)t->value;
+}
+
+int
+data_split_cluster(struct data_split *s, struct err *e)
+{
+    uint64_t n = s->source.n_records;
+    struct data_place p = { 0 }, last = p;
+    uint32_t next = 0;
+    struct map commits;
+    int rc = 0;
+
+    if (n > UINT32_MAX)
+        return err_set(e, ERR_LIMIT, "%s: over %u records in a split",
+                       s->data->set.path, UINT32_MAX);
+    s->cluster = mem_array(n, sizeof(*s->cluster));
+    map_init(&commits);
+    for (uint64_t i = 0; i < n && rc == 0; i++, last = p) {
+        rc = data_split_place(s, i, &p, e);
+        if (rc < 0)
+            break;
+        s->cluster[i] = i > 0 && p.ordinal == last.ordinal
+                                && p.time == last.time
+                        ? s->cluster[i - 1]
+                        : commit_number(&commits, &p, &next);
+    }
+    map_release(&commits);
+    s->source.cluster = s->cluster;
+    return rc;
 }

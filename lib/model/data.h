@@ -19,7 +19,9 @@ struct data_split {
     const struct set_split *split;
     uint64_t *first;   /* number in the split of each range's first record */
     uint32_t *len;
-    uint64_t tokens, supervised; /* sums over the records */
+    uint32_t *cluster; /* of each record; NULL until data_split_cluster */
+    uint64_t tokens, supervised; /* sums over the records: all tokens, those
+                                    with a loss */
     uint32_t *ids;     /* of the record last read */
     uint8_t *learn;
     size_t cap;
@@ -40,5 +42,22 @@ int dataset_check(const struct dataset *d, const struct model *m,
 int data_split_open(struct data_split *s, struct dataset *d,
                     const char *name, uint32_t vocab, struct err *e);
 void data_split_release(struct data_split *s);
+
+/* Numbers the commits that the split's records are of, from 0 as they come,
+ * and puts them into source.cluster: what mean_of takes for independent.
+ * Records with the same ordinal and time are of one commit (ordinals restart
+ * with each repository); of those without a time, which are documents, those
+ * with the same ordinal that follow on each other. Reads the split once more.
+ */
+int data_split_cluster(struct data_split *s, struct err *e);
+
+/* Where record i of the split (i < source.n_records) is from: its number in
+ * the set, and what its commit is known by. */
+struct data_place {
+    uint64_t record, ordinal;
+    int64_t time;
+};
+int data_split_place(struct data_split *s, uint64_t i, struct data_place *p,
+                     struct err *e);
 
 #endif

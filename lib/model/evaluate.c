@@ -1,15 +1,9 @@
 /* evaluate.c - see evaluate.h. */
 #include "model/evaluate.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
-#include "base/stop.h"
-
 #define EVAL_SEED 0 /* any: the order of records doesn't matter */
-#define Z_95 1.959963984540054
 
 /* Adds the rows' losses to their records'. */
 static void
@@ -55,52 +49,8 @@ evaluate(struct exec *x, const struct token_source *s, uint64_t limit,
             rc = exec_forward(x, e);
         if (rc == 0)
             collect(x, &b, out);
-        if (rc == 0 && stop_asked())
-            rc = err_set(e, ERR_AGAIN, "stopped in an evaluation");
     }
     packer_release(&p);
     batch_release(&b);
     return rc;
-}
-
-/* Records that have no token with a loss say nothing and don't count. */
-struct mean_loss
-mean_of(const struct record_loss *r, uint64_t n)
-{
-    struct mean_loss m = { NAN, NAN, 0, 0 };
-    double sum = 0, var = 0, k;
-
-    for (uint64_t i = 0; i < n; i++) {
-        sum += r[i].sum;
-        m.tokens += r[i].n;
-        m.records += r[i].n > 0;
-    }
-    if (m.tokens == 0)
-        return m;
-    m.mean = sum / (double)m.tokens;
-    for (uint64_t i = 0; i < n; i++) {
-        double d = r[i].sum - m.mean * (double)r[i].n;
-
-        var += d * d;
-    }
-    k = (double)m.records;
-    if (m.records > 1)
-        m.half = Z_95 * sqrt(k / (k - 1) * var) / (double)m.tokens;
-    return m;
-}
-
-struct mean_loss
-mean_difference(const struct record_loss *a, const struct record_loss *b,
-                uint64_t n)
-{
-    struct record_loss *d = mem_array(n, sizeof(*d));
-    struct mean_loss m;
-
-    for (uint64_t i = 0; i < n; i++) {
-        d[i].sum = a[i].sum - b[i].sum;
-        d[i].n = a[i].n;
-    }
-    m = mean_of(d, n);
-    free(d);
-    return m;
 }

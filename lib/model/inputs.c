@@ -18,6 +18,8 @@ open_data(struct run_inputs *in, const char *path, struct err *e)
         rc = data_split_open(&in->train, &in->data, "train", vocab, e);
     if (rc == 0)
         rc = data_split_open(&in->val, &in->data, "val", vocab, e);
+    if (rc == 0)
+        rc = data_split_cluster(&in->val, e);
     if (rc == 0 && in->train.supervised == 0)
         rc = err_set(e, ERR_DATA, "%s: no token of the training split is "
                      "to be learned (%llu records)", path,

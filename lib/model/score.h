@@ -7,14 +7,19 @@
 
 struct score_opts {
     const char *data, *split;
+    const char *per_record;  /* file to write a line a record to; or NULL */
     uint64_t records;        /* 0: all */
-    uint32_t batch, seq_len;
+    uint32_t batch;
+    uint32_t seq_len;        /* 0: 512, or what the base has below that */
 };
 
-/* Appends members of a JSON object, each after a comma: split, records,
- * tokens, base and (with an adapter) adapter and difference, each with loss,
- * half width of its 95% interval and perplexity (see mean_loss). ERR_DATA
- * when the split has no token with a loss, or the loss is not finite. */
+/* Appends members of a JSON object, each after a comma: split, seq_len,
+ * records, clusters, tokens, cut (records longer than seq_len), base and
+ * (with an adapter) adapter and difference, each with loss, half width of its
+ * 95% interval and perplexity (see mean_loss.h). per_record gets a JSON line
+ * for each record, with the losses that the numbers are made of. ERR_DATA
+ * when there is no such split, no token in it with a loss, or the loss is not
+ * finite; per_record is not written then. */
 int score_split(const struct model *m, const struct score_opts *o,
                 struct buf *summary, struct err *e);
 

@@ -44,8 +44,6 @@ JSON
 @test "evalprompts refuses data of another tokenizer, or no data at all" {
     run -4 --separate-stderr evalprompts --base base --data otherdata
     one_line "evalprompts: otherdata: made with another tokenizer than the"
-    run -4 --separate-stderr evalprompts --base base --data data --split no
-    one_line "evalprompts: data: nothing to measure in split 'no'"
     run -2 --separate-stderr evalprompts --base base
     one_line "evalprompts: nothing to measure"
     run -4 --separate-stderr evalprompts --base data --data data
@@ -58,4 +56,153 @@ JSON
     run -1 --separate-stderr bash -c \
         'evalprompts -q --base base --data data --seq-len 32 >/dev/full'
     one_line "evalprompts: stdout: write: No space left on device"
+}
+
+# record ORDINAL TIME N: N token records of one commit.
+record() {
+    local i
+    for ((i = 0; i < $3; i++)); do
+        echo "{\"ids\": [$1, $((i % 7)), $((i + $1)), $1, 9]," \
+            "\"ordinal\": $1, \"time\": $2}"
+    done
+}
+
+# Two repositories: ordinals begin anew, and some are the same in both.
+two_histories() {
+    { record 0 100 9; record 1 101 3; record 2 102 2; record 3 103 8; } |
+        fromjsonl -q --vocab 300 >one
+    { record 0 200 5; record 1 201 1; record 2 202 4; } |
+        fromjsonl -q --vocab 300 >two
+    cat one two | shard -q --val 0.4 --test 0.4 -o histories
+}
+
+# The half width from the lines of --per-record, by the definition: T is
+# Student's for one degree less than there are clusters.
+jackknife() {
+    jq -s --argjson t "$1" --arg of "$2" '
+        map(select(.tokens > 0) | {cluster, n: .tokens, s: (.tokens *
+            (if $of == "difference" then .adapter - .base else .[$of] end))})
+        | (map(.s) | add) as $s | (map(.n) | add) as $n
+        | group_by(.cluster) | length as $g
+        | map((($s - (map(.s) | add)) / ($n - (map(.n) | add)) - $s / $n)
+              | . * .) | add | . * ($g - 1) / $g | sqrt * $t' records
+}
+
+# close_to A B: to 9 digits.
+close_to() {
+    jq -ne --argjson a "$1" --argjson b "$2" \
+        '(($a - $b) | fabs) <= 1e-9 * ($b | fabs)'
+}
+
+@test "intervals count commits, not records" {
+    two_histories
+    train -q --data histories --base base --seq-len 32 --steps 3 --lr 0.01 \
+        --rank 4 -o run
+    evalprompts -q --base base --adapter run/adapter --data histories \
+        --per-record records >score
+    jq -e '.clusters == 2 and .records == 12 and .tokens == 48' score
+    for of in base adapter difference; do
+        close_to "$(jq ".$of.half_width" score)" \
+            "$(jackknife 12.706204736174705 $of)"
+    done
+    # train's validation counts in the same way
+    jq -se '.[0].val_clusters == 3 and .[0].val_records == 6' run/metrics.jsonl
+    evalprompts -q --base base --data histories --split val >score
+    close_to "$(jq -s '.[0].val_half_width' run/metrics.jsonl)" \
+        "$(jq .base.half_width score)"
+}
+
+@test "a commit is known by ordinal and time, wherever its records are" {
+    { record 3 50 2; record 4 50 1; record 3 51 1; record 3 50 1
+      record 7 0 2; record 8 0 1; record 7 0 1; } |
+        fromjsonl -q --vocab 300 | shard -q --val 0 --test 0 -o mixed
+    evalprompts -q --base base --data mixed --split train \
+        --per-record records
+    jq -se 'map([.record, .ordinal, .cluster]) == [[0, 3, 0], [1, 3, 0],
+        [2, 4, 1], [3, 3, 2], [4, 3, 0], [5, 7, 3], [6, 7, 3], [7, 8, 4],
+        [8, 7, 5]]' records
+}
+
+@test "one commit has no interval, and that is said" {
+    two_histories
+    run -0 --separate-stderr evalprompts --base base --data histories \
+        --records 3
+    [[ $stderr == *"histories: all of it is one commit or document: "* ]]
+    jq -e '.clusters == 1 and .records == 3 and .base.half_width == null and
+        .base.perplexity_low == null and .base.loss > 0' <<<"$output"
+}
+
+@test "evalprompts writes a line a record, as the schema says" {
+    echo '{"ids": [5]}' >>lines # nothing to predict
+    record 1 1 2 >>lines
+    fromjsonl -q --vocab 300 lines | shard -q --val 0 --test 0 -o short
+    echo old >records
+    evalprompts -q --base base --data short --split train --batch 1 \
+        --per-record records >score
+    [ "$(wc -l <records)" -eq 3 ]
+    python3 "$root/tests/validate.py" "$root/schemas/score.schema.json" records
+    jq -se '.[0] == {record: 0, ordinal: 0, cluster: 0, tokens: 0, base: null}
+        and .[1].tokens == 4' records
+    jq -e '.records == 2 and .clusters == 1' score
+    close_to "$(jq .base.loss score)" \
+        "$(jq -s 'map(select(.tokens > 0).base) | add / length' records)"
+}
+
+@test "evalprompts does not write records over what it reads, nor elsewhere" {
+    cp tok.json mine.json
+    echo '{"prompt": "line"}' >prompts
+    cp -r data kept
+    for file in data/manifest.json base/new mine.json prompts /dev/full .; do
+        run -6 --separate-stderr evalprompts --base base --data data \
+            -t mine.json --per-record $file prompts
+        one_line "evalprompts: $file: "
+    done
+    run -2 --separate-stderr evalprompts --base base --data data --per-record -
+    one_line "evalprompts: --per-record is a file's name"
+    run -2 --separate-stderr evalprompts --base base --per-record x prompts
+    one_line "evalprompts: --per-record without --data"
+    run -1 --separate-stderr evalprompts --base base --data data \
+        --per-record no/x
+    one_line "evalprompts: no/x: No such file or directory"
+    run -4 --separate-stderr evalprompts --base base --data data --split no \
+        --per-record x
+    [ ! -e x ]
+    diff -r data kept
+    no_leftovers .
+}
+
+@test "a split that is not there is named with those that are" {
+    run -4 --separate-stderr evalprompts --base base --data data --split tset
+    one_line "evalprompts: data: no split 'tset' (it has train, val, test)"
+    echo '{"ids": [1]}' | fromjsonl -q --vocab 300 |
+        shard -q --val 0 --test 0 -o one
+    run -4 --separate-stderr evalprompts --base base --data one --split train
+    one_line "evalprompts: one: nothing to measure in split 'train'"
+    printf '{"ids": [1]}\n{"ids": [1, 2]}\n' | fromjsonl -q --vocab 300 |
+        shard -q --val 0 --test 0 -o two
+    run -4 --separate-stderr evalprompts --base base --data two \
+        --split train --records 1
+    one_line "evalprompts: two: nothing to measure in split 'train'"
+    : >empty
+    fromjsonl -q empty | tokenize -q -t tok.json | shard -q -o none
+    run -4 --separate-stderr evalprompts --base base --data none
+    one_line "evalprompts: none: no split 'test' (it has none)"
+}
+
+@test "the length of sequences is what the base has, up to 512" {
+    run -0 --separate-stderr evalprompts -q --base base --data data
+    jq -e '.seq_len == 64 and .cut == 0' <<<"$output"
+    for n in 40 700; do
+        jq ".max_position_embeddings = $n" arch.json >llama$n.json
+        echo '{"model_type": "gpt2", "vocab_size": 300, "n_embd": 16,
+            "n_layer": 1, "n_head": 2}' | jq ".n_positions = $n" >gpt2$n.json
+        for base in llama$n gpt2$n; do
+            initmodel -q -t tok.json -o $base $base.json
+            run -0 --separate-stderr evalprompts -q --base $base --data data
+            jq -e ".seq_len == ([$n, 512] | min)" <<<"$output"
+        done
+    done
+    run -0 --separate-stderr evalprompts --base base --data data --seq-len 8
+    [[ $stderr == *" of 9 records are longer than --seq-len 8 and "* ]]
+    jq -e '.seq_len == 8 and .cut > 0' <<<"$output"
 }

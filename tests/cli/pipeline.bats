@@ -28,7 +28,8 @@ state() {
 
 @test "the pipeline goes from a repository to a table, and then rests" {
     run -0 --separate-stderr pipeline REPO='a project'
-    [[ $output == *'Held-out commits: 2 records'*base*adapter*difference* ]]
+    [[ $output == *'Held-out commits: 2, with 2 records, '* ]]
+    [[ $output == *base*adapter*difference* ]]
     [[ $stderr == *'the history of a project as tokens'* ]]
     [ "$(jq .records work/score.json)" -eq 2 ]
     state >before
@@ -50,4 +51,13 @@ state() {
     run ! --separate-stderr pipeline REPO=nowhere
     pipeline REPO='a project' 2>/dev/null
     [ "$(jq .records work/score.json)" -eq 2 ]
+}
+
+@test "the table says where there is no interval" {
+    echo '{"records": 3, "clusters": 1, "tokens": 9,
+        "base": {"loss": 2.5, "half_width": null, "perplexity": 12.182},
+        "adapter": {"loss": 2, "half_width": null, "perplexity": 7.389},
+        "difference": {"loss": -0.5, "half_width": null}}' >score.json
+    run -0 --separate-stderr "$root/pipelines/table" score.json
+    [[ $output == *'commits: 1, with 3 records, 9 tokens'*base*2.5*none* ]]
 }

@@ -36,7 +36,9 @@ memory_source(struct memory_source *m)
 {
     for (uint32_t i = 0; i < N_RECORDS; i++)
         m->len[i] = 2 + i * 2;
-    return (struct token_source){ memory_get, m, N_RECORDS, m->len, 61 };
+    return (struct token_source){ .get = memory_get, .ctx = m,
+                                  .n_records = N_RECORDS, .len = m->len,
+                                  .vocab = 61 };
 }
 
 static struct train_opts
@@ -136,7 +138,7 @@ loss_of(struct tiny_run *r)
     struct err e;
 
     CHECK(evaluate(&t->eval_exec, &r->source, 0, loss, &e) == 0);
-    return mean_of(loss, N_RECORDS).mean;
+    return mean_of(loss, NULL, N_RECORDS).mean;
 }
 
 /* One step of rate 0 leaves the gradient of the same mean loss. */
