@@ -6,7 +6,8 @@
 # then that they left nothing behind. Each job's output goes to
 # BUILD/check/KIND-NAME.log; failures and skipped tests are shown, and the
 # last line is "N passed, N failed" (and ", N skipped"), the sum of what the
-# jobs' own lines say. A job that died before it said all is a failure.
+# jobs' own lines say. A job that died before it said all is a failure, and so
+# is one that has no test, and a run without a job.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 unset MAKEFLAGS MAKELEVEL MFLAGS T # of the make that began this
@@ -56,7 +57,7 @@ run_job() {
     esac
     set -- ${counts:-0 0 0}
     [ $status -eq 0 ] || [ "$2" -gt 0 ] || set -- "$1" 1 "$3"
-    [ -n "$counts" ] || set -- 0 1 0
+    [ $(($1 + $2 + $3)) -gt 0 ] || set -- 0 1 0
     echo "$1 $2 $3" >"$log.counts"
     [ "$2" -eq 0 ] || sed "s|^|$kind/$name: |" "$log"
     printf '%s/%s: %d passed, %d failed' "$kind" "$name" "$1" "$2"
@@ -80,8 +81,8 @@ all_jobs() {
 
 shopt -s nullglob
 before=$(litter)
-if [ $# -gt 0 ]; then printf '%s\n' "$@"; else all_jobs; fi |
-    xargs -P "$jobs" -I{} bash -c 'run_job {}'
+if [ $# -gt 0 ]; then printf '%s\n' "$@"; else all_jobs; fi >"$logs/jobs"
+xargs -P "$jobs" -I{} bash -c 'run_job {}' <"$logs/jobs"
 
 if [ $# -eq 0 ]; then
     if [ "$before" != "$(litter)" ] || [ -n "$(ls -A "$TMPDIR")" ]; then
@@ -97,6 +98,16 @@ fi
 rm -rf "$TMPDIR"
 grep -hE '^ok .*# skip|: [a-z0-9_]+ skipped: ' "$logs"/*.log |
     sed 's/^ok [0-9]* /skipped: /'
+# A job that left no counts was stopped from outside.
+while read -r job; do
+    [ -e "$logs/${job%%/*}-${job#*/}.log.counts" ] && continue
+    echo "run.sh: $job did not end"
+    echo 0 1 0 >"$logs/${job%%/*}-${job#*/}.log.counts"
+done <"$logs/jobs"
+if [ ! -s "$logs/jobs" ]; then
+    echo "run.sh: no tests"
+    echo 0 1 0 >"$logs/none.counts"
+fi
 cat "$logs"/*.counts | awk '{ p += $1; f += $2; s += $3 }
     END { printf "%d passed, %d failed", p, f
           if (s) printf ", %d skipped", s

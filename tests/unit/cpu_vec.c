@@ -5,6 +5,7 @@
 
 #include "kernels/cpu/vec.h"
 #include "kernels/ops.h"
+#include "cpu_isa.h"
 #include "test.h"
 
 enum { N = 4099 };
@@ -19,13 +20,14 @@ tables(void)
     int n = 0;
 
     all[n++] = &vec_generic;
+    if (!isa_here("avx2"))
+        SKIP_PART("avx2", "this processor lacks it");
+    if (!isa_here("avx512"))
+        SKIP_PART("avx512", "this processor lacks it");
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (isa_here("avx2"))
         all[n++] = &vec_avx2;
-    if (__builtin_cpu_supports("avx512f")
-        && __builtin_cpu_supports("avx512bw")
-        && __builtin_cpu_supports("avx512dq")
-        && __builtin_cpu_supports("avx512vl"))
+    if (isa_here("avx512"))
         all[n++] = &vec_avx512;
 #endif
     all[n] = NULL;

@@ -73,8 +73,8 @@ open_backend(struct backend *b, const char *name)
         ref_open(b);
     else if (strcmp(name, "ref64") == 0)
         ref64_open(b);
-    else if (cpu_open(b, NULL, "f32", &e) < 0)
-        printf("%s\n", e.text);
+    else if (!CHECK(cpu_open(b, NULL, "f32", &e) == 0))
+        abort();
 }
 
 /* Random values in every adapter matrix: with B at 0, A has no gradient. */
