@@ -5,7 +5,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/par.h"
-#include "base/signals.h"
+#include "base/stop.h"
 #include "model/inputs.h"
 #include "model/runloop.h"
 #include "model/train_plan.h"
@@ -15,7 +15,8 @@ struct options {
     const char *data, *base, *out, *init_adapter, *config;
     int method, schedule, optimizer, device, compute, recompute;
     uint64_t rank, steps, tokens, batch, accum, seq_len, warmup, seed;
-    uint64_t save_every, eval_every, eval_records, log_every, keep, threads;
+    struct opt_every save_every;
+    uint64_t eval_every, eval_records, log_every, keep, threads;
     uint64_t head_chunk;
     double alpha, dropout, epochs, lr, lr_floor, decay, clip;
     struct opt_list targets;
@@ -88,9 +89,9 @@ static const struct opt opts[] = {
     { "head-chunk", 0, OPT_U64, true, AT(head_chunk), "N",
       "supervised rows that the head takes at one time", "512", 1, 65536,
       NULL },
-    { "save-every", 0, OPT_U64, false, AT(save_every), "N",
-      "steps between checkpoints; 0 for none but the last", "0", 0, MAX_U53,
-      NULL },
+    { "save-every", 0, OPT_EVERY, false, AT(save_every), "N|TIME",
+      "steps, or time, between checkpoints; 0 for none but the last", "5m",
+      0, MAX_U53, NULL },
     { "keep", 0, OPT_U64, false, AT(keep), "N", "checkpoints to keep", "2",
       1, 1000, NULL },
     { "eval-every", 0, OPT_U64, false, AT(eval_every), "N",
@@ -128,17 +129,6 @@ static const struct tool tool = {
     .exits = "4 5 6 75",
 };
 
-static volatile sig_atomic_t stop_signal;
-
-static void
-on_signal(int sig, siginfo_t *info, void *context)
-{
-    (void)info;
-    (void)context;
-    if (stop_signal != 0) /* the second time: at once */
-        io_end(sig);
-    stop_signal = sig;
-}
 
 static int
 check_options(const struct options *o, const struct args *args,
@@ -301,11 +291,11 @@ train_run(struct trainer *t, const struct options *o,
           struct err *e)
 {
     struct adapter meta = lora_meta(&t->opts.prog, t->desc, o->base);
-    struct run_opts run = { .save_every = o->save_every,
-                            .eval_every = o->eval_every,
+    struct run_opts run = { .eval_every = o->eval_every,
+                            .save_steps = o->save_every.count,
+                            .save_seconds = o->save_every.seconds,
                             .log_every = o->log_every,
                             .keep = (uint32_t)o->keep,
-                            .stop = &stop_signal,
                             .report = args->quiet ? no_report : report,
                             .ctx = t };
     struct buf identity, rest;
@@ -378,11 +368,9 @@ main(int argc, char **argv)
     int rc;
 
     tool_start(&tool, &o, &args, argc, argv);
-    signal_catch(SIGINT, on_signal);
-    signal_catch(SIGTERM, on_signal);
-    signal_catch(SIGUSR1, on_signal);
+    stop_catch();
     rc = tool_end(run(&o, &args, &e), &e);
-    if (rc == -ERR_AGAIN && stop_signal != SIGUSR1)
-        io_end(stop_signal);
+    if (rc == -ERR_AGAIN)
+        stop_end();
     return rc;
 }

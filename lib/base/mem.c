@@ -71,6 +71,21 @@ mem_try(size_t n)
     return aligned_alloc(64, n ? size_round(n, 64) : 64);
 }
 
+uint64_t
+mem_peak(void)
+{
+    FILE *f = fopen("/proc/self/status", "re");
+    unsigned long long kib = 0;
+    char line[256];
+
+    while (f && fgets(line, sizeof(line), f))
+        if (sscanf(line, "VmHWM: %llu kB", &kib) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return (uint64_t)kib << 10;
+}
+
 bool
 size_mul(uint64_t a, uint64_t b, uint64_t *out)
 {

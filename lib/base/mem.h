@@ -29,6 +29,10 @@ char *mem_strdup(const char *s);
 /* n bytes aligned to 64, not zeroed, or NULL; released by free. */
 void *mem_try(size_t n);
 
+/* The most bytes of memory that this process had so far (VmHWM: what the
+ * process it was forked from had is not in it); 0 where /proc can't tell. */
+uint64_t mem_peak(void);
+
 /* *out = a * b or a + b; false, *out untouched, when that overflows. */
 bool size_mul(uint64_t a, uint64_t b, uint64_t *out);
 bool size_add(uint64_t a, uint64_t b, uint64_t *out);

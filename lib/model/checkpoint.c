@@ -32,6 +32,8 @@ static const struct {
     { "skipped", offsetof(struct train_state, skipped) },
     { "bad_row", offsetof(struct train_state, bad_row) },
     { "metrics", offsetof(struct train_state, metrics) },
+    { "evaluated", offsetof(struct train_state, evaluated) },
+    { "line_supervised", offsetof(struct train_state, line_supervised) },
     { "epoch", offsetof(struct train_state, cursor.epoch) },
     { "window", offsetof(struct train_state, cursor.window) },
     { "row", offsetof(struct train_state, cursor.row) },
@@ -107,6 +109,8 @@ write_json(const char *path, const struct train_state *s,
         memcpy(&v, (const char *)s + fields[i].offset, sizeof(v));
         buf_addf(&b, ", \"%s\": %" PRIu64, fields[i].name, v);
     }
+    buf_addstr(&b, ", \"line_loss\": ");
+    json_put_double(&b, s->line_loss);
     buf_addstr(&b, "}\n");
     rc = file_write(path, b.data, b.len, e);
     buf_release(&b);
@@ -328,6 +332,11 @@ read_json(const char *path, struct train_state *s, struct id *key,
         n = (uint64_t)v->valuedouble;
         memcpy((char *)s + fields[i].offset, &n, sizeof(n));
     }
+    v = cJSON_GetObjectItemCaseSensitive(root, "line_loss");
+    if (rc == 0 && !cJSON_IsNumber(v))
+        rc = err_set(e, ERR_DATA, "%s: no line_loss", path);
+    if (rc == 0)
+        s->line_loss = v->valuedouble;
     cJSON_Delete(root);
     return rc;
 }

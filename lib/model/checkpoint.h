@@ -26,6 +26,9 @@ struct train_state {
     uint64_t skipped;    /* steps left out: not finite, or no loss at all */
     uint64_t bad_row;    /* steps in a row that were not finite */
     uint64_t metrics;    /* bytes of metrics.jsonl up to here */
+    uint64_t evaluated;  /* 1 + step of its last evaluation; 0: none */
+    uint64_t line_supervised; /* tokens with a loss since its last line */
+    double line_loss;    /* sum of their losses */
     struct cursor_row cursor;
 };
 

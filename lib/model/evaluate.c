@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/stop.h"
+
 #define EVAL_SEED 0 /* any: the order of records doesn't matter */
 
 /* Adds the rows' losses to their records'. */
@@ -49,6 +51,8 @@ evaluate(struct exec *x, const struct token_source *s, uint64_t limit,
             rc = exec_forward(x, e);
         if (rc == 0)
             collect(x, &b, out);
+        if (rc == 0 && stop_asked())
+            rc = err_set(e, ERR_AGAIN, "stopped in an evaluation");
     }
     packer_release(&p);
     batch_release(&b);

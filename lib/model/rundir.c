@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -260,17 +261,35 @@ rundir_release(struct rundir *r)
 }
 
 int
-rundir_metrics(struct rundir *r, uint64_t size, struct err *e)
+rundir_metrics(struct rundir *r, const struct train_state *s, struct err *e)
 {
     char *path = path_join(r->path, METRICS);
+    struct stat st;
     int rc = 0;
 
-    r->metrics = fopen(path, "a");
-    if (r->metrics == NULL || ftruncate(fileno(r->metrics), (off_t)size) != 0
-        || fseek(r->metrics, 0, SEEK_END) != 0)
+    r->metrics = fopen(path, "ae");
+    if (r->metrics == NULL || fstat(fileno(r->metrics), &st) != 0)
+        rc = err_errno(e, ERR_IO, "%s", path);
+    else if ((uint64_t)st.st_size < s->metrics)
+        rc = err_set(e, ERR_DATA, "%s: shorter than when the checkpoint was "
+                     "made (found %lld bytes, expected %llu): put the file "
+                     "back, or remove checkpoints/step-%llu to go on from "
+                     "the one before", path, (long long)st.st_size,
+                     (unsigned long long)s->metrics,
+                     (unsigned long long)s->step);
+    else if (ftruncate(fileno(r->metrics), (off_t)s->metrics) != 0
+             || fseek(r->metrics, 0, SEEK_END) != 0)
         rc = err_errno(e, ERR_IO, "%s", path);
     free(path);
     return rc;
+}
+
+int
+rundir_sync(struct rundir *r, struct err *e)
+{
+    if (fsync(fileno(r->metrics)) != 0)
+        return err_errno(e, ERR_IO, "%s/" METRICS, r->path);
+    return dir_sync(r->path, e);
 }
 
 int

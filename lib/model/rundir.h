@@ -51,12 +51,17 @@ int rundir_open(struct rundir *r, const char *path, const char *identity,
                 enum run_found *found, struct err *e);
 void rundir_release(struct rundir *r);
 
-/* Opens metrics.jsonl for appending after its first size bytes. */
-int rundir_metrics(struct rundir *r, uint64_t size, struct err *e);
+/* Opens metrics.jsonl for appending after what s counts of it; the rest
+ * goes. ERR_DATA when the file is shorter than that. */
+int rundir_metrics(struct rundir *r, const struct train_state *s,
+                   struct err *e);
 
 /* Appends a line and flushes it; *size is then the file's length. */
 int rundir_log(struct rundir *r, const char *line, uint64_t *size,
                struct err *e);
+
+/* The lines so far are on the disk. */
+int rundir_sync(struct rundir *r, struct err *e);
 
 /* Writes what was trained: adapter/ (meta as in lora_save) or, for full
  * training, model/ with the base's assets. */

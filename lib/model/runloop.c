@@ -2,11 +2,12 @@
 #include "model/runloop.h"
 
 #include <math.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "base/stop.h"
 
 /* A run as it goes, and what has come together since the last line. */
 struct loop {
@@ -14,9 +15,10 @@ struct loop {
     struct rundir *dir;
     const struct adapter *meta;
     const struct run_opts *o;
-    double since;       /* clock at the last line */
-    double loss;        /* sum over supervised tokens */
-    uint64_t supervised, tokens, steps;
+    double since;           /* clock at the last line */
+    uint64_t tokens, steps; /* since then, in this process */
+    double saved_at;        /* clock at the last checkpoint */
+    bool saved;             /* there is one of the state as it is */
 };
 
 static double
@@ -28,21 +30,11 @@ seconds_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static uint64_t
-peak_bytes(void)
-{
-    struct rusage u;
-
-    getrusage(RUSAGE_SELF, &u);
-    return (uint64_t)u.ru_maxrss * 1024;
-}
-
 static void
 start_line(struct loop *l)
 {
     l->since = seconds_now();
-    l->loss = 0;
-    l->supervised = l->tokens = l->steps = 0;
+    l->tokens = l->steps = 0;
 }
 
 static void
@@ -59,10 +51,11 @@ log_step(struct loop *l, const struct step_report *r, struct err *e)
     double seconds = seconds_now() - l->since;
     struct run_line line = {
         .step = s->step, .lr = r->lr,
-        .loss = l->supervised ? l->loss / (double)l->supervised : NAN,
+        .loss = s->line_supervised
+                ? s->line_loss / (double)s->line_supervised : NAN,
         .steps_s = (double)l->steps / seconds,
         .tok_s = (double)l->tokens / seconds,
-        .tokens = s->tokens, .peak_bytes = peak_bytes(),
+        .tokens = s->tokens, .peak_bytes = mem_peak(),
     };
     struct buf b;
     int rc;
@@ -81,6 +74,8 @@ log_step(struct loop *l, const struct step_report *r, struct err *e)
     rc = rundir_log(l->dir, b.data, &s->metrics, e);
     buf_release(&b);
     l->o->report(l->o->ctx, &line);
+    s->line_loss = 0;
+    s->line_supervised = 0;
     start_line(l);
     return rc;
 }
@@ -111,20 +106,32 @@ log_evaluation(struct loop *l, struct err *e)
              (unsigned long long)m.records, (unsigned long long)m.clusters);
     rc = rundir_log(l->dir, b.data, &s->metrics, e);
     buf_release(&b);
+    s->evaluated = s->step + 1;
     l->o->report(l->o->ctx, &line);
     l->since += seconds_now() - began; /* it is no time of training */
     return rc;
 }
 
+/* The lines that a checkpoint counts are on the disk before it is. */
 static int
 save(struct loop *l, struct err *e)
 {
-    int rc = checkpoint_write(l->dir->path, &l->t->state, &l->t->exec,
-                              &l->dir->key, l->o->keep, e);
+    int rc = rundir_sync(l->dir, e);
 
     if (rc == 0)
+        rc = checkpoint_write(l->dir->path, &l->t->state, &l->t->exec,
+                              &l->dir->key, l->o->keep, e);
+    if (rc == 0)
         rc = rundir_save(l->dir, l->t, l->meta, e);
+    l->saved = rc == 0;
+    l->saved_at = seconds_now();
     return rc;
+}
+
+static bool
+is_last(const struct loop *l)
+{
+    return l->t->state.step >= l->t->opts.steps;
 }
 
 static bool
@@ -133,33 +140,76 @@ is_due(uint64_t step, uint64_t every)
     return every > 0 && step % every == 0;
 }
 
+static bool
+save_is_due(const struct loop *l)
+{
+    const struct run_opts *o = l->o;
+
+    return is_last(l) || is_due(l->t->state.step, o->save_steps)
+           || (o->save_seconds > 0
+               && seconds_now() - l->saved_at >= (double)o->save_seconds);
+}
+
+/* Before the first step, after the last, and between them as asked. A
+ * checkpoint comes before the evaluation of its step, so a run that goes on
+ * from one may have to begin with that. */
+static int
+evaluate_if_due(struct loop *l, struct err *e)
+{
+    uint64_t step = l->t->state.step;
+
+    if (l->t->state.evaluated == step + 1
+        || (step > 0 && !is_last(l) && !is_due(step, l->o->eval_every)))
+        return 0;
+    return log_evaluation(l, e);
+}
+
+static void
+count_step(struct loop *l, const struct step_report *r)
+{
+    struct train_state *s = &l->t->state;
+
+    l->saved = false;
+    l->tokens += r->tokens;
+    l->steps++;
+    if (r->skipped) {
+        log_warn("step %llu: left out, %s", (unsigned long long)s->step,
+                 r->supervised ? "the gradient is not finite"
+                               : "no token has a loss");
+        return;
+    }
+    s->line_loss += r->loss * (double)r->supervised;
+    s->line_supervised += r->supervised;
+}
+
 static int
 one_step(struct loop *l, struct err *e)
 {
-    uint64_t step, last = l->t->opts.steps;
     struct step_report r;
-    int rc = trainer_step(l->t, &r, e);
+    int rc = stop_asked() ? err_set(e, ERR_AGAIN, "stopped")
+                          : trainer_step(l->t, &r, e);
 
     if (rc < 0)
         return rc;
-    step = l->t->state.step;
-    if (r.skipped)
-        log_warn("step %llu: left out, %s", (unsigned long long)step,
-                 r.supervised ? "the gradient is not finite"
-                              : "no token has a loss");
-    else
-        l->loss += r.loss * (double)r.supervised;
-    l->supervised += r.skipped ? 0 : r.supervised;
-    l->tokens += r.tokens;
-    l->steps++;
-    if (is_due(step, l->o->log_every) || step == last)
+    count_step(l, &r);
+    if (is_due(l->t->state.step, l->o->log_every) || is_last(l))
         rc = log_step(l, &r, e);
-    if (rc == 0 && (is_due(step, l->o->eval_every) || step == last))
-        rc = log_evaluation(l, e);
-    if (rc == 0 && (is_due(step, l->o->save_every) || step == last
-                    || *l->o->stop != 0))
+    if (rc == 0 && save_is_due(l))
         rc = save(l, e);
-    return rc;
+    return rc < 0 ? rc : evaluate_if_due(l, e);
+}
+
+/* Puts away what was done; ERR_AGAIN. */
+static int
+stop(struct loop *l, struct err *e)
+{
+    int rc = l->saved ? 0 : save(l, e);
+
+    if (rc < 0)
+        return rc;
+    return err_set(e, ERR_AGAIN, "%s: stopped after step %llu, go on with "
+                   "--resume", l->dir->path,
+                   (unsigned long long)l->t->state.step);
 }
 
 int
@@ -168,19 +218,17 @@ run_loop(struct trainer *t, struct rundir *dir, const struct adapter *meta,
 {
     struct loop l = { .t = t, .dir = dir, .meta = meta, .o = o };
     /* the run was ended between its last checkpoint and its result */
-    bool at_end = t->state.step >= t->opts.steps;
-    int rc = rundir_metrics(dir, t->state.metrics, e);
+    bool at_end = is_last(&l);
+    int rc = rundir_metrics(dir, &t->state, e);
 
     start_line(&l);
-    if (rc == 0 && t->state.step == 0)
-        rc = log_evaluation(&l, e);
-    while (rc == 0 && t->state.step < t->opts.steps) {
+    l.saved_at = l.since;
+    if (rc == 0)
+        rc = evaluate_if_due(&l, e);
+    while (rc == 0 && !is_last(&l))
         rc = one_step(&l, e);
-        if (rc == 0 && *o->stop != 0 && t->state.step < t->opts.steps)
-            return err_set(e, ERR_AGAIN, "%s: stopped after step %llu, go "
-                           "on with --resume", dir->path,
-                           (unsigned long long)t->state.step);
-    }
+    if (rc == ERR_AGAIN)
+        return stop(&l, e);
     if (rc == 0 && t->state.updates == 0)
         rc = err_set(e, ERR_DATA, "%s: no step could be taken: neither loss "
                      "nor gradient was ever finite", t->weights->path);

@@ -2,8 +2,6 @@
 #ifndef MODEL_RUNLOOP_H
 #define MODEL_RUNLOOP_H
 
-#include <signal.h>
-
 #include "model/rundir.h"
 
 /* What there is to say after a step, or (val not NULL) an evaluation. */
@@ -18,17 +16,18 @@ struct run_line {
 };
 
 struct run_opts {
-    uint64_t save_every, eval_every, log_every; /* steps; 0: never */
-    uint32_t keep;                              /* checkpoints */
-    const volatile sig_atomic_t *stop;          /* set: stop after a step */
+    uint64_t eval_every, log_every;    /* steps; 0: never */
+    uint64_t save_steps, save_seconds; /* between checkpoints; 0: never */
+    uint32_t keep;                     /* checkpoints */
     void (*report)(void *ctx, const struct run_line *line);
     void *ctx;
 };
 
 /* Runs t from where its state is to its last step, writes what was trained
- * and completes the directory: 0. Stopped on request: writes a checkpoint
- * and gives ERR_AGAIN. ERR_DATA when no step moved anything. On an error the
- * last checkpoint stays as it is. */
+ * and completes the directory: 0. Asked to stop (base/stop.h), it leaves the
+ * step or the evaluation that is under way, writes a checkpoint of what came
+ * before and gives ERR_AGAIN. ERR_DATA when no step moved anything. On an
+ * error the last checkpoint stays as it is. */
 int run_loop(struct trainer *t, struct rundir *dir,
              const struct adapter *meta, const struct run_opts *o,
              struct err *e);

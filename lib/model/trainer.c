@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/stop.h"
 
 int
 trainer_plan(struct trainer *t, const struct train_opts *o,
@@ -162,6 +163,8 @@ run_micro(struct trainer *t, struct err *e)
 
         if (b->n_head == 0)
             continue;
+        if (stop_asked())
+            return err_set(e, ERR_AGAIN, "stopped in a step");
         t->exec.run.batch = &b->view;
         t->step.row0 = (uint64_t)i * t->prog.rows;
         t->step.n_head = b->n_head;
@@ -179,6 +182,7 @@ trainer_step(struct trainer *t, struct step_report *r, struct err *e)
 {
     struct train_state *s = &t->state;
     const struct train_opts *o = &t->opts;
+    struct cursor_row before = s->cursor;
     int rc = fill_micro(t, r, e);
 
     if (rc < 0)
@@ -190,8 +194,11 @@ trainer_step(struct trainer *t, struct step_report *r, struct err *e)
     if (r->supervised > 0) {
         set_step(t, r);
         rc = run_micro(t, e);
-        if (rc < 0)
+        if (rc < 0) {
+            s->cursor = before;
+            trainer_resume(t);
             return rc;
+        }
         r->loss = t->step.loss_sum / (double)r->supervised;
         r->grad_norm = sqrt(t->step.gnorm2);
         r->skipped = t->step.skipped != 0;

@@ -77,11 +77,13 @@ struct step_report {
 };
 
 /* One step. ERR_IO after TRAINER_MAX_BAD steps in a row that were not
- * finite. */
+ * finite. ERR_AGAIN when it was asked to stop (base/stop.h) between two
+ * micro-batches: then the step was not taken, and state is as before. */
 #define TRAINER_MAX_BAD 10
 int trainer_step(struct trainer *t, struct step_report *r, struct err *e);
 
-/* The loss over the validation split with the parameters as they are. */
+/* The loss over the validation split with the parameters as they are;
+ * ERR_AGAIN as in evaluate. */
 int trainer_evaluate(struct trainer *t, struct mean_loss *m, struct err *e);
 
 #endif

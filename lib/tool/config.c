@@ -14,7 +14,8 @@
 static int
 set_scalar(const struct opt *o, void *opts, const cJSON *v, struct err *e)
 {
-    bool whole = o->type == OPT_U64 || o->type == OPT_SIZE;
+    bool whole = o->type == OPT_U64 || o->type == OPT_SIZE
+                 || o->type == OPT_EVERY;
     char number[40];
 
     if (cJSON_IsString(v) && o->type != OPT_FLAG)

@@ -132,6 +132,8 @@ man_opt(const struct opt *o)
         puts("Required.");
     if (o->type == OPT_SIZE)
         puts("A number of bytes may end in K, M or G.");
+    if (o->type == OPT_EVERY)
+        puts("A time ends in s, m or h.");
     if (o->type == OPT_LIST)
         puts("May be repeated; commas part items.");
     if (o->type == OPT_WORDS)

@@ -108,6 +108,9 @@ put_value(struct buf *out, const struct opt *o, const void *opts)
         buf_addstr(out, "null");
     else if (o->type == OPT_STRING || o->type == OPT_CHOICE)
         put_string(out, v.data);
+    else if (o->type == OPT_EVERY
+             && ((const struct opt_every *)at)->seconds > 0)
+        put_string(out, v.data);
     else if ((o->type == OPT_U64 || o->type == OPT_SIZE)
              && *(const uint64_t *)at > MAX_JSON_INTEGER)
         put_string(out, v.data);

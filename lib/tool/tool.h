@@ -35,10 +35,17 @@ enum opt_type {
     OPT_U64,    /* uint64_t */
     OPT_DOUBLE, /* double */
     OPT_SIZE,   /* uint64_t: bytes, with a suffix K, M or G */
+    OPT_EVERY,  /* struct opt_every: a count, or a time as 90s, 5m, 2h */
     OPT_CHOICE, /* int: index into choices */
     OPT_LIST,   /* struct opt_list: may be repeated, commas part items */
     OPT_WORDS,  /* struct opt_list: may be repeated, a comma is a comma */
     OPT_CONFIG  /* const char *: a JSON file that sets the other options */
+};
+
+/* How often something happens: after so many, or so many seconds; one of
+ * the two is 0, both for never. */
+struct opt_every {
+    uint64_t count, seconds;
 };
 
 struct opt_list {

@@ -66,6 +66,53 @@ parse_u64(const char *text, bool size, uint64_t *out)
     return *end == '\0' && size_mul(v, unit, out);
 }
 
+static const struct {
+    char letter;
+    uint64_t seconds;
+} time_units[] = { { 'h', 3600 }, { 'm', 60 }, { 's', 1 } };
+
+#define N_TIME_UNITS (sizeof(time_units) / sizeof(time_units[0]))
+
+/* Digits, then for a time one of s, m and h. */
+static bool
+parse_every(const char *text, struct opt_every *out)
+{
+    size_t digits = strspn(text, "0123456789");
+    struct opt_every v = { 0, 0 };
+    char number[24];
+
+    if (digits == 0 || digits >= sizeof(number))
+        return false;
+    memcpy(number, text, digits);
+    number[digits] = '\0';
+    if (!parse_u64(number, false, &v.count))
+        return false;
+    for (size_t i = 0; i < N_TIME_UNITS; i++) {
+        if (text[digits] == time_units[i].letter && text[digits + 1] == '\0') {
+            if (!size_mul(v.count, time_units[i].seconds, &v.seconds))
+                return false;
+            v.count = 0;
+            *out = v;
+            return true;
+        }
+    }
+    *out = v;
+    return text[digits] == '\0';
+}
+
+static void
+format_every(const struct opt_every *v, struct buf *out)
+{
+    for (size_t i = 0; v->seconds > 0 && i < N_TIME_UNITS; i++) {
+        if (v->seconds % time_units[i].seconds == 0) {
+            buf_addf(out, "%" PRIu64 "%c", v->seconds / time_units[i].seconds,
+                     time_units[i].letter);
+            return;
+        }
+    }
+    buf_addf(out, "%" PRIu64, v->count);
+}
+
 static bool
 parse_double(const char *text, double *out)
 {
@@ -121,6 +168,7 @@ value_clear(const struct opt *o, void *opts)
         [OPT_SIZE] = sizeof(uint64_t), [OPT_CHOICE] = sizeof(int),
         [OPT_LIST] = sizeof(struct opt_list),
         [OPT_WORDS] = sizeof(struct opt_list),
+        [OPT_EVERY] = sizeof(struct opt_every),
         [OPT_CONFIG] = sizeof(char *),
     };
 
@@ -132,6 +180,7 @@ value_parse(const struct opt *o, void *opts, const char *text,
             struct err *e)
 {
     void *at = (char *)opts + o->offset;
+    struct opt_every every;
     uint64_t u;
     double d;
     int i;
@@ -148,6 +197,12 @@ value_parse(const struct opt *o, void *opts, const char *text,
             || !in_range(o, (double)u))
             return bad_value(o, text, e);
         *(uint64_t *)at = u;
+        return 0;
+    case OPT_EVERY:
+        if (!parse_every(text, &every)
+            || !in_range(o, (double)(every.count + every.seconds)))
+            return bad_value(o, text, e);
+        *(struct opt_every *)at = every;
         return 0;
     case OPT_DOUBLE:
         if (!parse_double(text, &d) || !in_range(o, d))
@@ -186,6 +241,9 @@ value_format(const struct opt *o, const void *opts, struct buf *out)
     case OPT_U64:
     case OPT_SIZE:
         buf_addf(out, "%" PRIu64, *(const uint64_t *)at);
+        break;
+    case OPT_EVERY:
+        format_every(at, out);
         break;
     case OPT_DOUBLE:
         buf_addf(out, "%.15g", *(const double *)at);

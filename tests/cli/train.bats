@@ -55,23 +55,121 @@ Tokens/sec "*", Trained Tokens "*", Peak mem "*" GB"* ]]
         three/adapter/adapter_model.safetensors
 }
 
+# stop_at SIGNAL PATTERN RUN OPTION...: starts a run and sends it the signal
+# as soon as it has printed a line that begins with PATTERN; its status, and
+# what it said, in $status and $stderr.
+stop_at() {
+    run --separate-stderr python3 - "$@" <<'PY'
+import signal, subprocess, sys
+name, pattern, run, *options = sys.argv[1:]
+p = subprocess.Popen(["train", *options, "-o", run], text=True,
+                     stdout=subprocess.PIPE)
+for line in p.stdout:
+    if line.startswith(pattern):
+        break
+else:
+    sys.exit("the run ended before it printed " + pattern)
+p.send_signal(getattr(signal, "SIG" + name))
+p.stdout.read()
+status = p.wait()
+sys.exit(status if status >= 0 else 128 - status)
+PY
+}
+
 @test "a run that was stopped and resumed is the run that was not" {
-    train -q $options --steps 12 --save-every 4 -o whole
-    train -q $options --steps 12 --save-every 4 -o part &
-    pid=$!
-    while [ ! -e part/checkpoints/step-4 ] && kill -0 $pid 2>/dev/null; do
-        sleep 0.01
+    options+=" --steps 400 --threads 1"
+    train -q $options -o whole
+    for signal in USR1:75 TERM:143 INT:130 HUP:129; do
+        rm -rf part
+        stop_at ${signal%:*} "Iter 7:" part $options
+        [ "$status" -eq "${signal#*:}" ]
+        [[ $stderr == "train: part: stopped after step "*" --resume" ]]
+        step=$(sed -E 's/.*after step ([0-9]+),.*/\1/' <<<"$stderr")
+        [ "$step" -ge 7 ] && [ "$step" -lt 400 ]
+        [ "$(ls part/checkpoints)" = "step-$step" ]
+        no_leftovers part
+        train -q $options --resume -o part
+        cmp whole/adapter/adapter_model.safetensors \
+            part/adapter/adapter_model.safetensors
+        cmp whole/checkpoints/step-400/state.safetensors \
+            part/checkpoints/step-400/state.safetensors
+        cmp <(steady whole) <(steady part)
     done
-    kill -USR1 $pid || true
-    wait $pid && status=0 || status=$?
-    # It may have finished before the signal came.
-    [ $status -eq 75 ] || [ $status -eq 0 ]
-    train -q $options --steps 12 --save-every 4 --resume -o part
+}
+
+@test "a run whose output has no reader any more leaves a checkpoint" {
+    python3 - $options <<'PY'
+import signal, subprocess, sys
+p = subprocess.Popen(["train", *sys.argv[1:], "--steps", "4000", "-o", "run"],
+                     stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                     text=True)
+p.stdout.readline()
+p.stdout.close()
+assert "go on with --resume" in p.stderr.read()
+assert p.wait() == -signal.SIGPIPE, p.wait()
+PY
+    [ "$(ls run/checkpoints)" != "" ]
+}
+
+# Evaluating takes most of this run's time: 12 records of 60 are held out,
+# and each step has two rows.
+@test "a signal does not wait for an evaluation, which is then done anew" {
+    options+=" --steps 300 --eval-every 1 --threads 1"
+    train -q $options -o whole
+    stop_at TERM "Iter 20: Val" part $options
+    [ "$status" -eq 143 ]
+    train -q $options --resume -o part
+    cmp <(steady whole) <(steady part)
     cmp whole/adapter/adapter_model.safetensors \
         part/adapter/adapter_model.safetensors
-    cmp whole/checkpoints/step-12/state.safetensors \
-        part/checkpoints/step-12/state.safetensors
+}
+
+@test "a line over several steps is the same when the run stopped within" {
+    options+=" --steps 400 --log-every 100 --eval-every 7 --threads 1"
+    train -q $options -o whole
+    stop_at TERM "Iter 14: Val" part $options
+    [ "$status" -eq 143 ]
+    train -q $options --resume -o part
     cmp <(steady whole) <(steady part)
+}
+
+@test "checkpoints come by time, too" {
+    train -q $options --steps 3000 --save-every 1s --keep 90 -o run
+    ls run/checkpoints >saved
+    [ "$(wc -l <saved)" -ge 2 ] && [ "$(wc -l <saved)" -le 60 ]
+    grep -qx step-3000 saved
+    jq -e '.options["save-every"] == "1s"' run/config.json
+}
+
+@test "metrics that a checkpoint counts and that are gone end the run" {
+    train -q $options --steps 6 --save-every 3 -o run
+    rm run/manifest.json
+    cp run/metrics.jsonl full
+    for size in 0 100; do
+        truncate -s $size run/metrics.jsonl
+        run -4 --separate-stderr train -q $options --steps 6 --save-every 3 \
+            --resume -o run
+        one_line "train: run/metrics.jsonl: shorter than when the \
+checkpoint was made (found $size bytes, expected $(jq .metrics \
+            run/checkpoints/step-6/state.json)): put the file back, or \
+remove checkpoints/step-6 to"
+        [ "$(stat -c %s run/metrics.jsonl)" -eq $size ]
+    done
+    head -c "$(jq .metrics run/checkpoints/step-3/state.json)" full \
+        >run/metrics.jsonl
+    rm -r run/checkpoints/step-6
+    train -q $options --steps 6 --save-every 3 --resume -o run
+    cmp <(steady run) <(jq -c 'del(.tok_s, .peak_bytes)' full)
+}
+
+@test "peak memory is the run's own, not its parent's" {
+    python3 - $options <<'PY'
+import subprocess, sys
+big = b"x" * (400 << 20)
+subprocess.run(["train", "-q", *sys.argv[1:], "--steps", "2", "-o", "run"],
+               check=True)
+PY
+    jq -se 'map(.peak_bytes // empty) | max < 300e6' run/metrics.jsonl
 }
 
 @test "resuming from an earlier checkpoint gives the same bits, too" {

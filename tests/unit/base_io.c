@@ -2,6 +2,7 @@
  * locks, and what signals leave behind. */
 #include "base/io.h"
 #include "base/log.h"
+#include "base/par.h"
 #include "base/mem.h"
 
 #include <fcntl.h>
@@ -481,13 +482,13 @@ TEST(a_file_over_the_limit_is_an_error)
     CHECK_EQ_U64(entries(), 0);
 }
 
-/* Reads a mapped file whose second page is gone, with an output begun. */
-static int
-map_cut_short(void)
+/* A mapped file whose second page is gone, with an output begun. */
+static void *
+cut_short(void)
 {
     static char pages[8192];
+    static struct out o;
     struct file_map m;
-    struct out o;
     struct err e;
 
     io_start();
@@ -497,17 +498,48 @@ map_cut_short(void)
         file_map_open(&m, at("mapped"), &e) < 0 ||
         truncate(at("mapped"), 4096) < 0 ||
         !freopen(at("said"), "w", stderr))
-        return 7;
-    return ((const volatile uint8_t *)m.p)[5000] + 8;
+        return NULL;
+    return (void *)m.p;
 }
 
-TEST(a_mapped_file_that_is_cut_short_is_an_error)
+static int
+map_cut_short(void)
+{
+    const volatile uint8_t *p = cut_short();
+
+    return p ? p[5000] + 8 : 7;
+}
+
+/* Item 0 waits for the others to be taken by another thread of the pool. */
+static void
+read_in_the_pool(void *ctx, size_t i, int worker)
+{
+    (void)i;
+    if (worker == 0)
+        sleep(9);
+    else if (((const volatile uint8_t *)ctx)[5000] != 0)
+        _exit(8);
+}
+
+static int
+map_cut_short_in_a_thread(void)
+{
+    void *p = cut_short();
+
+    par_set_threads(2);
+    if (p)
+        par_for(2, read_in_the_pool, p);
+    return 9;
+}
+
+static void
+check_cut_short(int (*fn)(void))
 {
     struct buf said;
     struct err e;
 
     buf_init(&said);
-    CHECK_EQ_U64(in_child(map_cut_short), 1 << 8); /* exit 1 */
+    CHECK_EQ_U64(in_child(fn), 1 << 8); /* exit 1 */
     CHECK(file_read(&said, at("said"), 1000, &e) == 0);
     CHECK(strncmp(said.data, "prog: ", 6) == 0);
     CHECK(strstr(said.data, "/mapped: was cut short while it was being "
@@ -516,6 +548,16 @@ TEST(a_mapped_file_that_is_cut_short_is_an_error)
     CHECK(path_remove(at("said"), &e) == 0);
     CHECK_EQ_U64(entries(), 0);
     buf_release(&said);
+}
+
+TEST(a_mapped_file_that_is_cut_short_is_an_error)
+{
+    check_cut_short(map_cut_short);
+}
+
+TEST(and_so_it_is_in_a_thread_of_the_pool)
+{
+    check_cut_short(map_cut_short_in_a_thread);
 }
 
 static const struct test tests[] = {
@@ -537,6 +579,7 @@ static const struct test tests[] = {
     RUN(closed_standard_descriptors_are_refused),
     RUN(a_file_over_the_limit_is_an_error),
     RUN(a_mapped_file_that_is_cut_short_is_an_error),
+    RUN(and_so_it_is_in_a_thread_of_the_pool),
 };
 
 int

@@ -15,6 +15,7 @@ struct options {
     double lr;
     int format;
     struct opt_list targets, path;
+    struct opt_every save;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -43,6 +44,8 @@ static const struct opt table[] = {
       .help = "of layers" },
     { .name = "path", .type = OPT_WORDS, .output = true, .offset = AT(path),
       .arg = "GLOB", .help = "of files" },
+    { .name = "save", .type = OPT_EVERY, .offset = AT(save),
+      .arg = "N|TIME", .def = "5m", .max = 1e6, .help = "how often" },
     { .name = NULL },
 };
 
@@ -155,6 +158,34 @@ TEST(every_spelling_of_an_option)
     CHECK_STR(args.operand[0], "-");
     CHECK(parse(&o, &args, LINE("-f", "--flag=false"), &e) == 0);
     CHECK(!o.flag);
+}
+
+TEST(how_often_is_a_count_or_a_time)
+{
+    static const char *const good[] = { "0", "7", "90s", "5m", "2h" };
+    static const char *const bad[] = {
+        "", "m", "5 m", "5M", "1.5h", "-1m", "5mm", "5m0", "1000001",
+        "278h", "99999999999999999999999", "18446744073709551615h",
+    };
+    const char *near;
+    struct options o;
+    struct args args;
+    struct err e;
+    struct buf b;
+
+    buf_init(&b);
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        CHECK(parse(&o, &args, LINE("--save", good[i]), &e) == 0);
+        buf_reset(&b);
+        value_format(opt_find(&tool, "save", 4, &near), &o, &b);
+        CHECK_STR(b.data, good[i]);
+    }
+    CHECK(o.save.count == 0 && o.save.seconds == 7200);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        if (!CHECK(parse(&o, &args, LINE("--save", bad[i]), &e)
+                   == ERR_USAGE))
+            printf("  %s\n", bad[i]);
+    buf_release(&b);
 }
 
 TEST(the_last_of_a_scalar_and_all_of_a_list_count)
@@ -386,6 +417,7 @@ TEST(resolved_options_can_be_read_again)
 static const struct test tests[] = {
     RUN(defaults_stand_where_nothing_is_said),
     RUN(every_spelling_of_an_option),
+    RUN(how_often_is_a_count_or_a_time),
     RUN(the_last_of_a_scalar_and_all_of_a_list_count),
     RUN(wrong_lines_say_what_was_expected),
     RUN(numbers_are_whole_strings_in_range),

@@ -1,0 +1,42 @@
+/* stop.c - see stop.h. */
+#include "base/stop.h"
+
+#include "base/io.h"
+#include "base/signals.h"
+
+static volatile sig_atomic_t asked;
+
+static void
+on_request(int sig, siginfo_t *info, void *context)
+{
+    (void)info;
+    (void)context;
+    if (asked == 0)
+        asked = sig;
+    else if (sig != SIGPIPE)
+        io_end(sig);
+}
+
+void
+stop_catch(void)
+{
+    static const int requests[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1,
+                                   SIGPIPE};
+    size_t i;
+
+    for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+        signal_catch(requests[i], on_request);
+}
+
+int
+stop_asked(void)
+{
+    return asked;
+}
+
+void
+stop_end(void)
+{
+    if (asked != 0 && asked != SIGUSR1)
+        io_end(asked);
+}
