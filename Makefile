@@ -4,6 +4,7 @@
 #   make          programs in build/bin
 #   make check    every test and check; closes with "N passed, N failed"
 #   make demo     from a repository to a scored adapter
+#   make stress   runs of train, stopped at random moments
 #   make bench    speed and memory, as ratios to other tools
 #   make install  PREFIX=/usr/local DESTDIR=
 #
@@ -41,7 +42,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(sort $(wildcard tests/bench/*.c)))
 
-.PHONY: all unit clean check check-unit check-cli man golden bench \
+.PHONY: all unit clean check check-unit check-cli stress man golden bench \
 	bench-programs demo install deps
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -134,6 +135,12 @@ check-cli: all
 CHECKS := $(patsubst tests/checks/%.sh,%,$(wildcard tests/checks/*.sh))
 $(CHECKS:%=check-%): check-%: all
 	@bash tests/run.sh $(BUILD) $(JOBS) checks/$*
+
+# 200 runs stopped at random moments; RUNS=... for another number.
+stress: all
+	@dir=$$(mktemp -d) && cd $$dir && PATH=$(abspath $(BUILD))/bin:$$PATH \
+		python3 $(CURDIR)/tests/stops.py $(or $(RUNS),200); \
+		status=$$?; rm -rf "$$dir"; exit $$status
 
 # The generated part of every man page, from the option tables.
 man: all

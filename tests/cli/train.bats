@@ -97,6 +97,12 @@ PY
     done
 }
 
+@test "runs stopped at random moments end in a checkpoint and go on" {
+    mkdir stops
+    cd stops
+    python3 "$root/tests/stops.py" 12
+}
+
 @test "a run whose output has no reader any more leaves a checkpoint" {
     python3 - $options <<'PY'
 import signal, subprocess, sys
