@@ -2,6 +2,7 @@
 #include "model/prompt_score.h"
 
 #include "base/log.h"
+#include "model/ends.h"
 #include "model/prompts.h"
 #include "text/tokenizer.h"
 
@@ -9,7 +10,8 @@ struct text_codec {
     struct tokenizer tokenizer;
     struct encoder encoder;
     struct ids ids;
-    uint32_t end;
+    uint32_t end;           /* the tokenizer's, or TOKEN_NONE */
+    struct end_tokens ends; /* the model's */
 };
 
 /* A prompt may hold special tokens: they are what they are spelt. */
@@ -41,7 +43,18 @@ decode_token(void *ctx, int32_t id, struct buf *out)
 static bool
 ends_text(void *ctx, int32_t id)
 {
-    return (uint32_t)id == ((struct text_codec *)ctx)->end;
+    const struct text_codec *c = ctx;
+
+    return (uint32_t)id == c->end || end_tokens_has(&c->ends, (uint32_t)id);
+}
+
+static void
+close_codec(struct text_codec *c)
+{
+    end_tokens_release(&c->ends);
+    ids_release(&c->ids);
+    encoder_release(&c->encoder);
+    tokenizer_release(&c->tokenizer);
 }
 
 static int
@@ -59,15 +72,19 @@ open_codec(struct text_codec *c, const struct model *m,
     else
         rc = err_set(e, ERR_USAGE, "%s: has no tokenizer.json: name one "
                      "with --tokenizer", m->weights.path);
-    if (rc == 0 && c->tokenizer.n > m->desc.vocab)
-        rc = err_set(e, ERR_DATA, "the tokenizer has %u tokens, the model "
-                     "%u", c->tokenizer.n, m->desc.vocab);
     if (rc < 0)
         return rc;
     encoder_init(&c->encoder, &c->tokenizer);
     ids_init(&c->ids);
     c->end = tokenizer_end(&c->tokenizer);
-    return 0;
+    if (c->tokenizer.n > m->desc.vocab)
+        rc = err_set(e, ERR_DATA, "the tokenizer has %u tokens, the model "
+                     "%u", c->tokenizer.n, m->desc.vocab);
+    if (rc == 0)
+        rc = end_tokens_read(&c->ends, &m->weights, m->desc.vocab, e);
+    if (rc < 0)
+        close_codec(c);
+    return rc;
 }
 
 /* What came of all prompts under one model. */
@@ -158,9 +175,7 @@ prompts_score(const struct model *m, const struct prompt_opts *o,
     if (m->with != NULL)
         put_tally(summary, "adapter", &with);
     buf_addc(summary, '}');
-    ids_release(&c.ids);
-    encoder_release(&c.encoder);
-    tokenizer_release(&c.tokenizer);
+    close_codec(&c);
 out:
     prompts_release(&p);
     return rc;

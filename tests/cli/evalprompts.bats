@@ -206,3 +206,58 @@ close_to() {
     [[ $stderr == *" of 9 records are longer than --seq-len 8 and "* ]]
     jq -e '.seq_len == 8 and .cut > 0' <<<"$output"
 }
+
+# ended DIR: how the completion of a prompt ends, and after how many tokens.
+ended() {
+    echo '{"prompt": "line 3", "max_tokens": 6}' |
+        evalprompts -q --base "$@" - |
+        jq -c 'select(.id) | [.finish, .tokens]'
+}
+
+# with_end FILE JSON: base/FILE with that eos_token_id.
+with_end() {
+    [ -e "base/$1" ] || echo '{}' >"base/$1"
+    jq ".eos_token_id = $2" "base/$1" >new
+    mv new "base/$1"
+}
+
+@test "a completion ends at the model's own end tokens" {
+    all=$(jq -nc '[range(300)]')
+    with_end config.json null
+    [ "$(ended base)" = '["length",6]' ]
+    # the token that comes first, found by halves
+    low=0 high=300
+    while [ $((high - low)) -gt 1 ]; do
+        middle=$(((low + high) / 2))
+        with_end config.json "$(jq -nc "[range($low; $middle)]")"
+        case $(ended base) in
+        '["end",1]') high=$middle ;;
+        *) low=$middle ;;
+        esac
+    done
+    with_end config.json $low
+    [ "$(ended base)" = '["end",1]' ]
+    quantize -q --format f32 base | shard -q -o set
+    [ "$(ended set)" = '["end",1]' ]
+    # the generation config wins where it says anything, in a set, too
+    with_end generation_config.json null
+    [ "$(ended base)" = '["end",1]' ]
+    with_end generation_config.json "$(((low + 1) % 300))"
+    [ "$(ended base)" != '["end",1]' ]
+    with_end generation_config.json "[$(((low + 1) % 300)), $low]"
+    with_end config.json null
+    [ "$(ended base)" = '["end",1]' ]
+    quantize -q --format f32 base | shard -q -o other
+    [ "$(ended other)" = '["end",1]' ]
+}
+
+@test "an end token that is none is refused, one beyond the model said" {
+    for wrong in true '"x"' 1.5 '[2, null]' '{}' 1e999; do
+        with_end config.json "$wrong"
+        run -4 --separate-stderr evalprompts --base base - <<<'{"prompt": "x"}'
+        [[ $stderr == "evalprompts: base/config.json: "* ]]
+    done
+    with_end config.json '[300, 5]'
+    run -0 --separate-stderr evalprompts --base base - <<<'{"prompt": "x"}'
+    [[ $stderr == *"base/config.json: eos_token_id 300 is none of the "* ]]
+}
