@@ -157,8 +157,7 @@ train_opts(const struct options *o, const struct run_inputs *in,
 {
     struct train_length len = { .epochs = o->epochs > 0 ? o->epochs : 1,
                                 .tokens = o->tokens, .seed = o->seed,
-                                .seq_len = (uint32_t)o->seq_len,
-                                .rows = o->batch * o->accum };
+                                .seq_len = (uint32_t)o->seq_len };
     struct train_opts t = {
         .prog = { .method = o->method ? METHOD_FULL : METHOD_LORA,
                   .batch = (uint32_t)o->batch,
@@ -173,7 +172,7 @@ train_opts(const struct options *o, const struct run_inputs *in,
                   .beta2 = 0.999f, .adam_eps = 1e-8f,
                   .clip = (float)o->clip },
         .accum = (uint32_t)o->accum,
-        .steps = o->steps ? o->steps : train_steps(&in->train.source, &len),
+        .steps = o->steps,
         .warmup = o->warmup,
         .schedule = (uint8_t)o->schedule,
         .lr = o->lr,
@@ -182,6 +181,12 @@ train_opts(const struct options *o, const struct run_inputs *in,
         .eval_records = o->eval_records,
     };
 
+    if (t.steps == 0) {
+        uint64_t a_step = o->batch * o->accum;
+
+        t.rows = train_rows(&in->train.source, &len);
+        t.steps = (t.rows + a_step - 1) / a_step;
+    }
     if (in->model.with != NULL)
         lora_opts(&t.prog, in->model.with, targets);
     return t;

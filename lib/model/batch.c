@@ -109,16 +109,15 @@ list_head_rows(struct batch_rows *b)
 
 int
 batch_fill(struct batch_rows *b, struct packer *p,
-           const struct token_source *s, uint32_t rows, struct err *e)
+           const struct token_source *s, uint64_t rows, struct err *e)
 {
-    uint32_t n = rows && rows < b->batch ? rows : b->batch;
     int rc = 0;
 
     b->n_tokens = 0;
     for (uint32_t r = 0; r < b->batch && rc == 0; r++) {
         uint32_t at = r * b->seq_len, end = at + b->seq_len;
         size_t n_pieces = 0;
-        const struct piece *q = r < n ? packer_row(p, &n_pieces) : NULL;
+        const struct piece *q = r < rows ? packer_row(p, &n_pieces) : NULL;
 
         for (size_t i = 0; i < n_pieces && rc == 0; i++) {
             rc = put_piece(b, &q[i], at, s, e);

@@ -48,9 +48,9 @@ void batch_init(struct batch_rows *b, uint32_t batch, uint32_t seq_len);
 void batch_release(struct batch_rows *b);
 uint64_t batch_bytes(uint32_t batch, uint32_t seq_len);
 
-/* Fills all sequences from the packer's next rows. rows > 0 bounds how many
- * (the rest is padding): the last batch of an evaluation. */
+/* Fills the first rows sequences, at most batch, from the packer's next rows;
+ * the others are padding: the last batches of an evaluation or of a run. */
 int batch_fill(struct batch_rows *b, struct packer *p,
-               const struct token_source *s, uint32_t rows, struct err *e);
+               const struct token_source *s, uint64_t rows, struct err *e);
 
 #endif

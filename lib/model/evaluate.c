@@ -42,10 +42,7 @@ evaluate(struct exec *x, const struct token_source *s, uint64_t limit,
     x->run.step = &step;
     x->run.batch = &b.view;
     for (uint64_t at = 0; at < rows && rc == 0; at += batch) {
-        uint64_t left = rows - at;
-
-        rc = batch_fill(&b, &p, s, left < batch ? (uint32_t)left : batch,
-                        e);
+        rc = batch_fill(&b, &p, s, rows - at, e);
         step.n_head = b.n_head;
         if (rc == 0)
             rc = exec_forward(x, e);

@@ -61,20 +61,20 @@ rows_for_tokens(const struct token_source *s,
 }
 
 uint64_t
-train_steps(const struct token_source *s, const struct train_length *len)
+train_rows(const struct token_source *s, const struct train_length *len)
 {
     double rows = 0;
 
     if (len->tokens > 0)
-        rows = (double)rows_for_tokens(s, len);
-    for (uint64_t i = 0; len->tokens == 0 && (double)i < len->epochs; i++) {
+        return rows_for_tokens(s, len);
+    for (uint64_t i = 0; (double)i < len->epochs; i++) {
         double part = len->epochs - (double)i;
 
         rows += (part < 1 ? part : 1)
                 * (double)packer_count(s->len, s->n_records, len->seq_len,
                                        len->seed, i);
     }
-    return (uint64_t)ceil(rows / (double)len->rows);
+    return (uint64_t)ceil(rows);
 }
 
 int
@@ -121,16 +121,30 @@ trainer_resume(struct trainer *t)
     packer_seek(&t->packer, t->state.cursor);
 }
 
+/* The packed sequences that this step may still take: all steps before were
+ * full. */
+static uint64_t
+rows_left(const struct trainer *t)
+{
+    uint64_t a_step = (uint64_t)t->opts.prog.batch * t->opts.accum;
+
+    return t->opts.rows ? t->opts.rows - t->state.step * a_step : a_step;
+}
+
 /* Reads the step's micro-batches and counts, since the loss of the first is
  * already divided by the supervised tokens of all. */
 static int
 fill_micro(struct trainer *t, struct step_report *r, struct err *e)
 {
+    uint64_t left = rows_left(t);
     int rc = 0;
 
     r->tokens = r->supervised = 0;
     for (uint32_t i = 0; i < t->opts.accum && rc == 0; i++) {
-        rc = batch_fill(&t->micro[i], &t->packer, &t->train, 0, e);
+        uint64_t at = (uint64_t)i * t->opts.prog.batch;
+
+        rc = batch_fill(&t->micro[i], &t->packer, &t->train,
+                        left > at ? left - at : 0, e);
         r->tokens += t->micro[i].n_tokens;
         r->supervised += t->micro[i].n_head;
     }

@@ -18,6 +18,9 @@ struct train_opts {
     struct prog_opts prog;   /* mode is set here */
     uint32_t accum;          /* micro-batches a step */
     uint64_t steps;          /* of the whole run */
+    uint64_t rows;           /* packed sequences of the whole run: the last
+                                step has what is left of them; 0: every step
+                                is full */
     uint64_t warmup;
     uint8_t schedule;
     double lr, lr_floor;     /* floor: a fraction of lr */
@@ -44,14 +47,13 @@ struct trainer {
 struct train_length {
     double epochs;     /* passes over the data, if tokens is 0 */
     uint64_t tokens;   /* positions */
-    uint64_t rows;     /* packed sequences a step */
     uint64_t seed;
     uint32_t seq_len;
 };
 
-/* The steps that see so many rows, or positions, of the packed data. */
-uint64_t train_steps(const struct token_source *s,
-                     const struct train_length *len);
+/* The packed sequences that hold so much of the data. */
+uint64_t train_rows(const struct token_source *s,
+                    const struct train_length *len);
 
 /* Builds and plans; d, w, b and the sources must outlive the trainer. On
  * failure t is released. */

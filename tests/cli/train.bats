@@ -188,6 +188,30 @@ PY
     cmp <(steady run) <(steady again)
 }
 
+@test "an epoch is every position once, and its last step holds the rest" {
+    # 48 records of 6 positions, two a sequence: 24 sequences
+    for rows in "5 1 5" "2 5 3" "1 7 4"; do
+        read -r batch accum steps <<<"$rows"
+        rm -rf whole part
+        options="--data data --base base --rank 4 --seq-len 16 --epochs 1
+            --batch $batch --accum $accum --save-every 1 --keep 9 -q"
+        train $options -o whole
+        jq -se --argjson steps $steps 'map(select(.loss))[-1] |
+            .tokens == 48 * 6 and .step == $steps' whole/metrics.jsonl
+        cp -r whole part
+        rm -r part/manifest.json part/checkpoints/step-$steps
+        train $options --resume -o part
+        cmp whole/adapter/adapter_model.safetensors \
+            part/adapter/adapter_model.safetensors
+        cmp <(steady whole) <(steady part)
+    done
+    train -q --data data --base base --rank 4 --seq-len 16 --batch 4 \
+        --accum 2 --tokens 150 -o some
+    # 13 sequences of 12 positions are the first with 150
+    jq -se 'map(select(.loss))[-1] | .tokens == 156 and .step == 2' \
+        some/metrics.jsonl
+}
+
 @test "a damaged checkpoint is passed over, and that is said" {
     train -q $options --steps 6 --save-every 3 -o run
     cp -r run again

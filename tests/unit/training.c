@@ -272,6 +272,31 @@ TEST(threads_recomputation_and_reuse_change_no_bit)
     }
 }
 
+/* Every position once, and the mean over them: nothing of a second epoch, and
+ * no divisor but the tokens that are there. */
+TEST(the_last_step_holds_what_is_left)
+{
+    struct train_opts o = tiny_opts(METHOD_FULL);
+    struct train_length epoch = { .epochs = 1, .seq_len = 16, .seed = 3 };
+    struct step_report report;
+    struct tiny_run r;
+    struct err e;
+
+    o.prog.batch = 3;
+    o.accum = 3;
+    o.lr = 0;
+    r.source = memory_source(&r.memory);
+    o.rows = train_rows(&r.source, &epoch);
+    CHECK_EQ_U64(o.rows, 4);
+    open_run(&r, tiny_llama, "ref64", &o);
+    CHECK(trainer_step(&r.trainer, &report, &e) == 0);
+    CHECK_EQ_U64(report.tokens, 49);
+    CHECK(fabs(report.loss - loss_of(&r)) < 1e-12);
+    for (size_t i = 0; i < r.trainer.prog.n_params; i++)
+        check_param(&r, &r.trainer.prog.param[i], i);
+    close_run(&r);
+}
+
 static volatile sig_atomic_t n_signals;
 
 static void
@@ -380,6 +405,7 @@ static const struct test tests[] = {
     RUN(gradients_are_the_losses_derivatives),
     RUN(threads_recomputation_and_reuse_change_no_bit),
     RUN(a_thousand_signals_change_no_bit),
+    RUN(the_last_step_holds_what_is_left),
     RUN(accumulation_is_a_larger_batch),
     RUN(sgd_moves_by_rate_times_gradient),
     RUN(losses_fall),
