@@ -1,6 +1,7 @@
 /* train.c - token shards and base weights to an adapter. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/io.h"
 #include "base/log.h"
@@ -45,11 +46,11 @@ static const struct opt opts[] = {
     { "dropout", 0, OPT_DOUBLE, true, AT(dropout), "P",
       "part of an adapter's inputs that is dropped", "0", 0, 0.99, NULL },
     { "targets", 0, OPT_LIST, true, AT(targets), "LIST",
-      "modules that get an adapter, as q_proj,v_proj; without it every "
-      "linear of the layers", NULL, 0, 0, NULL },
+      "modules that get an adapter, as q_proj,v_proj; all-linear, and "
+      "without it: every linear but the head", NULL, 0, 0, NULL },
     { "init-adapter", 0, OPT_STRING, false, AT(init_adapter), "DIR",
-      "start from this PEFT adapter; it sets rank, alpha and targets", NULL,
-      0, 0, NULL },
+      "start from this PEFT adapter; it sets rank, alpha, targets and, unless "
+      "given, dropout", NULL, 0, 0, NULL },
     { "steps", 0, OPT_U64, true, AT(steps), "N", "steps to train", NULL, 1,
       MAX_U53, NULL },
     { "epochs", 0, OPT_DOUBLE, true, AT(epochs), "X",
@@ -147,6 +148,38 @@ check_options(const struct options *o, const struct args *args,
             || tool_given(args, "targets")))
         return err_set(e, ERR_USAGE,
                        "--init-adapter sets rank, alpha and targets");
+    return 0;
+}
+
+/* PEFT's word for what no list at all means here. */
+static int
+settle_targets(struct options *o, struct err *e)
+{
+    for (size_t i = 0; i < o->targets.n; i++) {
+        if (strcasecmp(o->targets.item[i], "all-linear") != 0)
+            continue;
+        if (o->targets.n > 1)
+            return err_set(e, ERR_USAGE, "--targets: all-linear stands alone "
+                           "(found '%s' beside it)",
+                           o->targets.item[i == 0]);
+        o->targets.n = 0;
+    }
+    return 0;
+}
+
+/* What the adapter brings is what the run's config.json says. */
+static int
+settle_adapter(struct options *o, const struct args *args,
+               const struct adapter *a, struct err *e)
+{
+    o->rank = a->rank;
+    o->alpha = adapter_scale(a) * a->rank;
+    if (tool_given(args, "dropout"))
+        return 0;
+    o->dropout = a->dropout;
+    if (o->dropout > 0.99)
+        return err_set(e, ERR_DATA, "%s: a dropout of %g leaves nothing: "
+                       "give --dropout", o->init_adapter, o->dropout);
     return 0;
 }
 
@@ -295,7 +328,8 @@ train_run(struct trainer *t, const struct options *o,
           const struct args *args, const struct run_inputs *in,
           struct err *e)
 {
-    struct adapter meta = lora_meta(&t->opts.prog, t->desc, o->base);
+    struct adapter meta = lora_meta(&t->opts.prog, t->desc, o->alpha,
+                                    o->dropout, o->base);
     struct run_opts run = { .eval_every = o->eval_every,
                             .save_steps = o->save_every.count,
                             .save_seconds = o->save_every.seconds,
@@ -334,7 +368,7 @@ out:
 }
 
 static int
-run(const struct options *o, const struct args *args, struct err *e)
+run(struct options *o, const struct args *args, struct err *e)
 {
     const char **targets = NULL;
     struct run_inputs in;
@@ -342,6 +376,8 @@ run(const struct options *o, const struct args *args, struct err *e)
     struct trainer trainer;
     int rc = check_options(o, args, e);
 
+    if (rc == 0)
+        rc = settle_targets(o, e);
     if (rc < 0)
         return rc;
     par_set_threads((int)o->threads);
@@ -349,6 +385,10 @@ run(const struct options *o, const struct args *args, struct err *e)
                      o->compute ? "bf16" : "f32", e);
     if (rc < 0)
         return rc;
+    if (in.model.with != NULL)
+        rc = settle_adapter(o, args, in.model.with, e);
+    if (rc < 0)
+        goto out;
     t = train_opts(o, &in, &targets);
     rc = trainer_plan(&trainer, &t, &in.model.desc, &in.model.weights,
                       &in.model.backend, &in.train.source, &in.val.source,

@@ -22,10 +22,10 @@ lora_opts(struct prog_opts *o, const struct adapter *a,
 
 struct adapter
 lora_meta(const struct prog_opts *o, const struct model_desc *d,
-          const char *base)
+          double alpha, double dropout, const char *base)
 {
-    struct adapter a = { .rank = o->rank, .alpha = o->alpha,
-                         .dropout = o->dropout, .base = base,
+    struct adapter a = { .rank = o->rank, .alpha = alpha,
+                         .dropout = dropout, .base = base,
                          .target = (const char **)o->targets,
                          .n_targets = o->n_targets };
 

@@ -5,15 +5,17 @@
 #include "model/adapter.h"
 #include "model/prog.h"
 
-/* Sets method, rank, alpha and targets of *o to what the adapter needs;
- * the strings stay the adapter's. *targets is the caller's to free. */
+/* Sets method, rank, alpha and targets of *o to what the adapter needs; its
+ * dropout is the caller's to take or to leave. The strings stay the
+ * adapter's; *targets is the caller's to free. */
 void lora_opts(struct prog_opts *o, const struct adapter *a,
                const char ***targets);
 
-/* What lora_save writes beside the matrices: what *o says, for a base called
- * so. The strings are borrowed; rank and targets are o's. */
+/* What lora_save writes beside the matrices: rank and targets of *o, alpha
+ * and dropout as they were typed, the base's name. Strings are borrowed. */
 struct adapter lora_meta(const struct prog_opts *o,
-                         const struct model_desc *d, const char *base);
+                         const struct model_desc *d, double alpha,
+                         double dropout, const char *base);
 
 /* Copies the adapter's matrices into the program's parameters. ERR_DATA when
  * a module of either has no partner in the other. */

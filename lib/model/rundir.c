@@ -51,7 +51,7 @@ say_difference(const struct rundir *r, const cJSON *had, const cJSON *want,
 
 static int
 compare_identity(const struct rundir *r, const cJSON *had, const cJSON *want,
-                 enum run_resume resume, struct err *e)
+                 struct err *e)
 {
     const char *key = first_difference(want, had);
 
@@ -59,8 +59,7 @@ compare_identity(const struct rundir *r, const cJSON *had, const cJSON *want,
         key = first_difference(had, want);
     if (key == NULL)
         return 0;
-    say_difference(r, had, want, key, "",
-                   resume ? ERR_DATA : ERR_EXISTS, e);
+    say_difference(r, had, want, key, "", ERR_EXISTS, e);
     return e->code;
 }
 
@@ -102,7 +101,7 @@ compare_config(const struct rundir *r, const char *identity,
     if (rc == 0)
         rc = compare_identity(
             r, cJSON_GetObjectItemCaseSensitive(old, "identity"),
-            cJSON_GetObjectItemCaseSensitive(want, "identity"), resume, e);
+            cJSON_GetObjectItemCaseSensitive(want, "identity"), e);
     if (rc == 0 && resume == RUN_RESUMED)
         rc = compare_machine(
             r, cJSON_GetObjectItemCaseSensitive(old, "machine"),

@@ -232,8 +232,9 @@ PY
     cmp before after
     run -6 --separate-stderr train $options --steps 2 --lr 0.02 -o run
     one_line "train: run: a run with another lr (found 0.01, expected 0.02)"
-    run -4 --separate-stderr train $options --steps 2 --lr 0.02 --resume \
+    run -6 --separate-stderr train $options --steps 2 --lr 0.02 --resume \
         -o run
+    one_line "train: run: a run with another lr (found 0.01, expected 0.02)"
     run -6 --separate-stderr train $options --steps 2 -o arch.json
     mkdir foreign
     touch foreign/letter
@@ -324,6 +325,46 @@ time.sleep(60)' 3>&- &
     run -2 --separate-stderr train $options --rank 4 --steps 1 \
         --init-adapter first/adapter -o third
     one_line "train: --init-adapter sets rank, alpha and targets"
+}
+
+@test "an adapter that is gone on with keeps its dropout unless told" {
+    train -q $options --alpha 2 --steps 2 -o first
+    options="--data data --base base --batch 2 --seq-len 16 --steps 2
+        --init-adapter first/adapter -q"
+    train $options -o kept
+    train $options --dropout 0.1 -o same
+    train $options --dropout 0 -o none
+    for run in kept same; do
+        jq -e '.lora_dropout == 0.1 and .r == 4 and .lora_alpha == 2' \
+            $run/adapter/adapter_config.json
+        jq -e '.options | .dropout == 0.1 and .rank == 4 and .alpha == 2' \
+            $run/config.json
+    done
+    cmp {kept,same}/adapter/adapter_model.safetensors
+    jq -e '.lora_dropout == 0' none/adapter/adapter_config.json
+    ! cmp -s {kept,none}/adapter/adapter_model.safetensors
+    sed -i 's/"lora_dropout": [0-9.]*/"lora_dropout": 1/' \
+        first/adapter/adapter_config.json
+    run -4 --separate-stderr train $options -o all
+    one_line "train: first/adapter: a dropout of 1 leaves nothing"
+    [ ! -e all ]
+}
+
+@test "all-linear is every linear but the head, and stands alone" {
+    train -q $options --steps 2 -o run
+    train -q $options --steps 2 --targets all-linear -o linear
+    diff -r run/adapter linear/adapter
+    run -0 --separate-stderr train $options --steps 2 \
+        --targets all-linear -o run
+    [ "$stderr" = "train: run: complete already" ]
+    for list in all-linear,q_proj q_proj,all-linear; do
+        run -2 --separate-stderr train $options --targets $list -o two
+        one_line "train: --targets: all-linear stands alone (found 'q_proj'"
+    done
+    [ ! -e two ]
+    run -2 --separate-stderr train --data data --base base --method full \
+        --targets all-linear -o two
+    one_line "train: --method full has no adapter"
 }
 
 @test "an int8 base trains, and full training of it is refused" {
