@@ -48,45 +48,16 @@ static const struct tool tool = {
 
 static const char *const files[] = { ADAPTER_WEIGHTS, ADAPTER_CONFIG };
 
-/* Every file of the run against its manifest. */
-static int
-check_run(const char *run, struct err *e)
-{
-    bool complete;
-    int rc = rundir_verify(run, &complete, e);
-
-    if (rc == 0 && !complete)
-        log_warn("%s: the run is not complete, its adapter is what was "
-                 "saved last", run);
-    return rc;
-}
-
-/* RUN/adapter, or RUN itself where that is an adapter; to be freed. */
+/* The adapter's directory, to be freed; every file of its run is compared
+ * with the run's manifest. */
 static int
 find_adapter(char **dir, const char *run, struct err *e)
 {
-    char *inside = path_join(run, "adapter");
-    char *config = path_join(run, ADAPTER_CONFIG);
-    char *model = path_join(run, "model");
-    int rc = 0;
+    bool complete;
+    int rc = adapter_find(dir, run, e);
 
-    if (path_exists(inside)) {
-        rc = check_run(run, e);
-        if (rc == 0)
-            *dir = mem_strdup(inside);
-    } else if (path_exists(config)) {
-        *dir = mem_strdup(run);
-    } else if (path_exists(model)) {
-        rc = err_set(e, ERR_DATA, "%s: was trained in full, %s is the "
-                     "result: there is no adapter", run, model);
-    } else if (path_exists(run)) {
-        rc = err_set(e, ERR_DATA, "%s: holds no adapter", run);
-    } else {
-        rc = err_set(e, ERR_IO, "%s: no such run", run);
-    }
-    free(inside);
-    free(config);
-    free(model);
+    if (rc == 0 && strcmp(*dir, run) != 0)
+        rc = rundir_verify(run, &complete, e);
     return rc;
 }
 

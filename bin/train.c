@@ -49,8 +49,8 @@ static const struct opt opts[] = {
       "modules that get an adapter, as q_proj,v_proj; all-linear, and "
       "without it: every linear but the head", NULL, 0, 0, NULL },
     { "init-adapter", 0, OPT_STRING, false, AT(init_adapter), "DIR",
-      "start from this PEFT adapter; it sets rank, alpha, targets and, unless "
-      "given, dropout", NULL, 0, 0, NULL },
+      "start from this PEFT adapter, or that of a run; it sets rank, alpha, "
+      "targets and, unless given, dropout", NULL, 0, 0, NULL },
     { "steps", 0, OPT_U64, true, AT(steps), "N", "steps to train", NULL, 1,
       MAX_U53, NULL },
     { "epochs", 0, OPT_DOUBLE, true, AT(epochs), "X",
@@ -289,7 +289,7 @@ write_identity(struct buf *b, const struct options *o,
 {
     tool_json(args, o, true, b);
     buf_addf(b, ", \"run_steps\": %llu", (unsigned long long)t->steps);
-    return inputs_identity(in, o->init_adapter, b, e);
+    return inputs_identity(in, b, e);
 }
 
 static void

@@ -49,6 +49,12 @@ struct adapter {
     float *data;            /* read: the memory behind all a and b */
 };
 
+/* The directory of the adapter that path names: path itself, or RUN/adapter
+ * where it is the directory of a run; a run that is not complete is warned
+ * of. ERR_IO when nothing is there, ERR_DATA when no adapter is, as in a run
+ * of full training. The caller frees *dir. */
+int adapter_find(char **dir, const char *path, struct err *e);
+
 /* Reads and checks a directory. A missing file is ERR_IO, anything wrong in
  * it ERR_DATA. On failure *a is released. */
 int adapter_read(struct adapter *a, const char *dir, struct err *e);

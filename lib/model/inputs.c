@@ -52,8 +52,7 @@ inputs_release(struct run_inputs *in)
 }
 
 int
-inputs_identity(const struct run_inputs *in, const char *adapter,
-                struct buf *b, struct err *e)
+inputs_identity(const struct run_inputs *in, struct buf *b, struct err *e)
 {
     char hex[ID_HEX + 1], *path;
     struct id id = weights_id(&in->model.weights);
@@ -62,9 +61,9 @@ inputs_identity(const struct run_inputs *in, const char *adapter,
     buf_addf(b, ", \"base_id\": \"%s\"", id_hex(&id, hex));
     buf_addf(b, ", \"data_id\": \"%s\"",
              id_hex(&in->data.set.manifest.content, hex));
-    if (adapter == NULL)
+    if (in->model.with == NULL)
         return 0;
-    path = path_join(adapter, ADAPTER_WEIGHTS);
+    path = path_join(in->model.adapter_dir, ADAPTER_WEIGHTS);
     rc = id_of_file(&id, path, e);
     if (rc == 0)
         buf_addf(b, ", \"init_adapter_id\": \"%s\"", id_hex(&id, hex));

@@ -23,8 +23,8 @@ void inputs_release(struct run_inputs *in);
 
 /* Appends what the inputs give to a run's identity, as members of a JSON
  * object, each after a comma: content ids of base and data, and of the
- * adapter (a directory; NULL: none) that the run begins with. */
-int inputs_identity(const struct run_inputs *in, const char *adapter,
-                    struct buf *b, struct err *e);
+ * adapter that the run begins with. */
+int inputs_identity(const struct run_inputs *in, struct buf *b,
+                    struct err *e);
 
 #endif

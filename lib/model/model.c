@@ -1,6 +1,7 @@
 /* model.c - see model.h. */
 #include "model/model.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -22,18 +23,20 @@ open_base(struct model *m, const char *base, struct err *e)
 }
 
 static int
-open_adapter(struct model *m, const char *dir, struct err *e)
+open_adapter(struct model *m, const char *path, struct err *e)
 {
     size_t linears;
-    int rc = adapter_read(&m->adapter, dir, e);
+    int rc = adapter_find(&m->adapter_dir, path, e);
 
+    if (rc == 0)
+        rc = adapter_read(&m->adapter, m->adapter_dir, e);
     if (rc < 0)
         return rc;
     m->with = &m->adapter;
     rc = adapter_match(&m->adapter, &m->desc, &linears, e);
     if (rc < 0)
-        return err_prefix(e, "%s", dir);
-    log_info("%s: %zu of the base's %zu linears are adapted", dir,
+        return err_prefix(e, "%s", m->adapter_dir);
+    log_info("%s: %zu of the base's %zu linears are adapted", m->adapter_dir,
              m->adapter.n, linears);
     return 0;
 }
@@ -61,6 +64,7 @@ model_release(struct model *m)
 {
     if (m->with != NULL)
         adapter_release(&m->adapter);
+    free(m->adapter_dir);
     desc_release(&m->desc);
     weights_release(&m->weights);
     cpu_close(&m->backend);

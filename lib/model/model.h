@@ -13,10 +13,11 @@ struct model {
     struct backend backend;
     struct adapter adapter;
     const struct adapter *with; /* &adapter, or NULL: don't copy a model */
+    char *adapter_dir;          /* where it was read from; NULL: none */
 };
 
 /* Opens the base and, of a shard set, checks its data's hashes; with an
- * adapter directory (NULL: none) also that, which must be this base's.
+ * adapter (NULL: none; see adapter_find) also that, which must be this base's.
  * compute is "f32" or "bf16". On failure *m is released. */
 int model_open(struct model *m, const char *base, const char *adapter,
                const char *compute, struct err *e);

@@ -28,6 +28,23 @@ JSON
     jq -e '.kind == "summary" and .split == "test" and .records == 9 and
         .adapter.loss < .base.loss and .difference.loss < 0 and
         .base.perplexity_low <= .base.perplexity' <<<"$output"
+    evalprompts -q --base base --data data --adapter run --seq-len 32 |
+        cmp - <(echo "$output")
+}
+
+@test "evalprompts says why a directory has no adapter" {
+    train -q --data data --base base --seq-len 32 --steps 1 --method full \
+        -o full
+    run -4 --separate-stderr evalprompts --base base --data data --adapter full
+    one_line "evalprompts: full: was trained in full: the result is a base, fu"
+    run -4 --separate-stderr evalprompts --base base --data data --adapter data
+    one_line "evalprompts: data: holds no adapter"
+    run -1 --separate-stderr evalprompts --base base --data data --adapter no
+    one_line "evalprompts: no: no such run or adapter"
+    train -q --data data --base base --seq-len 32 --steps 1 --rank 2 -o run
+    rm run/manifest.json
+    run -0 --separate-stderr evalprompts --base base --data data --adapter run
+    [[ $stderr == *"run: the run is not complete, its adapter is what "* ]]
 }
 
 @test "evalprompts scores prompts one by one and in total" {

@@ -91,7 +91,7 @@ adapter_model.safetensors" ]
     refused 4 "full: was trained in full" -o out full
     refused 2 "--output is missing" run
     refused 2 "expected peft" --format gguf -o out run
-    refused 2 "RUN"
+    refused 2 "RUN" -o out
 }
 
 # run/ becomes three steps of training of a model/ of type $1.

@@ -320,6 +320,14 @@ time.sleep(60)' 3>&- &
     train -q $options --steps 10 -o first
     options=${options/--rank 4/}
     train -q $options --steps 1 --init-adapter first/adapter -o second
+    train -q $options --steps 1 --init-adapter first -o same
+    cmp second/adapter/adapter_model.safetensors \
+        same/adapter/adapter_model.safetensors
+    jq -e .identity.init_adapter_id same/config.json
+    train -q --data data --base base --method full --steps 1 -o full
+    run -4 --separate-stderr train $options --steps 1 --init-adapter full -o no
+    one_line "train: full: was trained in full: the result is a base, full/mod"
+    [ ! -e no ]
     [ "$(jq -s 'map(.val_loss // empty)[0]' second/metrics.jsonl)" = \
         "$(jq -s 'map(.val_loss // empty)[-1]' first/metrics.jsonl)" ]
     run -2 --separate-stderr train $options --rank 4 --steps 1 \
