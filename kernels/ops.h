@@ -129,10 +129,12 @@ struct head_args {
     uint32_t chunk;
 };
 
+enum { OP_MAX_X = 6, OP_MAX_Y = 6 };
+
 struct op {
     uint16_t kind, layer;
     uint8_t acc;           /* bit i: y[i] += instead of y[i] = */
-    struct view x[6], y[3];
+    struct view x[OP_MAX_X], y[OP_MAX_Y];
     struct view scratch;   /* scratch.cols bytes, DTYPE_U8; from scratch() */
     union {
         struct { float eps; uint8_t rms; } norm;
@@ -204,6 +206,7 @@ struct backend {
     char detail[200];       /* instruction set and libraries: what, besides
                                the program, decides the bits */
     size_t real_size;
+    uint64_t kinds;         /* bit k: it can run ops of kind k */
     /* Scratch bytes of an op, for par_threads() workers. */
     uint64_t (*scratch)(const struct backend *b, const struct op *op);
     /* Runs ops [0, n). */

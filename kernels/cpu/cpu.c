@@ -148,7 +148,10 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
     gemm_describe(&cpu->gemm, libraries, sizeof libraries);
     snprintf(b->detail, sizeof b->detail, "%s, %s", vec->name, libraries);
     b->name = "cpu";
+    b->kinds = 0;
     b->real_size = sizeof(float);
+    for (unsigned k = 0; k < OP_KINDS; k++)
+        b->kinds |= (uint64_t)(impls[k].run != NULL) << k;
     b->scratch = cpu_scratch;
     b->run = cpu_run;
     b->priv = cpu;

@@ -59,6 +59,9 @@ REF(open)(struct backend *b)
     b->name = sizeof(real) == sizeof(double) ? "ref64" : "ref";
     b->detail[0] = '\0';
     b->real_size = sizeof(real);
+    b->kinds = 0;
+    for (unsigned k = 0; k < OP_KINDS; k++)
+        b->kinds |= (uint64_t)(impls[k].run != NULL) << k;
     b->scratch = scratch_of;
     b->run = run_ops;
     b->priv = NULL;

@@ -7,6 +7,7 @@
  * adds), and an activation function's input takes its output's place.
  */
 #include "model/build.h"
+#include "model/op_info.h"
 
 struct view
 build_grad(struct build *b, struct view v)
@@ -56,7 +57,7 @@ is_needed(const struct build *b, struct view v)
     return v.buf != 0 && b->mark[v.buf].need;
 }
 
-static void
+void
 grad_norm(struct build *b, const struct op *f)
 {
     const struct module *m = NULL;
@@ -83,7 +84,7 @@ grad_norm(struct build *b, const struct op *f)
     *build_op(b, OP_NORM_BWD, f->layer) = op;
 }
 
-static void
+void
 grad_linear(struct build *b, const struct op *f)
 {
     struct op op = { .kind = OP_LINEAR_BWD, .layer = f->layer };
@@ -101,7 +102,7 @@ grad_linear(struct build *b, const struct op *f)
 }
 
 /* In place on the gradient of the rotated columns. */
-static void
+void
 grad_rope(struct build *b, const struct op *f)
 {
     struct view g = build_grad(b, f->y[0]);
@@ -113,7 +114,7 @@ grad_rope(struct build *b, const struct op *f)
     op->u.rope.sign = -f->u.rope.sign;
 }
 
-static void
+void
 grad_attention(struct build *b, const struct op *f)
 {
     struct op op = { .kind = OP_ATTENTION_BWD, .layer = f->layer };
@@ -130,7 +131,7 @@ grad_attention(struct build *b, const struct op *f)
     *build_op(b, OP_ATTENTION_BWD, f->layer) = op;
 }
 
-static void
+void
 grad_act(struct build *b, const struct op *f)
 {
     struct op op = { .kind = OP_ACT_BWD, .layer = f->layer };
@@ -143,7 +144,7 @@ grad_act(struct build *b, const struct op *f)
     *build_op(b, OP_ACT_BWD, f->layer) = op;
 }
 
-static void
+void
 grad_glu(struct build *b, const struct op *f)
 {
     struct op op = { .kind = OP_GLU_BWD, .layer = f->layer };
@@ -158,7 +159,7 @@ grad_glu(struct build *b, const struct op *f)
     *build_op(b, OP_GLU_BWD, f->layer) = op;
 }
 
-static void
+void
 grad_embed(struct build *b, const struct op *f)
 {
     struct op op = { .kind = OP_EMBED_BWD, .layer = f->layer };
@@ -173,27 +174,12 @@ grad_embed(struct build *b, const struct op *f)
     *build_op(b, OP_EMBED_BWD, f->layer) = op;
 }
 
-static void
-grad_op(struct build *b, const struct op *f)
-{
-    switch (f->kind) {
-    case OP_NORM:      grad_norm(b, f); break;
-    case OP_LINEAR:    grad_linear(b, f); break;
-    case OP_ROPE:      grad_rope(b, f); break;
-    case OP_ATTENTION: grad_attention(b, f); break;
-    case OP_ACT:       grad_act(b, f); break;
-    case OP_GLU:       grad_glu(b, f); break;
-    case OP_EMBED:     grad_embed(b, f); break;
-    default:           break; /* nothing else is ever on the tape */
-    }
-}
-
 void
 build_backward(struct build *b)
 {
     while (b->n_tape > 0) {
         struct op op = b->tape[--b->n_tape];
 
-        grad_op(b, &op);
+        op_info(op.kind)->grad(b, &op);
     }
 }

@@ -4,6 +4,7 @@
  *   bind.c      base tensors and trainable parameters to views
  *   forward.c   layers to ops
  *   backward.c  an op to the ops of its gradient
+ *   op_info.c   what the walks over a program know of a kind of op
  *   plan.c      lifetimes and places
  */
 #ifndef MODEL_BUILD_H
@@ -73,8 +74,15 @@ struct view build_final(struct build *b, struct view x);
 void build_head(struct build *b, struct view hidden);
 
 /* backward.c: emits the gradients of the tape's ops, last first, and
- * empties the tape. */
+ * empties the tape; and those of one op, for the table of op_info.c. */
 void build_backward(struct build *b);
+void grad_embed(struct build *b, const struct op *f);
+void grad_norm(struct build *b, const struct op *f);
+void grad_linear(struct build *b, const struct op *f);
+void grad_rope(struct build *b, const struct op *f);
+void grad_attention(struct build *b, const struct op *f);
+void grad_act(struct build *b, const struct op *f);
+void grad_glu(struct build *b, const struct op *f);
 
 /* Gradient of a view: its buffer's gradient, made on first use. */
 struct view build_grad(struct build *b, struct view v);

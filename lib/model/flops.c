@@ -1,11 +1,15 @@
 /* flops.c - the work in a program's products. */
+#include "model/flops.h"
+
+#include "model/op_info.h"
 #include "model/prog.h"
 
-static double
-linear_flops(const struct op *op, double n)
+double
+flops_linear(const struct op *op, double n, double n_head)
 {
     double f = 0;
 
+    (void)n_head;
     for (uint32_t i = 0; i < op->u.lin.n; i++) {
         const struct part *t = &op->u.lin.part[i];
         double w = (double)t->in * t->out, r = t->rank;
@@ -17,12 +21,13 @@ linear_flops(const struct op *op, double n)
 
 /* dx (when there is one); with an adapter dh, dx through it, dA and dB; a
  * trained weight's own gradient. */
-static double
-linear_bwd_flops(const struct op *op, double n)
+double
+flops_linear_bwd(const struct op *op, double n, double n_head)
 {
     bool dx = op->y[0].buf != 0;
     double f = 0;
 
+    (void)n_head;
     for (uint32_t i = 0; i < op->u.lin.n; i++) {
         const struct part *t = &op->u.lin.part[i];
         double w = (double)t->in * t->out, r = t->rank;
@@ -34,9 +39,9 @@ linear_bwd_flops(const struct op *op, double n)
     return f;
 }
 
-/* Two products over the causal half of a sequence; five going back. */
+/* So many products over the causal half of a sequence. */
 static double
-attention_flops(const struct op *op, double n, int products)
+attention(const struct op *op, double n, int products)
 {
     double span = op->u.attn.seq_len;
 
@@ -46,32 +51,40 @@ attention_flops(const struct op *op, double n, int products)
            * ((double)op->u.attn.heads * op->u.attn.head_dim);
 }
 
-static double
-head_flops(const struct op *op, double n)
+double
+flops_attention(const struct op *op, double n, double n_head)
+{
+    (void)n_head;
+    return attention(op, n, 2);
+}
+
+double
+flops_attention_bwd(const struct op *op, double n, double n_head)
+{
+    (void)n_head;
+    return attention(op, n, 5);
+}
+
+double
+flops_head(const struct op *op, double n, double n_head)
 {
     const struct part *t = op->u.head.part;
     int products = 1 + (op->y[1].buf != 0) + (t->grad_w.buf != 0);
 
-    return 2 * n * (double)t->in * t->out * products;
+    (void)n;
+    return 2 * n_head * (double)t->in * t->out * products;
 }
 
 double
 prog_flops(const struct prog *p, enum range r, uint32_t n_head)
 {
-    double f = 0, n = p->rows;
+    double f = 0;
 
     for (size_t i = p->range[r]; i < p->range[r + 1]; i++) {
-        const struct op *op = &p->op[i];
+        const struct op_info *info = op_info(p->op[i].kind);
 
-        switch (op->kind) {
-        case OP_LINEAR:        f += linear_flops(op, n); break;
-        case OP_LINEAR_BWD:    f += linear_bwd_flops(op, n); break;
-        case OP_ATTENTION:     f += attention_flops(op, n, 2); break;
-        case OP_ATTENTION_BWD: f += attention_flops(op, n, 5); break;
-        case OP_HEAD_CE:
-        case OP_LOGITS:        f += head_flops(op, n_head); break;
-        default:               break;
-        }
+        if (info->flops != NULL)
+            f += info->flops(&p->op[i], p->rows, n_head);
     }
     return f;
 }

@@ -10,46 +10,25 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "model/op_info.h"
 
 #define PLACE_ALIGN 256
 
-static void
-touch(struct prog *p, const struct view *v, int32_t at)
-{
-    struct tensor_buf *t = &p->buf[v->buf];
-
-    if (v->buf == 0)
-        return;
-    if (t->born < 0)
-        t->born = at;
-    t->dies = at;
-}
+struct toucher {
+    struct prog *p;
+    int32_t at;
+};
 
 static void
-touch_part(struct prog *p, const struct part *q, int32_t at)
+touch(void *ctx, const struct view *v, enum view_use use)
 {
-    const struct view *views[] = { &q->w, &q->scale, &q->bias, &q->a, &q->b,
-                                   &q->h, &q->grad_w, &q->grad_bias,
-                                   &q->grad_a, &q->grad_b };
+    const struct toucher *t = ctx;
+    struct tensor_buf *b = &t->p->buf[v->buf];
 
-    for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++)
-        touch(p, views[i], at);
-}
-
-static void
-touch_op(struct prog *p, const struct op *op, int32_t at)
-{
-    for (int i = 0; i < 6; i++)
-        touch(p, &op->x[i], at);
-    for (int i = 0; i < 3; i++)
-        touch(p, &op->y[i], at);
-    touch(p, &op->scratch, at);
-    if (op->kind == OP_LINEAR || op->kind == OP_LINEAR_BWD) {
-        for (uint32_t i = 0; i < op->u.lin.n; i++)
-            touch_part(p, &op->u.lin.part[i], at);
-    }
-    if (op->kind == OP_HEAD_CE || op->kind == OP_LOGITS)
-        touch_part(p, op->u.head.part, at);
+    (void)use;
+    if (b->born < 0)
+        b->born = t->at;
+    b->dies = t->at;
 }
 
 int
@@ -78,8 +57,11 @@ plan_lifetimes(struct build *b)
 
     for (size_t i = 0; i < p->n_bufs; i++)
         p->buf[i].born = p->buf[i].dies = -1;
-    for (size_t i = 0; i < p->n_ops; i++)
-        touch_op(p, &p->op[i], (int32_t)i);
+    for (size_t i = 0; i < p->n_ops; i++) {
+        struct toucher t = { p, (int32_t)i };
+
+        op_walk(&p->op[i], touch, &t);
+    }
     for (size_t i = 1; i < p->n_bufs; i++) {
         if (b->mark[i].pinned || p->buf[i].zone != ZONE_ARENA) {
             p->buf[i].born = 0;

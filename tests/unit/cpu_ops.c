@@ -3,6 +3,7 @@
  * against each other bit by bit. Shapes lie around the sizes of tiles. */
 #include "cpu_isa.h"
 #include "cpu_world.h"
+#include "model/op_info.h"
 
 static const char *const isas[] = { "generic", "avx2", "avx512" };
 
@@ -24,6 +25,8 @@ try_isa(struct world *w, const struct outcome *want, const char *isa,
     cpu_close(&cpu);
 }
 
+static bool tried[OP_KINDS];
+
 /* Runs the world's op everywhere. */
 static void
 try_op(struct world *w, const char *name)
@@ -32,6 +35,7 @@ try_op(struct world *w, const char *name)
     struct outcome want;
     size_t i;
 
+    tried[w->op.kind] = true;
     ref64_open(&ref);
     want = world_run(w, &ref, 1);
     for (i = 0; i < sizeof isas / sizeof isas[0]; i++)
@@ -660,6 +664,14 @@ TEST(what_the_machine_lacks_is_refused)
     CHECK(cpu_open(&b, NULL, "f8", &e) == ERR_USAGE);
 }
 
+/* Runs last. */
+TEST(every_kind_was_compared)
+{
+    for (unsigned k = OP_NONE + 1; k < OP_KINDS; k++)
+        if (!CHECK(tried[k]))
+            printf("  no case for %s\n", op_info(k)->name);
+}
+
 static const struct test tests[] = {
     RUN(activations_match), RUN(gated_activations_match), RUN(norms_match),
     RUN(norm_gradients_match), RUN(rotations_match), RUN(embeddings_match),
@@ -670,6 +682,7 @@ static const struct test tests[] = {
     RUN(clipping_matches), RUN(optimisers_match),
     RUN(bf16_operands_round_to_nearest_even),
     RUN(what_the_machine_lacks_is_refused),
+    RUN(every_kind_was_compared),
 };
 
 TEST_MAIN("cpu_ops", tests)

@@ -7,6 +7,7 @@
  * at h = 1e-3: its error, h^4 and the rounding of f over h, is far below.
  * ROUNDING allows for the latter where a gradient is 0.
  */
+#include "model/op_info.h"
 #include "ref_lab.h"
 
 enum { MAX_VARS = 16 };
@@ -30,6 +31,8 @@ struct trial {
     double (*value)(struct trial *t); /* <u, y>; runs fwd */
     void (*back)(struct trial *t);    /* runs bwd */
 };
+
+static bool tried[OP_KINDS];
 
 static double
 dot_output(struct trial *t)
@@ -149,6 +152,7 @@ check_trial(struct trial *t)
 {
     double *start[MAX_VARS], *grad[MAX_VARS];
 
+    tried[t->fwd.kind] = true;
     for (size_t i = 0; i < t->n_vars; i++) {
         const struct var *v = &t->var[i];
 
@@ -565,9 +569,18 @@ TEST(head)
     head_case(1, 1, DTYPE_REAL, false);
 }
 
+/* Runs last. */
+TEST(every_gradient_was_tried)
+{
+    CHECK(tried[OP_HEAD_CE]); /* has its gradient within */
+    for (unsigned k = 0; k < OP_KINDS; k++)
+        if (op_info(k)->grad != NULL && !CHECK(tried[k]))
+            printf("  no case for %s\n", op_info(k)->name);
+}
+
 static const struct test tests[] = {
     RUN(embedding), RUN(norms), RUN(linear), RUN(rope), RUN(attention),
-    RUN(activations), RUN(head)
+    RUN(activations), RUN(head), RUN(every_gradient_was_tried)
 };
 
 TEST_MAIN("ops_grad", tests)

@@ -3,6 +3,7 @@
  * time share memory, gradients are stored once and then added to. */
 #include "test.h"
 
+#include "model/op_info.h"
 #include "model/prog.h"
 #include "tiny_model.h"
 
@@ -23,41 +24,28 @@ struct walk {
 };
 
 static void
-reads(struct walk *w, const struct view *v)
+use_view(void *ctx, const struct view *v, enum view_use use)
 {
-    if (v->buf == 0 || w->p->buf[v->buf].zone != ZONE_ARENA)
-        return;
-    if (!CHECK(w->written[v->buf]))
-        printf("  op %zu (kind %d) reads buffer %u\n", w->at,
-               w->p->op[w->at].kind, v->buf);
-}
+    const struct walk *w = ctx;
 
-static void
-writes(struct walk *w, const struct view *v, bool adds)
-{
-    if (v->buf == 0 || w->p->buf[v->buf].zone != ZONE_ARENA)
+    if (w->p->buf[v->buf].zone != ZONE_ARENA)
         return;
-    if (adds)
-        reads(w, v);
+    if (use != VIEW_WRITTEN && !CHECK(w->written[v->buf]))
+        printf("  op %zu (%s) reads buffer %u\n", w->at,
+               op_info(w->p->op[w->at].kind)->name, v->buf);
     w->written[v->buf] = true;
 }
 
+/* What no row of the table says an op has. */
 static void
-walk_op(struct walk *w, const struct op *op)
+check_unused(const struct op *op)
 {
-    bool linear = op->kind == OP_LINEAR || op->kind == OP_LINEAR_BWD;
+    const struct op_info *info = op_info(op->kind);
 
-    for (int i = 0; i < 6; i++)
-        reads(w, &op->x[i]);
-    for (uint32_t i = 0; linear && i < op->u.lin.n; i++) {
-        if (op->kind == OP_LINEAR)
-            writes(w, &op->u.lin.part[i].h, false);
-        else
-            reads(w, &op->u.lin.part[i].h);
-    }
-    for (int i = 0; i < 3; i++)
-        writes(w, &op->y[i], op->acc >> i & 1);
-    writes(w, &op->scratch, false);
+    for (unsigned i = info->n_x; i < OP_MAX_X; i++)
+        CHECK(op->x[i].buf == 0);
+    for (unsigned i = info->n_y; i < OP_MAX_Y; i++)
+        CHECK(op->y[i].buf == 0);
 }
 
 static void
@@ -65,8 +53,10 @@ check_order(const struct prog *p)
 {
     struct walk w = { p, mem_array(p->n_bufs, sizeof(bool)), 0 };
 
-    for (w.at = 0; w.at < p->n_ops; w.at++)
-        walk_op(&w, &p->op[w.at]);
+    for (w.at = 0; w.at < p->n_ops; w.at++) {
+        op_walk(&p->op[w.at], use_view, &w);
+        check_unused(&p->op[w.at]);
+    }
     free(w.written);
 }
 

@@ -1,0 +1,14 @@
+/* flops.h - floating-point operations of the kinds of op that multiply
+ * matrices; see flops in op_info.h. */
+#ifndef MODEL_FLOPS_H
+#define MODEL_FLOPS_H
+
+#include "kernels/ops.h"
+
+double flops_linear(const struct op *op, double n, double n_head);
+double flops_linear_bwd(const struct op *op, double n, double n_head);
+double flops_attention(const struct op *op, double n, double n_head);
+double flops_attention_bwd(const struct op *op, double n, double n_head);
+double flops_head(const struct op *op, double n, double n_head);
+
+#endif

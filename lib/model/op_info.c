@@ -1,0 +1,109 @@
+/* op_info.c - the table of op kinds, and the walk over an op's views. */
+#include "model/op_info.h"
+
+#include "model/build.h"
+#include "model/flops.h"
+
+static const struct op_info table[OP_KINDS] = {
+    [OP_NONE] = { .name = "none" },
+    [OP_EMBED] = { .name = "embed", .n_x = 4, .n_y = 1, .grad = grad_embed },
+    [OP_EMBED_BWD] = { .name = "embed_bwd", .n_x = 1, .n_y = 2, .adds = 3 },
+    [OP_NORM] = { .name = "norm", .n_x = 3, .n_y = 2, .grad = grad_norm },
+    [OP_NORM_BWD] = { .name = "norm_bwd", .n_x = 4, .n_y = 3, .adds = 6 },
+    [OP_LINEAR] = { .name = "linear", .n_x = 2, .n_y = 1,
+                    .parts = PARTS_LINEAR, .flops = flops_linear,
+                    .grad = grad_linear },
+    [OP_LINEAR_BWD] = { .name = "linear_bwd", .n_x = 2, .n_y = 1,
+                        .parts = PARTS_LINEAR_BWD,
+                        .flops = flops_linear_bwd },
+    [OP_ROPE] = { .name = "rope", .n_x = 1, .n_y = 1, .grad = grad_rope },
+    [OP_ATTENTION] = { .name = "attention", .n_x = 3, .n_y = 2,
+                       .flops = flops_attention, .grad = grad_attention },
+    [OP_ATTENTION_BWD] = { .name = "attention_bwd", .n_x = 6, .n_y = 3,
+                           .flops = flops_attention_bwd },
+    [OP_ACT] = { .name = "act", .n_x = 1, .n_y = 1, .grad = grad_act },
+    [OP_ACT_BWD] = { .name = "act_bwd", .n_x = 2, .n_y = 1 },
+    [OP_GLU] = { .name = "glu", .n_x = 2, .n_y = 1, .grad = grad_glu },
+    [OP_GLU_BWD] = { .name = "glu_bwd", .n_x = 3, .n_y = 2 },
+    [OP_HEAD_CE] = { .name = "head_ce", .n_x = 1, .n_y = 2,
+                     .parts = PARTS_HEAD, .flops = flops_head },
+    [OP_LOGITS] = { .name = "logits", .n_x = 1, .n_y = 1,
+                    .parts = PARTS_HEAD, .flops = flops_head },
+    [OP_CACHE] = { .name = "cache", .n_x = 1, .n_y = 1, .adds = 1 },
+    [OP_COPY] = { .name = "copy", .n_x = 1, .n_y = 1 },
+    [OP_ZERO] = { .name = "zero", .n_y = 1 },
+    [OP_SQNORM] = { .name = "sqnorm", .n_x = 1 },
+    [OP_CLIP] = { .name = "clip" },
+    [OP_ADAMW] = { .name = "adamw", .n_x = 1, .n_y = 3, .adds = 7 },
+    [OP_SGD] = { .name = "sgd", .n_x = 1, .n_y = 1, .adds = 1 },
+};
+
+const struct op_info *
+op_info(unsigned kind)
+{
+    return &table[kind];
+}
+
+const struct part *
+op_parts(const struct op *op, uint32_t *n)
+{
+    switch (table[op->kind].parts) {
+    case PARTS_NONE:
+        *n = 0;
+        return NULL;
+    case PARTS_HEAD:
+        *n = 1;
+        return op->u.head.part;
+    default:
+        *n = op->u.lin.n;
+        return op->u.lin.part;
+    }
+}
+
+struct walk {
+    void (*visit)(void *ctx, const struct view *v, enum view_use use);
+    void *ctx;
+};
+
+static void
+walk_view(const struct walk *w, const struct view *v, enum view_use use)
+{
+    if (v->buf != 0)
+        w->visit(w->ctx, v, use);
+}
+
+static void
+walk_part(const struct walk *w, const struct part *t, enum op_parts parts)
+{
+    const struct view *const read[] = { &t->w, &t->scale, &t->bias, &t->a,
+                                        &t->b };
+    const struct view *const grad[] = { &t->grad_w, &t->grad_bias,
+                                        &t->grad_a, &t->grad_b };
+
+    for (size_t i = 0; i < sizeof(read) / sizeof(read[0]); i++)
+        walk_view(w, read[i], VIEW_READ);
+    walk_view(w, &t->h, parts == PARTS_LINEAR ? VIEW_WRITTEN : VIEW_READ);
+    for (size_t i = 0; i < sizeof(grad) / sizeof(grad[0])
+                       && parts != PARTS_LINEAR; i++)
+        walk_view(w, grad[i], VIEW_ADDED);
+}
+
+void
+op_walk(const struct op *op,
+        void (*visit)(void *ctx, const struct view *v, enum view_use use),
+        void *ctx)
+{
+    const struct op_info *info = &table[op->kind];
+    const struct walk w = { visit, ctx };
+    uint8_t adds = info->adds | op->acc;
+    uint32_t n;
+    const struct part *part = op_parts(op, &n);
+
+    for (unsigned i = 0; i < info->n_x; i++)
+        walk_view(&w, &op->x[i], VIEW_READ);
+    for (uint32_t i = 0; i < n; i++)
+        walk_part(&w, &part[i], info->parts);
+    for (unsigned i = 0; i < info->n_y; i++)
+        walk_view(&w, &op->y[i], adds >> i & 1 ? VIEW_ADDED : VIEW_WRITTEN);
+    walk_view(&w, &op->scratch, VIEW_WRITTEN);
+}
