@@ -387,6 +387,8 @@ run(struct options *o, const struct args *args, struct err *e)
         return rc;
     if (in.model.with != NULL)
         rc = settle_adapter(o, args, in.model.with, e);
+    if (rc == 0)
+        rc = inputs_check_length(&in, (uint32_t)o->seq_len, e);
     if (rc < 0)
         goto out;
     t = train_opts(o, &in, &targets);

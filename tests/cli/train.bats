@@ -375,11 +375,32 @@ time.sleep(60)' 3>&- &
     one_line "train: --method full has no adapter"
 }
 
+@test "sequences longer than the base's positions are refused, or told" {
+    python3 -c 'for n in 6, 64, 65, 66, 200: print({"ids": [3] * n})' |
+        sed "s/'/\"/g" | fromjsonl -q --vocab 40 |
+        shard -q --val 0 --test 0 -o long
+    options="--base base --rank 4 --batch 1 --steps 1 --dry-run"
+    run -0 --separate-stderr train $options --data long --seq-len 64
+    [ -z "$stderr" ]
+    run -0 --separate-stderr train $options --data long --seq-len 65
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [ "$stderr" = "train: warning: base: was made for 64 positions \
+(max_position_embeddings), --seq-len is 65: 2 of 5 records go beyond" ]
+    echo '{"model_type": "gpt2", "vocab_size": 40, "n_embd": 16, "n_layer": 1,
+        "n_head": 2, "n_positions": 64}' >gpt2.json
+    initmodel -q -o gpt2 gpt2.json
+    train -q $options --base gpt2 --data long --seq-len 64 >/dev/null
+    run -2 --separate-stderr train $options --base gpt2 --data long \
+        --seq-len 65
+    one_line "train: gpt2: has 64 learned positions (max_position_embeddings)\
+, too few for --seq-len 65"
+}
+
 @test "an int8 base trains, and full training of it is refused" {
     quantize -q --format int8 base | shard -q -o base8
     train -q $options --base base8 --steps 3 -o run
-    run -2 --separate-stderr train --data data --base base8 --method full \
-        --steps 3 -o full
+    run -2 --separate-stderr train --data data --base base8 --seq-len 16 \
+        --method full --steps 3 -o full
     one_line "train: base8: full training needs a floating-point base"
 }
 
