@@ -187,6 +187,18 @@ check_prompt(const struct generator *g, const int32_t *prompt, size_t n,
     return 0;
 }
 
+/* A model that isn't finite has no likeliest token. */
+static int
+check_logits(const struct generator *g, const float *logits, struct err *e)
+{
+    for (uint32_t i = 0; i < g->prefill.desc->vocab; i++) {
+        if (!isfinite(logits[i]))
+            return err_set(e, ERR_DATA, "the model's output is not finite "
+                           "(token %u has %g)", i, (double)logits[i]);
+    }
+    return 0;
+}
+
 int
 generate(struct generator *g, const int32_t *prompt, size_t n,
          const struct sampling *s, generate_emit *emit, void *ctx,
@@ -204,10 +216,14 @@ generate(struct generator *g, const int32_t *prompt, size_t n,
         at += k;
     }
     for (uint32_t i = 0; rc == 0 && i < s->max_tokens; i++) {
-        int32_t id = s->temperature > 0
-                     ? draw(g, logits, s, at)
-                     : most_likely(logits, g->prefill.desc->vocab);
+        int32_t id;
 
+        rc = check_logits(g, logits, e);
+        if (rc < 0)
+            break;
+        id = s->temperature > 0
+             ? draw(g, logits, s, at)
+             : most_likely(logits, g->prefill.desc->vocab);
         if (!emit(ctx, id) || at + 1 >= g->context
             || i + 1 == s->max_tokens)
             break;

@@ -44,7 +44,7 @@ typedef bool generate_emit(void *ctx, int32_t id);
 
 /* Continues prompt[n], n >= 1. ERR_LIMIT when the prompt alone fills the
  * context; a completion ends there without error. ERR_DATA for an id
- * outside the vocabulary. */
+ * outside the vocabulary, and for a model whose output is not finite. */
 int generate(struct generator *g, const int32_t *prompt, size_t n,
              const struct sampling *s, generate_emit *emit, void *ctx,
              struct err *e);
