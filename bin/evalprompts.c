@@ -32,7 +32,7 @@ static const struct opt opts[] = {
     { "split", 0, OPT_STRING, true, AT(split), "NAME",
       "its split", "test", 0, 0, NULL },
     { "records", 0, OPT_U64, true, AT(records), "N",
-      "records of the split; 0 for all", "0", 0, MAX_U53, NULL },
+      "the first N records of the split; 0 for all", "0", 0, MAX_U53, NULL },
     { "per-record", 0, OPT_STRING, false, AT(per_record), "FILE",
       "write the loss of each record there, as JSON lines", NULL, 0, 0,
       NULL },
@@ -99,11 +99,9 @@ check_per_record(const struct options *o, const struct args *args,
 
     if (path == NULL)
         return 0;
-    if (o->data == NULL || strcmp(path, "-") == 0)
-        return err_set(e, ERR_USAGE, o->data == NULL
-                       ? "--per-record without --data"
-                       : "--per-record is a file's name: stdout has the "
-                         "summary");
+    if (strcmp(path, "-") == 0)
+        return err_set(e, ERR_USAGE, "--per-record is a file's name: stdout "
+                       "has the summary");
     rc = out_check(path, NULL, e);
     parent = path_parent(path);
     for (size_t i = 0; i < sizeof(input) / sizeof(input[0]); i++) {
@@ -116,14 +114,43 @@ check_per_record(const struct options *o, const struct args *args,
     return rc;
 }
 
+/* An option that would not be obeyed, because what it is about isn't
+ * measured. */
+static int
+check_idle(const struct options *o, const struct args *args, struct err *e)
+{
+    static const char *const of_data[] = {
+        "split", "records", "per-record", "batch", "seq-len"
+    };
+    static const char *const of_prompts[] = {
+        "tokenizer", "max-tokens", "context", "temperature", "top-p", "seed"
+    };
+
+    for (size_t i = 0; i < sizeof(of_data) / sizeof(of_data[0]); i++) {
+        if (o->data == NULL && tool_given(args, of_data[i]))
+            return err_set(e, ERR_USAGE, "--%s without --data", of_data[i]);
+    }
+    for (size_t i = 0; i < sizeof(of_prompts) / sizeof(of_prompts[0]); i++) {
+        if (args->n == 0 && tool_given(args, of_prompts[i]))
+            return err_set(e, ERR_USAGE, "--%s without a prompt file",
+                           of_prompts[i]);
+    }
+    if (o->temperature == 0 && tool_given(args, "top-p"))
+        return err_set(e, ERR_USAGE, "--top-p without --temperature");
+    return 0;
+}
+
 static int
 check_options(const struct options *o, const struct args *args,
               struct err *e)
 {
+    int rc;
+
     if (o->data == NULL && args->n == 0)
         return err_set(e, ERR_USAGE,
                        "nothing to measure: give --data or a prompt file");
-    return check_per_record(o, args, e);
+    rc = check_idle(o, args, e);
+    return rc < 0 ? rc : check_per_record(o, args, e);
 }
 
 static int

@@ -9,6 +9,7 @@
 #include "base/b64.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/utf8.h"
@@ -88,6 +89,19 @@ read_prompt(struct prompt *p, const cJSON *o, uint64_t line,
     return rc < 0 ? rc : check_read(&p->checks, o, where, e);
 }
 
+/* Two prompts of one name can't be told apart in the results, and draw the
+ * same numbers. */
+static int
+check_name_is_new(struct map *ids, const struct prompt *p, const char *where,
+                  struct err *e)
+{
+    bool added;
+
+    map_put(ids, p->id, strlen(p->id), 0, &added);
+    return added ? 0 : err_set(e, ERR_DATA, "%s: two prompts have the id "
+                               "'%s'", where, p->id);
+}
+
 static struct prompt *
 add_prompt(struct prompts *p)
 {
@@ -100,8 +114,9 @@ add_prompt(struct prompts *p)
 }
 
 static int
-read_line(struct prompts *p, const struct buf *line, uint64_t number,
-          uint32_t max_tokens, const char *name, struct err *e)
+read_line(struct prompts *p, struct map *ids, const struct buf *line,
+          uint64_t number, uint32_t max_tokens, const char *name,
+          struct err *e)
 {
     char where[256];
     cJSON *o = NULL;
@@ -117,6 +132,8 @@ read_line(struct prompts *p, const struct buf *line, uint64_t number,
     rc = json_user(&o, line->data, line->len, where, e);
     if (rc == 0)
         rc = read_prompt(add_prompt(p), o, number, max_tokens, where, e);
+    if (rc == 0)
+        rc = check_name_is_new(ids, &p->item[p->n - 1], where, e);
     cJSON_Delete(o);
     return rc;
 }
@@ -127,6 +144,7 @@ prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
 {
     bool got = true, ended;
     uint64_t number = 0;
+    struct map ids;
     struct buf line;
     struct in in;
     int rc;
@@ -136,6 +154,7 @@ prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
     if (rc < 0)
         return rc;
     buf_init(&line);
+    map_init(&ids);
     while (rc == 0) {
         rc = in_line(&in, &line, MAX_LINE, &got, &ended, e);
         if (rc < 0 || !got)
@@ -145,8 +164,9 @@ prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
             rc = err_set(e, ERR_DATA, "%s:%llu: the last line has no "
                          "newline", in.name, (unsigned long long)number);
         else
-            rc = read_line(p, &line, number, max_tokens, in.name, e);
+            rc = read_line(p, &ids, &line, number, max_tokens, in.name, e);
     }
+    map_release(&ids);
     buf_release(&line);
     in_release(&in);
     if (rc < 0)

@@ -48,6 +48,9 @@ add_item(struct check_set *c, enum check_kind kind, const cJSON *v,
         return err_set(e, ERR_DATA, "%s: %s is not a string", where,
                        names[kind]);
     t->len = strlen(v->valuestring);
+    if (t->len == 0 && kind != CHECK_EXACT)
+        return err_set(e, ERR_DATA, "%s: %s is an empty string, which is in "
+                       "every text", where, names[kind]);
     t->text = mem_strdup(v->valuestring);
     c->n[kind]++;
     return kind == CHECK_REGEX ? compile(t, where, e) : 0;

@@ -43,8 +43,9 @@ struct check_result {
 const char *check_name(enum check_kind kind);
 
 /* Reads the four keys of the object, leaving others alone. where is the
- * message's prefix. ERR_DATA for a value of another type or a pattern that
- * doesn't compile (names its offset). On failure *c is released. */
+ * message's prefix. ERR_DATA for a value of another type, an empty string
+ * where that says nothing (all but exact) or a pattern that doesn't compile
+ * (names its offset). On failure *c is released. */
 int check_read(struct check_set *c, const cJSON *object, const char *where,
                struct err *e);
 void check_release(struct check_set *c);

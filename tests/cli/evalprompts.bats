@@ -278,3 +278,81 @@ with_end() {
     run -0 --separate-stderr evalprompts --base base - <<<'{"prompt": "x"}'
     [[ $stderr == *"base/config.json: eos_token_id 300 is none of the "* ]]
 }
+
+@test "prompts whose results could not be told apart, or say nothing" {
+    printf '{"prompt": "x", "id": "2"}\n{"prompt": "y"}\n' >prompts
+    run -4 --separate-stderr evalprompts --base base prompts
+    one_line "evalprompts: prompts:2: two prompts have the id '2'"
+    for key in contains regex forbidden; do
+        for value in '""' '["x", ""]'; do
+            echo "{\"prompt\": \"x\", \"$key\": $value}" >prompts
+            run -4 --separate-stderr evalprompts --base base prompts
+            one_line "evalprompts: prompts:1: $key is an empty string"
+        done
+    done
+    echo '{"prompt": "x", "exact": ""}' >prompts
+    evalprompts -q --base base prompts
+}
+
+@test "an option that would not be obeyed is refused" {
+    echo '{"prompt": "line 3"}' >prompts
+    for option in '--split test' '--records 2' '--per-record x' '--batch 2' \
+        '--seq-len 8'; do
+        run -2 --separate-stderr evalprompts --base base $option prompts
+        one_line "evalprompts: ${option% *} without --data"
+    done
+    for option in '-t tok.json' '--max-tokens 2' '--context 9' \
+        '--temperature 1' '--top-p 0.5' '--seed 1'; do
+        run -2 --separate-stderr evalprompts --base base --data data $option
+        [[ $stderr == "evalprompts: --"*" without a prompt file" ]]
+    done
+    run -2 --separate-stderr evalprompts --base base --top-p 0.5 prompts
+    one_line "evalprompts: --top-p without --temperature"
+}
+
+# completion OPTION...: what the base says.
+completion() {
+    echo '{"prompt": "line 3", "max_tokens": 8}' |
+        evalprompts -q --base base "$@" - | jq -c 'select(.id).completion'
+}
+
+@test "sampling obeys temperature, top-p and seed" {
+    greedy=$(completion)
+    hot=$(completion --temperature 1)
+    [ "$hot" != "$greedy" ]
+    [ "$(completion --temperature 1 --seed 0)" = "$hot" ]
+    [ "$(completion --temperature 1 --seed 1)" != "$hot" ]
+    [ "$(completion --temperature 1 --top-p 0.001)" = "$greedy" ]
+    [ "$(completion --temperature 0.0001)" = "$greedy" ]
+    [ "$(completion --seed 5)" = "$greedy" ]
+}
+
+@test "a base that is not finite completes nothing" {
+    python3 "$root/tests/cli/safetensors.py" set base model.norm.weight 3 nan
+    run -4 --separate-stderr evalprompts --base base - \
+        <<<'{"prompt": "x", "id": "a", "regex": ".*"}'
+    one_line "evalprompts: prompt a: the model's output is not finite"
+}
+
+@test "batch and threads change no byte" {
+    evalprompts -q --base base --data data --seq-len 8 --per-record a >score
+    for options in '--batch 1' '--batch 7 --threads 1' '--threads 3'; do
+        evalprompts -q --base base --data data --seq-len 8 --per-record b \
+            $options | cmp - score
+        cmp a b
+    done
+}
+
+@test "a signal in an evaluation ends it, without anything left" {
+    jq '.hidden_size = 256 | .intermediate_size = 1024
+        | .num_hidden_layers = 8' arch.json >large.json
+    initmodel -q -t tok.json -o large large.json
+    for i in $(seq 3000); do
+        echo "{\"ids\": [$(seq -s , $((i % 7 + 1)) 60)]}"
+    done | fromjsonl -q --vocab 300 | shard -q --val 0 --test 0 -o many
+    run -143 --separate-stderr timeout --preserve-status -s TERM -k 5 2 \
+        evalprompts --base large --data many --split train --per-record x
+    [ -z "$output" ]
+    [ ! -e x ]
+    no_leftovers .
+}
