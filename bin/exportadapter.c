@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/adapter.h"
+#include "model/base.h"
 #include "model/rundir.h"
-#include "model/weights.h"
 #include "tensor/modeldir.h"
 #include "tool/tool.h"
 
@@ -66,16 +66,13 @@ check_base(const struct adapter *a, const char *path, struct err *e)
 {
     struct model_desc desc;
     struct weights w;
-    const char *config;
-    size_t n, linears = 0;
+    size_t unused, linears = 0;
     int rc;
 
     rc = weights_open(&w, path, e);
     if (rc < 0)
         return rc;
-    rc = weights_config(&w, &config, &n, e);
-    if (rc == 0)
-        rc = desc_read(&desc, config, n, path, e);
+    rc = base_describe(&desc, &unused, &w, e);
     if (rc == 0) {
         rc = adapter_match(a, &desc, &linears, e);
         if (rc < 0)

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "model/base.h"
 #include "model/quantize.h"
 #include "model/weights.h"
 #include "stream/stream.h"
@@ -81,9 +82,9 @@ run(const struct options *o, const struct args *args, struct err *e)
     struct stream_head head;
     struct stream_out out;
     struct weights w;
-    const char *config;
+    struct model_desc desc;
     char *prov = tool_prov(args, o, NULL);
-    size_t n;
+    size_t unused;
     int rc;
 
     stream_head_init(&head, "weights");
@@ -92,9 +93,11 @@ run(const struct options *o, const struct args *args, struct err *e)
     rc = weights_open(&w, args->operand[0], e);
     if (rc < 0)
         goto out;
-    rc = weights_config(&w, &config, &n, e);
-    if (rc == 0)
-        rc = stream_out_open(&out, "-", e);
+    rc = base_describe(&desc, &unused, &w, e);
+    if (rc < 0)
+        goto close;
+    desc_release(&desc);
+    rc = stream_out_open(&out, "-", e);
     if (rc < 0)
         goto close;
     rc = write_segment(&q, &out, &w, &head, e);

@@ -125,15 +125,6 @@ vocab_read(struct vocab *v, const char *text, size_t n, const char *where,
 
 /* Keys */
 
-/* What any family's config.json may hold besides its own keys. */
-static const char *const common_keys[] = {
-    "architectures", "attention_dropout", "bos_token_id", "dtype",
-    "embd_pdrop", "attn_pdrop", "resid_pdrop", "embedding_dropout",
-    "residual_dropout", "eos_token_id", "layer_types", "model_type",
-    "pad_token_id", "rope_parameters", "rope_scaling", "torch_dtype",
-    "transformers_version", "use_cache",
-};
-
 /* Edits (insert, delete, replace a byte) that make b of a; at most 99, and
  * 99 for long names. */
 static unsigned
@@ -178,20 +169,21 @@ consider(struct nearest *x, const char *name)
     }
 }
 
+static void
+consider_all(struct nearest *x, const struct key *table)
+{
+    for (; table->name != NULL; table++)
+        consider(x, table->name);
+}
+
 /* The family's key that is closest to this one. */
 static struct nearest
 find_key(const struct family *f, const char *key)
 {
     struct nearest x = { key, "", 100 };
-    size_t i;
 
-    for (i = 0; f->keys[i].key; i++)
-        consider(&x, f->keys[i].key);
-    for (i = 0; f->refused[i]; i++)
-        consider(&x, f->refused[i] + (f->refused[i][0] == '!'));
-    for (i = 0; i < sizeof common_keys / sizeof common_keys[0]; i++)
-        consider(&x, common_keys[i]);
-    consider(&x, f->act_key);
+    consider_all(&x, f->keys);
+    consider_all(&x, common_keys);
     return x;
 }
 

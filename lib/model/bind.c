@@ -6,30 +6,14 @@
  */
 #include "model/build.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/base.h"
 #include "model/family.h"
-#include "tensor/safetensors.h"
+#include "tensor/int8.h"
 
 #define FLAT_ALIGN 16 /* elements */
-
-const struct weight *
-base_tensor(const struct weights *w, const struct model_desc *d,
-            const struct module *m, const char *suffix)
-{
-    const char *body = d->family->body;
-    size_t n = strlen(body);
-    char name[128];
-    const struct weight *t;
-
-    snprintf(name, sizeof(name), "%s%s", m->name, suffix);
-    t = weights_find(w, name);
-    if (t == NULL && strncmp(name, body, n) == 0)
-        t = weights_find(w, name + n);
-    return t;
-}
 
 static bool
 is_linear(const struct module *m)
@@ -193,48 +177,6 @@ bind_params(struct build *b)
     }
 }
 
-static int
-check_tensor(struct build *b, const struct weight *t, uint64_t rows,
-             uint64_t cols, bool vector)
-{
-    uint32_t dims = vector ? 1 : 2;
-    char found[SHAPE_TEXT];
-
-    if (t->n_dims != dims || t->shape[dims - 1] != cols
-        || (!vector && t->shape[0] != rows)) {
-        shape_text(found, t->shape, t->n_dims);
-        if (vector)
-            return err_set(b->e, ERR_DATA,
-                           "%s: %s: bad shape (found %s, expected [%llu])",
-                           b->w->path, t->name, found,
-                           (unsigned long long)cols);
-        return err_set(b->e, ERR_DATA, "%s: %s: bad shape (found %s, "
-                       "expected [%llu, %llu])", b->w->path, t->name, found,
-                       (unsigned long long)rows, (unsigned long long)cols);
-    }
-    switch (t->dtype) {
-    case DTYPE_F32:
-    case DTYPE_BF16:
-    case DTYPE_F16:
-        return 0;
-    case DTYPE_I8:
-        if (t->scale == NULL)
-            return err_set(b->e, ERR_DATA, "%s: %s: int8 without scales",
-                           b->w->path, t->name);
-        if (b->o->method == METHOD_FULL)
-            return err_set(b->e, ERR_USAGE, "%s: full training needs a "
-                           "floating-point base (%s is int8)", b->w->path,
-                           t->name);
-        return vector ? err_set(b->e, ERR_DATA,
-                                "%s: %s: an int8 vector", b->w->path,
-                                t->name) : 0;
-    default:
-        return err_set(b->e, ERR_DATA,
-                       "%s: %s: weights of type %s are not supported",
-                       b->w->path, t->name, dtype_name(t->dtype));
-    }
-}
-
 /* A buffer over a tensor of the base, and its view. */
 static struct view
 base_view(struct build *b, const void *data, uint64_t rows, uint64_t cols,
@@ -249,29 +191,31 @@ base_view(struct build *b, const void *data, uint64_t rows, uint64_t cols,
 
 /* Module m's NAME.weight or NAME.bias. Trained: checked, but not a view. */
 static int
-bind_tensor(struct build *b, const struct module *m, bool is_bias)
+bind_tensor(struct build *b, const struct module *m, const char *suffix)
 {
     struct bound *s = &b->bound[m - b->d->module];
-    const char *suffix = is_bias ? ".bias" : ".weight";
-    const struct weight *t = base_tensor(b->w, b->d, m, suffix);
-    bool vector = is_bias || m->in == 0;
-    uint64_t rows = vector ? 1 : m->in_out ? m->in : m->out;
-    uint64_t cols = vector || m->in_out ? m->out : m->in;
-    int rc;
+    const struct weight *t;
+    uint64_t rows, cols;
+    int rc = base_find(&t, b->w, b->d, m, suffix, b->e);
 
-    if (t == NULL)
-        return err_set(b->e, ERR_DATA, "%s: no tensor %s%s", b->w->path,
-                       m->name, suffix);
-    rc = check_tensor(b, t, rows, cols, vector);
-    if (rc < 0 || b->o->method == METHOD_FULL)
+    if (rc == 0)
+        rc = base_check_type(b->w, t, b->e);
+    if (rc < 0)
         return rc;
-    if (is_bias) {
+    if (b->o->method == METHOD_FULL)
+        return t->dtype != DTYPE_I8 ? 0
+               : err_set(b->e, ERR_USAGE, "%s: full training needs a "
+                         "floating-point base (%s is int8)", b->w->path,
+                         t->name);
+    rows = t->n_dims == 2 ? t->shape[0] : 1;
+    cols = t->shape[t->n_dims - 1];
+    if (strcmp(suffix, ".bias") == 0) {
         s->bias = base_view(b, t->data, rows, cols, t->dtype);
         return 0;
     }
     s->w = base_view(b, t->data, rows, cols, t->dtype);
     if (t->dtype == DTYPE_I8)
-        s->scale = base_view(b, t->scale, rows, (cols + 127) / 128,
+        s->scale = base_view(b, t->scale, rows, int8_groups(cols),
                              DTYPE_F16);
     return 0;
 }
@@ -306,9 +250,9 @@ bind_modules(struct build *b)
         const struct module *m = &b->d->module[i];
 
         if (!m->shared)
-            rc = bind_tensor(b, m, false);
+            rc = bind_tensor(b, m, ".weight");
         if (rc == 0 && m->bias)
-            rc = bind_tensor(b, m, true);
+            rc = bind_tensor(b, m, ".bias");
     }
     if (rc < 0)
         return rc;

@@ -3,8 +3,6 @@
  * Numbers are collected through the family's key table into a struct config,
  * checked once, and turned into layers and modules. Whatever changes the
  * function of the model and isn't understood is refused by name.
- *
- * Limits: 512 layers, 65536 columns, 2^20 rows of vocabulary, 256 heads.
  */
 #include "model/desc.h"
 
@@ -15,209 +13,138 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "kernels/ops.h"
 #include "model/family.h"
 
-#define MAX_LAYERS 512
-#define MAX_DIM 65536
-#define MAX_VOCAB (1u << 20)
-#define MAX_HEADS 256
-
-struct source {
-    const cJSON *root;
-    const char *where;
-    struct err *e;
-};
-
-static const struct {
-    const char *name;
-    uint8_t kind;
-} acts[] = {
-    { "gelu_new", ACT_GELU_TANH },
-    { "gelu_pytorch_tanh", ACT_GELU_TANH },
-    { "gelu_fast", ACT_GELU_TANH },
-    { "gelu", ACT_GELU_ERF },
-    { "silu", ACT_SILU },
-    { "swish", ACT_SILU },
-    { "relu", ACT_RELU },
-};
-
-static bool
-is_set(const cJSON *v)
-{
-    return v != NULL && !cJSON_IsNull(v);
-}
-
-/* The key at the top, or inside transformers 5's rope_parameters. */
+/* The rotary settings of transformers 5: rope_scaling if it is there, which
+ * then stands for all of rope_parameters. NULL: neither. */
 static const cJSON *
-key_find(const struct source *s, const char *key)
+rope_holder(const cJSON *root)
 {
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(s->root, key);
-    const cJSON *rope;
-
-    if (is_set(v))
-        return v;
-    rope = cJSON_GetObjectItemCaseSensitive(s->root, "rope_parameters");
-    v = cJSON_GetObjectItemCaseSensitive(rope, key);
-    return is_set(v) ? v : NULL;
-}
-
-static int
-read_numbers(const struct source *s, const struct family *f,
-             struct config *c)
-{
-    for (const struct cfg_key *k = f->keys; k->key != NULL; k++) {
-        double *field = (double *)((char *)c + k->offset);
-        const cJSON *v = key_find(s, k->key);
-
-        *field = k->def;
-        if (v == NULL)
-            continue;
-        if (cJSON_IsBool(v))
-            *field = cJSON_IsTrue(v);
-        else if (cJSON_IsNumber(v) && isfinite(v->valuedouble))
-            *field = v->valuedouble;
-        else
-            return err_set(s->e, ERR_DATA, "%s: %s is not a number",
-                           s->where, k->key);
-    }
-    return 0;
-}
-
-/* A rope scaling other than "default" changes every angle. */
-static int
-check_rope(const struct source *s)
-{
-    static const char *const holders[] = { "rope_scaling",
-                                           "rope_parameters" };
+    static const char *const names[] = { "rope_scaling", "rope_parameters" };
 
     for (size_t i = 0; i < 2; i++) {
-        const cJSON *h = cJSON_GetObjectItemCaseSensitive(s->root,
-                                                          holders[i]);
-        const cJSON *t = cJSON_GetObjectItemCaseSensitive(h, "rope_type");
+        const cJSON *v = cJSON_GetObjectItemCaseSensitive(root, names[i]);
 
-        if (!is_set(h))
-            continue;
-        if (!is_set(t))
-            t = cJSON_GetObjectItemCaseSensitive(h, "type");
-        if (cJSON_IsString(t) && strcmp(t->valuestring, "default") != 0)
-            return err_set(s->e, ERR_DATA,
-                           "%s: rope scaling '%s' is not supported",
-                           s->where, t->valuestring);
-        if (!is_set(t) && i == 0)
-            return err_set(s->e, ERR_DATA, "%s: rope_scaling has no type",
-                           s->where);
+        if (v != NULL && !cJSON_IsNull(v)
+            && !(cJSON_IsObject(v) && v->child == NULL))
+            return v;
     }
-    return 0;
+    return NULL;
 }
 
+/* A type other than "default" changes every angle. In rope_scaling, where
+ * there is more than a type, an absent one is an error. */
 static int
-check_refused(const struct source *s, const struct family *f)
+check_rope_type(const cJSON *holder, struct err *e)
 {
-    for (const char *const *k = f->refused; *k != NULL; k++) {
-        bool want = **k == '!';
-        const char *key = *k + want;
-        const cJSON *v = key_find(s, key);
+    const cJSON *t = cJSON_GetObjectItemCaseSensitive(holder, "rope_type");
 
-        if (v != NULL && cJSON_IsTrue(v) != want)
-            return err_set(s->e, ERR_DATA, "%s: %s is not supported",
-                           s->where, key);
-    }
-    return 0;
-}
-
-static int
-read_act(const struct source *s, const struct family *f, uint8_t *act)
-{
-    const cJSON *v = key_find(s, f->act_key);
-    const char *name = cJSON_IsString(v) ? v->valuestring : f->act;
-
-    for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
-        if (strcmp(acts[i].name, name) == 0) {
-            *act = acts[i].kind;
-            return 0;
-        }
-    }
-    return err_set(s->e, ERR_DATA, "%s: activation '%s' is not supported",
-                   s->where, name);
-}
-
-/* A whole number in [min, max]. */
-static int
-check_count(const struct source *s, const char *what, double v, double min,
-            double max)
-{
-    if (v >= min && v <= max && v == floor(v))
+    if (t == NULL)
+        t = cJSON_GetObjectItemCaseSensitive(holder, "type");
+    if (t == NULL && strcmp(holder->string, "rope_parameters") == 0)
         return 0;
-    return err_set(s->e, ERR_DATA, "%s: bad %s (found %g, expected %g..%g)",
-                   s->where, what, v, min, max);
+    if (!cJSON_IsString(t) || strcmp(t->valuestring, "default") != 0)
+        return key_error("rope_type", t, e, "\"default\"");
+    return 0;
+}
+
+/* Puts the settings of the holder to the top, where the table finds them:
+ * what they say counts, the top's own keys fill in what they don't. */
+static int
+spread_rope(cJSON *root, const struct family *f, struct err *e)
+{
+    const cJSON *holder = rope_holder(root), *v;
+    int rc;
+
+    if (holder == NULL || f->pos != POS_ROTARY)
+        return 0;
+    rc = check_rope_type(holder, e);
+    if (rc < 0)
+        return err_prefix(e, "%s", holder->string);
+    cJSON_ArrayForEach(v, holder) {
+        if (cJSON_IsObject(v))
+            return err_set(e, ERR_DATA, "%s.%s: settings for a type of "
+                           "layers are not implemented", holder->string,
+                           v->string);
+        if (key_find(f->keys, v->string) == NULL)
+            continue;
+        cJSON_DeleteItemFromObjectCaseSensitive(root, v->string);
+        cJSON_AddItemToObject(root, v->string, cJSON_Duplicate(v, true));
+    }
+    return 0;
 }
 
 /* Fills in what is derived and checks that the sizes fit together. */
 static int
-check_config(const struct source *s, struct config *c)
+check_config(struct config *c, struct err *e)
 {
-    const char *w = s->where;
-    int rc = 0;
-
-    if (rc == 0)
-        rc = check_count(s, "vocabulary size", c->vocab, 1, MAX_VOCAB);
-    if (rc == 0)
-        rc = check_count(s, "hidden size", c->dim, 1, MAX_DIM);
-    if (rc == 0)
-        rc = check_count(s, "number of layers", c->n_layers, 1, MAX_LAYERS);
-    if (rc == 0)
-        rc = check_count(s, "number of heads", c->heads, 1, MAX_HEADS);
-    if (rc < 0)
-        return rc;
     if (c->kv_heads == 0)
         c->kv_heads = c->heads;
     if (c->ff_dim == 0)
         c->ff_dim = 4 * c->dim;
     if (c->head_dim == 0 && fmod(c->dim, c->heads) != 0)
-        return err_set(s->e, ERR_DATA,
-                       "%s: %g columns don't divide into %g heads", w,
+        return err_set(e, ERR_DATA, "%g columns don't divide into %g heads",
                        c->dim, c->heads);
     if (c->head_dim == 0)
         c->head_dim = c->dim / c->heads;
-    if (c->kv_heads < 1 || fmod(c->heads, c->kv_heads) != 0)
-        return err_set(s->e, ERR_DATA,
-                       "%s: %g heads don't divide over %g key heads", w,
-                       c->heads, c->kv_heads);
-    if (rc == 0)
-        rc = check_count(s, "head size", c->head_dim, 1, 1024);
-    if (rc == 0)
-        rc = check_count(s, "feed-forward size", c->ff_dim, 1,
-                         16.0 * MAX_DIM);
-    if (rc == 0)
-        rc = check_count(s, "number of positions", c->max_pos, 1, 1 << 24);
-    if (rc == 0)
-        rc = check_count(s, "sliding window", c->window, 0, 1 << 30);
-    if (rc == 0 && !(c->eps > 0 && c->eps < 1 && c->theta >= 0
-                     && c->rotary > 0 && c->rotary <= 1
-                     && c->init_range >= 0 && c->init_range < 100))
-        rc = err_set(s->e, ERR_DATA,
-                     "%s: epsilon, theta, rotary factor or initializer "
-                     "range out of bounds", w);
-    return rc;
+    if (fmod(c->heads, c->kv_heads) != 0)
+        return err_set(e, ERR_DATA,
+                       "%g heads don't divide over %g key heads", c->heads,
+                       c->kv_heads);
+    if (c->head_dim > MAX_HEAD_DIM)
+        return err_set(e, ERR_DATA, "heads of %g columns (expected at most "
+                       "%d)", c->head_dim, MAX_HEAD_DIM);
+    return 0;
 }
 
-/* transformers 5 may say it layer by layer; else it is a rule. */
-static bool
-layer_slides(const struct source *s, const struct config *c, uint32_t l)
+/* Whether layer_types makes layer l one with a window. */
+static int
+read_layer_type(bool *slides, const cJSON *types, uint32_t l, struct err *e)
 {
-    const cJSON *types = cJSON_GetObjectItemCaseSensitive(s->root,
-                                                          "layer_types");
     const cJSON *t = cJSON_GetArrayItem(types, (int)l);
 
-    if (cJSON_IsString(t))
-        return strcmp(t->valuestring, "sliding_attention") == 0;
-    return c->use_window != 0 && l >= c->window_from;
+    if (!cJSON_IsString(t)
+        || (strcmp(t->valuestring, "sliding_attention") != 0
+            && strcmp(t->valuestring, "full_attention") != 0))
+        return key_error("layer_types", t, e, "\"full_attention\" or "
+                         "\"sliding_attention\"");
+    *slides = t->valuestring[0] == 's';
+    return 0;
+}
+
+/* The window of every layer: by a rule, or, where the family has such a key,
+ * as layer_types says; the other families' layers are all of one type. */
+static int
+fill_windows(struct model_desc *d, const cJSON *root, const struct config *c,
+             struct err *e)
+{
+    const cJSON *types =
+        cJSON_GetObjectItemCaseSensitive(root, "layer_types");
+    bool listed = types != NULL && !cJSON_IsNull(types);
+    bool obeyed = listed && key_find(d->family->keys, "layer_types") != NULL;
+    uint32_t window = c->use_window != 0 ? (uint32_t)c->window : 0;
+
+    if (listed && cJSON_GetArraySize(types) != (int)d->n_layers)
+        return key_error("layer_types", types, e, "a list of %u layers",
+                         d->n_layers);
+    for (uint32_t l = 0; l < d->n_layers; l++) {
+        bool slides = false;
+        int rc = listed ? read_layer_type(&slides, types, l, e) : 0;
+
+        if (rc < 0)
+            return rc;
+        if (obeyed && slides && window == 0)
+            return err_set(e, ERR_DATA, "layer_types asks for a window, "
+                           "and no sliding_window is in use");
+        if (!obeyed)
+            slides = l >= c->window_from;
+        d->layer[l].window = slides ? window : 0;
+    }
+    return 0;
 }
 
 static void
-fill_layers(struct model_desc *d, const struct source *s,
-            const struct config *c)
+fill_layers(struct model_desc *d, const struct config *c)
 {
     d->layer = mem_array(d->n_layers, sizeof(*d->layer));
     for (uint32_t l = 0; l < d->n_layers; l++) {
@@ -228,9 +155,16 @@ fill_layers(struct model_desc *d, const struct source *s,
         y->kv_heads = (uint32_t)c->kv_heads;
         y->head_dim = (uint32_t)c->head_dim;
         y->ff_dim = (uint32_t)c->ff_dim;
-        if (c->window > 0 && layer_slides(s, c, l))
-            y->window = (uint32_t)c->window;
     }
+}
+
+static void
+fill_drops(struct model_desc *d, const struct config *c)
+{
+    for (const struct key *k = d->family->keys; k->name != NULL; k++)
+        if (k->kind == KEY_DROP && key_value(c, k) > 0)
+            d->drop[d->n_drops++] = (struct dropout_desc){ k->name,
+                                                           key_value(c, k) };
 }
 
 /* Columns in and out of a role's matrix; a norm has in 0. */
@@ -308,30 +242,17 @@ fill_modules(struct model_desc *d, const struct config *c)
         add_module(d, c, w, 0);
 }
 
-static int
-fill_desc(struct model_desc *d, const struct source *s, struct config *c)
+static void
+fill_numbers(struct model_desc *d, const struct config *c)
 {
     const struct family *f = d->family;
-    int rc;
 
-    c->rotary = 1;
-    c->use_window = 1;
-    rc = read_numbers(s, f, c);
-    if (rc == 0)
-        rc = check_rope(s);
-    if (rc == 0)
-        rc = check_refused(s, f);
-    if (rc == 0)
-        rc = read_act(s, f, &d->act);
-    if (rc == 0)
-        rc = check_config(s, c);
-    if (rc < 0)
-        return rc;
     d->vocab = (uint32_t)c->vocab;
     d->dim = (uint32_t)c->dim;
     d->n_layers = (uint32_t)c->n_layers;
     d->max_pos = (uint32_t)c->max_pos;
     d->norm = f->norm;
+    d->act = (uint8_t)c->act;
     d->pos = f->pos;
     d->parallel = f->parallel;
     d->tied = c->tied != 0;
@@ -340,12 +261,46 @@ fill_desc(struct model_desc *d, const struct source *s, struct config *c)
     d->init_range = (float)c->init_range;
     if (d->pos == POS_ROTARY)
         d->rope_dim = (uint32_t)(c->head_dim * c->rotary);
+}
+
+static int
+fill_desc(struct model_desc *d, cJSON *root, struct err *e)
+{
+    struct config c = { .rotary = 1, .use_window = 1 };
+    int rc = keys_read(&c, common_keys, root, e);
+
+    if (rc == 0)
+        rc = spread_rope(root, d->family, e);
+    if (rc == 0)
+        rc = keys_read(&c, d->family->keys, root, e);
+    if (rc == 0)
+        rc = check_config(&c, e);
+    if (rc < 0)
+        return rc;
+    fill_numbers(d, &c);
     if (d->rope_dim % 2 != 0)
-        return err_set(s->e, ERR_DATA,
-                       "%s: %u rotary columns are not a pair of halves",
-                       s->where, d->rope_dim);
-    fill_layers(d, s, c);
-    fill_modules(d, c);
+        return err_set(e, ERR_DATA, "%u rotary columns are not a pair of "
+                       "halves", d->rope_dim);
+    fill_layers(d, &c);
+    rc = fill_windows(d, root, &c, e);
+    if (rc < 0)
+        return rc;
+    fill_drops(d, &c);
+    fill_modules(d, &c);
+    return 0;
+}
+
+static int
+find_family(struct model_desc *d, const cJSON *root, struct err *e)
+{
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(root, "model_type");
+
+    if (!cJSON_IsString(type))
+        return err_set(e, ERR_DATA, "no model_type");
+    d->family = family_find(type->valuestring);
+    if (d->family == NULL)
+        return err_set(e, ERR_DATA, "unknown model_type '%s'",
+                       type->valuestring);
     return 0;
 }
 
@@ -353,33 +308,21 @@ int
 desc_read(struct model_desc *d, const char *text, size_t n,
           const char *where, struct err *e)
 {
-    struct config c = { 0 };
-    struct source s = { NULL, where, e };
     cJSON *root = NULL;
-    const cJSON *type;
     int rc;
 
     memset(d, 0, sizeof(*d));
     rc = json_user(&root, text, n, where, e);
     if (rc < 0)
         return rc;
-    s.root = root;
-    type = cJSON_GetObjectItemCaseSensitive(root, "model_type");
-    if (!cJSON_IsString(type)) {
-        rc = err_set(e, ERR_DATA, "%s: no model_type", where);
-        goto out;
-    }
-    d->family = family_find(type->valuestring);
-    if (d->family == NULL) {
-        rc = err_set(e, ERR_DATA, "%s: unknown model_type '%s'", where,
-                     type->valuestring);
-        goto out;
-    }
-    rc = fill_desc(d, &s, &c);
-out:
-    cJSON_Delete(root);
-    if (rc < 0)
+    rc = find_family(d, root, e);
+    if (rc == 0)
+        rc = fill_desc(d, root, e);
+    if (rc < 0) {
+        err_prefix(e, "%s", where);
         desc_release(d);
+    }
+    cJSON_Delete(root);
     return rc;
 }
 
@@ -389,6 +332,14 @@ desc_release(struct model_desc *d)
     free(d->layer);
     free(d->module);
     memset(d, 0, sizeof(*d));
+}
+
+void
+desc_untie(struct model_desc *d)
+{
+    d->tied = false;
+    for (size_t i = 0; i < d->n_modules; i++)
+        d->module[i].shared = false;
 }
 
 const struct module *

@@ -57,6 +57,14 @@ struct layer_desc {
     uint32_t ff_dim;
 };
 
+/* A dropout of the configuration: its key and probability, over 0. */
+struct dropout_desc {
+    const char *key;
+    double p;
+};
+
+#define CONFIG_DROPS 3
+
 struct model_desc {
     const struct family *family;
     uint32_t vocab, dim, n_layers, max_pos;
@@ -66,19 +74,24 @@ struct model_desc {
     bool tied;         /* the head is the embedding */
     float eps, rope_theta;
     float init_range;  /* standard deviation of initial weights */
+    struct dropout_desc drop[CONFIG_DROPS]; /* none of them is applied */
+    uint32_t n_drops;
     struct layer_desc *layer;
     struct module *module; /* embedding, layers in order, norm, head */
     size_t n_modules;
 };
 
 /* Reads the text of a config.json (of transformers 4 or 5). Keys that are
- * absent or null take the class's own default. ERR_DATA for an unknown
- * model_type or anything this program can't do exactly (a rope scaling, an
- * activation), by name; sizes are bounded and must fit together. where is
- * the file's name for messages. On failure *d is released. */
+ * absent take the class's own default. ERR_DATA for an unknown model_type, a
+ * value of a wrong type, and anything this program can't do exactly (a rope
+ * scaling, an activation), by name; sizes are bounded and must fit together.
+ * where is the file's name for messages. On failure *d is released. */
 int desc_read(struct model_desc *d, const char *text, size_t n,
               const char *where, struct err *e);
 void desc_release(struct model_desc *d);
+
+/* The head of a tied model gets a weight of its own. */
+void desc_untie(struct model_desc *d);
 
 /* The module of that role (in that layer); NULL when there is none. */
 const struct module *desc_module(const struct model_desc *d, enum role role,

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "model/base.h"
 
 /* Pages that nobody has touched cost nothing, so the plan is a bound on what
  * is resident from the first step on. */

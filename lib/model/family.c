@@ -3,29 +3,98 @@
  * Defaults are those of the configuration classes of transformers 4 and 5
  * (src/transformers/models/NAME/configuration_NAME.py); module names are
  * those of the modelling classes beside them.
+ *
+ * Limits: 512 layers, 65536 columns, 2^20 rows of vocabulary, 256 heads.
  */
 #include "model/family.h"
 
 #include <string.h>
 
+#include "kernels/ops.h"
+
 #define AT(field) offsetof(struct config, field)
 
-static const struct cfg_key llama_keys[] = {
-    { "vocab_size", AT(vocab), 32000 },
-    { "hidden_size", AT(dim), 4096 },
-    { "intermediate_size", AT(ff_dim), 11008 },
-    { "num_hidden_layers", AT(n_layers), 32 },
-    { "num_attention_heads", AT(heads), 32 },
-    { "num_key_value_heads", AT(kv_heads), 0 },
-    { "head_dim", AT(head_dim), 0 },
-    { "max_position_embeddings", AT(max_pos), 2048 },
-    { "rms_norm_eps", AT(eps), 1e-6 },
-    { "rope_theta", AT(theta), 10000 },
-    { "attention_bias", AT(attn_bias), 0 },
-    { "mlp_bias", AT(mlp_bias), 0 },
-    { "tie_word_embeddings", AT(tied), 0 },
-    { "initializer_range", AT(init_range), 0.02 },
-    { NULL, 0, 0 },
+#define MAX_LAYERS 512
+#define MAX_DIM 65536
+#define MAX_FF (16 * MAX_DIM)
+#define MAX_VOCAB (1 << 20)
+#define MAX_HEADS 256
+#define MAX_POSITIONS (1 << 24)
+#define MAX_WINDOW (1 << 30)
+
+/* Rows of a family's keys. */
+#define COUNT(key, field, def, max) \
+    { key, KEY_COUNT, 0, AT(field), def, 1, max, NULL }
+#define COUNT_OR_NULL(key, field, def, max) \
+    { key, KEY_COUNT, KEY_NULL, AT(field), def, 1, max, NULL }
+#define COUNT_ALIAS(key, field, max) \
+    { key, KEY_COUNT, KEY_ALIAS, AT(field), 0, 1, max, NULL }
+#define REAL(key, field, def, min, max) \
+    { key, KEY_REAL, 0, AT(field), def, min, max, NULL }
+#define EPSILON(key, def) REAL(key, eps, def, 1e-12, 1)
+#define THETA REAL("rope_theta", theta, 1e4, 1e-3, 1e15)
+#define INIT_RANGE(def) REAL("initializer_range", init_range, def, 0, 100)
+#define FLAG(key, field, def) { key, KEY_BOOL, 0, AT(field), def, 0, 0, NULL }
+#define ACT(key, def) { key, KEY_WORD, 0, AT(act), def, 0, 0, acts }
+#define DROP(key, field, def) \
+    { key, KEY_DROP, 0, AT(field), def, 0, 1, NULL }
+#define DROP_OR_NULL(key, field, def) \
+    { key, KEY_DROP, KEY_NULL, AT(field), def, 0, 1, NULL }
+#define FREE(key) { key, KEY_FREE, 0, 0, 0, 0, 0, NULL }
+#define IDS(key) { key, KEY_IDS, KEY_NULL, 0, 0, 0, 0, NULL }
+#define TEXT(key) { key, KEY_TEXT, KEY_NULL, 0, 0, 0, 0, NULL }
+#define OBJECT(key) { key, KEY_OBJECT, KEY_NULL, 0, 0, 0, 0, NULL }
+#define OFF(key) { key, KEY_OFF, 0, 0, 0, 0, 0, NULL }
+#define OFF_OR_NULL(key) { key, KEY_OFF, KEY_NULL, 0, 0, 0, 0, NULL }
+#define ON(key) { key, KEY_ON, 0, 0, 0, 0, 0, NULL }
+#define END { NULL, 0, 0, 0, 0, 0, 0, NULL }
+
+static const struct key_word acts[] = {
+    { "gelu_new", ACT_GELU_TANH }, { "gelu_pytorch_tanh", ACT_GELU_TANH },
+    { "gelu_fast", ACT_GELU_TANH }, { "gelu", ACT_GELU_ERF },
+    { "silu", ACT_SILU }, { "swish", ACT_SILU }, { "relu", ACT_RELU },
+    { NULL, 0 },
+};
+
+const struct key common_keys[] = {
+    FREE("architectures"),
+    IDS("bos_token_id"),
+    TEXT("dtype"),
+    IDS("eos_token_id"),
+    FREE("layer_types"), /* checked with the layers */
+    TEXT("model_type"),
+    IDS("pad_token_id"),
+    OBJECT("rope_parameters"),
+    OBJECT("rope_scaling"),
+    TEXT("torch_dtype"),
+    TEXT("transformers_version"),
+    FLAG("use_cache", ignored, true),
+    ON("is_causal"),
+    OFF_OR_NULL("per_layer_config"),
+    OFF_OR_NULL("pruned_heads"),
+    OFF_OR_NULL("quantization_config"),
+    END
+};
+
+static const struct key llama_keys[] = {
+    COUNT("vocab_size", vocab, 32000, MAX_VOCAB),
+    COUNT("hidden_size", dim, 4096, MAX_DIM),
+    COUNT("intermediate_size", ff_dim, 11008, MAX_FF),
+    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
+    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    COUNT_OR_NULL("num_key_value_heads", kv_heads, 0, MAX_HEADS),
+    COUNT_OR_NULL("head_dim", head_dim, 0, MAX_HEAD_DIM),
+    COUNT("max_position_embeddings", max_pos, 2048, MAX_POSITIONS),
+    ACT("hidden_act", ACT_SILU),
+    EPSILON("rms_norm_eps", 1e-6),
+    THETA,
+    FLAG("attention_bias", attn_bias, false),
+    FLAG("mlp_bias", mlp_bias, false),
+    COUNT_OR_NULL("pretraining_tp", ignored, 1, MAX_DIM), /* a rounding */
+    FLAG("tie_word_embeddings", tied, false),
+    INIT_RANGE(0.02),
+    DROP_OR_NULL("attention_dropout", drop[0], 0),
+    END
 };
 
 static const struct wt_name llama_names[] = {
@@ -44,23 +113,27 @@ static const struct wt_name llama_names[] = {
     { 0, 0, false, NULL },
 };
 
-static const struct cfg_key qwen2_keys[] = {
-    { "vocab_size", AT(vocab), 151936 },
-    { "hidden_size", AT(dim), 4096 },
-    { "intermediate_size", AT(ff_dim), 22016 },
-    { "num_hidden_layers", AT(n_layers), 32 },
-    { "num_attention_heads", AT(heads), 32 },
-    { "num_key_value_heads", AT(kv_heads), 32 },
-    { "head_dim", AT(head_dim), 0 },
-    { "max_position_embeddings", AT(max_pos), 32768 },
-    { "rms_norm_eps", AT(eps), 1e-6 },
-    { "rope_theta", AT(theta), 10000 },
-    { "use_sliding_window", AT(use_window), 0 },
-    { "sliding_window", AT(window), 4096 },
-    { "max_window_layers", AT(window_from), 28 },
-    { "tie_word_embeddings", AT(tied), 0 },
-    { "initializer_range", AT(init_range), 0.02 },
-    { NULL, 0, 0 },
+static const struct key qwen2_keys[] = {
+    COUNT("vocab_size", vocab, 151936, MAX_VOCAB),
+    COUNT("hidden_size", dim, 4096, MAX_DIM),
+    COUNT("intermediate_size", ff_dim, 22016, MAX_FF),
+    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
+    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    COUNT_OR_NULL("num_key_value_heads", kv_heads, 32, MAX_HEADS),
+    COUNT("head_dim", head_dim, 0, MAX_HEAD_DIM),
+    COUNT("max_position_embeddings", max_pos, 32768, MAX_POSITIONS),
+    ACT("hidden_act", ACT_SILU),
+    EPSILON("rms_norm_eps", 1e-6),
+    THETA,
+    FLAG("use_sliding_window", use_window, false),
+    COUNT_OR_NULL("sliding_window", window, 4096, MAX_WINDOW),
+    { "max_window_layers", KEY_COUNT, 0, AT(window_from), 28, 0, MAX_WINDOW,
+      NULL },
+    FREE("layer_types"), /* read for the windows of the layers */
+    FLAG("tie_word_embeddings", tied, false),
+    INIT_RANGE(0.02),
+    DROP("attention_dropout", drop[0], 0),
+    END
 };
 
 static const struct wt_name qwen2_names[] = {
@@ -79,21 +152,26 @@ static const struct wt_name qwen2_names[] = {
     { 0, 0, false, NULL },
 };
 
-static const struct cfg_key starcoder2_keys[] = {
-    { "vocab_size", AT(vocab), 49152 },
-    { "hidden_size", AT(dim), 3072 },
-    { "intermediate_size", AT(ff_dim), 12288 },
-    { "num_hidden_layers", AT(n_layers), 30 },
-    { "num_attention_heads", AT(heads), 24 },
-    { "num_key_value_heads", AT(kv_heads), 2 },
-    { "max_position_embeddings", AT(max_pos), 4096 },
-    { "norm_epsilon", AT(eps), 1e-5 },
-    { "rope_theta", AT(theta), 10000 },
-    { "sliding_window", AT(window), 0 },
-    { "use_bias", AT(attn_bias), 1 },
-    { "tie_word_embeddings", AT(tied), 1 },
-    { "initializer_range", AT(init_range), 0.018042 },
-    { NULL, 0, 0 },
+static const struct key starcoder2_keys[] = {
+    COUNT("vocab_size", vocab, 49152, MAX_VOCAB),
+    COUNT("hidden_size", dim, 3072, MAX_DIM),
+    COUNT("intermediate_size", ff_dim, 12288, MAX_FF),
+    COUNT("num_hidden_layers", n_layers, 30, MAX_LAYERS),
+    COUNT("num_attention_heads", heads, 24, MAX_HEADS),
+    COUNT("num_key_value_heads", kv_heads, 2, MAX_HEADS),
+    COUNT_OR_NULL("head_dim", head_dim, 0, MAX_HEAD_DIM),
+    COUNT("max_position_embeddings", max_pos, 4096, MAX_POSITIONS),
+    ACT("hidden_act", ACT_GELU_TANH),
+    EPSILON("norm_epsilon", 1e-5),
+    THETA,
+    COUNT_OR_NULL("sliding_window", window, 0, MAX_WINDOW),
+    FLAG("use_bias", attn_bias, true),
+    FLAG("tie_word_embeddings", tied, true),
+    INIT_RANGE(0.018042),
+    DROP("attention_dropout", drop[0], 0),
+    DROP("residual_dropout", drop[1], 0),
+    DROP("embedding_dropout", drop[2], 0),
+    END
 };
 
 static const struct wt_name starcoder2_names[] = {
@@ -111,17 +189,35 @@ static const struct wt_name starcoder2_names[] = {
     { 0, 0, false, NULL },
 };
 
-static const struct cfg_key gpt2_keys[] = {
-    { "vocab_size", AT(vocab), 50257 },
-    { "n_embd", AT(dim), 768 },
-    { "n_inner", AT(ff_dim), 0 },
-    { "n_layer", AT(n_layers), 12 },
-    { "n_head", AT(heads), 12 },
-    { "n_positions", AT(max_pos), 1024 },
-    { "layer_norm_epsilon", AT(eps), 1e-5 },
-    { "tie_word_embeddings", AT(tied), 1 },
-    { "initializer_range", AT(init_range), 0.02 },
-    { NULL, 0, 0 },
+/* transformers knows four of them by the names of other families, too. */
+static const struct key gpt2_keys[] = {
+    COUNT("vocab_size", vocab, 50257, MAX_VOCAB),
+    COUNT("n_embd", dim, 768, MAX_DIM),
+    COUNT_ALIAS("hidden_size", dim, MAX_DIM),
+    COUNT_OR_NULL("n_inner", ff_dim, 0, MAX_FF),
+    COUNT("n_layer", n_layers, 12, MAX_LAYERS),
+    COUNT_ALIAS("num_hidden_layers", n_layers, MAX_LAYERS),
+    COUNT("n_head", heads, 12, MAX_HEADS),
+    COUNT_ALIAS("num_attention_heads", heads, MAX_HEADS),
+    COUNT("n_positions", max_pos, 1024, MAX_POSITIONS),
+    COUNT_ALIAS("max_position_embeddings", max_pos, MAX_POSITIONS),
+    ACT("activation_function", ACT_GELU_TANH),
+    EPSILON("layer_norm_epsilon", 1e-5),
+    FLAG("tie_word_embeddings", tied, true),
+    INIT_RANGE(0.02),
+    DROP("resid_pdrop", drop[0], 0.1),
+    DROP("embd_pdrop", drop[1], 0.1),
+    DROP("attn_pdrop", drop[2], 0.1),
+    ON("scale_attn_weights"),
+    OFF("scale_attn_by_inverse_layer_idx"),
+    OFF("add_cross_attention"),
+    FLAG("reorder_and_upcast_attn", ignored, false), /* float32 anyway */
+    TEXT("summary_activation"), /* of other heads, as the next four */
+    REAL("summary_first_dropout", ignored, 0.1, 0, 1),
+    FLAG("summary_proj_to_labels", ignored, true),
+    TEXT("summary_type"),
+    FLAG("summary_use_proj", ignored, true),
+    END
 };
 
 static const struct wt_name gpt2_names[] = {
@@ -138,20 +234,26 @@ static const struct wt_name gpt2_names[] = {
     { 0, 0, false, NULL },
 };
 
-static const struct cfg_key phi_keys[] = {
-    { "vocab_size", AT(vocab), 51200 },
-    { "hidden_size", AT(dim), 2048 },
-    { "intermediate_size", AT(ff_dim), 8192 },
-    { "num_hidden_layers", AT(n_layers), 24 },
-    { "num_attention_heads", AT(heads), 32 },
-    { "num_key_value_heads", AT(kv_heads), 0 },
-    { "max_position_embeddings", AT(max_pos), 2048 },
-    { "layer_norm_eps", AT(eps), 1e-5 },
-    { "rope_theta", AT(theta), 10000 },
-    { "partial_rotary_factor", AT(rotary), 0.5 },
-    { "tie_word_embeddings", AT(tied), 0 },
-    { "initializer_range", AT(init_range), 0.02 },
-    { NULL, 0, 0 },
+static const struct key phi_keys[] = {
+    COUNT("vocab_size", vocab, 51200, MAX_VOCAB),
+    COUNT("hidden_size", dim, 2048, MAX_DIM),
+    COUNT("intermediate_size", ff_dim, 8192, MAX_FF),
+    COUNT("num_hidden_layers", n_layers, 24, MAX_LAYERS),
+    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    COUNT_OR_NULL("num_key_value_heads", kv_heads, 0, MAX_HEADS),
+    COUNT("head_dim", head_dim, 0, MAX_HEAD_DIM),
+    COUNT("max_position_embeddings", max_pos, 2048, MAX_POSITIONS),
+    ACT("hidden_act", ACT_GELU_TANH),
+    EPSILON("layer_norm_eps", 1e-5),
+    THETA,
+    REAL("partial_rotary_factor", rotary, 0.5, 1e-6, 1),
+    FLAG("tie_word_embeddings", tied, false),
+    INIT_RANGE(0.02),
+    DROP("resid_pdrop", drop[0], 0),
+    DROP("embd_pdrop", drop[1], 0),
+    DROP_OR_NULL("attention_dropout", drop[2], 0),
+    OFF("qk_layernorm"),
+    END
 };
 
 static const struct wt_name phi_names[] = {
@@ -168,44 +270,33 @@ static const struct wt_name phi_names[] = {
     { 0, 0, false, NULL },
 };
 
-static const char *const gpt2_refused[] = {
-    "scale_attn_by_inverse_layer_idx", "add_cross_attention",
-    "!scale_attn_weights", NULL
-};
-
-static const char *const phi_refused[] = { "qk_layernorm", NULL };
-
-static const char *const none_refused[] = { NULL };
-
 static const struct family families[] = {
     { .model_type = "llama", .architecture = "LlamaForCausalLM",
       .body = "model.", .layers = "layers.%u.",
-      .act_key = "hidden_act", .act = "silu",
       .norm = NORM_RMS, .pos = POS_ROTARY, .ffn = FF_GATED,
-      .keys = llama_keys, .names = llama_names, .refused = none_refused },
+      .buffer = ".rotary_emb.inv_freq",
+      .keys = llama_keys, .names = llama_names },
     { .model_type = "qwen2", .architecture = "Qwen2ForCausalLM",
       .body = "model.", .layers = "layers.%u.",
-      .act_key = "hidden_act", .act = "silu",
       .norm = NORM_RMS, .pos = POS_ROTARY, .ffn = FF_GATED,
-      .keys = qwen2_keys, .names = qwen2_names, .refused = none_refused },
+      .buffer = ".rotary_emb.inv_freq",
+      .keys = qwen2_keys, .names = qwen2_names },
     { .model_type = "starcoder2", .architecture = "Starcoder2ForCausalLM",
       .body = "model.", .layers = "layers.%u.",
-      .act_key = "hidden_act", .act = "gelu_pytorch_tanh",
       .norm = NORM_LAYER, .pos = POS_ROTARY, .ffn = FF_MLP,
-      .keys = starcoder2_keys, .names = starcoder2_names,
-      .refused = none_refused },
+      .buffer = ".rotary_emb.inv_freq",
+      .keys = starcoder2_keys, .names = starcoder2_names },
     { .model_type = "gpt2", .architecture = "GPT2LMHeadModel",
       .body = "transformer.", .layers = "h.%u.",
-      .act_key = "activation_function", .act = "gelu_new",
       .norm = NORM_LAYER, .pos = POS_LEARNED, .ffn = FF_MLP,
       .scaled_residual = true,
-      .keys = gpt2_keys, .names = gpt2_names, .refused = gpt2_refused },
+      .buffer = ".attn.bias", .keys = gpt2_keys, .names = gpt2_names },
     { .model_type = "phi", .architecture = "PhiForCausalLM",
       .body = "model.", .layers = "layers.%u.",
-      .act_key = "hidden_act", .act = "gelu_new",
       .norm = NORM_LAYER, .pos = POS_ROTARY, .ffn = FF_MLP,
       .parallel = true,
-      .keys = phi_keys, .names = phi_names, .refused = phi_refused },
+      .buffer = ".rotary_emb.inv_freq",
+      .keys = phi_keys, .names = phi_names },
 };
 
 const struct family *

@@ -7,20 +7,18 @@
 #define MODEL_FAMILY_H
 
 #include "model/desc.h"
+#include "model/keys.h"
 
-/* The numbers of a config.json before they are checked and turned into a
- * description. 0: derive from the others (kv_heads, head_dim, ff_dim) or
- * none (window). */
+#define MAX_HEAD_DIM 1024
+
+/* The numbers of a config.json before they are checked against each other
+ * and turned into a description. 0: derive from the others (kv_heads,
+ * head_dim, ff_dim) or none (window). */
 struct config {
     double vocab, dim, n_layers, heads, kv_heads, head_dim, ff_dim, max_pos;
-    double eps, theta, rotary, window, use_window, window_from, tied;
-    double attn_bias, mlp_bias, init_range;
-};
-
-struct cfg_key {
-    const char *key;  /* NULL ends the list */
-    size_t offset;    /* of a double in struct config */
-    double def;       /* the class's own default */
+    double act, eps, theta, rotary, window, use_window, window_from, tied;
+    double attn_bias, mlp_bias, init_range, drop[CONFIG_DROPS];
+    double ignored; /* checked, and of no effect */
 };
 
 /* When a module has a bias. */
@@ -37,16 +35,18 @@ struct family {
     const char *architecture;     /* config.json's architectures[0] */
     const char *body;             /* "model." or "transformer." */
     const char *layers;           /* "layers.%u." below body */
-    const char *act_key, *act;    /* key of the activation, its default */
+    const char *buffer;           /* in the names of tensors that old files
+                                     hold and that are no weights */
     uint8_t norm, pos, ffn;
     bool parallel;
     bool scaled_residual; /* init of outputs scaled by 1/sqrt(2 layers) */
-    const struct cfg_key *keys;
+    const struct key *keys;       /* into a struct config */
     const struct wt_name *names;  /* ends with name NULL */
-    /* Behaviours that have no counterpart here: a key that must be absent,
-     * null or false; with "!" before it, absent, null or true. */
-    const char *const *refused;
 };
+
+/* What any family's config.json may hold besides the family's own keys, and
+ * what none of them does. */
+extern const struct key common_keys[];
 
 /* NULL for an unknown model_type. */
 const struct family *family_find(const char *model_type);

@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model/desc.h"
+#include "model/base.h"
 #include "model/family.h"
-#include "model/prog.h"
 #include "tensor/int8.h"
 #include "tensor/safetensors.h"
 
@@ -55,77 +54,31 @@ weight_bad(const struct weight *t, uint64_t *index, float *value)
     return true;
 }
 
-static bool
-has_shape(const struct weight *t, uint64_t rows, uint64_t cols)
-{
-    if (rows == 0)
-        return t->n_dims == 1 && t->shape[0] == cols;
-    return t->n_dims == 2 && t->shape[0] == rows && t->shape[1] == cols;
-}
-
-/* rows 0: a vector of cols. */
+/* The tensors of one module have types to compute with. */
 static int
-check_tensor(const struct weights *w, const struct weight *t, uint64_t rows,
-             uint64_t cols, struct err *e)
-{
-    const uint64_t shape[2] = { rows, cols };
-    char found[SHAPE_TEXT], expected[SHAPE_TEXT];
-
-    if (!has_shape(t, rows, cols))
-        return err_set(e, ERR_DATA, "%s: tensor %s: bad shape (found %s, "
-                       "expected %s)", w->path, t->name,
-                       shape_text(found, t->shape, t->n_dims),
-                       rows ? shape_text(expected, shape, 2)
-                            : shape_text(expected, shape + 1, 1));
-    if (!dtype_is_float(t->dtype) && !(t->scale && rows > 0))
-        return err_set(e, ERR_DATA, "%s: tensor %s: type %s is no weight",
-                       w->path, t->name, dtype_name(t->dtype));
-    return 0;
-}
-
-static int
-check_module(const struct weights *w, const struct model_desc *d,
-             const struct module *m, size_t *used, struct err *e)
+check_types(const struct weights *w, const struct model_desc *d,
+            const struct module *m, struct err *e)
 {
     const struct weight *weight = base_tensor(w, d, m, ".weight");
     const struct weight *bias = base_tensor(w, d, m, ".bias");
-    int rc;
+    int rc = m->shared ? 0 : base_check_type(w, weight, e);
 
-    if ((weight == NULL && !m->shared) || (m->bias && bias == NULL))
-        return err_set(e, ERR_DATA, "%s: tensor %s.%s is missing", w->path,
-                       m->name, weight ? "bias" : "weight");
-    *used += !m->shared + m->bias;
-    if (m->shared)
-        rc = 0;
-    else if (m->in == 0)
-        rc = check_tensor(w, weight, 0, m->out, e);
-    else
-        rc = check_tensor(w, weight, m->in_out ? m->in : m->out,
-                          m->in_out ? m->out : m->in, e);
-    if (rc == 0 && m->bias)
-        rc = check_tensor(w, bias, 0, m->out, e);
-    return rc;
+    return rc == 0 && m->bias ? base_check_type(w, bias, e) : rc;
 }
 
 static int
 check_model(struct base_report *r, const struct weights *w, struct err *e)
 {
     struct model_desc d;
-    const char *text;
-    size_t n, i, used = 0;
-    int rc;
+    int rc = base_describe(&d, &r->unused, w, e);
 
-    rc = weights_config(w, &text, &n, e);
-    if (rc == 0)
-        rc = desc_read(&d, text, n, w->path, e);
     if (rc < 0)
         return rc;
-    for (i = 0; i < d.n_modules && rc == 0; i++)
-        rc = check_module(w, &d, &d.module[i], &used, e);
+    for (size_t i = 0; i < d.n_modules && rc == 0; i++)
+        rc = check_types(w, &d, &d.module[i], e);
     snprintf(r->model_type, sizeof r->model_type, "%s",
              d.family->model_type);
     r->params = desc_params(&d);
-    r->unused = w->n - used;
     desc_release(&d);
     return rc;
 }

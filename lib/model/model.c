@@ -5,20 +5,18 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "model/base.h"
 
 static int
 open_base(struct model *m, const char *base, struct err *e)
 {
-    const char *text;
-    size_t n;
+    size_t unused;
     int rc = weights_open(&m->weights, base, e);
 
     if (rc == 0)
         rc = weights_check(&m->weights, e);
     if (rc == 0)
-        rc = weights_config(&m->weights, &text, &n, e);
-    if (rc == 0)
-        rc = desc_read(&m->desc, text, n, base, e);
+        rc = base_describe(&m->desc, &unused, &m->weights, e);
     return rc;
 }
 

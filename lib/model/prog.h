@@ -143,11 +143,4 @@ void exec_init_lora(struct exec *x, uint64_t seed);
 void *exec_param(const struct exec *x, const struct param *p);
 void *exec_grad(const struct exec *x, const struct param *p);
 
-/* NAME's tensor of a module as the base calls it, or NULL: GPT-2's own files
- * leave the "transformer." out. suffix is ".weight" or ".bias". */
-const struct weight *base_tensor(const struct weights *w,
-                                 const struct model_desc *d,
-                                 const struct module *m,
-                                 const char *suffix);
-
 #endif

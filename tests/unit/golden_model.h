@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/par.h"
+#include "model/base.h"
 #include "model/prog.h"
 #include "tensor/safetensors.h"
 #include "test.h"
@@ -85,9 +86,8 @@ static inline void
 golden_open(struct golden *g, const char *name)
 {
     char path[256];
-    const char *text;
     struct err e;
-    size_t n;
+    size_t unused;
     int rc;
 
     memset(g, 0, sizeof *g);
@@ -98,9 +98,7 @@ golden_open(struct golden *g, const char *name)
     if (rc == 0)
         rc = weights_open(&g->weights, path, &e);
     if (rc == 0)
-        rc = weights_config(&g->weights, &text, &n, &e);
-    if (rc == 0)
-        rc = desc_read(&g->desc, text, n, path, &e);
+        rc = base_describe(&g->desc, &unused, &g->weights, &e);
     if (rc < 0) {
         printf("%s\n", e.text);
         exit(1);

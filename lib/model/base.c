@@ -1,0 +1,238 @@
+/* base.c - see base.h. */
+#include "model/base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "model/family.h"
+#include "tensor/int8.h"
+#include "tensor/modeldir.h"
+#include "tensor/safetensors.h"
+
+#define PIECE 4096 /* elements compared at a time */
+#define NAMED 3    /* tensors that a warning names */
+
+/* Finding */
+
+const struct weight *
+base_tensor(const struct weights *w, const struct model_desc *d,
+            const struct module *m, const char *suffix)
+{
+    const char *body = d->family->body;
+    size_t n = strlen(body);
+    char name[128];
+    const struct weight *t;
+
+    snprintf(name, sizeof(name), "%s%s", m->name, suffix);
+    t = weights_find(w, name);
+    if (t == NULL && strncmp(name, body, n) == 0)
+        t = weights_find(w, name + n);
+    return t;
+}
+
+int
+base_find(const struct weight **t, const struct weights *w,
+          const struct model_desc *d, const struct module *m,
+          const char *suffix, struct err *e)
+{
+    const struct weight *found = base_tensor(w, d, m, suffix);
+    bool vector = m->in == 0 || strcmp(suffix, ".bias") == 0;
+    const uint64_t shape[2] = { m->in_out && !vector ? m->in : m->out,
+                                m->in_out ? m->out : m->in };
+    uint32_t n_dims = vector ? 1 : 2;
+    char have[SHAPE_TEXT], want[SHAPE_TEXT];
+
+    if (found == NULL)
+        return err_set(e, ERR_DATA, "%s: tensor %s%s is missing", w->path,
+                       m->name, suffix);
+    if (found->n_dims != n_dims
+        || memcmp(found->shape, shape, n_dims * sizeof(*shape)) != 0)
+        return err_set(e, ERR_DATA, "%s: tensor %s: bad shape (found %s, "
+                       "expected %s)", w->path, found->name,
+                       shape_text(have, found->shape, found->n_dims),
+                       shape_text(want, shape, n_dims));
+    *t = found;
+    return 0;
+}
+
+int
+base_check_type(const struct weights *w, const struct weight *t,
+                struct err *e)
+{
+    switch (t->dtype) {
+    case DTYPE_F32:
+    case DTYPE_BF16:
+    case DTYPE_F16:
+        return 0;
+    case DTYPE_I8:
+        if (t->scale == NULL)
+            return err_set(e, ERR_DATA, "%s: tensor %s: int8 without scales",
+                           w->path, t->name);
+        return t->n_dims == 2 ? 0
+               : err_set(e, ERR_DATA, "%s: tensor %s: an int8 vector",
+                         w->path, t->name);
+    default:
+        return err_set(e, ERR_DATA, "%s: tensor %s: weights of type %s are "
+                       "not supported", w->path, t->name,
+                       dtype_name(t->dtype));
+    }
+}
+
+/* A tied head with a weight in the file */
+
+static bool
+same_floats(const struct weight *a, const struct weight *b)
+{
+    size_t size_a = dtype_size(a->dtype), size_b = dtype_size(b->dtype);
+    uint64_t n = a->bytes / size_a, at;
+    float x[PIECE], y[PIECE];
+
+    for (at = 0; at < n; at += PIECE) {
+        size_t len = n - at < PIECE ? (size_t)(n - at) : PIECE;
+
+        floats_load(x, (const char *)a->data + at * size_a, a->dtype, len);
+        floats_load(y, (const char *)b->data + at * size_b, b->dtype, len);
+        if (memcmp(x, y, len * sizeof(*x)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The same values, whatever types hold them. */
+static bool
+same_values(const struct weight *a, const struct weight *b)
+{
+    if (a->n_dims != b->n_dims
+        || memcmp(a->shape, b->shape, a->n_dims * sizeof(*a->shape)) != 0)
+        return false;
+    if (dtype_is_float(a->dtype) && dtype_is_float(b->dtype))
+        return same_floats(a, b);
+    return a->dtype == DTYPE_I8 && b->dtype == DTYPE_I8 && a->scale
+           && b->scale && a->n_dims == 2
+           && memcmp(a->data, b->data, (size_t)a->bytes) == 0
+           && memcmp(a->scale, b->scale, sizeof(*a->scale)
+                     * (size_t)(a->shape[0] * int8_groups(a->shape[1])))
+              == 0;
+}
+
+/* The weight of a tied head that the base has all the same, or NULL. */
+static const struct weight *
+spare_head(const struct weights *w, const struct model_desc *d)
+{
+    const struct module *head = desc_module(d, ROLE_HEAD, 0);
+
+    return head->shared ? base_tensor(w, d, head, ".weight") : NULL;
+}
+
+static void
+settle_head(struct model_desc *d, const struct weights *w)
+{
+    const struct module *embed = desc_module(d, ROLE_EMBED, 0);
+    const struct weight *head = spare_head(w, d);
+    const struct weight *table = base_tensor(w, d, embed, ".weight");
+
+    if (head == NULL || table == NULL || same_values(head, table))
+        return;
+    desc_untie(d);
+    log_warn("%s: tie_word_embeddings is set, but %s differs from %s: both "
+             "are used, as transformers 5 does it (4 ties them)", w->path,
+             head->name, table->name);
+}
+
+/* What is left over */
+
+static void
+warn_unused(const struct weights *w, const bool *used, size_t unused)
+{
+    size_t named = 0;
+    struct buf names;
+
+    buf_init(&names);
+    for (size_t i = 0; i < w->n && named < NAMED; i++)
+        if (!used[i])
+            buf_addf(&names, "%s%s", named++ ? ", " : "", w->item[i].name);
+    log_warn("%s: the model that config.json describes does not use %zu of "
+             "%zu tensors: %s%s", w->path, unused, w->n, names.data,
+             unused > named ? ", ..." : "");
+    buf_release(&names);
+}
+
+/* A buffer of old files. */
+static bool
+is_buffer(const struct model_desc *d, const char *name)
+{
+    return strstr(name, d->family->buffer) != NULL;
+}
+
+static int
+find_all(bool *used, const struct model_desc *d, const struct weights *w,
+         struct err *e)
+{
+    static const char *const suffix[] = { ".weight", ".bias" };
+    const struct weight *spare = spare_head(w, d);
+
+    for (size_t i = 0; i < d->n_modules; i++) {
+        const struct module *m = &d->module[i];
+
+        for (size_t k = 0; k < 2; k++) {
+            const struct weight *t;
+            int rc;
+
+            if (k == 0 ? m->shared : !m->bias)
+                continue;
+            rc = base_find(&t, w, d, m, suffix[k], e);
+            if (rc < 0)
+                return rc;
+            used[t - w->item] = true;
+        }
+    }
+    if (spare != NULL)
+        used[spare - w->item] = true;
+    return 0;
+}
+
+/* Describing */
+
+static int
+check_tensors(const struct model_desc *d, size_t *unused,
+              const struct weights *w, struct err *e)
+{
+    bool *used = mem_array(w->n + 1, sizeof(*used));
+    size_t strangers = 0;
+    int rc = find_all(used, d, w, e);
+
+    *unused = 0;
+    for (size_t i = 0; i < w->n && rc == 0; i++) {
+        *unused += !used[i];
+        used[i] |= is_buffer(d, w->item[i].name);
+        strangers += !used[i];
+    }
+    if (strangers > 0)
+        warn_unused(w, used, strangers);
+    free(used);
+    return rc;
+}
+
+int
+base_describe(struct model_desc *d, size_t *unused, const struct weights *w,
+              struct err *e)
+{
+    const char *text;
+    size_t n;
+    int rc = weights_config(w, &text, &n, e);
+
+    if (rc < 0)
+        return rc;
+    rc = desc_read(d, text, n, MODELDIR_CONFIG, e);
+    if (rc < 0)
+        return err_prefix(e, "%s", w->path);
+    settle_head(d, w);
+    rc = check_tensors(d, unused, w, e);
+    if (rc < 0)
+        desc_release(d);
+    return rc;
+}

@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""What transformers and PEFT make of every key of their configurations.
+
+    python3 tests/golden/keys.py > tests/golden/keys.json
+
+needs torch, transformers and peft; reads tests/golden/models. For each
+family, each key of its configuration class (and some that any configuration
+may have) is set to values of the right type and of wrong ones in the model's
+config.json, and the model is loaded and run in float64. The same for each
+key of LoraConfig in the adapter_config.json of an adapter of the llama.
+
+A line of output is [MODEL or "lora", KEY, VALUE, RESULT], RESULT being what
+became of the logits: "same", "differs", or "refused" if nothing came out
+(an exception, or no finite number).
+"""
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+
+import torch
+import transformers
+from peft import LoraConfig, PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
+CASES = ["llama", "llama_tied", "qwen2", "starcoder2", "gpt2", "phi"]
+IDS = torch.arange(20)[None] % 96
+RANK, ALPHA = 4, 8
+
+ACTS = ["gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "silu", "swish",
+        "relu", "quick_gelu", "tanh", "linear", "none of these"]
+DEFAULT = {"rope_type": "default"}
+# Keys that a class does not name and a file may hold all the same.
+EXTRA = {
+    "hidden_act": [7, None, *ACTS], "activation_function": [7, *ACTS],
+    "hidden_size": [16, None], "num_hidden_layers": [1],
+    "num_attention_heads": [4], "max_position_embeddings": [8],
+    "n_embd": [16], "n_layer": [1], "n_head": [4], "n_ctx": [8],
+    "num_key_value_heads": [1], "intermediate_size": [8], "n_inner": [8],
+    "head_dim": [2, 32, 0, None, "8", True],
+    "rope_theta": [0, 77.0, None, "x"],
+    "partial_rotary_factor": [0.25, None],
+    "rope_parameters": [
+        None, {}, 7, DEFAULT, {"rope_theta": 77.0},
+        dict(DEFAULT, rope_theta=77.0), dict(DEFAULT, rope_theta=0),
+        dict(DEFAULT, rope_theta=None), dict(DEFAULT, rope_theta="x"),
+        dict(DEFAULT, factor=2.0), dict(DEFAULT, partial_rotary_factor=0.25),
+        {"rope_type": "linear", "factor": 2.0},
+        {"type": "linear", "factor": 2.0}, {"rope_type": 7},
+        {"full_attention": dict(DEFAULT, rope_theta=77.0)}],
+    "rope_scaling": [
+        None, {}, DEFAULT, {"type": "default", "rope_theta": 77.0},
+        {"rope_type": "linear", "factor": 2.0}, {"factor": 2.0}, "linear"],
+    "sliding_window": [3, None, 0, -1, "3", True],
+    "use_sliding_window": [True, False, None, 1, "true"],
+    "max_window_layers": [0, 9],
+    "layer_types": [["full_attention"] * 2, ["sliding_attention"] * 2,
+                    ["full_attention"], ["full_attention", "no type"], 7,
+                    ["chunked_attention"] * 2, [1, 2]],
+    "attention_bias": [True, False], "mlp_bias": [True, False],
+    "use_bias": [True, False], "qk_layernorm": [True, False],
+    "use_qk_norm": [True], "rope_interleaved": [True],
+    "is_causal": [True, False], "is_decoder": [False],
+    "pruned_heads": [{}, {"0": [0]}], "pad_token_id": [-1, 3, "x"],
+    "per_layer_config": [{"0": {"attention_dropout": 0.5}},
+                         {"1": {"sliding_window": 2}}],
+    "quantization_config": [None, {"quant_method": "fp8"}],
+    "tie_encoder_decoder": [True], "pretraining_tp": [2],
+    "attn_logit_softcapping": [1.0], "attention_multiplier": [2.0],
+    "logits_scaling": [2.0], "scale_embedding": [True],
+    "attention_chunk_size": [4],
+}
+# What no result depends on: where files come from, labels, output forms.
+SKIPPED = {"transformers_version", "architectures", "dtype", "id2label",
+           "label2id", "problem_type", "return_dict", "output_hidden_states"}
+
+LORA = {
+    "r": [2, 0, None, "4", True, 4.5],
+    "lora_alpha": [16, 0, -3, None, "8", True, 7.5],
+    "lora_dropout": [0.5, 0, 2, None, "0", True],
+    "target_modules": [["q_proj"], ["layers.0.self_attn.q_proj"], "q_proj",
+                       ".*_proj", "all-linear", [], None, 7],
+    "exclude_modules": [["q_proj"], [], None],
+    "layers_to_transform": [[0], [0, 1], 1, None],
+    "layers_pattern": ["layers"],
+    "bias": ["none", "all", "lora_only", None, 7, "no"],
+    "use_rslora": [True, False, None, "false", "true", 1, 0],
+    "use_dora": [True, False, None, "false"],
+    "fan_in_fan_out": [True, False, None, "true"],
+    "init_lora_weights": [True, False, None, "gaussian", "orthogonal",
+                          "pissa", "olora", "loftq", "no", 7],
+    "rank_pattern": [{}, {"q_proj": 2}, {"none": 2}],
+    "alpha_pattern": [{}, {"q_proj": 3}],
+    "modules_to_save": [None, [], ["lm_head"]],
+    "trainable_token_indices": [None, [1, 2]],
+    "layer_replication": [None, [[0, 2], [0, 2]]],
+    "lora_bias": [True, False, None],
+    "target_parameters": [None, [], ["none"]],
+    "peft_type": ["LORA", "IA3", None, 7],
+    "inference_mode": [True, False], "ensure_weight_tying": [True, False],
+    "use_qalora": [True, False], "task_type": ["CAUSAL_LM", None],
+    "alora_invocation_tokens": [None, [1]],
+    "arrow_config": [None], "base_model_name_or_path": [None, "x"],
+    "revision": [None, "main"], "no_such_key": [1, None],
+}
+
+
+def values_of(field, value):
+    """Values that a key is tried with, by the type it has."""
+    if isinstance(value, bool):
+        return [not value, None, 1, "true"]
+    if isinstance(value, int):
+        return [True, None, str(value), value + 0.5, 0, -1, value // 2]
+    if isinstance(value, float):
+        return [value / 2 + 0.125, None, "x", True, -1.0]
+    return [7, "x"] if "dict" not in str(field.type) else []
+
+
+def load(path):
+    model = AutoModelForCausalLM.from_pretrained(
+        path, attn_implementation="sdpa", dtype=torch.float64)
+    return model.eval()
+
+
+def logits(model):
+    with torch.no_grad():
+        return model(input_ids=IDS, use_cache=False).logits[0]
+
+
+def result(base, make):
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            got = logits(make())
+    except Exception:
+        return "refused"
+    if not torch.isfinite(got).all():
+        return "refused"
+    same = got.shape == base.shape and (got - base).abs().max() < 1e-9
+    return "same" if same else "differs"
+
+
+def write_json(path, value):
+    with open(path, "w") as f:
+        json.dump(value, f)
+
+
+def rows(name, tried, config, path, base, make):
+    for key, values in tried.items():
+        seen = []
+        for v in values:
+            text = json.dumps(v)
+            if text in seen:
+                continue
+            seen.append(text)
+            write_json(path, dict(config, **{key: v}))
+            yield json.dumps([name, key, v, result(base, make)])
+
+
+def family_rows(name):
+    with tempfile.TemporaryDirectory() as d:
+        shutil.copytree(os.path.join(MODELS, name), d, dirs_exist_ok=True)
+        path = os.path.join(d, "config.json")
+        with open(path) as f:
+            config = json.load(f)
+        model = load(d)
+        tried = {}
+        for f in dataclasses.fields(type(model.config)):
+            if f.name not in SKIPPED:
+                tried[f.name] = values_of(f, getattr(model.config, f.name))
+        for key, values in EXTRA.items():
+            tried[key] = tried.get(key, []) + values
+        yield from rows(name, tried, config, path, logits(model),
+                        lambda: load(d))
+
+
+def lora_rows():
+    g = torch.Generator().manual_seed(1)
+    base = load(os.path.join(MODELS, "llama"))
+    golden = load_file(os.path.join(MODELS, "llama", "golden.safetensors"))
+    with tempfile.TemporaryDirectory() as d:
+        save_file({"base_model.model." + n[5:]: t for n, t in golden.items()
+                   if n.startswith("lora.")},
+                  os.path.join(d, "adapter_model.safetensors"))
+        config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": RANK,
+                  "lora_alpha": ALPHA, "lora_dropout": 0.0, "bias": "none",
+                  "target_modules": sorted(
+                      {n.split(".")[-3] for n in golden
+                       if n.startswith("lora.")})}
+        path = os.path.join(d, "adapter_config.json")
+
+        def make():
+            return PeftModel.from_pretrained(
+                load(os.path.join(MODELS, "llama")), d).double().eval()
+
+        write_json(path, config)
+        want = logits(make())
+        assert (want - logits(base)).abs().max() > 1e-3
+        for f in dataclasses.fields(LoraConfig):
+            if f.name not in LORA:
+                LORA[f.name] = [None]
+        yield from rows("lora", LORA, config, path, want, make)
+
+
+def main():
+    transformers.logging.set_verbosity_error()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    lines = [line for name in CASES for line in family_rows(name)]
+    lines += lora_rows()
+    sys.stdout.write("[\n" + ",\n".join(lines) + "\n]\n")
+
+
+if __name__ == "__main__":
+    main()

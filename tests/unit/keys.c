@@ -1,0 +1,247 @@
+/* keys - every key of the configurations that we read, set to good values and
+ * bad ones: where transformers or PEFT compute something else, so do we or we
+ * refuse; what they refuse is refused; else nothing changes.
+ *
+ * golden/keys.py says how tests/golden/keys.json was made, golden/models.py
+ * the models. Run from the top of the source tree.
+ */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "model/base.h"
+#include "model/family.h"
+#include "tensor/modeldir.h"
+#include "test.h"
+
+#define ROWS "tests/golden/keys.json"
+#define MODELS "tests/golden/models/"
+
+enum result { SAME, DIFFERS, REFUSED };
+
+/* Where we are stricter than the library: it runs, and nothing changes.
+ * Values without a meaning; tensors that are missing and get initial values
+ * there; what transformers 4 takes otherwise (pruned_heads, a type of rotary
+ * settings that is absent or set for a type of layers). */
+static const char *const stricter[] = {
+    "add_cross_attention true", "attention_bias true",
+    "attention_dropout -1", "head_dim 0", "initializer_range -1",
+    "layer_types [\"chunked_attention\",\"chunked_attention\"]",
+    "max_position_embeddings -1", "max_position_embeddings 0",
+    "max_window_layers -1", "mlp_bias true", "pretraining_tp -1",
+    "pretraining_tp 0", "pruned_heads {\"0\":[0]}",
+    "rope_parameters {\"full_attention\":"
+    "{\"rope_type\":\"default\",\"rope_theta\":77}}",
+    "rope_scaling {\"factor\":2}", "summary_first_dropout -1",
+    NULL
+};
+
+struct row {
+    const cJSON *item;
+    const char *model, *key;
+    const cJSON *value;
+    enum result result;
+};
+
+static struct row
+row_of(const cJSON *item)
+{
+    const char *result = cJSON_GetArrayItem(item, 3)->valuestring;
+
+    return (struct row){
+        item, cJSON_GetArrayItem(item, 0)->valuestring,
+        cJSON_GetArrayItem(item, 1)->valuestring,
+        cJSON_GetArrayItem(item, 2),
+        strcmp(result, "same") == 0 ? SAME
+        : strcmp(result, "differs") == 0 ? DIFFERS : REFUSED
+    };
+}
+
+static bool
+is_stricter(const struct row *r)
+{
+    char *value = cJSON_PrintUnformatted(r->value), text[256];
+    bool found = false;
+
+    snprintf(text, sizeof text, "%s %s", r->key, value);
+    for (size_t i = 0; stricter[i] != NULL && !found; i++)
+        found = strcmp(stricter[i], text) == 0;
+    cJSON_free(value);
+    return found;
+}
+
+/* What we did against what they did. */
+static void
+check_row(const struct row *r, enum result got, const char *text)
+{
+    static const char *const names[] = { "same", "differs", "refused" };
+    char *row;
+    bool ok = got == r->result || (got == REFUSED && r->result == DIFFERS)
+              || (got == REFUSED && is_stricter(r));
+
+    if (CHECK(ok))
+        return;
+    row = cJSON_PrintUnformatted(r->item);
+    printf("    %s: here %s %s\n", row, names[got],
+           got == REFUSED ? text : "");
+    cJSON_free(row);
+}
+
+/* {...} with the row's key; to be freed by cJSON_free. */
+static char *
+with_key(const char *config, const struct row *r)
+{
+    cJSON *root = cJSON_Parse(config);
+    char *text;
+
+    cJSON_DeleteItemFromObjectCaseSensitive(root, r->key);
+    cJSON_AddItemToObject(root, r->key, cJSON_Duplicate(r->value, true));
+    text = cJSON_Print(root);
+    cJSON_Delete(root);
+    return text;
+}
+
+static cJSON *
+rows_open(void)
+{
+    cJSON *rows = NULL;
+    struct err e;
+
+    if (!CHECK(json_user_file(&rows, ROWS, 1 << 24, &e) == 0)) {
+        printf("%s\n", e.text);
+        exit(1);
+    }
+    CHECK(cJSON_GetArraySize(rows) > 1000);
+    return rows;
+}
+
+/* Models */
+
+static bool
+same_modules(const struct model_desc *a, const struct model_desc *b)
+{
+    if (a->n_modules != b->n_modules)
+        return false;
+    for (size_t i = 0; i < a->n_modules; i++) {
+        const struct module *x = &a->module[i], *y = &b->module[i];
+
+        if (strcmp(x->name, y->name) != 0 || x->in != y->in
+            || x->out != y->out || x->bias != y->bias
+            || x->shared != y->shared)
+            return false;
+    }
+    return true;
+}
+
+/* Whether both compute the same. */
+static bool
+same_desc(const struct model_desc *a, const struct model_desc *b)
+{
+    if (a->n_layers != b->n_layers || !same_modules(a, b)
+        || a->rope_dim != b->rope_dim || a->act != b->act
+        || a->tied != b->tied || memcmp(&a->eps, &b->eps, sizeof a->eps)
+        || memcmp(&a->rope_theta, &b->rope_theta, sizeof a->rope_theta))
+        return false;
+    for (uint32_t l = 0; l < a->n_layers; l++) {
+        const struct layer_desc *x = &a->layer[l], *y = &b->layer[l];
+
+        if (x->heads != y->heads || x->kv_heads != y->kv_heads
+            || x->head_dim != y->head_dim || x->window != y->window
+            || x->ff_dim != y->ff_dim)
+            return false;
+    }
+    return true;
+}
+
+struct model_case {
+    struct weights weights;
+    struct model_desc desc;
+    char *config;
+};
+
+static void
+case_open(struct model_case *c, const char *name)
+{
+    char path[128];
+    struct err e;
+    size_t unused;
+
+    snprintf(path, sizeof path, MODELS "%s", name);
+    if (weights_open(&c->weights, path, &e) < 0
+        || base_describe(&c->desc, &unused, &c->weights, &e) < 0) {
+        printf("%s\n", e.text);
+        exit(1);
+    }
+    CHECK_EQ_U64(unused, 0);
+    c->config = mem_strdup(weights_asset(&c->weights, MODELDIR_CONFIG)->data);
+}
+
+static void
+case_close(struct model_case *c)
+{
+    free(c->config);
+    desc_release(&c->desc);
+    weights_release(&c->weights);
+}
+
+/* The base with another config. */
+static void
+set_config(struct weights *w, const char *text)
+{
+    for (size_t i = 0; i < w->n_assets; i++) {
+        if (strcmp(w->asset[i].name, MODELDIR_CONFIG) != 0)
+            continue;
+        free((char *)w->asset[i].data);
+        w->asset[i].data = mem_strdup(text);
+        w->asset[i].n = strlen(text);
+    }
+}
+
+static void
+check_model(struct model_case *c, const struct row *r)
+{
+    char *text = with_key(c->config, r);
+    struct model_desc d;
+    struct err e = { 0 };
+    enum result got = REFUSED;
+    size_t unused;
+
+    set_config(&c->weights, text);
+    if (base_describe(&d, &unused, &c->weights, &e) == 0) {
+        got = same_desc(&c->desc, &d) ? SAME : DIFFERS;
+        desc_release(&d);
+    } else {
+        CHECK_EQ_U64((uint64_t)-e.code, (uint64_t)-ERR_DATA);
+    }
+    check_row(r, got, e.text);
+    cJSON_free(text);
+}
+
+TEST(keys_of_models)
+{
+    cJSON *rows = rows_open(), *item;
+    struct model_case c = { 0 };
+    const char *open = NULL;
+
+    log_setup("keys", -1);
+    cJSON_ArrayForEach(item, rows) {
+        struct row r = row_of(item);
+
+        if (strcmp(r.model, "lora") == 0)
+            continue;
+        if (open == NULL || strcmp(open, r.model) != 0) {
+            if (open != NULL)
+                case_close(&c);
+            case_open(&c, open = r.model);
+        }
+        check_model(&c, &r);
+    }
+    case_close(&c);
+    cJSON_Delete(rows);
+}
+
+static const struct test tests[] = {
+    RUN(keys_of_models),
+};
+
+TEST_MAIN("keys", tests)
