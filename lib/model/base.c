@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/family.h"
@@ -222,14 +223,17 @@ base_describe(struct model_desc *d, size_t *unused, const struct weights *w,
               struct err *e)
 {
     const char *text;
+    char *where;
     size_t n;
     int rc = weights_config(w, &text, &n, e);
 
     if (rc < 0)
         return rc;
-    rc = desc_read(d, text, n, MODELDIR_CONFIG, e);
+    where = path_join(w->path, MODELDIR_CONFIG);
+    rc = desc_read(d, text, n, where, e);
+    free(where);
     if (rc < 0)
-        return err_prefix(e, "%s", w->path);
+        return rc;
     settle_head(d, w);
     rc = check_tensors(d, unused, w, e);
     if (rc < 0)

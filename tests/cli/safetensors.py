@@ -4,6 +4,7 @@ of rank 2, for tests.
     python3 safetensors.py split DIR    into two files with an index
     python3 safetensors.py shift DIR    headers of odd length: data unaligned
     python3 safetensors.py set DIR TENSOR INDEX VALUE    one float
+    python3 safetensors.py copy DIR TENSOR NEW    the same values, twice
     python3 safetensors.py adapter DIR MODULE:IN:OUT...
 """
 import json
@@ -79,5 +80,9 @@ elif command == "set":
     at = header[tensor]["data_offsets"][0] + 4 * int(index)
     data = data[:at] + struct.pack("<f", float(value)) + data[at + 4:]
     write(path, header, data, names)
+elif command == "copy":
+    tensor, new = sys.argv[3:5]
+    header[new] = header[tensor]
+    write(path, header, data, names + [new] * (new not in names))
 else:
     sys.exit("unknown command " + command)

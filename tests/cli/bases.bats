@@ -1,0 +1,119 @@
+# bases: what a base's files may say, the same for every program that reads
+# one. tests/unit/keys.c goes through the keys one by one.
+
+load helper
+
+setup() {
+    edit="python3 $BATS_TEST_DIRNAME/safetensors.py"
+    cd "$BATS_TEST_TMPDIR"
+    cat >arch.json <<'JSON'
+{"model_type": "llama", "vocab_size": 300, "hidden_size": 16,
+ "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
+ "num_key_value_heads": 1, "max_position_embeddings": 64}
+JSON
+    for i in $(seq 30); do
+        echo "{\"text\": \"line $i says $((i * 37 % 11)) of $i things\"}"
+    done | fromjsonl -q >text
+    vocabtrain -q --size 300 --special '<|endoftext|>' -o tok.json text
+    initmodel -q -t tok.json -o base arch.json
+    tokenize -q -t tok.json text | shard -q --test 0.3 -o data
+    cp base/config.json good.json
+}
+
+# Every program that reads the base, one at a time, as "$@ OPTIONS".
+each_reader() {
+    "$@" verify base
+    "$@" quantize base
+    "$@" train --data data --base base --seq-len 32 --steps 1 -o run
+    "$@" evalprompts --base base --data data --seq-len 32
+}
+
+# Refused with status 4, one line that holds $part, and nothing written.
+refused() {
+    run --separate-stderr bash -c '"$@" >out' - "$@"
+    [ "$status" -eq 4 ]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [[ $stderr == "$1: base"[:/]*"$part"* ]]
+    [ ! -s out ]
+    [ ! -e run ]
+}
+
+# Done, with one warning that holds $part.
+warned() {
+    run -0 --separate-stderr bash -c '"$@" >out' - "$@"
+    [ "$(grep -c 'warning:' <<<"$stderr")" -eq 1 ]
+    [[ $stderr == *"$1: warning: base"[:/]*"$part"* ]]
+    rm -rf run
+}
+
+# Done without a warning.
+accepted() {
+    run -0 --separate-stderr bash -c '"$@" >out' - "$@"
+    [[ $stderr != *warning:* ]]
+    rm -rf run
+}
+
+@test "a config that one program refuses, every program refuses" {
+    while IFS='|' read -r change part; do
+        jq "$change" good.json >base/config.json
+        each_reader refused
+        jq "$change" arch.json >bad.json
+        [[ $change == *vocab_size* || $change == *attention_bias* ]] ||
+            run -4 --separate-stderr initmodel -o new bad.json
+    done <<'EOF'
+.num_hidden_layers = true|num_hidden_layers (found true, expected a whole
+.hidden_act = 7|hidden_act (found 7, expected one of
+.hidden_act = "quick_gelu"|hidden_act (found "quick_gelu"
+.rope_theta = 0|rope_theta (found 0, expected a number from
+.intermediate_size = 0|intermediate_size (found 0, expected
+.rms_norm_eps = null|rms_norm_eps (found null, expected
+.is_causal = false|is_causal (found false, expected true
+.quantization_config = {"bits": 4}|quantization_config (found {"bits":4}
+.rope_scaling = {"type": "linear", "factor": 2}|rope_scaling: rope_type
+.model_type = "bloom"|unknown model_type
+.vocab_size = 301|embed_tokens.weight: bad shape
+.attention_bias = true|self_attn.q_proj.bias is missing
+EOF
+}
+
+@test "a base without tensors is none for any program" {
+    printf '\2\0\0\0\0\0\0\0{}' >base/model.safetensors
+    part="tensor model.embed_tokens.weight is missing" each_reader refused
+}
+
+@test "tensors that the model does not use are named, once" {
+    jq '.num_hidden_layers = 1' good.json >base/config.json
+    part="does not use 9 of 21 tensors: model.layers.1.input_layernorm.weight,"
+    each_reader warned
+    cp good.json base/config.json
+    each_reader accepted
+}
+
+@test "a tied config with a head of its own uses it, and says so" {
+    evalprompts -q --base base --data data --seq-len 32 >own
+    jq '.tie_word_embeddings = true' good.json >base/config.json
+    part="lm_head.weight differs from model.embed_tokens.weight"
+    each_reader warned
+    evalprompts -q --base base --data data --seq-len 32 >tied
+    cmp own tied
+    $edit copy base model.embed_tokens.weight lm_head.weight
+    each_reader accepted
+    evalprompts -q --base base --data data --seq-len 32 >tied
+    run ! cmp -s own tied
+}
+
+@test "train says once which dropouts of the config it leaves out" {
+    jq '.attention_dropout = 0.25' good.json >base/config.json
+    part="attention_dropout 0.25: not applied"
+    warned train --data data --base base --seq-len 32 --steps 1 -o run
+    accepted evalprompts --base base --data data --seq-len 32
+    accepted quantize base
+    cat >arch.json <<'JSON'
+{"model_type": "gpt2", "vocab_size": 300, "n_embd": 16, "n_layer": 1,
+ "n_head": 2, "n_positions": 64, "attn_pdrop": 0}
+JSON
+    rm -rf base
+    initmodel -q -t tok.json -o base arch.json
+    part="resid_pdrop 0.1, embd_pdrop 0.1: not applied"
+    warned train --data data --base base --seq-len 32 --steps 1 -o run
+}
