@@ -11,6 +11,7 @@
 #include "record/jsonl.h"
 #include "record/tensor.h"
 #include "stream/stream.h"
+#include "text/tokenizer.h"
 #include "tool/tool.h"
 
 /* A record of 63 MiB whose every byte is escaped as \u00XX. */
@@ -52,7 +53,7 @@ struct state {
     struct in in;
     struct stream_out out;
     struct jsonl line;
-    bool open;            /* a segment is */
+    bool open, begun;     /* a segment is; one was */
     char type[STREAM_NAME_MAX + 1]; /* of it */
     uint64_t records;     /* in it */
     uint64_t data_left;   /* of the tensor before */
@@ -85,7 +86,7 @@ static int
 begin(struct state *s, struct stream_head *h, struct err *e)
 {
     stream_head_prov(h, s->prov);
-    s->open = true;
+    s->open = s->begun = true;
     s->records = 0;
     snprintf(s->type, sizeof(s->type), "%s", h->type);
     return stream_out_begin(&s->out, h, e);
@@ -121,6 +122,20 @@ header(struct state *s, struct err *e)
     return rc < 0 ? rc : begin(s, &s->line.head, e);
 }
 
+/* The last line of a segment that tojsonl has written. */
+static int
+end(struct state *s, struct err *e)
+{
+    if (!s->open)
+        return err_set(e, ERR_DATA, "%s:%llu: the end of a segment without "
+                       "its beginning", s->in.name,
+                       (unsigned long long)s->number);
+    for (size_t i = 0; i < s->line.n_inputs; i++)
+        stream_out_input_id(&s->out, &s->line.input[i]);
+    ledger_add_all(&s->out.trailer.ledger, &s->line.ledger);
+    return end_segment(s, e);
+}
+
 static int
 data(struct state *s, struct err *e)
 {
@@ -149,6 +164,8 @@ put(struct state *s, struct err *e)
 
     if (s->line.kind == JSONL_HEAD)
         return header(s, e);
+    if (s->line.kind == JSONL_END)
+        return end(s, e);
     if (s->line.kind == JSONL_DATA)
         return data(s, e);
     if (s->data_left > 0)
@@ -237,7 +254,7 @@ convert(struct state *s, const char *path, struct err *e)
     if (rc < 0)
         goto out;
     rc = all_lines(s, e);
-    if (rc == 0 && !s->open)
+    if (rc == 0 && !s->begun)
         rc = begin_plain(s, "text", e);
     if (rc == 0)
         rc = end_segment(s, e);
@@ -255,11 +272,15 @@ run(const struct opts *o, const struct args *args, struct err *e)
 {
     struct state s = {.o = o, .in = {.fd = -1}};
     const char *ids[] = {"tokenizer", s.tokenizer, NULL};
+    struct buf text;
     struct id id;
     int rc;
 
     if (o->tokenizer) {
-        rc = id_of_file(&id, o->tokenizer, e);
+        buf_init(&text);
+        rc = file_read(&text, o->tokenizer, TOKENIZER_MAX_FILE, e);
+        id = id_of(text.data, text.len);
+        buf_release(&text);
         if (rc < 0)
             return rc;
         id_hex(&id, s.tokenizer);

@@ -15,6 +15,7 @@
 #include "tool/tool.h"
 
 #define DATA_BYTES ((size_t)1 << 20)
+#define MANY 20 /* one record in so many, and fewer, are left out unsaid */
 
 struct opts {
     const char *out;
@@ -57,7 +58,7 @@ static const struct opt options[] = {
 static const struct tool tool = {
     .name = "shard",
     .summary = "cut a stream into a shard set with splits",
-    .operands = "[FILE]",
+    .operands = "[FILE|DIR]",
     .max_operands = 1,
     .opts = options,
     .exits = "4 6",
@@ -231,6 +232,7 @@ segment(struct state *s, struct err *e)
     if (!s->weights)
         split_end_segment(&s->split);
     manifest_add_input(&s->out.manifest, &s->in.trailer.content);
+    manifest_add_segment(&s->out.manifest, s->in.trailer.records);
     ledger_add_all(&s->out.manifest.ledger, &s->in.trailer.ledger);
     return 0;
 }
@@ -253,10 +255,33 @@ all_segments(struct state *s, struct err *e)
                        "%llu, expected %llu)", s->in.in.name,
                        (unsigned long long)s->in.n_segments,
                        (unsigned long long)want);
+    if (!s->weights)
+        split_end(&s->split);
     if (s->split.n_dropped > 0)
         ledger_add(&s->out.manifest.ledger, tool.name, "commit-held-out",
                    s->split.n_dropped);
     return set_out_finish(&s->out, e);
+}
+
+/* What is not as it was asked for. */
+static void
+tell_split(const struct state *s)
+{
+    const struct manifest *m = &s->out.manifest;
+    uint64_t dropped = s->split.n_dropped;
+
+    if (dropped * MANY > m->records)
+        log_warn("%s: %llu of %llu records (%.0f%%) are in no split: others "
+                 "of their commits are held out", s->o->out,
+                 (unsigned long long)dropped,
+                 (unsigned long long)m->records,
+                 100.0 * (double)dropped / (double)m->records);
+    if (m->records > 0 && s->o->val > 0 && !manifest_split(m, "val"))
+        log_warn("%s: nothing is held out to validate with (too few "
+                 "commits or groups)", s->o->out);
+    if (m->records > 0 && s->o->test > 0 && !manifest_split(m, "test"))
+        log_warn("%s: nothing is held out to test with (too few commits or "
+                 "groups)", s->o->out);
 }
 
 static void
@@ -266,6 +291,8 @@ tell(const struct state *s)
     struct buf b;
     size_t i;
 
+    if (!s->weights)
+        tell_split(s);
     buf_init(&b);
     for (i = 0; i < m->n_splits; i++)
         buf_addf(&b, ", %s %llu", m->split[i].name,

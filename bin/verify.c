@@ -172,7 +172,7 @@ check_stream(const char *path, struct buf *say, uint64_t *good,
 
     if (rc < 0)
         return rc;
-    in.check_content = true;
+    in.check_content = in.parts = true;
     text_init(&d.text);
     change_init(&d.change);
     rc = check_segments(&in, &d, say, good, e);

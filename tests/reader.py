@@ -206,9 +206,10 @@ def header(b, start):
          "byte order or length of the header")
     need(check[16:] == blake(raw, check[:16]), "hash of the header")
     b.pad(start)
-    head = {"type": None, "keys": {}, "after": None, "prov": []}
+    head = {"type": None, "keys": {}, "after": None, "part": None,
+            "prov": []}
     content, stage = b"", 0
-    order = [b"type", b"key", b"after", b"prov", b"end"]
+    order = [b"type", b"key", b"after", b"part", b"prov", b"end"]
     for line in raw.split(b"\n")[1:-1]:
         need(len(line) <= 65536, "line of the header")
         word, _, rest = line.partition(b" ")
@@ -229,9 +230,12 @@ def header(b, start):
             n, _, oid = rest.partition(b" ")
             need(head["after"] is None and b" " not in oid, "after")
             head["after"] = [number(n), value(oid)]
+        elif word == b"part":
+            need(head["part"] is None and head["after"] is None, "part")
+            head["part"] = number(rest)
         elif word == b"prov":
             head["prov"].append(value(rest))
-    need(stage == 4 and head["type"] in ("text", "tokens", "weights"),
+    need(stage == 5 and head["type"] in ("text", "tokens", "weights"),
          "header")
     return head, content + b"\0"
 
@@ -356,7 +360,11 @@ def shard_set(path, show):
     need(m["format"] == "graft set" and m["version"] == 1, "manifest")
     need(list(m) == ["format", "version", "type", "content", "records",
                      "tensors", "keys", "prov", "files", "splits", "inputs",
+                     *(["segments"] if "segments" in m else []),
                      "ledger", "check"], "members of the manifest")
+    if "segments" in m:
+        need(len(m["segments"]) == len(m["inputs"]) > 1 and
+             sum(m["segments"]) == m["records"], "segments")
     lines = "type %s\n" % m["type"]
     lines += "".join("key %s %s\n" % kv for kv in m["keys"].items())
     parts = [lines.encode(), b"\0"]
@@ -368,6 +376,7 @@ def shard_set(path, show):
         need(len(segments) == 1, "segments in a file of a set")
         s = segments[0]
         need(s["type"] == m["type"] and s["keys"] == m["keys"], "header")
+        need(s["part"] in (None, i), "part")
         need(not s["prov"] and s["after"] is None, "prov or after in a set")
         need(os.path.getsize(file) == f["bytes"], "bytes")
         for name in ("records", "tensors", "content", "file"):

@@ -94,7 +94,7 @@ id_of_file(struct id *out, const char *path, struct err *e)
     size_t got;
     int rc;
 
-    rc = in_open(&in, path, e);
+    rc = in_open_regular(&in, path, e);
     if (rc < 0)
         return rc;
     hash_init(&h);

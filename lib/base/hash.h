@@ -32,6 +32,8 @@ void hash_field(struct hash *h, const void *p, size_t n);
 struct id hash_id(const struct hash *h);
 
 struct id id_of(const void *p, size_t n);
+
+/* Of a regular file (in_open_regular). */
 int id_of_file(struct id *out, const char *path, struct err *e);
 bool id_equal(const struct id *a, const struct id *b);
 

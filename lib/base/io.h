@@ -27,6 +27,11 @@ struct in {
 
 /* A missing file is ERR_IO, a directory or a terminal ERR_USAGE. */
 int in_open(struct in *in, const char *path, struct err *e);
+
+/* A file of a directory that the user named, not one that he named himself:
+ * never "-", and a FIFO, device or socket in its place is ERR_DATA, without
+ * waiting for anybody at its other end. */
+int in_open_regular(struct in *in, const char *path, struct err *e);
 void in_release(struct in *in);
 
 /* Reads n bytes unless the end comes first; *got tells how many. */
@@ -80,8 +85,11 @@ int out_commit(struct out *o, struct err *e);
 /* Drops what was written and removes the temporary. Safe after commit. */
 void out_release(struct out *o);
 
-/* The whole file into b; ERR_LIMIT when it is longer than max. */
+/* The whole file into b; ERR_LIMIT when it is longer than max. Opened by
+ * in_open, or by in_open_regular. */
 int file_read(struct buf *b, const char *path, uint64_t max, struct err *e);
+int file_read_regular(struct buf *b, const char *path, uint64_t max,
+                      struct err *e);
 
 /* Writes p as path, atomically. */
 int file_write(const char *path, const void *p, size_t n, struct err *e);
@@ -90,7 +98,8 @@ int file_write(const char *path, const void *p, size_t n, struct err *e);
 int file_update(const char *path, const void *p, size_t n, bool *changed,
                 struct err *e);
 
-/* A read-only mapping of a whole file. n = 0 has p = NULL. When somebody cuts
+/* A read-only mapping of a whole file, which must be a regular one (as for
+ * in_open_regular). n = 0 has p = NULL. When somebody cuts
  * the file short while it is mapped, reading it ends the program: one line
  * that names the file, temporaries removed, status 1. */
 struct file_map {

@@ -14,12 +14,17 @@
 
 #define WINDOW (128 << 10)
 
-/* Opens path for reading; *st is what it is. */
+/* Opens path for reading; *st is what it is. flags: O_NONBLOCK, for who
+ * takes regular files only: opening a FIFO waits for its writer otherwise.
+ * Sockets can't be opened at all. */
 static int
-open_read(int *out, struct stat *st, const char *path, struct err *e)
+open_read(int *out, struct stat *st, const char *path, int flags,
+          struct err *e)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | flags);
 
+    if (fd < 0 && errno == ENXIO && flags)
+        return err_set(e, ERR_DATA, "%s: not a regular file", path);
     if (fd < 0)
         return err_errno(e, ERR_IO, "%s", path);
     if (fstat(fd, st) < 0) {
@@ -32,6 +37,35 @@ open_read(int *out, struct stat *st, const char *path, struct err *e)
     }
     *out = fd;
     return 0;
+}
+
+static int
+open_regular(int *out, struct stat *st, const char *path, struct err *e)
+{
+    int fd, rc = open_read(&fd, st, path, O_NONBLOCK, e);
+
+    if (rc < 0)
+        return rc;
+    if (!S_ISREG(st->st_mode)) {
+        close(fd);
+        return err_set(e, ERR_DATA, "%s: not a regular file", path);
+    }
+    *out = fd;
+    return 0;
+}
+
+int
+in_open_regular(struct in *in, const char *path, struct err *e)
+{
+    struct stat st;
+    int rc;
+
+    memset(in, 0, sizeof(*in));
+    in->fd = -1;
+    rc = open_regular(&in->fd, &st, path, e);
+    if (rc == 0)
+        in->name = mem_strdup(path);
+    return rc;
 }
 
 int
@@ -51,7 +85,7 @@ in_open(struct in *in, const char *path, struct err *e)
         if (S_ISDIR(st.st_mode))
             return err_set(e, ERR_USAGE, "stdin: is a directory");
     } else {
-        rc = open_read(&fd, &st, path, e);
+        rc = open_read(&fd, &st, path, 0, e);
         if (rc < 0)
             return rc;
     }
@@ -217,34 +251,50 @@ in_line(struct in *in, struct buf *line, size_t max, bool *got, bool *ended,
     return in_part(in, '\n', line, max, got, ended, e);
 }
 
-int
-file_read(struct buf *b, const char *path, uint64_t max, struct err *e)
+/* All of the input into b; releases it. */
+static int
+read_all(struct buf *b, struct in *in, uint64_t max, struct err *e)
 {
-    struct in in;
     const char *p;
     size_t got = 1;
-    int rc;
+    int rc = 0;
 
-    rc = in_open(&in, path, e);
-    if (rc < 0)
-        return rc;
     buf_reset(b);
     while (rc == 0 && got > 0) {
-        rc = in_peek(&in, 1, &p, &got, e);
+        rc = in_peek(in, 1, &p, &got, e);
         if (rc < 0)
             break;
         if (got > max - b->len) {
             rc = err_set(e, ERR_LIMIT, "%s: file too long (limit %llu "
-                         "bytes)", in.name, (unsigned long long)max);
+                         "bytes)", in->name, (unsigned long long)max);
             break;
         }
         buf_add(b, p, got);
-        in_take(&in, got);
+        in_take(in, got);
     }
     if (rc < 0)
         buf_reset(b);
-    in_release(&in);
+    in_release(in);
     return rc;
+}
+
+int
+file_read(struct buf *b, const char *path, uint64_t max, struct err *e)
+{
+    struct in in;
+    int rc = in_open(&in, path, e);
+
+    return rc < 0 ? rc : read_all(b, &in, max, e);
+}
+
+int
+file_read_regular(struct buf *b, const char *path, uint64_t max,
+                  struct err *e)
+{
+    struct in in;
+    int rc = in_open_regular(&in, path, e);
+
+    return rc < 0 ? rc : read_all(b, &in, max, e);
 }
 
 int
@@ -254,13 +304,9 @@ file_map_open(struct file_map *m, const char *path, struct err *e)
     void *p = NULL;
     int fd, rc;
 
-    rc = open_read(&fd, &st, path, e);
+    rc = open_regular(&fd, &st, path, e);
     if (rc < 0)
         return rc;
-    if (!S_ISREG(st.st_mode)) {
-        rc = err_set(e, ERR_USAGE, "%s: not a regular file", path);
-        goto out;
-    }
     if ((uint64_t)st.st_size > SIZE_MAX / 2) {
         rc = err_set(e, ERR_LIMIT, "%s: too large to map", path);
         goto out;

@@ -392,7 +392,7 @@ json_user_file(cJSON **out, const char *path, uint64_t max, struct err *e)
     int rc;
 
     buf_init(&text);
-    rc = file_read(&text, path, max, e);
+    rc = file_read_regular(&text, path, max, e);
     if (rc == 0)
         rc = json_user(out, text.data, text.len, path, e);
     buf_release(&text);

@@ -28,7 +28,7 @@ int json_check(const char *text, size_t n, const char *where, struct err *e);
 int json_user(cJSON **out, const char *text, size_t n, const char *where,
               struct err *e);
 
-/* As json_user, from a file of at most max bytes. */
+/* As json_user, from a regular file of at most max bytes. */
 int json_user_file(cJSON **out, const char *path, uint64_t max,
                    struct err *e);
 

@@ -12,7 +12,10 @@
  *
  * A header line, which `tojsonl --exact` writes before each segment, has
  * "graft" instead: {"graft":1,"type":S,"keys":{...},"after":{"n":N,"oid":S},
- * "prov":[...]}; keys, after and prov only where there are any.
+ * "part":N,"prov":[...]}; keys, after, part and prov only where there are any.
+ * The segment's last line, where there is anything to tell, is what it was
+ * made of and what was left out: {"graft":1,"inputs":[HEX64,...],
+ * "ledger":[[PROGRAM,REASON,COUNT],...]}.
  *
  * A string that is not UTF-8 is {"b64":S}. Fields that are numbers (ordinal,
  * time) are numbers where their text is one. Lines read back give the same
@@ -31,6 +34,7 @@
 #include "base/hash.h"
 #include "record/text.h"
 #include "stream/head.h"
+#include "stream/trailer.h"
 
 /* ---- writing: each appends one object, without a newline ---- */
 
@@ -45,10 +49,14 @@ int jsonl_put_tensor(struct buf *b, const void *desc, size_t n,
 void jsonl_put_data(struct buf *b, const void *p, size_t n);
 void jsonl_put_head(struct buf *b, const struct stream_head *h);
 
+/* The inputs and the ledger of a trailer. */
+void jsonl_put_end(struct buf *b, const struct stream_trailer *t);
+
 /* ---- reading ---- */
 
 enum jsonl_kind {
     JSONL_HEAD,   /* head */
+    JSONL_END,    /* input, ledger: the segment's last line */
     JSONL_TEXT,   /* record: of a text stream */
     JSONL_TOKENS, /* record: of a token stream */
     JSONL_ASSET,  /* record: of a weights stream */
@@ -62,6 +70,9 @@ struct jsonl {
     struct buf record;
     uint64_t n_data;
     struct stream_head head;
+    struct id *input;
+    size_t n_inputs;
+    struct ledger ledger;
     uint64_t vocab;     /* set by the caller: ids are below it, 0 = any */
     uint64_t ordinal;   /* set by the caller: of tokens without one */
     uint64_t n_ignored; /* keys that were left out so far */

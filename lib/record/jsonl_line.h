@@ -62,7 +62,8 @@ int line_cstring(struct jsonl_state *s, struct json *j, struct err *e);
 /* Appends a name that is no key of the line to the keys; its place. */
 size_t line_add_name(struct jsonl_state *s, const char *name);
 
-/* The kinds. */
+/* The kinds; a line with "graft" sets j->kind, too. */
+int jsonl_read_graft(struct jsonl *j, struct err *e);
 int jsonl_read_text(struct jsonl *j, enum text_kind kind, struct err *e);
 int jsonl_read_doc(struct jsonl *j, struct entry *text, struct err *e);
 int jsonl_read_chat(struct jsonl *j, struct entry *messages, struct err *e);

@@ -17,6 +17,7 @@ jsonl_init(struct jsonl *j)
     memset(j, 0, sizeof(*j));
     buf_init(&j->record);
     stream_head_init(&j->head, "text");
+    ledger_init(&j->ledger);
     buf_init(&s->keys);
     buf_init(&s->bytes);
     buf_init(&s->scratch);
@@ -33,6 +34,8 @@ jsonl_release(struct jsonl *j)
         return;
     buf_release(&j->record);
     stream_head_release(&j->head);
+    ledger_release(&j->ledger);
+    free(j->input);
     buf_release(&s->keys);
     buf_release(&s->bytes);
     buf_release(&s->scratch);
@@ -43,106 +46,6 @@ jsonl_release(struct jsonl *j)
     free(s->mask);
     free(s);
     j->state = NULL;
-}
-
-/* The keys of a header line, in their order. */
-static int
-read_head_keys(struct jsonl *j, struct entry *t, struct err *e)
-{
-    struct jsonl_state *s = j->state;
-    struct json v = line_value(s, t);
-    struct buf name;
-    int rc;
-
-    rc = json_enter_object(&v, e);
-    buf_init(&name);
-    while (rc == 0 && json_next_key(&v, &name)) {
-        rc = line_cstring(s, &v, e);
-        if (rc == 0)
-            stream_head_set(&j->head, name.data, s->scratch.data);
-    }
-    buf_release(&name);
-    return rc;
-}
-
-static int
-read_head_after(struct jsonl *j, struct entry *t, struct err *e)
-{
-    struct jsonl_state *s = j->state;
-    struct json v = line_value(s, t), start = v;
-    uint64_t n = 0;
-    bool n_seen = false;
-    int rc;
-
-    buf_reset(&s->bytes);
-    rc = json_enter_object(&v, e);
-    while (rc == 0 && json_next_key(&v, &s->scratch)) {
-        if (strcmp(s->scratch.data, "oid") != 0 &&
-            strcmp(s->scratch.data, "n") != 0)
-            return json_error(&v, e, "unknown key \"%s\"", s->scratch.data);
-        if (strcmp(s->scratch.data, "n") == 0) {
-            rc = json_u64(&v, &n, e);
-            n_seen = true;
-        } else {
-            rc = line_cstring(s, &v, e);
-            if (rc == 0)
-                buf_add(&s->bytes, s->scratch.data, s->scratch.len);
-        }
-    }
-    if (rc < 0)
-        return rc;
-    if (!n_seen || s->bytes.len == 0)
-        return json_error(&start, e, "\"after\" needs \"n\" and \"oid\"");
-    stream_head_after(&j->head, n, s->bytes.data);
-    return 0;
-}
-
-static int
-read_head(struct jsonl *j, struct err *e)
-{
-    struct jsonl_state *s = j->state;
-    struct entry *t;
-    uint64_t version;
-    struct json v;
-    int rc;
-
-    t = line_take(s, "graft");
-    v = line_value(s, t);
-    rc = json_u64(&v, &version, e);
-    if (rc == 0 && version != 1)
-        rc = err_set(e, ERR_DATA, "%s: unknown version (found %llu, "
-                     "expected 1)", s->line.where,
-                     (unsigned long long)version);
-    if (rc == 0)
-        rc = line_only_bytes(s, "type", e);
-    if (rc < 0)
-        return rc;
-    if (strcmp(s->bytes.data, "text") != 0 &&
-        strcmp(s->bytes.data, "tokens") != 0 &&
-        strcmp(s->bytes.data, "weights") != 0)
-        return err_set(e, ERR_DATA, "%s: unknown type \"%s\"",
-                       s->line.where, s->bytes.data);
-    stream_head_release(&j->head);
-    stream_head_init(&j->head, s->bytes.data);
-    t = line_take(s, "keys");
-    rc = t ? read_head_keys(j, t, e) : 0;
-    t = line_take(s, "after");
-    if (rc == 0 && t)
-        rc = read_head_after(j, t, e);
-    t = line_take(s, "prov");
-    if (rc == 0 && line_unused(s))
-        rc = err_set(e, ERR_DATA, "%s: unknown key \"%s\"", s->line.where,
-                     line_unused(s));
-    if (rc < 0 || !t)
-        return rc;
-    v = line_value(s, t);
-    rc = json_enter_array(&v, e);
-    while (rc == 0 && json_next_item(&v)) {
-        rc = line_cstring(s, &v, e);
-        if (rc == 0)
-            stream_head_prov(&j->head, s->scratch.data);
-    }
-    return rc;
 }
 
 /* A line with "kind". */
@@ -233,9 +136,8 @@ jsonl_read(struct jsonl *j, const char *text, size_t n, const char *where,
     rc = line_list(s, e);
     if (rc < 0)
         return rc;
-    j->kind = JSONL_HEAD;
     if (line_take(s, "graft"))
-        return read_head(j, e);
+        return jsonl_read_graft(j, e);
     kind = line_take(s, "kind");
     return kind ? read_kind(j, kind, e) : read_foreign(j, e);
 }

@@ -235,31 +235,3 @@ jsonl_put_data(struct buf *b, const void *p, size_t n)
     b64_put(b, p, n);
     buf_addstr(b, "\"}");
 }
-
-void
-jsonl_put_head(struct buf *b, const struct stream_head *h)
-{
-    size_t i;
-
-    buf_addstr(b, "{\"graft\":1,\"type\":");
-    put_str(b, h->type);
-    for (i = 0; i < h->n_keys; i++) {
-        buf_addstr(b, i ? "," : ",\"keys\":{");
-        put_str(b, h->key[i].name);
-        buf_addc(b, ':');
-        put_str(b, h->key[i].value);
-    }
-    if (h->n_keys > 0)
-        buf_addc(b, '}');
-    if (h->after_oid) {
-        buf_addf(b, ",\"after\":{\"n\":%llu,\"oid\":",
-                 (unsigned long long)h->after);
-        put_str(b, h->after_oid);
-        buf_addc(b, '}');
-    }
-    for (i = 0; i < h->n_prov; i++) {
-        buf_addstr(b, i ? "," : ",\"prov\":[");
-        put_str(b, h->prov[i]);
-    }
-    buf_addstr(b, h->n_prov > 0 ? "]}" : "}");
-}

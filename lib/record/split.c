@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "record/tokens.h"
@@ -12,12 +13,6 @@ enum side { TRAIN, VAL, TEST, DROPPED };
 
 static const char *const side_name[] = {"train", "val", "test"};
 
-/* What splitting wants to know of a record. */
-struct facts {
-    bool alone; /* belongs to no commit */
-    uint64_t ordinal, group;
-    uint32_t tokens;
-};
 
 void
 split_begin(struct split *s, const char *type, uint64_t vocab,
@@ -41,8 +36,21 @@ split_release(struct split *s)
     memset(s, 0, sizeof(*s));
 }
 
+/* A number for the bytes of a field, 0 where there is none. */
+static uint64_t
+number_of(const struct text_rec *r, const char *name)
+{
+    const struct text_field *t = text_get(r, name);
+    struct id id;
+
+    if (!t)
+        return 0;
+    id = id_of(t->data, t->len);
+    return load_u64(id.b);
+}
+
 static int
-text_facts(struct split *s, struct facts *f, const void *p, size_t n,
+text_facts(struct split *s, struct split_facts *f, const void *p, size_t n,
            struct err *e)
 {
     int64_t ordinal;
@@ -55,26 +63,26 @@ text_facts(struct split *s, struct facts *f, const void *p, size_t n,
         return rc;
     f->alone = s->text.kind != TEXT_COMMIT || ordinal < 0;
     f->ordinal = (uint64_t)ordinal;
-    f->tokens = 0;
-    f->group = 0;
+    f->repo = number_of(&s->text, "repo");
+    f->commit = number_of(&s->text, "commit");
     if (s->by == SPLIT_BY_GROUP)
         f->group = groups_of(&s->groups, &s->text, p, n);
     return 0;
 }
 
 static int
-record_facts(struct split *s, struct facts *f, const void *p, size_t n,
+record_facts(struct split *s, struct split_facts *f, const void *p, size_t n,
              struct err *e)
 {
     struct tokens t;
     int rc;
 
+    memset(f, 0, sizeof(*f));
     if (!s->tokens_type)
         return text_facts(s, f, p, n, e);
     rc = tokens_decode(&t, p, n, s->vocab, e);
     if (rc < 0)
         return rc;
-    f->alone = false;
     f->ordinal = t.origin.ordinal;
     f->group = t.origin.group;
     f->tokens = (uint32_t)t.n;
@@ -118,12 +126,11 @@ flush_unit(struct split *s)
 }
 
 static void
-begin_unit(struct split *s, uint64_t ordinal)
+begin_unit(struct split *s)
 {
     struct split_unit *u;
 
     s->in_unit = true;
-    s->ordinal = ordinal;
     s->unit_first = s->records;
     if (s->by != SPLIT_BY_TIME)
         return;
@@ -134,37 +141,6 @@ begin_unit(struct split *s, uint64_t ordinal)
     u = &s->unit[s->n++];
     u->first = s->records;
     u->tokens = s->tokens;
-}
-
-int
-split_record(struct split *s, const void *p, size_t n, struct err *e)
-{
-    struct facts f;
-    size_t at;
-    int rc;
-
-    rc = record_facts(s, &f, p, n, e);
-    if (rc < 0)
-        return rc;
-    if (!s->in_unit || f.alone || f.ordinal != s->ordinal) {
-        if (s->in_unit)
-            flush_unit(s);
-        begin_unit(s, f.ordinal);
-    }
-    if (s->by == SPLIT_BY_GROUP) {
-        at = (size_t)(s->records - s->unit_first);
-        if (at == s->cap_side) {
-            s->cap_side = s->cap_side ? s->cap_side * 2 : 64;
-            s->side = mem_grow(s->side, s->cap_side);
-            s->n_tokens = mem_grow(s->n_tokens,
-                                   s->cap_side * sizeof(*s->n_tokens));
-        }
-        s->side[at] = (uint8_t)side_of(s, f.group);
-        s->n_tokens[at] = f.tokens;
-    }
-    s->records++;
-    s->tokens += f.tokens;
-    return 0;
 }
 
 /* The first record of unit i; of the one behind the last, the end. */
@@ -210,10 +186,10 @@ add_units(struct split *s, const char *name, size_t a, size_t b)
                            unit_tokens(s, b) - unit_tokens(s, a));
 }
 
-/* Cuts the segment's units into train, val and test. Each part asked for
+/* Cuts the history's units into train, val and test. Each part asked for
  * gets a unit, the earlier parts first, where there are enough. */
 static void
-cut_segment(struct split *s)
+cut_history(struct split *s)
 {
     double first = (double)unit_start(s, 0);
     double n = (double)s->records - first;
@@ -237,13 +213,77 @@ cut_segment(struct split *s)
     add_units(s, "test", test, s->n);
 }
 
-void
-split_end_segment(struct split *s)
+static void
+end_history(struct split *s)
 {
     if (s->in_unit)
         flush_unit(s);
     if (s->by == SPLIT_BY_TIME && s->n > 0)
-        cut_segment(s);
+        cut_history(s);
     s->n = 0;
     s->in_unit = false;
+}
+
+/* Whether a record is of the history that the one before is of. Text says
+ * which repository it is of, and tokens only in which order they are. */
+static bool
+goes_on(const struct split *s, const struct split_facts *f)
+{
+    const struct split_facts *last = &s->last;
+
+    if (f->alone || last->alone)
+        return !s->ended;
+    if (f->repo != last->repo || f->ordinal < last->ordinal)
+        return false;
+    if (!s->ended)
+        return true;
+    return !s->tokens_type && (f->ordinal > last->ordinal ||
+                               f->commit == last->commit);
+}
+
+int
+split_record(struct split *s, const void *p, size_t n, struct err *e)
+{
+    struct split_facts f;
+    size_t at;
+    int rc;
+
+    rc = record_facts(s, &f, p, n, e);
+    if (rc < 0)
+        return rc;
+    if (!goes_on(s, &f))
+        end_history(s);
+    if (!s->in_unit || f.alone || f.ordinal != s->last.ordinal) {
+        if (s->in_unit)
+            flush_unit(s);
+        begin_unit(s);
+    }
+    s->last = f;
+    s->ended = false;
+    if (s->by == SPLIT_BY_GROUP) {
+        at = (size_t)(s->records - s->unit_first);
+        if (at == s->cap_side) {
+            s->cap_side = s->cap_side ? s->cap_side * 2 : 64;
+            s->side = mem_grow(s->side, s->cap_side);
+            s->n_tokens = mem_grow(s->n_tokens,
+                                   s->cap_side * sizeof(*s->n_tokens));
+        }
+        s->side[at] = (uint8_t)side_of(s, f.group);
+        s->n_tokens[at] = f.tokens;
+    }
+    s->records++;
+    s->tokens += f.tokens;
+    return 0;
+}
+
+void
+split_end_segment(struct split *s)
+{
+    s->ended = true;
+}
+
+void
+split_end(struct split *s)
+{
+    end_history(s);
 }

@@ -1,7 +1,10 @@
 /* split.h - which records are trained on, and which are held out.
  *
- * By time: of each segment (a repository, a data set), the last part in
- * stream order is "test", the part before it "val", the rest "train". The
+ * By time: of each history, the last part in stream order is "test", the
+ * part before it "val", the rest "train". A history is a segment (a
+ * repository, a data set); within one, another begins where the repository
+ * is another one or the ordinal falls, and where a segment of text goes on
+ * with later commits of the repository before it, it is the same one. The
  * cuts are between units, a unit being the records of one commit, or a
  * single record; each cut is the one nearest to the share of records asked
  * for, and no part asked for is empty where there are units enough.
@@ -26,6 +29,14 @@ struct split_unit {
     uint64_t tokens; /* before it, in all */
 };
 
+/* What splitting wants to know of a record; 0 what tokens don't tell. */
+struct split_facts {
+    bool alone; /* belongs to no commit */
+    uint64_t ordinal, group;
+    uint64_t repo, commit; /* numbers for them */
+    uint32_t tokens;
+};
+
 struct split {
     enum split_by by;
     double val, test; /* shares: 0 <= each, sum below 1 */
@@ -37,10 +48,11 @@ struct split {
     uint64_t vocab;
     struct manifest *manifest;
     uint64_t records, tokens; /* so far */
+    struct split_facts last; /* of the record before */
+    bool ended;          /* its segment did */
     bool in_unit;
-    uint64_t ordinal;    /* of the unit that is open */
-    uint64_t unit_first; /* its first record */
-    struct split_unit *unit; /* of the segment (by time) */
+    uint64_t unit_first; /* the first record of the unit that is open */
+    struct split_unit *unit; /* of the history (by time) */
     size_t n, cap;
     uint8_t *side;       /* of the unit's records (by group) */
     uint32_t *n_tokens;  /* of the unit's records (by group) */
@@ -58,7 +70,9 @@ void split_release(struct split *s);
 /* The next record; ERR_DATA when it is none. */
 int split_record(struct split *s, const void *p, size_t n, struct err *e);
 
-/* The segment ends: its ranges go to the manifest. */
 void split_end_segment(struct split *s);
+
+/* All records have come: what is not yet in the manifest goes there. */
+void split_end(struct split *s);
 
 #endif

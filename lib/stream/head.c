@@ -11,7 +11,7 @@
 
 #define MAGIC "graft stream "
 #define KEYS_MAX 1024 /* looked up one after the other */
-#define END 4         /* the last of the kinds of lines */
+#define END 5         /* the last of the kinds of lines */
 
 void
 stream_head_init(struct stream_head *h, const char *type)
@@ -43,6 +43,8 @@ stream_head_copy(struct stream_head *h, const struct stream_head *from)
         stream_head_prov(h, from->prov[i]);
     if (from->after_oid)
         stream_head_after(h, from->after, from->after_oid);
+    h->is_part = from->is_part;
+    h->part = from->part;
 }
 
 void
@@ -263,6 +265,8 @@ stream_head_format(struct buf *b, const struct stream_head *h, struct err *e)
         return rc;
     buf_addf(b, MAGIC "%d\n", STREAM_VERSION);
     format_content(b, h);
+    if (h->is_part)
+        buf_addf(b, "part %" PRIu64 "\n", h->part);
     for (size_t i = 0; i < h->n_prov; i++)
         buf_addf(b, "prov %s\n", h->prov[i]);
     buf_addstr(b, "end\n");
@@ -396,12 +400,23 @@ parse_prov(struct stream_head *h, const char *p, size_t n)
     return true;
 }
 
-/* The lines have an order: type, keys, after, prov, end. *stage is how far
- * it has come. */
+static bool
+parse_part(struct stream_head *h, const char *p, size_t n)
+{
+    if (h->is_part || h->after_oid || !decimal_parse(p, n, &h->part))
+        return false;
+    h->is_part = true;
+    return true;
+}
+
+/* The lines have an order: type, keys, after, part, prov, end. *stage is how
+ * far it has come. */
 static bool
 parse_line(struct stream_head *h, const char *p, size_t n, int *stage)
 {
-    static const char *const words[] = {"type", "key", "after", "prov", "end"};
+    static const char *const words[] = {
+        "type", "key", "after", "part", "prov", "end"
+    };
     bool bare = n == strlen("end");
     const char *word;
     size_t len;
@@ -426,7 +441,9 @@ parse_line(struct stream_head *h, const char *p, size_t n, int *stage)
     }
     if (k == 1)
         return parse_key(h, p, n);
-    return k == 2 ? parse_after(h, p, n) : parse_prov(h, p, n);
+    if (k == 2)
+        return parse_after(h, p, n);
+    return k == 3 ? parse_part(h, p, n) : parse_prov(h, p, n);
 }
 
 /* "graft stream N": 1 when the version is known. */

@@ -7,6 +7,7 @@
  *     type text
  *     key NAME VALUE        any number; part of the content id
  *     after N OID           at most one: an increment, see below
+ *     part N                at most one: file N of a shard set; not in the id
  *     prov PROGRAM ...      one line per program passed; not in the id
  *     end
  *
@@ -41,6 +42,8 @@ struct stream_head {
     size_t n_prov;
     char *after_oid; /* NULL: not an increment */
     uint64_t after;  /* commits that the receiver is to keep */
+    bool is_part;    /* file `part` of a shard set */
+    uint64_t part;
 };
 
 void stream_head_init(struct stream_head *h, const char *type);

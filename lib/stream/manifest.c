@@ -34,6 +34,7 @@ manifest_release(struct manifest *m)
     free(m->file);
     free(m->split);
     free(m->input);
+    free(m->segment);
     ledger_release(&m->ledger);
     stream_head_release(&m->head);
     memset(m, 0, sizeof(*m));
@@ -107,6 +108,14 @@ manifest_add_input(struct manifest *m, const struct id *id)
 }
 
 void
+manifest_add_segment(struct manifest *m, uint64_t records)
+{
+    m->segment = mem_grow(m->segment,
+                          (m->n_segments + 1) * sizeof(*m->segment));
+    m->segment[m->n_segments++] = records;
+}
+
+void
 manifest_finish(struct manifest *m)
 {
     const struct set_split *s = m->split;
@@ -123,6 +132,8 @@ manifest_finish(struct manifest *m)
         m->tensors += m->file[i].tensors;
         hash_add(&h, m->file[i].content.b, ID_BYTES);
     }
+    if (m->n_segments < 2 || m->tensors > 0)
+        m->n_segments = 0;
     buf_init(&b);
     for (; s < m->split + m->n_splits; s++)
         for (size_t i = 0; i < s->n; i++)
@@ -214,6 +225,9 @@ put_origin(struct buf *b, const struct manifest *m)
     for (size_t i = 0; i < m->n_inputs; i++)
         put_id(b, i ? ",\n    " : "\n    ", &m->input[i]);
     buf_addstr(b, m->n_inputs ? "\n  ],\n" : "],\n");
+    for (size_t i = 0; i < m->n_segments; i++)
+        buf_addf(b, "%s%" PRIu64 "%s", i ? ", " : "  \"segments\": [",
+                 m->segment[i], i + 1 == m->n_segments ? "],\n" : "");
     buf_addstr(b, "  \"ledger\": [");
     for (size_t i = 0; i < m->ledger.n; i++, l++)
         buf_addf(b, "%s    {\"program\": \"%s\", \"reason\": \"%s\", "

@@ -47,6 +47,8 @@ struct manifest {
     size_t n_splits;
     struct id *input; /* content ids of the segments it was made of */
     size_t n_inputs;
+    uint64_t *segment; /* records of each; none where the set is one */
+    size_t n_segments;
     struct ledger ledger;
 };
 
@@ -67,8 +69,12 @@ const struct set_split *manifest_split(const struct manifest *m,
                                        const char *name);
 void manifest_add_input(struct manifest *m, const struct id *id);
 
+/* The next segment that the set is made of has so many records. */
+void manifest_add_segment(struct manifest *m, uint64_t records);
+
 /* Sets content, records and tensors from the rest; `after` goes: a set is
- * whole. Its files may not have that line either. */
+ * whole. Its files may not have that line either. Segments are forgotten
+ * where there is only one, or where there are tensors. */
 void manifest_finish(struct manifest *m);
 
 /* The name of file number i with that content id, into out. */

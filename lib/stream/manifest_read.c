@@ -22,9 +22,11 @@ typedef int member_fn(struct reader *r, void *ctx);
 struct member {
     const char *name;
     member_fn *fn;
+    bool optional;
 };
 
-/* Reads an object whose keys are all in the table, in its order. */
+/* Reads an object whose keys are all in the table, in its order; those that
+ * are not optional must be there. */
 static int
 read_object(struct reader *r, const struct member *table, size_t n,
             void *ctx)
@@ -33,6 +35,9 @@ read_object(struct reader *r, const struct member *table, size_t n,
     int rc = json_enter_object(&r->j, r->e);
 
     for (; rc == 0 && json_next_key(&r->j, &r->key); i++) {
+        while (i < n && table[i].optional &&
+               strcmp(table[i].name, r->key.data) != 0)
+            i++;
         if (i == n || strcmp(table[i].name, r->key.data) != 0)
             return json_error(&r->j, r->e, "found key %s, expected %s",
                               r->key.data, i < n ? table[i].name : "none");
@@ -351,6 +356,31 @@ read_inputs(struct reader *r, void *ctx)
     return rc;
 }
 
+/* As many as inputs, and together all records. */
+static int
+read_segments(struct reader *r, void *ctx)
+{
+    struct manifest *m = r->m;
+    uint64_t left = m->records, records;
+    int rc = json_enter_array(&r->j, r->e);
+
+    (void)ctx;
+    while (rc == 0 && json_next_item(&r->j)) {
+        rc = read_u64(r, &records);
+        if (rc < 0)
+            return rc;
+        if (records > left || m->n_segments == m->n_inputs)
+            return json_error(&r->j, r->e, "more segments than records or "
+                              "inputs");
+        manifest_add_segment(m, records);
+        left -= records;
+    }
+    if (rc == 0 && (left > 0 || m->n_segments < m->n_inputs))
+        rc = json_error(&r->j, r->e, "segments lack %" PRIu64 " records or "
+                        "an input", left);
+    return rc;
+}
+
 struct ledger_text {
     char *program, *reason;
 };
@@ -424,6 +454,7 @@ static const struct member members[] = {
     {"content", read_content}, {"records", read_records},
     {"tensors", read_tensors}, {"keys", read_keys}, {"prov", read_prov},
     {"files", read_files}, {"splits", read_splits}, {"inputs", read_inputs},
+    {"segments", read_segments, .optional = true},
     {"ledger", read_ledger}, {"check", read_check}
 };
 
@@ -502,7 +533,7 @@ manifest_read(struct manifest *m, const char *path, struct err *e)
     buf_init(&text);
     buf_init(&r.key);
     buf_init(&r.s);
-    rc = file_read(&text, path, MANIFEST_MAX, e);
+    rc = file_read_regular(&text, path, MANIFEST_MAX, e);
     if (rc == 0)
         rc = json_check(text.data, text.len, path, e);
     if (rc == 0) {

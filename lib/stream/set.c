@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "stream/frame.h"
+#include "stream/set_part.h"
 
 #define CACHE_FRAMES 64
 #define CACHE_BYTES (64u << 20)
@@ -38,7 +39,7 @@ set_is(const char *path)
     size_t n = 0;
     bool yes = false;
 
-    if (in_open(&in, name, &e) == 0) {
+    if (in_open_regular(&in, name, &e) == 0) {
         yes = in_read(&in, got, sizeof(got), &n, &e) == 0 &&
               n == sizeof(got) && memcmp(got, begin, n) == 0;
         in_release(&in);
@@ -48,52 +49,6 @@ set_is(const char *path)
 }
 
 /* ---- opening ---- */
-
-/* A file's trailer against its line in the manifest: both are named. */
-static int
-compare(const struct manifest *m, size_t i, const char *path,
-        const struct stream_head *head, const struct stream_trailer *t,
-        uint64_t bytes, struct err *e)
-{
-    const struct set_file *f = &m->file[i];
-    char found[ID_HEX + 1], expected[ID_HEX + 1];
-    int rc = stream_head_same(&m->head, head, path, e);
-
-    if (rc < 0)
-        return rc;
-    if (!id_equal(&f->content, &t->content))
-        return err_set(e, ERR_DATA, "%s: is not the file in the manifest "
-                       "(found content %.16s, expected %.16s)", path,
-                       id_hex(&t->content, found),
-                       id_hex(&f->content, expected));
-    if (f->bytes != bytes)
-        return err_set(e, ERR_DATA, "%s: length (found %" PRIu64
-                       ", expected %" PRIu64 ")", path, bytes, f->bytes);
-    if (!id_equal(&f->file, &t->file) || f->records != t->records ||
-        f->tensors != t->tensors)
-        return err_set(e, ERR_DATA, "%s: is not the file in the manifest "
-                       "(found digest %.16s of %" PRIu64 " records, expected "
-                       "%.16s of %" PRIu64 ")", path,
-                       id_hex(&t->file, found), t->records,
-                       id_hex(&f->file, expected), f->records);
-    return 0;
-}
-
-/* The path of file i, which must be there: a set without it is not the one
- * that its manifest tells of. NULL on failure; the caller frees it. */
-static char *
-file_path(const char *set, const struct manifest *m, size_t i,
-          struct err *e)
-{
-    char *path = path_join(set, m->file[i].name);
-
-    if (path_exists(path))
-        return path;
-    err_set(e, ERR_DATA, "%s: is missing (named in %s/" MANIFEST_NAME ")",
-            path, set);
-    free(path);
-    return NULL;
-}
 
 /* Lists the tensors of file i. */
 static int
@@ -131,11 +86,11 @@ open_files(struct set *s, struct err *e)
     s->state->first = mem_array(m->n_files + 1, sizeof(uint64_t));
     buf_init(&scratch);
     for (size_t i = 0; rc == 0 && i < m->n_files; i++) {
-        path = file_path(s->path, m, i, e);
+        path = set_part_path(m, s->path, i, e);
         rc = path ? stream_file_open(&s->file[i], path, NULL, e) : ERR_DATA;
         if (rc == 0)
-            rc = compare(m, i, path, &s->file[i].head, &s->file[i].trailer,
-                         s->file[i].map.n, e);
+            rc = set_part_compare(m, i, path, &s->file[i].head,
+                                  &s->file[i].trailer, s->file[i].map.n, e);
         free(path);
         s->mapped += s->file[i].map.n;
         s->state->first[i] = first;
@@ -150,34 +105,13 @@ open_files(struct set *s, struct err *e)
     return rc;
 }
 
-static int
-read_manifest(struct manifest *m, const char *path, const char *type,
-              struct err *e)
-{
-    char *name = path_join(path, MANIFEST_NAME);
-    int rc;
-
-    if (path_exists(path) && !path_exists(name))
-        rc = err_set(e, ERR_DATA, "%s: not a complete set (no "
-                     MANIFEST_NAME ")", path);
-    else
-        rc = manifest_read(m, name, e);
-    if (rc == 0) {
-        rc = head_expect(&m->head, type, name, e);
-        if (rc < 0)
-            manifest_release(m);
-    }
-    free(name);
-    return rc;
-}
-
 int
 set_open(struct set *s, const char *path, const char *type, struct err *e)
 {
     int rc;
 
     memset(s, 0, sizeof(*s));
-    rc = read_manifest(&s->manifest, path, type, e);
+    rc = set_manifest(&s->manifest, path, type, e);
     if (rc < 0)
         return rc;
     s->path = mem_strdup(path);
@@ -360,33 +294,30 @@ set_check_tensor(const struct set *s, size_t i, struct err *e)
 
 /* Reads a file of the set to its end; *good grows by what is good. */
 static int
-verify_file(const struct manifest *m, size_t i, const char *path,
+verify_file(const struct manifest *m, size_t i, const char *dir,
             set_look *look, void *ctx, uint64_t *good, struct err *e)
 {
     uint64_t n_tensors = 0;
     struct stream_rec rec;
     struct stream_in in;
-    int rc = stream_in_open(&in, path, m->head.type, e);
+    int rc = set_part_open(&in, m, dir, i, e);
 
     if (rc < 0)
         return rc;
     in.check_content = true;
-    rc = stream_in_segment(&in, e);
-    while (rc > 0 && (rc = stream_in_record(&in, &rec, e)) > 0) {
+    while (rc == 0 && (rc = stream_in_record(&in, &rec, e)) > 0) {
         if (look && look(ctx, &in.head, &rec, e) < 0) {
-            rc = err_prefix(e, "%s: record %" PRIu64, path, rec.index);
+            rc = err_prefix(e, "%s: record %" PRIu64, in.in.name, rec.index);
             break;
         }
         *good += rec.kind == FRAME_RECORDS;
         n_tensors += rec.kind == FRAME_TENSOR;
+        rc = 0;
     }
     if (rc == 0) /* only now their data are known to be good */
         *good += n_tensors;
     if (rc == 0)
-        rc = compare(m, i, path, &in.head, &in.trailer, in.in.at, e);
-    if (rc == 0 && (rc = stream_in_segment(&in, e)) > 0)
-        rc = err_set(e, ERR_DATA, "%s: more than one segment (expected one)",
-                     path);
+        rc = set_part_end(&in, m, i, e);
     stream_in_release(&in);
     return rc;
 }
@@ -396,19 +327,14 @@ set_verify(struct manifest *m, const char *path, set_look *look, void *ctx,
            uint64_t *good, struct err *e)
 {
     struct manifest got;
-    char *name;
     int rc;
 
     *good = 0;
-    rc = read_manifest(&got, path, NULL, e);
+    rc = set_manifest(&got, path, NULL, e);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; rc == 0 && i < got.n_files; i++) {
-        name = file_path(path, &got, i, e);
-        rc = name ? verify_file(&got, i, name, look, ctx, good, e)
-                  : ERR_DATA;
-        free(name);
-    }
+    for (size_t i = 0; rc == 0 && i < got.n_files; i++)
+        rc = verify_file(&got, i, path, look, ctx, good, e);
     if (rc < 0)
         manifest_release(&got);
     else

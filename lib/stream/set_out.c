@@ -237,6 +237,7 @@ set_out_begin(struct set_out *o, const struct stream_head *head,
     stream_head_release(&s->head);
     stream_head_copy(&s->head, head);
     stream_head_prov(&s->head, NULL);
+    s->head.is_part = true;
     s->file_bytes = file_bytes;
     s->started = true;
     s->same = s->have_old &&
@@ -263,6 +264,7 @@ open_file(struct set_out *o, struct err *e)
     if (rc < 0)
         return rc;
     s->open = true;
+    s->head.part = o->manifest.n_files;
     return stream_out_begin(&s->file, &s->head, e);
 }
 

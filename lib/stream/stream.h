@@ -62,12 +62,20 @@ struct stream_in {
     uint64_t n_segments;           /* complete ones */
     uint64_t n_records;            /* handed out, in all segments */
     bool check_content;            /* recompute content ids (verify) */
-    struct in in;
-    struct stream_in_state *state;
+    bool parts;                    /* take files of a set, see below */
+    struct in in;                  /* of a set, the name and the offset */
+    const struct in_kind *kind;
+    void *state;
 };
 
-/* path may be "-". type: what the stream must hold, NULL for anything. No
- * bytes at all are ERR_DATA "empty input, no header". */
+/* path may be "-", or the directory of a shard set: then the stream is what
+ * the set was made of, read from all of its files, which are compared with
+ * the manifest. type: what the stream must hold, NULL for anything. No bytes
+ * at all are ERR_DATA "empty input, no header".
+ *
+ * A file of a set is a part of a stream, and nothing says that the others
+ * are there: on its own it is ERR_USAGE, unless in->parts is set, for a
+ * program that only looks at records. */
 int stream_in_open(struct stream_in *in, const char *path, const char *type,
                    struct err *e);
 void stream_in_release(struct stream_in *in);

@@ -36,7 +36,7 @@ modeldir_asset(const char *path, const char *name, struct buf *text,
 
     *found = path_exists(full);
     if (*found)
-        rc = file_read(text, full, MODELDIR_MAX_ASSET, e);
+        rc = file_read_regular(text, full, MODELDIR_MAX_ASSET, e);
     free(full);
     return rc;
 }
@@ -98,7 +98,7 @@ read_index(struct index *x, const char *path, struct err *e)
 
     buf_init(&text);
     buf_init(&key);
-    rc = file_read(&text, path, MAX_INDEX, e);
+    rc = file_read_regular(&text, path, MAX_INDEX, e);
     if (rc == 0)
         rc = json_check(text.data, text.len, path, e);
     if (rc < 0)

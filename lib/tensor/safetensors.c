@@ -370,20 +370,6 @@ fetch_header(char **text, uint64_t *n, uint64_t *size, struct in *in,
     return rc;
 }
 
-static int
-check_regular(const char *path, struct err *e)
-{
-    struct stat st;
-
-    if (stat(path, &st) < 0)
-        return err_errno(e, ERR_IO, "%s", path);
-    if (S_ISDIR(st.st_mode))
-        return err_set(e, ERR_USAGE, "%s: is a directory", path);
-    if (!S_ISREG(st.st_mode))
-        return err_set(e, ERR_DATA, "%s: not a regular file", path);
-    return 0;
-}
-
 int
 safetensors_open(struct safetensors *s, const char *path,
                  uint64_t max_header, struct err *e)
@@ -396,10 +382,7 @@ safetensors_open(struct safetensors *s, const char *path,
 
     memset(s, 0, sizeof *s);
     map_init(&s->by_name);
-    rc = check_regular(path, e);
-    if (rc < 0)
-        return rc;
-    rc = in_open(&in, path, e);
+    rc = in_open_regular(&in, path, e);
     if (rc < 0)
         return rc;
     rc = fetch_header(&text, &n, &size, &in, max_header, e);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/json.h"
 #include "tool/internal.h"
 
@@ -81,8 +82,14 @@ config_read(const struct tool *t, void *opts, struct args *args,
 {
     cJSON *root = NULL;
     const cJSON *v;
-    int rc = json_user_file(&root, path, MAX_CONFIG, e);
+    struct buf text;
+    int rc;
 
+    buf_init(&text);
+    rc = file_read(&text, path, MAX_CONFIG, e);
+    if (rc == 0)
+        rc = json_user(&root, text.data, text.len, path, e);
+    buf_release(&text);
     if (rc < 0)
         return rc;
     if (!cJSON_IsObject(root))

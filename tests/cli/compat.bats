@@ -20,6 +20,19 @@ reader="python3 $BATS_TEST_DIRNAME/../reader.py"
     done
 }
 
+@test "a set from before its files said so is one stream" {
+    # two segments in four files of shard's first version
+    cp -r "$compat/set-1" set
+    run -0 verify set
+    [ "$output" = "set: text set, files 4, records 12, tensors 0, $(
+        )train 8, test 4" ]
+    $reader set
+    shard -q -o new --size 300 --val 0 --test 0.3 set
+    diff <(jq -c '[.records, .splits]' set/manifest.json) \
+        <(jq -c '[.records, .splits]' new/manifest.json)
+    tojsonl set | cmp - <(tojsonl new)
+}
+
 @test "tojsonl --exact and fromjsonl come back to the same content ids" {
     for f in "$compat"/stream-1-*.gs; do
         tojsonl --exact "$f" | fromjsonl >back.gs

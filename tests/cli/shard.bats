@@ -136,6 +136,27 @@ split() {
     ! cmp -s set/manifest.json other/manifest.json
 }
 
+@test "shard says what is in no split, and what it could not hold out" {
+    # commits of four records: one of 50 groups held out takes many with it
+    jq -nc 'range(800) | {ids: [.], ordinal: (. / 4 | floor),
+        group: (. * 7 % 50)}' | fromjsonl >a.gs
+    run -0 --separate-stderr shard -o set --split-by group --test 0.2 a.gs
+    dropped=$(jq '.ledger[0].count' set/manifest.json)
+    [ "$dropped" -gt 40 ]
+    said="set: $dropped of 800 records ($((dropped / 8))%) are in no split"
+    [[ ${stderr_lines[0]} == "shard: warning: $said: "* ]]
+    # alone in their commits, none is lost
+    jq -nc 'range(800) | {ids: [.], ordinal: ., group: (. % 50)}' |
+        fromjsonl >b.gs
+    run -0 --separate-stderr shard -o alone --split-by group \
+        --val 0.2 b.gs
+    one_line 'shard: alone: 800 records, '
+    jq -nc 'range(9) | {ids: [.], ordinal: 1}' | fromjsonl >c.gs
+    run -0 --separate-stderr shard -o one c.gs
+    [[ $stderr == *'one: nothing is held out to test with'* ]]
+    [[ $stderr == *'one: nothing is held out to validate with'* ]]
+}
+
 @test "commits of a repository are split by group of file" {
     repo_small repo 60
     gitscrape -q repo >a.gs

@@ -41,6 +41,36 @@ docs() {
     [ "$(ls set/*.graft | wc -l)" -gt 3 ]
 }
 
+@test "tojsonl --exact and fromjsonl hand on inputs and ledger" {
+    repo_small r
+    head -c 3000 /dev/zero >r/zeros.bin
+    repo_commit r binary
+    vocabtrain -q --size 300 -o t.json <(gitscrape -q r)
+    for more in '' r; do
+        gitscrape -q r $more | tokenize -q -t t.json --max-tokens 100 >a.gs
+        tojsonl --exact a.gs | fromjsonl >b.gs
+        for word in raw content input ledger; do
+            tr '\0' '\n' <a.gs | grep -a "^$word " >want
+            tr '\0' '\n' <b.gs | grep -a "^$word " | diff want -
+        done
+        grep -q tokenize want && grep -q gitscrape want
+    done
+    head='{"graft":1,"type":"text"}'
+    for end in '{"graft":1,"inputs":["00"],"ledger":[]}' \
+        '{"graft":1,"inputs":[],"ledger":[["a","b",0]]}' \
+        '{"graft":1,"inputs":[],"ledger":[["a","b"]]}' \
+        '{"graft":1,"inputs":[],"ledger":[["a","b",1,2]]}' \
+        '{"graft":1,"inputs":[],"ledger":[["a b","c",1]]}' \
+        '{"graft":1,"inputs":[],"ledger":[["a","c",1],["a","c",1]]}' \
+        '{"graft":1,"inputs":[],"ledger":[],"more":1}' \
+        '{"graft":1,"ledger":[]}'; do
+        run -4 --separate-stderr fromjsonl <<<"$head"$'\n'"$end"
+        [[ $stderr == 'fromjsonl: stdin:2'* ]]
+    done
+    run -4 --separate-stderr fromjsonl <<<'{"graft":1,"inputs":[],"ledger":[]}'
+    [[ $stderr == 'fromjsonl: stdin:1: the end of a segment without'* ]]
+}
+
 @test "tojsonl prints all segments, with --exact a header line for each" {
     docs 2 >a.gs
     docs 3 >>a.gs
@@ -88,8 +118,8 @@ docs() {
     run -1 --separate-stderr tojsonl missing
     one_line 'tojsonl: missing: No such file or directory'
     mkdir dir
-    run -2 --separate-stderr tojsonl dir
-    one_line 'tojsonl: dir: is a directory'
+    run -4 --separate-stderr tojsonl dir
+    one_line 'tojsonl: dir: not a complete set (no manifest.json)'
     docs 1 >a.gs
     run -1 --separate-stderr bash -c 'tojsonl a.gs >/dev/full'
     one_line 'tojsonl: stdout: write: No space left on device'

@@ -231,3 +231,68 @@ END
     run -4 --separate-stderr verify model
     one_line "verify: model/model.safetensors"
 }
+
+# fifos DIR FILE COMMAND...: with a FIFO, and a device's name, in the place
+# of the file, the command ends at once and names it.
+fifos() {
+    local file=$1/$2 made
+    shift 2
+    mv "$file" kept
+    for made in 'mkfifo' 'ln -s /dev/zero'; do
+        $made "$file"
+        run -4 --separate-stderr timeout 10 "$@"
+        [[ $stderr == "$1: $file: not a regular file"* ]]
+        rm "$file"
+    done
+    mv kept "$file"
+}
+
+@test "a FIFO in the place of a file in a directory hangs nothing" {
+    cat >arch.json <<'END'
+{"model_type": "gpt2", "vocab_size": 50, "n_embd": 16, "n_layer": 1,
+ "n_head": 2, "n_positions": 16}
+END
+    initmodel -q -o model arch.json
+    seq 40 | jq -c '{ids: [1, 2, 3, ., 5, 6]}' | fromjsonl --vocab 50 |
+        shard -q -o data
+    quantize -q model | shard -q -o base
+    train -q --data data --base model -o run --steps 2 --batch 1 \
+        --seq-len 16 --save-every 1
+    use='--base model --data data --seq-len 16'
+    file=$(cd data && ls *.graft)
+    fifos data $file verify data
+    fifos data $file tojsonl data
+    fifos data $file train $use -o new
+    file=$(cd base && ls *.graft)
+    fifos base $file evalprompts --base base --data data --seq-len 16
+    for file in config.json model.safetensors; do
+        fifos model $file verify model
+        fifos model $file tojsonl model
+        fifos model $file train $use -o new
+        fifos model $file evalprompts $use
+    done
+    for file in adapter_config.json adapter_model.safetensors; do
+        fifos run/adapter $file verify run/adapter
+        fifos run/adapter $file verify run
+        fifos run/adapter $file evalprompts $use --adapter run/adapter
+    done
+    fifos run manifest.json verify run
+    fifos run config.json verify run
+    step=$(ls -d run/checkpoints/step-* | tail -n 1)
+    for file in $(ls $step); do
+        fifos $step $file verify run
+    done
+    mv data/manifest.json kept
+    mkfifo data/manifest.json
+    run -4 --separate-stderr timeout 10 verify data
+    one_line "verify: data: "
+    run -4 --separate-stderr timeout 10 train $use -o new
+    one_line "train: data/manifest.json: not a regular file"
+    rm data/manifest.json
+    mv kept data/manifest.json
+    # what is named itself may be one
+    echo '{"text": "a"}' | fromjsonl >docs.gs
+    run -0 bash -c 'verify <(cat docs.gs)'
+    run -0 bash -c 'train -q --config <(echo "{\"seq-len\": 16}") \
+        --data data --base model -o new --steps 1'
+}

@@ -1,5 +1,6 @@
 /* base_io.c - files: atomic outputs, refused names, inputs in small pieces,
  * locks, and what signals leave behind. */
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/par.h"
@@ -97,13 +98,22 @@ TEST(inputs_that_are_no_files_are_told_apart)
     struct in in;
     struct buf b;
     struct err e;
+    struct id id;
 
     buf_init(&b);
     CHECK(in_open(&in, at("none"), &e) == ERR_IO);
     CHECK(strstr(e.text, "No such file") != NULL);
     CHECK(in_open(&in, dir, &e) == ERR_USAGE);
     CHECK(file_map_open(&m, dir, &e) == ERR_USAGE);
-    CHECK(file_map_open(&m, "/dev/zero", &e) == ERR_USAGE);
+    CHECK(file_map_open(&m, "/dev/zero", &e) == ERR_DATA);
+    CHECK(file_read_regular(&b, "/dev/zero", 9, &e) == ERR_DATA);
+    CHECK(in_open_regular(&in, dir, &e) == ERR_USAGE);
+    CHECK(mkfifo(at("fifo"), 0600) == 0);
+    CHECK(in_open_regular(&in, at("fifo"), &e) == ERR_DATA);
+    CHECK(strstr(e.text, "fifo: not a regular file") != NULL);
+    CHECK(file_map_open(&m, at("fifo"), &e) == ERR_DATA);
+    CHECK(id_of_file(&id, at("fifo"), &e) == ERR_DATA);
+    CHECK(path_remove(at("fifo"), &e) == 0);
     CHECK(file_write(at("x"), "12345", 5, &e) == 0);
     CHECK(file_read(&b, at("x"), 4, &e) == ERR_LIMIT);
     CHECK(file_read(&b, at("x"), 5, &e) == 0 && b.len == 5);

@@ -59,6 +59,7 @@ by_time(struct manifest *m, double val, double test, const char *sizes)
             add_tokens(&s, i, 0, 1);
     }
     split_end_segment(&s);
+    split_end(&s);
     split_release(&s);
 }
 
@@ -99,6 +100,68 @@ TEST(the_last_commits_are_tested_on)
     }
 }
 
+/* Gives the split a text record of a commit. */
+static void
+add_commit(struct split *s, const char *repo, int ordinal)
+{
+    struct text_rec r;
+    struct buf b;
+    struct err e;
+    char n[24];
+
+    text_init(&r);
+    buf_init(&b);
+    snprintf(n, sizeof(n), "%d", ordinal);
+    text_begin(&r, TEXT_COMMIT);
+    text_add_str(&r, "repo", repo);
+    text_add_str(&r, "ordinal", n);
+    text_add_str(&r, "commit", n);
+    CHECK(text_encode(&b, &r, &e) == 0);
+    CHECK(split_record(s, b.data, b.len, &e) == 0);
+    buf_release(&b);
+    text_release(&r);
+}
+
+/* Commits 0 to 9 of repositories a and b: "a0", and '|' ends a segment. */
+TEST(each_history_has_an_end_that_is_tested_on)
+{
+    static const struct {
+        const char *stream, *train, *tests;
+    } rows[] = {
+        {"a0a1a2a3b0b1b2b3", "0-2 4-6 (0)", "2-4 6-8 (0)"},
+        {"a0a1b2b3b4b5", "0-1 2-4 (0)", "1-2 4-6 (0)"},
+        {"a0a1a2a3a0a1a2a3", "0-2 4-6 (0)", "2-4 6-8 (0)"},
+        {"a0a1|a2a3|a3a4", "0-3 (0)", "3-6 (0)"},
+        {"a0a1|a0a1", "0-1 2-3 (0)", "1-2 3-4 (0)"},
+        {"a0a1|b2b3", "0-1 2-3 (0)", "1-2 3-4 (0)"},
+    };
+    struct manifest m;
+    const char *p;
+    char repo[2] = "";
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct split s = {.by = SPLIT_BY_TIME, .test = 0.4};
+
+        manifest_init(&m, "text");
+        split_begin(&s, "text", 0, &m);
+        for (p = rows[i].stream; *p; p++) {
+            if (*p == '|')
+                split_end_segment(&s);
+            else if (*p >= 'a')
+                repo[0] = *p;
+            else
+                add_commit(&s, repo, *p - '0');
+        }
+        split_end_segment(&s);
+        split_end(&s);
+        split_release(&s);
+        if (!(CHECK_STR(ranges(&m, "train"), rows[i].train) &
+              CHECK_STR(ranges(&m, "test"), rows[i].tests)))
+            printf("  stream %s\n", rows[i].stream);
+        manifest_release(&m);
+    }
+}
+
 /* 200 commits of four files each out of 50 groups, split by group. */
 static uint64_t
 by_group(struct manifest *m, uint64_t seed, uint64_t n)
@@ -112,6 +175,7 @@ by_group(struct manifest *m, uint64_t seed, uint64_t n)
     for (i = 0; i < n; i++)
         add_tokens(&s, i / 4, i * 7 % 50, 1 + i % 3);
     split_end_segment(&s);
+    split_end(&s);
     dropped = s.n_dropped;
     split_release(&s);
     return dropped;
@@ -215,6 +279,7 @@ TEST(a_renamed_file_keeps_its_group)
 
 static const struct test tests[] = {
     RUN(the_last_commits_are_tested_on),
+    RUN(each_history_has_an_end_that_is_tested_on),
     RUN(groups_stay_whole_and_their_commits_are_not_trained_on),
     RUN(adding_records_changes_no_side_and_another_seed_does),
     RUN(a_renamed_file_keeps_its_group),

@@ -1,0 +1,506 @@
+/* in_bytes.c - the reader of a stream that is a file or a pipe.
+ *
+ * It builds a trailer of its own from what goes by (`seen`), and a segment
+ * is good when the one in the stream says the same. A frame's bytes are
+ * taken in pieces, so that what a header claims is never allocated before as
+ * much has arrived.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "stream/frame.h"
+#include "stream/in.h"
+
+#define PIECE (1u << 20)
+
+enum phase {
+    BETWEEN, /* before a segment or after one */
+    FRAMES,  /* at a frame, or within records */
+    DATA,    /* within a tensor's data */
+    FAILED
+};
+
+struct bytes_in {
+    enum phase phase;
+    char *type;             /* what the caller expects, or NULL */
+    uint64_t seq, seg_at;   /* next frame; input offset of the segment */
+    uint64_t frame_at;      /* input offset of the current frame */
+    uint64_t left, block_left;
+    const char *raw;        /* records of the current frame */
+    size_t raw_len, pos;
+    struct buf stored, plain;
+    struct hash content, file, block;
+    struct stream_trailer seen;
+    void *zstd;
+};
+
+static struct bytes_in *
+state_of(const struct stream_in *in)
+{
+    return in->state;
+}
+
+static int
+truncated(struct stream_in *in, const char *what, struct err *e)
+{
+    return err_set(e, ERR_DATA, "%s:%" PRIu64 ": truncated: input ends "
+                   "within %s", in->in.name, in->in.at, what);
+}
+
+/* Exactly n bytes. */
+static int
+take(struct stream_in *in, void *p, size_t n, const char *what,
+     struct err *e)
+{
+    size_t got = 0;
+    int rc = in_read(&in->in, p, n, &got, e);
+
+    if (rc == 0 && got < n)
+        rc = truncated(in, what, e);
+    return rc;
+}
+
+/* The zeros up to the next block. */
+static int
+take_pad(struct stream_in *in, struct err *e)
+{
+    uint64_t at = in->in.at;
+    size_t n = block_pad(at - state_of(in)->seg_at);
+    uint8_t pad[BLOCK_ALIGN];
+    int rc = take(in, pad, n, "padding", e);
+
+    return rc < 0 ? rc : pad_check(pad, n, in->in.name, at, e);
+}
+
+/* ---- segments ---- */
+
+/* Makes a header block unread in the window and parses it: 1 and *used, 0 at
+ * the end of the input. */
+static int
+find_head(struct stream_in *in, struct stream_head *h, const char **block,
+          size_t *used, struct err *e)
+{
+    size_t want = BLOCK_ALIGN, got = 0;
+    int rc;
+
+    for (;;) {
+        rc = in_peek(&in->in, want, block, &got, e);
+        if (rc < 0 || (got == 0 && in->n_segments))
+            return rc;
+        if (got == 0)
+            return err_set(e, ERR_DATA, "%s: empty input, no header",
+                           in->in.name);
+        rc = head_block_parse(h, *block, got, used, in->in.name, in->in.at,
+                              e);
+        if (rc != 0)
+            return rc;
+        if (got < want) {
+            in_take(&in->in, got);
+            return truncated(in, "the header", e);
+        }
+        want = got < 4096 ? got + BLOCK_ALIGN : 2 * got;
+    }
+}
+
+static int
+begin_segment(struct stream_in *in, struct err *e)
+{
+    struct bytes_in *s = in->state;
+    struct stream_head h;
+    const char *block;
+    size_t used;
+    struct err was;
+    int rc = find_head(in, &h, &block, &used, e);
+
+    if (rc < 0 && in->n_segments) {
+        was = *e;
+        err_set(e, rc, "%s (after segment %" PRIu64 ")", was.text,
+                in->n_segments);
+    }
+    if (rc <= 0)
+        return rc;
+    stream_head_release(&in->head);
+    in->head = h;
+    rc = head_expect(&h, s->type, in->in.name, e);
+    if (rc == 0 && h.is_part && !in->parts)
+        rc = err_set(e, ERR_USAGE, "%s: is file %" PRIu64 " of a shard set "
+                     "(expected the set: name its directory)", in->in.name,
+                     h.part);
+    if (rc < 0)
+        return rc;
+    stream_trailer_reset(&in->trailer);
+    stream_trailer_reset(&s->seen);
+    hash_init(&s->file);
+    hash_add(&s->file, block, used);
+    hash_init(&s->content);
+    head_content(&s->content, &h);
+    s->seg_at = in->in.at;
+    s->seq = 0;
+    s->raw_len = s->pos = 0;
+    in_take(&in->in, used);
+    s->phase = FRAMES;
+    return 1;
+}
+
+static int
+bytes_segment(struct stream_in *in, struct err *e)
+{
+    int rc;
+
+    if (state_of(in)->phase != BETWEEN)
+        return err_set(e, ERR_IO, "%s: segment asked for within another",
+                       in->in.name);
+    rc = begin_segment(in, e);
+    if (rc < 0)
+        state_of(in)->phase = FAILED;
+    return rc;
+}
+
+/* ---- frames ---- */
+
+/* The next frame: its fields and its stored bytes, checked. */
+static int
+take_frame(struct stream_in *in, struct frame_head *h, struct err *e)
+{
+    struct bytes_in *s = in->state;
+    uint64_t left;
+    uint8_t head[FRAME_HEAD];
+    size_t k;
+    int rc;
+
+    s->frame_at = in->in.at;
+    rc = take(in, head, sizeof(head), "a frame's header", e);
+    if (rc == 0)
+        rc = frame_head_parse(h, head, in->in.name, s->frame_at, e);
+    if (rc < 0)
+        return rc;
+    buf_reset(&s->stored);
+    left = h->kind == FRAME_DATA ? 0 : h->stored;
+    for (; rc == 0 && left > 0; left -= k) {
+        k = left < PIECE ? (size_t)left : PIECE;
+        rc = take(in, buf_room(&s->stored, k), k, "a frame", e);
+        s->stored.len += k;
+    }
+    if (rc == 0)
+        rc = frame_check(h, head, s->stored.data, in->in.name, s->frame_at,
+                         e);
+    if (rc == 0 && h->seq != s->seq)
+        rc = err_set(e, ERR_DATA, "%s:%" PRIu64 ": frame out of order "
+                     "(found number %" PRIu64 ", expected %" PRIu64 ")",
+                     in->in.name, s->frame_at, h->seq, s->seq);
+    if (rc < 0)
+        return rc;
+    s->seq++;
+    if (h->kind != FRAME_TRAILER)
+        hash_add(&s->file, head, sizeof(head));
+    return take_pad(in, e);
+}
+
+/* Enters a frame in the index of what was seen. */
+static struct frame_ref *
+see(struct bytes_in *s, const struct frame_head *h)
+{
+    struct frame_ref *ref = stream_trailer_frame(&s->seen);
+    uint64_t at = s->frame_at - s->seg_at;
+
+    ref->kind = h->kind;
+    ref->at = h->kind == FRAME_DATA ? at + FRAME_HEAD : at;
+    ref->stored = h->stored;
+    ref->raw = h->raw;
+    ref->hash = h->hash;
+    ref->first = s->seen.records;
+    ref->block = s->seen.n_blocks;
+    return ref;
+}
+
+static int
+take_records(struct stream_in *in, const struct frame_head *h,
+             struct err *e)
+{
+    struct bytes_in *s = in->state;
+    const void *p;
+    size_t pos = 0, len, n = 0;
+    int rc;
+
+    rc = frame_raw(h, s->stored.data, &s->zstd, &s->plain, &s->raw,
+                   in->in.name, s->frame_at, e);
+    if (rc == 0 && h->raw == 0)
+        rc = err_set(e, ERR_DATA, "%s:%" PRIu64 ": empty frame",
+                     in->in.name, s->frame_at);
+    for (; rc == 0 && pos < h->raw; n++)
+        rc = record_next(s->raw, (size_t)h->raw, &pos, &p, &len,
+                         in->in.name, s->frame_at, e);
+    if (rc < 0)
+        return rc;
+    if (in->check_content)
+        hash_add(&s->content, s->raw, (size_t)h->raw);
+    see(s, h)->records = n;
+    s->seen.raw += h->raw;
+    s->raw_len = (size_t)h->raw;
+    s->pos = 0;
+    return 0;
+}
+
+/* A descriptor and the header of the data frame behind it. */
+static int
+take_tensor(struct stream_in *in, const struct frame_head *h,
+            struct stream_rec *rec, struct err *e)
+{
+    struct bytes_in *s = in->state;
+    struct frame_head data;
+    struct buf keep;
+    int rc;
+
+    see(s, h);
+    if (in->check_content)
+        hash_add(&s->content, s->stored.data, s->stored.len);
+    keep = s->plain;
+    s->plain = s->stored;
+    s->stored = keep;
+    rc = take_frame(in, &data, e);
+    if (rc == 0 && data.kind != FRAME_DATA)
+        rc = err_set(e, ERR_DATA, "%s:%" PRIu64 ": a tensor without data",
+                     in->in.name, s->frame_at);
+    if (rc < 0)
+        return rc;
+    see(s, &data);
+    s->seen.tensors++;
+    s->seen.data += data.stored;
+    s->left = data.stored;
+    s->block_left = STREAM_BLOCK;
+    hash_init(&s->block);
+    s->phase = DATA;
+    *rec = (struct stream_rec){
+        .kind = FRAME_TENSOR, .p = s->plain.data, .n = s->plain.len,
+        .data = data.stored
+    };
+    return 1;
+}
+
+/* ---- the end ---- */
+
+static int
+differ(struct stream_in *in, const char *what, struct err *e)
+{
+    return err_set(e, ERR_DATA, "%s:%" PRIu64 ": trailer: %s not that of "
+                   "the segment", in->in.name, state_of(in)->frame_at, what);
+}
+
+/* Index against index. Counts are sums over it, so they agree, too. */
+static int
+compare_index(struct stream_in *in, struct err *e)
+{
+    const struct stream_trailer *a = &in->trailer, *b = &state_of(in)->seen;
+    const struct frame_ref *f, *g;
+
+    if (a->n_frames != b->n_frames || a->n_blocks != b->n_blocks)
+        return differ(in, "number of frames", e);
+    for (size_t i = 0; i < a->n_frames; i++) {
+        f = &a->frame[i];
+        g = &b->frame[i];
+        if (f->kind != g->kind || f->at != g->at || f->stored != g->stored ||
+            f->raw != g->raw || f->records != g->records ||
+            (f->kind != FRAME_DATA && !id_equal(&f->hash, &g->hash)))
+            return differ(in, "index is", e);
+    }
+    for (size_t i = 0; i < a->n_blocks; i++)
+        if (!id_equal(&a->block[i], &b->block[i]))
+            return err_set(e, ERR_DATA, "%s: data block %zu of the tensors "
+                           "does not match its hash", in->in.name, i);
+    return 0;
+}
+
+static int
+take_trailer(struct stream_in *in, struct err *e)
+{
+    struct bytes_in *s = in->state;
+    uint64_t at = in->in.at, length, trailer_at;
+    uint8_t block[BLOCK_ALIGN];
+    struct id id = hash_id(&s->file);
+    int rc;
+
+    rc = stream_trailer_parse(&in->trailer, s->stored.data, s->stored.len,
+                              in->in.name, e);
+    if (rc == 0)
+        rc = compare_index(in, e);
+    if (rc == 0 && !id_equal(&id, &in->trailer.file))
+        rc = differ(in, "file digest is", e);
+    id = hash_id(&s->content);
+    if (rc == 0 && in->check_content && !id_equal(&id, &in->trailer.content))
+        rc = differ(in, "content id is", e);
+    if (rc == 0)
+        rc = take(in, block, sizeof(block), "the end block", e);
+    if (rc == 0)
+        rc = end_block_parse(block, &length, &trailer_at, in->in.name, at,
+                             e);
+    if (rc == 0 && (length != in->in.at - s->seg_at ||
+                    trailer_at != s->frame_at - s->seg_at))
+        rc = err_set(e, ERR_DATA, "%s:%" PRIu64 ": end block: length (found "
+                     "%" PRIu64 ", expected %" PRIu64 ")", in->in.name, at,
+                     length, in->in.at - s->seg_at);
+    if (rc < 0)
+        return rc;
+    in->n_segments++;
+    s->phase = BETWEEN;
+    return 0;
+}
+
+/* ---- what the caller sees ---- */
+
+static int
+next_record(struct stream_in *in, struct stream_rec *rec, struct err *e)
+{
+    struct bytes_in *s = in->state;
+    struct frame_head h;
+    const void *p;
+    size_t n;
+    int rc;
+
+    while (s->pos == s->raw_len) {
+        rc = take_frame(in, &h, e);
+        if (rc < 0)
+            return rc;
+        if (h.kind == FRAME_TRAILER)
+            return take_trailer(in, e);
+        if (h.kind == FRAME_TENSOR)
+            return take_tensor(in, &h, rec, e);
+        if (h.kind != FRAME_RECORDS)
+            return err_set(e, ERR_DATA, "%s:%" PRIu64 ": data without a "
+                           "tensor", in->in.name, s->frame_at);
+        rc = take_records(in, &h, e);
+        if (rc < 0)
+            return rc;
+    }
+    rc = record_next(s->raw, s->raw_len, &s->pos, &p, &n, in->in.name,
+                     s->frame_at, e);
+    if (rc < 0)
+        return rc;
+    *rec = (struct stream_rec){
+        .kind = FRAME_RECORDS, .p = p, .n = n, .index = s->seen.records++
+    };
+    in->n_records++;
+    return 1;
+}
+
+static int
+take_data(struct stream_in *in, void *p, size_t n, size_t *got,
+          struct err *e)
+{
+    struct bytes_in *s = in->state;
+    size_t k = n < s->left ? n : (size_t)s->left;
+    struct id id;
+    int rc;
+
+    if (k > s->block_left)
+        k = (size_t)s->block_left;
+    rc = take(in, p, k, "a tensor", e);
+    if (rc < 0)
+        return rc;
+    hash_add(&s->block, p, k);
+    if (in->check_content)
+        hash_add(&s->content, p, k);
+    s->left -= k;
+    s->block_left -= k;
+    if (k > 0 && (s->left == 0 || s->block_left == 0)) {
+        id = hash_id(&s->block);
+        stream_trailer_block(&s->seen, &id);
+        hash_add(&s->file, id.b, ID_BYTES);
+        hash_init(&s->block);
+        s->block_left = STREAM_BLOCK;
+    }
+    if (s->left == 0) {
+        rc = take_pad(in, e);
+        s->phase = FRAMES;
+    }
+    *got = k;
+    return rc;
+}
+
+static int
+bytes_data(struct stream_in *in, void *p, size_t n, size_t *got,
+               struct err *e)
+{
+    int rc;
+
+    *got = 0;
+    if (state_of(in)->phase != DATA || n == 0)
+        return 0;
+    rc = take_data(in, p, n, got, e);
+    if (rc < 0)
+        state_of(in)->phase = FAILED;
+    return rc;
+}
+
+/* Data that the caller did not want. */
+static int
+drop_data(struct stream_in *in, struct err *e)
+{
+    struct bytes_in *s = in->state;
+    size_t got;
+    int rc = 0;
+
+    while (rc == 0 && s->phase == DATA)
+        rc = bytes_data(in, buf_room(&s->stored, PIECE), PIECE, &got, e);
+    return rc;
+}
+
+static int
+bytes_record(struct stream_in *in, struct stream_rec *rec,
+                 struct err *e)
+{
+    struct bytes_in *s = in->state;
+    int rc = drop_data(in, e);
+
+    if (rc < 0)
+        return rc;
+    if (s->phase != FRAMES)
+        return err_set(e, ERR_IO, "%s: record asked for outside of a "
+                       "segment", in->in.name);
+    rc = next_record(in, rec, e);
+    if (rc < 0)
+        s->phase = FAILED;
+    return rc;
+}
+
+static void
+bytes_release(struct stream_in *in)
+{
+    struct bytes_in *s = in->state;
+
+    stream_trailer_release(&s->seen);
+    buf_release(&s->stored);
+    buf_release(&s->plain);
+    zstd_free(s->zstd);
+    free(s->type);
+    free(s);
+}
+
+static const struct in_kind bytes_kind = {
+    bytes_segment, bytes_record, bytes_data, bytes_release
+};
+
+int
+in_bytes_open(struct stream_in *in, const char *path, bool regular,
+              const char *type, struct err *e)
+{
+    struct bytes_in *s;
+    int rc;
+
+    memset(in, 0, sizeof(*in));
+    rc = regular ? in_open_regular(&in->in, path, e)
+                 : in_open(&in->in, path, e);
+    if (rc < 0)
+        return rc;
+    stream_head_init(&in->head, "");
+    stream_trailer_init(&in->trailer);
+    s = mem_alloc(sizeof(*s));
+    s->type = type ? mem_strdup(type) : NULL;
+    buf_init(&s->stored);
+    buf_init(&s->plain);
+    stream_trailer_init(&s->seen);
+    in->state = s;
+    in->kind = &bytes_kind;
+    return 0;
+}
