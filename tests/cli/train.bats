@@ -390,7 +390,7 @@ time.sleep(60)' 3>&- &
         "n_head": 2, "n_positions": 64}' >gpt2.json
     initmodel -q -o gpt2 gpt2.json
     train -q $options --base gpt2 --data long --seq-len 64 >/dev/null
-    run -2 --separate-stderr train $options --base gpt2 --data long \
+    run -2 --separate-stderr train -q $options --base gpt2 --data long \
         --seq-len 65
     one_line "train: gpt2: has 64 learned positions (max_position_embeddings)\
 , too few for --seq-len 65"
