@@ -388,7 +388,8 @@ run(struct options *o, const struct args *args, struct err *e)
     if (in.model.with != NULL)
         rc = settle_adapter(o, args, in.model.with, e);
     if (rc == 0)
-        rc = inputs_check_length(&in, (uint32_t)o->seq_len, e);
+        rc = data_check_length(&in.train, &in.model, (uint32_t)o->seq_len,
+                               e);
     if (rc < 0)
         goto out;
     t = train_opts(o, &in, &targets);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "record/tokens.h"
@@ -233,4 +234,26 @@ data_split_cluster(struct data_split *s, struct err *e)
     map_release(&commits);
     s->source.cluster = s->cluster;
     return rc;
+}
+
+int
+data_check_length(const struct data_split *s, const struct model *m,
+                  uint32_t seq_len, struct err *e)
+{
+    uint64_t n = s->source.n_records, beyond = 0;
+    uint32_t most = m->desc.max_pos;
+
+    if (seq_len <= most)
+        return 0;
+    if (m->desc.pos == POS_LEARNED)
+        return err_set(e, ERR_USAGE, "%s: has %u learned positions "
+                       "(max_position_embeddings), too few for --seq-len %u",
+                       m->weights.path, most, seq_len);
+    for (uint64_t i = 0; i < n; i++)
+        beyond += s->len[i] > most + 1; /* the last token is no input */
+    log_warn("%s: was made for %u positions (max_position_embeddings), "
+             "--seq-len is %u: %llu of %llu records go beyond",
+             m->weights.path, most, seq_len, (unsigned long long)beyond,
+             (unsigned long long)n);
+    return 0;
 }

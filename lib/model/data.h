@@ -51,6 +51,13 @@ void data_split_release(struct data_split *s);
  */
 int data_split_cluster(struct data_split *s, struct err *e);
 
+/* Rows of seq_len tokens against m's max_position_embeddings. More than its
+ * learned positions are ERR_USAGE. Rotary positions go on beyond them, as
+ * they do in transformers, with one warning that counts the records of the
+ * split that do. */
+int data_check_length(const struct data_split *s, const struct model *m,
+                      uint32_t seq_len, struct err *e);
+
 /* Where record i of the split (i < source.n_records) is from: its number in
  * the set, and what its commit is known by. */
 struct data_place {

@@ -73,29 +73,6 @@ inputs_release(struct run_inputs *in)
 }
 
 int
-inputs_check_length(const struct run_inputs *in, uint32_t seq_len,
-                    struct err *e)
-{
-    const struct token_source *s = &in->train.source;
-    uint32_t most = in->model.desc.max_pos;
-    uint64_t beyond = 0;
-
-    if (seq_len <= most)
-        return 0;
-    if (in->model.desc.pos == POS_LEARNED)
-        return err_set(e, ERR_USAGE, "%s: has %u learned positions "
-                       "(max_position_embeddings), too few for --seq-len %u",
-                       in->model.weights.path, most, seq_len);
-    for (uint64_t i = 0; i < s->n_records; i++)
-        beyond += s->len[i] > most + 1; /* the last token is no input */
-    log_warn("%s: was made for %u positions (max_position_embeddings), "
-             "--seq-len is %u: %llu of %llu records go beyond",
-             in->model.weights.path, most, seq_len,
-             (unsigned long long)beyond, (unsigned long long)s->n_records);
-    return 0;
-}
-
-int
 inputs_identity(const struct run_inputs *in, struct buf *b, struct err *e)
 {
     char hex[ID_HEX + 1], *path;

@@ -21,13 +21,6 @@ int inputs_open(struct run_inputs *in, const char *base,
                 struct err *e);
 void inputs_release(struct run_inputs *in);
 
-/* Rows of seq_len tokens against the base's max_position_embeddings. More
- * than its learned positions are ERR_USAGE. Rotary positions go on beyond
- * them, as they do in transformers, with one warning that counts the training
- * records that do. */
-int inputs_check_length(const struct run_inputs *in, uint32_t seq_len,
-                        struct err *e);
-
 /* Appends what the inputs give to a run's identity, as members of a JSON
  * object, each after a comma: content ids of base and data, and of the
  * adapter that the run begins with. */

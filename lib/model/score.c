@@ -260,7 +260,9 @@ score_split(const struct model *m, const struct score_opts *given,
     s.base = mem_array(s.n, sizeof(*s.base));
     if (m->with != NULL)
         s.with = mem_array(s.n, sizeof(*s.with));
-    rc = measure_both(&s, m, &o, e);
+    rc = data_check_length(&split, m, o.seq_len, e);
+    if (rc == 0)
+        rc = measure_both(&s, m, &o, e);
     if (rc == 0 && o.per_record != NULL)
         rc = write_records(&s, o.per_record, e);
     if (rc == 0)

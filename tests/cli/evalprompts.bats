@@ -219,6 +219,11 @@ close_to() {
             jq -e ".seq_len == ([$n, 512] | min)" <<<"$output"
         done
     done
+    run -2 --separate-stderr evalprompts --base gpt240 --data data --seq-len 41
+    one_line "evalprompts: gpt240: has 40 learned positions"
+    run -0 --separate-stderr evalprompts --base llama40 --data data \
+        --seq-len 41
+    [[ $stderr == *": 0 of 9 records go beyond" ]]
     run -0 --separate-stderr evalprompts --base base --data data --seq-len 8
     [[ $stderr == *" of 9 records are longer than --seq-len 8 and "* ]]
     jq -e '.seq_len == 8 and .cut > 0' <<<"$output"
