@@ -55,13 +55,11 @@ write_segment(struct quantize *q, struct stream_out *out,
     for (i = 0; i < w->n_assets && rc == 0; i++)
         rc = quantize_asset(out, &w->asset[i], e);
     for (i = 0; i < w->n && rc == 0; i++) {
-        log_progress("quantize: tensor %zu of %zu", i + 1, w->n);
         rc = quantize_tensor(q, out, &w->item[i], e);
         weights_drop(w, &w->item[i]);
         if (rc == ERR_DATA)
             err_prefix(e, "%s", w->path);
     }
-    log_progress("%s", "");
     if (rc == 0) {
         stream_out_input_id(out, &id);
         rc = stream_out_end(out, e);

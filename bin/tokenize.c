@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/par.h"
+#include "base/progress.h"
 #include "record/group.h"
 #include "record/render.h"
 #include "record/text.h"
@@ -190,8 +191,11 @@ encode_segment(struct job *j, struct stream_in *in, struct stream_out *out,
         if (more < 0)
             return more;
         par_for(j->n_items, do_item, j);
-        for (i = 0; i < j->n_items && rc == 0; i++)
+        progress_part(NULL, in->in.at, in->in.size);
+        for (i = 0; i < j->n_items && rc == 0; i++) {
             rc = write_item(j, &j->item[i], in, out, e);
+            progress_add(1);
+        }
         if (more == 0)
             break;
     }
@@ -236,6 +240,7 @@ encode_stream(struct job *j, const char *path, const char *prov,
         rc = stream_out_close(&out, e);
     else
         stream_out_release(&out);
+    progress_end();
     if (rc == 0)
         tell(j);
 out:
@@ -326,6 +331,8 @@ decode_segment(struct job *j, struct stream_in *in, struct sink *s,
         if (rc <= 0)
             break;
         rc = decode_record(j, s, &rec, e);
+        progress_part(NULL, in->in.at, in->in.size);
+        progress_add(1);
         if (rc < 0)
             err_prefix(e, "%s: record %llu", in->in.name,
                        (unsigned long long)rec.index);
@@ -464,6 +471,7 @@ run(const struct options *o, const struct args *args, struct err *e)
     ids[1] = id_hex(&j.t.id, hex);
     prov = tool_prov(args, o, ids);
     job_start(&j);
+    progress_begin("records", 0, 0);
     rc = o->decode ? decode_stream(&j, path, prov, e) :
                      encode_stream(&j, path, prov, e);
     job_release(&j);

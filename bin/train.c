@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
 #include "base/par.h"
+#include "base/progress.h"
 #include "base/stop.h"
 #include "model/inputs.h"
 #include "model/runloop.h"
@@ -249,15 +251,11 @@ print_plan(const struct trainer *t, struct err *e)
     return rc;
 }
 
-/* The line that people's scripts read; on a terminal a progress bar too. */
+/* The line that people's scripts read. */
 static void
-report(void *ctx, const struct run_line *l)
+report(const struct run_line *l)
 {
-    const struct trainer *t = ctx;
-    double done = (double)l->step / (double)t->opts.steps;
-    int filled = (int)(30 * done);
-
-    log_progress("%s", ""); /* the bar makes room for the line */
+    progress_hide(STDOUT_FILENO);
     if (l->val != NULL)
         printf("Iter %llu: Val loss %.3f, Val took %.3fs\n",
                (unsigned long long)l->step, l->val->mean, l->seconds);
@@ -268,16 +266,12 @@ report(void *ctx, const struct run_line *l)
                l->lr, l->steps_s, l->tok_s, (unsigned long long)l->tokens,
                (double)l->peak_bytes / 1e9);
     fflush(stdout);
-    log_progress("[%.*s%*s] %3.0f%%  %llu of %llu steps", filled,
-                 "##############################", 30 - filled, "",
-                 100 * done, (unsigned long long)l->step,
-                 (unsigned long long)t->opts.steps);
+    progress_show(STDOUT_FILENO);
 }
 
 static void
-no_report(void *ctx, const struct run_line *l)
+no_report(const struct run_line *l)
 {
-    (void)ctx;
     (void)l;
 }
 
@@ -335,8 +329,7 @@ train_run(struct trainer *t, const struct options *o,
                             .save_seconds = o->save_every.seconds,
                             .log_every = o->log_every,
                             .keep = (uint32_t)o->keep,
-                            .report = args->quiet ? no_report : report,
-                            .ctx = t };
+                            .report = args->quiet ? no_report : report };
     struct buf identity, rest;
     enum run_found found;
     struct rundir dir;

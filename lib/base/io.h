@@ -19,8 +19,9 @@
 struct in {
     int fd;
     char *name;
-    uint64_t at;  /* offset of the next byte in_read gives */
-    char *data;   /* a window of the file: [pos, end) is unread */
+    uint64_t at;   /* offset of the next byte in_read gives */
+    uint64_t size; /* bytes of a regular file; 0: nobody knows */
+    char *data;    /* a window of the file: [pos, end) is unread */
     size_t pos, end, cap;
     bool eof;
 };

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/signals.h"
+#include "base/term.h"
 
 #define MAX_MAPS 4096
 
@@ -84,6 +85,7 @@ on_bus(int sig, siginfo_t *info, void *context)
         struct noted *m = atomic_load(&maps[i]);
 
         if (m && at >= m->from && at < m->to) {
+            term_leave();
             say(log_program());
             say(": ");
             say(m->path);

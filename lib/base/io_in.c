@@ -39,6 +39,15 @@ open_read(int *out, struct stat *st, const char *path, int flags,
     return 0;
 }
 
+/* What a regular file has from where it stands; 0 for others. */
+static uint64_t
+size_left(int fd, const struct stat *st)
+{
+    off_t at = S_ISREG(st->st_mode) ? lseek(fd, 0, SEEK_CUR) : -1;
+
+    return at >= 0 && at < st->st_size ? (uint64_t)(st->st_size - at) : 0;
+}
+
 static int
 open_regular(int *out, struct stat *st, const char *path, struct err *e)
 {
@@ -63,8 +72,10 @@ in_open_regular(struct in *in, const char *path, struct err *e)
     memset(in, 0, sizeof(*in));
     in->fd = -1;
     rc = open_regular(&in->fd, &st, path, e);
-    if (rc == 0)
+    if (rc == 0) {
         in->name = mem_strdup(path);
+        in->size = size_left(in->fd, &st);
+    }
     return rc;
 }
 
@@ -97,6 +108,7 @@ in_open(struct in *in, const char *path, struct err *e)
     }
     in->fd = fd;
     in->name = mem_strdup(std ? "stdin" : path);
+    in->size = size_left(fd, &st);
     return 0;
 }
 

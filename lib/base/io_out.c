@@ -15,6 +15,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/term.h"
 
 #define BUFFER (128 << 10)
 
@@ -145,6 +146,8 @@ write_all(struct out *o, const char *p, size_t n, struct err *e)
     struct pollfd ready = {o->fd, POLLOUT, 0};
     ssize_t k;
 
+    if (!o->path && n > 0)
+        term_data(o->fd);
     while (n > 0) {
         k = write(o->fd, p, n);
         if (k >= 0) {
@@ -206,6 +209,8 @@ close_stdout(struct err *e)
 {
     int fd;
 
+    if (term_is(STDOUT_FILENO)) /* closing ends the locks on the device */
+        term_leave();
     if (close(STDOUT_FILENO) < 0)
         return err_errno(e, ERR_IO, "stdout: close");
     fd = open("/dev/null", O_WRONLY | O_CLOEXEC);

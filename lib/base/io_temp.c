@@ -19,6 +19,7 @@
 #include "base/io_tree.h"
 #include "base/mem.h"
 #include "base/signals.h"
+#include "base/term.h"
 
 #define MAX_TEMPS 256
 
@@ -83,6 +84,7 @@ remove_all(void)
 void
 io_cleanup(void)
 {
+    term_leave();
     remove_all();
 }
 
@@ -109,6 +111,7 @@ io_end(int sig)
 
     for (i = 0; i < N_CAUGHT; i++)
         signal_default(caught[i]);
+    term_leave();
     remove_all();
     signal_end(sig);
 }

@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/term.h"
 
 static struct {
     const char *program;
     int verbosity;
-    bool progress; /* a progress line stands on the terminal */
-} state = {"graft", 0, false};
+} state = {"graft", 0};
 
 void
 log_setup(const char *program, int verbosity)
@@ -25,6 +25,12 @@ const char *
 log_program(void)
 {
     return state.program;
+}
+
+int
+log_verbosity(void)
+{
+    return state.verbosity;
 }
 
 /* stderr is the last resort: that it can't be written to has no one to be
@@ -51,14 +57,14 @@ line(const char *tag, const char *fmt, va_list ap)
 
     vsnprintf(raw, sizeof(raw), fmt, ap);
     err_escape(text, sizeof(text), raw);
-    n = snprintf(out, sizeof(out), "%s%s: %s%s\n",
-                 state.progress ? "\r\033[K" : "", state.program, tag, text);
+    n = snprintf(out, sizeof(out), "%s: %s%s\n", state.program, tag, text);
     if (n >= (int)sizeof(out)) {
         n = (int)sizeof(out) - 1;
         out[n - 1] = '\n';
     }
-    state.progress = false;
+    term_hide(STDERR_FILENO);
     put(out, (size_t)n);
+    term_show(STDERR_FILENO);
 }
 
 void
@@ -105,24 +111,4 @@ log_debug(const char *fmt, ...)
     va_start(ap, fmt);
     line("", fmt, ap);
     va_end(ap);
-}
-
-void
-log_progress(const char *fmt, ...)
-{
-    char raw[512], text[512], out[600];
-    va_list ap;
-    int n;
-
-    if (state.verbosity < 0 || !isatty(STDERR_FILENO))
-        return;
-    va_start(ap, fmt);
-    vsnprintf(raw, sizeof(raw), fmt, ap);
-    va_end(ap);
-    err_escape(text, sizeof(text), raw);
-    if (text[0] == '\0' && !state.progress)
-        return;
-    n = snprintf(out, sizeof(out), "\r\033[K%s", text);
-    state.progress = text[0] != '\0';
-    put(out, (size_t)n);
 }

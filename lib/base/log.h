@@ -6,19 +6,14 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include <stdbool.h>
-
 void log_setup(const char *program, int verbosity); /* -1 quiet 0 1 verbose */
 const char *log_program(void);
+int log_verbosity(void);
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Summary lines, shown unless -q; details, shown with -v. */
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/* A progress line that overwrites itself; nothing unless stderr is a
- * terminal and not -q. An empty text clears it. */
-void log_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/progress.h"
 #include "base/stop.h"
 
 #define EVAL_SEED 0 /* any: the order of records doesn't matter */
@@ -48,6 +49,8 @@ evaluate(struct exec *x, const struct token_source *s, uint64_t limit,
             rc = exec_forward(x, e);
         if (rc == 0)
             collect(x, &b, out);
+        progress_part("evaluating", at + batch < rows ? at + batch : rows,
+                      rows);
         if (rc == 0 && stop_asked())
             rc = err_set(e, ERR_AGAIN, "stopped in an evaluation");
     }

@@ -131,7 +131,6 @@ complete_all(const struct model *m, const struct prompt_opts *o,
         buf_addc(&line, '\n');
         rc = out_write(out, line.data, line.len, e);
         completion_release(&c);
-        log_progress("%zu of %zu prompts", i + 1, p->n);
     }
     buf_release(&line);
     generator_release(&g);

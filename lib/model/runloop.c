@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/progress.h"
 #include "base/stop.h"
 
 /* A run as it goes, and what has come together since the last line. */
@@ -73,7 +74,7 @@ log_step(struct loop *l, const struct step_report *r, struct err *e)
              (unsigned long long)s->skipped);
     rc = rundir_log(l->dir, b.data, &s->metrics, e);
     buf_release(&b);
-    l->o->report(l->o->ctx, &line);
+    l->o->report(&line);
     s->line_loss = 0;
     s->line_supervised = 0;
     start_line(l);
@@ -107,7 +108,7 @@ log_evaluation(struct loop *l, struct err *e)
     rc = rundir_log(l->dir, b.data, &s->metrics, e);
     buf_release(&b);
     s->evaluated = s->step + 1;
-    l->o->report(l->o->ctx, &line);
+    l->o->report(&line);
     l->since += seconds_now() - began; /* it is no time of training */
     return rc;
 }
@@ -221,12 +222,17 @@ run_loop(struct trainer *t, struct rundir *dir, const struct adapter *meta,
     bool at_end = is_last(&l);
     int rc = rundir_metrics(dir, &t->state, e);
 
+    progress_begin("steps", t->state.step, t->opts.steps);
     start_line(&l);
     l.saved_at = l.since;
     if (rc == 0)
         rc = evaluate_if_due(&l, e);
-    while (rc == 0 && !is_last(&l))
+    while (rc == 0 && !is_last(&l)) {
         rc = one_step(&l, e);
+        if (rc == 0)
+            progress_add(1);
+    }
+    progress_end();
     if (rc == ERR_AGAIN)
         return stop(&l, e);
     if (rc == 0 && t->state.updates == 0)

@@ -19,8 +19,7 @@ struct run_opts {
     uint64_t eval_every, log_every;    /* steps; 0: never */
     uint64_t save_steps, save_seconds; /* between checkpoints; 0: never */
     uint32_t keep;                     /* checkpoints */
-    void (*report)(void *ctx, const struct run_line *line);
-    void *ctx;
+    void (*report)(const struct run_line *line);
 };
 
 /* Runs t from where its state is to its last step, writes what was trained

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/progress.h"
 #include "base/stop.h"
 
 int
@@ -185,6 +186,7 @@ run_micro(struct trainer *t, struct err *e)
         rc = exec_forward(&t->exec, e);
         if (rc == 0)
             rc = exec_range(&t->exec, RANGE_BWD, e);
+        progress_part("batch", i + 1, t->opts.accum);
     }
     if (rc == 0)
         rc = exec_range(&t->exec, RANGE_UPDATE, e);

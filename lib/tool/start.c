@@ -9,6 +9,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/progress.h"
+#include "base/term.h"
 #include "tool/internal.h"
 
 const struct opt tool_common[] = {
@@ -123,6 +125,7 @@ tool_start(const struct tool *t, void *opts, struct args *args, int argc,
     int rc;
 
     io_start();
+    term_setup(getenv("TERM"));
     log_setup(t->name, 0);
     memset(args, 0, sizeof(*args));
     args->tool = t;
@@ -141,7 +144,7 @@ tool_start(const struct tool *t, void *opts, struct args *args, int argc,
 int
 tool_end(int rc, const struct err *e)
 {
-    log_progress("%s", "");
+    progress_end();
     if (rc >= 0)
         return close_stdout() != 0 ? 1 : rc;
     log_error("%s", e->text);

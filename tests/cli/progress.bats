@@ -1,0 +1,148 @@
+# Lines of progress, and messages among them, as a person sees them: on a
+# terminal that tests/terminal.py plays.
+
+load helper
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR"
+    # bytes that don't compress, so that programs hand on what they have
+    awk 'BEGIN { srand(1); for (; n < 60000; n++)
+                     printf "%c%s", 33 + 90 * rand(), n % 40 ? "" : "\n" }' \
+        >a.h
+    (cat a.h; awk 'BEGIN { srand(2); for (; n < 600000; n++)
+                     printf "%c%s", 33 + 90 * rand(), n % 40 ? "" : "\n" }') \
+        >b.h
+    printf '%s\n' a.h b.h | fromfiles >text
+    vocabtrain -q --size 280 -o tok.json text
+    tokenize -q -t tok.json text >tokens
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR"
+    export t="tokenize -t tok.json"
+}
+
+# feed FILE N: the stream N times, five times a second.
+feed() {
+    local i
+    for ((i = 0; i < $2; i++)); do cat "$1"; sleep 0.2; done
+}
+export -f feed
+
+terminal() {
+    python3 "$BATS_TEST_DIRNAME/../terminal.py" "$@"
+}
+
+# mixed FRAMES: lines of any screen with two programs in them, or cut off.
+mixed() {
+    tr '\f' '\n' <"$1" | grep -E 'tokenize:.*(tokenize|shard|fromfiles):'
+}
+
+@test "a program says how far it is, and what it did last stays" {
+    terminal --frames frames bash -c 'feed text 6 | $t >out' >screen
+    grep -qE '^tokenize: 2 records' <(tr '\f' '\n' <frames) ||
+        grep -qE '^tokenize: [468] records, [0-9.]+/s, 0:0' \
+            <(tr '\f' '\n' <frames)
+    grep -qE '^tokenize: 12 records, [0-9.]+/s, 0:0[1-9]$' screen
+    grep -qx 'tokenize: 12 records' screen
+    [ "$(wc -l <screen)" -eq 2 ]
+}
+
+@test "where the input is a file, a bar and the time left are shown" {
+    for i in {1..60}; do
+        seq -f "$((RANDOM)) %.0f $i" 100000 >"big$i.h"
+        echo "big$i.h"
+    done | fromfiles >big
+    rm big*.h
+    terminal --frames frames bash -c '$t --threads 1 <big >out' >screen
+    rm big
+    grep -qE \
+        '^tokenize: \[=+ +\] +[0-9]+%  [0-9]+ records, [^,]*, 0:[0-9]+ left' \
+        frames
+    grep -qE '^tokenize: \[=+\] 100%  60 records, [^,]*, 0:[0-9]+$' screen
+}
+
+@test "programs of a pipeline have a line each" {
+    terminal --frames frames bash -c \
+        'feed text 8 | $t | $t -d | $t | tojsonl >out' >screen
+    ! mixed frames
+    # three lines at one time, each somewhere else in the data
+    tr '\n\f' '~\n' <frames |
+        grep -qE '^(tokenize: [0-9]+ records, [^~]*/s, [0-9:]+~){3}$'
+    # and what stays are the three last states, and two summaries
+    [ "$(grep -cE '^tokenize: 16 records, ' screen)" -eq 3 ]
+    [ "$(grep -cx 'tokenize: 16 records' screen)" -eq 2 ]
+    [ "$(wc -l <screen)" -eq 5 ]
+}
+
+@test "a message of one program stands above the lines of all" {
+    terminal --frames frames bash -c '
+        for i in {1..8}; do echo a.h; echo none$i; sleep 0.2; done |
+            fromfiles -k | $t | $t -d | tojsonl >out' >screen || true
+    ! mixed frames
+    for i in {1..8}; do
+        grep -qx "fromfiles: warning: none$i: No such file or directory" \
+            screen
+    done
+    [ "$(grep -c 'warning' screen)" -eq 8 ]
+}
+
+@test "nothing is shown but on a terminal that can, unless asked not to" {
+    feed text 5 | $t 2>plain >out
+    [ "$(cat plain)" = 'tokenize: 10 records' ]
+    terminal --type dumb --raw raw bash -c 'feed text 5 | $t >out'
+    [ "$(tr -d '\r' <raw)" = 'tokenize: 10 records' ]
+    terminal --raw raw bash -c 'unset TERM; feed text 5 | $t >out'
+    [ "$(tr -d '\r' <raw)" = 'tokenize: 10 records' ]
+    terminal --raw raw bash -c 'feed text 5 | $t -q >out'
+    [ ! -s raw ]
+    terminal --raw raw bash -c 'feed text 5 | $t 2>err >out'
+    [ ! -s raw ] && cmp err plain
+    # and what takes no time shows nothing
+    terminal --raw raw bash -c '$t text >out'
+    [ "$(tr -d '\r' <raw)" = 'tokenize: 2 records' ]
+}
+
+@test "a terminal that is somebody else's is left alone" {
+    # a pager's, which turned line mode off; and that of a job in front
+    terminal --raw raw bash -c 'stty -icanon; feed text 6 | $t >out'
+    [ "$(tr -d '\r' <raw)" = 'tokenize: 12 records' ]
+    terminal --raw raw bash -mc 'feed text 6 | $t >out & sleep 2; wait'
+    [ "$(tr -d '\r' <raw | grep -v '^\[1\]')" = 'tokenize: 12 records' ]
+}
+
+@test "data on the terminal comes out whole" {
+    for i in {1..2000}; do
+        echo "{\"text\": \"$RANDOM $RANDOM $RANDOM $RANDOM\"}"
+    done | fromjsonl -q >docs
+    terminal --size 1000,24 bash -c 'feed docs 6 | $t | tojsonl' >screen
+    grep -v '^tokenize: 12000 records' screen >data || true
+    [ "$(jq -c 'select(.kind == "tokens")' data | wc -l)" -eq 12000 ]
+}
+
+@test "a line is cut to the terminal's width" {
+    terminal --size 20,10 --frames frames bash -c \
+        'feed text 8 | $t | $t -d | tojsonl >out' >screen
+    [ "$(tr '\f' '\n' <frames | awk 'length > 19' | grep -vcxE \
+        'tokenize: 16 records' )" -eq 0 ]
+    [ "$(grep -c ^tokenize: screen)" -eq 3 ]
+    [ "$(wc -l <screen)" -eq 3 ]
+}
+
+@test "an interrupt leaves the terminal clean" {
+    terminal --type-at '1.3,\003' bash -c '
+        trap : INT; feed text 40 | $t | $t -d | $t >out; echo after' >screen
+    tail -n 1 screen | grep -qx after
+    [ "$(grep -cE '^tokenize: [0-9]+ records, [0-9.]+/s, 0:01$' screen)" \
+        -eq 3 ]
+}
+
+@test "a stopped pipeline goes on below what the shell printed" {
+    terminal --frames frames --type-at '1.3,\032' bash --norc -ic \
+        'feed text 12 | $t | $t -d | tojsonl >out; sleep 0.3; echo stopped
+        fg' >screen
+    ! mixed frames
+    [ "$(grep -cE '^tokenize: [0-9]+ records, [^,]*/s, 0:01$' screen)" -eq 2 ]
+    grep -qx stopped screen
+    [ "$(grep -cE '^tokenize: 24 records, ' screen)" -eq 2 ]
+}
