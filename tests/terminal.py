@@ -11,7 +11,9 @@ under a shell; its status is this program's (128 + N for signal N).
   --raw FILE            the bytes that came
   --frames FILE         the screen after each piece of output, a form feed
                         after each
-  --type-at SEC,TEXT    types TEXT after SEC seconds (^C and ^Z as \\003, \\032)
+  --when REGEX TEXT     types TEXT as soon as the screen matches (^C and ^Z as
+                        003 and 032, octal, after a backslash); of several,
+                        one after the other
   --stdin FILE, --stdout FILE   in the place of the terminal
 """
 import argparse
@@ -118,15 +120,12 @@ def start(o):
 
 
 def watch(o, master, screen):
-    keys = sorted((float(when), bytes(text, "utf-8").decode(
-        "unicode_escape").encode("latin-1"))
-        for when, text in (k.split(",", 1) for k in o.type_at))
+    keys = [(re.compile(when, re.M), text.encode().decode(
+        "unicode_escape").encode("latin-1")) for when, text in o.when]
     began = time.monotonic()
     raw = open(o.raw, "wb") if o.raw else None
     frames = open(o.frames, "w") if o.frames else None
     while True:
-        while keys and time.monotonic() - began >= keys[0][0]:
-            os.write(master, keys.pop(0)[1])
         if time.monotonic() - began > 60:
             sys.exit("terminal.py: the command takes too long")
         if not select.select([master], [], [], 0.02)[0]:
@@ -140,6 +139,8 @@ def watch(o, master, screen):
         if raw:
             raw.write(data)
         screen.feed(data)
+        if keys and keys[0][0].search(screen.text()):
+            os.write(master, keys.pop(0)[1])
         if frames:
             frames.write(screen.text() + "\f")
 
@@ -151,7 +152,7 @@ def main():
     p.add_argument("--type", default="xterm")
     p.add_argument("--raw")
     p.add_argument("--frames")
-    p.add_argument("--type-at", action="append", default=[])
+    p.add_argument("--when", action="append", default=[], nargs=2)
     p.add_argument("--stdin")
     p.add_argument("--stdout")
     p.add_argument("command", nargs=argparse.REMAINDER)
@@ -165,7 +166,8 @@ def main():
     status = os.waitpid(pid, 0)[1]
     sys.stdout.write(screen.text())
     if screen.unknown:
-        sys.exit("terminal.py: unknown: %r" % (screen.unknown,))
+        print("terminal.py: unknown: %r" % (screen.unknown,), file=sys.stderr)
+        sys.exit(99)
     sys.exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status)
              else 128 + os.WTERMSIG(status))
 
