@@ -2,7 +2,7 @@
 
 FILE is one JSON value, or one a line. Only what the schemas in schemas/ use
 of JSON Schema is known; another keyword is an error, so that none is passed
-over. Prints the first violation and exits 1.
+over. Prints the first violation and exits 3; 1 where it could not check.
 """
 import json
 import re
@@ -108,11 +108,14 @@ def main():
         values = [json.loads(text)]
     except ValueError:
         values = [json.loads(line) for line in text.splitlines()]
+    if not values:
+        sys.exit("%s: nothing to validate" % sys.argv[2])
     for i, value in enumerate(values):
         try:
             check(value, schema, schema, "value %d" % i)
         except Violation as e:
-            sys.exit("%s: %s" % (sys.argv[2], e))
+            print("%s: %s" % (sys.argv[2], e))
+            sys.exit(3)
 
 
 main()

@@ -5,10 +5,12 @@ cd "$(dirname "$0")/../.."
 flags="-std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes
     -Wmissing-prototypes -Wwrite-strings -Wvla -Werror -Ilib -I. -Itests/unit"
 n=0
+headers=$(git ls-files -co --exclude-standard '*.h')
 for cc in gcc clang; do
     n=$((n + 1))
     bad=0
-    for h in $(git ls-files -co --exclude-standard '*.h'); do
+    [ -n "$headers" ] || bad=1
+    for h in $headers; do
         # A unit test's header has static functions for a program to use.
         extra=
         case $h in tests/*) extra=-Wno-unused ;; esac

@@ -3,6 +3,8 @@
 # have safer ones, and that the library neither prints nor exits.
 cd "$(dirname "$0")/../.."
 n=0
+# In a tree without git there would be nothing to look at.
+git rev-parse --git-dir >/dev/null || { echo "not ok 1 a checkout"; exit 1; }
 code=$(git ls-files -co --exclude-standard '*.c' '*.h' '*.inc' '*.cu' \
     '*.cuh' | xargs ls 2>/dev/null)
 text="$code $(git ls-files -co --exclude-standard '*.sh' '*.bats' '*.bash' \
@@ -42,6 +44,47 @@ verdict "the library neither prints nor exits nor reads the environment" \
     grep -nE "(^|[^a-zA-Z0-9_])($loud)\(|[( ](stderr|stdout)[,)]" $quiet
 verdict "nothing left to do in the source" \
     grep -nE '\b(TODO|FIXME|XX''X|HACK)\b' $code
+# "! X" and "A && B" in a test: where X succeeds, or A fails, bash goes on.
+# Strings, subshells, documents and functions in a test are passed over.
+ignored() {
+    awk '
+    function bare(line,    i, c, out) {
+        for (i = 1; i <= length(line); i++) {
+            c = substr(line, i, 1)
+            if (c == "\\" && quote != "\047") i++
+            else if (quote == "" && c ~ /["\047]/) quote = c
+            else if (c == quote) quote = ""
+            else if (quote == "" && c == "#" && out ~ /(^|[ ;])$/) break
+            else if (quote == "") out = out c
+        }
+        while (gsub(/\([^()]*\)/, "", out)) ;
+        return out
+    }
+    FNR == 1 { inside = 0; quote = mark = within = "" }
+    mark != "" { if ($0 == mark) mark = ""; next }
+    /^@test / { inside = 1; next }
+    /^}/ { inside = 0 }
+    !inside { next }
+    match($0, /<<-?.?[A-Z]+/) {
+        mark = substr($0, RSTART, RLENGTH)
+        gsub(/[^A-Z]/, "", mark)
+    }
+    within != "" { if ($0 == within) within = ""; next }
+    /^ +[a-z_]+\(\) *\{$/ { within = $0; sub(/[a-z].*/, "}", within); next }
+    { line = bare($0) }
+    line ~ /^ *!/ || line ~ /&&/ && line !~ /\|\||^ *(if|while|until|elif) / {
+        print FILENAME ":" FNR ": " $0
+    }' "$@"
+}
+verdict "a test has no statement whose failure bash ignores" \
+    ignored tests/cli/*.bats
+
+# Where a handler runs, and what happens to the signals that a program was
+# started to ignore, is decided in one place.
+verdict "signals are set up in lib/base/signals.c alone" \
+    grep -nE '(^|[^a-zA-Z0-9_])(signal|sigaction|sigaltstack)\(' \
+    $(ls $code | grep -E '^(lib|bin|kernels)/' |
+        grep -v '^lib/base/signals.c$')
 verdict "every file begins by saying what it is" awk '
     FNR == 1 && !/^\/\* / { print FILENAME }' $(ls $code | grep '\.[ch]$')
 verdict "the Makefile stays under 250 lines" \

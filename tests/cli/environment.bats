@@ -58,7 +58,9 @@ needs_plain() {
         code=0
         (ulimit -v $kilobytes && exec shard -o set text.gs 2>err) || code=$?
         [ "$code" -ne 0 ] || continue
-        [ "$code" -eq 1 ] && [ "$(wc -l <err)" -eq 1 ] && [ ! -e set ]
+        [ "$code" -eq 1 ]
+        [ "$(wc -l <err)" -eq 1 ]
+        [ ! -e set ]
         grep -q '^shard: .*memory' err
         failed=$((failed + 1))
     done
@@ -70,7 +72,9 @@ needs_plain() {
         (exec 2>err; ulimit -n $files; exec shard -o set text.gs) || code=$?
         # 127: too few for the loader
         [ "$code" -ne 0 ] && [ "$code" -ne 127 ] || continue
-        [ "$code" -eq 1 ] && [ "$(wc -l <err)" -eq 1 ] && [ ! -e set ]
+        [ "$code" -eq 1 ]
+        [ "$(wc -l <err)" -eq 1 ]
+        [ ! -e set ]
         grep -q 'Too many open files' err
         failed=$((failed + 1))
     done

@@ -133,7 +133,7 @@ split() {
     shard -q -o again --split-by group --val 0.1 --test 0.2 --seed 3 a.gs
     diff -r set again
     shard -q -o other --split-by group --val 0.1 --test 0.2 --seed 4 a.gs
-    ! cmp -s set/manifest.json other/manifest.json
+    run ! cmp -s set/manifest.json other/manifest.json
 }
 
 @test "shard says what is in no split, and what it could not hold out" {
@@ -311,7 +311,8 @@ tensors() {
         run -6 --separate-stderr shard -o $out a.gs
         one_line "shard: $out: "
     done
-    [ ! -e elsewhere ] && [ "$(ls -A used)" = mine ]
+    [ ! -e elsewhere ]
+    [ "$(ls -A used)" = mine ]
     run -1 --separate-stderr shard -o missing/set a.gs
     one_line 'shard: missing/set: No such file or directory'
     run -2 --separate-stderr shard a.gs

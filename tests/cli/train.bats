@@ -85,7 +85,8 @@ PY
         [ "$status" -eq "${signal#*:}" ]
         [[ $stderr == "train: part: stopped after step "*" --resume" ]]
         step=$(sed -E 's/.*after step ([0-9]+),.*/\1/' <<<"$stderr")
-        [ "$step" -ge 7 ] && [ "$step" -lt 400 ]
+        [ "$step" -ge 7 ]
+        [ "$step" -lt 400 ]
         [ "$(ls part/checkpoints)" = "step-$step" ]
         no_leftovers part
         train -q $options --resume -o part
@@ -142,7 +143,8 @@ PY
 @test "checkpoints come by time, too" {
     train -q $options --steps 3000 --save-every 1s --keep 90 -o run
     ls run/checkpoints >saved
-    [ "$(wc -l <saved)" -ge 2 ] && [ "$(wc -l <saved)" -le 60 ]
+    [ "$(wc -l <saved)" -ge 2 ]
+    [ "$(wc -l <saved)" -le 60 ]
     grep -qx step-3000 saved
     jq -e '.options["save-every"] == "1s"' run/config.json
 }
@@ -350,7 +352,7 @@ time.sleep(60)' 3>&- &
     done
     cmp {kept,same}/adapter/adapter_model.safetensors
     jq -e '.lora_dropout == 0' none/adapter/adapter_config.json
-    ! cmp -s {kept,none}/adapter/adapter_model.safetensors
+    run ! cmp -s {kept,none}/adapter/adapter_model.safetensors
     sed -i 's/"lora_dropout": [0-9.]*/"lora_dropout": 1/' \
         first/adapter/adapter_config.json
     run -4 --separate-stderr train $options -o all

@@ -106,10 +106,13 @@ END
     run -0 --separate-stderr verify set
     [[ $stderr == *"00077-0000000000000000.graft: is not in the manifest" ]]
     rm set/00077-*
-    mv "$1" tmp && mv "$2" "$1" && mv tmp "$2"
+    mv "$1" tmp
+    mv "$2" "$1"
+    mv tmp "$2"
     run -4 --separate-stderr verify set
     one_line "verify: $1: is not the file in the manifest (found content "
-    mv "$1" tmp && mv "$2" "$1"
+    mv "$1" tmp
+    mv "$2" "$1"
     for program in verify tojsonl; do
         run -4 --separate-stderr $program set
         one_line "$program: $2: is missing (named in set/manifest.json)"

@@ -35,7 +35,7 @@ tokens() {
     docs 'a\n  b\n  c\n  d' >in
     vocabtrain -q --size 258 -o text.json in
     vocabtrain -q --size 258 --unit line -o line.json in
-    ! cmp -s text.json line.json
+    run ! cmp -s text.json line.json
 }
 
 @test "min-frequency and texts that run out of pairs stop early" {
@@ -65,7 +65,7 @@ tokens() {
     vocabtrain -q --size 270 -o t.json in
     stat -c '%i %y' t.json | cmp - before
     vocabtrain -q --size 265 -o t.json in
-    ! stat -c '%i %y' t.json | cmp -s - before
+    [ "$(stat -c '%i %y' t.json)" != "$(cat before)" ]
     no_leftovers .
 }
 
