@@ -53,7 +53,8 @@ docs() {
             tr '\0' '\n' <a.gs | grep -a "^$word " >want
             tr '\0' '\n' <b.gs | grep -a "^$word " | diff want -
         done
-        grep -q tokenize want && grep -q gitscrape want
+        grep -q tokenize want
+        grep -q gitscrape want
     done
     head='{"graft":1,"type":"text"}'
     for end in '{"graft":1,"inputs":["00"],"ledger":[]}' \
