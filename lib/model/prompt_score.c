@@ -1,10 +1,17 @@
 /* prompt_score.c - see prompt_score.h. */
 #include "model/prompt_score.h"
 
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/json.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "model/ends.h"
 #include "model/prompts.h"
 #include "text/tokenizer.h"
+
+#define Z_95 1.959963984540054
 
 struct text_codec {
     struct tokenizer tokenizer;
@@ -90,13 +97,15 @@ open_codec(struct text_codec *c, const struct model *m,
 /* What came of all prompts under one model. */
 struct tally {
     uint64_t passed, given[CHECK_KINDS], held[CHECK_KINDS];
+    bool *pass; /* of each prompt: it has checks, and passed */
 };
 
 static void
-count_result(struct tally *t, const struct prompt *p,
+count_result(struct tally *t, size_t i, const struct prompt *p,
              const struct check_result *r)
 {
-    t->passed += r->passed;
+    t->pass[i] = prompt_checks(p) && r->passed;
+    t->passed += t->pass[i];
     for (int k = 0; k < CHECK_KINDS; k++) {
         t->given[k] += p->checks.n[k] > 0;
         t->held[k] += p->checks.n[k] > 0 && r->held[k];
@@ -125,7 +134,7 @@ complete_all(const struct model *m, const struct prompt_opts *o,
         rc = prompt_complete(&c, &p->item[i], &g, codec, &s, e);
         if (rc < 0)
             break;
-        count_result(t, &p->item[i], &c.result);
+        count_result(t, i, &p->item[i], &c.result);
         buf_reset(&line);
         completion_json(&c, &p->item[i], a ? "adapter" : "base", &line);
         buf_addc(&line, '\n');
@@ -137,16 +146,61 @@ complete_all(const struct model *m, const struct prompt_opts *o,
     return rc;
 }
 
+/* The 95% interval of a share of k in n (Wilson, J. Am. Stat. Assoc. 22,
+ * 1927): with few prompts the usual one says 0 +- 0. */
 static void
-put_tally(struct buf *b, const char *name, const struct tally *t)
+put_share(struct buf *b, uint64_t k, uint64_t n)
+{
+    double z2 = Z_95 * Z_95, count = (double)n, p = (double)k / count;
+    double middle = (p + z2 / (2 * count)) / (1 + z2 / count);
+    double half = Z_95 / (1 + z2 / count)
+                  * sqrt(p * (1 - p) / count + z2 / (4 * count * count));
+
+    buf_addstr(b, ", \"share\": ");
+    json_put_double(b, p);
+    buf_addstr(b, ", \"share_low\": ");
+    json_put_double(b, n > 0 ? fmax(middle - half, 0) : NAN);
+    buf_addstr(b, ", \"share_high\": ");
+    json_put_double(b, n > 0 ? fmin(middle + half, 1) : NAN);
+}
+
+static void
+put_tally(struct buf *b, const char *name, const struct tally *t,
+          uint64_t checked)
 {
     buf_addf(b, ", \"%s\": {\"passed\": %llu", name,
              (unsigned long long)t->passed);
+    put_share(b, t->passed, checked);
     for (int k = 0; k < CHECK_KINDS; k++) {
         if (t->given[k] > 0)
             buf_addf(b, ", \"%s\": [%llu, %llu]", check_name(k),
                      (unsigned long long)t->held[k],
                      (unsigned long long)t->given[k]);
+    }
+    buf_addc(b, '}');
+}
+
+/* Totals; what the adapter changed is told prompt by prompt, because gains
+ * and losses may make up for each other. */
+static void
+put_totals(struct buf *b, const struct prompts *p, const struct tally *base,
+           const struct tally *with)
+{
+    uint64_t checked = 0, gained = 0, lost = 0;
+
+    for (size_t i = 0; i < p->n; i++)
+        checked += prompt_checks(&p->item[i]);
+    buf_addf(b, ", \"prompts\": {\"n\": %zu, \"checked\": %llu", p->n,
+             (unsigned long long)checked);
+    put_tally(b, "base", base, checked);
+    if (with != NULL) {
+        put_tally(b, "adapter", with, checked);
+        for (size_t i = 0; i < p->n; i++) {
+            gained += with->pass[i] && !base->pass[i];
+            lost += base->pass[i] && !with->pass[i];
+        }
+        buf_addf(b, ", \"gained\": %llu, \"lost\": %llu",
+                 (unsigned long long)gained, (unsigned long long)lost);
     }
     buf_addc(b, '}');
 }
@@ -166,14 +220,15 @@ prompts_score(const struct model *m, const struct prompt_opts *o,
     rc = open_codec(&c, m, o, e);
     if (rc < 0)
         goto out;
+    base.pass = mem_array(p.n, sizeof(*base.pass));
+    with.pass = mem_array(p.n, sizeof(*with.pass));
     rc = complete_all(m, o, NULL, &p, &codec, &base, out, e);
     if (rc == 0 && m->with != NULL)
         rc = complete_all(m, o, m->with, &p, &codec, &with, out, e);
-    buf_addf(summary, ", \"prompts\": {\"n\": %zu", p.n);
-    put_tally(summary, "base", &base);
-    if (m->with != NULL)
-        put_tally(summary, "adapter", &with);
-    buf_addc(summary, '}');
+    if (rc == 0)
+        put_totals(summary, &p, &base, m->with != NULL ? &with : NULL);
+    free(base.pass);
+    free(with.pass);
     close_codec(&c);
 out:
     prompts_release(&p);

@@ -16,8 +16,9 @@ struct prompt_opts {
 
 /* Completes every prompt with the base and (with an adapter) the adapter,
  * writes a JSON line for each, and appends ", \"prompts\": {...}" with the
- * totals to summary: for each model how many passed, and of each kind of
- * check [held, given]. */
+ * totals to summary: how many have checks, for each model how many of these
+ * passed, with the 95% interval of that share, and of each kind of check
+ * [held, given]; and how many the adapter gained and lost. */
 int prompts_score(const struct model *m, const struct prompt_opts *o,
                   struct out *out, struct buf *summary, struct err *e);
 

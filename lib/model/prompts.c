@@ -191,6 +191,16 @@ prompts_release(struct prompts *p)
     memset(p, 0, sizeof(*p));
 }
 
+bool
+prompt_checks(const struct prompt *p)
+{
+    for (int k = 0; k < CHECK_KINDS; k++) {
+        if (p->checks.n[k] > 0)
+            return true;
+    }
+    return false;
+}
+
 /* What generate's callback needs. */
 struct completing {
     struct completion *c;
@@ -307,5 +317,6 @@ completion_json(const struct completion *c, const struct prompt *p,
                  c->result.held[k] ? "true" : "false");
         comma = ", ";
     }
-    buf_addf(out, "}, \"passed\": %s}", c->result.passed ? "true" : "false");
+    buf_addf(out, "}, \"passed\": %s}", !prompt_checks(p) ? "null"
+             : c->result.passed ? "true" : "false");
 }

@@ -32,6 +32,9 @@ int prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
                  struct err *e);
 void prompts_release(struct prompts *p);
 
+/* Whether it has any check; one without says nothing about a model. */
+bool prompt_checks(const struct prompt *p);
+
 /* Between text and tokens. */
 struct codec {
     /* Appends the tokens of text[n] to *ids (int32_t each). */
@@ -62,8 +65,8 @@ int prompt_complete(struct completion *c, const struct prompt *p,
 void completion_release(struct completion *c);
 
 /* One JSON object, without newline: id, model, completion, finish, counts,
- * each given check and whether all passed. Bytes that are not UTF-8 make the
- * completion {"b64": ...}. */
+ * each given check and whether all passed (null without one). Bytes that are
+ * not UTF-8 make the completion {"b64": ...}. */
 void completion_json(const struct completion *c, const struct prompt *p,
                      const char *model, struct buf *out);
 

@@ -58,6 +58,39 @@ JSON
         .[2].prompts.n == 2 and .[2].prompts.base.passed == 1' <<<"$output"
 }
 
+@test "passed prompts are counted of those with checks, and one by one" {
+    train -q --data data --base base --seq-len 32 --batch 2 --steps 20 \
+        --lr 0.02 --rank 4 -o run
+    for i in 1 2 3 4; do echo "{\"prompt\": \"line $i\"}"; done >bare
+    run -0 --separate-stderr evalprompts -q --base base --adapter run bare
+    jq -se 'all(.[:8][]; .passed == null) and (.[8].prompts | .n == 4 and
+        .checked == 0 and .base.passed == 0 and .base.share == null and
+        .base.share_low == null and .gained == 0)' <<<"$output"
+    echo "$output" >said
+    # a letter that the base says alone on 1 and 2, the adapter alone on 3
+    python3 - >prompts <<'PY'
+import base64, json
+said = {}
+for line in open("said"):
+    r = json.loads(line)
+    c = r.get("completion", "")
+    text = base64.b64decode(c["b64"]) if isinstance(c, dict) else c.encode()
+    said[r.get("id"), r.get("model")] = {chr(b) for b in text if 32 < b < 127}
+for i, (own, other) in enumerate([("base", "adapter"), ("base", "adapter"),
+                                  ("adapter", "base")], 1):
+    letters = said[str(i), own] - said[str(i), other]
+    print(json.dumps({"prompt": f"line {i}", "contains": min(letters)}))
+PY
+    tail -n 1 bare >>prompts
+    run -0 --separate-stderr evalprompts -q --base base --adapter run prompts
+    python3 "$root/tests/validate.py" "$root/schemas/score.schema.json" \
+        <(echo "$output")
+    jq -se '.[-1].prompts | .n == 4 and .checked == 3 and .base.passed == 2
+        and .adapter.passed == 1 and .gained == 1 and .lost == 2
+        and (.base.share_low - 0.207660 | fabs) < 1e-6
+        and (.base.share_high - 0.938508 | fabs) < 1e-6' <<<"$output"
+}
+
 @test "evalprompts refuses data of another tokenizer, or no data at all" {
     run -4 --separate-stderr evalprompts --base base --data otherdata
     one_line "evalprompts: otherdata: made with another tokenizer than the"
