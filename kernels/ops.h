@@ -4,9 +4,15 @@
  * (lib/model) knows layers and emits ops; a back end knows kernels and runs
  * ops; they meet here and nowhere else.
  *
+ * Memory is the back end's: it takes a program, with the places that the
+ * planner gave to its buffers, and from then on whatever goes in (parameters,
+ * batches, inputs) and comes out (parameters, results) is copied by its own
+ * functions. No address of its memory is seen outside; kernels/host.h has
+ * them for the back ends that compute in this process's own.
+ *
  * Rules every back end keeps:
  * - Op fields are constants of the program. What varies from step to step is
- *   read from struct step or struct batch.
+ *   read from struct inputs or struct batch.
  * - An op's result has the same bits at any thread count: work is cut into
  *   tiles whose bounds depend on shapes alone, sums are split at fixed points
  *   and added in order.
@@ -32,7 +38,7 @@
 
 enum zone {
     ZONE_NONE,
-    ZONE_BASE,  /* frozen weights, read-only, each buffer at its own host */
+    ZONE_BASE,  /* frozen weights, read-only */
     ZONE_STATE, /* parameters, gradients, moments, caches: live all the run */
     ZONE_ARENA, /* activations, their gradients, scratch: reused by lifetime */
     ZONE_COUNT
@@ -41,7 +47,8 @@ enum zone {
 /* A buffer. Buffer 0 of a program is "none". */
 struct tensor_buf {
     uint64_t bytes, at; /* at: offset in its zone, set by the planner */
-    const void *host;   /* ZONE_BASE: where the weight lies */
+    const void *source; /* ZONE_BASE: the weight in this process's memory;
+                           a back end reads it there or copies it to `at` */
     int32_t born, dies; /* op indices: first written, last used */
     uint8_t zone;
 };
@@ -78,8 +85,8 @@ enum op_kind {
     OP_CACHE,         /* y0[cache_at + i] = x0[i], i < n */
     OP_COPY,          /* y0 = x0 */
     OP_ZERO,          /* y0 = 0 */
-    OP_SQNORM,        /* step.gnorm2 = sum of squares of x0 */
-    OP_CLIP,          /* step.scale, step.skipped from gnorm2: see step */
+    OP_SQNORM,        /* results.gnorm2 = sum of squares of x0 */
+    OP_CLIP,          /* results.scale and .skipped from gnorm2 */
     OP_ADAMW,         /* x0 gradient; y0 parameter, y1 m, y2 v */
     OP_SGD,           /* x0 gradient; y0 parameter */
     OP_KINDS
@@ -117,7 +124,7 @@ struct part {
  *   logits = x0[r] W^T + bias                    (never kept beyond a chunk)
  *   loss   = logsumexp(logits) - logits[target[r]]
  *   y0[r]  = loss                                ([n,1], may be absent)
- *   step.loss_sum += weight[r] * loss            (in order of k)
+ *   results.loss_sum += weight[r] * loss         (in order of k)
  *   d      = weight[r] * inv_tokens * (softmax(logits) - onehot(target[r]))
  *   y1[r]  = d W                                 (absent when evaluating;
  *            rows of y1 without loss were zeroed by an OP_ZERO before)
@@ -158,9 +165,31 @@ struct op {
     } u;
 };
 
-/* All that varies from step to step. The driver fills the first part before
- * a step or micro-batch, ops write the second. */
-struct step {
+/* The parts of a program, which are run one by one. */
+enum range {
+    RANGE_START,  /* once a step: gradients and results.loss_sum are zeroed */
+    RANGE_FWD,    /* once a batch: embedding to final norm */
+    RANGE_HEAD,   /* once a batch: loss, and gradient of the final norm, in
+                     chunks of its supervised rows; decoding: logits */
+    RANGE_BWD,    /* once a batch: adds to the gradients of parameters */
+    RANGE_UPDATE, /* once a step: norm, clip, optimiser */
+    RANGE_COUNT
+};
+
+/* A program as a back end sees it. */
+struct op_list {
+    const struct op *op;
+    size_t n;
+    size_t range[RANGE_COUNT + 1]; /* ops of r: [range[r], range[r + 1]) */
+    const struct tensor_buf *buf;
+    size_t n_bufs;
+    uint64_t zone_bytes[ZONE_COUNT];
+    uint32_t rows;       /* of a micro-batch: entries of a batch's arrays */
+    uint32_t head_chunk; /* supervised rows of one pass over HEAD */
+};
+
+/* All that varies from step to step, given with each range. */
+struct inputs {
     uint64_t seed;     /* of dropout masks */
     uint64_t step;     /* optimiser step, counted from 0 */
     uint64_t row0;     /* index in the global batch of this batch's row 0 */
@@ -168,17 +197,20 @@ struct step {
     double inv_tokens; /* 1 / supervised tokens of the whole step */
     double bias1, bias2; /* 1 - beta^t of AdamW, t = step + 1 */
     uint32_t n_head;   /* supervised rows of this micro-batch */
-    uint32_t head_at;  /* first k of the HEAD chunk to run */
     uint32_t cache_at; /* rows already in the key-value cache */
+};
 
-    double loss_sum;   /* += weight * loss; zeroed by the driver */
+/* What the ops put out beside their views. */
+struct results {
+    double loss_sum;   /* += weight * loss; zeroed by START */
     double gnorm2;     /* SQNORM: sum of squares of the gradient */
     double scale;      /* CLIP: min(1, max_norm / (norm + 1e-6)), 0 and
                           skipped = 1 when gnorm2 is not finite */
     uint32_t skipped;  /* 1: ADAMW and SGD leave everything as it is */
 };
 
-/* The micro-batch, n rows (head_row: n entries, the first n_head used). */
+/* The micro-batch: arrays of op_list.rows entries (head_row: the first
+ * n_head are used, the rest are 0). */
 struct batch {
     const int32_t *ids, *target, *pos;
     const int32_t *doc_first; /* first row of the row's document */
@@ -187,48 +219,51 @@ struct batch {
     uint32_t n;               /* rows that hold tokens (decode: <= rows) */
 };
 
-/* What a back end's op function gets. */
-struct run {
-    void *zone[ZONE_COUNT]; /* STATE and ARENA */
-    const struct tensor_buf *buf;
-    size_t real_size;       /* 4 or 8 */
-    struct step *step;
-    const struct batch *batch;
-};
-
 /* AdamW (Loshchilov & Hutter; as torch.optim.AdamW), g = scale * gradient:
  *   p -= lr * decay * p;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2
  *   p -= lr * (m / bias1) / (sqrt(v / bias2) + eps)
  * SGD: p -= lr * (g + decay * p). */
 
+/* A program's memory; each back end has its own kind. */
+struct memory;
+
 struct backend {
     const char *name;       /* ref, ref64, cpu */
     char detail[200];       /* instruction set and libraries: what, besides
                                the program, decides the bits */
-    size_t real_size;
+    size_t real_size;       /* of DTYPE_REAL: 4 or 8 */
     uint64_t kinds;         /* bit k: it can run ops of kind k */
+
     /* Scratch bytes of an op, for par_threads() workers. */
     uint64_t (*scratch)(const struct backend *b, const struct op *op);
-    /* Runs ops [0, n). */
-    int (*run)(struct backend *b, struct run *run, const struct op *op,
-               size_t n, struct err *e);
+
+    /* Takes a program, which has to outlive *m, and its memory: STATE
+     * zeroed, ARENA as it comes, and the base where it wants it. With
+     * another program's memory it runs in that (its zones are at least as
+     * large, its STATE begins with the same parameters), and ends first.
+     * ERR_IO when there isn't that much. */
+    int (*prepare)(struct backend *b, struct memory **m,
+                   const struct op_list *p, struct memory *with,
+                   struct err *e);
+    void (*release)(struct memory *m); /* NULL: nothing */
+
+    /* A view of STATE or ARENA from or to rows * cols elements of its dtype,
+     * row after row. */
+    int (*put)(struct memory *m, const struct view *v, const void *from,
+               struct err *e);
+    int (*get)(struct memory *m, const struct view *v, void *to,
+               struct err *e);
+
+    /* The micro-batch of the ranges to come: a copy is taken. */
+    int (*batch)(struct memory *m, const struct batch *b, struct err *e);
+
+    /* Runs a range, HEAD as often as inputs.n_head takes chunks. It may
+     * return before the ops are done; get and results wait for them. */
+    int (*run)(struct memory *m, enum range r, const struct inputs *in,
+               struct err *e);
+    int (*results)(struct memory *m, struct results *out, struct err *e);
     void *priv;
 };
-
-/* The address of element (0, 0) of a view; NULL for an absent one. */
-static inline void *
-view_at(const struct run *r, const struct view *v)
-{
-    const struct tensor_buf *b = &r->buf[v->buf];
-    size_t size = v->dtype == DTYPE_REAL ? r->real_size
-                                         : dtype_size(v->dtype);
-
-    if (v->buf == 0)
-        return NULL;
-    if (b->zone == ZONE_BASE)
-        return (char *)b->host + v->off * size;
-    return (char *)r->zone[b->zone] + b->at + v->off * size;
-}
 
 /* The mask of module `site`: element (row, col) of drop(x) is kept when
  * draw >= dropout * 2^32, draw being word col % 4 of

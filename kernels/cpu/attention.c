@@ -45,7 +45,7 @@ attention_span(const struct job *j, size_t row)
     size_t at = row, first = 0, doc;
 
     if (j->op->u.attn.cached) {
-        at = j->run->step->cache_at + row;
+        at = j->run->in->cache_at + row;
     } else {
         first = row / seq * seq;
         doc = (size_t)j->run->batch->doc_first[row];

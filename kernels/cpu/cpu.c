@@ -100,22 +100,13 @@ cpu_scratch(const struct backend *b, const struct op *op)
     return impl->scratch ? impl->scratch(op, par_threads()) : 0;
 }
 
-static int
-cpu_run(struct backend *b, struct run *run, const struct op *op, size_t n,
-        struct err *e)
+static void
+cpu_run(const struct host *h, struct run *run, const struct op *op)
 {
-    const struct cpu *cpu = b->priv;
-    size_t i;
+    const struct cpu *cpu = (const struct cpu *)h;
+    struct job j = { cpu, cpu->vec, run, op };
 
-    for (i = 0; i < n; i++) {
-        struct job j = { cpu, cpu->vec, run, &op[i] };
-
-        if (op[i].kind >= OP_KINDS || impls[op[i].kind].run == NULL)
-            return err_set(e, ERR_IO, "op %zu: unknown kind %u", i,
-                           op[i].kind);
-        impls[op[i].kind].run(&j);
-    }
-    return 0;
+    impls[op->kind].run(&j);
 }
 
 int
@@ -153,8 +144,8 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
     for (unsigned k = 0; k < OP_KINDS; k++)
         b->kinds |= (uint64_t)(impls[k].run != NULL) << k;
     b->scratch = cpu_scratch;
-    b->run = cpu_run;
-    b->priv = cpu;
+    cpu->host.op = cpu_run;
+    host_backend(b, &cpu->host);
     return 0;
 }
 

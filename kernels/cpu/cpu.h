@@ -13,9 +13,10 @@
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/vec.h"
-#include "kernels/ops.h"
+#include "kernels/host.h"
 
 struct cpu {
+    struct host host; /* first */
     struct gemm gemm;
     const struct vec *vec;
     const struct bf16_ops *bf16; /* NULL: products are float throughout */

@@ -228,7 +228,8 @@ losses(const struct head *h)
     const struct job *j = &h->job;
     const struct view *y = &j->op->y[0];
     const struct batch *b = j->run->batch;
-    struct step *step = j->run->step;
+    const double inv_tokens = j->run->in->inv_tokens;
+    double *sum = &j->run->out->loss_sum;
     float *to = f32_at(j, y), loss;
     size_t k, row;
 
@@ -236,8 +237,8 @@ losses(const struct head *h)
         row = (size_t)head_rows(h)[k];
         h->lse[k] = join_parts(h->stat + k * h->parts * 2, h->parts);
         loss = h->lse[k] - h->own[k];
-        h->coef[k] = (float)((double)b->weight[row] * step->inv_tokens);
-        step->loss_sum += (double)b->weight[row] * (double)loss;
+        h->coef[k] = (float)((double)b->weight[row] * inv_tokens);
+        *sum += (double)b->weight[row] * (double)loss;
         if (to && j->op->acc & 1)
             to[row * y->ld] += loss;
         else if (to)
@@ -318,8 +319,8 @@ cpu_head_ce(const struct job *j)
 {
     const struct op *op = j->op;
     const struct part *part = op->u.head.part;
-    size_t have = j->run->step->n_head, blocks;
-    struct head h = { .job = *j, .first = j->run->step->head_at };
+    size_t have = j->run->in->n_head, blocks;
+    struct head h = { .job = *j, .first = j->run->head_at };
     float *base = f32_at(j, &op->scratch);
 
     if (h.first >= have)
@@ -359,7 +360,7 @@ cpu_logits(const struct job *j)
     float *base = f32_at(j, &op->scratch);
 
     h.worker = base + head_lay(&h, op, op->y[0].rows, base);
-    h.rows = min_size(op->y[0].rows, j->run->step->n_head);
+    h.rows = min_size(op->y[0].rows, j->run->in->n_head);
     h.bias = weight_row(j, &op->u.head.part->bias, h.bias_tmp);
     par_for(h.rows, gather_item, &h);
     par_for(h.panels * ceil_div(h.rows, ROW_TILE), out_item, &h);

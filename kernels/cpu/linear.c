@@ -58,15 +58,15 @@ part_drop(const struct job *j, const struct part *p, const float *x,
           size_t ld, size_t r0, size_t nr, size_t c0, size_t nc, float *out,
           size_t ld_out, bool acc)
 {
-    const struct step *s = j->run->step;
+    const struct inputs *in = j->run->in;
     float keep = 1.0f / (1.0f - p->dropout);
     uint32_t key[2];
     size_t i;
 
-    dropout_key(key, s->seed, p->site);
+    dropout_key(key, in->seed, p->site);
     for (i = 0; i < nr; i++)
-        j->vec->drop(out + i * ld_out, x + i * ld, c0, nc, key, s->step,
-                     (uint32_t)(s->row0 + r0 + i),
+        j->vec->drop(out + i * ld_out, x + i * ld, c0, nc, key, in->step,
+                     (uint32_t)(in->row0 + r0 + i),
                      dropout_limit(p->dropout), keep, acc);
 }
 

@@ -111,13 +111,13 @@ cpu_sqnorm(const struct job *j)
     par_for(f.items, sqnorm_item, &f);
     for (i = 0; i < f.items; i++)
         sum += f.sums[i];
-    j->run->step->gnorm2 = sum;
+    j->run->out->gnorm2 = sum;
 }
 
 void
 cpu_clip(const struct job *j)
 {
-    struct step *s = j->run->step;
+    struct results *s = j->run->out;
     double max = (double)j->op->u.clip.max_norm;
     double norm = sqrt(s->gnorm2);
 
@@ -143,7 +143,8 @@ void
 cpu_adamw(const struct job *j)
 {
     const struct op *op = j->op;
-    const struct step *s = j->run->step;
+    const struct inputs *in = j->run->in;
+    const struct results *s = j->run->out;
     struct flat f = { .job = *j };
 
     if (s->skipped)
@@ -152,9 +153,9 @@ cpu_adamw(const struct job *j)
     f.adamw = (struct adamw){
         .beta1 = op->u.opt.beta1, .beta2 = op->u.opt.beta2,
         .eps = op->u.opt.eps,
-        .keep = (float)(1.0 - s->lr * (double)op->u.opt.decay),
-        .scale = (float)s->scale, .rate = (float)(s->lr / s->bias1),
-        .root = (float)(1.0 / sqrt(s->bias2))
+        .keep = (float)(1.0 - in->lr * (double)op->u.opt.decay),
+        .scale = (float)s->scale, .rate = (float)(in->lr / in->bias1),
+        .root = (float)(1.0 / sqrt(in->bias2))
     };
     par_for(f.items, adamw_item, &f);
 }
@@ -164,12 +165,12 @@ sgd_item(void *ctx, size_t i, int worker)
 {
     const struct flat *f = ctx;
     const struct op *op = f->job.op;
-    const struct step *s = f->job.run->step;
+    const struct run *run = f->job.run;
 
     (void)worker;
     f->job.vec->sgd(flat_at(f, &op->y[0], i), flat_at(f, &op->x[0], i),
-                    flat_len(f, &op->x[0], i), (float)s->lr,
-                    (float)s->scale, op->u.opt.decay);
+                    flat_len(f, &op->x[0], i), (float)run->in->lr,
+                    (float)run->out->scale, op->u.opt.decay);
 }
 
 void
@@ -177,7 +178,7 @@ cpu_sgd(const struct job *j)
 {
     struct flat f = { .job = *j };
 
-    if (j->run->step->skipped)
+    if (j->run->out->skipped)
         return;
     flat_cut(&f, &j->op->x[0]);
     par_for(f.items, sgd_item, &f);

@@ -117,7 +117,7 @@ cache_row(const struct job *j, size_t r)
 {
     const struct op *op = j->op;
 
-    memcpy(row_at(j, &op->y[0], j->run->step->cache_at + r),
+    memcpy(row_at(j, &op->y[0], j->run->in->cache_at + r),
            row_at(j, &op->x[0], r), op->x[0].cols * sizeof(float));
 }
 

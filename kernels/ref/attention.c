@@ -31,7 +31,7 @@ query_at(struct run *r, const struct op *op, size_t row, size_t head)
     };
 
     if (op->u.attn.cached) {
-        s.last = r->step->cache_at + row;
+        s.last = r->in->cache_at + row;
     } else {
         s.last = row;
         s.first = (size_t)r->batch->doc_first[row];

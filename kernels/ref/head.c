@@ -88,24 +88,23 @@ void
 REF(head_ce)(struct run *r, const struct op *op)
 {
     struct head h = head_of(r, op);
-    struct step *s = r->step;
     double *d = view_at(r, &op->scratch);
-    size_t end = (size_t)s->head_at + op->u.head.chunk;
+    size_t end = (size_t)r->head_at + op->u.head.chunk;
 
-    if (end > s->n_head)
-        end = s->n_head;
-    for (size_t k = s->head_at; k < end; k++) {
+    if (end > r->in->n_head)
+        end = r->in->n_head;
+    for (size_t k = r->head_at; k < end; k++) {
         size_t row = (size_t)r->batch->head_row[k];
         size_t target = (size_t)r->batch->target[row];
         double weight = r->batch->weight[row];
         double loss = softmax_loss(&h, row_of(&h.x, row), target, d);
 
-        s->loss_sum += weight * loss;
+        r->out->loss_sum += weight * loss;
         if (h.loss.p)
             put(row_of(&h.loss, row), loss, op->acc & 1);
         d[target] -= 1;
         for (size_t o = 0; o < h.p->w.rows; o++)
-            d[o] *= weight * s->inv_tokens;
+            d[o] *= weight * r->in->inv_tokens;
         row_grads(&h, op, row, d);
     }
 }
@@ -116,7 +115,7 @@ REF(logits)(struct run *r, const struct op *op)
     struct head h = head_of(r, op);
     struct mat y = mat_of(r, &op->y[0]);
 
-    for (size_t k = 0; k < r->step->n_head; k++) {
+    for (size_t k = 0; k < r->in->n_head; k++) {
         size_t row = (size_t)r->batch->head_row[k];
 
         for (size_t o = 0; o < h.p->w.rows; o++)

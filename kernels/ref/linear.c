@@ -46,9 +46,9 @@ mask_at(const struct run *r, const struct part *p, size_t row, size_t col)
 
     if (p->dropout <= 0)
         return 1;
-    dropout_key(key, r->step->seed, p->site);
-    dropout_draw(draw, key, r->step->step,
-                 (uint32_t)(r->step->row0 + row), (uint32_t)(col / 4));
+    dropout_key(key, r->in->seed, p->site);
+    dropout_draw(draw, key, r->in->step,
+                 (uint32_t)(r->in->row0 + row), (uint32_t)(col / 4));
     return draw[col % 4] >= dropout_limit(p->dropout)
         ? 1 / (1 - (double)p->dropout) : 0;
 }

@@ -27,5 +27,5 @@ REF(cache)(struct run *r, const struct op *op)
 
     for (size_t i = 0; i < n; i++)
         for (size_t c = 0; c < x.cols; c++)
-            row_of(&y, r->step->cache_at + i)[c] = row_of(&x, i)[c];
+            row_of(&y, r->in->cache_at + i)[c] = row_of(&x, i)[c];
 }

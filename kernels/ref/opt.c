@@ -11,13 +11,13 @@ REF(sqnorm)(struct run *r, const struct op *op)
 
     for (size_t i = 0; i < x.rows; i++)
         sum += dot(row_of(&x, i), row_of(&x, i), x.cols);
-    r->step->gnorm2 = sum;
+    r->out->gnorm2 = sum;
 }
 
 void
 REF(clip)(struct run *r, const struct op *op)
 {
-    struct step *s = r->step;
+    struct results *s = r->out;
     double most = op->u.clip.max_norm;
 
     s->skipped = !isfinite(s->gnorm2);
@@ -31,7 +31,8 @@ REF(adamw)(struct run *r, const struct op *op)
 {
     struct mat grad = mat_of(r, &op->x[0]), param = mat_of(r, &op->y[0]);
     struct mat mean = mat_of(r, &op->y[1]), square = mat_of(r, &op->y[2]);
-    const struct step *s = r->step;
+    const struct inputs *in = r->in;
+    const struct results *s = r->out;
     double b1 = op->u.opt.beta1, b2 = op->u.opt.beta2;
 
     for (size_t i = 0; i < grad.rows && !s->skipped; i++)
@@ -39,12 +40,12 @@ REF(adamw)(struct run *r, const struct op *op)
             double g = s->scale * row_of(&grad, i)[c];
             real *p = row_of(&param, i) + c;
             real *m = row_of(&mean, i) + c, *v = row_of(&square, i) + c;
-            double kept = *p - s->lr * op->u.opt.decay * *p;
+            double kept = *p - in->lr * op->u.opt.decay * *p;
 
             *m = (real)(b1 * *m + (1 - b1) * g);
             *v = (real)(b2 * *v + (1 - b2) * g * g);
-            *p = (real)(kept - s->lr * (*m / s->bias1)
-                               / (sqrt(*v / s->bias2) + op->u.opt.eps));
+            *p = (real)(kept - in->lr * (*m / in->bias1)
+                               / (sqrt(*v / in->bias2) + op->u.opt.eps));
         }
 }
 
@@ -52,13 +53,14 @@ void
 REF(sgd)(struct run *r, const struct op *op)
 {
     struct mat grad = mat_of(r, &op->x[0]), param = mat_of(r, &op->y[0]);
-    const struct step *s = r->step;
+    const struct inputs *in = r->in;
+    const struct results *s = r->out;
 
     for (size_t i = 0; i < grad.rows && !s->skipped; i++)
         for (size_t c = 0; c < grad.cols; c++) {
             real *p = row_of(&param, i) + c;
 
-            *p = (real)(*p - s->lr * (s->scale * row_of(&grad, i)[c]
+            *p = (real)(*p - in->lr * (s->scale * row_of(&grad, i)[c]
                                       + op->u.opt.decay * *p));
         }
 }

@@ -40,22 +40,18 @@ scratch_of(const struct backend *b, const struct op *op)
     return impl->scratch ? impl->scratch(op) : 0;
 }
 
-static int
-run_ops(struct backend *b, struct run *run, const struct op *op, size_t n,
-        struct err *e)
+static void
+run_op(const struct host *h, struct run *run, const struct op *op)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (op[i].kind >= OP_KINDS || impls[op[i].kind].run == NULL)
-            return err_set(e, ERR_IO, "%s: op %zu: unknown kind %u",
-                           b->name, i, op[i].kind);
-        impls[op[i].kind].run(run, &op[i]);
-    }
-    return 0;
+    (void)h;
+    impls[op->kind].run(run, op);
 }
 
 void
 REF(open)(struct backend *b)
 {
+    static struct host host = { run_op };
+
     b->name = sizeof(real) == sizeof(double) ? "ref64" : "ref";
     b->detail[0] = '\0';
     b->real_size = sizeof(real);
@@ -63,6 +59,5 @@ REF(open)(struct backend *b)
     for (unsigned k = 0; k < OP_KINDS; k++)
         b->kinds |= (uint64_t)(impls[k].run != NULL) << k;
     b->scratch = scratch_of;
-    b->run = run_ops;
-    b->priv = NULL;
+    host_backend(b, &host);
 }

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernels/ops.h"
+#include "kernels/host.h"
 
 #ifdef REF_DOUBLE
 typedef double real;

@@ -519,9 +519,9 @@ tensor_name(const char *module, const char *suffix)
     return copy;
 }
 
-/* The 2n tensors; *data maps a tensor's name to its floats' address. */
+/* The 2n tensors; *order maps a tensor's name to 2 * item, + 1 for its B. */
 static struct safetensor *
-list_tensors(const struct adapter *a, struct map *data)
+list_tensors(const struct adapter *a, struct map *order)
 {
     struct safetensor *t = mem_array(2 * a->n, sizeof *t);
     size_t i;
@@ -535,47 +535,59 @@ list_tensors(const struct adapter *a, struct map *data)
         t[i].n_dims = 2;
         t[i].shape[0] = is_a ? a->rank : m->out;
         t[i].shape[1] = is_a ? m->in : a->rank;
-        map_put(data, t[i].name, strlen(t[i].name),
-                (uintptr_t)(is_a ? m->a : m->b), NULL);
+        map_put(order, t[i].name, strlen(t[i].name), i, NULL);
     }
     return t;
 }
 
 static int
+put_item(void *ctx, size_t i, bool b, struct out *out, struct err *e)
+{
+    const struct adapter *a = ctx;
+    const struct adapter_module *m = &a->item[i];
+    uint64_t n = (uint64_t)a->rank * (b ? m->out : m->in);
+
+    return out_write(out, b ? m->b : m->a, n * sizeof(float), e);
+}
+
+static int
 write_tensors(const struct adapter *a, struct out *out,
               const struct safetensors_meta *meta, size_t n_meta,
-              struct err *e)
+              const struct adapter_source *source, struct err *e)
 {
+    const struct adapter_source own = { put_item, (void *)a };
     struct safetensors_meta *all = mem_array(n_meta + 1, sizeof *all);
     struct safetensor *t;
-    struct map data;
+    struct map order;
     size_t i;
     int rc;
 
+    if (source == NULL)
+        source = &own;
     all[0] = (struct safetensors_meta){ "format", "pt" };
     for (i = 0; i < n_meta; i++)
         all[i + 1] = meta[i];
-    map_init(&data);
-    t = list_tensors(a, &data);
+    map_init(&order);
+    t = list_tensors(a, &order);
     rc = safetensors_start(out, t, 2 * a->n, all, n_meta + 1, e);
     for (i = 0; i < 2 * a->n && rc == 0; i++) {
-        const struct map_entry *m = map_get(&data, t[i].name,
+        const struct map_entry *m = map_get(&order, t[i].name,
                                             strlen(t[i].name));
-        rc = out_write(out, (const void *)(uintptr_t)m->value, t[i].bytes,
-                       e);
+
+        rc = source->put(source->ctx, m->value / 2, m->value % 2, out, e);
     }
     for (i = 0; i < 2 * a->n; i++)
         free(t[i].name);
     free(t);
     free(all);
-    map_release(&data);
+    map_release(&order);
     return rc;
 }
 
 int
 adapter_write(const struct adapter *a, const char *dir,
               const struct safetensors_meta *meta, size_t n_meta,
-              struct err *e)
+              const struct adapter_source *source, struct err *e)
 {
     char *weights = path_join(dir, ADAPTER_WEIGHTS);
     char *config = path_join(dir, ADAPTER_CONFIG);
@@ -589,7 +601,7 @@ adapter_write(const struct adapter *a, const char *dir,
         rc = out_open(&out, weights, e);
     if (rc < 0)
         goto done;
-    rc = write_tensors(a, &out, meta, n_meta, e);
+    rc = write_tensors(a, &out, meta, n_meta, source, e);
     if (rc == 0)
         rc = out_commit(&out, e);
     else

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/io.h"
 #include "model/desc.h"
 #include "tensor/safetensors.h"
 
@@ -62,12 +63,19 @@ int adapter_read(struct adapter *a, const char *dir, struct err *e);
 /* For what adapter_read filled only. */
 void adapter_release(struct adapter *a);
 
+/* Where matrices come from that are not in the items: put writes item i's A
+ * or B, as floats. */
+struct adapter_source {
+    int (*put)(void *ctx, size_t i, bool b, struct out *out, struct err *e);
+    void *ctx;
+};
+
 /* Writes the two files into dir, which is made if need be; each file is
  * replaced atomically, the config last. meta goes into the safetensors
- * header after format=pt. */
+ * header after format=pt. source NULL: the matrices are in the items. */
 int adapter_write(const struct adapter *a, const char *dir,
                   const struct safetensors_meta *meta, size_t n_meta,
-                  struct err *e);
+                  const struct adapter_source *source, struct err *e);
 
 double adapter_scale(const struct adapter *a);
 

@@ -185,7 +185,7 @@ base_view(struct build *b, const void *data, uint64_t rows, uint64_t cols,
     struct view v = build_view(b, ZONE_BASE, (uint32_t)rows, (uint32_t)cols,
                                dtype);
 
-    b->p->buf[v.buf].host = data;
+    b->p->buf[v.buf].source = data;
     return v;
 }
 

@@ -249,6 +249,19 @@ check_opts(const struct prog_opts *o, const struct model_desc *d,
     return 0;
 }
 
+static void
+list_ops(struct prog *p)
+{
+    struct op_list *l = &p->list;
+
+    *l = (struct op_list){ .op = p->op, .n = p->n_ops, .buf = p->buf,
+                           .n_bufs = p->n_bufs, .rows = p->rows,
+                           .head_chunk = p->opts.mode == PROG_DECODE
+                                         ? p->rows : p->opts.head_chunk };
+    memcpy(l->range, p->range, sizeof(l->range));
+    memcpy(l->zone_bytes, p->zone_bytes, sizeof(l->zone_bytes));
+}
+
 int
 prog_build(struct prog *p, const struct model_desc *d,
            const struct prog_opts *o, const struct weights *w,
@@ -277,6 +290,7 @@ prog_build(struct prog *p, const struct model_desc *d,
     if (rc == 0) {
         plan_lifetimes(&b);
         plan_place(&b);
+        list_ops(p);
     }
     free(b.bound);
     free(b.mark);
@@ -284,6 +298,14 @@ prog_build(struct prog *p, const struct model_desc *d,
     if (rc < 0)
         prog_release(p);
     return rc;
+}
+
+void
+prog_widen(struct prog *p, const struct prog *other)
+{
+    for (int z = 0; z < ZONE_COUNT; z++)
+        if (other->zone_bytes[z] > p->zone_bytes[z])
+            p->zone_bytes[z] = p->list.zone_bytes[z] = other->zone_bytes[z];
 }
 
 void

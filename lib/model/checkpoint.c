@@ -83,8 +83,7 @@ write_tensors(const char *path, const struct exec *x, struct err *e)
     for (size_t i = 0; i < n && rc == 0; i++) {
         for (size_t j = 0; j < N_FLATS && rc == 0; j++) {
             if (strcmp(flat[j].name, item[i].name) == 0)
-                rc = out_write(&out, view_at(&x->run, flat[j].view),
-                               item[i].bytes, e);
+                rc = exec_write(x, flat[j].view, &out, e);
         }
     }
     if (rc == 0)
@@ -363,8 +362,7 @@ read_tensors(const char *path, struct exec *x, struct err *e)
                          path, flat[i].name, p->n_flat);
             break;
         }
-        memcpy(view_at(&x->run, flat[i].view), safetensors_data(&s, t),
-               t->bytes);
+        rc = exec_put(x, flat[i].view, safetensors_data(&s, t), e);
     }
     safetensors_release(&s);
     return rc;

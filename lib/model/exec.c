@@ -1,177 +1,245 @@
-/* exec.c - memory for a program, and running it. */
+/* exec.c - memory for a program, and running it: the calls of a back end, and
+ * what is put into its memory at the start. */
 #include "model/prog.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
 #include "model/base.h"
 
-/* Pages that nobody has touched cost nothing, so the plan is a bound on what
- * is resident from the first step on. */
-static int
-zone_take(void **out, uint64_t bytes, const char *what, struct err *e)
-{
-    void *p;
-
-    *out = NULL;
-    if (bytes == 0)
-        return 0;
-    p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        return err_errno(e, ERR_IO, "%llu bytes for the %s",
-                         (unsigned long long)bytes, what);
-    *out = p;
-    return 0;
-}
-
-static void
-exec_attach(struct exec *x, const struct prog *p, const struct backend *b)
-{
-    memset(x, 0, sizeof(*x));
-    x->prog = p;
-    x->backend = b;
-    x->run.buf = p->buf;
-    x->run.real_size = b->real_size;
-}
+#define PIECE ((uint64_t)1 << 18) /* elements that are on their way at once */
 
 int
 exec_open(struct exec *x, const struct prog *p, const struct backend *b,
-          struct err *e)
+          const struct exec *with, struct err *e)
 {
     int rc;
 
-    exec_attach(x, p, b);
-    x->owns = true;
-    rc = zone_take(&x->run.zone[ZONE_STATE], p->zone_bytes[ZONE_STATE],
-                   "state", e);
-    if (rc == 0)
-        rc = zone_take(&x->run.zone[ZONE_ARENA],
-                       p->zone_bytes[ZONE_ARENA], "arena", e);
+    memset(x, 0, sizeof(*x));
+    x->prog = p;
+    x->backend = (struct backend *)b;
+    rc = b->prepare(x->backend, &x->memory, &p->list,
+                    with ? with->memory : NULL, e);
     if (rc < 0)
-        exec_release(x);
+        memset(x, 0, sizeof(*x));
     return rc;
-}
-
-void
-exec_share(struct exec *x, const struct prog *p, const struct exec *other)
-{
-    exec_attach(x, p, other->backend);
-    memcpy(x->run.zone, other->run.zone, sizeof(x->run.zone));
 }
 
 void
 exec_release(struct exec *x)
 {
-    for (int z = 0; z < ZONE_COUNT && x->owns; z++) {
-        if (x->run.zone[z] != NULL)
-            munmap(x->run.zone[z], x->prog->zone_bytes[z]);
-    }
+    if (x->memory != NULL)
+        x->backend->release(x->memory);
     memset(x, 0, sizeof(*x));
+}
+
+int
+exec_batch(struct exec *x, const struct batch *b, struct err *e)
+{
+    return x->backend->batch(x->memory, b, e);
 }
 
 int
 exec_range(struct exec *x, enum range r, struct err *e)
 {
-    const struct prog *p = x->prog;
-
-    return x->backend->run((struct backend *)x->backend, &x->run,
-                           p->op + p->range[r],
-                           p->range[r + 1] - p->range[r], e);
+    return x->backend->run(x->memory, r, &x->in, e);
 }
 
 int
 exec_forward(struct exec *x, struct err *e)
 {
-    struct step *s = x->run.step;
-    uint32_t chunk = x->prog->opts.mode == PROG_DECODE
-                     ? x->prog->rows : x->prog->opts.head_chunk;
     int rc = exec_range(x, RANGE_FWD, e);
 
-    for (s->head_at = 0; s->head_at < s->n_head && rc == 0;
-         s->head_at += chunk)
-        rc = exec_range(x, RANGE_HEAD, e);
+    return rc < 0 ? rc : exec_range(x, RANGE_HEAD, e);
+}
+
+int
+exec_results(struct exec *x, struct results *out, struct err *e)
+{
+    return x->backend->results(x->memory, out, e);
+}
+
+struct view
+prog_param(const struct param *q, struct view flat)
+{
+    flat.off += q->off;
+    flat.rows = q->rows;
+    flat.cols = flat.ld = q->cols;
+    return flat;
+}
+
+/* The rows of v have to follow one another. */
+struct view
+view_part(struct view v, uint64_t at, uint64_t n)
+{
+    v.off += at;
+    v.rows = 1;
+    v.cols = v.ld = (uint32_t)n;
+    return v;
+}
+
+int
+exec_put(struct exec *x, const struct view *v, const float *from,
+         struct err *e)
+{
+    size_t n = (size_t)v->rows * v->cols;
+    double *wide;
+    int rc;
+
+    if (x->backend->real_size == sizeof(*from))
+        return x->backend->put(x->memory, v, from, e);
+    wide = mem_array(n, sizeof(*wide));
+    for (size_t i = 0; i < n; i++)
+        wide[i] = from[i];
+    rc = x->backend->put(x->memory, v, wide, e);
+    free(wide);
     return rc;
 }
 
-void *
-exec_param(const struct exec *x, const struct param *p)
+/* The elements of a view as they are in floats, whatever they are. */
+static int
+get_floats(const struct exec *x, const struct view *v, float *to,
+           struct err *e)
 {
-    char *flat = view_at(&x->run, &x->prog->params);
+    size_t n = (size_t)v->rows * v->cols;
+    double *wide;
+    int rc;
 
-    return flat + p->off * x->run.real_size;
+    if (x->backend->real_size == sizeof(*to))
+        return x->backend->get(x->memory, v, to, e);
+    wide = mem_array(n, sizeof(*wide));
+    rc = x->backend->get(x->memory, v, wide, e);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        to[i] = (float)wide[i];
+    free(wide);
+    return rc;
 }
 
-void *
-exec_grad(const struct exec *x, const struct param *p)
+int
+exec_get(const struct exec *x, const struct view *v, double *to,
+         struct err *e)
 {
-    char *flat = view_at(&x->run, &x->prog->grads);
+    size_t n = (size_t)v->rows * v->cols;
+    float *narrow;
+    int rc;
 
-    return flat + p->off * x->run.real_size;
+    if (x->backend->real_size == sizeof(*to))
+        return x->backend->get(x->memory, v, to, e);
+    narrow = mem_array(n, sizeof(*narrow));
+    rc = x->backend->get(x->memory, v, narrow, e);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        to[i] = (double)narrow[i];
+    free(narrow);
+    return rc;
 }
 
-/* out[n] reals from floats. */
-static void
-store_reals(void *out, const float *in, size_t n, size_t real_size)
+static uint64_t
+piece_at(const struct view *v, uint64_t at)
 {
-    if (real_size == sizeof(float)) {
-        memcpy(out, in, n * sizeof(float));
-        return;
+    uint64_t n = (uint64_t)v->rows * v->cols;
+
+    return n - at < PIECE ? n - at : PIECE;
+}
+
+int
+exec_write(const struct exec *x, const struct view *v, struct out *out,
+           struct err *e)
+{
+    uint64_t n = (uint64_t)v->rows * v->cols, k;
+    float *piece = mem_array(piece_at(v, 0), sizeof(*piece));
+    int rc = 0;
+
+    for (uint64_t at = 0; at < n && rc == 0; at += k) {
+        struct view part = view_part(*v, at, k = piece_at(v, at));
+
+        rc = get_floats(x, &part, piece, e);
+        if (rc == 0)
+            rc = out_write(out, piece, k * sizeof(*piece), e);
     }
-    for (size_t i = 0; i < n; i++)
-        ((double *)out)[i] = in[i];
+    free(piece);
+    return rc;
 }
 
-void
-exec_load_base(struct exec *x, const struct weights *w)
+/* Fills parameter q piece by piece: fill gives elements [at, at + n). */
+static int
+fill_param(struct exec *x, const struct param *q,
+           void (*fill)(void *ctx, uint64_t at, float *to, size_t n),
+           void *ctx, struct err *e)
+{
+    struct view v = prog_param(q, x->prog->params);
+    float *piece = mem_array(piece_at(&v, 0), sizeof(*piece));
+    uint64_t k;
+    int rc = 0;
+
+    for (uint64_t at = 0; at < q->n && rc == 0; at += k) {
+        struct view part = view_part(v, at, k = piece_at(&v, at));
+
+        fill(ctx, at, piece, k);
+        rc = exec_put(x, &part, piece, e);
+    }
+    free(piece);
+    return rc;
+}
+
+static void
+load_piece(void *ctx, uint64_t at, float *to, size_t n)
+{
+    const struct weight *t = ctx;
+
+    floats_load(to, (const char *)t->data + at * dtype_size(t->dtype),
+                t->dtype, n);
+}
+
+int
+exec_load_base(struct exec *x, const struct weights *w, struct err *e)
 {
     const struct prog *p = x->prog;
-    float panel[1024];
+    int rc = 0;
 
-    for (size_t i = 0; i < p->n_params; i++) {
+    for (size_t i = 0; i < p->n_params && rc == 0; i++) {
         const struct param *q = &p->param[i];
         const struct weight *t = base_tensor(w, p->desc, q->module,
                                              q->kind == PARAM_BIAS
                                              ? ".bias" : ".weight");
-        char *out = exec_param(x, q);
 
-        for (uint64_t at = 0; at < q->n; at += 1024) {
-            size_t n = q->n - at < 1024 ? (size_t)(q->n - at) : 1024;
-
-            floats_load(panel, (const char *)t->data
-                               + at * dtype_size(t->dtype), t->dtype, n);
-            store_reals(out + at * x->run.real_size, panel, n,
-                        x->run.real_size);
-        }
+        rc = fill_param(x, q, load_piece, (void *)t, e);
     }
+    return rc;
 }
 
-void
-exec_init_lora(struct exec *x, uint64_t seed)
+struct start {
+    struct rng rng;
+    double bound; /* 0: zeroes */
+};
+
+static void
+start_piece(void *ctx, uint64_t at, float *to, size_t n)
+{
+    struct start *s = ctx;
+
+    (void)at; /* pieces come in order */
+    for (size_t i = 0; i < n; i++)
+        to[i] = s->bound > 0
+                ? (float)((2 * rng_double(&s->rng) - 1) * s->bound) : 0;
+}
+
+int
+exec_init_lora(struct exec *x, uint64_t seed, struct err *e)
 {
     const struct prog *p = x->prog;
+    int rc = 0;
 
-    for (size_t i = 0; i < p->n_params; i++) {
+    for (size_t i = 0; i < p->n_params && rc == 0; i++) {
         const struct param *q = &p->param[i];
-        char *out = exec_param(x, q);
-        double bound;
-        struct rng r;
+        struct start s = { .bound = 0 };
 
-        if (q->kind != PARAM_LORA_A) {
-            memset(out, 0, q->n * x->run.real_size);
-            continue;
-        }
-        bound = 1 / sqrt((double)q->cols);
-        rng_init(&r, seed, rng_site(q->module->name));
-        for (uint64_t j = 0; j < q->n; j++) {
-            float v = (float)((2 * rng_double(&r) - 1) * bound);
-
-            store_reals(out + j * x->run.real_size, &v, 1,
-                        x->run.real_size);
-        }
+        if (q->kind == PARAM_LORA_A)
+            s.bound = 1 / sqrt((double)q->cols);
+        rng_init(&s.rng, seed, rng_site(q->module->name));
+        rc = fill_param(x, q, start_piece, &s, e);
     }
+    return rc;
 }

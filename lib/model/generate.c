@@ -42,21 +42,23 @@ generator_open(struct generator *g, const struct model_desc *d,
     g->context = context ? context : d->max_pos < 4096 ? d->max_pos : 4096;
     rc = build_pair(g, d, w, b, adapter, e);
     if (rc == 0)
-        rc = exec_open(&g->prefill_exec, &g->prefill, b, e);
+        rc = exec_open(&g->prefill_exec, &g->prefill, b, NULL, e);
+    if (rc == 0)
+        rc = exec_open(&g->single_exec, &g->single, b, &g->prefill_exec, e);
     if (rc == 0 && adapter != NULL)
         rc = lora_load(&g->prefill_exec, adapter, e);
     if (rc < 0) {
         generator_release(g);
         return rc;
     }
-    exec_share(&g->single_exec, &g->single, &g->prefill_exec);
     g->ids = mem_array(GENERATE_CHUNK, sizeof(*g->ids));
     g->pos = mem_array(GENERATE_CHUNK, sizeof(*g->pos));
     g->zero = mem_array(GENERATE_CHUNK, sizeof(*g->zero));
+    g->head_row = mem_array(GENERATE_CHUNK, sizeof(*g->head_row));
+    g->none = mem_array(GENERATE_CHUNK, sizeof(*g->none));
+    g->logits = mem_array(d->vocab, sizeof(*g->logits));
     g->weight = mem_array(d->vocab, sizeof(*g->weight));
     g->order = mem_array(d->vocab, sizeof(*g->order));
-    g->prefill_exec.run.step = g->single_exec.run.step = &g->step;
-    g->prefill_exec.run.batch = g->single_exec.run.batch = &g->batch;
     return 0;
 }
 
@@ -70,38 +72,42 @@ generator_release(struct generator *g)
     free(g->ids);
     free(g->pos);
     free(g->zero);
+    free(g->head_row);
+    free(g->none);
+    free(g->logits);
     free(g->weight);
     free(g->order);
     memset(g, 0, sizeof(*g));
 }
 
-/* Runs n tokens that stand at cache position at; *logits is the last one's
- * row. */
+/* Runs n tokens that stand at cache position at; g->logits is the last
+ * one's row. */
 static int
 feed(struct generator *g, const int32_t *ids, uint32_t n, uint32_t at,
-     const float **logits, struct err *e)
+     struct err *e)
 {
     struct exec *x = n == 1 ? &g->single_exec : &g->prefill_exec;
-    int32_t last = (int32_t)n - 1;
+    struct batch batch = { .ids = g->ids, .target = g->zero, .pos = g->pos,
+                           .doc_first = g->zero, .head_row = g->head_row,
+                           .weight = g->none, .n = n };
+    struct view last = x->prog->logits;
     int rc;
 
     memset(g->ids, 0, GENERATE_CHUNK * sizeof(*g->ids));
     memcpy(g->ids, ids, n * sizeof(*ids));
     for (uint32_t i = 0; i < GENERATE_CHUNK; i++)
         g->pos[i] = (int32_t)(i < n ? at + i : 0);
-    memset(&g->step, 0, sizeof(g->step));
-    g->step.cache_at = at;
-    g->step.n_head = 1;
-    g->batch = (struct batch){ .ids = g->ids, .pos = g->pos,
-                               .target = g->zero, .doc_first = g->zero,
-                               .head_row = &last, .n = n };
-    rc = exec_forward(x, e);
-    *logits = view_at(&x->run, &x->prog->logits);
-    return rc;
+    g->head_row[0] = (int32_t)n - 1;
+    x->in = (struct inputs){ .n_head = 1, .cache_at = at };
+    last.rows = 1;
+    rc = exec_batch(x, &batch, e);
+    if (rc == 0)
+        rc = exec_forward(x, e);
+    return rc < 0 ? rc : exec_get(x, &last, g->logits, e);
 }
 
 static int32_t
-most_likely(const float *logits, uint32_t n)
+most_likely(const double *logits, uint32_t n)
 {
     uint32_t best = 0;
 
@@ -136,9 +142,9 @@ sift(uint32_t *order, const double *weight, size_t i, size_t n)
 /* Sampling from the likeliest tokens whose probabilities sum to top_p: a
  * heap gives them in order, so a flat tail is never sorted. */
 static int32_t
-draw(struct generator *g, const float *logits, const struct sampling *s,
-     uint32_t at)
+draw(struct generator *g, const struct sampling *s, uint32_t at)
 {
+    const double *logits = g->logits;
     uint32_t n = g->prefill.desc->vocab, left = n;
     double top = logits[most_likely(logits, n)], sum = 0, kept = 0, u;
     struct rng r;
@@ -189,12 +195,12 @@ check_prompt(const struct generator *g, const int32_t *prompt, size_t n,
 
 /* A model that isn't finite has no likeliest token. */
 static int
-check_logits(const struct generator *g, const float *logits, struct err *e)
+check_logits(const struct generator *g, struct err *e)
 {
     for (uint32_t i = 0; i < g->prefill.desc->vocab; i++) {
-        if (!isfinite(logits[i]))
+        if (!isfinite(g->logits[i]))
             return err_set(e, ERR_DATA, "the model's output is not finite "
-                           "(token %u has %g)", i, (double)logits[i]);
+                           "(token %u has %g)", i, g->logits[i]);
     }
     return 0;
 }
@@ -204,7 +210,6 @@ generate(struct generator *g, const int32_t *prompt, size_t n,
          const struct sampling *s, generate_emit *emit, void *ctx,
          struct err *e)
 {
-    const float *logits = NULL;
     uint32_t at = 0;
     int rc = check_prompt(g, prompt, n, e);
 
@@ -212,22 +217,22 @@ generate(struct generator *g, const int32_t *prompt, size_t n,
         uint32_t k = n - at < GENERATE_CHUNK ? (uint32_t)(n - at)
                                              : GENERATE_CHUNK;
 
-        rc = feed(g, prompt + at, k, at, &logits, e);
+        rc = feed(g, prompt + at, k, at, e);
         at += k;
     }
     for (uint32_t i = 0; rc == 0 && i < s->max_tokens; i++) {
         int32_t id;
 
-        rc = check_logits(g, logits, e);
+        rc = check_logits(g, e);
         if (rc < 0)
             break;
         id = s->temperature > 0
-             ? draw(g, logits, s, at)
-             : most_likely(logits, g->prefill.desc->vocab);
+             ? draw(g, s, at)
+             : most_likely(g->logits, g->prefill.desc->vocab);
         if (!emit(ctx, id) || at + 1 >= g->context
             || i + 1 == s->max_tokens)
             break;
-        rc = feed(g, &id, 1, at++, &logits, e);
+        rc = feed(g, &id, 1, at++, e);
     }
     return rc;
 }

@@ -16,9 +16,9 @@
 struct generator {
     struct prog prefill, single;
     struct exec prefill_exec, single_exec;
-    struct step step;
-    struct batch batch;
-    int32_t *ids, *pos, *zero; /* GENERATE_CHUNK each */
+    int32_t *ids, *pos, *zero, *head_row; /* GENERATE_CHUNK each */
+    float *none;               /* as many zeroes */
+    double *logits;            /* vocabulary: of the last token fed */
     uint32_t context;          /* most tokens of prompt and completion */
     double *weight;            /* vocabulary: sampling's scratch */
     uint32_t *order;

@@ -55,13 +55,15 @@ lora_load(struct exec *x, const struct adapter *a, struct err *e)
     for (size_t i = 0; i < p->n_params; i++) {
         const struct param *q = &p->param[i];
         const struct adapter_module *m = find_module(a, q->module->name);
-        const float *from;
+        struct view v = prog_param(q, p->params);
+        int rc;
 
         if (m == NULL || m->in != q->module->in || m->out != q->module->out)
             return err_set(e, ERR_DATA, "the adapter has no %s of its size",
                            q->module->name);
-        from = q->kind == PARAM_LORA_A ? m->a : m->b;
-        memcpy(exec_param(x, q), from, q->n * sizeof(float));
+        rc = exec_put(x, &v, q->kind == PARAM_LORA_A ? m->a : m->b, e);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }
@@ -87,10 +89,20 @@ leaf_names(const struct prog *p, size_t *n)
 }
 
 /* Parameters come as A, B, A, B: add_params of bind.c. */
+static int
+write_matrix(void *ctx, size_t i, bool b, struct out *out, struct err *e)
+{
+    const struct exec *x = ctx;
+    struct view v = prog_param(&x->prog->param[2 * i + b], x->prog->params);
+
+    return exec_write(x, &v, out, e);
+}
+
 int
 lora_save(const struct exec *x, const struct adapter *meta,
           const char *dir, struct err *e)
 {
+    const struct adapter_source source = { write_matrix, (void *)x };
     const struct prog *p = x->prog;
     struct adapter a = *meta;
     const char **leaf = NULL;
@@ -106,10 +118,8 @@ lora_save(const struct exec *x, const struct adapter *meta,
         a.item[i].name = q->module->name;
         a.item[i].in = q->module->in;
         a.item[i].out = q->module->out;
-        a.item[i].a = exec_param(x, q);
-        a.item[i].b = exec_param(x, q + 1);
     }
-    rc = adapter_write(&a, dir, NULL, 0, e);
+    rc = adapter_write(&a, dir, NULL, 0, &source, e);
     free(a.item);
     free(leaf);
     return rc;

@@ -142,7 +142,7 @@ plan_place(struct build *b)
 {
     struct prog *p = b->p;
     struct tensor_buf **order = mem_array(p->n_bufs, sizeof(*order));
-    uint64_t state = 0;
+    uint64_t end[ZONE_COUNT] = { 0 };
     size_t n = 0;
 
     for (size_t i = 1; i < p->n_bufs; i++) {
@@ -151,13 +151,14 @@ plan_place(struct build *b)
         if (t->zone == ZONE_ARENA && t->born >= 0)
             order[n++] = t;
         if (t->zone == ZONE_BASE)
-            p->zone_bytes[ZONE_BASE] += t->bytes;
-        if (t->zone != ZONE_STATE)
+            p->base_bytes += t->bytes;
+        if (t->zone != ZONE_STATE && t->zone != ZONE_BASE)
             continue;
-        t->at = state;
-        state = size_round(state + t->bytes, PLACE_ALIGN);
+        t->at = end[t->zone];
+        end[t->zone] = size_round(t->at + t->bytes, PLACE_ALIGN);
     }
-    p->zone_bytes[ZONE_STATE] = state;
+    p->zone_bytes[ZONE_STATE] = end[ZONE_STATE];
+    p->zone_bytes[ZONE_BASE] = end[ZONE_BASE];
     place_arena(p, order, n);
     free(order);
 }

@@ -5,13 +5,7 @@
  * known to the byte, and nothing is allocated later. Training, evaluation
  * and decoding are modes of this one builder.
  *
- *   START   once a step       gradients are zeroed
- *   FWD     once a batch      embedding to final norm
- *   HEAD    per chunk         loss, and the gradient of the final norm
- *   BWD     once a batch      adds to the gradients of the parameters
- *   UPDATE  once a step       norm, clip, optimiser
- *
- * Decoding has FWD alone, ending in LOGITS.
+ * The ranges are those of kernels/ops.h; decoding has FWD and HEAD alone.
  *
  * Two zones hold everything: STATE (parameters first, then gradients and
  * moments, or caches) and ARENA. An evaluation program built with the same
@@ -21,6 +15,7 @@
 #ifndef MODEL_PROG_H
 #define MODEL_PROG_H
 
+#include "base/io.h"
 #include "kernels/ops.h"
 #include "model/desc.h"
 #include "model/weights.h"
@@ -29,10 +24,6 @@ enum prog_mode { PROG_TRAIN, PROG_EVAL, PROG_DECODE };
 enum method { METHOD_NONE, METHOD_LORA, METHOD_FULL };
 enum recompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK };
 enum optimizer { OPT_ADAMW, OPT_SGD };
-
-enum range {
-    RANGE_START, RANGE_FWD, RANGE_HEAD, RANGE_BWD, RANGE_UPDATE, RANGE_COUNT
-};
 
 struct prog_opts {
     uint8_t mode, method;
@@ -77,6 +68,7 @@ struct prog {
     size_t range[RANGE_COUNT + 1]; /* ops of r: [range[r], range[r + 1]) */
     struct tensor_buf *buf;
     size_t n_bufs;
+    struct op_list list;     /* these, as a back end takes them */
     struct param *param;
     size_t n_params;
     uint64_t n_flat;         /* elements of the flat vector, with padding */
@@ -86,6 +78,7 @@ struct prog {
     struct view hidden;      /* final norm's output [rows, dim] */
     struct view logits;      /* PROG_DECODE: [rows, vocab] */
     uint64_t zone_bytes[ZONE_COUNT];
+    uint64_t base_bytes;     /* of the base's tensors, without alignment */
     struct part **parts;     /* owned by the program */
     size_t n_parts;
 };
@@ -100,6 +93,9 @@ int prog_build(struct prog *p, const struct model_desc *d,
                const struct backend *b, struct err *e);
 void prog_release(struct prog *p);
 
+/* The memory of p, not yet taken, will do for other, too. */
+void prog_widen(struct prog *p, const struct prog *other);
+
 /* "base_model..." names are adapter.h's business: this is the parameter's
  * own, MODULE.weight, MODULE.bias, MODULE.lora_A.weight or .lora_B.weight. */
 void prog_param_name(const struct param *p, char out[128]);
@@ -108,39 +104,54 @@ void prog_param_name(const struct param *p, char out[128]);
  * multiply and an add count two. HEAD: for n_head supervised rows. */
 double prog_flops(const struct prog *p, enum range r, uint32_t n_head);
 
-/* A program with memory to run in. */
+/* A program with memory to run in; see kernels/ops.h for what each function
+ * asks of the back end. What it is given with each range, in is. */
 struct exec {
     const struct prog *prog;
-    const struct backend *backend;
-    struct run run;
-    bool owns;
+    struct backend *backend;
+    struct memory *memory;
+    struct inputs in;
 };
 
-/* Takes zone_bytes of memory, STATE zeroed, ARENA as it comes. ERR_IO when
- * there isn't that much. */
+/* Takes zone_bytes of memory, STATE zeroed, ARENA as it comes; with another
+ * program (or NULL) it runs in the memory of that one, which has the same
+ * parameters and zones at least as large. ERR_IO when there isn't that much;
+ * *x is released then. */
 int exec_open(struct exec *x, const struct prog *p, const struct backend *b,
-              struct err *e);
-
-/* Runs in the memory of another program with the same parameters; its zones
- * must be at least as large. */
-void exec_share(struct exec *x, const struct prog *p,
-                const struct exec *other);
+              const struct exec *with, struct err *e);
 void exec_release(struct exec *x);
+
+/* The micro-batch of the ranges to come. */
+int exec_batch(struct exec *x, const struct batch *b, struct err *e);
 
 int exec_range(struct exec *x, enum range r, struct err *e);
 
-/* FWD, then HEAD for every chunk of step.n_head rows. */
+/* FWD and HEAD. */
 int exec_forward(struct exec *x, struct err *e);
 
+int exec_results(struct exec *x, struct results *out, struct err *e);
+
+/* The rows * cols elements of a view of reals, whatever the back end computes
+ * in. */
+int exec_put(struct exec *x, const struct view *v, const float *from,
+             struct err *e);
+int exec_get(const struct exec *x, const struct view *v, double *to,
+             struct err *e);
+
+/* Parameter q, or (of p->grads) its gradient, as a view; and a part of it:
+ * n elements from at on, as one row. */
+struct view prog_param(const struct param *q, struct view flat);
+struct view view_part(struct view v, uint64_t at, uint64_t n);
+
+/* Writes all elements of a view of reals, as floats, in pieces. */
+int exec_write(const struct exec *x, const struct view *v, struct out *out,
+               struct err *e);
+
 /* METHOD_FULL: copies the base's tensors into the parameters. */
-void exec_load_base(struct exec *x, const struct weights *w);
+int exec_load_base(struct exec *x, const struct weights *w, struct err *e);
 
 /* METHOD_LORA: A uniform in +-1/sqrt(in), as PEFT's kaiming_uniform(sqrt 5),
  * drawn from (seed, the module's name); B zero. */
-void exec_init_lora(struct exec *x, uint64_t seed);
-
-/* Element 0 of a parameter, or of its gradient. */
-void *exec_param(const struct exec *x, const struct param *p);
-void *exec_grad(const struct exec *x, const struct param *p);
+int exec_init_lora(struct exec *x, uint64_t seed, struct err *e);
 
 #endif

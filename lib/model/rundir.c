@@ -310,11 +310,12 @@ put_param(void *ctx, const struct safetensor *s, struct out *out,
 
     for (size_t i = 0; i < t->prog.n_params; i++) {
         const struct param *q = &t->prog.param[i];
+        struct view v = prog_param(q, t->prog.params);
         char name[128];
 
         prog_param_name(q, name);
         if (strcmp(name, s->name) == 0)
-            return out_write(out, exec_param(&t->exec, q), s->bytes, e);
+            return exec_write(&t->exec, &v, out, e);
     }
     return err_set(e, ERR_IO, "no parameter %s", s->name);
 }

@@ -43,7 +43,7 @@ measure(const struct model *m, const struct score_opts *o,
     free(targets);
     if (rc < 0)
         return rc;
-    rc = exec_open(&x, &prog, &m->backend, e);
+    rc = exec_open(&x, &prog, &m->backend, NULL, e);
     if (rc == 0 && a != NULL)
         rc = lora_load(&x, a, e);
     if (rc == 0)

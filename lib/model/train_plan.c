@@ -9,7 +9,7 @@ trainer_memory(const struct trainer *t)
     const struct prog_opts *o = &t->opts.prog;
     struct train_memory m;
 
-    m.base = t->prog.zone_bytes[ZONE_BASE];
+    m.base = t->prog.base_bytes;
     m.state = t->prog.zone_bytes[ZONE_STATE];
     m.arena = t->prog.zone_bytes[ZONE_ARENA];
     m.batch = t->opts.accum * batch_bytes(o->batch, o->seq_len)

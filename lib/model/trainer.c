@@ -35,9 +35,7 @@ trainer_plan(struct trainer *t, const struct train_opts *o,
         trainer_release(t);
         return rc;
     }
-    if (t->eval_prog.zone_bytes[ZONE_ARENA] > t->prog.zone_bytes[ZONE_ARENA])
-        t->prog.zone_bytes[ZONE_ARENA]
-            = t->eval_prog.zone_bytes[ZONE_ARENA];
+    prog_widen(&t->prog, &t->eval_prog);
     return 0;
 }
 
@@ -82,23 +80,22 @@ int
 trainer_start(struct trainer *t, struct err *e)
 {
     const struct prog_opts *o = &t->opts.prog;
-    int rc = exec_open(&t->exec, &t->prog, t->backend, e);
+    int rc = exec_open(&t->exec, &t->prog, t->backend, NULL, e);
 
+    if (rc == 0)
+        rc = exec_open(&t->eval_exec, &t->eval_prog, t->backend, &t->exec,
+                       e);
     if (rc < 0)
         return rc;
-    exec_share(&t->eval_exec, &t->eval_prog, &t->exec);
     t->micro = mem_array(t->opts.accum, sizeof(*t->micro));
     for (uint32_t i = 0; i < t->opts.accum; i++)
         batch_init(&t->micro[i], o->batch, o->seq_len);
     t->val_loss = mem_array(t->val.n_records, sizeof(*t->val_loss));
     packer_init(&t->packer, t->train.len, t->train.n_records, o->seq_len,
                 t->opts.seed);
-    t->exec.run.step = &t->step;
-    if (o->method == METHOD_FULL)
-        exec_load_base(&t->exec, t->weights);
-    else
-        exec_init_lora(&t->exec, t->opts.seed);
-    return 0;
+    return o->method == METHOD_FULL
+           ? exec_load_base(&t->exec, t->weights, e)
+           : exec_init_lora(&t->exec, t->opts.seed, e);
 }
 
 void
@@ -154,43 +151,51 @@ fill_micro(struct trainer *t, struct step_report *r, struct err *e)
 }
 
 static void
-set_step(struct trainer *t, const struct step_report *r)
+set_inputs(struct trainer *t, const struct step_report *r)
 {
-    struct step *s = &t->step;
     double n = (double)t->state.updates + 1;
 
-    memset(s, 0, sizeof(*s));
-    s->seed = t->opts.seed;
-    s->step = t->state.step;
-    s->lr = r->lr;
-    s->inv_tokens = 1.0 / (double)r->supervised;
-    s->bias1 = 1 - pow(t->opts.prog.beta1, n);
-    s->bias2 = 1 - pow(t->opts.prog.beta2, n);
+    t->exec.in = (struct inputs){
+        .seed = t->opts.seed,
+        .step = t->state.step,
+        .lr = r->lr,
+        .inv_tokens = 1.0 / (double)r->supervised,
+        .bias1 = 1 - pow(t->opts.prog.beta1, n),
+        .bias2 = 1 - pow(t->opts.prog.beta2, n),
+    };
+}
+
+/* Micro-batch i adds to the gradients. */
+static int
+run_one(struct trainer *t, uint32_t i, struct err *e)
+{
+    const struct batch_rows *b = &t->micro[i];
+    int rc;
+
+    if (b->n_head == 0)
+        return 0;
+    if (stop_asked())
+        return err_set(e, ERR_AGAIN, "stopped in a step");
+    t->exec.in.row0 = (uint64_t)i * t->prog.rows;
+    t->exec.in.n_head = b->n_head;
+    rc = exec_batch(&t->exec, &b->view, e);
+    if (rc == 0)
+        rc = exec_forward(&t->exec, e);
+    return rc < 0 ? rc : exec_range(&t->exec, RANGE_BWD, e);
 }
 
 static int
-run_micro(struct trainer *t, struct err *e)
+run_micro(struct trainer *t, struct results *out, struct err *e)
 {
     int rc = exec_range(&t->exec, RANGE_START, e);
 
     for (uint32_t i = 0; i < t->opts.accum && rc == 0; i++) {
-        const struct batch_rows *b = &t->micro[i];
-
-        if (b->n_head == 0)
-            continue;
-        if (stop_asked())
-            return err_set(e, ERR_AGAIN, "stopped in a step");
-        t->exec.run.batch = &b->view;
-        t->step.row0 = (uint64_t)i * t->prog.rows;
-        t->step.n_head = b->n_head;
-        rc = exec_forward(&t->exec, e);
-        if (rc == 0)
-            rc = exec_range(&t->exec, RANGE_BWD, e);
+        rc = run_one(t, i, e);
         progress_part("batch", i + 1, t->opts.accum);
     }
     if (rc == 0)
         rc = exec_range(&t->exec, RANGE_UPDATE, e);
-    return rc;
+    return rc < 0 ? rc : exec_results(&t->exec, out, e);
 }
 
 int
@@ -199,6 +204,7 @@ trainer_step(struct trainer *t, struct step_report *r, struct err *e)
     struct train_state *s = &t->state;
     const struct train_opts *o = &t->opts;
     struct cursor_row before = s->cursor;
+    struct results out;
     int rc = fill_micro(t, r, e);
 
     if (rc < 0)
@@ -208,16 +214,16 @@ trainer_step(struct trainer *t, struct step_report *r, struct err *e)
     r->loss = r->grad_norm = NAN;
     r->skipped = true;
     if (r->supervised > 0) {
-        set_step(t, r);
-        rc = run_micro(t, e);
+        set_inputs(t, r);
+        rc = run_micro(t, &out, e);
         if (rc < 0) {
             s->cursor = before;
             trainer_resume(t);
             return rc;
         }
-        r->loss = t->step.loss_sum / (double)r->supervised;
-        r->grad_norm = sqrt(t->step.gnorm2);
-        r->skipped = t->step.skipped != 0;
+        r->loss = out.loss_sum / (double)r->supervised;
+        r->grad_norm = sqrt(out.gnorm2);
+        r->skipped = out.skipped != 0;
         s->bad_row = r->skipped ? s->bad_row + 1 : 0;
     }
     s->step++;

@@ -38,7 +38,6 @@ struct trainer {
     struct exec exec, eval_exec;
     struct packer packer;
     struct batch_rows *micro; /* accum of them */
-    struct step step;
     struct train_state state;
     struct record_loss *val_loss;
 };

@@ -16,7 +16,7 @@
 
 #include "base/mem.h"
 #include "base/par.h"
-#include "kernels/ops.h"
+#include "kernels/host.h"
 
 enum {
     DIM = 768, FF = 3072, HEADS = 12, RANK = 32, VOCAB = 50257, SEQS = 2,
@@ -26,7 +26,8 @@ enum {
 struct bench {
     struct backend cpu;
     struct run run;
-    struct step step;
+    struct inputs in;
+    struct results out;
     struct batch batch;
     struct tensor_buf buf[MAX_BUFS];
     uint32_t n_bufs;
@@ -267,11 +268,12 @@ place(struct bench *b)
         f[i] = (float)(int)((i * 2654435761u >> 7) % 2001) * 1e-5f - 0.01f;
     for (i = 1; i < b->n_bufs; i++)
         if (b->buf[i].zone == ZONE_BASE)
-            b->buf[i].host = (const char *)f + b->buf[i].at;
+            b->buf[i].source = (const char *)f + b->buf[i].at;
     b->run.zone[ZONE_ARENA] = f;
     b->run.buf = b->buf;
     b->run.real_size = 4;
-    b->run.step = &b->step;
+    b->run.in = &b->in;
+    b->run.out = &b->out;
     b->run.batch = &b->batch;
     return 0;
 }
@@ -293,8 +295,8 @@ fill_batch(struct bench *b)
     b->batch = (struct batch){ ids, ids + b->n, ids + 2 * b->n,
                                ids + 3 * b->n, ids + 4 * b->n, weight,
                                b->n };
-    b->step.n_head = b->n;
-    b->step.inv_tokens = 1.0 / b->n;
+    b->in.n_head = b->n;
+    b->in.inv_tokens = 1.0 / b->n;
 }
 
 static void
@@ -308,7 +310,7 @@ measure(struct bench *b)
         for (i = 0; i < b->n_ops; i++) {
             double t = now();
 
-            b->cpu.run(&b->cpu, &b->run, &b->op[i], 1, &e);
+            host_run(&b->cpu, &b->run, &b->op[i], 1, &e);
             t = now() - t;
             best[i] = r == 0 || t < best[i] ? t : best[i];
         }

@@ -41,7 +41,7 @@ write_example(const struct adapter *a)
     struct err e = { 0 };
 
     CHECK(path_remove(DIR, &e) == 0);
-    CHECK(adapter_write(a, DIR, &meta, 1, &e) == 0);
+    CHECK(adapter_write(a, DIR, &meta, 1, NULL, &e) == 0);
 }
 
 TEST(an_adapter_comes_back)
@@ -73,7 +73,7 @@ TEST(an_adapter_comes_back)
     /* Writing over it is allowed: a run saves its adapter again. */
     a = example();
     a.base = NULL;
-    CHECK(adapter_write(&a, DIR, NULL, 0, &e) == 0);
+    CHECK(adapter_write(&a, DIR, NULL, 0, NULL, &e) == 0);
     CHECK(adapter_read(&b, DIR, &e) == 0);
     CHECK(!b.rslora && !b.base);
     CHECK(adapter_scale(&b) == 2);

@@ -415,7 +415,7 @@ TEST(cached_attention_matches)
         w.op.x[2] = world_real(&w, 400, 2 * 16, 2);
         w.op.y[0] = world_real(&w, c.seq, 4 * 16, 1);
         w.op.u.attn.cached = 1;
-        w.step.cache_at = i * 60;
+        w.in.cache_at = i * 60;
         w.reduction = 400;
         try_op(&w, "cached attention");
         world_release(&w);
@@ -516,8 +516,8 @@ TEST(heads_match)
             w.ids[4 * c->n + k] = (int32_t)(k * 7 % c->n);
         if (c->n % 7 == 0)
             CHECK(!"head_row needs distinct rows");
-        w.step.n_head = c->n_head;
-        w.step.head_at = c->head_at;
+        w.in.n_head = c->n_head;
+        w.head_at = c->head_at;
         try_op(&w, name);
         try_bf16(&w, false, name);
         world_release(&w);
@@ -542,7 +542,7 @@ TEST(logits_match)
         w.op.y[0] = world_real(&w, 9, 513, 1);
         world_batch(&w, 9, 9, 9, 1);
         w.ids[4 * 9] = 8;
-        w.step.n_head = i == 3 ? 9 : 1;
+        w.in.n_head = i == 3 ? 9 : 1;
         try_op(&w, "logits");
         world_release(&w);
     }
@@ -564,7 +564,7 @@ TEST(moves_match)
         if (w.op.kind != OP_SQNORM)
             w.op.y[0] = world_real(&w, w.op.kind == OP_CACHE ? 9 : 3, cols,
                                    1);
-        w.step.cache_at = 5;
+        w.in.cache_at = 5;
         world_batch(&w, 3, 3, 3, 1);
         try_op(&w, "copy and zero");
         world_release(&w);
@@ -581,7 +581,7 @@ TEST(clipping_matches)
         world_init(&w, i);
         w.op.kind = OP_CLIP;
         w.op.u.clip.max_norm = i & 1 ? 1 : 0;
-        w.step.gnorm2 = norms[i / 2];
+        w.out.gnorm2 = norms[i / 2];
         world_batch(&w, 1, 1, 1, 1);
         try_op(&w, "clip");
         world_release(&w);
@@ -600,11 +600,11 @@ TEST(optimisers_match)
         w.op.u.opt.beta2 = 0.99f;
         w.op.u.opt.eps = 1e-3f;
         w.op.u.opt.decay = 0.1f;
-        w.step.lr = 0.01;
-        w.step.bias1 = 0.1;
-        w.step.bias2 = 0.01;
-        w.step.scale = 0.7;
-        w.step.skipped = i > 5;
+        w.in.lr = 0.01;
+        w.in.bias1 = 0.1;
+        w.in.bias2 = 0.01;
+        w.out.scale = 0.7;
+        w.out.skipped = i > 5;
         w.op.x[0] = world_real(&w, 1, cols, 1);
         w.op.y[0] = world_real(&w, 1, cols, 1);
         if (i & 1) {

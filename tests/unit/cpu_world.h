@@ -19,7 +19,7 @@
 
 #include "base/mem.h"
 #include "base/par.h"
-#include "kernels/ops.h"
+#include "kernels/host.h"
 #include "test.h"
 
 enum { WORLD_BUFS = 64, WORLD_PARTS = 4, PAD = 3 };
@@ -32,7 +32,9 @@ struct world {
     uint32_t n_bufs;
     struct op op;
     struct part part[WORLD_PARTS];
-    struct step step;
+    struct inputs in;
+    uint32_t head_at;
+    struct results out;       /* before the op is run */
     struct batch batch;
     int32_t *ids;             /* what batch points to */
     float *weight;
@@ -45,7 +47,7 @@ struct world {
 /* What a back end made of a world. */
 struct outcome {
     double *value[WORLD_BUFS];
-    struct step step;
+    struct results out;
 };
 
 static inline double
@@ -62,11 +64,11 @@ world_init(struct world *w, uint64_t seed)
     w->n_bufs = 1;
     w->seed = seed * 77 + 5;
     w->reduction = 1;
-    w->step.scale = 1;
-    w->step.seed = seed;
-    w->step.step = seed + 3;
-    w->step.row0 = 2 * seed;
-    w->step.inv_tokens = 0.25;
+    w->out.scale = 1;
+    w->in.seed = seed;
+    w->in.step = seed + 3;
+    w->in.row0 = 2 * seed;
+    w->in.inv_tokens = 0.25;
 }
 
 static inline void
@@ -116,7 +118,7 @@ world_base(struct world *w, uint32_t rows, uint32_t cols, uint8_t dtype)
 
     w->base[i] = mem_alloc(n * dtype_size(dtype));
     w->buf[i].zone = ZONE_BASE;
-    w->buf[i].host = w->base[i];
+    w->buf[i].source = w->base[i];
     for (size_t k = 0; k < n; k++)
         store_weight(w->base[i], dtype, k, 2 * draw(w) - 1);
     return (struct view){ i, rows, cols, cols, 0, dtype };
@@ -205,9 +207,10 @@ world_lay(struct world *w, size_t real_size, uint64_t scratch,
 static inline struct outcome
 world_run(struct world *w, struct backend *b, int threads)
 {
-    struct outcome out = { .step = w->step };
+    struct outcome out = { .out = w->out };
     struct run run = { .buf = w->buf, .real_size = b->real_size,
-                       .step = &out.step, .batch = &w->batch };
+                       .in = &w->in, .head_at = w->head_at,
+                       .out = &out.out, .batch = &w->batch };
     struct err e;
     uint64_t bytes;
     char *zone;
@@ -226,7 +229,7 @@ world_run(struct world *w, struct backend *b, int threads)
                 ((double *)(void *)(zone + w->buf[i].at))[k]
                     = (double)w->value[i][k];
         }
-    if (!CHECK(b->run(b, &run, &w->op, 1, &e) == 0))
+    if (!CHECK(host_run(b, &run, &w->op, 1, &e) == 0))
         printf("%s\n", e.text);
     for (int k = 0; k < 64; k++)
         if (zone[bytes + (uint64_t)k] != 0x5a)
@@ -284,12 +287,12 @@ world_compare(const struct world *w, const struct outcome *got,
         printf("    %s: buffer %u off by %.2e of its largest, bound "
                "%.2e\n", name, bad, worst, slack);
     slack *= 4;
-    CHECK(near(got->step.loss_sum, want->step.loss_sum,
-               slack * (1 + fabs(want->step.loss_sum))));
-    CHECK(near(got->step.gnorm2, want->step.gnorm2,
-               slack * (1 + want->step.gnorm2)));
-    CHECK(near(got->step.scale, want->step.scale, slack));
-    CHECK(got->step.skipped == want->step.skipped);
+    CHECK(near(got->out.loss_sum, want->out.loss_sum,
+               slack * (1 + fabs(want->out.loss_sum))));
+    CHECK(near(got->out.gnorm2, want->out.gnorm2,
+               slack * (1 + want->out.gnorm2)));
+    CHECK(near(got->out.scale, want->out.scale, slack));
+    CHECK(got->out.skipped == want->out.skipped);
 }
 
 /* Bit for bit. */
@@ -297,7 +300,7 @@ static inline void
 world_same(const struct world *w, const struct outcome *a,
            const struct outcome *b, const char *name)
 {
-    bool same = memcmp(&a->step, &b->step, sizeof a->step) == 0;
+    bool same = memcmp(&a->out, &b->out, sizeof a->out) == 0;
 
     for (uint32_t i = 1; i < w->n_bufs; i++)
         if (w->value[i])

@@ -24,7 +24,6 @@ evaluate_text(struct tiny_model *t, const struct backend *b, double *loss)
     struct prog_opts o = { .mode = PROG_EVAL, .batch = 1, .seq_len = N,
                            .head_chunk = 7 };
     int32_t pos[N], zero[N] = { 0 }, row[N];
-    struct step step = { .n_head = N };
     struct batch batch = { .ids = ids, .target = ids + 1, .pos = pos,
                            .doc_first = zero, .head_row = row, .n = N };
     float weight[N];
@@ -38,18 +37,17 @@ evaluate_text(struct tiny_model *t, const struct backend *b, double *loss)
     }
     batch.weight = weight;
     CHECK(prog_build(&p, &t->desc, &o, &t->weights, b, &e) == 0);
-    CHECK(exec_open(&x, &p, b, &e) == 0);
-    x.run.step = &step;
-    x.run.batch = &batch;
+    CHECK(exec_open(&x, &p, b, NULL, &e) == 0);
+    x.in = (struct inputs){ .n_head = N };
+    CHECK(exec_batch(&x, &batch, &e) == 0);
     CHECK(exec_forward(&x, &e) == 0);
-    for (int i = 0; i < N; i++)
-        loss[i] = ((const float *)view_at(&x.run, &p.row_loss))[i];
+    CHECK(exec_get(&x, &p.row_loss, loss, &e) == 0);
     exec_release(&x);
     prog_release(&p);
 }
 
 static double
-loss_from(const float *logits, uint32_t n, int32_t target)
+loss_from(const double *logits, uint32_t n, int32_t target)
 {
     double top = logits[0], sum = 0;
 
@@ -68,32 +66,35 @@ decode_text(struct tiny_model *t, const struct backend *b, uint32_t rows,
     struct prog_opts o = { .mode = PROG_DECODE, .batch = 1, .seq_len = rows,
                            .cache_len = N };
     int32_t in[CHUNK], pos[CHUNK], zero[CHUNK] = { 0 }, row[CHUNK];
+    float none[CHUNK] = { 0 };
+    double *logits = mem_array((size_t)rows * t->desc.vocab,
+                               sizeof(*logits));
     struct prog p;
     struct exec x;
     struct err e;
 
     CHECK(prog_build(&p, &t->desc, &o, &t->weights, b, &e) == 0);
-    CHECK(exec_open(&x, &p, b, &e) == 0);
+    CHECK(exec_open(&x, &p, b, NULL, &e) == 0);
     for (uint32_t at = 0; at < N; at += rows) {
         uint32_t n = N - at < rows ? N - at : rows;
-        struct step step = { .n_head = n, .cache_at = at };
         struct batch batch = { .ids = in, .target = zero, .pos = pos,
-                               .doc_first = zero, .head_row = row, .n = n };
-        const float *logits;
+                               .doc_first = zero, .head_row = row,
+                               .weight = none, .n = n };
 
         for (uint32_t i = 0; i < rows; i++) {
             in[i] = i < n ? ids[at + i] : 0;
             pos[i] = i < n ? (int32_t)(at + i) : 0;
             row[i] = (int32_t)i;
         }
-        x.run.step = &step;
-        x.run.batch = &batch;
+        x.in = (struct inputs){ .n_head = n, .cache_at = at };
+        CHECK(exec_batch(&x, &batch, &e) == 0);
         CHECK(exec_forward(&x, &e) == 0);
-        logits = view_at(&x.run, &p.logits);
+        CHECK(exec_get(&x, &p.logits, logits, &e) == 0);
         for (uint32_t i = 0; i < n; i++)
             loss[at + i] = loss_from(logits + i * t->desc.vocab,
                                      t->desc.vocab, ids[at + i + 1]);
     }
+    free(logits);
     exec_release(&x);
     prog_release(&p);
 }

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/par.h"
 #include "model/base.h"
+#include "kernels/host.h"
 #include "model/prog.h"
 #include "tensor/safetensors.h"
 #include "test.h"
@@ -133,32 +134,30 @@ golden_opts(const struct golden *g, enum prog_mode mode, enum method method)
     };
 }
 
-/* A program with memory, step and batch. */
+/* A program with memory, inputs, batch, and what came out. */
 struct session {
     const struct golden *g;
     struct prog prog;
     struct exec exec;
-    struct step step;
+    struct run *run; /* the memory, as a host back end has it */
+    struct inputs in;
+    struct results out;
     struct batch batch;
 };
 
-/* out[n] = adapter tensor "lora.NAME" in the back end's reals. */
+/* The parameter becomes the golden file's "lora.NAME". */
 static inline void
 session_set_lora(struct session *s, const struct param *q)
 {
+    struct view view = prog_param(q, s->prog.params);
     char name[128], full[160];
-    void *out = exec_param(&s->exec, q);
+    struct err e;
     float *v;
 
     prog_param_name(q, name);
     snprintf(full, sizeof full, "lora.%s", name);
     v = golden_copy(s->g, full, NULL);
-    for (uint64_t i = 0; i < q->n; i++) {
-        if (s->exec.run.real_size == sizeof(float))
-            ((float *)out)[i] = v[i];
-        else
-            ((double *)out)[i] = (double)v[i];
-    }
+    CHECK(exec_put(&s->exec, &view, v, &e) == 0);
     free(v);
 }
 
@@ -175,24 +174,22 @@ session_open(struct session *s, const struct golden *g,
     s->g = g;
     rc = prog_build(&s->prog, &g->desc, o, &g->weights, b, &e);
     if (rc == 0)
-        rc = exec_open(&s->exec, &s->prog, b, &e);
+        rc = exec_open(&s->exec, &s->prog, b, NULL, &e);
     if (rc < 0) {
         printf("%s: %s\n", g->name, e.text);
         exit(1);
     }
-    memset(s->exec.run.zone[ZONE_ARENA], 0xff,
-           s->prog.zone_bytes[ZONE_ARENA]);
+    s->run = host_memory_run(s->exec.memory);
+    memset(s->run->zone[ZONE_ARENA], 0xff, s->prog.zone_bytes[ZONE_ARENA]);
     if (o->method == METHOD_FULL)
-        exec_load_base(&s->exec, &g->weights);
+        CHECK(exec_load_base(&s->exec, &g->weights, &e) == 0);
     for (size_t i = 0; i < s->prog.n_params && o->method == METHOD_LORA; i++)
         session_set_lora(s, &s->prog.param[i]);
     s->batch = (struct batch){ g->ids, g->target, g->pos, g->doc_first,
                                g->head_row, g->weight, g->rows };
-    s->step = (struct step){ .seed = 11, .lr = 0.01,
+    s->in = (struct inputs){ .seed = 11, .lr = 0.01,
                              .inv_tokens = 1 / g->tokens, .bias1 = 0.1,
                              .bias2 = 0.001, .n_head = g->n_head };
-    s->exec.run.step = &s->step;
-    s->exec.run.batch = &s->batch;
 }
 
 static inline void
@@ -207,7 +204,9 @@ session_range(struct session *s, enum range r)
 {
     struct err e;
 
-    if (!CHECK(exec_range(&s->exec, r, &e) == 0))
+    s->exec.in = s->in;
+    if (!CHECK(exec_range(&s->exec, r, &e) == 0
+               && exec_results(&s->exec, &s->out, &e) == 0))
         printf("%s\n", e.text);
 }
 
@@ -217,8 +216,10 @@ session_forward(struct session *s)
 {
     struct err e;
 
-    if (!CHECK(exec_forward(&s->exec, &e) == 0))
+    if (!CHECK(exec_batch(&s->exec, &s->batch, &e) == 0))
         printf("%s\n", e.text);
+    session_range(s, RANGE_FWD);
+    session_range(s, RANGE_HEAD);
 }
 
 /* Gradients of the whole batch. */
@@ -234,7 +235,7 @@ session_gradients(struct session *s)
 static inline double
 session_at(const struct session *s, const void *p, size_t i)
 {
-    return s->exec.run.real_size == sizeof(float) ? (double)((float *)p)[i]
+    return s->exec.backend->real_size == sizeof(float) ? (double)((float *)p)[i]
                                                   : ((double *)p)[i];
 }
 

@@ -67,7 +67,7 @@ static void
 compare_loss(const struct session *s, const char *name, double bound)
 {
     double *want = golden_copy(s->g, name, NULL);
-    double loss = s->step.loss_sum * s->step.inv_tokens;
+    double loss = s->out.loss_sum * s->in.inv_tokens;
 
     if (!CHECK(fabs(loss - *want) <= bound * fabs(*want)))
         printf("    %s on %s: loss %.15g, expected %.15g\n", s->g->name,
@@ -89,10 +89,11 @@ check_gradients(const struct golden *g, const struct target *t,
     compare_loss(&s, method == METHOD_FULL ? "loss" : "lora_loss", t->bound);
     for (size_t i = 0; i < s.prog.n_params; i++) {
         const struct param *q = &s.prog.param[i];
+        struct view grad = prog_param(q, s.prog.grads);
 
         prog_param_name(q, name);
         snprintf(full, sizeof full, "%s%s", prefix, name);
-        compare(&s, exec_grad(&s.exec, q), (size_t)q->n, full, t->bound);
+        compare(&s, view_at(s.run, &grad), (size_t)q->n, full, t->bound);
     }
     session_close(&s);
 }
@@ -131,7 +132,7 @@ check_row_loss(const struct golden *g, const struct target *t,
 
     session_open(&s, g, &o, &t->backend);
     CHECK(s.prog.row_loss.ld == 1);
-    loss = view_at(&s.exec.run, &s.prog.row_loss);
+    loss = view_at(s.run, &s.prog.row_loss);
     for (uint32_t i = 0; i < g->rows; i++)
         if (g->weight[i] == 0)
             memset(loss + i * t->backend.real_size, 0, t->backend.real_size);
@@ -149,21 +150,24 @@ decode(struct session *s, uint32_t d, uint32_t piece, char *out)
 {
     const struct golden *g = s->g;
     uint32_t first = (uint32_t)g->doc[2 * d], len = (uint32_t)g->doc[2 * d + 1];
-    size_t row = g->desc.vocab * s->exec.run.real_size;
+    size_t row = g->desc.vocab * s->exec.backend->real_size;
 
     for (uint32_t at = 0; at < len; at += piece) {
         uint32_t n = len - at < piece ? len - at : piece;
-        int32_t index[64];
+        int32_t ids[64] = { 0 }, pos[64] = { 0 }, index[64] = { 0 };
 
-        for (uint32_t i = 0; i < n; i++)
+        for (uint32_t i = 0; i < n; i++) {
+            ids[i] = g->ids[first + at + i];
+            pos[i] = g->pos[first + at + i];
             index[i] = (int32_t)i;
-        s->batch.ids = g->ids + first + at;
-        s->batch.pos = g->pos + first + at;
+        }
+        s->batch.ids = ids;
+        s->batch.pos = pos;
         s->batch.head_row = index;
-        s->batch.n = s->step.n_head = n;
-        s->step.cache_at = at;
+        s->batch.n = s->in.n_head = n;
+        s->in.cache_at = at;
         session_forward(s);
-        memcpy(out + at * row, view_at(&s->exec.run, &s->prog.logits),
+        memcpy(out + at * row, view_at(s->run, &s->prog.logits),
                n * row);
     }
 }

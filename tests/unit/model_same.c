@@ -52,7 +52,7 @@ train_opts(const struct golden *g, enum method method)
 static double *
 copy_flat(const struct session *s, const struct view *v)
 {
-    const void *from = view_at(&s->exec.run, v);
+    const void *from = view_at(s->run, v);
     double *to = mem_array((size_t)s->prog.n_flat, sizeof *to);
 
     for (uint64_t i = 0; i < s->prog.n_flat; i++)
@@ -65,7 +65,7 @@ result_of(const struct session *s)
 {
     return (struct result){ copy_flat(s, &s->prog.params),
                             copy_flat(s, &s->prog.grads), s->prog.n_flat,
-                            s->step.loss_sum, s->step.gnorm2 };
+                            s->out.loss_sum, s->out.gnorm2 };
 }
 
 static void
@@ -85,7 +85,7 @@ train_step(const struct golden *g, const struct prog_opts *o,
     session_open(&s, g, o, b);
     session_gradients(&s);
     session_range(&s, RANGE_UPDATE);
-    CHECK(s.step.skipped == 0 && s.step.gnorm2 > 0);
+    CHECK(s.out.skipped == 0 && s.out.gnorm2 > 0);
     r = result_of(&s);
     session_close(&s);
     return r;
@@ -168,7 +168,7 @@ poison(struct session *s, int32_t at)
         bool dead = t->dies <= at || t->born > at;
 
         if (t->zone == ZONE_ARENA && dead)
-            memset((char *)s->exec.run.zone[ZONE_ARENA] + t->at, 0xff,
+            memset((char *)s->run->zone[ZONE_ARENA] + t->at, 0xff,
                    (size_t)t->bytes);
     }
 }
@@ -177,11 +177,10 @@ static void
 poisoned_range(struct session *s, enum range r)
 {
     const struct prog *p = &s->prog;
-    struct backend *b = (struct backend *)s->exec.backend;
     struct err e;
 
     for (size_t i = p->range[r]; i < p->range[r + 1]; i++) {
-        CHECK(b->run(b, &s->exec.run, &p->op[i], 1, &e) == 0);
+        CHECK(host_run(s->exec.backend, s->run, &p->op[i], 1, &e) == 0);
         poison(s, (int32_t)i);
     }
 }
@@ -192,10 +191,14 @@ poisoned_step(const struct golden *g, struct prog_opts o,
 {
     struct session s;
     struct result r;
+    struct err e;
 
     o.no_reuse = true;
     o.head_chunk = g->n_head; /* the head is run once, so ops are in order */
     session_open(&s, g, &o, b);
+    CHECK(exec_batch(&s.exec, &s.batch, &e) == 0);
+    s.run->in = &s.in;
+    s.run->out = &s.out;
     for (int range = 0; range < RANGE_COUNT; range++)
         poisoned_range(&s, (enum range)range);
     r = result_of(&s);
@@ -241,7 +244,7 @@ row_losses(const struct golden *g, const struct backend *b,
     for (uint32_t k = 0; k < g->n_head; k++) {
         size_t row = (size_t)g->head_row[k];
 
-        out[row] = session_at(&s, view_at(&s.exec.run, &s.prog.row_loss),
+        out[row] = session_at(&s, view_at(s.run, &s.prog.row_loss),
                               row);
     }
     session_close(&s);
@@ -296,19 +299,19 @@ accumulated_step(const struct golden *g, struct prog_opts o,
     session_open(&s, g, &o, b);
     session_range(&s, RANGE_START);
     for (uint32_t at = 0; at < g->rows; at += g->seq_len) {
-        s.step.n_head = 0;
+        s.in.n_head = 0;
         for (uint32_t k = 0; k < g->n_head; k++) {
             uint32_t row = (uint32_t)g->head_row[k];
 
             if (row >= at && row < at + g->seq_len)
-                head_row[s.step.n_head++] = (int32_t)(row - at);
+                head_row[s.in.n_head++] = (int32_t)(row - at);
         }
         for (uint32_t i = 0; i < g->seq_len; i++)
             index[i] = g->doc_first[at + i] - (int32_t)at;
         s.batch = (struct batch){ g->ids + at, g->target + at, g->pos + at,
                                   index, head_row, g->weight + at,
                                   g->seq_len };
-        s.step.row0 = at;
+        s.in.row0 = at;
         session_forward(&s);
         session_range(&s, RANGE_BWD);
     }

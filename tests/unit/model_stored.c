@@ -92,9 +92,9 @@ gradients(const struct golden *g, const struct weights *w,
     session_gradients(&s);
     *n = 1 + (size_t)s.prog.n_flat;
     out = mem_array(*n, sizeof *out);
-    out[0] = s.step.loss_sum;
+    out[0] = s.out.loss_sum;
     for (size_t i = 1; i < *n; i++)
-        out[i] = session_at(&s, view_at(&s.exec.run, &s.prog.grads), i - 1);
+        out[i] = session_at(&s, view_at(s.run, &s.prog.grads), i - 1);
     session_close(&s);
     return out;
 }

@@ -496,33 +496,36 @@ TEST(activations)
     }
 }
 
-/* The loss, all chunks; HEAD_CE leaves the gradients as it goes, so a
+/* All chunks. */
+static void
+run_head(struct lab *l, struct op *op)
+{
+    for (l->run.head_at = 0; l->run.head_at < l->in.n_head;
+         l->run.head_at += op->u.head.chunk)
+        lab_run(l, op);
+}
+
+/* The loss; HEAD_CE leaves the gradients as it goes, so a
  * difference runs it without places for them. */
 static double
 head_value(struct trial *t)
 {
-    struct step *s = &t->lab.step;
     struct part *p = t->fwd.u.head.part, keep = *p;
 
     p->grad_w.buf = p->grad_bias.buf = 0;
-    s->loss_sum = 0;
-    for (s->head_at = 0; s->head_at < s->n_head;
-         s->head_at += t->fwd.u.head.chunk)
-        lab_run(&t->lab, &t->fwd);
+    t->lab.out.loss_sum = 0;
+    run_head(&t->lab, &t->fwd);
     *p = keep;
-    return s->loss_sum * s->inv_tokens;
+    return t->lab.out.loss_sum * t->lab.in.inv_tokens;
 }
 
 static void
 head_back(struct trial *t)
 {
-    struct step *s = &t->lab.step;
     struct op zero = { .kind = OP_ZERO, .y = { t->bwd.y[1] } };
 
     lab_run(&t->lab, &zero);
-    for (s->head_at = 0; s->head_at < s->n_head;
-         s->head_at += t->bwd.u.head.chunk)
-        lab_run(&t->lab, &t->bwd);
+    run_head(&t->lab, &t->bwd);
 }
 
 static void
@@ -534,7 +537,7 @@ head_case(uint32_t n_head, uint32_t chunk, uint8_t dtype, bool bias)
 
     trial_init(&t, "head", n_head + chunk + dtype);
     lab_batch(&t.lab, 11, 11, 11, 13);
-    t.lab.step.n_head = n_head;
+    t.lab.in.n_head = n_head;
     x = lab_real(&t.lab, 11, 6);
     dx = lab_real(&t.lab, 11, 6);
     p->w = lab_weight(&t.lab, 13, 6, dtype, &p->scale);

@@ -285,7 +285,7 @@ TEST(attention_with_a_cache)
     op.x[2].off += 5 * op.x[2].ld;
     v.lab.batch.n = 2;
     for (uint32_t at = 3; at < 7; at += 2) {
-        v.lab.step.cache_at = at;
+        v.lab.in.cache_at = at;
         row = q;
         row.off += (5 + at) * (uint64_t)q.ld;
         row.rows = 2;
@@ -301,7 +301,8 @@ TEST(cross_entropy)
 {
     struct values v;
     struct part *p = &v.lab.part[0];
-    struct step *s = &v.lab.step;
+    struct inputs *in = &v.lab.in;
+    uint32_t *at = &v.lab.run.head_at;
     struct view loss, x;
     struct op op;
     double want;
@@ -322,8 +323,8 @@ TEST(cross_entropy)
     }
     op = (struct op){ .kind = OP_HEAD_CE, .x = { x },
                       .y = { loss, zeros(&v, x) }, .u.head = { p, 4 } };
-    s->n_head = 9;
-    for (s->head_at = 0; s->head_at < 9; s->head_at += 4)
+    in->n_head = 9;
+    for (*at = 0; *at < 9; *at += 4)
         lab_run(&v.lab, &op);
     expect(&v, loss, "row_loss");
     expect(&v, op.y[1], "dx");
@@ -331,7 +332,7 @@ TEST(cross_entropy)
     expect(&v, p->grad_bias, "db");
     memcpy(&want, safetensors_data(&v.file, tensor_of(&v, "loss")),
            sizeof want);
-    CHECK(fabs(s->loss_sum * s->inv_tokens - want) <= BOUND * want);
+    CHECK(fabs(v.lab.out.loss_sum * in->inv_tokens - want) <= BOUND * want);
     values_close(&v);
 }
 
@@ -380,13 +381,13 @@ check_optimizer(const char *name, uint16_t kind)
                       .u.opt = { 0.875f, 0.96875f, 0x1p-20f, 0x1p-4f } };
     op.y[1] = zeros(&v, op.y[0]);
     op.y[2] = zeros(&v, op.y[0]);
-    v.lab.step.lr = 0.01;
+    v.lab.in.lr = 0.01;
     for (uint32_t i = 0; i < 3; i++) {
         op.x[0] = grads;
         op.x[0].rows = 1;
         op.x[0].off += (uint64_t)i * grads.ld;
-        v.lab.step.bias1 = 1 - pow(0.875, i + 1);
-        v.lab.step.bias2 = 1 - pow(0.96875, i + 1);
+        v.lab.in.bias1 = 1 - pow(0.875, i + 1);
+        v.lab.in.bias2 = 1 - pow(0.96875, i + 1);
         optimizer_step(&v, &op);
         expect_rows(&v, op.y[0], "after", i);
     }
@@ -415,15 +416,15 @@ TEST(a_gradient_that_is_not_finite_is_skipped)
                       .u.opt = { 0.9f, 0.9f, 1, 1 } };
     op.y[1] = zeros(&v, op.y[0]);
     op.y[2] = zeros(&v, op.y[0]);
-    v.lab.step.lr = v.lab.step.bias1 = v.lab.step.bias2 = 1;
+    v.lab.in.lr = v.lab.in.bias1 = v.lab.in.bias2 = 1;
     grad = lab_row(&v.lab, &op.x[0], 0);
     grad[7] = NAN;
     optimizer_step(&v, &op);
-    CHECK(v.lab.step.skipped == 1 && v.lab.step.scale == 0);
+    CHECK(v.lab.out.skipped == 1 && v.lab.out.scale == 0);
     expect(&v, op.y[0], "start");
     grad[7] = 0;
     optimizer_step(&v, &op);
-    CHECK(v.lab.step.skipped == 0);
+    CHECK(v.lab.out.skipped == 0);
     CHECK(lab_row(&v.lab, &op.y[0], 0)[0] != grad[0]);
     values_close(&v);
 }
@@ -455,7 +456,7 @@ dropped(struct values *v, uint64_t site, float dropout, struct op *op)
 
 /* Element (row, col) of the mask, from its definition in kernels/ops.h. */
 static bool
-is_kept(const struct step *s, uint64_t site, uint32_t row, uint32_t col,
+is_kept(const struct inputs *s, uint64_t site, uint32_t row, uint32_t col,
         double dropout)
 {
     const uint32_t counter[4] = { (uint32_t)s->step,
@@ -477,12 +478,12 @@ check_mask(uint64_t site, float dropout, double *first)
     bool right = true;
 
     values_open(&v, "dropout", 200);
-    v.lab.step.step = (7ull << 32) + site;
+    v.lab.in.step = (7ull << 32) + site;
     dropped(&v, site, dropout, &op);
     for (uint32_t i = 0; i < 200; i++)
         for (uint32_t c = 0; c < 50; c++) {
             double h = lab_row(&v.lab, &v.lab.part[0].h, i)[c];
-            bool keep = is_kept(&v.lab.step, site, i, c, (double)dropout);
+            bool keep = is_kept(&v.lab.in, site, i, c, (double)dropout);
 
             right &= h == (keep ? 1 / (1 - (double)dropout) : 0);
             kept += h != 0;

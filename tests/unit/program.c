@@ -67,13 +67,12 @@ check_places(const struct prog *p)
         const struct tensor_buf *a = &p->buf[i];
 
         CHECK(a->zone != ZONE_ARENA || a->born >= 0);
-        if (a->zone == ZONE_ARENA || a->zone == ZONE_STATE)
+        if (a->zone != ZONE_NONE)
             CHECK(a->at + a->bytes <= p->zone_bytes[a->zone]);
         for (size_t j = 1; j < i; j++) {
             const struct tensor_buf *b = &p->buf[j];
 
-            if (a->zone != b->zone || a->zone == ZONE_BASE
-                || a->born > b->dies || b->born > a->dies)
+            if (a->zone != b->zone || a->born > b->dies || b->born > a->dies)
                 continue;
             if (!CHECK(a->at + a->bytes <= b->at
                        || b->at + b->bytes <= a->at))

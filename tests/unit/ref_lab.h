@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "kernels/ops.h"
+#include "kernels/host.h"
 #include "test.h"
 
 enum { LAB_BUFS = 64, LAB_PARTS = 4, PAD = 3 };
@@ -24,7 +24,8 @@ struct lab {
     struct tensor_buf buf[LAB_BUFS];
     struct view view[LAB_BUFS]; /* of real buffers: the whole of them */
     uint32_t n_bufs;
-    struct step step;
+    struct inputs in;
+    struct results out;
     struct batch batch;
     struct run run;
     int32_t *index; /* what batch points to */
@@ -47,20 +48,21 @@ lab_init(struct lab *l, uint64_t seed)
     ref64_open(&l->backend);
     rng_init(&l->rng, seed, 0);
     l->n_bufs = 1;
-    l->step.seed = seed;
-    l->step.step = 3;
-    l->step.row0 = 40;
-    l->step.inv_tokens = 0.125;
-    l->step.scale = 1;
+    l->in.seed = seed;
+    l->in.step = 3;
+    l->in.row0 = 40;
+    l->in.inv_tokens = 0.125;
+    l->out.scale = 1;
     l->run = (struct run){ .buf = l->buf, .real_size = sizeof(double),
-                           .step = &l->step, .batch = &l->batch };
+                           .in = &l->in, .out = &l->out,
+                           .batch = &l->batch };
 }
 
 static inline void
 lab_release(struct lab *l)
 {
     for (uint32_t i = 1; i < l->n_bufs; i++)
-        free((void *)l->buf[i].host);
+        free((void *)l->buf[i].source);
     free(l->index);
     free(l->weight);
 }
@@ -71,7 +73,7 @@ lab_buf(struct lab *l, size_t bytes)
     uint32_t i = l->n_bufs++;
 
     l->buf[i].zone = ZONE_BASE;
-    l->buf[i].host = mem_alloc(bytes);
+    l->buf[i].source = mem_alloc(bytes);
     l->buf[i].bytes = bytes;
     return i;
 }
@@ -123,7 +125,7 @@ lab_weight(struct lab *l, uint32_t rows, uint32_t cols, uint8_t dtype,
     if (dtype == DTYPE_REAL)
         return lab_real(l, rows, cols);
     v.buf = lab_buf(l, n * size);
-    to = (char *)l->buf[v.buf].host;
+    to = (char *)l->buf[v.buf].source;
     for (size_t i = 0; i < n; i++) {
         float f = (float)lab_draw(l);
 
@@ -136,7 +138,7 @@ lab_weight(struct lab *l, uint32_t rows, uint32_t cols, uint8_t dtype,
         return v;
     *scale = lab_weight(l, rows, (cols + 127) / 128, DTYPE_F16, NULL);
     for (size_t i = 0; i < (size_t)scale->rows * scale->cols; i++)
-        ((uint16_t *)l->buf[scale->buf].host)[i]
+        ((uint16_t *)l->buf[scale->buf].source)[i]
             = f32_to_f16((float)(1.5 + lab_draw(l)) / 127);
     return v;
 }
@@ -174,14 +176,14 @@ lab_run(struct lab *l, struct op *op)
     struct err e;
 
     l->buf[buf] = (struct tensor_buf){ .zone = ZONE_BASE, .bytes = bytes,
-                                       .host = mem_alloc((size_t)bytes) };
-    memset((void *)l->buf[buf].host, 0xff, (size_t)bytes);
+                                       .source = mem_alloc((size_t)bytes) };
+    memset((void *)l->buf[buf].source, 0xff, (size_t)bytes);
     op->scratch = (struct view){ buf, 1, (uint32_t)bytes, (uint32_t)bytes,
                                  0, DTYPE_U8 };
-    if (!CHECK(l->backend.run(&l->backend, &l->run, op, 1, &e) == 0))
+    if (!CHECK(host_run(&l->backend, &l->run, op, 1, &e) == 0))
         printf("    %s\n", e.text);
-    free((void *)l->buf[buf].host);
-    l->buf[buf].host = NULL;
+    free((void *)l->buf[buf].source);
+    l->buf[buf].source = NULL;
 }
 
 /* Nothing was written beside a view. */

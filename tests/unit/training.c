@@ -5,6 +5,7 @@
 
 #include "base/par.h"
 #include "base/signals.h"
+#include "kernels/host.h"
 #include "model/trainer.h"
 #include "test.h"
 #include "tiny_model.h"
@@ -77,6 +78,23 @@ open_backend(struct backend *b, const char *name)
         abort();
 }
 
+/* The memory of a host back end. */
+static void *
+at_view(const struct trainer *t, const struct view *v)
+{
+    return view_at(host_memory_run(t->exec.memory), v);
+}
+
+/* Parameter q, or its gradient: flat tells. */
+static void *
+at_param(const struct trainer *t, const struct param *q,
+         const struct view *flat)
+{
+    struct view v = prog_param(q, *flat);
+
+    return at_view(t, &v);
+}
+
 /* Random values in every adapter matrix: with B at 0, A has no gradient. */
 static void
 fill_adapter(struct trainer *t)
@@ -86,12 +104,12 @@ fill_adapter(struct trainer *t)
     rng_init(&r, 11, 0);
     for (size_t i = 0; i < t->prog.n_params; i++) {
         const struct param *q = &t->prog.param[i];
-        void *p = exec_param(&t->exec, q);
+        void *p = at_param(t, q, &t->prog.params);
 
         for (uint64_t j = 0; q->kind >= PARAM_LORA_A && j < q->n; j++) {
             double v = 0.2 * rng_normal(&r);
 
-            if (t->exec.run.real_size == sizeof(float))
+            if (t->backend->real_size == sizeof(float))
                 ((float *)p)[j] = (float)v;
             else
                 ((double *)p)[j] = v;
@@ -158,7 +176,8 @@ static void
 check_param(struct tiny_run *r, const struct param *q, uint64_t seed)
 {
     struct trainer *t = &r->trainer;
-    double *p = exec_param(&t->exec, q), *g = exec_grad(&t->exec, q);
+    double *p = at_param(t, q, &t->prog.params);
+    double *g = at_param(t, q, &t->prog.grads);
     double *dir = mem_array(q->n, sizeof(*dir)), dot = 0, up, down, diff;
     const double h = 1e-6;
     struct rng rng;
@@ -231,8 +250,7 @@ train_three(const char *config, const char *backend,
         out.loss[i] = report.loss;
     }
     out.n = r.trainer.prog.n_flat;
-    out.params = mem_dup(view_at(&r.trainer.exec.run,
-                                 &r.trainer.prog.params),
+    out.params = mem_dup(at_view(&r.trainer, &r.trainer.prog.params),
                          out.n * sizeof(float));
     close_run(&r);
     return out;
@@ -369,8 +387,8 @@ TEST(sgd_moves_by_rate_times_gradient)
     struct err e;
 
     open_run(&r, tiny_gpt2, "cpu", &o);
-    p = view_at(&r.trainer.exec.run, &r.trainer.prog.params);
-    g = view_at(&r.trainer.exec.run, &r.trainer.prog.grads);
+    p = at_view(&r.trainer, &r.trainer.prog.params);
+    g = at_view(&r.trainer, &r.trainer.prog.grads);
     before = mem_dup(p, r.trainer.prog.n_flat * sizeof(float));
     CHECK(trainer_step(&r.trainer, &report, &e) == 0);
     CHECK(report.grad_norm > 0);

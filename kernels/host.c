@@ -1,0 +1,213 @@
+/* host.c - a program's memory in this process, and running ranges in it.
+ *
+ * The base is read where it is mapped. Zones are anonymous mappings: pages
+ * that nobody has touched cost nothing, so the plan is a bound on what is
+ * resident from the first step on.
+ */
+#include "kernels/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/mem.h"
+
+#define BATCH_ARRAYS 5 /* of int32_t */
+
+struct memory {
+    const struct backend *b;
+    const struct op_list *p;
+    bool owns; /* the zones */
+    struct run run;
+    struct inputs in;
+    struct results out;
+    struct batch batch;
+    int32_t *index; /* the arrays of batch: ids, target, ... */
+    float *weight;
+};
+
+static int
+zone_take(void **out, uint64_t bytes, const char *what, struct err *e)
+{
+    void *p;
+
+    *out = NULL;
+    if (bytes == 0)
+        return 0;
+    p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return err_errno(e, ERR_IO, "%llu bytes for the %s",
+                         (unsigned long long)bytes, what);
+    *out = p;
+    return 0;
+}
+
+static void
+host_release(struct memory *m)
+{
+    if (m == NULL)
+        return;
+    for (int z = 0; z < ZONE_COUNT && m->owns; z++)
+        if (m->run.zone[z] != NULL)
+            munmap(m->run.zone[z], m->p->zone_bytes[z]);
+    free(m->index);
+    free(m->weight);
+    free(m);
+}
+
+static int
+take_zones(struct memory *m, struct err *e)
+{
+    int rc = zone_take(&m->run.zone[ZONE_STATE],
+                       m->p->zone_bytes[ZONE_STATE], "state", e);
+
+    m->owns = true;
+    if (rc == 0)
+        rc = zone_take(&m->run.zone[ZONE_ARENA],
+                       m->p->zone_bytes[ZONE_ARENA], "arena", e);
+    return rc;
+}
+
+static int
+host_prepare(struct backend *b, struct memory **out,
+             const struct op_list *p, struct memory *with, struct err *e)
+{
+    struct memory *m = mem_alloc(sizeof(*m));
+    int rc = 0;
+
+    m->b = b;
+    m->p = p;
+    m->index = mem_array(BATCH_ARRAYS * (size_t)p->rows, sizeof(*m->index));
+    m->weight = mem_array(p->rows, sizeof(*m->weight));
+    m->run = (struct run){ .buf = p->buf, .real_size = b->real_size,
+                           .in = &m->in, .out = &m->out,
+                           .batch = &m->batch };
+    if (with != NULL)
+        memcpy(m->run.zone, with->run.zone, sizeof(m->run.zone));
+    else
+        rc = take_zones(m, e);
+    if (rc < 0) {
+        host_release(m);
+        return rc;
+    }
+    *out = m;
+    return 0;
+}
+
+/* Copies the rows of a view to (or, put, from) p[rows * cols]. */
+static int
+copy_view(struct memory *m, const struct view *v, void *p, bool put)
+{
+    size_t size = v->dtype == DTYPE_REAL ? m->run.real_size
+                                         : dtype_size(v->dtype);
+    char *at = view_at(&m->run, v), *host = p;
+    size_t rows = v->rows, cols = v->cols;
+
+    if (v->ld == v->cols) { /* all in one */
+        cols *= rows;
+        rows = 1;
+    }
+    for (size_t i = 0; i < rows; i++) {
+        char *row = at + i * v->ld * size;
+
+        memcpy(put ? row : host, put ? host : row, cols * size);
+        host += cols * size;
+    }
+    return 0;
+}
+
+static int
+host_put(struct memory *m, const struct view *v, const void *from,
+         struct err *e)
+{
+    (void)e;
+    return copy_view(m, v, (void *)from, true);
+}
+
+static int
+host_get(struct memory *m, const struct view *v, void *to, struct err *e)
+{
+    (void)e;
+    return copy_view(m, v, to, false);
+}
+
+static int
+host_batch(struct memory *m, const struct batch *b, struct err *e)
+{
+    const int32_t *from[BATCH_ARRAYS] = { b->ids, b->target, b->pos,
+                                          b->doc_first, b->head_row };
+    size_t rows = m->p->rows;
+
+    (void)e;
+    for (size_t i = 0; i < BATCH_ARRAYS; i++)
+        memcpy(m->index + i * rows, from[i], rows * sizeof(*m->index));
+    memcpy(m->weight, b->weight, rows * sizeof(*m->weight));
+    m->batch = (struct batch){ m->index, m->index + rows,
+                               m->index + 2 * rows, m->index + 3 * rows,
+                               m->index + 4 * rows, m->weight, b->n };
+    return 0;
+}
+
+int
+host_run(const struct backend *b, struct run *run, const struct op *op,
+         size_t n, struct err *e)
+{
+    const struct host *h = b->priv;
+
+    for (size_t i = 0; i < n; i++) {
+        if (op[i].kind >= OP_KINDS || !(b->kinds >> op[i].kind & 1))
+            return err_set(e, ERR_IO, "%s: op %zu: unknown kind %u",
+                           b->name, i, op[i].kind);
+        h->op(h, run, &op[i]);
+    }
+    return 0;
+}
+
+static int
+host_range(struct memory *m, enum range r, const struct inputs *in,
+           struct err *e)
+{
+    const struct op_list *p = m->p;
+    const struct op *op = p->op + p->range[r];
+    size_t n = p->range[r + 1] - p->range[r];
+    int rc = 0;
+
+    m->in = *in;
+    m->run.head_at = 0;
+    if (r == RANGE_START)
+        m->out.loss_sum = 0;
+    if (r != RANGE_HEAD)
+        return host_run(m->b, &m->run, op, n, e);
+    for (; m->run.head_at < in->n_head && rc == 0;
+         m->run.head_at += p->head_chunk)
+        rc = host_run(m->b, &m->run, op, n, e);
+    return rc;
+}
+
+static int
+host_results(struct memory *m, struct results *out, struct err *e)
+{
+    (void)e;
+    *out = m->out;
+    return 0;
+}
+
+struct run *
+host_memory_run(struct memory *m)
+{
+    return &m->run;
+}
+
+void
+host_backend(struct backend *b, struct host *h)
+{
+    b->prepare = host_prepare;
+    b->release = host_release;
+    b->put = host_put;
+    b->get = host_get;
+    b->batch = host_batch;
+    b->run = host_range;
+    b->results = host_results;
+    b->priv = h;
+}

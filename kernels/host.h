@@ -1,0 +1,54 @@
+/* host.h - what the back ends that compute in this process's memory share.
+ *
+ * They differ in how they run one op. Memory, batches, copies and the order
+ * of ops are the same for all, and here; the addresses of views are known to
+ * nobody else.
+ */
+#ifndef KERNELS_HOST_H
+#define KERNELS_HOST_H
+
+#include "kernels/ops.h"
+
+/* What a function that runs an op gets. */
+struct run {
+    void *zone[ZONE_COUNT]; /* STATE and ARENA */
+    const struct tensor_buf *buf;
+    size_t real_size;       /* 4 or 8 */
+    const struct inputs *in;
+    uint32_t head_at;       /* first k of the HEAD chunk to run */
+    struct results *out;
+    const struct batch *batch;
+};
+
+/* The priv of a host back end begins with this. */
+struct host {
+    /* Runs an op of a kind that the back end has. */
+    void (*op)(const struct host *h, struct run *run, const struct op *op);
+};
+
+/* Sets what all host back ends have in common; h has to outlive b. */
+void host_backend(struct backend *b, struct host *h);
+
+/* Runs ops [0, n) one after the other; ERR_IO for a kind that b lacks. */
+int host_run(const struct backend *b, struct run *run, const struct op *op,
+             size_t n, struct err *e);
+
+/* What a host back end's memory runs with: for tests. */
+struct run *host_memory_run(struct memory *m);
+
+/* The address of element (0, 0) of a view; NULL for an absent one. */
+static inline void *
+view_at(const struct run *r, const struct view *v)
+{
+    const struct tensor_buf *b = &r->buf[v->buf];
+    size_t size = v->dtype == DTYPE_REAL ? r->real_size
+                                         : dtype_size(v->dtype);
+
+    if (v->buf == 0)
+        return NULL;
+    if (b->zone == ZONE_BASE)
+        return (char *)b->source + v->off * size;
+    return (char *)r->zone[b->zone] + b->at + v->off * size;
+}
+
+#endif
