@@ -4,11 +4,11 @@
 #include <git2.h>
 #include <git2/sys/odb_backend.h>
 #include <git2/sys/repository.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "repo/effort.h"
 
 #define SLIDE_LINES 32
 #define CHUNK 1024
@@ -300,16 +300,27 @@ holds(const struct middle *m, size_t from)
 int
 edit_list_make(struct edit_list *l, const char *before, size_t n_before,
                size_t before_lines, const char *after, size_t n_after,
-               struct err *e)
+               bool *too_hard, struct err *e)
 {
     git_diff_options options;
     struct middle m = {.list = l, .text = {before, after}};
+    struct effort_text side[2];
     const git_error *error;
     size_t from;
     int i;
 
     l->n = 0;
     cut(&m, &from, n_before, n_after);
+    for (i = 0; i < 2; i++) {
+        side[i].p = m.text[i] + from;
+        side[i].n = m.len[i] - from;
+        side[i].n_lines = count_lines(side[i].p, side[i].n);
+    }
+    l->n_lines[0] = before_lines;
+    l->n_lines[1] = before_lines - side[0].n_lines + side[1].n_lines;
+    *too_hard = !effort_bearable(side);
+    if (*too_hard)
+        return 0;
     m.first = count_newlines(before, from);
     m.line[0] = m.line[1] = m.first;
     m.at[0] = m.at[1] = from;
@@ -321,8 +332,8 @@ edit_list_make(struct edit_list *l, const char *before, size_t n_before,
     if (!l->engine)
         l->engine = engine_new();
     for (i = 0; i < 2; i++) {
-        l->engine->text[i] = m.text[i] + from;
-        l->engine->len[i] = m.len[i] - from;
+        l->engine->text[i] = side[i].p;
+        l->engine->len[i] = side[i].n;
     }
     if (engine_diff(l->engine, &options, take_hunk, &m) < 0) {
         error = git_error_last();
@@ -332,9 +343,5 @@ edit_list_make(struct edit_list *l, const char *before, size_t n_before,
     }
     if (!holds(&m, from))
         return err_set(e, ERR_LIMIT, "diff: out of memory");
-    l->n_lines[0] = before_lines;
-    l->n_lines[1] = before_lines -
-                    count_lines(before + from, m.len[0] - from) +
-                    count_lines(after + from, m.len[1] - from);
     return 0;
 }

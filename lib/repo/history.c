@@ -49,8 +49,8 @@ const char *
 history_skip_name(enum history_skip skip)
 {
     static const char *const name[N_SKIPS] = {
-        "binary", "lfs-pointer", "too-large", "symlink", "submodule",
-        "mode-only", "bad-mode"
+        "binary", "lfs-pointer", "too-large", "too-different", "symlink",
+        "submodule", "mode-only", "bad-mode"
     };
 
     return name[skip];
@@ -266,10 +266,11 @@ lines_of(struct object *x)
 
 static int
 make_edits(struct history *h, struct object *const side[2],
-           size_t n_lines[2], struct err *e)
+           size_t n_lines[2], bool *too_hard, struct err *e)
 {
     int rc;
 
+    *too_hard = false;
     h->edits.n = 0;
     n_lines[0] = side[0] ? lines_of(side[0]) : 0;
     if (!side[0] || !side[1] || side[0] == side[1]) {
@@ -277,7 +278,7 @@ make_edits(struct history *h, struct object *const side[2],
         return 0;
     }
     rc = edit_list_make(&h->edits, side[0]->data, side[0]->size, n_lines[0],
-                        side[1]->data, side[1]->size, e);
+                        side[1]->data, side[1]->size, too_hard, e);
     if (rc == 0) {
         n_lines[1] = h->edits.n_lines[1];
         side[1]->n_lines = 1 + n_lines[1];
@@ -292,6 +293,7 @@ tell_piece(struct history *h, struct history_file *f, const struct piece *p,
     const struct tree_change *c = &h->diff.change[p->change], *old;
     struct object *side[2] = {NULL, NULL};
     enum history_skip skip;
+    bool too_hard;
     int s, rc = 0;
 
     for (s = 0; rc == 0 && s < 2; s++) {
@@ -311,8 +313,10 @@ tell_piece(struct history *h, struct history_file *f, const struct piece *p,
     f->side[0] = side[0];
     f->side[1] = side[1];
     if (rc == 0)
-        rc = make_edits(h, side, f->n_lines, e);
-    if (rc == 0)
+        rc = make_edits(h, side, f->n_lines, &too_hard, e);
+    if (rc == 0 && too_hard)
+        h->skips[SKIP_HARD]++;
+    else if (rc == 0)
         rc = h->sink->file(h->sink->ctx, f, e);
     object_drop(side[0]);
     object_drop(side[1]);

@@ -28,6 +28,7 @@ enum history_skip {
     SKIP_BINARY,      /* a NUL in the first 8000 bytes of a side */
     SKIP_LFS,         /* a side is a Git LFS pointer */
     SKIP_LARGE,       /* a side is over max_blob */
+    SKIP_HARD,        /* comparing the sides could take too long */
     SKIP_SYMLINK,
     SKIP_SUBMODULE,
     SKIP_MODE,        /* only the permissions changed */

@@ -692,6 +692,30 @@ END
     refused 4 'content does not match its id'
 }
 
+@test "lines in another order do not take for ever to compare" {
+    git init -q -b main r
+    python3 - <<'END' | git -C r fast-import --quiet
+import random
+
+print("blob\nmark :1\ndata 2\nx")
+for i in range(2):
+    draw = random.Random(i)
+    text = "\n".join(draw.choices("0123456789", k=4000000)) + "\n"
+    print("commit refs/heads/main\ncommitter A <a@b> %d +0000\ndata 0" %
+          (1700000000 + i))
+    print("M 100644 inline hard\ndata %d\n%s" % (len(text), text))
+    text = "".join("%016x\n" % draw.getrandbits(64) for _ in range(400000))
+    print("M 100644 inline other\ndata %d\n%s" % (len(text), text))
+    text = "%d\n%s%d\n" % (i, "0\n1\n" * 400000, i)
+    print("M 100644 inline near\ndata %d\n%s" % (len(text), text))
+print("commit refs/heads/main\ncommitter A <a@b> 1700000003 +0000\ndata 0")
+print("D hard\nM 100644 :1 x")
+END
+    scrape --max-time 20 r
+    came 7 3
+    left_out too-different 1
+}
+
 @test "a reader that takes too long is stopped" {
     git init -q -b main r
     python3 - <<'END' | git -C r fast-import --quiet

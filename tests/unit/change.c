@@ -214,7 +214,7 @@ agrees(struct edit_list *l, const struct buf *text, size_t context)
     struct change c;
     struct buf b, view;
     struct err e;
-    bool ok = true;
+    bool ok = true, too_hard;
     size_t i;
     int s;
 
@@ -224,8 +224,8 @@ agrees(struct edit_list *l, const struct buf *text, size_t context)
         t[s].n_lines = count_lines(text[s].data, text[s].len);
     }
     if (edit_list_make(l, t[0].p, t[0].n, t[0].n_lines, t[1].p, t[1].n,
-                       &e) < 0) {
-        printf("%s\n", e.text);
+                       &too_hard, &e) < 0 || too_hard) {
+        printf("%s\n", too_hard ? "too hard" : e.text);
         return false;
     }
     if (l->n_lines[1] != t[1].n_lines)

@@ -3,6 +3,7 @@
 
 #include "repo/commit.h"
 #include "repo/date.h"
+#include "repo/effort.h"
 #include "repo/glob.h"
 #include "repo/lang.h"
 #include "repo/tree.h"
@@ -127,6 +128,65 @@ TEST(languages)
         CHECK(lang_of_path(none[i], strlen(none[i])) == NULL);
 }
 
+#define LONG 600000 /* lines; twice as many are beyond what is cheap */
+
+/* Lines of which at most n_kinds differ, in a random order. */
+static void
+random_lines(struct buf *b, uint64_t seed, uint64_t n_kinds)
+{
+    size_t i;
+
+    buf_reset(b);
+    for (i = 0; i < LONG; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        buf_addf(b, "%06u\n", (unsigned)((seed >> 33) % n_kinds));
+    }
+}
+
+static bool
+bearable(const struct buf *before, const struct buf *after)
+{
+    const struct effort_text side[2] = {
+        {before->data, before->len, before->len / 7},
+        {after->data, after->len, after->len / 7}
+    };
+
+    return effort_bearable(side);
+}
+
+/* Long texts are compared where they are nearly the same or wholly
+ * different, and not where each has the lines of the other elsewhere. */
+TEST(effort_is_bounded)
+{
+    struct buf a, b;
+    size_t i;
+
+    buf_init(&a);
+    buf_init(&b);
+    random_lines(&a, 1, 1000);
+    random_lines(&b, 2, 1000);
+    CHECK(!bearable(&a, &b));
+    a.len = b.len = 7 * LONG / 2;
+    CHECK(bearable(&a, &b));
+    random_lines(&a, 1, 1000);
+    buf_reset(&b);
+    buf_add(&b, a.data, a.len);
+    CHECK(bearable(&a, &b));
+    for (i = 0; i < 300; i++) /* 600 edits of the 894 that may be */
+        memcpy(b.data + 7 * (LONG / 300 * i), "edited", 6);
+    CHECK(bearable(&a, &b));
+    for (i = 0; i < 600; i++)
+        memcpy(b.data + 7 * (LONG / 600 * i), "edited", 6);
+    CHECK(!bearable(&a, &b));
+    for (i = 0; i < b.len; i += 7)
+        b.data[i] = 'x';
+    CHECK(bearable(&a, &b));
+    buf_reset(&b);
+    CHECK(bearable(&a, &b) && bearable(&b, &a));
+    buf_release(&a);
+    buf_release(&b);
+}
+
 #define HEX "0123456789abcdef0123456789abcdef01234567"
 
 TEST(commits_are_taken_apart)
@@ -201,8 +261,8 @@ TEST(tree_entries_are_read_with_care)
 
 static const struct test tests[] = {
     RUN(globs_that_match), RUN(globs_that_do_not), RUN(globs_take_no_time),
-    RUN(dates), RUN(languages), RUN(commits_are_taken_apart),
-    RUN(tree_entries_are_read_with_care)
+    RUN(dates), RUN(languages), RUN(effort_is_bounded),
+    RUN(commits_are_taken_apart), RUN(tree_entries_are_read_with_care)
 };
 
 TEST_MAIN("repo", tests)
