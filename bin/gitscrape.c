@@ -178,6 +178,9 @@ run(const struct options *o, const struct args *args, struct err *e)
     rc = stream_out_open(&out, "-", e);
     for (i = 0; rc == 0 && i < args->n; i++)
         rc = scrape_repository(&s, args->operand[i], &lost, e);
+    if (rc == 0 && s.n_segments == 0) /* an empty file would be no stream */
+        rc = err_set(e, (enum err_code)s.failed,
+                     "no repository could be read");
     if (rc == 0)
         rc = write_authors(o, &authors, e);
     if (rc == 0)

@@ -164,6 +164,26 @@ elif case == "cycle":
     delta = varint(100) + varint(100) + b"\x90\x64"
     pack([(a, ref_delta(b, delta)), (b, ref_delta(a, delta))])
     with_blob(a)
+elif case == "slow":
+    # six blobs behind a thousand deltas that copy sixty megabytes each
+    size = 60000000
+    names = ["%040x" % (i + (0x30 << 152)) for i in range(1000)]
+    same = varint(size) + varint(size)
+    at = 0
+    while at < size:
+        n = min(0xffffff, size - at)
+        same += b"\xff" + struct.pack("<I", at) + struct.pack("<I", n)[:3]
+        at += n
+    objects = [(names[0], offset_size(size, 3) +
+                zlib.compress(b"z" * size))]
+    objects += [(name, ref_delta(names[i], same))
+                for i, name in enumerate(names[1:])]
+    blobs = [("%02x" % i) * 20 for i in range(0x40, 0x46)]
+    few = varint(size) + varint(100) + b"\x90\x64"
+    objects += [(name, ref_delta(names[-1], few)) for name in blobs]
+    pack(objects)
+    for name in blobs:
+        commit(store(b"tree", entry(b"100644", b"bad", name)))
 elif case == "delta-bomb":
     base = b"y" * 1000
     delta = varint(1000) + varint(2 << 30) + b"\x90\xe8"

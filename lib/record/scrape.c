@@ -70,6 +70,7 @@ take_start(struct scrape *s, struct cursor c, struct err *e)
     stream_out_input_id(s->out, &id);
     stream_out_skip(s->out, s->program, "no-commit-ref", other_refs);
     s->begun = true;
+    s->n_segments++;
     return 0;
 }
 
@@ -256,6 +257,8 @@ run_child(struct scrape *s, bool *again, struct err *e)
     }
     if (died)
         *again = learn(s, &child, e);
+    s->limits.waited_ms = child.waited_ms;
+    s->limits.cpu_ms = child.cpu_ms;
     child_release(&child);
     return rc;
 }
@@ -298,6 +301,7 @@ static void
 repository_begin(struct scrape *s, const char *path)
 {
     s->job.path = path;
+    s->limits.waited_ms = s->limits.cpu_ms = 0;
     s->next = s->since_next = s->drop = 0;
     s->begun = s->left_out = false;
     s->n_authors = s->n_commits = s->n_records = s->n_skips = s->n_cut = 0;
@@ -328,21 +332,33 @@ sum_up(const struct scrape *s)
              s->n_skips, s->bad.n, cut);
 }
 
+/* The text is about the path, or something below it. */
+static bool
+names_path(const char *text, const char *path)
+{
+    size_t n = strlen(path);
+
+    return strncmp(text, path, n) == 0 &&
+           (text[n] == ':' || text[n] == '/' || path[n - 1] == '/');
+}
+
 static int
 one_repository(struct scrape *s, bool *lost, struct err *e)
 {
     int rc = run_children(s, e);
 
     if (rc < 0) {
-        if (strncmp(e->text, s->job.path, strlen(s->job.path)) != 0)
+        if (!names_path(e->text, s->job.path))
             err_prefix(e, "%s", s->job.path);
         if (!s->job.keep_going || (rc != ERR_DATA && rc != ERR_LIMIT &&
                                    s->begun) || rc == ERR_USAGE)
             return rc;
         log_error("%s", e->text);
         *lost = true;
-        if (!s->begun)
+        if (!s->begun) {
+            s->failed = rc;
             return 0;
+        }
         stream_out_skip(s->out, s->program, "rest-of-history", 1);
     }
     stream_out_skip(s->out, s->program, "bad-commit", s->bad.n);

@@ -25,9 +25,12 @@ struct scrape {
     const char *program;        /* in the ledger */
     const char *prov;           /* a line for the header */
     struct scribe_job job;      /* path and poison are set here */
-    struct child_limits limits;
+    struct child_limits limits; /* of a repository, all its children */
     struct stream_out *out;
     struct buf *authors;        /* lines "REPO author_K NAME MAIL"; or NULL */
+
+    uint64_t n_segments;
+    int failed;                 /* of the last repository without one */
 
     /* Of the repository at hand. */
     char *name;
@@ -48,8 +51,8 @@ void scrape_init(struct scrape *s);
 void scrape_release(struct scrape *s);
 
 /* Writes the repository at path as one segment. With keep_going, *lost is
- * set if something was left out, be it all of it; then the result is 0. The
- * text names the path. */
+ * set if something was left out, be it all of it; then the result is 0, and
+ * where it is all, failed says how it ended. The text names the path. */
 int scrape_repository(struct scrape *s, const char *path, bool *lost,
                       struct err *e);
 

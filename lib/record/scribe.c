@@ -29,6 +29,7 @@ send_start(void *ctx, const struct tips *tips, const struct walk *w,
 {
     struct scribe *c = ctx;
     size_t i;
+    int rc;
 
     sender_begin(c->s, 'H');
     buf_u64(&c->s->out, w->n_order);
@@ -39,7 +40,9 @@ send_start(void *ctx, const struct tips *tips, const struct walk *w,
         buf_u32(&c->s->out, tips->tip[i].flags);
         buf_add(&c->s->out, tips->tip[i].id.b, OID_BYTES);
     }
-    return sender_end(c->s, e);
+    /* Sent at once: with it the segment begins, whatever comes then. */
+    rc = sender_end(c->s, e);
+    return rc < 0 ? rc : sender_flush(c->s, e);
 }
 
 static int

@@ -97,6 +97,15 @@ limit(int what, uint64_t value)
 #define LIMIT_MEMORY 1
 #endif
 
+/* Whole seconds of processor time that are left; at least one. */
+static uint64_t
+left(const struct child_limits *l)
+{
+    uint64_t spent = l->cpu_ms / 1000;
+
+    return spent + 1 < l->seconds ? l->seconds - spent : 1;
+}
+
 /* Takes from the child what it doesn't need: output, input, core files. */
 static void
 confine(const struct child_limits *l)
@@ -119,7 +128,7 @@ confine(const struct child_limits *l)
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     limit(RLIMIT_CORE, 0);
     if (l->seconds)
-        limit(RLIMIT_CPU, l->seconds);
+        limit(RLIMIT_CPU, left(l));
     if (l->memory && LIMIT_MEMORY)
         limit(RLIMIT_AS, l->memory);
 }
@@ -146,6 +155,8 @@ child_start(struct child *c, const struct child_limits *limits,
 
     memset(c, 0, sizeof(*c));
     c->limits = *limits;
+    c->waited_ms = limits->waited_ms;
+    c->cpu_ms = limits->cpu_ms;
     c->fd = -1;
     c->watch = mmap(NULL, sizeof(*c->watch), PROT_READ | PROT_WRITE,
                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -180,14 +191,22 @@ child_start(struct child *c, const struct child_limits *limits,
     return 0;
 }
 
+static uint64_t
+ms_of(const struct timeval *t)
+{
+    return (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_usec / 1000;
+}
+
 static int
 reap(struct child *c)
 {
+    struct rusage used = {0};
     int status = 0;
 
-    while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+    while (wait4(c->pid, &status, 0, &used) < 0 && errno == EINTR)
         ;
     c->pid = 0;
+    c->cpu_ms += ms_of(&used.ru_utime) + ms_of(&used.ru_stime);
     return status;
 }
 

@@ -23,6 +23,8 @@ struct child_limits {
     uint64_t memory;    /* address space in bytes, 0: as it is */
     unsigned seconds;   /* the parent's time of waiting, and CPU time */
     unsigned stall;     /* seconds that one object may take */
+    uint64_t waited_ms; /* of seconds: spent by earlier children */
+    uint64_t cpu_ms;
 };
 
 /* ---- the child's end ---- */
@@ -46,7 +48,9 @@ struct child {
     int fd;
     struct child_limits limits;
     struct watch *watch;
-    uint64_t waited_ms, stalled_ms, ticks;
+    uint64_t waited_ms, cpu_ms; /* by the children before it, too; cpu_ms
+                                 * has its own once it has ended */
+    uint64_t stalled_ms, ticks;
     char *in;          /* [pos, end) is unread */
     size_t pos, end, cap;
 };

@@ -508,7 +508,7 @@ find_tips(struct history *h, const struct place *p, struct tips *tips,
     if (o->rev)
         rc = tips_parse(tips, p, h->objects, o->rev, e);
     else
-        rc = tips_head(tips, p, h->objects, o->all, others, e);
+        rc = tips_head(tips, p, &h->walk, o->all, others, e);
     for (i = 0; i < tips->n; i++)
         n += !(tips->tip[i].flags & WALK_HIDDEN);
     if (rc == 0 && o->files && n > 1)

@@ -283,21 +283,45 @@ tips_parse(struct tips *t, const struct place *p, struct objects *o,
     return rc;
 }
 
+/* Adds one of all references; *lost is set if it can't be followed. */
+static int
+add_reference(struct tips *t, const struct walk *w, const char *name,
+              struct oid id, size_t *others, bool *lost, struct err *e)
+{
+    const struct oid stored = id;
+    struct err why;
+    int type, rc;
+
+    rc = peel(w->objects, &id, &type, &why);
+    if (rc < 0) {
+        err_prefix(&why, "%s", name);
+        *lost = true;
+        return w->bad(w->ctx, &stored, true, &why, e);
+    }
+    if (type == OBJECT_COMMIT)
+        tips_add(t, &id, 0);
+    else
+        ++*others;
+    return 0;
+}
+
 int
-tips_head(struct tips *t, const struct place *p, struct objects *o,
+tips_head(struct tips *t, const struct place *p, const struct walk *w,
           bool all, size_t *others, struct err *e)
 {
     struct ref *ref = NULL;
     char *target = NULL;
     struct oid id;
     size_t n = 0, i;
-    bool found;
-    int rc, type;
+    bool found, lost = false;
+    int rc;
 
     *others = 0;
     rc = refs_resolve(p, "HEAD", &id, &found, &target, e);
-    if (rc == 0 && found) {
-        rc = need_commit(o, &id, "HEAD", 4, e);
+    if (rc == 0 && found && all) {
+        rc = add_reference(t, w, "HEAD", id, others, &lost, e);
+    } else if (rc == 0 && found) {
+        rc = need_commit(w->objects, &id, "HEAD", 4, e);
         if (rc == 0)
             tips_add(t, &id, 0);
     }
@@ -307,15 +331,11 @@ tips_head(struct tips *t, const struct place *p, struct objects *o,
         rc = err_set(e, ERR_DATA, "%s: HEAD is unborn (it names %s, which "
                      "does not exist); use --rev or --all", p->common,
                      target);
-    for (i = 0; rc == 0 && all && i < n; i++) {
-        rc = peel(o, &ref[i].id, &type, e);
-        if (rc < 0)
-            err_prefix(e, "%s", ref[i].name);
-        else if (type == OBJECT_COMMIT)
-            tips_add(t, &ref[i].id, 0);
-        else
-            ++*others;
-    }
+    for (i = 0; rc == 0 && all && i < n; i++)
+        rc = add_reference(t, w, ref[i].name, ref[i].id, others, &lost, e);
+    if (rc == 0 && lost && t->n == 0)
+        rc = err_set(e, ERR_DATA, "%s: none of the references can be "
+                     "followed", p->common);
     refs_free(ref, n);
     free(target);
     return rc;

@@ -35,8 +35,9 @@ int tips_parse(struct tips *t, const struct place *p, struct objects *o,
 
 /* Appends HEAD, then, if all, every reference by name that leads to a
  * commit; *others counts those that don't. An unborn HEAD is ERR_DATA unless
- * all, or unless the repository has no references: then no tip is added. */
-int tips_head(struct tips *t, const struct place *p, struct objects *o,
+ * all, or unless the repository has no references: then no tip is added. One
+ * of all that can't be followed is told to w->bad. */
+int tips_head(struct tips *t, const struct place *p, const struct walk *w,
               bool all, size_t *others, struct err *e);
 
 /* Gives ordinals to the histories of the tips and marks as WALK_HIDDEN what

@@ -484,6 +484,45 @@ r|author_1|Grace Hopper|grace.hopper@example.org" ]
     refused 4 'refs/tags/loop: a directory that holds itself'
 }
 
+@test "where nothing at all can be read -k writes nothing and fails" {
+    bad missing-tree
+    rm -r r/.git/objects/??
+    scrape -k r
+    [ "$status" -eq 4 ]
+    [ ! -s out.graft ]
+    [[ ${stderr_lines[1]} == 'gitscrape: no repository could be read' ]]
+    mkdir plain
+    scrape -k r plain nowhere
+    [ "$status" -eq 1 ]
+    [ ! -s out.graft ]
+    repo_small good 3
+    scrape -k r good
+    [ "$status" -eq 3 ]
+    came 3 3
+    # one reference that leads nowhere is not all of them
+    git -C good update-ref refs/heads/a main
+    printf '%040d\n' 7 >good/.git/refs/heads/b
+    scrape --all good
+    refused 4 'refs/heads/b: object 00'
+    scrape --all -k good
+    [ "$status" -eq 3 ]
+    came 3 3
+    left_out bad-commit 1
+    printf '%040d\n' 8 >good/.git/refs/heads/main
+    scrape -k good
+    [ "$status" -eq 4 ]
+    [ ! -s out.graft ]
+    scrape --all -k good
+    [ "$status" -eq 3 ]
+    came 3 3
+    left_out bad-commit 2
+    rm good/.git/refs/heads/a
+    scrape --all -k good
+    [ "$status" -eq 4 ]
+    [ ! -s out.graft ]
+    [[ $stderr == *': none of the references can be followed'* ]]
+}
+
 @test "row 15: bytes that are no text are told apart by one rule" {
     repo_init r
     printf 'h\0i\0' >r/utf16
@@ -726,7 +765,16 @@ for i in range(100000):
     print("M 100644 :%d f%d" % (i // 60 % 2 + 1, i % 60))
 END
     scrape --max-time 1 r
-    refused 5 'reading took over 1 seconds'
+    refused 5 'r: reading took over 1 seconds'
+}
+
+@test "--max-time bounds all the readers of a repository together" {
+    repo_small r 3
+    python3 "$root/tests/badrepo.py" slow r
+    scrape -k --max-time 2 --max-stall 1 r
+    [ "$status" -eq 3 ]
+    [[ $stderr == *'r: reading took over 2 seconds'* ]]
+    left_out rest-of-history 1
 }
 
 @test "a reader that takes too much memory is stopped" {
