@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -36,6 +37,10 @@ stream_out_open(struct stream_out *o, const char *path, struct err *e)
     int rc;
 
     memset(o, 0, sizeof(*o));
+    if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO))
+        return err_set(e, ERR_USAGE, "stdout: is a terminal, and a stream is "
+                       "no text: pipe it to tojsonl, or redirect it to a "
+                       "file");
     rc = out_open(&o->out, path, e);
     if (rc < 0)
         return rc;

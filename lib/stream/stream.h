@@ -106,7 +106,8 @@ struct stream_out {
     struct stream_out_state *state;
 };
 
-/* path may be "-"; a file is written beside its name, see base/io.h. */
+/* path may be "-", but a terminal is no place for a stream (ERR_USAGE); a
+ * file is written beside its name, see base/io.h. */
 int stream_out_open(struct stream_out *o, const char *path, struct err *e);
 
 /* Drops a file that was not closed. */

@@ -245,3 +245,34 @@ complaint() {
     }
     for_all completion
 }
+
+@test "a stream is refused by a terminal before any work is done" {
+    repo_small repo 2
+    printf 'int x;\n' >a.h
+    echo a.h | fromfiles >text
+    vocabtrain -q --size 257 -o tok.json text
+    tokenize -t tok.json text >tokens
+    mkdir model
+    cp "$root"/tests/golden/models/llama/{config.json,model.safetensors} \
+        model
+    refused() {
+        local status=0
+        python3 "$root/tests/terminal.py" --size 200,24 bash -c "$1" \
+            >screen || status=$?
+        [ $status -eq 2 ] && [ "$(wc -l <screen)" -eq 1 ] &&
+            grep -qE "^[a-z]+: stdout: is a terminal.* tojsonl" screen && return
+        echo "exit $status: $1"
+        cat screen
+        return 1
+    }
+    refused 'gitscrape repo'
+    refused 'echo none.h | fromfiles'
+    refused 'echo bad | fromjsonl'
+    refused 'echo bad | tokenize -t tok.json text'
+    refused 'tokenize -d -t tok.json tokens'
+    refused 'quantize --format int8 model'
+    # text may go there
+    python3 "$root/tests/terminal.py" tokenize -d --raw -t tok.json tokens \
+        >screen
+    [ "$(cat screen)" = 'int x;' ]
+}
