@@ -33,9 +33,12 @@ terminal() {
     python3 "$BATS_TEST_DIRNAME/../terminal.py" "$@"
 }
 
-# mixed FRAMES: lines of any screen with two programs in them, or cut off.
-mixed() {
-    tr '\f' '\n' <"$1" | grep -E 'tokenize:.*(tokenize|shard|fromfiles):'
+# unmixed FRAMES: no line of any screen has two programs in it.
+unmixed() {
+    local mixed=0
+    tr '\f' '\n' <"$1" |
+        grep -E '(tokenize|fromfiles):.*(tokenize|fromfiles):' && mixed=1
+    [ $mixed -eq 0 ]
 }
 
 @test "a program says how far it is, and what it did last stays" {
@@ -65,7 +68,7 @@ mixed() {
 @test "programs of a pipeline have a line each" {
     terminal --frames frames bash -c \
         'feed text 8 | $t | $t -d | $t | tojsonl >out' >screen
-    ! mixed frames
+    unmixed frames
     # three lines at one time, each somewhere else in the data
     tr '\n\f' '~\n' <frames |
         grep -qE '^(tokenize: [0-9]+ records, [^~]*/s, [0-9:]+~){3}$'
@@ -79,7 +82,7 @@ mixed() {
     terminal --frames frames bash -c '
         for i in {1..8}; do echo a.h; echo none$i; sleep 0.2; done |
             fromfiles -k | $t | $t -d | tojsonl >out' >screen || true
-    ! mixed frames
+    unmixed frames
     for i in {1..8}; do
         grep -qx "fromfiles: warning: none$i: No such file or directory" \
             screen
@@ -97,7 +100,8 @@ mixed() {
     terminal --raw raw bash -c 'feed text 5 | $t -q >out'
     [ ! -s raw ]
     terminal --raw raw bash -c 'feed text 5 | $t 2>err >out'
-    [ ! -s raw ] && cmp err plain
+    [ ! -s raw ]
+    cmp err plain
     # and what takes no time shows nothing
     terminal --raw raw bash -c '$t text >out'
     [ "$(tr -d '\r' <raw)" = 'tokenize: 2 records' ]
@@ -141,7 +145,7 @@ mixed() {
     terminal --frames frames --when '^(tokenize: .*\n){2}' '\032' \
         bash --norc -ic 'feed text 12 | $t | $t -d | tojsonl >out
             sleep 0.3; echo stopped; fg' >screen
-    ! mixed frames
+    unmixed frames
     [ "$(grep -cE '^tokenize: [0-9]+ records, .*[0-9:]+$' screen)" -eq 4 ]
     grep -qx stopped screen
     [ "$(grep -cE '^tokenize: 24 records, ' screen)" -eq 2 ]
