@@ -6,10 +6,14 @@
 #ifndef BASE_STOP_H
 #define BASE_STOP_H
 
+/* Milliseconds within which what comes after a request is the same one:
+ * timeout, make and terminals send a signal to a process and to its group. */
+#define STOP_AGAIN 500
+
 /* From now on SIGINT, SIGTERM, SIGHUP, SIGUSR1, and SIGPIPE (the reader of
  * what is printed has gone) are requests to stop, unless they are ignored.
- * A second request ends the process at once, temporaries removed; further
- * SIGPIPEs are no requests. */
+ * A second request, STOP_AGAIN after the first, ends the process at once,
+ * temporaries removed; further SIGPIPEs are no requests. */
 void stop_catch(void);
 
 /* The signal that asked, or 0. */
