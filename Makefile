@@ -166,7 +166,7 @@ bench-programs: $(BENCH)
 demo: $(AFTER)
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -f pipelines/repo.mk \
-		BIN=$(abspath $(BUILD))/bin WORK=$(or $(WORK),$(BUILD)/demo)
+		BIN='$(BUILD)/bin' WORK='$(or $(WORK),$(BUILD)/demo)'
 
 # ---- installation -------------------------------------------------------
 

@@ -6,30 +6,72 @@ setup() {
     cd "$BATS_TEST_TMPDIR"
     mkdir include
     for i in $(seq 30); do
-        printf '/* Header %s. */\nint f%s(int x);\n' $i $i >include/h$i.h
+        printf '/* Header %s. */\nint f%s(int x);\n' $i $i >"include/h $i.h"
     done
     sed 's/"hidden_size": 128/"hidden_size": 16/
         s/"intermediate_size": 384/"intermediate_size": 24/
         s/"num_hidden_layers": 4/"num_hidden_layers": 1/
         s/4096/400/' "$root/pipelines/demo-arch.json" >arch.json
     repo_small 'a project' 20
+    LORA='--rank 2 --batch 2 --steps 2'
+    makefile=$root/pipelines/repo.mk
+}
+
+# given: what the pipeline is given here, in $given.
+given() {
+    given=(-f "$makefile" BIN="$GRAFT_BUILD/bin"
+        HEADERS="${HEADERS-include}" HEADER_FILES=20 VOCAB=400
+        ARCH="${ARCH-arch.json}" SEQ_LEN=512 THREADS=1
+        PRETRAIN='--batch 2 --steps 2' LORA="$LORA")
 }
 
 pipeline() {
-    make -s -f "$root/pipelines/repo.mk" BIN="$GRAFT_BUILD/bin" WORK=work \
-        HEADERS=include HEADER_FILES=20 VOCAB=400 ARCH=arch.json SEQ_LEN=512 \
-        THREADS=1 PRETRAIN='--batch 2 --steps 2' \
-        LORA='--rank 2 --batch 2 --steps 2' "$@"
+    given
+    make -s "${given[@]}" "$@"
+}
+
+# begin ARGUMENT...: the pipeline in a process group of its own, $pid.
+begin() {
+    given
+    env --default-signal=INT,QUIT setsid make -s "${given[@]}" "$@" \
+        >out 2>err 3>&- &
+    pid=$!
+}
+
+# until_step RUN N: a run has logged that step.
+until_step() {
+    until grep -qs "\"step\": $2," "$1/metrics.jsonl"; do sleep 0.01; done
+}
+
+# ended: begin's pipeline is, with a failure.
+ended() {
+    local status=0
+    wait $pid || status=$?
+    [ $status -ne 0 ]
+}
+
+teardown() {
+    [ -z "${pid-}" ] || kill -KILL -- -"$pid" 2>/dev/null || true
+}
+
+# free WORK: its lock can be had, and so nothing is at work there.
+free() {
+    flock -w 5 "$1/key/lock" true
 }
 
 state() {
     find work -printf '%p %s %T@\n' | sort
 }
 
+same_adapter() {
+    cmp "$1/run/adapter/adapter_model.safetensors" \
+        "$2/run/adapter/adapter_model.safetensors" &&
+        cmp "$1/score.json" "$2/score.json"
+}
+
 @test "the pipeline goes from a repository to a table, and then rests" {
     run -0 --separate-stderr pipeline REPO='a project'
-    [[ $output == *'Held-out commits: 2, with 2 records, '* ]]
-    [[ $output == *base*adapter*difference* ]]
+    [[ $output == *'Held out: 2 commits, 2 records'*base*adapter*difference* ]]
     [[ $stderr == *'the history of a project as tokens'* ]]
     [ "$(jq .records work/score.json)" -eq 2 ]
     state >before
@@ -47,17 +89,215 @@ state() {
     state | grep work/pretrain | cmp - before
 }
 
+@test "another run in the place of one keeps that" {
+    pipeline REPO='a project' 2>/dev/null
+    cp -r work before
+    LORA='--rank 2 --batch 2 --steps 3'
+    run -0 --separate-stderr pipeline REPO='a project'
+    [[ $stderr == *'now work/run.old)'* ]]
+    diff -r before/run work/run.old
+    [ "$(jq .options.steps work/run/config.json)" -eq 3 ]
+}
+
+@test "a pipeline that is stopped goes on at the checkpoint of its training" {
+    LORA='--rank 2 --batch 2 --steps 120'
+    pipeline REPO='a project' WORK=whole >/dev/null 2>&1
+    pipeline REPO='a project' LORA='--rank 2 --batch 2 --steps 1' \
+        >/dev/null 2>&1
+    for signal in TERM INT HUP; do
+        rm -rf work/run
+        begin REPO='a project'
+        until_step work/run 5
+        kill -$signal -- -$pid
+        ended
+        free work
+        grep -q 'stopped; the same command goes on from here' err
+        [ ! -e work/run/manifest.json ]
+        ls -d work/run/checkpoints/step-*
+        run -0 --separate-stderr pipeline REPO='a project'
+        [[ $stderr == *'going on after step '* ]]
+        same_adapter whole work
+    done
+}
+
+@test "a signal to make alone stops what works for it" {
+    LORA='--rank 2 --batch 2 --steps 100000'
+    begin REPO='a project'
+    until_step work/run 5
+    kill -TERM $pid
+    ended
+    free work
+    ls -d work/run/checkpoints/step-*
+}
+
+@test "of two at the same work, the second says so and touches nothing" {
+    LORA='--rank 2 --batch 2 --steps 100000'
+    begin REPO='a project'
+    until_step work/run 5
+    find work -path work/run -prune -o -printf '%p %s %T@\n' | sort >before
+    run -2 --separate-stderr pipeline REPO='a project'
+    [ "${stderr_lines[0]}" = 'repo.mk: work: another make is at work there' ]
+    [ "${#stderr_lines[@]}" -eq 2 ]
+    LORA='--rank 2 --batch 2 --steps 2'
+    run -2 --separate-stderr pipeline REPO='a project'
+    find work -path work/run -prune -o -printf '%p %s %T@\n' | sort |
+        cmp - before
+    kill -0 $pid
+}
+
+# Each is stopped at a moment of its own of the time that a whole one takes.
+@test "the pipeline can be stopped anywhere, by any signal, and goes on" {
+    LORA='--rank 2 --batch 2 --steps 40'
+    began=$(date +%s%N)
+    pipeline REPO='a project' WORK=whole >/dev/null 2>&1
+    whole=$((($(date +%s%N) - began) / 1000000))
+    stops=0 complete=0 signals=(INT TERM HUP KILL)
+    RANDOM=${SEED:=$$}
+    while [ $stops -lt "${STOPS:-12}" ] || [ $complete -eq 0 ]; do
+        begin REPO='a project'
+        ms=$((RANDOM % whole))
+        sleep $((ms / 1000)).$(printf %03d $((ms % 1000)))
+        if [ $stops -lt "${STOPS:-12}" ] && kill -"${signals[stops % 4]}" -- \
+            -$pid 2>/dev/null; then
+            stops=$((stops + 1))
+            wait $pid || true
+            [ ! -e work/key/lock ] || free work
+        else
+            echo "seed $SEED: stopped $stops times of $whole ms"
+            wait $pid || { cat err; return 1; }
+            same_adapter whole work
+            rm -rf work
+            complete=$((complete + 1))
+        fi
+    done
+}
+
 @test "a step that fails leaves nothing that a rerun takes for done" {
-    run ! --separate-stderr pipeline REPO=nowhere
+    run ! --separate-stderr pipeline REPO='a project' SPLIT='--test 0'
+    [[ ${stderr_lines[-3]} == "work/data: too little history, or too little \
+of it held out (found "*" records to train on and 0 to test on"* ]]
+    [ ! -e work/data ]
     pipeline REPO='a project' 2>/dev/null
     [ "$(jq .records work/score.json)" -eq 2 ]
 }
 
-@test "the table says where there is no interval" {
-    echo '{"records": 3, "clusters": 1, "tokens": 9,
-        "base": {"loss": 2.5, "half_width": null, "perplexity": 12.182},
-        "adapter": {"loss": 2, "half_width": null, "perplexity": 7.389},
-        "difference": {"loss": -0.5, "half_width": null}}' >score.json
-    run -0 --separate-stderr "$root/pipelines/table" score.json
-    [[ $output == *'commits: 1, with 3 records, 9 tokens'*base*2.5*none* ]]
+@test "names with blanks, quotes and dollars are as good as others" {
+    mkdir 'a  checkout'
+    cp -r "$root/pipelines" 'a  checkout'
+    makefile="a  checkout/pipelines/repo.mk"
+    HEADERS='C "headers"' ARCH="arch of 'it'.json"
+    mv include "$HEADERS"
+    mv arch.json "$ARCH"
+    mv 'a project' "it's a \$HOME; \`x\`"
+    run -0 --separate-stderr pipeline REPO="it's a \$HOME; \`x\`" \
+        WORK="my \$work '1'"
+    [ "$(jq .records "my \$work '1'/score.json")" -eq 2 ]
+    [ "$(echo *work*)" = "my \$work '1'" ]
+
+    cp -r "my \$work '1'/pretrain/model" './-a "base"'
+    run -0 --separate-stderr pipeline REPO="it's a \$HOME; \`x\`" \
+        WORK='-w  2' BASE='-a "base"'
+    [[ $stderr != *vocabulary* ]]
+    [ "$(jq .records './-w  2/score.json')" -eq 2 ]
+    [ "$(jq -r .base_model_name_or_path \
+        './-w  2/run/adapter/adapter_config.json')" = './-w  2/base' ]
+}
+
+@test "what can't be done is refused at once, in a line" {
+    mkdir empty model
+    echo '{}' >model/config.json
+    touch file
+    repo_init unborn
+    repo_small single 1
+    refused() { # MESSAGE ARGUMENT...
+        local message=$1
+        shift
+        run -2 --separate-stderr pipeline REPO='a project' "$@"
+        printf '%s\n' "$stderr"
+        [ "${#stderr_lines[@]}" -eq 2 ]
+        [[ ${stderr_lines[0]} == "$message"* ]]
+        [[ ${stderr_lines[1]} == 'make: *** '* ]]
+        [ -z "$output" ] && [ ! -e work ]
+    }
+    refused 'repo.mk: REPO is empty' REPO=
+    refused 'gitscrape: nowhere: No such file' REPO=nowhere
+    refused 'gitscrape: empty: not a git repo' REPO=empty
+    refused 'gitscrape: https://example.org/x' REPO=https://example.org/x
+    refused 'repo.mk: unborn: too little history (found 0,' REPO=unborn
+    refused 'repo.mk: single: too little history (found 1,' REPO=single
+    refused 'repo.mk: WORK is empty' WORK=
+    refused 'repo.mk: WORK: file: not a directory' WORK=file
+    refused 'repo.mk: WORK: include: holds other things' WORK=include
+    refused 'repo.mk: BASE is empty' BASE=
+    refused 'quantize: nowhere: No such file' BASE=nowhere
+    refused 'quantize: empty: no model' BASE=empty
+    refused 'quantize: model: ' BASE=model
+    refused 'repo.mk: HEADERS: empty: no C headers' HEADERS=empty
+    refused 'repo.mk: ARCH: nowhere: no such file' ARCH=nowhere
+    refused 'repo.mk: empty: none of the programs' BIN=empty
+    refused "repo.mk: LORA: train: unknown option --rnak" LORA='--rnak 2'
+    refused "repo.mk: PRETRAIN: train: " PRETRAIN='--steps x'
+    refused "repo.mk: SPLIT: shard: " SPLIT='--test 2'
+    refused "repo.mk: TEMPLATE: tokenize: " TEMPLATE=nonesuch
+    refused "repo.mk: FORMAT: quantize: " FORMAT=int7
+    refused "repo.mk: SCRAPE: gitscrape: " SCRAPE=--nonesuch
+    refused "repo.mk: VOCAB: vocabtrain: " VOCAB=many
+    refused "repo.mk: SEQ_LEN: tokenize: " SEQ_LEN=-1
+    refused "repo.mk: THREADS: tokenize: " THREADS=x
+    initmodel -q -o base arch.json
+    refused 'repo.mk: BASE: base: has no tokenizer.json' BASE=base
+    echo '{}' >base/tokenizer.json
+    refused 'tokenize: base/tokenizer.json: ' BASE=base
+}
+
+@test "three commits are enough for a table, without an interval" {
+    repo_small few 3
+    run -0 --separate-stderr pipeline REPO=few
+    [[ $output == *'Held out: 1 commit, 1 record, '* ]]
+    [[ $output == *'Nothing can be said: one commit gives no interval.'* ]]
+}
+
+# table DIFFERENCE HALF_WIDTH: of a score with big and small numbers.
+table() {
+    jq -n --argjson d "$1" --argjson h "$2" '{clusters: 40, records: 50,
+        tokens: 12345, base: {loss: 1234.5, half_width: 0.5,
+        perplexity: 4.5e30}, adapter: {loss: 0, half_width: 1e-9,
+        perplexity: 1}, difference: {loss: $d, half_width: $h}}' >score.json
+    WORK=w REPO=r BASE= THIS=m "$root/pipelines/table" score.json
+}
+
+@test "the table lines up and says in words what its numbers mean" {
+    run -0 table -0.0711 0.0012
+    [ "${lines[0]}" = 'Held out: 40 commits, 50 records, 12345 tokens' ]
+    [ "${lines[1]}" = '                 loss      +-  perplexity' ]
+    [ "${lines[2]}" = 'base        1234.5000  0.5000     4.5e+30' ]
+    [ "${lines[3]}" = 'adapter        0.0000  0.0000      1.0000' ]
+    [ "${lines[4]}" = 'difference    -0.0711  0.0012' ]
+    [[ $output == *'adapter is better: it lowers the loss by 0.0711,'* ]]
+    [[ $output == *'-0.0723 to -0.0699, excludes zero.'* ]]
+    run -0 table 0.0711 0.0012
+    [[ $output == *'adapter is worse: it raises the loss by 0.0711,'* ]]
+    [[ $output == *'0.0699 to 0.0723, excludes zero.'* ]]
+    run -0 table -0.01 0.02
+    [[ $output == *'No difference can be told: the loss changes by -0.0100'* ]]
+    [[ $output == *'-0.0300 to 0.0100, includes zero.'* ]]
+    run -0 table null null
+    [[ $output == *'is no number.'* ]]
+}
+
+@test "the commands that the table closes with work" {
+    run -0 --separate-stderr pipeline REPO='a project' WORK='my work'
+    steps=$(sed -n '/^What to do next/,$p' <<<"$output")
+    eval "$(sed -n '1s/.*with //p' <<<"$steps")"
+    eval "$(grep '^    exportadapter' <<<"$steps")"
+    [ -f my-adapter/adapter_model.safetensors ]
+    eval "$(grep -A 1 '^    echo' <<<"$steps")" >answers
+    [ "$(jq -r '.model // .kind' answers | tr '\n' ' ')" = \
+        'base adapter summary ' ]
+    mkdir models
+    mv 'my work/pretrain/model' models/base
+    again=$(grep -A 1 '^    make' <<<"$steps")
+    given
+    eval "${again/'~/models/starcoder2-3b'/models/base}" '"${given[@]:2}"'
+    jq -e .difference work/score.json
 }

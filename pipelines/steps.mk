@@ -1,0 +1,117 @@
+# steps.mk - the steps of repo.mk. `start` runs it in the directory WORK, with
+# what was chosen in the environment.
+#
+# Each step has a key file, key/STEP: what goes in (ids of contents), the
+# options that decide the result, the version of the programs. It is rewritten
+# only when its text changes, and the step's output depends on it; so a run
+# with nothing new touches no file.
+#
+# Whatever has its name is whole (see `step`), so nothing is ever to be
+# deleted because a recipe was stopped.
+#
+# The commands run in the directory that the user is in, where the outputs
+# are "$WORK/...".
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.SUFFIXES:
+
+KEY = @"$$HERE/key" $(@F)
+STEP = @"$$HERE/step"
+HEADER_LIST := "$$HERE/headers" "$$HEADERS" "$$HEADER_FILES"
+
+.PHONY: all FORCE
+all: score.json
+	@"$$HERE/table" score.json
+
+ifndef BASE
+
+key/vocab: FORCE
+	$(KEY) 'echo "vocab $$VOCAB"; \
+	$(HEADER_LIST) | tr "\n" "\0" | xargs -0 cat | b2sum'
+
+tokenizer.json: key/vocab
+	$(STEP) "vocabulary of $$VOCAB tokens from C headers" $@ \
+	'$(HEADER_LIST) | fromfiles | vocabtrain --size "$$VOCAB" \
+	--special "<|endoftext|>" -o "$$OUT"'
+
+key/corpus: tokenizer.json FORCE
+	$(KEY) 'echo corpus; b2sum <"$$WORK/$<"; cat "$$WORK/key/vocab"'
+
+corpus/manifest.json: key/corpus
+	$(STEP) "the same headers as tokens" $(@D) \
+	'$(HEADER_LIST) | fromfiles \
+	| tokenize -t "$$WORK/tokenizer.json" --template plain \
+	| shard --val 0.02 --test 0 -o "$$OUT"'
+
+key/init: tokenizer.json FORCE
+	$(KEY) 'echo init; cat "$$ARCH" "$$WORK/$<" | b2sum'
+
+init/config.json: key/init
+	$(STEP) "a small base, not trained yet" $(@D) \
+	'initmodel --tokenizer "$$WORK/tokenizer.json" -o "$$OUT" "$$ARCH"'
+
+key/pretrain: corpus/manifest.json init/config.json FORCE
+	$(KEY) 'echo "pretrain $$PRETRAIN $$SEQ_LEN"; \
+	jq -r .content "$$WORK/$<"; cat "$$WORK/key/init"'
+
+pretrain/manifest.json: key/pretrain
+	$(STEP) -r "that base, trained in full on the headers" $(@D) \
+	'train --method full --data "$$WORK/corpus" --base "$$WORK/init" \
+	-o "$$OUT" --resume --seq-len "$$SEQ_LEN" --threads "$$THREADS"'" \
+	$$PRETRAIN"
+
+key/base: pretrain/manifest.json FORCE
+	$(KEY) 'echo "base $$FORMAT"; b2sum <"$$WORK/$<"'
+
+else
+
+# A model directory is recognised by its files' names, sizes and times.
+key/base: FORCE
+	$(KEY) 'echo "base $$FORMAT"; \
+	find -L "$$BASE" -type f -printf "%f %s %T@\n" | sort'
+
+endif
+
+base/manifest.json: key/base
+	$(STEP) "the base as $$FORMAT" $(@D) \
+	'quantize --format "$$FORMAT" "$$MODEL" | shard -o "$$OUT"'
+
+# HEAD stands for all that is walked, and the records name the repository;
+# the tokenizer is the base's.
+key/data: base/manifest.json FORCE
+	$(KEY) 'echo "data $$SCRAPE $$TEMPLATE $$SEQ_LEN $$SPLIT"; \
+	echo "$$REPO_NAME"; \
+	git -c safe.directory="*" -C "$$REPO" rev-parse HEAD $${SCRAPE:+--all}; \
+	 b2sum <"$$TOKENIZER"'
+
+data/manifest.json: key/data
+	$(STEP) "the history of $$REPO_NAME as tokens" $(@D) \
+	"gitscrape $$SCRAPE"' "$$REPO" \
+	| tokenize -t "$$TOKENIZER" --template "$$TEMPLATE" \
+	--max-tokens "$$SEQ_LEN" --threads "$$THREADS" \
+	| shard'" $$SPLIT"' -o "$$OUT"; "$$HERE/enough" "$$OUT"'
+
+key/run: data/manifest.json base/manifest.json FORCE
+	$(KEY) 'echo "run $$LORA $$SEQ_LEN"; \
+	jq -r .content "$$WORK/data/manifest.json" "$$WORK/base/manifest.json"'
+
+run/manifest.json: key/run
+	$(STEP) -r "an adapter for that history" $(@D) \
+	'train --data "$$WORK/data" --base "$$WORK/base" -o "$$OUT" --resume \
+	--seq-len "$$SEQ_LEN" --threads "$$THREADS"'" $$LORA"
+
+key/score: run/manifest.json FORCE
+	$(KEY) 'b2sum <"$$WORK/$<"'
+
+score.json: key/score
+	$(STEP) "base against adapter on the held-out last commits" $@ \
+	'evalprompts --base "$$WORK/base" --adapter "$$WORK/run/adapter" \
+	--data "$$WORK/data" --split test --seq-len "$$SEQ_LEN" \
+	--threads "$$THREADS" >"$$OUT"'
+
+# Nothing here is ever half done.
+.PRECIOUS: key/vocab tokenizer.json key/corpus corpus/manifest.json \
+	key/init init/config.json key/pretrain pretrain/manifest.json \
+	key/base base/manifest.json key/data data/manifest.json \
+	key/run run/manifest.json key/score score.json
