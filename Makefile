@@ -171,19 +171,25 @@ demo: $(AFTER)
 # ---- installation -------------------------------------------------------
 
 DATA = $(DESTDIR)$(PREFIX)/share
+SCRIPTS := $(filter-out %.mk %.json,$(wildcard pipelines/*))
+# Pages name schemas and pipelines where they are installed.
+INSTALLED := sed 's@\(^\|[ (]\)\(schemas\|pipelines\)/@\1$(PREFIX)/share/graft/\2/@g'
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/graft \
 		$(DATA)/man/man1 $(DATA)/man/man5 $(DATA)/man/man7 \
-		$(DATA)/bash-completion/completions
+		$(DATA)/bash-completion/completions $(DATA)/doc/graft \
+		$(DATA)/graft/schemas $(DATA)/graft/pipelines
 	install $(filter-out %/graft,$(PROGRAMS)) \
 		$(DESTDIR)$(PREFIX)/libexec/graft
 	install $(BUILD)/bin/graft $(DESTDIR)$(PREFIX)/bin
-	for f in man/man1/*.1; do n=$${f##*/}; n=graft-$${n#graft-}; \
-		[ $$n != graft-graft.1 ] || n=graft.1; \
-		install -m 644 $$f $(DATA)/man/man1/$$n; done
-	for s in 5 7; do for f in man/man$$s/*; do [ ! -f $$f ] || \
-		install -m 644 $$f $(DATA)/man/man$$s; done; done
+	for f in man/man?/*.[157]; do n=$${f##*/} d=$(DATA)/$${f%/*}; \
+		case $$n in graft*) ;; *) n=graft-$$n; esac; \
+		$(INSTALLED) $$f >$$d/$$n && chmod 644 $$d/$$n || exit; done
+	install -m 644 schemas/* $(DATA)/graft/schemas
+	install -m 644 pipelines/*.mk pipelines/*.json $(DATA)/graft/pipelines
+	install $(SCRIPTS) $(DATA)/graft/pipelines
+	install -m 644 README.md LICENSE $(DATA)/doc/graft
 	bash man/completion.sh $(BUILD)/bin \
 		>$(DATA)/bash-completion/completions/graft
 

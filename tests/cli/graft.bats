@@ -81,6 +81,31 @@ load helper
     done
 }
 
+@test "what the pages and README cite is there, also where it is installed" {
+    make -s -C "$root" install BUILD="$GRAFT_BUILD" \
+        DESTDIR="$BATS_TEST_TMPDIR/dest" PREFIX=/opt/g >/dev/null
+    share=dest/opt/g/share
+    words='[A-Za-z0-9_./-]*/[A-Za-z0-9_./-]*[A-Za-z0-9_]'
+    grep -ohE "$words" $share/man/man?/* | grep -E '^/opt/' | sort -u >pages
+    [ "$(grep -c '/schemas/' pages)" -ge 7 ]
+    while read -r path; do [ -f "dest$path" ] || echo "$path"; done \
+        <pages >missing
+    grep -ohE "$words" $share/man/man?/* |
+        grep -E '^(pipelines|schemas|man|tests)/' >>missing || true
+    grep -ohE "$words" "$root/README.md" |
+        grep -E '^(bin|kernels|lib|man|pipelines|schemas|tests)/' |
+        sort -u >readme
+    grep -qx pipelines/repo.mk readme
+    while read -r path; do
+        [ -e "$root/$path" ] || echo "$path"
+        [[ $path != [ps]*/* ]] || [ -e "$share/graft/$path" ] ||
+            echo "$path, installed"
+    done <readme >>missing
+    diff /dev/null missing
+    cmp "$root/README.md" $share/doc/graft/README.md
+    [ -f $share/doc/graft/LICENSE ]
+}
+
 @test "the installed completion offers programs and their options" {
     bash "$root/man/completion.sh" "$GRAFT_BUILD/bin" >completion
     . ./completion

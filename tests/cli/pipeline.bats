@@ -203,6 +203,18 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
         './-w  2/run/adapter/adapter_config.json')" = './-w  2/base' ]
 }
 
+@test "an installed pipeline finds its programs" {
+    make -s -C "$root" install BUILD="$GRAFT_BUILD" \
+        DESTDIR="$PWD/dest" PREFIX=/usr >/dev/null
+    makefile=dest/usr/share/graft/pipelines/repo.mk
+    given
+    given=("${given[@]/BIN=*/SEQ_LEN=512}")
+    run -2 --separate-stderr make -s "${given[@]}"
+    [[ ${stderr_lines[0]} == 'repo.mk: REPO is missing '* ]]
+    run -0 --separate-stderr make -s "${given[@]}" REPO='a project'
+    [[ $output == *"PATH=$PWD/dest/usr/libexec/graft:"* ]]
+}
+
 @test "what can't be done is refused at once, in a line" {
     mkdir empty model
     echo '{}' >model/config.json
@@ -217,7 +229,8 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
         [ "${#stderr_lines[@]}" -eq 2 ]
         [[ ${stderr_lines[0]} == "$message"* ]]
         [[ ${stderr_lines[1]} == 'make: *** '* ]]
-        [ -z "$output" ] && [ ! -e work ]
+        [ -z "$output" ]
+        [ ! -e work ]
     }
     refused 'repo.mk: REPO is empty' REPO=
     refused 'gitscrape: nowhere: No such file' REPO=nowhere
