@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/par.h"
@@ -83,14 +84,23 @@ is_same(const char *a, const char *b)
            && x.st_ino == y.st_ino;
 }
 
+static bool
+is_stdout(const char *path)
+{
+    struct stat x, y;
+
+    return stat(path, &x) == 0 && fstat(STDOUT_FILENO, &y) == 0
+           && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 /* Whether --per-record can be written at the end, and is none of what is
- * read: an input, or a file in one. */
+ * read, an input or a file in one, nor where the summary goes. */
 static int
 check_per_record(const struct options *o, const struct args *args,
-                 struct err *e)
+                 const struct model *m, struct err *e)
 {
     const char *const input[] = {
-        o->base, o->adapter, o->data, o->tokenizer,
+        o->base, m->adapter_dir, o->data, o->tokenizer,
         args->n > 0 ? args->operand[0] : NULL
     };
     const char *path = o->per_record;
@@ -99,7 +109,7 @@ check_per_record(const struct options *o, const struct args *args,
 
     if (path == NULL)
         return 0;
-    if (strcmp(path, "-") == 0)
+    if (strcmp(path, "-") == 0 || is_stdout(path))
         return err_set(e, ERR_USAGE, "--per-record is a file's name: stdout "
                        "has the summary");
     rc = out_check(path, NULL, e);
@@ -144,13 +154,10 @@ static int
 check_options(const struct options *o, const struct args *args,
               struct err *e)
 {
-    int rc;
-
     if (o->data == NULL && args->n == 0)
         return err_set(e, ERR_USAGE,
                        "nothing to measure: give --data or a prompt file");
-    rc = check_idle(o, args, e);
-    return rc < 0 ? rc : check_per_record(o, args, e);
+    return check_idle(o, args, e);
 }
 
 static int
@@ -179,6 +186,10 @@ run(const struct options *o, const struct args *args, struct err *e)
     if (rc < 0)
         return rc;
     rc = out_open(&out, "-", e);
+    if (rc == 0)
+        rc = check_per_record(o, args, &m, e);
+    if (rc == 0 && o->data != NULL)
+        rc = score_check(&m, &score, e);
     buf_init(&summary);
     buf_addstr(&summary, "{\"kind\": \"summary\"");
     if (rc == 0 && prompts.path != NULL)

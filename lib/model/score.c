@@ -110,10 +110,9 @@ nothing(const struct score_opts *o, struct err *e)
                    o->data, o->split);
 }
 
-/* Opens the split and checks that there is something to measure. */
 static int
-open_split(struct dataset *data, struct data_split *split,
-           const struct model *m, const struct score_opts *o, struct err *e)
+open_data(struct dataset *data, const struct model *m,
+          const struct score_opts *o, struct err *e)
 {
     int rc = dataset_open(data, o->data, e);
 
@@ -122,15 +121,41 @@ open_split(struct dataset *data, struct data_split *split,
     rc = dataset_check(data, m, e);
     if (rc == 0 && manifest_split(&data->set.manifest, o->split) == NULL)
         rc = no_split(data, o, e);
+    if (rc < 0)
+        dataset_release(data);
+    return rc;
+}
+
+int
+score_check(const struct model *m, const struct score_opts *o,
+            struct err *e)
+{
+    struct dataset data;
+    int rc = open_data(&data, m, o, e);
+
     if (rc == 0)
-        rc = data_split_open(split, data, o->split, m->desc.vocab, e);
-    if (rc == 0) {
-        rc = data_split_cluster(split, e);
-        if (rc == 0 && split->supervised == 0)
-            rc = nothing(o, e);
-        if (rc < 0)
-            data_split_release(split);
-    }
+        dataset_release(&data);
+    return rc;
+}
+
+/* Opens the split and checks that there is something to measure. */
+static int
+open_split(struct dataset *data, struct data_split *split,
+           const struct model *m, const struct score_opts *o, struct err *e)
+{
+    int rc = open_data(data, m, o, e);
+
+    if (rc < 0)
+        return rc;
+    rc = data_split_open(split, data, o->split, m->desc.vocab, e);
+    if (rc < 0)
+        goto out;
+    rc = data_split_cluster(split, e);
+    if (rc == 0 && split->supervised == 0)
+        rc = nothing(o, e);
+    if (rc < 0)
+        data_split_release(split);
+out:
     if (rc < 0)
         dataset_release(data);
     return rc;

@@ -13,6 +13,11 @@ struct score_opts {
     uint32_t seq_len;        /* 0: 512, or what the base has below that */
 };
 
+/* What score_split would refuse at once: data that is not for this base, or
+ * no such split, ERR_DATA. For a program that has other work to do before. */
+int score_check(const struct model *m, const struct score_opts *o,
+                struct err *e);
+
 /* Appends members of a JSON object, each after a comma: split, seq_len,
  * records, clusters, tokens, cut (records longer than seq_len), base and
  * (with an adapter) adapter and difference, each with loss, half width of its

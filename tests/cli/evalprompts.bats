@@ -211,6 +211,13 @@ close_to() {
     one_line "evalprompts: --per-record is a file's name"
     run -2 --separate-stderr evalprompts --base base --per-record x prompts
     one_line "evalprompts: --per-record without --data"
+    run -2 --separate-stderr bash -c \
+        'evalprompts --base base --data data --per-record x >x'
+    one_line "evalprompts: --per-record is a file's name: stdout has the"
+    rm x
+    run -1 --separate-stderr bash -c 'ulimit -f 1; evalprompts --base base \
+        --data data --split train --per-record x'
+    one_line "evalprompts: x: write: File too large"
     run -1 --separate-stderr evalprompts --base base --data data \
         --per-record no/x
     one_line "evalprompts: no/x: No such file or directory"
@@ -237,6 +244,9 @@ close_to() {
     fromjsonl -q empty | tokenize -q -t tok.json | shard -q -o none
     run -4 --separate-stderr evalprompts --base base --data none
     one_line "evalprompts: none: no split 'test' (it has none)"
+    run -4 --separate-stderr evalprompts --base base --data data --split tset \
+        - <<<'{"prompt": "x"}' # before the prompts are completed
+    one_line "evalprompts: data: no split 'tset'"
 }
 
 @test "the length of sequences is what the base has, up to 512" {
