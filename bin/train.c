@@ -391,6 +391,7 @@ run(struct options *o, const struct args *args, struct err *e)
                       e);
     if (rc < 0)
         goto out;
+    inputs_warn_drops(&in);
     rc = o->dry_run ? print_plan(&trainer, e)
                     : train_run(&trainer, o, args, &in, e);
     trainer_release(&trainer);

@@ -29,23 +29,6 @@ open_data(struct run_inputs *in, const char *path, struct err *e)
     return rc;
 }
 
-/* The base's own dropouts stay out of training. */
-static void
-warn_drops(const struct model_desc *d, const char *base)
-{
-    struct buf list;
-
-    if (d->n_drops == 0)
-        return;
-    buf_init(&list);
-    for (uint32_t i = 0; i < d->n_drops; i++)
-        buf_addf(&list, "%s%s %g", i ? ", " : "", d->drop[i].key,
-                 d->drop[i].p);
-    log_warn("%s/" MODELDIR_CONFIG ": %s: not applied (--dropout is the "
-             "adapter's)", base, list.data);
-    buf_release(&list);
-}
-
 int
 inputs_open(struct run_inputs *in, const char *base, const char *adapter,
             const char *data, const char *compute, struct err *e)
@@ -56,9 +39,7 @@ inputs_open(struct run_inputs *in, const char *base, const char *adapter,
     rc = model_open(&in->model, base, adapter, compute, e);
     if (rc == 0)
         rc = open_data(in, data, e);
-    if (rc == 0)
-        warn_drops(&in->model.desc, base);
-    else
+    if (rc < 0)
         inputs_release(in);
     return rc;
 }
@@ -70,6 +51,23 @@ inputs_release(struct run_inputs *in)
     data_split_release(&in->val);
     dataset_release(&in->data);
     model_release(&in->model);
+}
+
+void
+inputs_warn_drops(const struct run_inputs *in)
+{
+    const struct model_desc *d = &in->model.desc;
+    struct buf list;
+
+    if (d->n_drops == 0)
+        return;
+    buf_init(&list);
+    for (uint32_t i = 0; i < d->n_drops; i++)
+        buf_addf(&list, "%s%s %g", i ? ", " : "", d->drop[i].key,
+                 d->drop[i].p);
+    log_warn("%s/" MODELDIR_CONFIG ": %s: not applied (--dropout is the "
+             "adapter's)", in->model.weights.path, list.data);
+    buf_release(&list);
 }
 
 int

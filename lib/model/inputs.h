@@ -21,6 +21,10 @@ int inputs_open(struct run_inputs *in, const char *base,
                 struct err *e);
 void inputs_release(struct run_inputs *in);
 
+/* One warning that names the dropouts of the base's config: they stay out of
+ * training. */
+void inputs_warn_drops(const struct run_inputs *in);
+
 /* Appends what the inputs give to a run's identity, as members of a JSON
  * object, each after a comma: content ids of base and data, and of the
  * adapter that the run begins with. */
