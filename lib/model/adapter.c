@@ -11,12 +11,11 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "model/adapter_config.h"
 
 #define PREFIX "base_model.model."
 #define SUFFIX_A ".lora_A.weight"
 #define SUFFIX_B ".lora_B.weight"
-#define MAX_CONFIG (1 << 20)
-#define MAX_RANK 65536
 
 double
 adapter_scale(const struct adapter *a)
@@ -38,200 +37,6 @@ adapter_release(struct adapter *a)
     free(a->item);
     free(a->data);
     memset(a, 0, sizeof *a);
-}
-
-/* Reading the config */
-
-/* Keys that say nothing about the function of a trained adapter, or that
- * are read elsewhere. Any other key must not be set. */
-static const char *const known_keys[] = {
-    "auto_mapping", "base_model_name_or_path", "bias", "corda_config",
-    "ensure_weight_tying", "eva_config", "exclude_modules",
-    "fan_in_fan_out", "inference_mode", "init_lora_weights",
-    "layers_pattern", "layers_to_transform", "loftq_config",
-    "lora_alpha", "lora_dropout", "megatron_core", "peft_type",
-    "peft_version", "qalora_group_size", "r", "revision",
-    "runtime_config", "target_modules", "task_type", "use_rslora",
-};
-
-/* Initialisations that leave the base as it was. */
-static const char *const known_inits[] = {
-    "gaussian", "eva", "orthogonal",
-};
-
-static bool
-in_list(const char *const *list, size_t n, const char *s)
-{
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        if (strcmp(list[i], s) == 0)
-            return true;
-    return false;
-}
-
-/* Not null, not false, not empty. */
-static bool
-is_set(const cJSON *v)
-{
-    if (v == NULL || cJSON_IsNull(v) || cJSON_IsFalse(v))
-        return false;
-    if (cJSON_IsArray(v) || cJSON_IsObject(v))
-        return v->child != NULL;
-    return true;
-}
-
-static int
-check_keys(const cJSON *root, struct err *e)
-{
-    const size_t n = sizeof known_keys / sizeof known_keys[0];
-    const cJSON *v;
-
-    cJSON_ArrayForEach(v, root)
-        if (is_set(v) && !in_list(known_keys, n, v->string))
-            return err_set(e, ERR_DATA, "%s is set, which this program does "
-                           "not implement", v->string);
-    return 0;
-}
-
-static const cJSON *
-key_of(const cJSON *root, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(root, key);
-}
-
-static int
-check_text(const cJSON *root, const char *key, const char *expected,
-           struct err *e)
-{
-    const cJSON *v = key_of(root, key);
-
-    if (!cJSON_IsString(v) || strcmp(v->valuestring, expected) != 0)
-        return err_set(e, ERR_DATA, "%s (found %s, expected \"%s\")", key,
-                       cJSON_IsString(v) ? v->valuestring : "no string",
-                       expected);
-    return 0;
-}
-
-static int
-check_init(const cJSON *root, struct err *e)
-{
-    const cJSON *v = key_of(root, "init_lora_weights");
-    const size_t n = sizeof known_inits / sizeof known_inits[0];
-
-    if (v == NULL || cJSON_IsNull(v) || cJSON_IsBool(v))
-        return 0;
-    if (cJSON_IsString(v) && in_list(known_inits, n, v->valuestring))
-        return 0;
-    return err_set(e, ERR_DATA, "init_lora_weights %s changed the base too: "
-                   "not implemented", cJSON_IsString(v) ? v->valuestring
-                                                        : "of this kind");
-}
-
-static int
-read_number(double *out, const cJSON *root, const char *key, double def,
-            double min, double max, struct err *e)
-{
-    const cJSON *v = key_of(root, key);
-
-    if (v == NULL || cJSON_IsNull(v)) {
-        *out = def;
-        return 0;
-    }
-    if (!cJSON_IsNumber(v) || !(v->valuedouble >= min)
-        || !(v->valuedouble <= max))
-        return err_set(e, ERR_DATA, "%s (expected a number from %g to %g)",
-                       key, min, max);
-    *out = v->valuedouble;
-    return 0;
-}
-
-/* A list of strings or one string. */
-static int
-read_targets(struct adapter *a, const cJSON *root, struct err *e)
-{
-    const cJSON *v = key_of(root, "target_modules"), *item;
-
-    if (cJSON_IsString(v)) {
-        a->target = mem_array(1, sizeof *a->target);
-        a->target[a->n_targets++] = mem_strdup(v->valuestring);
-        return 0;
-    }
-    if (!cJSON_IsArray(v))
-        return err_set(e, ERR_DATA, "target_modules is missing");
-    a->target = mem_array((size_t)cJSON_GetArraySize(v), sizeof *a->target);
-    cJSON_ArrayForEach(item, v) {
-        if (!cJSON_IsString(item))
-            return err_set(e, ERR_DATA, "target_modules holds something "
-                           "that is no string");
-        a->target[a->n_targets++] = mem_strdup(item->valuestring);
-    }
-    return 0;
-}
-
-static int
-read_numbers(struct adapter *a, const cJSON *root, struct err *e)
-{
-    double rank;
-    int rc;
-
-    rc = read_number(&rank, root, "r", 8, 1, MAX_RANK, e);
-    if (rc == 0 && rank != floor(rank))
-        rc = err_set(e, ERR_DATA, "r is no whole number");
-    if (rc == 0)
-        rc = read_number(&a->alpha, root, "lora_alpha", 8, -1e9, 1e9, e);
-    if (rc == 0)
-        rc = read_number(&a->dropout, root, "lora_dropout", 0, 0, 1, e);
-    if (rc == 0)
-        a->rank = (uint32_t)rank;
-    return rc;
-}
-
-static int
-read_keys(struct adapter *a, const cJSON *root, struct err *e)
-{
-    const cJSON *base = key_of(root, "base_model_name_or_path");
-    const cJSON *bias = key_of(root, "bias");
-    int rc;
-
-    if (!cJSON_IsObject(root))
-        return err_set(e, ERR_DATA, "no JSON object");
-    rc = check_text(root, "peft_type", "LORA", e);
-    if (rc == 0)
-        rc = check_keys(root, e);
-    if (rc == 0 && bias != NULL)
-        rc = check_text(root, "bias", "none", e);
-    if (rc == 0)
-        rc = check_init(root, e);
-    if (rc == 0)
-        rc = read_numbers(a, root, e);
-    if (rc == 0)
-        rc = read_targets(a, root, e);
-    if (rc < 0)
-        return rc;
-    a->rslora = cJSON_IsTrue(key_of(root, "use_rslora"));
-    a->fan_in_fan_out = cJSON_IsTrue(key_of(root, "fan_in_fan_out"));
-    if (cJSON_IsString(base))
-        a->base = mem_strdup(base->valuestring);
-    return 0;
-}
-
-static int
-read_config(struct adapter *a, const char *dir, struct err *e)
-{
-    char *path = path_join(dir, ADAPTER_CONFIG);
-    cJSON *root = NULL;
-    int rc;
-
-    rc = json_user_file(&root, path, MAX_CONFIG, e);
-    if (rc == 0) {
-        rc = read_keys(a, root, e);
-        if (rc < 0)
-            err_prefix(e, "%s", path);
-    }
-    cJSON_Delete(root);
-    free(path);
-    return rc;
 }
 
 /* Reading the tensors */
@@ -393,15 +198,31 @@ read_modules(struct adapter *a, const struct safetensors *s, struct err *e)
     return rc;
 }
 
+/* Every module is one that the config selects. */
+static int
+check_selected(const struct adapter *a, const cJSON *config, const char *dir,
+               struct err *e)
+{
+    size_t i;
+    int rc = 0;
+
+    for (i = 0; i < a->n && rc == 0; i++)
+        rc = adapter_config_selects(config, a->item[i].name, e);
+    if (rc < 0)
+        err_prefix(e, "%s/" ADAPTER_CONFIG, dir);
+    return rc;
+}
+
 int
 adapter_read(struct adapter *a, const char *dir, struct err *e)
 {
     char *path = path_join(dir, ADAPTER_WEIGHTS);
+    cJSON *config = NULL;
     struct safetensors s;
     int rc;
 
     memset(a, 0, sizeof *a);
-    rc = read_config(a, dir, e);
+    rc = adapter_config_read(a, &config, dir, e);
     if (rc < 0)
         goto out;
     rc = safetensors_open(&s, path, SAFETENSORS_MAX_ADAPTER_HEADER, e);
@@ -410,10 +231,13 @@ adapter_read(struct adapter *a, const char *dir, struct err *e)
     rc = read_modules(a, &s, e);
     if (rc < 0)
         err_prefix(e, "%s", path);
+    else
+        rc = check_selected(a, config, dir, e);
     safetensors_release(&s);
 out:
     if (rc < 0)
         adapter_release(a);
+    cJSON_Delete(config);
     free(path);
     return rc;
 }

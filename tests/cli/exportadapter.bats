@@ -76,7 +76,7 @@ adapter_model.safetensors" ]
     cp whole/adapter/adapter_model.safetensors $f
     jq '.use_dora = true' whole/adapter/adapter_config.json \
         >run/adapter/adapter_config.json
-    refused 4 "use_dora is set" -o out run
+    refused 4 "use_dora (found true" -o out run
     jq '.r = 4' whole/adapter/adapter_config.json \
         >run/adapter/adapter_config.json
     refused 4 "expected r = 4" -o out run

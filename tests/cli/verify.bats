@@ -204,7 +204,7 @@ END
     jq '.use_dora = true' adapter/adapter_config.json >config.json
     mv config.json adapter/adapter_config.json
     run -4 --separate-stderr verify adapter
-    one_line "verify: adapter/adapter_config.json: use_dora is set"
+    one_line "verify: adapter/adapter_config.json: use_dora (found true"
 }
 
 @test "verify checks model directories and runs" {

@@ -138,7 +138,7 @@ check_config(const char *config, const char *part)
 }
 
 #define CONFIG(more) "{\"peft_type\":\"LORA\",\"r\":2,\"target_modules\":" \
-    "[\"q_proj\"]" more "}"
+    "[\"q_proj\",\"k_proj\"]" more "}"
 
 TEST(a_config_that_means_something_else_is_refused)
 {
@@ -159,14 +159,46 @@ TEST(a_config_that_means_something_else_is_refused)
     check_config(CONFIG(",\"init_lora_weights\":\"pissa\""), "pissa");
     check_config(CONFIG(",\"lora_alpha\":\"4\""), "lora_alpha");
     check_config(CONFIG(",\"lora_dropout\":2"), "lora_dropout");
+    check_config(CONFIG(",\"lora_alpha\":null"),
+                 "lora_alpha (found null");
+    check_config(CONFIG(",\"use_rslora\":\"true\""),
+                 "use_rslora (found \"true\", expected true or false)");
     check_config("{\"peft_type\":\"IA3\"}", "peft_type");
     check_config("{\"peft_type\":\"LORA\",\"r\":2}", "target_modules");
-    check_config("{\"peft_type\":\"LORA\",\"r\":0}", "r (expected");
-    check_config("{\"peft_type\":\"LORA\",\"r\":1.5}", "r is no whole");
+    check_config("{\"peft_type\":\"LORA\",\"r\":0}", "r (found 0, expected");
+    check_config("{\"peft_type\":\"LORA\",\"r\":1.5}", "r (found 1.5,");
     check_config("{\"peft_type\":\"LORA\",\"r\":3,\"target_modules\":[]}",
                  "expected r = 3");
     check_config("[]", "no JSON object");
     check_config("{", "byte");
+    CHECK(path_remove(DIR, &e) == 0);
+}
+
+#define TARGETS(targets, more) "{\"peft_type\":\"LORA\",\"r\":2," \
+    "\"target_modules\":" targets more "}"
+
+/* PEFT would leave them out, so their matrices had no effect there. */
+TEST(modules_that_the_config_does_not_select_are_refused)
+{
+    static const char out[] = "leaves out module "
+                              "model.layers.0.self_attn.";
+    struct adapter a = example();
+    struct err e = { 0 };
+
+    write_example(&a);
+    CHECK(read_with_config(TARGETS("\"all-linear\"", "")) == 0);
+    CHECK(read_with_config(TARGETS("\".*\\\\.(q|k)_proj\"", "")) == 0);
+    CHECK(read_with_config(CONFIG(",\"layers_to_transform\":[3,0]")) == 0);
+    CHECK(read_with_config(CONFIG(",\"layers_to_transform\":0")) == 0);
+    CHECK(read_with_config(CONFIG(",\"exclude_modules\":[\"o\"]")) == 0);
+    check_config(TARGETS("[\"q_proj\"]", ""), out);
+    check_config(TARGETS("[\"proj\"]", ""), out);
+    check_config(TARGETS("\"q_proj\"", ""), out);
+    check_config(TARGETS("\"(\"", ""), "is no pattern");
+    check_config(TARGETS("\"(.*.*.*.*.*.*)+[xz]\"", ""), "is no pattern");
+    check_config(CONFIG(",\"layers_to_transform\":[1]"), out);
+    check_config(CONFIG(",\"exclude_modules\":[\"q_proj\"]"), out);
+    check_config(CONFIG(",\"exclude_modules\":\".*k_proj\""), out);
     CHECK(path_remove(DIR, &e) == 0);
 }
 
@@ -278,6 +310,7 @@ static const struct test tests[] = {
     RUN(an_adapter_comes_back),
     RUN(targets_follow_from_the_modules),
     RUN(a_config_that_means_something_else_is_refused),
+    RUN(modules_that_the_config_does_not_select_are_refused),
     RUN(tensors_that_are_no_adapter_are_refused),
     RUN(a_value_that_is_not_finite_is_refused),
     RUN(missing_files),

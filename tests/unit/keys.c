@@ -7,8 +7,10 @@
  */
 #include <stdlib.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "model/adapter.h"
 #include "model/base.h"
 #include "model/family.h"
 #include "tensor/modeldir.h"
@@ -16,24 +18,29 @@
 
 #define ROWS "tests/golden/keys.json"
 #define MODELS "tests/golden/models/"
+#define DIR "keys-test.tmp"
 
 enum result { SAME, DIFFERS, REFUSED };
 
 /* Where we are stricter than the library: it runs, and nothing changes.
- * Values without a meaning; tensors that are missing and get initial values
+ * Values without a meaning or of another type; what is not implemented for
+ * adapters, or not known; tensors that are missing and get initial values
  * there; what transformers 4 takes otherwise (pruned_heads, a type of rotary
  * settings that is absent or set for a type of layers). */
 static const char *const stricter[] = {
     "add_cross_attention true", "attention_bias true",
-    "attention_dropout -1", "head_dim 0", "initializer_range -1",
+    "attention_dropout -1", "bias \"all\"", "bias \"lora_only\"",
+    "fan_in_fan_out \"true\"", "head_dim 0", "initializer_range -1",
     "layer_types [\"chunked_attention\",\"chunked_attention\"]",
+    "lora_bias true", "lora_dropout true",
     "max_position_embeddings -1", "max_position_embeddings 0",
-    "max_window_layers -1", "mlp_bias true", "pretraining_tp -1",
-    "pretraining_tp 0", "pruned_heads {\"0\":[0]}",
+    "max_window_layers -1", "mlp_bias true", "no_such_key 1",
+    "pretraining_tp -1", "pretraining_tp 0", "pruned_heads {\"0\":[0]}",
+    "rank_pattern {\"none\":2}",
     "rope_parameters {\"full_attention\":"
     "{\"rope_type\":\"default\",\"rope_theta\":77}}",
     "rope_scaling {\"factor\":2}", "summary_first_dropout -1",
-    NULL
+    "target_parameters [\"none\"]", "use_qalora true", "use_rslora 0", NULL
 };
 
 struct row {
@@ -240,8 +247,98 @@ TEST(keys_of_models)
     cJSON_Delete(rows);
 }
 
+/* Adapters: of the llama, with the matrices of its golden file. */
+
+#define PREFIX "lora."
+#define END_A ".lora_A.weight"
+
+static void
+adapter_make(struct adapter *a, const struct safetensors *golden)
+{
+    memset(a, 0, sizeof *a);
+    a->rank = 4;
+    a->alpha = 8;
+    a->item = mem_array(golden->n, sizeof *a->item);
+    for (size_t i = 0; i < golden->n; i++) {
+        const struct safetensor *t = &golden->item[i], *b;
+        size_t n = strlen(t->name), end = strlen(END_A);
+        char *name = mem_strdup(t->name);
+
+        if (strncmp(name, PREFIX, strlen(PREFIX)) == 0 && n > end
+            && strcmp(name + n - end, END_A) == 0) {
+            name[n - strlen("A.weight")] = 'B';
+            b = safetensors_find(golden, name);
+            CHECK(b != NULL);
+            a->item[a->n++] = (struct adapter_module){
+                mem_dup(name + strlen(PREFIX), n - end - strlen(PREFIX)),
+                (uint32_t)t->shape[1], (uint32_t)b->shape[0],
+                safetensors_data(golden, t), safetensors_data(golden, b)
+            };
+        }
+        free(name);
+    }
+    CHECK_EQ_U64(a->n, 14);
+}
+
+static bool
+same_adapter(const struct adapter *a, const struct adapter *b)
+{
+    return a->n == b->n && a->rank == b->rank
+           && adapter_scale(a) >= adapter_scale(b)
+           && adapter_scale(a) <= adapter_scale(b);
+}
+
+static void
+check_adapter(const struct adapter *want, const char *config,
+              const struct row *r)
+{
+    char *text = with_key(config, r);
+    struct adapter a;
+    struct err e = { 0 };
+    enum result got = REFUSED;
+
+    CHECK(file_write(DIR "/" ADAPTER_CONFIG, text, strlen(text), &e) == 0);
+    if (adapter_read(&a, DIR, &e) == 0) {
+        got = same_adapter(want, &a) ? SAME : DIFFERS;
+        adapter_release(&a);
+    } else {
+        CHECK_EQ_U64((uint64_t)-e.code, (uint64_t)-ERR_DATA);
+    }
+    check_row(r, got, e.text);
+    cJSON_free(text);
+}
+
+TEST(keys_of_adapters)
+{
+    cJSON *rows = rows_open(), *item;
+    struct safetensors golden;
+    struct adapter a;
+    struct buf config;
+    struct err e;
+
+    buf_init(&config);
+    CHECK(safetensors_open(&golden, MODELS "llama/golden.safetensors",
+                           SAFETENSORS_MAX_HEADER, &e) == 0);
+    adapter_make(&a, &golden);
+    CHECK(path_remove(DIR, &e) == 0);
+    CHECK(adapter_write(&a, DIR, NULL, 0, NULL, &e) == 0);
+    CHECK(file_read(&config, DIR "/" ADAPTER_CONFIG, 1 << 20, &e) == 0);
+    cJSON_ArrayForEach(item, rows) {
+        struct row r = row_of(item);
+
+        if (strcmp(r.model, "lora") == 0)
+            check_adapter(&a, config.data, &r);
+    }
+    CHECK(path_remove(DIR, &e) == 0);
+    buf_release(&config);
+    adapter_release(&a);
+    safetensors_release(&golden);
+    cJSON_Delete(rows);
+}
+
 static const struct test tests[] = {
     RUN(keys_of_models),
+    RUN(keys_of_adapters),
 };
 
 TEST_MAIN("keys", tests)
