@@ -164,7 +164,7 @@ bench-programs: $(BENCH)
 
 # REPO=... for another repository than this one.
 demo: $(AFTER)
-	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(MAKE) -s --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -f pipelines/repo.mk \
 		BIN='$(BUILD)/bin' WORK='$(or $(WORK),$(BUILD)/demo)'
 
