@@ -109,7 +109,15 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(CC) $(LDFLAGS) $< $(ARCHIVES) $(LDLIBS) -o $@
 
-unit: $(UNIT)
+# Programs whose back end keeps its memory from them: tests/guarded/device.c.
+GUARDED := $(addprefix $(BUILD)/guarded/,train evalprompts)
+$(BUILD)/guarded/%: $(BUILD)/obj/bin/%.o $(BUILD)/obj/tests/guarded/device.o \
+		$(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CC) $(LDFLAGS) $(filter %.o,$^) $(ARCHIVES) $(LDLIBS) \
+	-o $@
+
+unit: $(UNIT) $(GUARDED)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 

@@ -15,7 +15,7 @@ struct options {
     const char *base, *adapter, *data, *split, *per_record, *tokenizer;
     uint64_t batch, seq_len, records, max_tokens, context, seed, threads;
     double temperature, top_p;
-    int compute;
+    int compute, device;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -60,6 +60,9 @@ static const struct opt opts[] = {
       MAX_U53, NULL },
     { "compute", 0, OPT_CHOICE, true, AT(compute), "TYPE",
       "type that products compute in", "f32", 0, 0, "f32|bf16" },
+    { "device", 0, OPT_CHOICE, false, AT(device), "NAME",
+      "where to compute; auto takes the processor", "auto", 0, 0,
+      "auto|cpu" },
     { "threads", 0, OPT_U64, false, AT(threads), "N",
       "threads; 0 for one a processor", "0", 0, 1024, NULL },
     { .name = NULL },
@@ -174,6 +177,10 @@ run(const struct options *o, const struct args *args, struct err *e)
         .per_record = o->per_record, .records = o->records,
         .batch = (uint32_t)o->batch, .seq_len = (uint32_t)o->seq_len
     };
+    const struct device_opts device = {
+        .name = o->device ? "cpu" : "auto",
+        .compute = o->compute ? "bf16" : "f32"
+    };
     struct model m;
     struct buf summary;
     struct out out;
@@ -182,7 +189,7 @@ run(const struct options *o, const struct args *args, struct err *e)
     if (rc < 0)
         return rc;
     par_set_threads((int)o->threads);
-    rc = model_open(&m, o->base, o->adapter, o->compute ? "bf16" : "f32", e);
+    rc = model_open(&m, o->base, o->adapter, &device, e);
     if (rc < 0)
         return rc;
     rc = out_open(&out, "-", e);

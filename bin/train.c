@@ -363,6 +363,10 @@ out:
 static int
 run(struct options *o, const struct args *args, struct err *e)
 {
+    const struct device_opts device = {
+        .name = o->device ? "cpu" : "auto",
+        .compute = o->compute ? "bf16" : "f32"
+    };
     const char **targets = NULL;
     struct run_inputs in;
     struct train_opts t;
@@ -374,8 +378,7 @@ run(struct options *o, const struct args *args, struct err *e)
     if (rc < 0)
         return rc;
     par_set_threads((int)o->threads);
-    rc = inputs_open(&in, o->base, o->init_adapter, o->data,
-                     o->compute ? "bf16" : "f32", e);
+    rc = inputs_open(&in, o->base, o->init_adapter, o->data, &device, e);
     if (rc < 0)
         return rc;
     if (in.model.with != NULL)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # run.sh BUILD JOBS [JOB...] - runs tests and checks, several at a time.
 #
-# A job is unit/NAME (a program of BUILD/unit), cli/NAME (a bats file) or
+# A job is unit/NAME (a program of BUILD/unit), cli/NAME (a bats file),
+# guarded/NAME (the same file with the programs of BUILD/guarded) or
 # checks/NAME (a script of tests/checks); without any named, all of them, and
 # then that they left nothing behind. Each job's output goes to
 # BUILD/check/KIND-NAME.log; failures and skipped tests are shown, and the
@@ -48,6 +49,8 @@ run_job() {
     unit) timeout -k 9 600 "$GRAFT_BUILD/unit/$name" ;;
     cli) timeout -k 9 900 bats --tap --print-output-on-failure \
              "tests/cli/$name.bats" ;;
+    guarded) GRAFT_FIRST=$GRAFT_BUILD/guarded timeout -k 9 900 bats --tap \
+                 --print-output-on-failure "tests/cli/$name.bats" ;;
     checks) timeout -k 9 900 bash "tests/checks/$name.sh" ;;
     esac >"$log" 2>&1 </dev/null
     status=$?
@@ -77,6 +80,7 @@ all_jobs() {
     for f in tests/checks/*.sh; do echo "checks/$(basename "$f" .sh)"; done
     for f in tests/cli/*.bats; do echo "cli/$(basename "$f" .bats)"; done
     for f in tests/unit/*.c; do echo "unit/$(basename "$f" .c)"; done
+    for f in "$GRAFT_BUILD"/guarded/*; do echo "guarded/${f##*/}"; done
 }
 
 shopt -s nullglob

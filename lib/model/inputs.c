@@ -31,12 +31,13 @@ open_data(struct run_inputs *in, const char *path, struct err *e)
 
 int
 inputs_open(struct run_inputs *in, const char *base, const char *adapter,
-            const char *data, const char *compute, struct err *e)
+            const char *data, const struct device_opts *device,
+            struct err *e)
 {
     int rc;
 
     memset(in, 0, sizeof(*in));
-    rc = model_open(&in->model, base, adapter, compute, e);
+    rc = model_open(&in->model, base, adapter, device, e);
     if (rc == 0)
         rc = open_data(in, data, e);
     if (rc < 0)

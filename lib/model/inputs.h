@@ -14,11 +14,10 @@ struct run_inputs {
 
 /* Opens the base (and an adapter for it; NULL: none), the data, which has to
  * be made for that base, and its splits. ERR_DATA when the training split
- * teaches nothing. compute as for model_open. Don't move it once open. On
- * failure *in is released. */
+ * teaches nothing. Don't move it once open. On failure *in is released. */
 int inputs_open(struct run_inputs *in, const char *base,
-                const char *adapter, const char *data, const char *compute,
-                struct err *e);
+                const char *adapter, const char *data,
+                const struct device_opts *device, struct err *e);
 void inputs_release(struct run_inputs *in);
 
 /* One warning that names the dropouts of the base's config: they stay out of

@@ -41,12 +41,12 @@ open_adapter(struct model *m, const char *path, struct err *e)
 
 int
 model_open(struct model *m, const char *base, const char *adapter,
-           const char *compute, struct err *e)
+           const struct device_opts *device, struct err *e)
 {
     int rc;
 
     memset(m, 0, sizeof(*m));
-    rc = cpu_open(&m->backend, NULL, compute, e);
+    rc = device_open(&m->backend, device, e);
     if (rc < 0)
         return rc;
     rc = open_base(m, base, e);
@@ -65,6 +65,6 @@ model_release(struct model *m)
     free(m->adapter_dir);
     desc_release(&m->desc);
     weights_release(&m->weights);
-    cpu_close(&m->backend);
+    device_close(&m->backend);
     memset(m, 0, sizeof(*m));
 }

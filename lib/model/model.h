@@ -5,7 +5,7 @@
 #include "model/adapter.h"
 #include "model/desc.h"
 #include "model/weights.h"
-#include "kernels/ops.h"
+#include "model/device.h"
 
 struct model {
     struct weights weights;
@@ -18,9 +18,9 @@ struct model {
 
 /* Opens the base and, of a shard set, checks its data's hashes; with an
  * adapter (NULL: none; see adapter_find) also that, which must be this base's.
- * compute is "f32" or "bf16". On failure *m is released. */
+ * On failure *m is released. */
 int model_open(struct model *m, const char *base, const char *adapter,
-               const char *compute, struct err *e);
+               const struct device_opts *device, struct err *e);
 void model_release(struct model *m);
 
 #endif

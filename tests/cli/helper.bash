@@ -15,7 +15,7 @@ bats_require_minimum_version 1.5.0
 root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 GRAFT_BUILD=${GRAFT_BUILD:-$root/build}
 GRAFT_SHARED=${GRAFT_SHARED:-$root/../shared}
-PATH=$GRAFT_BUILD/bin:$PATH
+PATH=${GRAFT_FIRST:+$GRAFT_FIRST:}$GRAFT_BUILD/bin:$PATH
 export LC_ALL=C GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_TERMINAL_PROMPT=0 GIT_ADVICE=0
 
