@@ -25,7 +25,8 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -I. \
 	-MMD -MP \
-	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer)
 LDLIBS := -Wl,--as-needed -lgit2 -lcrypto -lpcre2-8 -lutf8proc -lzstd -lz \
 	-lsodium -lcjson -ldl -lm
 LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN))
@@ -184,22 +185,22 @@ SCRIPTS := $(filter-out %.mk %.json,$(wildcard pipelines/*))
 INSTALLED := sed 's@\(^\|[ (]\)\(schemas\|pipelines\)/@\1$(PREFIX)/share/graft/\2/@g'
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/graft \
-		$(DATA)/man/man1 $(DATA)/man/man5 $(DATA)/man/man7 \
-		$(DATA)/bash-completion/completions $(DATA)/doc/graft \
-		$(DATA)/graft/schemas $(DATA)/graft/pipelines
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/libexec/graft" \
+		"$(DATA)/man/man1" "$(DATA)/man/man5" "$(DATA)/man/man7" \
+		"$(DATA)/bash-completion/completions" "$(DATA)/doc/graft" \
+		"$(DATA)/graft/schemas" "$(DATA)/graft/pipelines"
 	install $(filter-out %/graft,$(PROGRAMS)) \
-		$(DESTDIR)$(PREFIX)/libexec/graft
-	install $(BUILD)/bin/graft $(DESTDIR)$(PREFIX)/bin
-	for f in man/man?/*.[157]; do n=$${f##*/} d=$(DATA)/$${f%/*}; \
+		"$(DESTDIR)$(PREFIX)/libexec/graft"
+	install $(BUILD)/bin/graft "$(DESTDIR)$(PREFIX)/bin"
+	for f in man/man?/*.[157]; do n=$${f##*/} d="$(DATA)/$${f%/*}"; \
 		case $$n in graft*) ;; *) n=graft-$$n; esac; \
-		$(INSTALLED) $$f >$$d/$$n && chmod 644 $$d/$$n || exit; done
-	install -m 644 schemas/* $(DATA)/graft/schemas
-	install -m 644 pipelines/*.mk pipelines/*.json $(DATA)/graft/pipelines
-	install $(SCRIPTS) $(DATA)/graft/pipelines
-	install -m 644 README.md LICENSE $(DATA)/doc/graft
+		$(INSTALLED) $$f >"$$d/$$n" && chmod 644 "$$d/$$n" || exit; done
+	install -m 644 schemas/* "$(DATA)/graft/schemas"
+	install -m 644 pipelines/*.mk pipelines/*.json "$(DATA)/graft/pipelines"
+	install $(SCRIPTS) "$(DATA)/graft/pipelines"
+	install -m 644 README.md LICENSE "$(DATA)/doc/graft"
 	bash man/completion.sh $(BUILD)/bin \
-		>$(DATA)/bash-completion/completions/graft
+		>"$(DATA)/bash-completion/completions/graft"
 
 # ---- what it needs ------------------------------------------------------
 

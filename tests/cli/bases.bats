@@ -3,8 +3,9 @@
 
 load helper
 
+edit() { python3 "$BATS_TEST_DIRNAME/safetensors.py" "$@"; }
+
 setup() {
-    edit="python3 $BATS_TEST_DIRNAME/safetensors.py"
     cd "$BATS_TEST_TMPDIR"
     cat >arch.json <<'JSON'
 {"model_type": "llama", "vocab_size": 300, "hidden_size": 16,
@@ -96,7 +97,7 @@ EOF
     each_reader warned
     evalprompts -q --base base --data data --seq-len 32 >tied
     cmp own tied
-    $edit copy base model.embed_tokens.weight lm_head.weight
+    edit copy base model.embed_tokens.weight lm_head.weight
     each_reader accepted
     evalprompts -q --base base --data data --seq-len 32 >tied
     run ! cmp -s own tied

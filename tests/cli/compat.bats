@@ -3,7 +3,7 @@
 load helper
 
 compat=$BATS_TEST_DIRNAME/../compat
-reader="python3 $BATS_TEST_DIRNAME/../reader.py"
+reader() { python3 "$BATS_TEST_DIRNAME/../reader.py" "$@"; }
 
 @test "streams of version 1 are read as when they were written" {
     for f in "$compat"/stream-1-*.gs; do
@@ -16,7 +16,7 @@ reader="python3 $BATS_TEST_DIRNAME/../reader.py"
 @test "the independent reader still reads version 1" {
     for f in "$compat"/stream-1-*.gs; do
         diff <(grep "^${f##*/} " "$compat/stream-1.ids" | cut -d' ' -f2-) \
-            <($reader "$f" | jq -r '"\(.records) \(.tensors) \(.content)"')
+            <(reader "$f" | jq -r '"\(.records) \(.tensors) \(.content)"')
     done
 }
 
@@ -26,7 +26,7 @@ reader="python3 $BATS_TEST_DIRNAME/../reader.py"
     run -0 verify set
     [ "$output" = "set: text set, files 4, records 12, tensors 0, $(
         )train 8, test 4" ]
-    $reader set
+    reader set
     shard -q -o new --size 300 --val 0 --test 0.3 set
     diff <(jq -c '[.records, .splits]' set/manifest.json) \
         <(jq -c '[.records, .splits]' new/manifest.json)
@@ -36,7 +36,7 @@ reader="python3 $BATS_TEST_DIRNAME/../reader.py"
 @test "tojsonl --exact and fromjsonl come back to the same content ids" {
     for f in "$compat"/stream-1-*.gs; do
         tojsonl --exact "$f" | fromjsonl >back.gs
-        diff <($reader "$f" | jq -r .content) \
-            <($reader back.gs | jq -r .content)
+        diff <(reader "$f" | jq -r .content) \
+            <(reader back.gs | jq -r .content)
     done
 }

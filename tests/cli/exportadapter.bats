@@ -2,10 +2,11 @@
 
 load helper
 
+edit() { python3 "$BATS_TEST_DIRNAME/safetensors.py" "$@"; }
+
 setup() {
-    edit="python3 $BATS_TEST_DIRNAME/safetensors.py"
     cd "$BATS_TEST_TMPDIR"
-    $edit adapter run/adapter model.layers.0.self_attn.q_proj:16:16 \
+    edit adapter run/adapter model.layers.0.self_attn.q_proj:16:16 \
         model.layers.0.mlp.down_proj:24:16
     cat >arch.json <<'EOF'
 {"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
@@ -42,7 +43,7 @@ adapter_model.safetensors" ]
     [ "$(stat -c '%i %y' out out/*)" = "$before" ]
     run --separate-stderr exportadapter -q -o run/adapter out
     [ "$status" -eq 0 ]
-    $edit adapter other x:3:4
+    edit adapter other x:3:4
     run --separate-stderr exportadapter -q -o out other
     [ "$status" -eq 6 ]
     [ "$(stat -c '%i %y' out out/*)" = "$before" ]
@@ -56,10 +57,10 @@ adapter_model.safetensors" ]
 
 @test "exportadapter refuses an adapter of another base" {
     initmodel -q -o base arch.json
-    $edit adapter wrong/adapter model.layers.0.self_attn.q_proj:16:8
+    edit adapter wrong/adapter model.layers.0.self_attn.q_proj:16:8
     refused 4 "q_proj of the adapter: maps 16 to 8, in the base 16 to 16" \
         --base base -o out wrong
-    $edit adapter deep/adapter model.layers.1.self_attn.q_proj:16:16
+    edit adapter deep/adapter model.layers.1.self_attn.q_proj:16:16
     refused 4 "layers.1.self_attn.q_proj of the adapter: the base has no" \
         --base base -o out deep
 }

@@ -61,7 +61,9 @@ load helper
 }
 
 @test "an installed graft finds its programs, wherever it was moved to" {
-    make -s -C "$root" install BUILD="$GRAFT_BUILD" \
+    # make's words can't have blanks; a path from the checkout has none
+    build=$(realpath --relative-to="$root" "$GRAFT_BUILD")
+    make -s -C "$root" install BUILD="$build" \
         DESTDIR="$BATS_TEST_TMPDIR/dest" PREFIX=/usr >/dev/null
     need_tool man
     mv dest/usr "moved here"

@@ -66,6 +66,32 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) % 256)
 PY
 }
 
+# diff and cmp of what two commands print: where both print nothing, as when
+# both fail, nothing was compared.
+diff() { compare_some diff "$@"; }
+cmp() { compare_some cmp "$@"; }
+
+compare_some() {
+    local tool=$1 status=0 dir
+    shift
+    if ! [[ $# -eq 2 && $1 =~ ^(-|/dev/fd/.*)$ && $2 =~ ^(-|/dev/fd/.*)$ ]]
+    then
+        command "$tool" "$@"
+        return
+    fi
+    dir=$(mktemp -d -p "$BATS_FILE_TMPDIR")
+    cat -- "$1" >"$dir/1"
+    cat -- "$2" >"$dir/2"
+    if [ -s "$dir/1" ] || [ -s "$dir/2" ]; then
+        command "$tool" "$dir/1" "$dir/2" || status=$?
+    else
+        echo "$tool: nothing to compare"
+        status=1
+    fi
+    rm -r "$dir"
+    return $status
+}
+
 # no_leftovers DIR: no temporary file stayed there.
 no_leftovers() {
     [ -z "$(find "$1" -name '*.tmp.*')" ]

@@ -2,8 +2,9 @@
 
 load helper
 
+edit() { python3 "$BATS_TEST_DIRNAME/safetensors.py" "$@"; }
+
 setup() {
-    edit="python3 $BATS_TEST_DIRNAME/safetensors.py"
     cd "$BATS_TEST_TMPDIR"
     cat >arch.json <<'EOF'
 {"model_type": "gpt2", "vocab_size": 40, "n_embd": 24, "n_layer": 1,
@@ -51,9 +52,9 @@ refused() {
 
 @test "quantize gives the same bytes for one file and for several" {
     quantize -q --format int8 base >one
-    $edit shift base
+    edit shift base
     quantize -q --format int8 base >unaligned
-    $edit split base
+    edit split base
     [ ! -e base/model.safetensors ]
     quantize -q --format int8 base >several
     cmp one unaligned
@@ -61,17 +62,17 @@ refused() {
 }
 
 @test "quantize refuses NaN and infinity unless asked" {
-    $edit set base transformer.h.0.mlp.c_fc.weight 77 nan
+    edit set base transformer.h.0.mlp.c_fc.weight 77 nan
     refused 4 "base: tensor transformer.h.0.mlp.c_fc.weight: element 77 is" \
         --format bf16 base
     quantize -q --format bf16 --allow-nonfinite base >out
     refused 4 "int8 can't hold" --format int8 --allow-nonfinite base
-    $edit set base transformer.h.0.mlp.c_fc.weight 77 1e6
+    edit set base transformer.h.0.mlp.c_fc.weight 77 1e6
     refused 4 "element 77 is 1e+06, which F16 can't hold" --format f16 base
 }
 
 @test "quantize refuses an index that leaves the directory or lacks files" {
-    $edit split base
+    edit split base
     index=base/model.safetensors.index.json
     cp $index saved
     sed 's|model-00001|../model-00001|g' saved >$index

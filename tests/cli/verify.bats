@@ -3,7 +3,9 @@
 
 load helper
 
-reader="python3 $BATS_TEST_DIRNAME/../reader.py"
+edit() { python3 "$BATS_TEST_DIRNAME/safetensors.py" "$@"; }
+
+reader() { python3 "$BATS_TEST_DIRNAME/../reader.py" "$@"; }
 
 docs() {
     local i
@@ -138,7 +140,7 @@ END
     quantize -q --format int8 model >weights.gs
     cat text.gs text.gs >two.gs
     for s in text tokens weights two; do
-        $reader $s.gs >$s.json
+        reader $s.gs >$s.json
         verify -v $s.gs 2>verified >line
         diff <(jq -r .content $s.json) \
             <(sed -n 's/.*: content //p' verified)
@@ -146,7 +148,7 @@ END
     done
     for s in text tokens weights; do
         shard -q -o set-$s --size 40K <$s.gs
-        $reader set-$s >set.json
+        reader set-$s >set.json
         verify -v set-$s 2>verified
         diff <(jq -r .content set.json) \
             <(sed -n 's/.*: content //p' verified)
@@ -155,28 +157,27 @@ END
 
 @test "an independent reader sees the records that tojsonl shows" {
     docs 3 | fromjsonl >docs.gs
-    diff <($reader -r docs.gs | jq -r 'select(.kind) | .fields[0][1]') \
+    diff <(reader -r docs.gs | jq -r 'select(.kind) | .fields[0][1]') \
         <(tojsonl docs.gs | jq -r .text)
     printf '{"ids": [1, 70000, 3], "mask": [0, 1, 1]}\n' |
         fromjsonl >ids.gs
-    diff <($reader -r ids.gs | jq -c 'select(.kind) | [.ids, .mask]') \
+    diff <(reader -r ids.gs | jq -c 'select(.kind) | [.ids, .mask]') \
         <(tojsonl ids.gs | jq -c '[.ids, .mask]')
 }
 
 @test "the independent reader is one that refuses" {
     docs | fromjsonl >docs.gs
     head -c -1 docs.gs >cut.gs
-    run -4 --separate-stderr $reader cut.gs
+    run -4 --separate-stderr reader cut.gs
     python3 - <<'END'
 b = bytearray(open("docs.gs", "rb").read())
 b[-100] ^= 1
 open("docs.gs", "wb").write(b)
 END
-    run -4 --separate-stderr $reader docs.gs
+    run -4 --separate-stderr reader docs.gs
 }
 
 @test "verify looks at the numbers of models, weight sets and adapters" {
-    edit="python3 $BATS_TEST_DIRNAME/safetensors.py"
     cat >arch.json <<'END'
 {"model_type": "gpt2", "vocab_size": 30, "n_embd": 8, "n_layer": 1,
  "n_head": 2, "n_positions": 16}
@@ -187,11 +188,11 @@ END
     quantize -q --format int8 model | shard -q -o base
     run -0 verify base
     [[ $output == *"weights set"*"; gpt2 model, tensors 16,"* ]]
-    $edit adapter adapter transformer.h.0.attn.c_attn:8:24
+    edit adapter adapter transformer.h.0.attn.c_attn:8:24
     run -0 verify adapter
     [ "$output" = "adapter: adapter, modules 1, rank 2" ]
 
-    $edit set model transformer.wte.weight 9 nan
+    edit set model transformer.wte.weight 9 nan
     run -4 --separate-stderr verify model
     one_line "verify: model: tensor transformer.wte.weight: element 9 is"
     quantize -q --format f32 --allow-nonfinite model | shard -q -o nan
