@@ -206,6 +206,16 @@ elif case == "deep":
         oid = store(b"tree", entry(mode, b"d", oid))
         mode = b"40000"
     commit(oid)
+elif case in ("long-dirs", "long-names"):
+    blob, name = store(b"blob", b""), b"n" * 250 if case[5] == "n" else b""
+    tree = store(b"tree", b"".join(
+        entry(b"100644", b"%05d" % i + name * 16, blob) for i in range(1000)))
+    tree = store(b"tree", b"".join(
+        entry(b"40000", b"%05d" % i, tree) for i in range(100)))
+    if case == "long-dirs":
+        for _ in range(15):
+            tree = store(b"tree", entry(b"40000", b"d" * 255, tree))
+    commit(tree)
 elif case == "odd-paths":
     blob = store(b"blob", b"odd\n")
     names = (b"..", b".git", b"a\nb\x1b[31m", b"a\nb\x1b[31m",

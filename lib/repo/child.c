@@ -120,6 +120,8 @@ confine(const struct child_limits *l)
     if (fd >= 0) {
         dup2(fd, 0);
         dup2(fd, 1);
+        if (LIMIT_MEMORY) /* the parent speaks; or else a sanitizer */
+            dup2(fd, 2);
         if (fd > 2)
             close(fd);
     }
@@ -314,6 +316,9 @@ finish(struct child *c, bool *died, struct err *e)
         return err_set(e, ERR_DATA, "the reader died of signal %d (%s)",
                        WTERMSIG(status), strsignal(WTERMSIG(status)));
     }
+    if (LIMIT_MEMORY && WEXITSTATUS(status) == 1) /* no allocation */
+        return err_set(e, ERR_LIMIT, "the reader ran out of memory (limit "
+                       "%llu bytes)", (unsigned long long)c->limits.memory);
     if (WEXITSTATUS(status) != 0 || torn) {
         *died = true;
         return err_set(e, ERR_DATA, "the reader ended with status %d",

@@ -39,7 +39,7 @@ struct history {
     struct piece *piece;
     size_t n_pieces, pieces_cap;
     struct edit_list edits;
-    struct buf subject;
+    struct buf subject, path, old_path;
     uint64_t *author;    /* by walk author: 1 + K */
     uint64_t n_authors, n_paths;
     uint64_t skips[N_SKIPS];
@@ -122,25 +122,31 @@ read_blob(struct history *h, const struct oid *id, struct object **out,
 /* ---- changed paths to pieces ---- */
 
 static bool
-wanted(const struct history *h, size_t change)
+any_glob(const struct history_options *o, const struct buf *path)
 {
-    const struct tree_change *c = &h->diff.change[change], *other;
-    const struct history_options *o = h->options;
-    const char *paths = h->diff.paths.data;
     size_t i;
 
-    if (o->n_globs == 0)
-        return true;
     for (i = 0; i < o->n_globs; i++) {
-        if (glob_match(o->glob[i], paths + c->path, c->path_len))
-            return true;
-        if (!c->renamed)
-            continue;
-        other = &h->diff.change[c->renamed - 1];
-        if (glob_match(o->glob[i], paths + other->path, other->path_len))
+        if (glob_match(o->glob[i], path->data, path->len))
             return true;
     }
     return false;
+}
+
+static bool
+wanted(struct history *h, size_t change)
+{
+    const struct tree_change *c = &h->diff.change[change];
+
+    if (h->options->n_globs == 0)
+        return true;
+    tree_path(&h->diff, c, &h->path);
+    if (any_glob(h->options, &h->path))
+        return true;
+    if (!c->renamed)
+        return false;
+    tree_path(&h->diff, &h->diff.change[c->renamed - 1], &h->old_path);
+    return any_glob(h->options, &h->old_path);
 }
 
 static void
@@ -290,7 +296,7 @@ static int
 tell_piece(struct history *h, struct history_file *f, const struct piece *p,
            struct err *e)
 {
-    const struct tree_change *c = &h->diff.change[p->change], *old;
+    const struct tree_change *c = &h->diff.change[p->change];
     struct object *side[2] = {NULL, NULL};
     enum history_skip skip;
     bool too_hard;
@@ -301,14 +307,15 @@ tell_piece(struct history *h, struct history_file *f, const struct piece *p,
             rc = read_blob(h, piece_id(h, p, s), &side[s], &skip, e);
     }
     f->status = p->status;
-    f->path.p = h->diff.paths.data + c->path;
-    f->path.n = c->path_len;
+    tree_path(&h->diff, c, &h->path);
+    f->path.p = h->path.data;
+    f->path.n = h->path.len;
     f->old_path.p = NULL;
     f->old_path.n = 0;
     if (p->status == 'R') {
-        old = &h->diff.change[c->renamed - 1];
-        f->old_path.p = h->diff.paths.data + old->path;
-        f->old_path.n = old->path_len;
+        tree_path(&h->diff, &h->diff.change[c->renamed - 1], &h->old_path);
+        f->old_path.p = h->old_path.data;
+        f->old_path.n = h->old_path.len;
     }
     f->side[0] = side[0];
     f->side[1] = side[1];
@@ -534,6 +541,8 @@ history_run(const struct place *p, struct objects *o,
     tree_diff_init(&h.diff);
     edit_list_init(&h.edits);
     buf_init(&h.subject);
+    buf_init(&h.path);
+    buf_init(&h.old_path);
     h.walk.only_tips = options->files;
     rc = find_tips(&h, p, &tips, &others, e);
     if (rc == 0)
@@ -548,6 +557,8 @@ history_run(const struct place *p, struct objects *o,
     tree_diff_release(&h.diff);
     edit_list_release(&h.edits);
     buf_release(&h.subject);
+    buf_release(&h.path);
+    buf_release(&h.old_path);
     tips_release(&tips);
     return rc;
 }

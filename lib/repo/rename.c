@@ -42,16 +42,16 @@ make_key(struct buf *key, const struct tree_diff *d, size_t i, int side,
          bool name)
 {
     const struct tree_change *c = &d->change[i];
-    const char *path = d->paths.data + c->path;
-    const char *slash = memrchr(path, '/', c->path_len);
+    const char *last = d->paths.data + c->name;
+    const char *slash = memrchr(last, '/', c->name_len);
 
     buf_reset(key);
     buf_add(key, c->id[side].b, OID_BYTES);
     if (name && slash)
-        path = slash + 1;
+        last = slash + 1;
     if (name)
-        buf_add(key, path, (size_t)(d->paths.data + c->path + c->path_len -
-                                    path));
+        buf_add(key, last, (size_t)(d->paths.data + c->name + c->name_len -
+                                    last));
 }
 
 /* One round: the paths that went wait in chains, first come, first taken. */

@@ -11,6 +11,8 @@
 
 #include "base/mem.h"
 
+#define NO_DIR SIZE_MAX
+
 struct side {
     struct object *tree; /* NULL if absent */
     const char *next, *end;
@@ -26,6 +28,7 @@ struct comparison {
     size_t depth, cap;     /* frames in use, and room for */
     struct buf path;       /* of the current frame, ends in '/' or empty */
     size_t path_end[TREE_MAX_DEPTH];
+    size_t dir[TREE_MAX_DEPTH]; /* where diff->paths has it; or NO_DIR */
     uint64_t visited, max_entries;
 };
 
@@ -42,6 +45,15 @@ tree_diff_release(struct tree_diff *d)
     free(d->change);
     buf_release(&d->paths);
     tree_diff_init(d);
+}
+
+void
+tree_path(const struct tree_diff *d, const struct tree_change *c,
+          struct buf *out)
+{
+    buf_reset(out);
+    buf_add(out, d->paths.data + c->dir, c->dir_len);
+    buf_add(out, d->paths.data + c->name, c->name_len);
 }
 
 bool
@@ -154,6 +166,7 @@ push_frame(struct comparison *c, const struct oid *const *id,
                            c->cap * c->n_sides * sizeof(*c->side));
     }
     s = c->side + c->depth * c->n_sides;
+    c->dir[c->depth] = NO_DIR;
     c->path_end[c->depth++] = c->path.len;
     memset(s, 0, c->n_sides * sizeof(*s));
     for (i = 0; i < c->n_sides; i++) {
@@ -185,23 +198,32 @@ check_path(const struct comparison *c, const struct tree_entry *x,
     return 0;
 }
 
-static void
+static int
 add_change(struct comparison *c, const struct tree_entry *before,
-           const struct tree_entry *after)
+           const struct tree_entry *after, struct err *e)
 {
     const struct tree_entry *x = after ? after : before;
     struct tree_diff *d = c->diff;
     struct tree_change *change;
+    size_t *dir = &c->dir[c->depth - 1];
 
+    if (d->paths.len + c->path.len + x->name_len > TREE_MAX_PATHS)
+        return err_set(e, ERR_LIMIT, "the changed paths of one commit are "
+                       "too long (limit %u bytes)", TREE_MAX_PATHS);
+    if (*dir == NO_DIR) {
+        *dir = d->paths.len;
+        buf_add(&d->paths, c->path.data, c->path.len);
+    }
     if (d->n == d->cap) {
         d->cap = d->cap ? 2 * d->cap : 64;
         d->change = mem_grow(d->change, d->cap * sizeof(*d->change));
     }
     change = &d->change[d->n++];
     memset(change, 0, sizeof(*change));
-    change->path = d->paths.len;
-    change->path_len = c->path.len + x->name_len;
-    buf_add(&d->paths, c->path.data, c->path.len);
+    change->dir = *dir;
+    change->dir_len = (uint32_t)c->path.len;
+    change->name = d->paths.len;
+    change->name_len = (uint32_t)x->name_len;
     buf_add(&d->paths, x->name, x->name_len);
     if (before) {
         change->there[0] = true;
@@ -213,6 +235,7 @@ add_change(struct comparison *c, const struct tree_entry *before,
         change->mode[1] = after->mode;
         change->id[1] = after->id;
     }
+    return 0;
 }
 
 /* Looks at one name: match[i] is side i's entry of it, or NULL. */
@@ -234,10 +257,8 @@ judge(struct comparison *c, struct tree_entry *const *match,
     rc = check_path(c, first, e);
     if (rc < 0)
         return rc;
-    if (!is_tree(first)) {
-        add_change(c, c->n_sides > 1 ? match[1] : NULL, match[0]);
-        return 0;
-    }
+    if (!is_tree(first))
+        return add_change(c, c->n_sides > 1 ? match[1] : NULL, match[0], e);
     buf_add(&c->path, first->name, first->name_len);
     buf_addc(&c->path, '/');
     for (i = 0; i < c->n_sides; i++)

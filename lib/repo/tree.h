@@ -9,7 +9,8 @@
  * modes may be anything, entries may be unsorted or double. The result is
  * then still the same every time, and bounded by the limits.
  *
- * Limits: depth 512, path 4096 bytes, entries visited per comparison.
+ * Limits: depth 512, path 4096 bytes, entries visited per comparison; the
+ * changed names and the directories they are in, 256 MiB together.
  */
 #ifndef REPO_TREE_H
 #define REPO_TREE_H
@@ -25,6 +26,7 @@
 #define TREE_MAX_DEPTH 512
 #define TREE_MAX_PATH 4096
 #define TREE_MAX_BYTES (128u << 20)
+#define TREE_MAX_PATHS (256u << 20)
 
 #define MODE_TYPE 0170000
 #define MODE_TREE 0040000
@@ -42,10 +44,12 @@ struct tree_entry {
 /* Reads the entry at *p and steps over it; false if it is malformed. */
 bool tree_next(const char **p, const char *end, struct tree_entry *out);
 
-/* One changed path. A side that is absent has mode 0; so has one that is
- * stored with that mode. */
+/* One changed path, in two parts, because a long directory may have very many
+ * names. A side that is absent has mode 0; so has one that is stored with
+ * that mode. */
 struct tree_change {
-    size_t path, path_len; /* in tree_diff.paths */
+    size_t dir, name;      /* in tree_diff.paths; the directory ends in '/' */
+    uint32_t dir_len, name_len;
     bool there[2];
     uint32_t mode[2];      /* before, after */
     struct oid id[2];
@@ -61,9 +65,13 @@ struct tree_diff {
 void tree_diff_init(struct tree_diff *d);
 void tree_diff_release(struct tree_diff *d);
 
+/* Replaces *out by the path of a change. */
+void tree_path(const struct tree_diff *d, const struct tree_change *c,
+               struct buf *out);
+
 /* Replaces *d by the changes from the n parents' trees to the tree after,
  * in tree order; n = 0 compares with nothing. ERR_LIMIT when over max_entries
- * entries were visited. */
+ * entries were visited, or over another limit. */
 int tree_compare(struct tree_diff *d, struct objects *o,
                  const struct oid *parents, size_t n,
                  const struct oid *after, uint64_t max_entries,

@@ -332,6 +332,22 @@ r|author_1|Grace Hopper|grace.hopper@example.org" ]
     came 0 0
 }
 
+@test "long paths take memory once, and have a limit" {
+    if ! grep -aq __asan_init "$GRAFT_BUILD/bin/gitscrape"; then
+        bad long-dirs
+        scrape --max-memory 192M --path none r
+        came 0 4
+        rm -rf r
+    fi
+    bad long-names
+    scrape --path none r
+    refused 5 'the changed paths of one commit are too long'
+    scrape -k r
+    [ "$status" -eq 3 ]
+    came 3 3
+    left_out bad-commit 1
+}
+
 @test "row 10: paths are bytes, and never those of files" {
     bad odd-paths
     scrape r
@@ -792,4 +808,8 @@ END
     [ "${#stderr_lines[@]}" -eq 1 ]
     scrape r
     came 5 5
+    rm -rf r
+    bad long-names
+    scrape --max-memory 128M r
+    refused 5 'r: the reader ran out of memory (limit 134217728 bytes)'
 }
