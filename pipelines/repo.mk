@@ -19,13 +19,21 @@ SHELL := bash
 WORK ?= work
 THREADS ?= 0
 
-# What decides the result. Override any of them on the command line.
+# What decides the result. Override any of them on the command line. SCRAPE,
+# SPLIT and LORA are options of gitscrape, shard and train, as they have them:
+# SCRAPE='--trust --since 2020-01-01'.
 SCRAPE ?=
 TEMPLATE ?= commit
 SEQ_LEN ?= 512
-FORMAT ?= int8
-LORA ?= --rank 16 --alpha 32 --batch 8 --steps 80 --lr 0.002 --log-every 20
 SPLIT ?= --val 0.05 --test 0.1
+FORMAT ?= int8
+ifdef BASE
+LORA ?= --rank 16 --alpha 32 --epochs 1 --log-every 10
+else
+LORA ?= --rank 16 --alpha 32 --batch 8 --steps 80 --lr 0.002 --log-every 20
+endif
+
+# And without BASE.
 HEADERS ?= /usr/include
 HEADER_FILES ?= 1200
 VOCAB ?= 4096
@@ -34,11 +42,15 @@ PRETRAIN ?= --batch 8 --steps 200 --log-every 50 --lr 0.002 --warmup 20
 # Names of files are taken as they are, also with blanks and with $: they
 # go through the environment, and make never looks into them.
 PATHS := REPO WORK BASE HEADERS ARCH BIN
+OTHERS := THREADS SCRAPE TEMPLATE SEQ_LEN FORMAT LORA SPLIT HEADER_FILES VOCAB \
+	PRETRAIN
+# What stands on the command line.
+export GIVEN := $(foreach n,$(PATHS) $(OTHERS),$(if \
+	$(findstring command,$(origin $n)),$n))
 as_is = $(if $(filter undefined,$(origin $1)),,\
 	$(eval override $1 := $$(value $1))$(eval export $1))
 $(foreach p,$(PATHS),$(call as_is,$p))
-export THREADS SCRAPE TEMPLATE SEQ_LEN FORMAT LORA SPLIT HEADER_FILES VOCAB \
-	PRETRAIN
+export $(OTHERS)
 export THIS := $(MAKEFILE_LIST)
 export MAKER := $(MAKE_COMMAND)
 

@@ -285,7 +285,7 @@ table() {
         tokens: 12345, base: {loss: 1234.5, half_width: 0.5,
         perplexity: 4.5e30}, adapter: {loss: 0, half_width: 1e-9,
         perplexity: 1}, difference: {loss: $d, half_width: $h}}' >score.json
-    WORK=w REPO=r BASE= THIS=m "$root/pipelines/table" score.json
+    WORK=w GIVEN= BASE= THIS=m "$root/pipelines/table" score.json
 }
 
 @test "the table lines up and says in words what its numbers mean" {
@@ -319,7 +319,12 @@ table() {
     mkdir models
     mv 'my work/pretrain/model' models/base
     again=$(grep -A 1 '^    make' <<<"$steps")
-    given
-    eval "${again/'~/models/starcoder2-3b'/models/base}" '"${given[@]:2}"'
+    run -0 bash -c "${again/'~/models/starcoder2-3b'/models/base}"
     jq -e .difference work/score.json
+    more=$(sed -n '/^    make/,$p' <<<"$output")
+    run -0 bash -c "$more" 2>/dev/null
+    [ "$(jq .options.rank work/run/config.json)" -eq 32 ]
+    # What is not said is another thing for a real base than for the toy.
+    [ "$(jq -c '[.options | .rank, .lr, .epochs]' \
+        work/run.old/config.json)" = '[16,0.0002,1]' ]
 }
