@@ -53,11 +53,11 @@ static const char *const files[] = { ADAPTER_WEIGHTS, ADAPTER_CONFIG };
 static int
 find_adapter(char **dir, const char *run, struct err *e)
 {
-    bool complete;
+    struct run_report r;
     int rc = adapter_find(dir, run, e);
 
     if (rc == 0 && strcmp(*dir, run) != 0)
-        rc = rundir_verify(run, &complete, e);
+        rc = rundir_verify(&r, run, e);
     return rc;
 }
 

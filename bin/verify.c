@@ -14,10 +14,7 @@
 #include "model/adapter.h"
 #include "model/fsck.h"
 #include "model/rundir.h"
-#include "record/change.h"
-#include "record/tensor.h"
-#include "record/text.h"
-#include "record/tokens.h"
+#include "record/look.h"
 #include "stream/set.h"
 #include "tool/tool.h"
 
@@ -32,53 +29,43 @@ static const struct tool tool = {
     .opts = table,
 };
 
-/* ---- records ---- */
+/* ---- what is said of a path ---- */
 
-struct decoders {
-    struct text_rec text;
-    struct change change;
+/* In a pipeline a line: "PATH: WHAT, NAME N, NAME N; WHAT, NAME N". On a
+ * terminal a line each. */
+struct report {
+    const char *path;
+    bool table;
+    struct buf text;
 };
 
-static int
-look_at_text(struct decoders *d, const struct stream_rec *rec, struct err *e)
+/* Begins a thing that the path is; type is the type of a stream, of a model,
+ * or "". */
+static void
+report_what(struct report *r, const char *type, const char *what)
 {
-    const struct text_field *f;
-    int rc = text_decode(&d->text, rec->p, rec->n, e);
-
-    f = rc == 0 ? text_get(&d->text, "change") : NULL;
-    return f ? change_decode(&d->change, f->data, f->len, e) : rc;
+    if (r->text.len == 0 || r->table)
+        buf_addf(&r->text, "%s%s: ", r->text.len ? "\n" : "", r->path);
+    else
+        buf_addstr(&r->text, "; ");
+    buf_addf(&r->text, "%s%s%s", type, *type ? " " : "", what);
 }
 
-static int
-look_at_tokens(const struct stream_head *head, const struct stream_rec *rec,
-               struct err *e)
+static void
+report_count(struct report *r, const char *name, uint64_t n)
 {
-    struct tokens tokens;
-    uint64_t vocab = 0;
-    int rc = 0;
-
-    if (stream_head_get(head, "vocab"))
-        rc = stream_head_get_u64(head, "vocab", "stream", &vocab, e);
-    return rc < 0 ? rc : tokens_decode(&tokens, rec->p, rec->n, vocab, e);
+    buf_addf(&r->text, r->table ? "\n  %-14s %13" PRIu64 : ", %s %" PRIu64,
+             name, n);
 }
 
-/* A set_look: the record is one of its stream's type. */
-static int
-look(void *ctx, const struct stream_head *head, const struct stream_rec *rec,
-     struct err *e)
+static void
+report_bytes(struct report *r, uint64_t n)
 {
-    struct tensor_desc tensor;
-    struct asset asset;
-
-    if (rec->kind == FRAME_TENSOR)
-        return tensor_decode(&tensor, rec->p, rec->n, rec->data, e);
-    if (strcmp(head->type, "text") == 0)
-        return look_at_text(ctx, rec, e);
-    if (strcmp(head->type, "tokens") == 0)
-        return look_at_tokens(head, rec, e);
-    if (strcmp(head->type, "weights") == 0)
-        return asset_decode(&asset, rec->p, rec->n, e);
-    return err_set(e, ERR_DATA, "unknown type of records %s", head->type);
+    if (r->table)
+        buf_addf(&r->text, "\n  %-14s %13.1f", "MiB",
+                 (double)n / (1 << 20));
+    else
+        report_count(r, "bytes", n);
 }
 
 /* ---- kinds of paths ---- */
@@ -131,7 +118,7 @@ tell_ledger(const struct ledger *l)
 }
 
 static int
-check_segments(struct stream_in *in, struct decoders *d, struct buf *say,
+check_segments(struct stream_in *in, struct look *d, struct report *say,
                uint64_t *good, struct err *e)
 {
     char id[ID_HEX + 1];
@@ -141,7 +128,7 @@ check_segments(struct stream_in *in, struct decoders *d, struct buf *say,
 
     while ((rc = stream_in_segment(in, e)) > 0) {
         while ((rc = stream_in_record(in, &rec, e)) > 0) {
-            if (look(d, &in->head, &rec, e) < 0)
+            if (look_at(d, &in->head, &rec, e) < 0)
                 return err_prefix(e, "%s: segment %" PRIu64 ": record %"
                                   PRIu64, in->in.name, in->n_segments,
                                   rec.index);
@@ -155,29 +142,29 @@ check_segments(struct stream_in *in, struct decoders *d, struct buf *say,
         log_debug("segment %" PRIu64 ": content %s", in->n_segments,
                   id_hex(&in->trailer.content, id));
     }
-    if (rc == 0)
-        buf_addf(say, "%s stream, segments %" PRIu64 ", records %" PRIu64
-                 ", tensors %" PRIu64, in->head.type, in->n_segments,
-                 in->n_records, n_tensors);
-    return rc;
+    if (rc < 0)
+        return rc;
+    report_what(say, in->head.type, "stream");
+    report_count(say, "segments", in->n_segments);
+    report_count(say, "records", in->n_records);
+    report_count(say, "tensors", n_tensors);
+    return 0;
 }
 
 static int
-check_stream(const char *path, struct buf *say, uint64_t *good,
+check_stream(const char *path, struct report *say, uint64_t *good,
              struct err *e)
 {
-    struct decoders d;
+    struct look d;
     struct stream_in in;
     int rc = stream_in_open(&in, path, NULL, e);
 
     if (rc < 0)
         return rc;
     in.check_content = in.parts = true;
-    text_init(&d.text);
-    change_init(&d.change);
+    look_init(&d);
     rc = check_segments(&in, &d, say, good, e);
-    text_release(&d.text);
-    change_release(&d.change);
+    look_release(&d);
     stream_in_release(&in);
     return rc;
 }
@@ -205,29 +192,31 @@ tell_strangers(const struct manifest *m, const char *path, struct err *e)
 
 /* The numbers of a base; its hashes too unless they were checked. */
 static int
-check_base(const char *path, bool hashes, struct buf *say, struct err *e)
+check_base(const char *path, bool hashes, struct report *say, struct err *e)
 {
     struct base_report r;
     int rc = base_check(&r, path, hashes, e);
 
     if (rc < 0)
         return rc;
-    buf_addf(say, "%s model, tensors %zu, parameters %" PRIu64
-             ", bytes %" PRIu64, r.model_type, r.tensors, r.params, r.bytes);
+    report_what(say, r.model_type, "model");
+    report_count(say, "tensors", r.tensors);
+    report_count(say, "parameters", r.params);
+    report_bytes(say, r.bytes);
     if (r.unused > 0)
-        buf_addf(say, ", tensors the model does not use %zu", r.unused);
+        report_count(say, "tensors the model does not use", r.unused);
     return 0;
 }
 
 static int
-check_model(const char *path, struct buf *say, uint64_t *good, struct err *e)
+check_model(const char *path, struct report *say, uint64_t *good, struct err *e)
 {
     (void)good;
     return check_base(path, true, say, e);
 }
 
 static int
-check_adapter(const char *path, struct buf *say, uint64_t *good,
+check_adapter(const char *path, struct report *say, uint64_t *good,
               struct err *e)
 {
     struct adapter a;
@@ -236,60 +225,82 @@ check_adapter(const char *path, struct buf *say, uint64_t *good,
     (void)good;
     if (rc < 0)
         return rc;
-    buf_addf(say, "adapter, modules %zu, rank %" PRIu32, a.n, a.rank);
+    report_what(say, "", "adapter");
+    report_count(say, "modules", a.n);
+    report_count(say, "rank", a.rank);
     adapter_release(&a);
     return 0;
 }
 
 static int
-check_set(const char *path, struct buf *say, uint64_t *good, struct err *e)
+check_set(const char *path, struct report *say, uint64_t *good, struct err *e)
 {
-    struct decoders d;
+    struct look d;
     struct manifest m;
     char id[ID_HEX + 1];
     int rc;
 
-    text_init(&d.text);
-    change_init(&d.change);
-    rc = set_verify(&m, path, look, &d, good, e);
-    text_release(&d.text);
-    change_release(&d.change);
+    look_init(&d);
+    rc = set_verify(&m, path, look_at, &d, good, e);
+    look_release(&d);
     if (rc < 0)
         return rc;
     rc = tell_strangers(&m, path, e);
     tell_ledger(&m.ledger);
     log_debug("content %s", id_hex(&m.content, id));
-    buf_addf(say, "%s set, files %zu, records %" PRIu64 ", tensors %" PRIu64,
-             m.head.type, m.n_files, m.records, m.tensors);
+    report_what(say, m.head.type, "set");
+    report_count(say, "files", m.n_files);
+    report_count(say, "records", m.records);
+    report_count(say, "tensors", m.tensors);
     for (size_t i = 0; i < m.n_splits; i++)
-        buf_addf(say, ", %s %" PRIu64, m.split[i].name,
-                 m.split[i].records);
-    if (rc == 0 && strcmp(m.head.type, "weights") == 0) {
-        buf_addstr(say, "; ");
+        report_count(say, m.split[i].name, m.split[i].records);
+    if (rc == 0 && strcmp(m.head.type, "weights") == 0)
         rc = check_base(path, false, say, e);
-    }
     manifest_release(&m);
     return rc;
 }
 
+/* A run without its manifest is a part of one, whatever it holds: ERR_DATA
+ * says how far it came. */
 static int
-check_run(const char *path, struct buf *say, uint64_t *good, struct err *e)
+not_complete(const struct run_report *r, const char *path, struct err *e)
+{
+    struct buf b;
+
+    buf_init(&b);
+    if (r->holder > 0)
+        buf_addf(&b, "process %ld is at it, ", r->holder);
+    else if (r->holder < 0)
+        buf_addstr(&b, "a process is at it, ");
+    if (r->checkpoints > 0)
+        buf_addf(&b, "its checkpoints are good (%zu, the newest after step %"
+                 PRIu64 ")", r->checkpoints, r->step);
+    else
+        buf_addstr(&b, "it has no checkpoint yet");
+    if (r->holder == 0)
+        buf_addstr(&b, "; train --resume goes on with it");
+    err_set(e, ERR_DATA, "%s: a run that is not complete: %s", path, b.data);
+    buf_release(&b);
+    return ERR_DATA;
+}
+
+static int
+check_run(const char *path, struct report *say, uint64_t *good,
+          struct err *e)
 {
     char *adapter = path_join(path, "adapter");
     char *model = path_join(path, "model");
-    bool complete;
-    int rc = rundir_verify(path, &complete, e);
+    struct run_report r;
+    int rc = rundir_verify(&r, path, e);
 
     if (rc == 0)
-        buf_addf(say, "run, %scomplete", complete ? "" : "not ");
-    if (rc == 0 && path_exists(adapter)) {
-        buf_addstr(say, "; ");
+        report_what(say, "", "run, complete");
+    if (rc == 0 && path_exists(adapter))
         rc = check_adapter(adapter, say, good, e);
-    }
-    if (rc == 0 && path_exists(model)) {
-        buf_addstr(say, "; ");
+    if (rc == 0 && path_exists(model))
         rc = check_base(model, true, say, e);
-    }
+    if (rc == 0 && !r.complete)
+        rc = not_complete(&r, path, e);
     free(adapter);
     free(model);
     return rc;
@@ -297,8 +308,8 @@ check_run(const char *path, struct buf *say, uint64_t *good, struct err *e)
 
 static const struct kind {
     bool (*is)(const char *path);
-    /* *say becomes a line about it; *good counts what comes before damage */
-    int (*check)(const char *path, struct buf *say, uint64_t *good,
+    /* *say tells what it is; *good counts what comes before damage */
+    int (*check)(const char *path, struct report *say, uint64_t *good,
                  struct err *e);
     bool counts; /* *good is counted */
 } kinds[] = {
@@ -313,8 +324,10 @@ static int
 check(const char *path, struct err *e)
 {
     const struct kind *k = kinds;
+    struct report say = {.path = strcmp(path, "-") ? path : "stdin",
+                         .table = tool_on_terminal()};
     uint64_t good = 0;
-    struct buf say;
+    struct err why;
     int rc;
 
     if (strcmp(path, "-") != 0 && !path_exists(path))
@@ -324,17 +337,16 @@ check(const char *path, struct err *e)
     if (k == kinds + sizeof(kinds) / sizeof(kinds[0]))
         return err_set(e, ERR_DATA, "%s: not a complete set, model directory "
                        "or run", path);
-    buf_init(&say);
+    buf_init(&say.text);
     rc = k->check(path, &say, &good, e);
     if (rc == 0)
-        printf("%s: %s\n", strcmp(path, "-") ? path : "stdin", say.data);
+        printf("%s\n", say.text.data);
     else if (rc == ERR_DATA && k->counts) {
-        buf_reset(&say);
-        buf_addf(&say, "%.900s", e->text);
-        err_set(e, ERR_DATA, "%s; %" PRIu64 " records before it are good",
-                say.data, good);
+        why = *e;
+        err_set(e, ERR_DATA, "%.900s; %" PRIu64 " records before it are good",
+                why.text, good);
     }
-    buf_release(&say);
+    buf_release(&say.text);
     return rc;
 }
 

@@ -134,6 +134,11 @@ char *path_parent(const char *path); /* "." without a slash; caller frees */
  * NFS, and an existing lock file is not written to. */
 int dir_lock(const char *dir, struct err *e);
 
+/* The process that holds dir_lock's lock, 0 where none does, -1
+ * where it is of another machine. Not for who
+ * holds it: asking would let go of it. */
+long dir_holder(const char *dir);
+
 /* Temporaries (files or trees) registered here are removed when the process
  * ends by a signal or by io_cleanup; out_open uses it, and so does whoever
  * builds a directory beside its final name. Only for the thread that called

@@ -202,3 +202,19 @@ out:
     free(path);
     return rc;
 }
+
+long
+dir_holder(const char *dir)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char *path = path_join(dir, ".lock");
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    long holder = 0;
+
+    if (fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+        holder = lock.l_pid > 0 ? (long)lock.l_pid : -1;
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return holder;
+}

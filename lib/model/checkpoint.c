@@ -276,8 +276,9 @@ out:
     return rc;
 }
 
-int
-checkpoint_verify(const char *dir, struct err *e)
+/* The files of a checkpoint against its manifest. */
+static int
+verify_files(const char *dir, struct err *e)
 {
     char *path = path_join(dir, MANIFEST);
     cJSON *root = NULL;
@@ -400,7 +401,7 @@ checkpoint_read(const char *run, struct train_state *s, struct exec *x,
     for (size_t i = n; i-- > 0 && rc == 0;) {
         free(path);
         path = step_path(dir, steps[i]);
-        if (checkpoint_verify(path, e) < 0) {
+        if (verify_files(path, e) < 0) {
             log_warn("%s: passed over, it is damaged", e->text);
             continue;
         }
@@ -412,6 +413,56 @@ checkpoint_read(const char *run, struct train_state *s, struct exec *x,
         rc = err_set(e, ERR_DATA, "%s: no good checkpoint among %zu", dir,
                      n);
     free(path);
+    free(steps);
+    free(dir);
+    return rc;
+}
+
+/* The checkpoint after that step. */
+static int
+verify_one(const char *dir, uint64_t step, const struct id *key,
+           struct err *e)
+{
+    char *json = path_join(dir, STATE_JSON);
+    struct train_state s = { 0 };
+    struct id found;
+    int rc = verify_files(dir, e);
+
+    if (rc == 0)
+        rc = read_json(json, &s, &found, e);
+    if (rc == 0 && !id_equal(key, &found))
+        rc = err_set(e, ERR_DATA, "%s: key is not that of the run's identity",
+                     json);
+    if (rc == 0 && s.step != step)
+        rc = err_set(e, ERR_DATA, "%s: step (found %" PRIu64 ", expected %"
+                     PRIu64 ")", json, s.step, step);
+    free(json);
+    return rc;
+}
+
+int
+checkpoints_verify(const char *run, const struct id *key, size_t *n,
+                   uint64_t *step, struct err *e)
+{
+    char *dir = path_join(run, "checkpoints");
+    uint64_t *steps;
+    size_t found;
+    int rc = list_steps(dir, &steps, &found, e);
+
+    *n = 0;
+    *step = 0;
+    for (size_t i = 0; i < found && rc == 0; i++) {
+        char *path = step_path(dir, steps[i]);
+
+        rc = verify_one(path, steps[i], key, e);
+        if (rc == 0) {
+            *step = steps[i];
+            ++*n;
+        } else if (!path_exists(path)) {
+            rc = 0;
+        }
+        free(path);
+    }
     free(steps);
     free(dir);
     return rc;

@@ -45,7 +45,11 @@ int checkpoint_write(const char *run, const struct train_state *s,
 int checkpoint_read(const char *run, struct train_state *s, struct exec *x,
                     const struct id *key, struct err *e);
 
-/* Checks the files of one checkpoint directory against its manifest. */
-int checkpoint_verify(const char *dir, struct err *e);
+/* Checks every checkpoint below run against its manifest, its name and the
+ * run's key; ERR_DATA names the first that is not as it should be. *n of
+ * them are good, the newest of which is after *step steps. One that goes
+ * away meanwhile, as those of a run that goes on do, is none. */
+int checkpoints_verify(const char *run, const struct id *key, size_t *n,
+                       uint64_t *step, struct err *e);
 
 #endif

@@ -436,72 +436,13 @@ rundir_complete(const struct rundir *r, const struct trainer *t,
     buf_addf(&b, " \"files\": {\"" CONFIG "\": \"%s\"", id_hex(&id, hex));
     if (rc == 0)
         rc = add_ids(r, result_name(t), &b, e);
-    buf_addstr(&b, "}}\n");
+    buf_addstr(&b, "},\n");
+    id = id_of(b.data, b.len);
+    buf_addf(&b, " \"check\": \"%s\"}\n", id_hex(&id, hex));
     if (rc == 0)
         rc = file_write(path, b.data, b.len, e);
     buf_release(&b);
     free(config);
     free(path);
-    return rc;
-}
-
-static int
-verify_file(const char *run, const cJSON *v, struct err *e)
-{
-    char *path;
-    struct id want, found;
-    int rc;
-
-    if (strstr(v->string, "..") != NULL || v->string[0] == '/'
-        || !cJSON_IsString(v)
-        || !id_parse(&want, v->valuestring, strlen(v->valuestring)))
-        return err_set(e, ERR_DATA, "%s/" MANIFEST ": bad entry '%s'", run,
-                       v->string);
-    path = path_join(run, v->string);
-    rc = id_of_file(&found, path, e);
-    if (rc == 0 && !id_equal(&want, &found))
-        rc = err_set(e, ERR_DATA, "%s: differs from its manifest", path);
-    free(path);
-    return rc < 0 ? (e->code = ERR_DATA) : 0;
-}
-
-static int
-verify_checkpoints(const char *run, struct err *e)
-{
-    char *dir = path_join(run, "checkpoints"), **names = NULL;
-    size_t n = 0;
-    int rc = path_exists(dir) ? dir_list(&names, &n, dir, e) : 0;
-
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        char *path = path_join(dir, names[i]);
-
-        if (strncmp(names[i], "step-", 5) == 0
-            && strstr(names[i], ".tmp.") == NULL)
-            rc = checkpoint_verify(path, e);
-        free(path);
-    }
-    if (names != NULL)
-        dir_list_free(names, n);
-    free(dir);
-    return rc;
-}
-
-int
-rundir_verify(const char *path, bool *complete, struct err *e)
-{
-    char *manifest = path_join(path, MANIFEST);
-    cJSON *root = NULL;
-    const cJSON *v;
-    int rc = verify_checkpoints(path, e);
-
-    *complete = path_exists(manifest);
-    if (rc == 0 && *complete)
-        rc = json_user_file(&root, manifest, MAX_JSON, e);
-    cJSON_ArrayForEach(v, cJSON_GetObjectItemCaseSensitive(root, "files")) {
-        if (rc == 0)
-            rc = verify_file(path, v, e);
-    }
-    cJSON_Delete(root);
-    free(manifest);
     return rc;
 }

@@ -72,9 +72,19 @@ int rundir_save(const struct rundir *r, const struct trainer *t,
 int rundir_complete(const struct rundir *r, const struct trainer *t,
                     struct err *e);
 
-/* Checks a run against its manifest, and its checkpoints. ERR_DATA names the
- * first file that differs; a run that isn't complete is checked as far as it
- * is there, and *complete tells. */
-int rundir_verify(const char *path, bool *complete, struct err *e);
+/* What rundir_verify found. */
+struct run_report {
+    bool complete;
+    size_t checkpoints; /* good ones */
+    uint64_t step;      /* of the newest of them */
+    long holder;        /* of a run that isn't complete: the process that is
+                         * at it, 0 for none (dir_holder) */
+};
+
+/* Checks a run: manifest.json against its check and the files that it names,
+ * its key against the identity in config.json, and every checkpoint. ERR_DATA
+ * names the first that differs. That a run isn't complete is no failure: it
+ * is checked as far as it is there, and the report tells. */
+int rundir_verify(struct run_report *r, const char *path, struct err *e);
 
 #endif

@@ -300,3 +300,104 @@ END
     run -0 bash -c 'train -q --config <(echo "{\"seq-len\": 16}") \
         --data data --base model -o new --steps 1'
 }
+
+# a_run: data, model and run, of which two checkpoints are kept.
+a_run() {
+    cat >arch.json <<'END'
+{"model_type": "gpt2", "vocab_size": 50, "n_embd": 16, "n_layer": 1,
+ "n_head": 2, "n_positions": 16}
+END
+    initmodel -q -o model arch.json
+    seq 40 | jq -c '{ids: [1, 2, 3, ., 5, 6]}' | fromjsonl --vocab 50 |
+        shard -q -o data
+    train -q --data data --base model -o run --steps 3 --batch 1 \
+        --seq-len 16 --save-every 1 --rank 4
+}
+
+@test "verify tells a run that is not complete from one that is" {
+    a_run
+    verify run
+    mv run/manifest.json kept
+    run -4 --separate-stderr verify run
+    one_line "verify: run: a run that is not complete: its checkpoints are $(
+        )good (2, the newest after step 3); train --resume goes on with it"
+    # somebody is at it
+    python3 - <<'END' &
+import fcntl, os, time
+f = open("run/.lock", "r+")
+fcntl.lockf(f, fcntl.LOCK_EX)
+open("locked", "w").close()
+while not os.path.exists("enough"):
+    time.sleep(0.02)
+END
+    until [ -e locked ]; do sleep 0.02; done
+    run -4 --separate-stderr verify run
+    one_line "verify: run: a run that is not complete: process $! is at it, "
+    : >enough
+    wait
+    mv run/checkpoints kept-checkpoints
+    run -4 --separate-stderr verify run
+    one_line "verify: run: a run that is not complete: it has no checkpoint"
+    mv kept-checkpoints run/checkpoints
+    # damage goes before
+    printf X | dd of=run/checkpoints/step-3/state.json bs=1 seek=20 \
+        conv=notrunc status=none
+    run -4 --separate-stderr verify run
+    one_line "verify: run/checkpoints/step-3/state.json: does not match"
+}
+
+@test "verify finds every byte of a run's manifest that was changed" {
+    a_run
+    cp run/manifest.json whole
+    python3 - <<'END'
+import subprocess
+whole = open("run/manifest.json", "rb").read()
+for i in range(0, len(whole), 23):
+    b = bytearray(whole)
+    b[i] ^= 1
+    open("run/manifest.json", "wb").write(b)
+    p = subprocess.run(["verify", "run"], stderr=subprocess.PIPE)
+    said = p.stderr.startswith(b"verify: run/manifest.json: ")
+    assert p.returncode == 4 and said, (i, p)
+END
+    # written anew with another key, or without its check
+    for edit in '.key |= sub("^..."; "000")' \
+        'del(.check) | .key |= sub("^..."; "000")' \
+        'del(.check) | .files = {}' 'del(.check) | .type = "set"' \
+        'del(.check) | .steps = 2'; do
+        jq "$edit" whole >run/manifest.json
+        run -4 --separate-stderr verify run
+        [[ $stderr == "verify: run/manifest.json: "* ]]
+    done
+    cp whole run/manifest.json
+    verify run
+    # the identity, with a manifest that goes along, and without one
+    cp run/config.json config
+    sed 's/"lr": [0-9.e-]*/"lr": 0.5/' config >run/config.json
+    run -4 --separate-stderr verify run
+    one_line "verify: run/"
+    rm run/manifest.json
+    run -4 --separate-stderr verify run
+    one_line "verify: run/checkpoints/step-2/state.json: key is not that of"
+    rm run/config.json
+    run -4 --separate-stderr verify run
+    one_line "verify: run/config.json: is missing"
+}
+
+@test "on a terminal verify prints a line for each count" {
+    a_run
+    [ "$(on_terminal verify data | tr -s ' ')" = "data: tokens set
+ files 1
+ records 40
+ tensors 0
+ train 36
+ val 2
+ test 2" ]
+    on_terminal verify model | grep -qx '  MiB  *0\.0'
+    n=$(on_terminal verify data | awk 'NR > 1 { print length }' | uniq | wc -l)
+    [ "$n" -eq 1 ]
+    [ "$(on_terminal verify run | tr -s ' ')" = "run: run, complete
+run: adapter
+ modules 4
+ rank 4" ]
+}
