@@ -9,6 +9,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "record/text.h"
 #include "repo/lang.h"
 #include "stream/stream.h"
@@ -119,6 +120,7 @@ all_files(struct state *s, struct in *in, struct err *e)
     int rc;
 
     buf_init(&path);
+    progress_begin("files", 0, 0);
     for (;;) {
         rc = in_part(in, s->o->null ? '\0' : '\n', &path, PATH_LIMIT, &got,
                      &ended, e);
@@ -141,7 +143,10 @@ all_files(struct state *s, struct in *in, struct err *e)
         rc = one_file(s, path.data, path.len, e);
         if (rc < 0)
             break;
+        progress_part(NULL, in->at, in->size);
+        progress_add(1);
     }
+    progress_end();
     buf_release(&path);
     return rc;
 }

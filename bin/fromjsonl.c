@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "record/jsonl.h"
 #include "record/tensor.h"
 #include "stream/stream.h"
@@ -221,6 +222,7 @@ all_lines(struct state *s, struct err *e)
     int rc;
 
     buf_init(&line);
+    progress_begin("lines", 0, 0);
     for (;;) {
         rc = in_line(&s->in, &line, LINE_MAX_BYTES, &got, &ended, e);
         if (rc < 0 || !got)
@@ -237,7 +239,10 @@ all_lines(struct state *s, struct err *e)
         rc = one_line(s, line.data + skip, line.len - skip, e);
         if (rc < 0)
             break;
+        progress_part(NULL, s->in.at, s->in.size);
+        progress_add(1);
     }
+    progress_end();
     buf_release(&line);
     return rc;
 }

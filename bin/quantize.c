@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "model/base.h"
 #include "model/quantize.h"
 #include "model/weights.h"
@@ -48,9 +49,13 @@ write_segment(struct quantize *q, struct stream_out *out,
               struct err *e)
 {
     struct id id = weights_id(w);
+    uint64_t bytes = 0;
     size_t i;
     int rc;
 
+    for (i = 0; i < w->n; i++)
+        bytes += w->item[i].bytes;
+    progress_begin("bytes", 0, bytes);
     rc = stream_out_begin(out, head, e);
     for (i = 0; i < w->n_assets && rc == 0; i++)
         rc = quantize_asset(out, &w->asset[i], e);
@@ -60,6 +65,7 @@ write_segment(struct quantize *q, struct stream_out *out,
         if (rc == ERR_DATA)
             err_prefix(e, "%s", w->path);
     }
+    progress_end();
     if (rc == 0) {
         stream_out_input_id(out, &id);
         rc = stream_out_end(out, e);

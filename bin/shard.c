@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/progress.h"
 #include "record/split.h"
 #include "stream/set_out.h"
 #include "stream/stream.h"
@@ -145,6 +146,7 @@ begin(struct state *s, struct err *e)
         }
         split_begin(&s->split, h->type, vocab, &s->out.manifest);
     }
+    progress_begin(s->weights ? "bytes" : "records", 0, 0);
     stream_head_prov(h, s->prov);
     return set_out_begin(&s->out, h, s->o->size, e);
 }
@@ -190,6 +192,8 @@ tensor(struct state *s, const struct stream_rec *rec, struct err *e)
         if (rc < 0 || got == 0)
             break;
         rc = set_out_data(&s->out, s->chunk, got, e);
+        progress_part(NULL, s->in.in.at, s->in.in.size);
+        progress_add(got);
     }
     return rc;
 }
@@ -205,6 +209,8 @@ record(struct state *s, const struct stream_rec *rec, struct err *e)
         return err_prefix(e, "%s: segment %llu, record %llu", s->in.in.name,
                           (unsigned long long)s->in.n_segments,
                           (unsigned long long)rec->index);
+    progress_part(NULL, s->in.in.at, s->in.in.size);
+    progress_add(!s->weights);
     return set_out_record(&s->out, rec->p, rec->n, e);
 }
 
@@ -335,6 +341,7 @@ run(const struct opts *o, const struct args *args, struct err *e)
         rc = all_segments(&s, e);
         stream_in_release(&s.in);
     }
+    progress_end();
     if (rc == 0)
         tell(&s);
     if (s.begun && !s.weights)

@@ -11,6 +11,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "model/adapter.h"
 #include "model/fsck.h"
 #include "model/rundir.h"
@@ -133,6 +134,8 @@ check_segments(struct stream_in *in, struct look *d, struct report *say,
                                   PRIu64, in->in.name, in->n_segments,
                                   rec.index);
             *good += rec.kind == FRAME_RECORDS;
+            progress_part(NULL, in->in.at, in->in.size);
+            progress_add(1);
         }
         if (rc < 0)
             return rc;
@@ -163,7 +166,9 @@ check_stream(const char *path, struct report *say, uint64_t *good,
         return rc;
     in.check_content = in.parts = true;
     look_init(&d);
+    progress_begin("records", 0, 0);
     rc = check_segments(&in, &d, say, good, e);
+    progress_end();
     look_release(&d);
     stream_in_release(&in);
     return rc;

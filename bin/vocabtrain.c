@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "base/utf8.h"
 #include "record/change.h"
 #include "record/text.h"
@@ -147,6 +148,7 @@ add_stream(struct job *j, const char *path, struct err *e)
     rc = stream_in_open(&in, path, "text", e);
     if (rc < 0)
         return rc;
+    progress_begin("records", 0, 0);
     rc = out_check(j->o->output, &in.in, e);
     while (rc == 0 && (rc = stream_in_segment(&in, e)) > 0) {
         while ((rc = stream_in_record(&in, &rec, e)) > 0) {
@@ -156,10 +158,13 @@ add_stream(struct job *j, const char *path, struct err *e)
                            (unsigned long long)rec.index);
                 break;
             }
+            progress_part(NULL, in.in.at, in.in.size);
+            progress_add(1);
         }
         if (rc < 0)
             break;
     }
+    progress_end();
     stream_in_release(&in);
     return rc;
 }

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #define SAMPLE_MS 2000
-#define BAR 20         /* characters of the bar */
-#define BAR_COLUMNS 70 /* a terminal that has room for it */
+#define BAR 20    /* most characters of the bar */
+#define BAR_MIN 5 /* fewer are none */
 
 /* A text that grows in memory of a fixed size. */
 struct text {
@@ -119,47 +119,66 @@ add_rate(struct text *t, bool bytes, double rate)
         add(t, ", %.1f s each", 1 / rate);
 }
 
+/* A bar of x, where room is left beside n characters. */
 static void
-add_bar(struct text *t, double x)
+add_bar(struct text *t, double x, size_t n)
 {
-    int filled = (int)(BAR * x);
+    size_t used = t->n + n + sizeof("[] "), left;
+    int cells, filled;
 
-    add(t, "[%.*s%*s] ", filled, "====================", BAR - filled, "");
+    left = used < t->cap ? (t->cap - used) / BAR_MIN * BAR_MIN : 0;
+    cells = left < BAR ? (int)left : BAR;
+    filled = (int)(cells * x);
+    if (cells > 0)
+        add(t, "[%.*s%*s] ", filled, "====================",
+            cells - filled, "");
+}
+
+/* All but the program and the bar. */
+static void
+add_numbers(struct text *t, const struct progress_line *l, uint64_t ms,
+            bool ended)
+{
+    const struct progress_sample *from = oldest(l);
+    const bool bytes = strcmp(l->unit, "bytes") == 0;
+    double elapsed = (double)(ms - l->began) / 1e3;
+    double since = (double)(ms - from->ms) / 1e3;
+    double rate = (units(l) - from->units) / since;
+    double gained = whole(l) - from->whole;
+
+    if (whole(l) > 0)
+        add(t, "%3.0f%%  ", floor(100 * whole(l)));
+    add_amount(t, bytes, l->done);
+    if (l->total) {
+        add(t, " of ");
+        add_amount(t, bytes, l->total);
+    }
+    add(t, " %s", bytes ? "MB" : l->unit);
+    add_rate(t, bytes,
+             ended ? ((double)l->done - l->before) / elapsed : rate);
+    add(t, ", ");
+    if (ended || !(gained > 0)) {
+        add_time(t, elapsed);
+    } else {
+        add_time(t, (1 - whole(l)) * since / gained);
+        add(t, " left");
+    }
+    if (!ended && l->doing && l->of)
+        add(t, ", %s %" PRIu64 " of %" PRIu64, l->doing, l->at, l->of);
 }
 
 size_t
 progress_line_format(const struct progress_line *l, uint64_t ms, bool ended,
                      size_t columns, char *out, size_t cap)
 {
-    const struct progress_sample *from = oldest(l);
-    const bool bytes = strcmp(l->unit, "bytes") == 0;
     struct text t = {out, 0, columns < cap ? columns + 1 : cap};
-    double elapsed = (double)(ms - l->began) / 1e3;
-    double since = (double)(ms - from->ms) / 1e3;
-    double rate = (units(l) - from->units) / since;
-    double gained = whole(l) - from->whole;
+    char numbers[256];
+    struct text n = {numbers, 0, sizeof(numbers)};
 
+    add_numbers(&n, l, ms, ended);
     add(&t, "%s: ", l->program);
-    if (whole(l) > 0 && columns >= BAR_COLUMNS)
-        add_bar(&t, whole(l));
     if (whole(l) > 0)
-        add(&t, "%3.0f%%  ", floor(100 * whole(l)));
-    add_amount(&t, bytes, l->done);
-    if (l->total) {
-        add(&t, " of ");
-        add_amount(&t, bytes, l->total);
-    }
-    add(&t, " %s", bytes ? "MB" : l->unit);
-    add_rate(&t, bytes,
-             ended ? ((double)l->done - l->before) / elapsed : rate);
-    add(&t, ", ");
-    if (ended || !(gained > 0)) {
-        add_time(&t, elapsed);
-    } else {
-        add_time(&t, (1 - whole(l)) * since / gained);
-        add(&t, " left");
-    }
-    if (!ended && l->doing && l->of)
-        add(&t, ", %s %" PRIu64 " of %" PRIu64, l->doing, l->at, l->of);
+        add_bar(&t, whole(l), n.n);
+    add(&t, "%s", numbers);
     return t.n;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/progress.h"
 #include "model/base.h"
 #include "model/family.h"
 #include "tensor/int8.h"
@@ -86,10 +87,13 @@ check_model(struct base_report *r, const struct weights *w, struct err *e)
 static int
 check_data(struct base_report *r, const struct weights *w, struct err *e)
 {
-    uint64_t index;
+    uint64_t index, bytes = 0;
     float value;
     size_t i;
 
+    for (i = 0; i < w->n; i++)
+        bytes += w->item[i].bytes;
+    progress_begin("bytes", 0, bytes);
     for (i = 0; i < w->n; i++) {
         const struct weight *t = &w->item[i];
 
@@ -98,6 +102,7 @@ check_data(struct base_report *r, const struct weights *w, struct err *e)
                            w->path, t->name, (unsigned long long)index,
                            (double)value);
         weights_drop(w, t);
+        progress_add(t->bytes);
         r->bytes += t->bytes;
         if (t->scale && t->bytes > 0) {
             uint64_t cols = t->shape[t->n_dims - 1];
@@ -105,6 +110,7 @@ check_data(struct base_report *r, const struct weights *w, struct err *e)
             r->bytes += 2 * (t->bytes / cols) * int8_groups((size_t)cols);
         }
     }
+    progress_end();
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/progress.h"
 #include "model/ends.h"
 #include "model/prompts.h"
 #include "text/tokenizer.h"
@@ -140,6 +141,7 @@ complete_all(const struct model *m, const struct prompt_opts *o,
         buf_addc(&line, '\n');
         rc = out_write(out, line.data, line.len, e);
         completion_release(&c);
+        progress_add(1);
     }
     buf_release(&line);
     generator_release(&g);
@@ -222,6 +224,7 @@ prompts_score(const struct model *m, const struct prompt_opts *o,
         goto out;
     base.pass = mem_array(p.n, sizeof(*base.pass));
     with.pass = mem_array(p.n, sizeof(*with.pass));
+    progress_begin("prompts", 0, m->with != NULL ? 2 * p.n : p.n);
     rc = complete_all(m, o, NULL, &p, &codec, &base, out, e);
     if (rc == 0 && m->with != NULL)
         rc = complete_all(m, o, m->with, &p, &codec, &with, out, e);

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "base/progress.h"
 #include "record/tensor.h"
 #include "tensor/int8.h"
 
@@ -45,6 +46,7 @@ load_piece(const struct quantize *q, float *x, unsigned dtype,
     size_t bad;
 
     floats_load(x, p + at * dtype_size(t->dtype), t->dtype, n);
+    progress_add(n * dtype_size(t->dtype));
     bad = q->allow_bad && dtype != DTYPE_I8 ? n : floats_bad(x, n);
     if (bad == n)
         return 0;
@@ -168,6 +170,7 @@ put_verbatim(struct quantize *q, struct stream_out *out,
                       t->n_dims ? t->shape[t->n_dims - 1] : 0, t->bytes, e);
     if (rc == 0)
         rc = stream_out_data(out, t->data, (size_t)t->bytes, e);
+    progress_add(t->bytes);
     return rc;
 }
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/progress.h"
 #include "model/data.h"
 #include "model/evaluate.h"
 #include "model/lora.h"
@@ -172,10 +173,16 @@ measure_both(struct scores *s, const struct model *m,
              const struct score_opts *o, struct err *e)
 {
     const struct token_source *source = &s->split->source;
-    int rc = measure(m, o, NULL, source, s->base, e);
+    int rc;
 
-    if (rc == 0 && s->with != NULL)
+    progress_begin("models", 0, s->with != NULL ? 2 : 1);
+    rc = measure(m, o, NULL, source, s->base, e);
+    progress_add(rc == 0);
+    if (rc == 0 && s->with != NULL) {
         rc = measure(m, o, m->with, source, s->with, e);
+        progress_add(rc == 0);
+    }
+    progress_end();
     if (rc == 0 && mean_of(s->base, NULL, s->n).tokens == 0)
         rc = nothing(o, e);
     if (rc == 0 && (!is_finite(s->base, s->n)

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/progress.h"
 #include "model/weights_source.h"
 #include "tensor/int8.h"
 #include "tensor/safetensors.h"
@@ -313,6 +314,7 @@ hash_weight(struct hash *h, const struct weight *t)
 struct id
 weights_id(const struct weights *w)
 {
+    uint64_t bytes = 0;
     struct hash h;
     size_t i;
 
@@ -325,9 +327,14 @@ weights_id(const struct weights *w)
         hash_field(&h, w->asset[i].data, w->asset[i].n);
     }
     hash_u64(&h, w->n);
+    for (i = 0; i < w->n; i++)
+        bytes += w->item[i].bytes;
+    progress_begin("bytes", 0, bytes);
     for (i = 0; i < w->n; i++) {
         hash_weight(&h, &w->item[i]);
         weights_drop(w, &w->item[i]);
+        progress_add(w->item[i].bytes);
     }
+    progress_end();
     return hash_id(&h);
 }

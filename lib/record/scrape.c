@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/progress.h"
 
 #define MAX_DEATHS 100
 
@@ -57,6 +58,10 @@ take_start(struct scrape *s, struct cursor c, struct err *e)
     s->left_out = false; /* what was bad so far, the walk found */
     if (s->begun)
         return 0;
+    if (s->job.history.files)
+        progress_begin("files", 0, 0);
+    else
+        progress_begin("commits", 0, n);
     s->name = mem_dup(name, (size_t)n_name);
     if (n == 0)
         log_warn("%s: an empty repository", s->job.path);
@@ -142,6 +147,7 @@ take_record(struct scrape *s, const char *p, size_t n, struct err *e)
         rc = stream_out_record(s->out, p, n, e);
     s->since_next++;
     s->n_records++;
+    progress_add(s->job.history.files);
     return rc;
 }
 
@@ -159,6 +165,8 @@ take_commit(struct scrape *s, struct cursor c, struct err *e)
         stream_out_skip(s->out, s->program,
                         history_skip_name((enum history_skip)i), n);
     }
+    if (!s->job.history.files)
+        progress_add(ordinal + 1 - s->next);
     s->next = ordinal + 1;
     s->since_next = 0;
     s->drop = 0;
@@ -346,6 +354,8 @@ static int
 one_repository(struct scrape *s, bool *lost, struct err *e)
 {
     int rc = run_children(s, e);
+
+    progress_end();
 
     if (rc < 0) {
         if (!names_path(e->text, s->job.path))

@@ -237,6 +237,8 @@ in_set_open(struct stream_in *in, const char *path, const char *type,
     stream_head_init(&in->head, "");
     stream_trailer_init(&in->trailer);
     in->in.name = mem_strdup(path);
+    for (size_t i = 0; i < m.n_files; i++)
+        in->in.size += m.file[i].bytes;
     in->state = s;
     in->kind = &set_kind;
     return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/progress.h"
 #include "stream/frame.h"
 #include "stream/set_part.h"
 
@@ -297,7 +298,7 @@ static int
 verify_file(const struct manifest *m, size_t i, const char *dir,
             set_look *look, void *ctx, uint64_t *good, struct err *e)
 {
-    uint64_t n_tensors = 0;
+    uint64_t n_tensors = 0, done = 0;
     struct stream_rec rec;
     struct stream_in in;
     int rc = set_part_open(&in, m, dir, i, e);
@@ -312,12 +313,15 @@ verify_file(const struct manifest *m, size_t i, const char *dir,
         }
         *good += rec.kind == FRAME_RECORDS;
         n_tensors += rec.kind == FRAME_TENSOR;
+        progress_add(in.in.at - done);
+        done = in.in.at;
         rc = 0;
     }
     if (rc == 0) /* only now their data are known to be good */
         *good += n_tensors;
     if (rc == 0)
         rc = set_part_end(&in, m, i, e);
+    progress_add(in.in.at - done);
     stream_in_release(&in);
     return rc;
 }
@@ -327,14 +331,19 @@ set_verify(struct manifest *m, const char *path, set_look *look, void *ctx,
            uint64_t *good, struct err *e)
 {
     struct manifest got;
+    uint64_t bytes = 0;
     int rc;
 
     *good = 0;
     rc = set_manifest(&got, path, NULL, e);
     if (rc < 0)
         return rc;
+    for (size_t i = 0; i < got.n_files; i++)
+        bytes += got.file[i].bytes;
+    progress_begin("bytes", 0, bytes);
     for (size_t i = 0; rc == 0 && i < got.n_files; i++)
         rc = verify_file(&got, i, path, look, ctx, good, e);
+    progress_end();
     if (rc < 0)
         manifest_release(&got);
     else

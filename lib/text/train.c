@@ -14,6 +14,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/progress.h"
 #include "base/utf8.h"
 #include "text/alphabet.h"
 #include "text/scan.h"
@@ -348,13 +349,16 @@ learn(struct learner *l, const struct train_options *o)
     for (i = 0; i < l->n_words; i++)
         count_word(l, i, l->word[i].count, ANY);
     push_touched(l);
+    progress_begin("tokens", l->id.n, o->size);
     while (l->id.n < o->size) {
         p = next_pair(l, min);
         if (!p)
             break;
         token = name_merge(l, p);
         merge_pair(l, p, token);
+        progress_add(1);
     }
+    progress_end();
 }
 
 /* ---- before and after ---- */
