@@ -40,7 +40,10 @@ begin() {
 
 # until_step RUN N: a run has logged that step.
 until_step() {
-    until grep -qs "\"step\": $2," "$1/metrics.jsonl"; do sleep 0.01; done
+    until grep -qs "\"step\": $2," "$1/metrics.jsonl"; do
+        kill -0 $pid
+        sleep 0.01
+    done
 }
 
 # ended: begin's pipeline is, with a failure.
