@@ -69,7 +69,7 @@ main(int argc, char **argv)
     int rc;
 
     tool_start(&tool, &o, &args, argc, argv);
-    rc = print_open(&s, o.exact, &e);
+    rc = print_open(&s, o.exact, tool_on_terminal(), &e);
     if (rc == 0) {
         rc = print(&s, args.n > 0 ? args.operand[0] : "-", o.split, &e);
         rc = print_close(&s, rc, &e);

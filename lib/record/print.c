@@ -15,28 +15,19 @@
 #define DATA_BYTES ((size_t)768 << 10)
 
 int
-print_open(struct print *s, bool exact, struct err *e)
+print_open(struct print *s, bool exact, bool table, struct err *e)
 {
-    int rc = out_open(&s->out, "-", e);
+    int rc;
 
+    memset(s, 0, sizeof(*s));
+    rc = out_open(&s->out, "-", e);
     if (rc < 0)
         return rc;
     s->exact = exact;
+    s->table = table && !exact;
     buf_init(&s->line);
     s->chunk = mem_alloc(DATA_BYTES);
     return 0;
-}
-
-int
-print_close(struct print *s, int rc, struct err *e)
-{
-    if (rc == 0)
-        rc = out_commit(&s->out, e);
-    else
-        out_release(&s->out);
-    buf_release(&s->line);
-    free(s->chunk);
-    return rc;
 }
 
 /* Writes the line and empties it. */
@@ -77,10 +68,27 @@ put_record(struct print *s, const char *name, const char *type, uint64_t i,
 {
     int rc;
 
-    rc = jsonl_put_record(&s->line, type, p, n, e);
+    if (s->table && strcmp(type, "weights") == 0)
+        rc = weights_table_asset(&s->weights, &s->line, p, n, e);
+    else
+        rc = jsonl_put_record(&s->line, type, p, n, e);
     if (rc < 0)
         return err_prefix(e, "%s: record %llu", name, (unsigned long long)i);
     return put(s, e);
+}
+
+/* A tensor, with the id of its data; NULL where the data follow. */
+static int
+put_tensor(struct print *s, const void *desc, size_t n, uint64_t n_data,
+           const struct id *id, struct err *e)
+{
+    int rc;
+
+    if (s->table)
+        rc = weights_table_tensor(&s->weights, &s->line, desc, n, n_data, e);
+    else
+        rc = jsonl_put_tensor(&s->line, desc, n, n_data, id, e);
+    return rc < 0 ? rc : put(s, e);
 }
 
 /* ---- a stream ---- */
@@ -99,11 +107,8 @@ stream_tensor(struct print *s, struct stream_in *in,
     int rc = 0;
 
     hash_init(&h);
-    if (s->exact) {
-        rc = jsonl_put_tensor(&s->line, desc, n, data, NULL, e);
-        if (rc == 0)
-            rc = put(s, e);
-    }
+    if (s->exact)
+        rc = put_tensor(s, desc, n, data, NULL, e);
     while (rc == 0 && got > 0) {
         rc = stream_in_data(in, s->chunk, DATA_BYTES, &got, e);
         if (rc < 0 || got == 0)
@@ -117,9 +122,7 @@ stream_tensor(struct print *s, struct stream_in *in,
     }
     if (rc == 0 && !s->exact) {
         id = hash_id(&h);
-        rc = jsonl_put_tensor(&s->line, desc, n, data, &id, e);
-        if (rc == 0)
-            rc = put(s, e);
+        rc = put_tensor(s, desc, n, data, &id, e);
     }
     free(desc);
     return rc;
@@ -231,12 +234,9 @@ mapped_tensor(struct print *s, const void *desc, size_t n, const char *data,
     size_t part;
     int rc;
 
-    if (!s->exact)
+    if (!s->exact && !s->table)
         id = id_of(data, n_data);
-    rc = jsonl_put_tensor(&s->line, desc, n, n_data,
-                          s->exact ? NULL : &id, e);
-    if (rc == 0)
-        rc = put(s, e);
+    rc = put_tensor(s, desc, n, n_data, s->exact ? NULL : &id, e);
     for (at = 0; s->exact && at < n_data && rc == 0; at += part) {
         part = n_data - at < DATA_BYTES ? n_data - at : DATA_BYTES;
         jsonl_put_data(&s->line, data + at, part);
@@ -312,5 +312,21 @@ print_model(struct print *s, const char *path, struct err *e)
         rc = model_tensor(s, &d.item[i], e);
     stream_head_release(&head);
     modeldir_release(&d);
+    return rc;
+}
+
+int
+print_close(struct print *s, int rc, struct err *e)
+{
+    if (rc == 0 && s->weights.files + s->weights.tensors > 0) {
+        weights_table_total(&s->weights, &s->line);
+        rc = put(s, e);
+    }
+    if (rc == 0)
+        rc = out_commit(&s->out, e);
+    else
+        out_release(&s->out);
+    buf_release(&s->line);
+    free(s->chunk);
     return rc;
 }

@@ -1,4 +1,5 @@
-/* print.h - whole streams, sets and models as lines of JSON, on stdout. */
+/* print.h - whole streams, sets and models as lines of JSON, on stdout; what
+ * is of weights, on request, as a table. */
 #ifndef RECORD_PRINT_H
 #define RECORD_PRINT_H
 
@@ -7,15 +8,19 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "record/weights_table.h"
 
 struct print {
     bool exact; /* header lines and tensor data, for fromjsonl to read back */
+    bool table; /* weights as a table, for people */
+    struct weights_table weights;
     struct out out;
     struct buf line;
     char *chunk; /* of tensor data */
 };
 
-int print_open(struct print *s, bool exact, struct err *e);
+/* exact goes before table. */
+int print_open(struct print *s, bool exact, bool table, struct err *e);
 
 /* Writes what is left if rc is 0; releases s and returns rc, or what went
  * wrong in writing. */

@@ -141,3 +141,29 @@ docs() {
     run -2 --separate-stderr tojsonl --split test model
     one_line 'tojsonl: model: --split needs a shard set'
 }
+
+@test "on a terminal weights are a table, and records JSON as ever" {
+    jq -n '{model_type: "gpt2", vocab_size: 300, n_embd: 64, n_layer: 1,
+        n_head: 2, n_positions: 16}' >arch.json
+    initmodel -q -o model arch.json
+    quantize -q --format f32 model >w.gs
+    shard -q -o base --size 20000 w.gs
+    on_terminal tojsonl model >table
+    n=$(tojsonl model | jq -r .kind | grep -c tensor)
+    [ "$(wc -l <table)" -eq $(($(tojsonl model | wc -l) + 2)) ]
+    [ "$(head -n 1 table | tr -s ' ')" = 'name type shape MiB' ]
+    grep -q '^transformer.wte.weight  *F32  *300x64  *0.07$' table
+    grep -q '^config.json  *file  *0.00$' table
+    total=$(tail -n 1 table)
+    [[ $total == *" files, $n tensors "* ]]
+    awk 'NR > 1 { n = length; if (last && n != last) exit 1; last = n }' table
+    for what in w.gs base; do
+        on_terminal tojsonl $what >other
+        [ "$(tail -n 1 other)" = "$total" ]
+        diff <(sort table) <(sort other)
+    done
+    on_terminal tojsonl --exact model >exact
+    head -n 1 exact | jq -e '.graft == 1'
+    docs 2 >a.gs
+    on_terminal tojsonl a.gs | cmp - <(tojsonl a.gs)
+}
