@@ -3,6 +3,8 @@
  * They are eos_token_id, one or several, of the base's generation_config.json
  * or, where that has none, of its config.json: as in transformers, the first
  * wins, because a chat model ends its turns with another token than a text.
+ * (transformers looks no further where a generation config is silent; a base
+ * whose config.json names an end has one all the same.)
  */
 #ifndef MODEL_ENDS_H
 #define MODEL_ENDS_H
