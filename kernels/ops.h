@@ -66,7 +66,8 @@ enum op_kind {
     OP_NONE,
     OP_EMBED,         /* y0[n,dim] = x0[ids[n]] (+ x1[pos[n]]); x2, x3: the
                          scales of x0, x1 when they are I8 (see part) */
-    OP_EMBED_BWD,     /* y0[id] += x0 rows by id; y1[pos] += x0 rows by pos */
+    OP_EMBED_BWD,     /* y0[id] += x0 rows by id, but for the id that embed
+                         names; y1[pos] += x0 rows by pos */
     OP_NORM,          /* y0 = norm(x0) * x1 (+ x2); y1[n,2] = mean, rstd */
     OP_NORM_BWD,      /* x0 x, x1 gain, x2 stats, x3 dy; y0 dx, y1 dgain,
                          y2 dbias (y1 and y2 always add, may be absent) */
@@ -144,6 +145,7 @@ struct op {
     struct view x[OP_MAX_X], y[OP_MAX_Y];
     struct view scratch;   /* scratch.cols bytes, DTYPE_U8; from scratch() */
     union {
+        struct { uint32_t skip; } embed; /* 1 + an id; 0: none */
         struct { float eps; uint8_t rms; } norm;
         struct { struct part *part; uint32_t n; } lin; /* q|k|v, gate|up */
         /* Rotates the first rope_dim of each head's head_dim columns, pairs

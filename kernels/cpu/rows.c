@@ -188,7 +188,7 @@ embed_bwd_item(void *ctx, size_t i, int worker)
     for (r = 0; r < e->rows; r++) {
         const float *x = row_at(j, &op->x[0], r) + c0;
 
-        if (op->y[0].buf)
+        if (op->y[0].buf && (uint32_t)b->ids[r] + 1 != op->u.embed.skip)
             j->vec->axpy(row_at(j, &op->y[0], (size_t)b->ids[r]) + c0, x,
                          1.0f, nc, true);
         if (op->y[1].buf)

@@ -19,12 +19,14 @@ REF(embed)(struct run *r, const struct op *op)
         }
 }
 
+/* skip: 1 + the row that gets nothing, 0 for none. */
 static void
 add_rows(struct mat *to, const int32_t *index, const struct mat *dy,
-         size_t n)
+         size_t n, uint32_t skip)
 {
     for (size_t i = 0; i < n && to->p; i++)
-        for (size_t c = 0; c < dy->cols; c++)
+        for (size_t c = 0; c < dy->cols && (uint32_t)index[i] + 1 != skip;
+             c++)
             put(&row_of(to, (size_t)index[i])[c], row_of(dy, i)[c], true);
 }
 
@@ -36,6 +38,6 @@ REF(embed_bwd)(struct run *r, const struct op *op)
     struct mat ids = mat_of(r, &op->y[0]), pos = mat_of(r, &op->y[1]);
     size_t n = token_rows(r, &dy);
 
-    add_rows(&ids, r->batch->ids, &dy, n);
-    add_rows(&pos, r->batch->pos, &dy, n);
+    add_rows(&ids, r->batch->ids, &dy, n, op->u.embed.skip);
+    add_rows(&pos, r->batch->pos, &dy, n, 0);
 }

@@ -165,6 +165,7 @@ grad_embed(struct build *b, const struct op *f)
     struct op op = { .kind = OP_EMBED_BWD, .layer = f->layer };
 
     op.x[0] = build_grad(b, f->y[0]);
+    op.u.embed.skip = b->d->pad;
     for (size_t i = 0; i < b->d->n_modules; i++) {
         if (b->d->module[i].role == ROLE_EMBED)
             op.y[0] = b->bound[i].grad_w;

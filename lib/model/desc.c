@@ -94,6 +94,11 @@ check_config(struct config *c, struct err *e)
     if (c->head_dim > MAX_HEAD_DIM)
         return err_set(e, ERR_DATA, "heads of %g columns (expected at most "
                        "%d)", c->head_dim, MAX_HEAD_DIM);
+    if (c->pad >= c->vocab)
+        return err_set(e, ERR_DATA, "pad_token_id (found %g, expected an id "
+                       "below vocab_size, which is %g)", c->pad, c->vocab);
+    if (c->pad > PAD_NONE && c->pad < 0)
+        c->pad += c->vocab;
     return 0;
 }
 
@@ -259,6 +264,7 @@ fill_numbers(struct model_desc *d, const struct config *c)
     d->eps = (float)c->eps;
     d->rope_theta = (float)c->theta;
     d->init_range = (float)c->init_range;
+    d->pad = c->pad < 0 ? 0 : (uint32_t)c->pad + 1;
     if (d->pos == POS_ROTARY)
         d->rope_dim = (uint32_t)(c->head_dim * c->rotary);
 }
@@ -266,7 +272,7 @@ fill_numbers(struct model_desc *d, const struct config *c)
 static int
 fill_desc(struct model_desc *d, cJSON *root, struct err *e)
 {
-    struct config c = { .rotary = 1, .use_window = 1 };
+    struct config c = { .rotary = 1, .use_window = 1, .pad = PAD_NONE };
     int rc = keys_read(&c, common_keys, root, e);
 
     if (rc == 0)

@@ -73,6 +73,8 @@ struct model_desc {
     bool parallel;     /* x + mixer(n) + ffn(n), one norm */
     bool tied;         /* the head is the embedding */
     float eps, rope_theta;
+    uint32_t pad;      /* 1 + the id of pad_token_id, whose embedding learns
+                          nothing from where it stands; 0: none */
     float init_range;  /* standard deviation of initial weights */
     struct dropout_desc drop[CONFIG_DROPS]; /* none of them is applied */
     uint32_t n_drops;

@@ -35,6 +35,9 @@
 #define THETA REAL("rope_theta", theta, 1e4, 1e-3, 1e15)
 #define INIT_RANGE(def) REAL("initializer_range", init_range, def, 0, 100)
 #define FLAG(key, field, def) { key, KEY_BOOL, 0, AT(field), def, 0, 0, NULL }
+#define PAD \
+    { "pad_token_id", KEY_COUNT, KEY_NULL, AT(pad), PAD_NONE, -1, MAX_VOCAB, \
+      NULL, PAD_NONE }
 #define ACT(key, def) { key, KEY_WORD, 0, AT(act), def, 0, 0, acts }
 #define DROP(key, field, def) \
     { key, KEY_DROP, 0, AT(field), def, 0, 1, NULL }
@@ -92,6 +95,7 @@ static const struct key llama_keys[] = {
     FLAG("mlp_bias", mlp_bias, false),
     COUNT_OR_NULL("pretraining_tp", ignored, 1, MAX_DIM), /* a rounding */
     FLAG("tie_word_embeddings", tied, false),
+    PAD,
     INIT_RANGE(0.02),
     DROP_OR_NULL("attention_dropout", drop[0], 0),
     END
@@ -131,6 +135,7 @@ static const struct key qwen2_keys[] = {
       NULL },
     FREE("layer_types"), /* read for the windows of the layers */
     FLAG("tie_word_embeddings", tied, false),
+    PAD,
     INIT_RANGE(0.02),
     DROP("attention_dropout", drop[0], 0),
     END
@@ -167,6 +172,7 @@ static const struct key starcoder2_keys[] = {
     COUNT_OR_NULL("sliding_window", window, 0, MAX_WINDOW),
     FLAG("use_bias", attn_bias, true),
     FLAG("tie_word_embeddings", tied, true),
+    PAD,
     INIT_RANGE(0.018042),
     DROP("attention_dropout", drop[0], 0),
     DROP("residual_dropout", drop[1], 0),
@@ -248,6 +254,7 @@ static const struct key phi_keys[] = {
     THETA,
     REAL("partial_rotary_factor", rotary, 0.5, 1e-6, 1),
     FLAG("tie_word_embeddings", tied, false),
+    PAD,
     INIT_RANGE(0.02),
     DROP("resid_pdrop", drop[0], 0),
     DROP("embd_pdrop", drop[1], 0),

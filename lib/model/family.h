@@ -10,6 +10,7 @@
 #include "model/keys.h"
 
 #define MAX_HEAD_DIM 1024
+#define PAD_NONE (-2)
 
 /* The numbers of a config.json before they are checked against each other
  * and turned into a description. 0: derive from the others (kv_heads,
@@ -18,6 +19,7 @@ struct config {
     double vocab, dim, n_layers, heads, kv_heads, head_dim, ff_dim, max_pos;
     double act, eps, theta, rotary, window, use_window, window_from, tied;
     double attn_bias, mlp_bias, init_range, drop[CONFIG_DROPS];
+    double pad;     /* -1: the last id */
     double ignored; /* checked, and of no effect */
 };
 

@@ -177,7 +177,7 @@ keys_read(void *fields, const struct key *table, const cJSON *root,
         if (v == NULL && k->flags & KEY_REQUIRED)
             return key_error(k->name, v, e, "this key");
         if (is_stored(k) && !(k->flags & KEY_ALIAS && v == NULL))
-            *out = v == NULL ? k->def : 0;
+            *out = v == NULL ? k->def : k->none;
         if (v != NULL && !(cJSON_IsNull(v) && k->flags & KEY_NULL))
             rc = read_value(out, k, v, e);
         if (rc < 0)

@@ -39,10 +39,11 @@ struct key_word {
 struct key {
     const char *name; /* NULL ends a table */
     unsigned char kind;
-    unsigned char flags; /* KEY_NULL: null is accepted, and stored as 0 */
+    unsigned char flags; /* KEY_NULL: null is accepted, stored as `none` */
     size_t offset;       /* of a double */
     double def, min, max;
     const struct key_word *words;
+    double none;
 };
 
 /* The row of that name, or NULL. */

@@ -68,7 +68,7 @@ EXTRA = {
     "use_bias": [True, False], "qk_layernorm": [True, False],
     "use_qk_norm": [True], "rope_interleaved": [True],
     "is_causal": [True, False], "is_decoder": [False],
-    "pruned_heads": [{}, {"0": [0]}], "pad_token_id": [-1, 3, "x"],
+    "pruned_heads": [{}, {"0": [0]}], "pad_token_id": [-1, 3, 96, "x"],
     "per_layer_config": [{"0": {"attention_dropout": 0.5}},
                          {"1": {"sliding_window": 2}}],
     "quantization_config": [None, {"quant_method": "fp8"}],

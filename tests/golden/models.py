@@ -91,7 +91,8 @@ CASES = {  # seed of the weights, class, configuration
         n_inner=40, layer_norm_epsilon=EPS, resid_pdrop=0.0, embd_pdrop=0.0,
         attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)),
     "phi": (4, PhiForCausalLM, phi(tie_word_embeddings=False)),
-    "phi_tied": (7, PhiForCausalLM, phi(tie_word_embeddings=True)),
+    "phi_tied": (7, PhiForCausalLM, phi(
+        tie_word_embeddings=True, pad_token_id=33)),
 }
 
 

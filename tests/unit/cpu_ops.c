@@ -225,6 +225,7 @@ TEST(embedding_gradients_match)
         w.op.kind = OP_EMBED_BWD;
         w.op.x[0] = world_real(&w, n, dim, 1);
         w.op.y[0] = world_real(&w, 10, dim, 1);
+        w.op.u.embed.skip = i; /* none, and three ids */
         if (i & 2)
             w.op.y[1] = world_real(&w, 50, dim, 1);
         world_batch(&w, n, n, 50, 10);
