@@ -13,6 +13,7 @@
 #include "record/change.h"
 #include "record/text.h"
 #include "stream/stream.h"
+#include "text/tokenizer.h"
 #include "text/train.h"
 #include "tool/tool.h"
 
@@ -179,6 +180,9 @@ check_special(const struct opt_list *s, struct err *e)
 
     for (i = 0; i < s->n; i++) {
         n = strlen(s->item[i]);
+        if (n > TOKENIZER_MAX_TOKEN)
+            return err_set(e, ERR_LIMIT, "special token %zu of %zu bytes, "
+                           "limit %u", i + 1, n, TOKENIZER_MAX_TOKEN);
         if (n == 0 || utf8_valid(s->item[i], n) < n ||
             utf8_decode(s->item[i], &code) == n)
             return err_set(e, ERR_USAGE, "special token \"%s\": expected two "
@@ -201,6 +205,18 @@ check_options(const struct options *o, struct err *e)
     return check_special(&o->special, e);
 }
 
+/* Whether tokenize will read it, by its own reader. */
+static int
+check_readable(const struct buf *json, const char *path, struct err *e)
+{
+    struct tokenizer t;
+    int rc = tokenizer_read(&t, json->data, json->len, path, e);
+
+    if (rc == 0)
+        tokenizer_release(&t);
+    return rc;
+}
+
 static int
 finish(struct job *j, struct err *e)
 {
@@ -215,7 +231,9 @@ finish(struct job *j, struct err *e)
 
     buf_init(&json);
     bpe_trainer_finish(&j->trainer, &t, &json, &n);
-    rc = file_update(o->output, json.data, json.len, NULL, e);
+    rc = check_readable(&json, o->output, e);
+    if (rc == 0)
+        rc = file_update(o->output, json.data, json.len, NULL, e);
     if (rc == 0)
         log_info("%u tokens of %llu bytes, %zu distinct pieces", n,
                  (unsigned long long)j->trainer.n_bytes, j->trainer.piece.n);

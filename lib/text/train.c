@@ -18,6 +18,7 @@
 #include "base/utf8.h"
 #include "text/alphabet.h"
 #include "text/scan.h"
+#include "text/tokenizer.h"
 #include "text/uclass.h"
 
 #define ANY UINT32_MAX /* no token has this id */
@@ -315,37 +316,58 @@ merge_pair(struct learner *l, const struct pair *p, uint32_t token)
     free(word);
 }
 
+static bool
+is_ascii(const char *p, size_t n)
+{
+    while (n > 0 && (unsigned char)p[n - 1] < 0x80)
+        n--;
+    return n == 0;
+}
+
+/* How the token of two is spelled, in name. False where it can't be one: it
+ * is longer than what a tokenizer may have, or spelled like a special token,
+ * which stands for other bytes (as of "\u0120t" and " t"). */
+static bool
+pair_name(const struct learner *l, const struct train_options *o,
+          const struct pair *p, struct buf *name)
+{
+    const struct map_entry *same;
+
+    buf_reset(name);
+    buf_add(name, map_key(&l->id, p->left), l->id.entry[p->left].len);
+    buf_add(name, map_key(&l->id, p->right), l->id.entry[p->right].len);
+    if (name->len > TOKENIZER_MAX_TOKEN)
+        return false;
+    same = map_get(&l->id, name->data, name->len);
+    return same == NULL || same->value >= o->n_special
+        || is_ascii(name->data, name->len);
+}
+
 /* Notes the merge of two tokens; gives the id of what they make. */
 static uint32_t
-name_merge(struct learner *l, const struct pair *p)
+name_merge(struct learner *l, const struct pair *p, const struct buf *name)
 {
-    struct buf name;
-    size_t n_left;
-    uint32_t id;
+    size_t n_left = l->id.entry[p->left].len;
 
-    buf_init(&name);
-    buf_add(&name, map_key(&l->id, p->left), l->id.entry[p->left].len);
-    n_left = name.len;
-    buf_add(&name, map_key(&l->id, p->right), l->id.entry[p->right].len);
     buf_addstr(&l->merges, l->n_merges++ > 0 ? ",\n      [\n        " :
                                                "\n      [\n        ");
-    json_put_string(&l->merges, name.data, n_left);
+    json_put_string(&l->merges, name->data, n_left);
     buf_addstr(&l->merges, ",\n        ");
-    json_put_string(&l->merges, name.data + n_left, name.len - n_left);
+    json_put_string(&l->merges, name->data + n_left, name->len - n_left);
     buf_addstr(&l->merges, "\n      ]");
-    id = (uint32_t)map_put(&l->id, name.data, name.len, l->id.n,
-                           NULL)->value;
-    buf_release(&name);
-    return id;
+    return (uint32_t)map_put(&l->id, name->data, name->len, l->id.n,
+                             NULL)->value;
 }
 
 static void
 learn(struct learner *l, const struct train_options *o)
 {
     int64_t min = o->min_frequency > 1 ? (int64_t)o->min_frequency : 1;
+    struct buf name;
     struct pair *p;
     uint32_t i, token;
 
+    buf_init(&name);
     for (i = 0; i < l->n_words; i++)
         count_word(l, i, l->word[i].count, ANY);
     push_touched(l);
@@ -354,11 +376,14 @@ learn(struct learner *l, const struct train_options *o)
         p = next_pair(l, min);
         if (!p)
             break;
-        token = name_merge(l, p);
+        if (!pair_name(l, o, p, &name))
+            continue;
+        token = name_merge(l, p, &name);
         merge_pair(l, p, token);
         progress_add(1);
     }
     progress_end();
+    buf_release(&name);
 }
 
 /* ---- before and after ---- */

@@ -5,7 +5,9 @@
  * is counted. Then, until there are as many tokens as wanted, the pair of
  * neighbours with the highest count becomes a token; of equal counts the one
  * with the smallest left id, then the smallest right id. Every neighbourhood
- * counts, overlapping ones too; a merge goes from left to right.
+ * counts, overlapping ones too; a merge goes from left to right. A pair that
+ * makes no token for a reader is passed over: one of over 4 KiB, or one that
+ * is spelled like a special token of other bytes.
  *
  * Ids: special tokens in their order; the 256 bytes in the order of the
  * characters that spell them (alphabet.h); merges in order.

@@ -108,6 +108,55 @@ tokens() {
     [ ! -e t.json ]
 }
 
+# reads_back IN VOCABTRAIN-OPTION...: what it writes, tokenize reads, and the
+# text comes back; so does tokenizers, where there is it.
+reads_back() {
+    local in=$1
+    shift
+    vocabtrain -q -o back.json "$@" "$in"
+    tokenize -q -t back.json --end none "$in" |
+        tokenize -q -t back.json --decode --raw >back
+    tojsonl "$in" | jq -j .text >want
+    cmp want back
+    [ ! -x "${PEERS:-}/bin/python" ] || "$PEERS/bin/python" -c '
+from tokenizers import Tokenizer
+Tokenizer.from_file("back.json")'
+}
+
+@test "what vocabtrain writes, tokenize reads" {
+    docs 'ab ab the the \u0120t he <a> \u00e9\u00e9\t\ttt  \n\n' >in
+    for special in '<a>' ab the Ġt ĠĠ éé ÃĠ Ã© 'a b' '  ' $'\n\n' \
+        $'\t\x01' \
+        '"\' $'a\u0301x' $'\u1100\u1161\u11a8' $'\u2028\u2028' \
+        $'\U10ffff\U10ffff' \
+        "$(printf '<%04094d>' 1)"; do
+        reads_back in --size 280 --special "$special"
+    done
+    reads_back in --size 280 --special Ġt --special ĠtĠt --special ab
+    reads_back in --size 2300 --special "$(seq -s, -f '<%.0f>' 2000)"
+    # " t" is the likeliest pair, and would be spelled like the token
+    docs 'x t x t x t' >spelled
+    reads_back spelled --size 259 --special Ġt
+    jq -e '.model.merges | index([["Ġ", "t"]]) == null' back.json
+    # tokens double with each merge, as long as a reader takes them
+    docs "$(printf '%020000d' 0 | tr 0 a)" >long
+    reads_back long --size 290
+    [ "$(jq '[.model.vocab | keys[] | length] | max' back.json)" -eq 4096 ]
+}
+
+@test "special tokens that no reader takes are refused" {
+    docs x >in
+    run -5 --separate-stderr vocabtrain --size 300 -o t.json \
+        --special '<a>' --special "$(printf '<%04095d>' 1)" in
+    one_line 'vocabtrain: special token 2 of 4097 bytes, limit 4096'
+    for special in $'\xff\xfe' $'a\xed\xa0\x80' $'\xc0\x80x' é Ġ 1; do
+        run -2 --separate-stderr vocabtrain --size 300 -o t.json \
+            --special "$special" in
+        one_line 'vocabtrain: special token "'
+    done
+    [ ! -e t.json ]
+}
+
 @test "the file is the one that BpeTrainer saves" {
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python"
     need_shared peers/vocab_speed.py
