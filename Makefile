@@ -4,7 +4,7 @@
 #   make          programs in build/bin
 #   make check    every test and check; closes with "N passed, N failed"
 #   make demo     from a repository to a scored adapter
-#   make stress   runs of train, stopped at random moments
+#   make stress   runs of train and of the demo, stopped at random moments
 #   make bench    speed and memory, as ratios to other tools
 #   make install  PREFIX=/usr/local DESTDIR=
 #
@@ -145,11 +145,14 @@ CHECKS := $(patsubst tests/checks/%.sh,%,$(wildcard tests/checks/*.sh))
 $(CHECKS:%=check-%): check-%: all
 	@bash tests/run.sh $(BUILD) $(JOBS) checks/$*
 
-# 200 runs stopped at random moments; RUNS=... for another number.
+# 200 runs stopped at random moments; RUNS=... for another number. And small
+# demos, stopped 40 times; STOPS=...
 stress: all
 	@dir=$$(mktemp -d) && cd $$dir && PATH=$(abspath $(BUILD))/bin:$$PATH \
 		python3 $(CURDIR)/tests/stops.py $(or $(RUNS),200); \
 		status=$$?; rm -rf "$$dir"; exit $$status
+	@STOPS=$(or $(STOPS),40) GRAFT_BUILD="$$(cd '$(BUILD)' && pwd)" \
+		bats -f 'stopped anywhere' tests/cli/pipeline.bats
 
 # The generated part of every man page, from the option tables.
 man: all

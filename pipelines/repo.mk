@@ -51,9 +51,11 @@ as_is = $(if $(filter undefined,$(origin $1)),,\
 	$(eval override $1 := $$(value $1))$(eval export $1))
 $(foreach p,$(PATHS),$(call as_is,$p))
 export $(OTHERS)
+# The path of this file is the last of those, or it is all of them: blanks.
 export THIS := $(MAKEFILE_LIST)
 export MAKER := $(MAKE_COMMAND)
 
 .PHONY: all
 all:
-	@THIS=$${THIS# }; exec "$$(dirname -- "$$THIS")/start"
+	@THIS=$${THIS# }; [ -f "$$THIS" ] || THIS=$${THIS##* }; \
+	exec "$$(dirname -- "$$THIS")/start"

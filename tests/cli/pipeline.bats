@@ -227,6 +227,13 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
     [[ $output == *"PATH=$PWD/dest/usr/libexec/graft:"* ]]
 }
 
+@test "another makefile may include the pipeline" {
+    echo "include $makefile" >mine.mk
+    makefile=mine.mk
+    run -0 --separate-stderr pipeline REPO='a project'
+    [[ $output == *"make -f $root/pipelines/repo.mk REPO=a\\ project "* ]]
+}
+
 @test "what can't be done is refused at once, in a line" {
     mkdir empty model
     echo '{}' >model/config.json
