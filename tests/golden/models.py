@@ -92,7 +92,7 @@ CASES = {  # seed of the weights, class, configuration
         attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)),
     "phi": (4, PhiForCausalLM, phi(tie_word_embeddings=False)),
     "phi_tied": (7, PhiForCausalLM, phi(
-        tie_word_embeddings=True, pad_token_id=33)),
+        tie_word_embeddings=True, head_dim=4, pad_token_id=20)),
 }
 
 
