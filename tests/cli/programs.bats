@@ -111,9 +111,11 @@ complaint() {
         sed -nE 's/^  (-.,|   ) --([a-z0-9-]+) [^ a-z].*/\2/p' out >options
         for option in $(cat options); do
             outcome 2 "$1" "--$option" && complaint "$1" || return 1
+            echo "$1 --$option" >>tried
         done
     }
     for_all valueless
+    [ "$(wc -l <tried)" -gt 80 ]
 }
 
 @test "a number must be one as a whole" {
@@ -127,9 +129,11 @@ complaint() {
             outcome 2 "$1" "--$option=" && complaint "$1" || return 1
             outcome 2 "$1" "--$option=99999999999999999999999" &&
                 complaint "$1" || return 1
+            echo "$1 --$option" >>tried
         done
     }
     for_all number
+    [ "$(wc -l <tried)" -gt 30 ]
 }
 
 @test "a full disk is an error, also for help and version" {
@@ -206,8 +210,9 @@ complaint() {
         local option names='FILE|[A-Z]*DIR|RUN|PATH'
         wrong_use "$1" '' || return 1
         for option in $("$1" --help |
-            sed -nE "s/.* (--[a-z-]*) ($names)  *.*/\1/p"); do
+            sed -nE "s/^  .* (--[a-z-]*) ($names)( .*)?$/\1/p"); do
             [ "$option" = --config ] || wrong_use "$1" "$option=" || return 1
+            echo "$1 $option" >>tried
         done
     }
     wrong_use() {
@@ -216,6 +221,7 @@ complaint() {
         [ $status -eq 2 ] && complaint "$1" && [ ! -s out ]
     }
     for_all empty_name
+    [ "$(wc -l <tried)" -gt 15 ]
 }
 
 @test "the locale changes nothing" {

@@ -65,6 +65,7 @@ gitscrape_set() {
         | select(.value.maximum) | {(.key): (2 * .value.maximum + 1)}' \
         "$schemas/run-config.schema.json" >bad
     [ "$(wc -l <good)" -gt 40 ]
+    [ "$(wc -l <bad)" -gt 15 ]
     # An option that is fine leaves the missing --data to complain of.
     while read -r line; do
         echo "$line" >file

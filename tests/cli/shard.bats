@@ -107,7 +107,9 @@ split() {
         tojsonl set | jq -r .ordinal | sed -n "$cut,$((cut + 1))p" | uniq -d \
             >twice
         [ ! -s twice ]
+        echo "$cut" >>cuts
     done
+    [ "$(wc -l <cuts)" -eq 2 ]
     newest=$(tojsonl --split test set | jq .time | sort -n | head -n 1)
     tojsonl --split train set |
         jq -e --argjson newest "$newest" '.time < $newest' >old
