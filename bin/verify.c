@@ -168,7 +168,6 @@ check_stream(const char *path, struct report *say, uint64_t *good,
     look_init(&d);
     progress_begin("records", 0, 0);
     rc = check_segments(&in, &d, say, good, e);
-    progress_end();
     look_release(&d);
     stream_in_release(&in);
     return rc;
@@ -344,6 +343,7 @@ check(const char *path, struct err *e)
                        "or run", path);
     buf_init(&say.text);
     rc = k->check(path, &say, &good, e);
+    progress_end();
     if (rc == 0)
         printf("%s\n", say.text.data);
     else if (rc == ERR_DATA && k->counts) {

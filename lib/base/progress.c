@@ -54,6 +54,12 @@ look(void)
 void
 progress_begin(const char *unit, uint64_t done, uint64_t total)
 {
+    if (state.on && state.line.unit == unit && state.line.done == done &&
+        state.line.total == total) {
+        state.line.at = state.line.of = 0;
+        progress_line_begin(&state.line, now());
+        return;
+    }
     progress_end();
     if (log_verbosity() < 0 || !term_is(STDERR_FILENO))
         return;

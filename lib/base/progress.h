@@ -23,7 +23,8 @@
 
 /* Work of total units begins, done of them done before; 0: nobody knows how
  * many there are. unit (a plural; "bytes" are shown as MB) lives on. A line
- * that is there ends first. */
+ * that is there ends first; but the same begun again, with nothing done yet,
+ * only has its clock set back, for what had to be prepared. */
 void progress_begin(const char *unit, uint64_t done, uint64_t total);
 
 /* n more units are done. */

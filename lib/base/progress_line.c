@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SAMPLE_MS 2000
+#define SAMPLE_MS 1000
 #define BAR 20    /* most characters of the bar */
 #define BAR_MIN 5 /* fewer are none */
 
@@ -60,26 +60,43 @@ progress_line_begin(struct progress_line *l, uint64_t ms)
     l->before = units(l);
     l->sample[0] = (struct progress_sample){ms, units(l), whole(l)};
     l->n = 1;
+    l->every = SAMPLE_MS;
+}
+
+/* Keeps every other sample, and takes half as many from now on. */
+static void
+thin_out(struct progress_line *l)
+{
+    unsigned i;
+
+    for (i = 1; 2 * i < l->n; i++)
+        l->sample[i] = l->sample[2 * i];
+    l->n = i;
+    l->every *= 2;
 }
 
 void
 progress_line_sample(struct progress_line *l, uint64_t ms)
 {
-    const struct progress_sample *last;
+    const struct progress_sample *last = &l->sample[l->n - 1];
 
-    last = &l->sample[(l->n - 1) % PROGRESS_SAMPLES];
-    if (ms - last->ms < SAMPLE_MS ||
+    if (ms - last->ms < l->every ||
         (units(l) <= last->units && whole(l) <= last->whole))
         return;
-    l->sample[l->n++ % PROGRESS_SAMPLES] =
-        (struct progress_sample){ms, units(l), whole(l)};
+    if (l->n == PROGRESS_SAMPLES)
+        thin_out(l);
+    l->sample[l->n++] = (struct progress_sample){ms, units(l), whole(l)};
 }
 
-/* The oldest sample that there is. */
+/* The last sample that is at least half as old as the work. */
 static const struct progress_sample *
-oldest(const struct progress_line *l)
+half_way(const struct progress_line *l, uint64_t ms)
 {
-    return &l->sample[l->n < PROGRESS_SAMPLES ? 0 : l->n % PROGRESS_SAMPLES];
+    unsigned i = l->n - 1;
+
+    while (i > 0 && l->sample[i].ms - l->began > (ms - l->began) / 2)
+        i--;
+    return &l->sample[i];
 }
 
 static void
@@ -139,7 +156,7 @@ static void
 add_numbers(struct text *t, const struct progress_line *l, uint64_t ms,
             bool ended)
 {
-    const struct progress_sample *from = oldest(l);
+    const struct progress_sample *from = half_way(l, ms);
     const bool bytes = strcmp(l->unit, "bytes") == 0;
     double elapsed = (double)(ms - l->began) / 1e3;
     double since = (double)(ms - from->ms) / 1e3;

@@ -15,8 +15,9 @@ struct progress_sample {
     double units, whole;
 };
 
-/* How far the work is. The rate is that since the oldest sample: the last
- * half minute, or 16 changes where they come seldom. */
+/* How far the work is. The rate is that of the last half of the time, or a
+ * little more: what comes now and then, like an evaluation, has its part in
+ * it, and what the beginning took is forgotten. */
 struct progress_line {
     const char *program, *unit;
     uint64_t done, total; /* units */
@@ -25,12 +26,13 @@ struct progress_line {
     uint64_t began;       /* ms */
     double before;        /* units that were done then */
     struct progress_sample sample[PROGRESS_SAMPLES];
-    uint64_t n; /* samples ever taken */
+    unsigned n;       /* samples; the first is of the beginning */
+    uint64_t every;   /* ms between two */
 };
 
 void progress_line_begin(struct progress_line *l, uint64_t ms);
 
-/* Takes a sample if the last is 2 s old and something was done. */
+/* Takes a sample if it is time for one and something was done. */
 void progress_line_sample(struct progress_line *l, uint64_t ms);
 
 /* Writes the line into out[cap], at most columns characters and a NUL;

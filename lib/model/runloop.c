@@ -227,6 +227,7 @@ run_loop(struct trainer *t, struct rundir *dir, const struct adapter *meta,
     l.saved_at = l.since;
     if (rc == 0)
         rc = evaluate_if_due(&l, e);
+    progress_begin("steps", t->state.step, t->opts.steps);
     while (rc == 0 && !is_last(&l)) {
         rc = one_step(&l, e);
         if (rc == 0)

@@ -150,3 +150,98 @@ unmixed() {
     grep -qx stopped screen
     [ "$(grep -cE '^tokenize: 24 records, ' screen)" -eq 2 ]
 }
+
+# shown PATTERN: some screen had a line of that form, and the last one has
+# what became of it.
+shown() {
+    tr '\f' '\n' <frames | grep -qE "^$1" && return
+    echo "nothing like: $1"
+    tail -n 20 frames
+    return 1
+}
+
+@test "every program that reads what comes slowly tells how far it is" {
+    rate='[0-9.]+(/s| s each)'
+    terminal --frames frames bash -c 'feed text 6 | verify -'
+    shown "verify: [0-9]+ records, $rate, 0:0"
+    terminal --frames frames bash -c 'feed text 6 | shard -o set'
+    shown "shard: [0-9]+ records, $rate, 0:0"
+    terminal --frames frames bash -c \
+        'feed text 6 | vocabtrain --size 280 -o new.json'
+    shown "vocabtrain: [0-9]+ records, $rate, 0:0"
+    printf 'a.h\nb.h\n' >list
+    terminal --frames frames bash -c 'feed list 6 | fromfiles >out'
+    shown "fromfiles: [0-9]+ files, $rate, 0:0"
+    echo '{"text": "a"}' >line
+    terminal --frames frames bash -c 'feed line 6 | fromjsonl >out'
+    shown "fromjsonl: [0-9]+ lines, $rate, 0:0"
+}
+
+@test "a program whose reader is slow tells how far it is, and of how much" {
+    rate='[0-9.]+(/s| s each)'
+    repo_init repo
+    for i in {1..12}; do
+        (cat b.h; echo "$i") >"repo/b$i.h"
+        repo_commit repo "Number $i"
+    done
+    terminal --frames frames bash -c 'gitscrape repo | (sleep 1; cat >out)'
+    shown "gitscrape: \[=+ +\] +[0-9]+%  [0-9]+ of 12 commits, $rate, 0:0"
+    shown "gitscrape: \[=+\] 100%  12 of 12 commits, $rate, 0:0[0-9]$"
+    terminal --frames frames bash -c \
+        'gitscrape --kind file repo | (sleep 1; cat >out)'
+    shown "gitscrape: [0-9]+ files, $rate, 0:0"
+    arch 256 >arch.json
+    initmodel -q -o model arch.json
+    terminal --frames frames bash -c \
+        'quantize --format f32 model | (sleep 1; cat >out)'
+    shown "quantize: \[=* +\] +[0-9]+%  [0-9.]+ of [0-9.]+ MB, [0-9.]+ MB/s"
+    shown "quantize: \[=+\] 100%  "
+}
+
+# arch HIDDEN: a llama of two layers for the tokens of tok.json.
+arch() {
+    cat <<END
+{"model_type": "llama", "vocab_size": 280, "hidden_size": $1,
+ "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "num_key_value_heads": 2, "max_position_embeddings": 256,
+ "rms_norm_eps": 1e-05, "rope_theta": 10000, "tie_word_embeddings": true}
+END
+}
+
+@test "train and evalprompts show every step, also of an evaluation" {
+    for i in {1..300}; do
+        head -c $((i * 40 + 900)) b.h | tail -c 900 |
+            jq -Rsc "{text: (. + \"$i\")}"
+    done | fromjsonl -q | tokenize -q -t tok.json |
+        shard -q --val 0.1 --test 0.1 -o halves
+    arch 64 >arch.json
+    initmodel -q --tokenizer tok.json -o base arch.json
+    terminal --size 200,24 --frames frames train --data halves --base base \
+        -o run --seq-len 128 --batch 2 --threads 1 --steps 40 \
+        --log-every 20 --eval-every 20 >screen
+    # steps between the lines, and the parts of an evaluation
+    shown 'train: \[=+ +\] +[0-9]+%  ([1-9]|1[0-9]) of 40 steps, .* left'
+    shown 'train: .* 0 of 40 steps, .* evaluating [0-9]+ of [0-9]+'
+    [ "$(grep -cE '^Iter (0|20|40): .*(took [0-9.]+s|GB)$' screen)" -eq 5 ]
+    grep -qE '^train: \[=+\] 100%  40 of 40 steps, .*[0-9]:[0-9]+$' screen
+    # what isn't the terminal gets the lines and nothing else
+    terminal --stdout lines train --data halves --base base -o run2 \
+        --seq-len 128 --batch 2 --threads 1 --steps 3 --log-every 1
+    [ "$(grep -cvE '^Iter ' lines)" -eq 0 ]
+    terminal --size 900,24 --frames frames evalprompts --base base \
+        --adapter run/adapter --data halves --split test --seq-len 16 \
+        --threads 1 --batch 1 >screen
+    shown 'evalprompts: .* [01] of 2 models, .* evaluating [0-9]+ of [0-9]+'
+    jq -es '.[0].kind == "summary"' <(grep '^{' screen)
+}
+
+@test "the lines are there under make, and in a step of a pipeline" {
+    printf 'out: FORCE\n\t@feed text 6 | $$t >$@\nFORCE:\n' >mk
+    printf 'SHELL := bash\n' >>mk
+    terminal --frames frames make -f mk out
+    shown 'tokenize: [0-9]+ records, .*/s, 0:0'
+    mkdir -p work/key
+    FROM=. WORK=work terminal --frames frames "$root/pipelines/step" \
+        'tokens' out 'feed text 6 | $t >$OUT'
+    shown 'tokenize: [0-9]+ records, .*/s, 0:0'
+}

@@ -101,7 +101,7 @@ TEST(bytes_are_shown_in_millions)
               "MB/s, 0:40 left");
 }
 
-TEST(the_rate_is_that_of_the_last_half_minute)
+TEST(the_rate_is_that_of_the_last_half_of_the_time)
 {
     uint64_t ms = 1000;
     int i;
@@ -114,9 +114,13 @@ TEST(the_rate_is_that_of_the_last_half_minute)
     for (i = 0; i < 40; i++)
         second(&ms, 100);
     CHECK_STR(text(ms, false, 52),
-              "p:  64%  64000 of 100000 records, 100/s, 6:00 left");
+              "p:  64%  64000 of 100000 records, 308/s, 1:57 left");
     CHECK_STR(text(ms, true, 52),
               "p:  64%  64000 of 100000 records, 640/s, 1:40");
+    for (i = 0; i < 160; i++)
+        second(&ms, 100);
+    CHECK_STR(text(ms, false, 52),
+              "p:  80%  80000 of 100000 records, 100/s, 3:20 left");
 }
 
 TEST(long_times_have_hours)
@@ -134,7 +138,7 @@ static const struct test tests[] = {
     RUN(the_part_of_a_unit_counts_and_is_named),
     RUN(what_was_done_before_counts_for_no_rate),
     RUN(bytes_are_shown_in_millions),
-    RUN(the_rate_is_that_of_the_last_half_minute),
+    RUN(the_rate_is_that_of_the_last_half_of_the_time),
     RUN(long_times_have_hours),
 };
 
