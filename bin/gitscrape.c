@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "record/scrape.h"
 #include "repo/date.h"
+#include "repo/place.h"
 #include "stream/stream.h"
 #include "tool/tool.h"
 
@@ -165,6 +166,11 @@ run(const struct options *o, const struct args *args, struct err *e)
 
     scrape_init(&s);
     rc = parse_options(&s, o, e);
+    for (i = 0; rc == 0 && i < args->n; i++) {
+        if (place_remote(args->operand[i]))
+            rc = err_set(e, ERR_USAGE, "%s: clone it first: git clone "
+                         "--mirror %s", args->operand[i], args->operand[i]);
+    }
     if (rc == 0 && o->authors)
         rc = out_check(o->authors, NULL, e);
     if (rc < 0)

@@ -212,6 +212,7 @@ scribe_run(void *ctx, struct sender *s, struct watch *w)
         c.name = job->name ? job->name : place.name;
         rc = objects_open(&objects, place.objects, CACHE_BYTES, job->trust,
                           &e);
+        objects.fetch_into = place.partial ? place.common : NULL;
         objects.watch = w;
         objects.poison = &job->poison;
         if (rc == 0)

@@ -319,10 +319,14 @@ read_loose(struct objects *o, const struct oid *id, uint64_t max,
 }
 
 static int
-missing(const struct oid *id, struct err *e)
+missing(const struct objects *o, const struct oid *id, struct err *e)
 {
     char hex[OID_HEX + 1];
 
+    if (o->fetch_into)
+        return err_set(e, ERR_DATA, "object %s: missing in this partial "
+                       "clone: git -C %s fetch --refetch --no-filter first",
+                       oid_hex(id, hex), o->fetch_into);
     return err_set(e, ERR_DATA, "object %s: missing", oid_hex(id, hex));
 }
 
@@ -372,7 +376,7 @@ read_packed(struct objects *o, const struct oid *id, uint64_t max,
     if (rc < 0)
         return err_prefix(e, "object %s", oid_hex(id, hex));
     if (!found)
-        return missing(id, e);
+        return missing(o, id, e);
     if (!x->packed)
         return too_long(id, size, max, e);
     x->data = x->packed->data;
@@ -470,7 +474,7 @@ objects_header(struct objects *o, const struct oid *id, int *type,
         if (rc < 0)
             err_prefix(e, "object %s", oid_hex(id, hex));
         else if (!found)
-            rc = missing(id, e);
+            rc = missing(o, id, e);
     }
     free(data);
     pack_data_drop(packed);

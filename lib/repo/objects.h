@@ -41,6 +41,7 @@ struct objects {
     char **dir;                      /* object directories: alternates last */
     size_t n_dirs;
     bool has_loose[256];
+    const char *fetch_into;          /* a partial clone, or NULL */
     struct evp_md_ctx_st *sha1;      /* every object is hashed */
     struct watch *watch;             /* or NULL */
     const struct map *poison;        /* ids not to touch, or NULL */

@@ -175,6 +175,36 @@ pointed_at(const struct place *p, const char *dir, const char *name,
     return rc;
 }
 
+static int
+not_gitdir(const char *path, struct err *e)
+{
+    return err_set(e, ERR_DATA, "%s: not a git repository", path);
+}
+
+/* No repository is at path: one that it is inside of is its root. */
+static int
+not_root(const char *path, struct err *e)
+{
+    char *at = realpath(path, NULL), *slash, *dot;
+    struct stat st;
+    bool root = false;
+    int rc;
+
+    while (at && !root && (slash = strrchr(at, '/')) != NULL && slash[1]) {
+        slash[slash == at] = '\0';
+        dot = path_join(at, ".git");
+        root = lstat(dot, &st) == 0 || is_gitdir(at);
+        free(dot);
+    }
+    if (root)
+        rc = err_set(e, ERR_USAGE, "%s: is inside the repository at %s: "
+                     "name that", path, at);
+    else
+        rc = not_gitdir(path, e);
+    free(at);
+    return rc;
+}
+
 /* Sets gitdir from path/.git, or path itself. */
 static int
 find_gitdir(struct place *p, const char *path, struct err *e)
@@ -198,9 +228,7 @@ find_gitdir(struct place *p, const char *path, struct err *e)
         p->gitdir = mem_strdup(dot);
     }
     free(dot);
-    if (rc == 0 && !p->gitdir)
-        rc = err_set(e, ERR_DATA, "%s: not a git repository", path);
-    return rc;
+    return rc == 0 && !p->gitdir ? not_root(path, e) : rc;
 }
 
 static int
@@ -218,7 +246,7 @@ find_common(struct place *p, const char *path, struct err *e)
     if (!found)
         p->common = mem_strdup(p->gitdir);
     if (!is_gitdir(p->common) && !(found && is_dir(p->common, "objects")))
-        return err_set(e, ERR_DATA, "%s: not a git repository", path);
+        return not_gitdir(path, e);
     p->objects = path_join(p->common, "objects");
     return 0;
 }
@@ -384,7 +412,7 @@ judge_extension(const struct place *p, const struct setting *s,
 {
     static const char *const known[] = {
         "noop", "preciousobjects", "worktreeconfig", "noop-v1",
-        "relativeworktrees"
+        "relativeworktrees", "partialclone"
     };
     size_t i;
 
@@ -394,9 +422,6 @@ judge_extension(const struct place *p, const struct setting *s,
     if (strcasecmp(s->key, "refstorage") == 0 &&
         strcasecmp(s->value, "files") == 0)
         return 0;
-    if (strcasecmp(s->key, "partialclone") == 0)
-        return err_set(e, ERR_DATA, "%s: a partial clone; fetch all "
-                       "objects first", p->common);
     for (i = 0; i < sizeof(known) / sizeof(*known); i++) {
         if (strcasecmp(s->key, known[i]) == 0)
             return 0;
@@ -405,13 +430,25 @@ judge_extension(const struct place *p, const struct setting *s,
                    p->common, s->key, s->value);
 }
 
+/* Of a clone whose remote keeps promises; all may be here nonetheless. */
+static bool
+says_partial(const struct setting *s)
+{
+    if (strcasecmp(s->section, "extensions") == 0)
+        return strcasecmp(s->key, "partialclone") == 0;
+    return strcasecmp(s->section, "remote") == 0 &&
+           (strcasecmp(s->key, "partialclonefilter") == 0 ||
+            (strcasecmp(s->key, "promisor") == 0 &&
+             strcasecmp(s->value, "false") != 0));
+}
+
 static int
-judge_setting(const struct place *p, const struct setting *s,
-              struct err *e)
+judge_setting(struct place *p, const struct setting *s, struct err *e)
 {
     char *end;
     long version;
 
+    p->partial = p->partial || says_partial(s);
     if (strcasecmp(s->section, "extensions") == 0)
         return judge_extension(p, s, e);
     if (strcasecmp(s->section, "core") == 0 &&
@@ -422,17 +459,11 @@ judge_setting(const struct place *p, const struct setting *s,
                            "(found %s, expected 0 or 1)", p->common,
                            s->value);
     }
-    if (strcasecmp(s->section, "remote") == 0 &&
-        ((strcasecmp(s->key, "promisor") == 0 &&
-          strcasecmp(s->value, "false") != 0) ||
-         strcasecmp(s->key, "partialclonefilter") == 0))
-        return err_set(e, ERR_DATA, "%s: a partial clone; fetch all "
-                       "objects first", p->common);
     return 0;
 }
 
 static int
-check_config(const struct place *p, struct err *e)
+check_config(struct place *p, struct err *e)
 {
     struct setting s = {"", "", ""};
     struct buf text;
@@ -465,9 +496,20 @@ check_shallow(const struct place *p, struct err *e)
                     e);
     if (rc == 0 && text.len > 0)
         rc = err_set(e, ERR_DATA, "%s: a shallow clone, its history is cut "
-                     "off; git fetch --unshallow first", p->common);
+                     "off: git -C %s fetch --unshallow first", p->common,
+                     p->common);
     buf_release(&text);
     return rc;
+}
+
+bool
+place_remote(const char *text)
+{
+    const char *colon = strchr(text, ':'), *slash = strchr(text, '/');
+    struct stat st;
+
+    return colon && colon > text && (!slash || colon < slash) &&
+           lstat(text, &st) != 0;
 }
 
 int
@@ -484,7 +526,7 @@ place_open(struct place *p, const char *path, bool trust, bool trust_owner,
     if (stat(path, &st) != 0)
         return err_errno(e, ERR_IO, "%s", path);
     if (!S_ISDIR(st.st_mode))
-        return err_set(e, ERR_DATA, "%s: not a git repository", path);
+        return not_gitdir(path, e);
     set_name(p, path);
     rc = find_gitdir(p, path, e);
     if (rc == 0)

@@ -20,12 +20,18 @@ struct place {
     char *common;  /* refs, packed-refs, config, objects are here */
     char *objects;
     bool trust;
+    bool partial;  /* a partial clone, which may lack objects */
     struct buf packed; /* packed-refs, empty if there is none */
 };
 
+/* The text names a repository elsewhere, as https://HOST/PATH or HOST:PATH do,
+ * and nothing here. */
+bool place_remote(const char *text);
+
 /* path is a work tree or a git directory. ERR_IO if it doesn't exist,
- * ERR_DATA if it is no repository, or a shallow or partial clone, or of an
- * unknown format, or not to be trusted; the text says which. */
+ * ERR_USAGE if it is a directory inside one, ERR_DATA if it is no repository,
+ * or a shallow clone, or of an unknown format, or not to be trusted; the text
+ * says which. */
 int place_open(struct place *p, const char *path, bool trust,
                bool trust_owner, struct err *e);
 void place_release(struct place *p);

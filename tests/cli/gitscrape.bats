@@ -181,9 +181,8 @@ r|author_1|Grace Hopper|grace.hopper@example.org" ]
 @test "row 1: no repository, empty, unborn, shallow, partial" {
     scrape nowhere
     refused 1 'nowhere: No such file'
-    mkdir plain
-    scrape plain
-    refused 4 'plain: not a git repository'
+    scrape /proc
+    refused 4 '/proc: not a git repository'
     touch file
     scrape file
     refused 4 'file: not a git repository'
@@ -203,10 +202,66 @@ r|author_1|Grace Hopper|grace.hopper@example.org" ]
     git clone -q --depth 1 "file://$PWD/r" shallow
     scrape shallow
     refused 4 'a shallow clone'
+    refused 4 'git -C shallow/.git fetch --unshallow'
+    git -C shallow fetch -q --unshallow
+    scrape shallow
+    came 3 3
+}
+
+@test "a partial clone is read if it has everything" {
+    repo_small r 5
     git -C r config uploadpack.allowFilter true
     git clone -q --filter=blob:none "file://$PWD/r" partial
     scrape partial
-    refused 4 'a partial clone'
+    refused 4 'in this partial clone: git -C partial/.git fetch --refetch'
+    eval "$(sed 's/.*clone: //;s/ first$//' <<<"$stderr")"
+    git -C partial config --get remote.origin.promisor
+    scrape --name r partial
+    came 6 5
+    gitscrape -q --name r r | cmp - out.graft
+    git -C partial config extensions.partialClone origin
+    git -C partial config core.repositoryFormatVersion 1
+    scrape --name r partial
+    came 6 5
+}
+
+@test "what is no root of a repository is said to be none" {
+    local url
+    repo_small r 3
+    scrape r/src
+    refused 2 "r/src: is inside the repository at $PWD/r: name that"
+    scrape -k r/src
+    refused 2 'name that'
+    (cd r/src && scrape . && refused 2 ".: is inside the repository at")
+    scrape r/.git/refs/heads
+    refused 2 "the repository at $PWD/r/.git: name that"
+    for url in https://example.org/x/y.git git@example.org:x/y.git \
+        ssh://example.org/x example.org:y file:///x; do
+        scrape r "$url"
+        refused 2 "$url: clone it first: git clone --mirror $url"
+        [ ! -s out.graft ]
+    done
+    cp -r r a:b
+    scrape a:b
+    came 3 3
+}
+
+@test "bare repositories, work trees and submodules are read" {
+    repo_small r 5
+    gitscrape -q --name r r >want
+    git clone -q --mirror r bare.git
+    gitscrape -q --name r bare.git | cmp - want
+    git -C r worktree add -q --detach ../tree
+    scrape tree
+    refused 4 'tree/.git: not a directory but a pointer to one; use --trust'
+    gitscrape -q --trust --name r tree | cmp - want
+    # which has a HEAD of its own
+    git -C tree checkout -q --detach main~2
+    scrape --trust tree
+    came 3 3
+    repo_init top
+    git -C top -c protocol.file.allow=always submodule --quiet add "$PWD/r" sub
+    gitscrape -q --trust --name r top/sub | cmp - want
 }
 
 @test "row 2: other formats are named" {

@@ -253,7 +253,7 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
     }
     refused 'repo.mk: REPO is empty' REPO=
     refused 'gitscrape: nowhere: No such file' REPO=nowhere
-    refused 'gitscrape: empty: not a git repo' REPO=empty
+    refused 'gitscrape: empty: ' REPO=empty
     refused 'gitscrape: https://example.org/x' REPO=https://example.org/x
     refused 'repo.mk: unborn: too little history (found 0,' REPO=unborn
     refused 'repo.mk: single: too little history (found 1,' REPO=single
