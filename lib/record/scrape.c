@@ -44,13 +44,14 @@ static int
 take_start(struct scrape *s, struct cursor c, struct err *e)
 {
     struct stream_head head;
-    uint64_t n, other_refs, n_name;
+    uint64_t n, other_refs, replaced, n_name;
     const char *name;
     struct id id;
     int rc;
 
     n = cursor_u64(&c);
     other_refs = cursor_u64(&c);
+    replaced = cursor_u64(&c);
     n_name = cursor_u64(&c);
     name = cursor_bytes(&c, (size_t)n_name);
     if (!c.ok || c.left % TIP_BYTES != 0)
@@ -65,6 +66,9 @@ take_start(struct scrape *s, struct cursor c, struct err *e)
     s->name = mem_dup(name, (size_t)n_name);
     if (n == 0)
         log_warn("%s: an empty repository", s->job.path);
+    if (replaced)
+        log_warn("%s: has grafts or replace references: they are not "
+                 "obeyed", s->job.path);
     stream_head_init(&head, "text");
     stream_head_prov(&head, s->prov);
     rc = stream_out_begin(s->out, &head, e);
@@ -340,14 +344,17 @@ sum_up(const struct scrape *s)
              s->n_skips, s->bad.n, cut);
 }
 
-/* The text is about the path, or something below it. */
+/* The text, of an err, is about the path, or something below it. */
 static bool
 names_path(const char *text, const char *path)
 {
-    size_t n = strlen(path);
+    struct err named;
+    size_t n;
 
-    return strncmp(text, path, n) == 0 &&
-           (text[n] == ':' || text[n] == '/' || path[n - 1] == '/');
+    err_set(&named, ERR_DATA, "%s", path); /* with the same escapes */
+    n = strlen(named.text);
+    return strncmp(text, named.text, n) == 0 &&
+           (text[n] == ':' || text[n] == '/' || text[n - 1] == '/');
 }
 
 static int

@@ -17,6 +17,7 @@ struct scribe {
     struct sender *s;
     const struct scribe_job *job;
     const char *name;
+    bool replaced;      /* place.replaced */
     struct buf change;
     struct change_edit *edit;
     size_t edits_cap;
@@ -34,6 +35,7 @@ send_start(void *ctx, const struct tips *tips, const struct walk *w,
     sender_begin(c->s, 'H');
     buf_u64(&c->s->out, w->n_order);
     buf_u64(&c->s->out, other_refs);
+    buf_u64(&c->s->out, c->replaced);
     buf_u64(&c->s->out, strlen(c->name));
     buf_addstr(&c->s->out, c->name);
     for (i = 0; i < tips->n; i++) {
@@ -210,6 +212,7 @@ scribe_run(void *ctx, struct sender *s, struct watch *w)
     rc = place_open(&place, job->path, job->trust, job->trust_owner, &e);
     if (rc == 0) {
         c.name = job->name ? job->name : place.name;
+        c.replaced = place.replaced;
         rc = objects_open(&objects, place.objects, CACHE_BYTES, job->trust,
                           &e);
         objects.fetch_into = place.partial ? place.common : NULL;

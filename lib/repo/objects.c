@@ -191,43 +191,68 @@ add_dir(struct objects *o, const char *dir, bool trust, struct err *e)
     return 0;
 }
 
+/* That directory is one of those that are read already. */
+static bool
+known(const struct objects *o, const struct stat *dir)
+{
+    struct stat st;
+    size_t i;
+
+    for (i = 0; i < o->n_dirs; i++) {
+        if (stat(o->dir[i], &st) == 0 && st.st_dev == dir->st_dev &&
+            st.st_ino == dir->st_ino)
+            return true;
+    }
+    return false;
+}
+
+/* A line of the file path, which is directory number of's info/alternates. */
+static int
+add_alternate(struct objects *o, size_t of, const char *path,
+              const char *line, bool trust, struct err *e)
+{
+    struct stat st;
+    char *other;
+    int rc = 0;
+
+    if (!trust)
+        return err_set(e, ERR_DATA, "%s: objects outside the repository; "
+                       "use --trust to read them", path);
+    if (o->n_dirs >= MAX_ALTERNATES)
+        return err_set(e, ERR_LIMIT, "%s: too many alternates (limit %d)",
+                       path, MAX_ALTERNATES);
+    other = *line == '/' ? mem_strdup(line) : path_join(o->dir[of], line);
+    if (stat(other, &st) != 0)
+        rc = err_errno(e, ERR_DATA, "%s names %s", path, other);
+    else if (!known(o, &st))
+        rc = add_dir(o, other, trust, e);
+    free(other);
+    return rc;
+}
+
 /* Appends the directories that DIR/info/alternates names. */
 static int
 add_alternates(struct objects *o, size_t of, bool trust, struct err *e)
 {
     struct in in;
     struct buf line;
-    char *path, *other;
+    char *path;
     bool got = true, ended;
-    int rc = 0;
+    int rc;
 
     path = path_join(o->dir[of], "info/alternates");
     if (!path_exists(path)) {
         free(path);
         return 0;
     }
-    if (!trust) {
-        rc = err_set(e, ERR_DATA, "%s: objects outside the repository; "
-                     "use --trust to read them", path);
-        free(path);
-        return rc;
-    }
     buf_init(&line);
-    rc = in_open(&in, path, e);
+    rc = in_open_regular(&in, path, e);
     while (rc == 0) {
         rc = in_line(&in, &line, 4096, &got, &ended, e);
         if (rc < 0 || !got)
             break;
-        if (line.len == 0 || line.data[0] == '#')
-            continue;
-        if (o->n_dirs >= MAX_ALTERNATES) {
-            rc = err_set(e, ERR_LIMIT, "%s: too many alternates", path);
-            break;
-        }
-        other = line.data[0] == '/' ? mem_strdup(line.data)
-                                    : path_join(o->dir[of], line.data);
-        rc = add_dir(o, other, trust, e);
-        free(other);
+        if (line.len > 0 && line.data[0] != '#')
+            rc = add_alternate(o, of, path, line.data, trust, e);
     }
     in_release(&in);
     buf_release(&line);

@@ -478,6 +478,8 @@ check_config(struct place *p, struct err *e)
                      "--trust to read the repository all the same",
                      p->common);
     at = text.data;
+    if (strncmp(at, "\xef\xbb\xbf", 3) == 0) /* as git does */
+        at += 3;
     while (rc == 0 && next_setting(&at, &s))
         rc = judge_setting(p, &s, e);
     buf_release(&text);
@@ -500,6 +502,24 @@ check_shallow(const struct place *p, struct err *e)
                      p->common);
     buf_release(&text);
     return rc;
+}
+
+static bool
+has_entries(const char *common, const char *name)
+{
+    char *path = path_join(common, name), **entry = NULL;
+    struct stat st;
+    struct err e;
+    size_t n = 0;
+    bool yes = false;
+
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+        yes = st.st_size > 0;
+    else if (dir_list(&entry, &n, path, &e) == 0)
+        yes = n > 0;
+    dir_list_free(entry, n);
+    free(path);
+    return yes;
 }
 
 bool
@@ -542,6 +562,11 @@ place_open(struct place *p, const char *path, bool trust, bool trust_owner,
     if (rc == 0)
         rc = place_read(p, p->common, "packed-refs", MAX_PACKED_REFS,
                         &p->packed, &found, e);
+    if (rc == 0)
+        p->replaced = has_entries(p->common, "info/grafts") ||
+                      has_entries(p->common, "refs/replace") ||
+                      memmem(p->packed.data, p->packed.len,
+                             " refs/replace/", 14) != NULL;
     if (rc < 0)
         place_release(p);
     return rc;

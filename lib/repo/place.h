@@ -21,6 +21,7 @@ struct place {
     char *objects;
     bool trust;
     bool partial;  /* a partial clone, which may lack objects */
+    bool replaced; /* git shows another history: grafts, replace refs */
     struct buf packed; /* packed-refs, empty if there is none */
 };
 

@@ -149,27 +149,32 @@ struct listing {
     size_t n, cap, n_dirs;
 };
 
+/* why is NULL, or what is wrong with it. */
 static int
 add_ref(struct listing *l, const char *name, size_t n, const struct oid *id,
-        struct err *e)
+        const struct err *why, struct err *e)
 {
     struct map_entry *entry;
+    struct ref *ref;
     bool added;
 
     if (l->n >= MAX_REFS)
         return err_set(e, ERR_LIMIT, "%s: too many references (limit %u)",
                        l->place->common, MAX_REFS);
     entry = map_put(&l->name, name, n, l->n, &added);
-    if (!added) {
-        l->ref[entry->value].id = *id;
-        return 0;
-    }
-    if (l->n == l->cap) {
+    if (added && l->n == l->cap) {
         l->cap = l->cap ? 2 * l->cap : 64;
         l->ref = mem_grow(l->ref, l->cap * sizeof(*l->ref));
     }
-    l->ref[l->n].name = mem_dup(name, n);
-    l->ref[l->n++].id = *id;
+    ref = &l->ref[entry->value];
+    if (added) {
+        l->n++;
+        ref->name = mem_dup(name, n);
+        ref->why = NULL;
+    }
+    ref->id = *id;
+    if (why && !ref->why)
+        ref->why = mem_dup((const char *)why, sizeof(*why));
     return 0;
 }
 
@@ -194,7 +199,8 @@ list_packed(struct listing *l, struct err *e)
             return err_set(e, ERR_DATA, "%s/packed-refs: malformed line at "
                            "byte %td", l->place->common,
                            at - l->place->packed.data);
-        rc = add_ref(l, at + OID_HEX + 1, n - OID_HEX - 1, &id, e);
+        rc = add_ref(l, at + OID_HEX + 1, n - OID_HEX - 1, &id, NULL,
+                     e);
     }
     return rc;
 }
@@ -234,7 +240,8 @@ list_entry(struct listing *l, char *name, struct buf *pending,
 {
     char *path = path_join(l->place->common, name);
     struct stat st, target;
-    struct oid id;
+    struct oid id = {{0}};
+    struct err why;
     bool found, link;
     int rc = 0;
 
@@ -256,9 +263,13 @@ list_entry(struct listing *l, char *name, struct buf *pending,
                          "(limit %u)", l->place->common, MAX_REFS);
         buf_add(pending, name, strlen(name) + 1);
     } else {
-        rc = refs_resolve(l->place, name, &id, &found, NULL, e);
-        if (rc == 0 && found)
-            rc = add_ref(l, name, strlen(name), &id, e);
+        rc = refs_resolve(l->place, name, &id, &found, NULL, &why);
+        if (rc == ERR_DATA || rc == ERR_LIMIT)
+            rc = add_ref(l, name, strlen(name), &id, &why, e);
+        else if (rc == 0 && found)
+            rc = add_ref(l, name, strlen(name), &id, NULL, e);
+        else if (rc < 0)
+            *e = why;
     }
     free(path);
     return rc;
@@ -328,7 +339,9 @@ refs_free(struct ref *ref, size_t n)
 {
     size_t i;
 
-    for (i = 0; i < n; i++)
+    for (i = 0; i < n; i++) {
         free(ref[i].name);
+        free(ref[i].why);
+    }
     free(ref);
 }

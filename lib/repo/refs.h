@@ -18,10 +18,11 @@
 struct ref {
     char *name;
     struct oid id; /* of a commit or a tag, not peeled */
+    struct err *why; /* or why it can't be read; NULL */
 };
 
 /* All references below refs/, sorted bytewise by name. Symbolic references
- * to nothing are left out. */
+ * to nothing are left out; what is no reference is there, with the reason. */
 int refs_list(const struct place *p, struct ref **out, size_t *n,
               struct err *e);
 void refs_free(struct ref *ref, size_t n);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "repo/commit.h"
 #include "repo/refs.h"
@@ -285,16 +286,25 @@ tips_parse(struct tips *t, const struct place *p, struct objects *o,
 
 /* Adds one of all references; *lost is set if it can't be followed. */
 static int
-add_reference(struct tips *t, const struct walk *w, const char *name,
-              struct oid id, size_t *others, bool *lost, struct err *e)
+add_reference(struct tips *t, const struct walk *w, const struct ref *ref,
+              size_t *others, bool *lost, struct err *e)
 {
-    const struct oid stored = id;
+    struct oid id = ref->id, stored = ref->id;
+    struct id name;
     struct err why;
     int type, rc;
 
-    rc = peel(w->objects, &id, &type, &why);
+    if (ref->why) {
+        name = id_of(ref->name, strlen(ref->name));
+        memcpy(stored.b, name.b, OID_BYTES);
+        why = *ref->why;
+        rc = why.code;
+    } else {
+        rc = peel(w->objects, &id, &type, &why);
+    }
     if (rc < 0) {
-        err_prefix(&why, "%s", name);
+        if (!ref->why)
+            err_prefix(&why, "%s", ref->name);
         *lost = true;
         return w->bad(w->ctx, &stored, true, &why, e);
     }
@@ -309,22 +319,30 @@ int
 tips_head(struct tips *t, const struct place *p, const struct walk *w,
           bool all, size_t *others, struct err *e)
 {
-    struct ref *ref = NULL;
+    struct ref *ref = NULL, head = {.name = NULL};
     char *target = NULL;
-    struct oid id;
     size_t n = 0, i;
-    bool found, lost = false;
+    bool found = true, lost = false;
+    struct err why;
     int rc;
 
     *others = 0;
-    rc = refs_resolve(p, "HEAD", &id, &found, &target, e);
-    if (rc == 0 && found && all) {
-        rc = add_reference(t, w, "HEAD", id, others, &lost, e);
-    } else if (rc == 0 && found) {
-        rc = need_commit(w->objects, &id, "HEAD", 4, e);
-        if (rc == 0)
-            tips_add(t, &id, 0);
+    rc = refs_resolve(p, "HEAD", &head.id, &found, &target, &why);
+    if (rc < 0 && !(all && (rc == ERR_DATA || rc == ERR_LIMIT))) {
+        *e = why;
+        return rc;
     }
+    head.name = mem_strdup("HEAD");
+    if (rc < 0)
+        head.why = &why;
+    if (all && (found || rc < 0)) {
+        rc = add_reference(t, w, &head, others, &lost, e);
+    } else if (found) {
+        rc = need_commit(w->objects, &head.id, "HEAD", 4, e);
+        if (rc == 0)
+            tips_add(t, &head.id, 0);
+    }
+    free(head.name);
     if (rc == 0 && (all || !found))
         rc = refs_list(p, &ref, &n, e);
     if (rc == 0 && !all && !found && n > 0)
@@ -332,7 +350,7 @@ tips_head(struct tips *t, const struct place *p, const struct walk *w,
                      "does not exist); use --rev or --all", p->common,
                      target);
     for (i = 0; rc == 0 && all && i < n; i++)
-        rc = add_reference(t, w, ref[i].name, ref[i].id, others, &lost, e);
+        rc = add_reference(t, w, &ref[i], others, &lost, e);
     if (rc == 0 && lost && t->n == 0)
         rc = err_set(e, ERR_DATA, "%s: none of the references can be "
                      "followed", p->common);

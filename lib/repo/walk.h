@@ -55,7 +55,8 @@ struct walk {
     size_t n_order, order_cap;
 
     /* Told of every unreadable commit, and whether its parents are unknown,
-     * too, so that what came before it is not walked; 0 lets it go on. */
+     * too, so that what came before it is not walked; 0 lets it go on. Of a
+     * reference that can't be read, id is made from the name. */
     int (*bad)(void *ctx, const struct oid *id, bool cut,
                const struct err *why, struct err *e);
     void *ctx;
