@@ -97,9 +97,31 @@ same_adapter() {
     cp -r work before
     LORA='--rank 2 --batch 2 --steps 3'
     run -0 --separate-stderr pipeline REPO='a project'
-    [[ $stderr == *'now work/run.old)'* ]]
+    [[ $stderr == *'(found 2, expected 3)'*'is kept as work/run.old'* ]]
     diff -r before/run work/run.old
     [ "$(jq .options.steps work/run/config.json)" -eq 3 ]
+}
+
+@test "an option that does not change a run does not begin it anew" {
+    LORA='--rank 2 --batch 2 --steps 100000'
+    begin REPO='a project'
+    until_step work/run 5
+    kill -TERM -- -$pid
+    ended
+    LORA='--steps 100000 --batch 2 --rank 2 --save-every 1h --log-every 2'
+    rm err
+    begin REPO='a project'
+    until grep -qs Iter err; do kill -0 $pid; sleep 0.01; done
+    grep -q 'going on after step' err
+    # A train by hand has a run, so a make that finds it there lets it be.
+    LORA='--rank 2 --steps 1'
+    mkdir other
+    cp -r work/[!r]* other
+    ln -s ../work/run other/run
+    run ! --separate-stderr pipeline REPO='a project' WORK=other
+    [[ $stderr == *'train: other/run: locked by process '* ]]
+    [ -L other/run ]
+    kill -0 $pid
 }
 
 @test "a pipeline that is stopped goes on at the checkpoint of its training" {
