@@ -46,6 +46,11 @@ until_step() {
     done
 }
 
+# free WORK: its lock can be had, and so nothing is at work there.
+free() {
+    flock -w 5 "$1/key/lock" true
+}
+
 # ended: begin's pipeline is, with a failure.
 ended() {
     local status=0
@@ -53,13 +58,12 @@ ended() {
     [ $status -ne 0 ]
 }
 
+# Waits for the last of them, which would write where bats removes.
 teardown() {
-    [ -z "${pid-}" ] || kill -KILL -- -"$pid" 2>/dev/null || true
-}
-
-# free WORK: its lock can be had, and so nothing is at work there.
-free() {
-    flock -w 5 "$1/key/lock" true
+    [ -n "${pid-}" ] || return 0
+    kill -KILL -- -"$pid" 2>/dev/null || true
+    wait "$pid" || true
+    [ ! -e work/key/lock ] || free work
 }
 
 state() {
