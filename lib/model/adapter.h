@@ -12,6 +12,7 @@
  * adapter of half strength: a tensor that is not one of these, a matrix
  * without its partner, a value that is not finite, a key of the config that
  * is set and that we do not know (DoRA, rank patterns, modules to save, ...)
+ * or that has a wrong type, a module that PEFT would leave out by its config
  * are errors.
  */
 #ifndef MODEL_ADAPTER_H

@@ -129,7 +129,8 @@ spare_head(const struct weights *w, const struct model_desc *d)
     return head->shared ? base_tensor(w, d, head, ".weight") : NULL;
 }
 
-static void
+/* Whether the head turns out not to be tied. */
+static bool
 settle_head(struct model_desc *d, const struct weights *w)
 {
     const struct module *embed = desc_module(d, ROLE_EMBED, 0);
@@ -137,11 +138,9 @@ settle_head(struct model_desc *d, const struct weights *w)
     const struct weight *table = base_tensor(w, d, embed, ".weight");
 
     if (head == NULL || table == NULL || same_values(head, table))
-        return;
+        return false;
     desc_untie(d);
-    log_warn("%s: tie_word_embeddings is set, but %s differs from %s: both "
-             "are used, as transformers 5 does it (4 ties them)", w->path,
-             head->name, table->name);
+    return true;
 }
 
 /* What is left over */
@@ -198,6 +197,31 @@ find_all(bool *used, const struct model_desc *d, const struct weights *w,
 
 /* Describing */
 
+/* What is read of generation_config.json has the types that it should. */
+static int
+check_generation(const struct weights *w, struct err *e)
+{
+    static const char name[] = "generation_config.json";
+    static const struct key keys[] = {
+        { "bos_token_id", KEY_IDS, KEY_NULL },
+        { "eos_token_id", KEY_IDS, KEY_NULL },
+        { "pad_token_id", KEY_IDS, KEY_NULL },
+        { NULL, 0, 0 }
+    };
+    const struct weight_asset *a = weights_asset(w, name);
+    char *where = path_join(w->path, name);
+    cJSON *root = NULL;
+    int rc = a ? json_user(&root, a->data, a->n, where, e) : 0;
+
+    if (root != NULL && !cJSON_IsObject(root))
+        rc = err_set(e, ERR_DATA, "%s: no JSON object", where);
+    else if (root != NULL && keys_read(NULL, keys, root, e) < 0)
+        rc = err_prefix(e, "%s", where);
+    cJSON_Delete(root);
+    free(where);
+    return rc;
+}
+
 static int
 check_tensors(const struct model_desc *d, size_t *unused,
               const struct weights *w, struct err *e)
@@ -223,6 +247,7 @@ base_describe(struct model_desc *d, size_t *unused, const struct weights *w,
               struct err *e)
 {
     const char *text;
+    bool untied;
     char *where;
     size_t n;
     int rc = weights_config(w, &text, &n, e);
@@ -234,9 +259,15 @@ base_describe(struct model_desc *d, size_t *unused, const struct weights *w,
     free(where);
     if (rc < 0)
         return rc;
-    settle_head(d, w);
-    rc = check_tensors(d, unused, w, e);
+    rc = check_generation(w, e);
+    untied = rc == 0 && settle_head(d, w);
+    if (rc == 0)
+        rc = check_tensors(d, unused, w, e);
     if (rc < 0)
         desc_release(d);
+    else if (untied)
+        log_warn("%s: tie_word_embeddings is set, but the head's weight "
+                 "differs from the embedding's: both are used, as "
+                 "transformers 5 does it (4 ties them)", w->path);
     return rc;
 }

@@ -8,8 +8,8 @@
 #include "model/weights.h"
 
 /* Describes the base: reads its config, and finds every tensor that the
- * config asks for, of the right shape. ERR_DATA otherwise, and for whatever
- * desc_read refuses. *unused = how many tensors belong to no module; there is
+ * config asks for, of the right shape. ERR_DATA otherwise, for whatever
+ * desc_read refuses, and for tokens of generation_config.json that are none. *unused = how many tensors belong to no module; there is
  * one warning that names them (but for buffers that a family's old files
  * hold). The head of a tied config that has a weight of its own in the base
  * is its own where it differs from the embedding, with a warning: so

@@ -171,7 +171,8 @@ keys_read(void *fields, const struct key *table, const cJSON *root,
 {
     for (const struct key *k = table; k->name != NULL; k++) {
         const cJSON *v = cJSON_GetObjectItemCaseSensitive(root, k->name);
-        double *out = (double *)((char *)fields + k->offset);
+        double *out = is_stored(k) ? (double *)((char *)fields + k->offset)
+                                   : NULL;
         int rc = 0;
 
         if (v == NULL && k->flags & KEY_REQUIRED)

@@ -50,7 +50,8 @@ struct key {
 const struct key *key_find(const struct key *table, const char *name);
 
 /* Reads every key of the table that root, an object, has, and sets the others
- * to their default. ERR_DATA "KEY (found VALUE, expected TYPE)". */
+ * to their default; fields may be NULL where a table stores nothing. ERR_DATA
+ * "KEY (found VALUE, expected TYPE)". */
 int keys_read(void *fields, const struct key *table, const cJSON *root,
               struct err *e);
 

@@ -77,6 +77,22 @@ accepted() {
 EOF
 }
 
+@test "a generation config without sense is refused by every program" {
+    while IFS='|' read -r text part; do
+        echo "$text" >base/generation_config.json
+        part="generation_config.json: $part" each_reader refused
+    done <<'EOF'
+{"eos_token_id": "x"}|eos_token_id (found "x", expected a token id
+{"eos_token_id": [1, true]}|eos_token_id (found [1,true], expected a token id
+{"pad_token_id": 1.5}|pad_token_id (found 1.5, expected a token id
+[]|no JSON object
+{"eos_token_id": 1|byte
+EOF
+    echo '{"eos_token_id": [1, 2], "pad_token_id": null}' \
+        >base/generation_config.json
+    each_reader accepted
+}
+
 @test "a base without tensors is none for any program" {
     printf '\2\0\0\0\0\0\0\0{}' >base/model.safetensors
     part="tensor model.embed_tokens.weight is missing" each_reader refused
@@ -93,7 +109,7 @@ EOF
 @test "a tied config with a head of its own uses it, and says so" {
     evalprompts -q --base base --data data --seq-len 32 >own
     jq '.tie_word_embeddings = true' good.json >base/config.json
-    part="lm_head.weight differs from model.embed_tokens.weight"
+    part="the head's weight differs from the embedding's"
     each_reader warned
     evalprompts -q --base base --data data --seq-len 32 >tied
     cmp own tied
@@ -101,6 +117,31 @@ EOF
     each_reader accepted
     evalprompts -q --base base --data data --seq-len 32 >tied
     run ! cmp -s own tied
+}
+
+@test "an adapter that one program refuses, every program refuses" {
+    train -q --data data --base base --seq-len 32 --steps 1 --rank 4 -o first
+    cp -r first/adapter a
+    cp a/adapter_config.json good
+    while IFS='|' read -r change part; do
+        jq "$change" good >a/adapter_config.json
+        for command in "verify a" "exportadapter -o run a" \
+            "evalprompts --base base --adapter a --data data --seq-len 32" \
+            "train --init-adapter a --data data --base base --steps 1 -o run"
+        do
+            run -4 --separate-stderr bash -c "$command >out"
+            [ "${#stderr_lines[@]}" -eq 1 ]
+            [[ $stderr == *"a/adapter_config.json: $part"* ]]
+            [ ! -s out ]
+            [ ! -e run ]
+        done
+    done <<'EOF'
+.lora_alpha = null|lora_alpha (found null, expected a number
+.use_rslora = "false"|use_rslora (found "false", expected true or false
+.r = true|r (found true, expected a whole number
+.target_modules = ["q_proj"]|target_modules leaves out module model.layers.0.
+.alpha_pattern = {"q_proj": 1}|alpha_pattern (found {"q_proj":1}, expected none
+EOF
 }
 
 @test "train says once which dropouts of the config it leaves out" {
