@@ -278,7 +278,8 @@ tell_split(const struct state *s)
 
     if (dropped * MANY > m->records)
         log_warn("%s: %llu of %llu records (%.0f%%) are in no split: others "
-                 "of their commits are held out", s->o->out,
+                 "of their commits are held out (smaller --val and --test "
+                 "lose less)", s->o->out,
                  (unsigned long long)dropped,
                  (unsigned long long)m->records,
                  100.0 * (double)dropped / (double)m->records);

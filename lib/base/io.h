@@ -15,6 +15,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* A descriptor for adding to a file, which is made if it is not there: *fd.
+ * As for in_open_regular, anything but a regular file is ERR_DATA. */
+int file_append(int *fd, const char *path, struct err *e);
+
 /* A buffered input. name is what messages call it ("stdin" for "-"). */
 struct in {
     int fd;

@@ -326,3 +326,29 @@ file_update(const char *path, const void *p, size_t n, bool *changed,
         *changed = !same;
     return rc;
 }
+
+int
+file_append(int *fd, const char *path, struct err *e)
+{
+    int got = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
+                   O_NOCTTY | O_NONBLOCK, 0666);
+    struct stat st;
+    int rc;
+
+    /* a FIFO that nobody reads, and a socket */
+    if (got < 0 && errno == ENXIO)
+        return err_set(e, ERR_DATA, "%s: not a regular file", path);
+    if (got < 0)
+        return err_errno(e, ERR_IO, "%s", path);
+    if (fstat(got, &st) < 0)
+        rc = err_errno(e, ERR_IO, "%s", path);
+    else if (!S_ISREG(st.st_mode))
+        rc = err_set(e, ERR_DATA, "%s: not a regular file", path);
+    else
+        rc = 0;
+    if (rc < 0)
+        close(got);
+    else
+        *fd = got;
+    return rc;
+}

@@ -264,10 +264,12 @@ rundir_metrics(struct rundir *r, const struct train_state *s, struct err *e)
 {
     char *path = path_join(r->path, METRICS);
     struct stat st;
-    int rc = 0;
+    int fd, rc = file_append(&fd, path, e);
 
-    r->metrics = fopen(path, "ae");
-    if (r->metrics == NULL || fstat(fileno(r->metrics), &st) != 0)
+    if (rc < 0)
+        goto out;
+    r->metrics = fdopen(fd, "a");
+    if (r->metrics == NULL || fstat(fd, &st) != 0)
         rc = err_errno(e, ERR_IO, "%s", path);
     else if ((uint64_t)st.st_size < s->metrics)
         rc = err_set(e, ERR_DATA, "%s: shorter than when the checkpoint was "
@@ -279,6 +281,7 @@ rundir_metrics(struct rundir *r, const struct train_state *s, struct err *e)
     else if (ftruncate(fileno(r->metrics), (off_t)s->metrics) != 0
              || fseek(r->metrics, 0, SEEK_END) != 0)
         rc = err_errno(e, ERR_IO, "%s", path);
+out:
     free(path);
     return rc;
 }

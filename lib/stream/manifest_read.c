@@ -460,6 +460,19 @@ static const struct member members[] = {
 
 /* ---- the whole ---- */
 
+/* Runs and checkpoints have a manifest.json, too. */
+static int
+check_first(struct reader *r)
+{
+    int rc = json_enter_object(&r->j, r->e);
+
+    if (rc == 0 && (!json_next_key(&r->j, &r->key) ||
+                    strcmp(r->key.data, members[0].name) != 0))
+        rc = json_error(&r->j, r->e, "not the manifest of a set (it does not "
+                        "begin with %s)", members[0].name);
+    return rc;
+}
+
 static int
 by_begin(const void *a, const void *b)
 {
@@ -536,6 +549,10 @@ manifest_read(struct manifest *m, const char *path, struct err *e)
     rc = file_read_regular(&text, path, MANIFEST_MAX, e);
     if (rc == 0)
         rc = json_check(text.data, text.len, path, e);
+    if (rc == 0) {
+        r.j = json_on(text.data, text.len, path);
+        rc = check_first(&r);
+    }
     if (rc == 0) {
         r.j = json_on(text.data, text.len, path);
         rc = READ_OBJECT(&r, members, &check);

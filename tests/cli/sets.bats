@@ -104,6 +104,9 @@ trailers() {
     one_line 'tokenize: empty: not a complete set (no manifest.json)'
     run -4 --separate-stderr shard -o new empty
     one_line 'shard: empty: not a complete set (no manifest.json)'
+    echo '{"type": "run"}' >empty/manifest.json
+    run -4 --separate-stderr tojsonl empty
+    [[ $stderr == *'empty/manifest.json: '*'not the manifest of a set'* ]]
     fromjsonl <<<'{"ids": [1]}' | shard -q -o tokens
     run -4 --separate-stderr tokenize -t t.json tokens
     one_line 'tokenize: tokens/manifest.json: '

@@ -241,14 +241,14 @@ END
 fifos() {
     local file=$1/$2 made
     shift 2
-    mv "$file" kept
+    mv "$file" kept.file
     for made in 'mkfifo' 'ln -s /dev/zero'; do
         $made "$file"
-        run -4 --separate-stderr timeout 10 "$@"
-        [[ $stderr == "$1: $file: not a regular file"* ]]
+        run -4 --separate-stderr timeout -k 1 10 "$@"
+        [[ $stderr == *"$1: $file: not a regular file"* ]]
         rm "$file"
     done
-    mv kept "$file"
+    mv kept.file "$file"
 }
 
 @test "a FIFO in the place of a file in a directory hangs nothing" {
@@ -286,6 +286,10 @@ END
     for file in $(ls $step); do
         fifos $step $file verify run
     done
+    mv run/manifest.json kept
+    fifos run metrics.jsonl train $use -o run --steps 2 --batch 1 \
+        --save-every 1 --resume
+    mv kept run/manifest.json
     mv data/manifest.json kept
     mkfifo data/manifest.json
     run -4 --separate-stderr timeout 10 verify data
