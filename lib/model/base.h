@@ -9,11 +9,12 @@
 
 /* Describes the base: reads its config, and finds every tensor that the
  * config asks for, of the right shape. ERR_DATA otherwise, for whatever
- * desc_read refuses, and for tokens of generation_config.json that are none. *unused = how many tensors belong to no module; there is
- * one warning that names them (but for buffers that a family's old files
- * hold). The head of a tied config that has a weight of its own in the base
- * is its own where it differs from the embedding, with a warning: so
- * transformers 5 does it, while 4 ties them. On failure *d is released. */
+ * desc_read refuses, and for tokens of generation_config.json that are none.
+ * *unused = how many tensors belong to no module; there is one warning that
+ * names them (but for buffers that a family's old files hold). The head of a
+ * tied config that has a weight of its own in the base is its own where it
+ * differs from the embedding, with a warning: so transformers 5 does it,
+ * while 4 ties them. On failure *d is released. */
 int base_describe(struct model_desc *d, size_t *unused,
                   const struct weights *w, struct err *e);
 
