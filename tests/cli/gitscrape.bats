@@ -834,7 +834,6 @@ END
     git index-pack --index-version=2,0x40 "$p" >/dev/null
     same
     # a dozen packs, and an index over them
-    git -C r unpack-objects -q <"$p" || true
     mv "$p" whole
     rm -f r/.git/objects/pack/*
     git -C r unpack-objects -q <whole

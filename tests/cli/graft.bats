@@ -2,6 +2,9 @@
 
 load helper
 
+# make's words can't have blanks; a path from the checkout has none.
+build() { realpath --relative-to="$root" "$GRAFT_BUILD"; }
+
 @test "graft runs a program with its words and its exit code" {
     run -0 graft initmodel --version
     [[ ${lines[0]} == "initmodel (graft) "* ]]
@@ -61,9 +64,7 @@ load helper
 }
 
 @test "an installed graft finds its programs, wherever it was moved to" {
-    # make's words can't have blanks; a path from the checkout has none
-    build=$(realpath --relative-to="$root" "$GRAFT_BUILD")
-    make -s -C "$root" install BUILD="$build" \
+    make -s -C "$root" install BUILD="$(build)" \
         DESTDIR="$BATS_TEST_TMPDIR/dest" PREFIX=/usr >/dev/null
     need_tool man
     mv dest/usr "moved here"
@@ -84,7 +85,7 @@ load helper
 }
 
 @test "what the pages and README cite is there, also where it is installed" {
-    make -s -C "$root" install BUILD="$GRAFT_BUILD" \
+    make -s -C "$root" install BUILD="$(build)" \
         DESTDIR="$BATS_TEST_TMPDIR/dest" PREFIX=/opt/g >/dev/null
     share=dest/opt/g/share
     words='[A-Za-z0-9_./-]*/[A-Za-z0-9_./-]*[A-Za-z0-9_]'

@@ -574,14 +574,15 @@ TEST(moves_match)
 
 TEST(clipping_matches)
 {
-    static const double norms[] = { 0, 0.5, 4, 1e30, INFINITY, NAN };
+    static const double norms[] = { 0, 0.5, 4, 1e30, INFINITY, NAN, 4e-12 };
 
-    for (uint32_t i = 0; i < 12; i++) {
+    for (uint32_t i = 0; i < 14; i++) {
         struct world w;
 
         world_init(&w, i);
         w.op.kind = OP_CLIP;
-        w.op.u.clip.max_norm = i & 1 ? 1 : 0;
+        /* the last so small that what is added to the norm counts */
+        w.op.u.clip.max_norm = i == 13 ? 1e-6f : i & 1;
         w.out.gnorm2 = norms[i / 2];
         world_batch(&w, 1, 1, 1, 1);
         try_op(&w, "clip");

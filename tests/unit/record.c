@@ -206,6 +206,36 @@ TEST(descriptors_and_assets)
 }
 
 /* Decoders stay inside of what they are given, whatever it is. */
+TEST(names_of_fields_have_a_form)
+{
+    static const struct {
+        const char *name;
+        int rc;
+    } names[] = {
+        { "a", 0 }, { "old_path", 0 }, { "a0_", 0 }, { "z9", 0 },
+        { "abcdefghijklmnopqrstuvwxyz012345", 0 },
+        { "abcdefghijklmnopqrstuvwxyz0123456", ERR_DATA },
+        { "", ERR_DATA }, { "A", ERR_DATA }, { "0a", ERR_DATA },
+        { "_a", ERR_DATA }, { "a-b", ERR_DATA }, { "aB", ERR_DATA },
+        { "`", ERR_DATA }, { "{", ERR_DATA }, { "a{", ERR_DATA },
+    };
+    struct text_rec r;
+    struct buf b;
+    struct err e;
+
+    text_init(&r);
+    buf_init(&b);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        buf_reset(&b);
+        text_begin(&r, TEXT_DOC);
+        text_add_str(&r, names[i].name, "x");
+        if (!CHECK(text_encode(&b, &r, &e) == names[i].rc))
+            printf("    %s\n", names[i].name);
+    }
+    text_release(&r);
+    buf_release(&b);
+}
+
 /* One good record of each kind: text, descriptor, asset, tokens. */
 static void
 make_record(struct buf *b, int kind)
@@ -320,6 +350,7 @@ static const struct test tests[] = {
     RUN(an_absent_field_differs_from_an_empty_one), RUN(numbers_have_an_end),
     RUN(chats_repeat_role_and_content), RUN(token_records_of_both_widths),
     RUN(ids_are_below_the_vocabulary), RUN(descriptors_and_assets),
+    RUN(names_of_fields_have_a_form),
     RUN(damaged_records_are_refused_or_lie_within_their_bytes)
 };
 
