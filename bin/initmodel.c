@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "model/arch.h"
 #include "model/init.h"
 #include "tensor/modeldir.h"
@@ -136,12 +137,15 @@ write_model(const struct plan *p, const struct options *o, struct err *e)
         return rc;
     model_init_start(&init, &p->desc, o->seed);
     t = model_tensors(&p->desc, p->dtype, &n);
+    progress_begin("bytes", 0,
+                   desc_params(&p->desc) * dtype_size(p->dtype));
     rc = modeldir_put_asset(&w, MODELDIR_CONFIG, p->config.data,
                             p->config.len, e);
     if (rc == 0 && o->tokenizer)
         rc = put_tokenizer(&w, p, e);
     if (rc == 0)
         rc = modeldir_put_weights(&w, t, n, &source, p->key, e);
+    progress_end();
     if (rc == 0)
         rc = modeldir_commit(&w, e);
     if (rc == 0)

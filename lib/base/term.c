@@ -221,7 +221,8 @@ may_draw(int fd, off_t base)
 
     return (group < 0 || group == getpgrp()) && tcgetattr(fd, &t) == 0 &&
            (t.c_lflag & ICANON) && poll(&room, 1, 0) == 1 &&
-           (room.revents & POLLOUT) && !held(fd, base + AT_DATA, 1);
+           (room.revents & POLLOUT) && !me.data &&
+           !held(fd, base + AT_DATA, 1);
 }
 
 static void
@@ -240,6 +241,9 @@ on_stop(int sig, siginfo_t *info, void *context)
     (void)info;
     (void)context;
     term_leave();
+    if (me.data)
+        lock(STDOUT_FILENO, place(STDOUT_FILENO) + AT_DATA, F_UNLCK);
+    me.data = false;
     signal_end(sig); /* and goes on here with SIGCONT */
     signal_catch(sig, on_stop);
     errno = saved;
@@ -383,9 +387,6 @@ term_leave(void)
 
     if (base < 0 || me.owner != getpid())
         return;
-    if (me.data)
-        lock(STDOUT_FILENO, place(STDOUT_FILENO) + AT_DATA, F_UNLCK);
-    me.data = false;
     if (!has_row(base))
         return;
     if (may_draw(fd, base)) {

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/par.h"
+#include "base/progress.h"
 #include "base/rng.h"
 #include "model/family.h"
 
@@ -161,6 +162,7 @@ model_init_put(void *ctx, const struct safetensor *t, struct out *out,
         par_for((size_t)((n + PIECE - 1) / PIECE), make_piece, &b);
         rc = out_write(out, b.raw, (size_t)n * size, e);
         b.at += n;
+        progress_add(n * size);
     }
     free(b.raw);
     return rc;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/progress.h"
 #include "record/jsonl.h"
 #include "record/tensor.h"
 #include "stream/set.h"
@@ -144,6 +145,8 @@ stream_segment(struct print *s, struct stream_in *in, struct err *e)
         else
             rc = put_record(s, in->in.name, in->head.type, rec.index, rec.p,
                             rec.n, e);
+        progress_part(NULL, in->in.at, in->in.size);
+        progress_add(rec.kind == FRAME_RECORDS);
     }
     return rc < 0 ? rc : put_end(s, &in->trailer, e);
 }
@@ -158,11 +161,13 @@ print_stream(struct print *s, const char *path, struct err *e)
     if (rc < 0)
         return rc;
     in.parts = true;
+    progress_begin("records", 0, 0);
     while ((rc = stream_in_segment(&in, e)) > 0) {
         rc = stream_segment(s, &in, e);
         if (rc < 0)
             break;
     }
+    progress_end();
     stream_in_release(&in);
     return rc;
 }

@@ -134,6 +134,14 @@ unmixed() {
     [ "$(wc -l <screen)" -eq 3 ]
 }
 
+@test "an error stands below how far the program came" {
+    terminal bash -c \
+        '(feed text 5; head -c 2000 text) | $t >out || echo $?' >screen
+    sed -n 1p screen | grep -qE '^tokenize: 10 records, .*0:0[1-9]$'
+    sed -n 2p screen | grep -qE '^tokenize: stdin:[0-9]+: truncated: '
+    [ "$(sed -n '3,$p' screen)" = 4 ]
+}
+
 @test "an interrupt leaves the terminal clean" {
     terminal --when '^(tokenize: .*\n){3}' '\003' bash -c '
         trap : INT; feed text 40 | $t | $t -d | $t >out; echo after' >screen
@@ -173,6 +181,8 @@ shown() {
     printf 'a.h\nb.h\n' >list
     terminal --frames frames bash -c 'feed list 6 | fromfiles >out'
     shown "fromfiles: [0-9]+ files, $rate, 0:0"
+    terminal --frames frames bash -c 'feed text 6 | tojsonl >out'
+    shown "tojsonl: [0-9]+ records, $rate, 0:0"
     echo '{"text": "a"}' >line
     terminal --frames frames bash -c 'feed line 6 | fromjsonl >out'
     shown "fromjsonl: [0-9]+ lines, $rate, 0:0"
