@@ -76,12 +76,10 @@ write_segment(struct quantize *q, struct stream_out *out,
 static int
 run(const struct options *o, const struct args *args, struct err *e)
 {
-    static const unsigned formats[] = {
-        DTYPE_F32, DTYPE_BF16, DTYPE_F16, DTYPE_I8
-    };
     static const char *const names[] = { "f32", "bf16", "f16", "int8" };
     struct quantize q = {
-        .dtype = formats[o->format], .allow_bad = o->allow_nonfinite
+        .dtype = stored_named(names[o->format])->dtype,
+        .allow_bad = o->allow_nonfinite
     };
     struct stream_head head;
     struct stream_out out;

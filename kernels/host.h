@@ -51,4 +51,13 @@ view_at(const struct run *r, const struct view *v)
     return (char *)r->zone[b->zone] + b->at + v->off * size;
 }
 
+/* The scales of a quantised weight, from its first row on; NULL for none. */
+static inline const void *
+view_side(const struct run *r, const struct view *v)
+{
+    const struct view side = { .buf = v->side, .dtype = DTYPE_U8 };
+
+    return view_at(r, &side);
+}
+
 #endif

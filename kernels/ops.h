@@ -54,18 +54,20 @@ struct tensor_buf {
 };
 
 /* A matrix inside a buffer: element (r, c) lies at off + r * ld + c, counted
- * in elements of dtype. buf 0: the view is absent. */
+ * in elements of dtype. buf 0: the view is absent. A stored weight is the
+ * whole of its buffer; the scales of a quantised one (tensor/stored.h) are
+ * the buffer side, a row of them for each of its rows. */
 struct view {
     uint32_t buf;
     uint32_t rows, cols, ld;
     uint64_t off;
     uint8_t dtype;
+    uint32_t side; /* 0: none */
 };
 
 enum op_kind {
     OP_NONE,
-    OP_EMBED,         /* y0[n,dim] = x0[ids[n]] (+ x1[pos[n]]); x2, x3: the
-                         scales of x0, x1 when they are I8 (see part) */
+    OP_EMBED,         /* y0[n,dim] = x0[ids[n]] (+ x1[pos[n]]) */
     OP_EMBED_BWD,     /* y0[id] += x0 rows by id, but for the id that embed
                          names; y1[pos] += x0 rows by pos */
     OP_NORM,          /* y0 = norm(x0) * x1 (+ x2); y1[n,2] = mean, rstd */
@@ -102,8 +104,6 @@ enum act_kind { ACT_GELU_TANH, ACT_GELU_ERF, ACT_SILU, ACT_RELU };
  *   drop(x) = mask * x / (1 - dropout), own mask per module (see dropout)
  *
  * w is [out, in] as stored, or [in, out] with in_out set (GPT-2's Conv1D).
- * I8 weights are q * scale: scale is [w.rows, ceil(w.cols / 128)] F16, one
- * per group of 128 along the stored row, the last group of a row short.
  * Backward, with dy the part's columns:
  *   dx += dy W + drop(dh A)      dh = lora_scale * dy B
  *   grad_b += lora_scale * dy^T h   grad_a += dh^T drop(x)
@@ -111,7 +111,7 @@ enum act_kind { ACT_GELU_TANH, ACT_GELU_ERF, ACT_SILU, ACT_RELU };
  * Absent views (buf 0): no bias, no adapter, frozen.
  */
 struct part {
-    struct view w, scale, bias;
+    struct view w, bias;
     struct view a, b, h;       /* A[rank,in], B[out,rank], h[n,rank] */
     struct view grad_w, grad_bias, grad_a, grad_b;
     uint32_t col, out, in, rank;

@@ -117,7 +117,7 @@ tile_logits(const struct head *h, size_t r0, size_t nr, size_t c0,
             size_t nc, float *out, size_t ld, float *panel)
 {
     struct weight_mul w = {
-        .w = &h->part->w, .scale = &h->part->scale, .trans = true, .m = nr,
+        .w = &h->part->w, .trans = true, .m = nr,
         .n = nc, .k = h->dim, .n0 = c0, .a = h->x + r0 * h->dim,
         .lda = h->dim, .c = out, .ldc = ld, .panel = panel
     };
@@ -164,7 +164,7 @@ tile_sum(const struct head *h, size_t part, size_t r0, size_t nr, size_t c0,
          size_t nc, const float *t, float *panel)
 {
     struct weight_mul w = {
-        .w = &h->part->w, .scale = &h->part->scale, .m = nr, .k = nc,
+        .w = &h->part->w, .m = nr, .k = nc,
         .k0 = c0, .a = t, .lda = nc, .beta = 1.0f, .ldc = h->dim,
         .panel = panel
     };
@@ -263,7 +263,7 @@ dx_item(void *ctx, size_t k, int worker)
                      h->dim, part > 0 || (j->op->acc & 2));
     for (c = 0; c < h->dim; c += nc) {
         nc = min_size(WEIGHT_COLS, h->dim - c);
-        weight_widen(j, &h->part->w, &h->part->scale, target_of(h, k), c, 1,
+        weight_widen(j, &h->part->w, target_of(h, k), c, 1,
                      nc, own);
         j->vec->axpy(to + c, own, -h->coef[k], nc, true);
     }

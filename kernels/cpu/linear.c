@@ -150,7 +150,7 @@ y_tile(const struct fwd *f, const struct part *p, size_t r0, size_t nr,
     const struct job *j = &f->job;
     const struct view *x = &j->op->x[0], *y = &j->op->y[0];
     struct weight_mul w = {
-        .w = &p->w, .scale = &p->scale, .trans = !p->in_out, .m = nr,
+        .w = &p->w, .trans = !p->in_out, .m = nr,
         .n = nc, .k = p->in, .n0 = c0, .a = f32_at(j, x) + r0 * x->ld,
         .lda = x->ld, .c = f32_at(j, y) + r0 * y->ld + p->col + c0,
         .ldc = y->ld, .panel = tmp + WEIGHT_COLS

@@ -137,7 +137,6 @@ dx_item(void *ctx, size_t i, int worker)
 
     for (p = op->u.lin.part; p < end; p++) {
         w.w = &p->w;
-        w.scale = &p->scale;
         w.trans = p->in_out;
         w.k = p->out;
         w.a = dy_of(f, p, r0);

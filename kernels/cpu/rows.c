@@ -131,16 +131,15 @@ cpu_cache(const struct job *j)
 
 /* y = the row of a table, or y += it, in pieces through the stack. */
 static void
-add_table_row(const struct job *j, const struct view *table,
-              const struct view *scale, size_t row, float *y, size_t n,
-              bool acc)
+add_table_row(const struct job *j, const struct view *table, size_t row,
+              float *y, size_t n, bool acc)
 {
     float piece_of[256];
     size_t c, k;
 
     for (c = 0; c < n; c += k) {
         k = min_size(n - c, sizeof piece_of / sizeof piece_of[0]);
-        weight_widen(j, table, scale, row, c, 1, k, piece_of);
+        weight_widen(j, table, row, c, 1, k, piece_of);
         j->vec->axpy(y + c, piece_of, 1.0f, k, acc);
     }
 }
@@ -153,11 +152,9 @@ embed_row(const struct job *j, size_t r)
     float *y = row_at(j, &op->y[0], r);
     size_t n = op->y[0].cols;
 
-    add_table_row(j, &op->x[0], &op->x[2], (size_t)b->ids[r], y, n,
-                  op->acc & 1);
+    add_table_row(j, &op->x[0], (size_t)b->ids[r], y, n, op->acc & 1);
     if (op->x[1].buf)
-        add_table_row(j, &op->x[1], &op->x[3], (size_t)b->pos[r], y, n,
-                      true);
+        add_table_row(j, &op->x[1], (size_t)b->pos[r], y, n, true);
 }
 
 void

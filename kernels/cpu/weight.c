@@ -10,9 +10,9 @@
  */
 #include "kernels/cpu/weight.h"
 
-#include "tensor/dtype.h"
+#include "tensor/int8.h"
 
-enum { I8_GROUP = 128, TURN_ROWS = 16, TURN_LD = WEIGHT_DEPTH + 16 };
+enum { TURN_ROWS = 16, TURN_LD = WEIGHT_DEPTH + 16 };
 
 /* Fewer rows than this don't pay for turning a panel. */
 enum { TURN_MIN = 16 };
@@ -24,17 +24,17 @@ widen_i8_row(const struct job *j, const int8_t *q, const uint16_t *scale,
     size_t c = c0, end = c0 + nc;
 
     while (c < end) {
-        size_t next = min_size((c / I8_GROUP + 1) * I8_GROUP, end);
+        size_t next = min_size((c / INT8_GROUP + 1) * INT8_GROUP, end);
 
         j->vec->widen_i8(dst + (c - c0), q + c, next - c,
-                         f16_to_f32(scale[c / I8_GROUP]));
+                         f16_to_f32(scale[c / INT8_GROUP]));
         c = next;
     }
 }
 
 static void
-widen_row(const struct job *j, const struct view *w, const struct view *scale,
-          size_t row, size_t c0, size_t nc, float *dst)
+widen_row(const struct job *j, const struct view *w, size_t row, size_t c0,
+          size_t nc, float *dst)
 {
     const char *at = view_at(j->run, w);
     size_t off = row * w->ld;
@@ -50,9 +50,9 @@ widen_row(const struct job *j, const struct view *w, const struct view *scale,
                           nc);
         break;
     case DTYPE_I8:
-        s = view_at(j->run, scale);
-        widen_i8_row(j, (const int8_t *)at + off, s + row * scale->ld, c0,
-                     nc, dst);
+        s = view_side(j->run, w);
+        widen_i8_row(j, (const int8_t *)at + off,
+                     s + row * int8_groups(w->ld), c0, nc, dst);
         break;
     default:
         j->vec->axpy(dst, (const float *)(const void *)at + off + c0, 1.0f,
@@ -61,14 +61,13 @@ widen_row(const struct job *j, const struct view *w, const struct view *scale,
 }
 
 void
-weight_widen(const struct job *j, const struct view *w,
-             const struct view *scale, size_t r0, size_t c0, size_t nr,
-             size_t nc, float *dst)
+weight_widen(const struct job *j, const struct view *w, size_t r0, size_t c0,
+             size_t nr, size_t nc, float *dst)
 {
     size_t i;
 
     for (i = 0; i < nr; i++)
-        widen_row(j, w, scale, r0 + i, c0, nc, dst + i * nc);
+        widen_row(j, w, r0 + i, c0, nc, dst + i * nc);
 }
 
 size_t
@@ -93,7 +92,7 @@ weight_row(const struct job *j, const struct view *v, float *dst)
         return NULL;
     if (is_f32(v))
         return view_at(j->run, v);
-    widen_row(j, v, NULL, 0, 0, v->cols, dst);
+    widen_row(j, v, 0, 0, v->cols, dst);
     return dst;
 }
 
@@ -115,8 +114,7 @@ turn_panel(const struct job *j, const struct weight_mul *p, size_t k0,
             ld = p->w->ld;
         }
         for (r = 0; from == rows && r < nr; r++)
-            widen_row(j, p->w, p->scale, p->n0 + i + r, p->k0 + k0, k,
-                      rows + r * ld);
+            widen_row(j, p->w, p->n0 + i + r, p->k0 + k0, k, rows + r * ld);
         j->vec->transpose(p->panel + i, p->n, from, ld, nr, k);
     }
 }
@@ -135,8 +133,7 @@ stored_panel(const struct job *j, const struct weight_mul *p, size_t k0,
         return f32_at(j, p->w) + row * p->w->ld + col;
     }
     *ld = p->trans ? k : p->n;
-    weight_widen(j, p->w, p->scale, row, col, p->trans ? p->n : k, *ld,
-                 p->panel);
+    weight_widen(j, p->w, row, col, p->trans ? p->n : k, *ld, p->panel);
     return p->panel;
 }
 

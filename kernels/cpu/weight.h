@@ -13,7 +13,7 @@ enum {
  * at (k0, n0): V(i, j) = w(k0 + i, n0 + j), or w(n0 + j, k0 + i) when trans.
  */
 struct weight_mul {
-    const struct view *w, *scale; /* scale: of an I8 weight */
+    const struct view *w;
     bool trans;
     size_t m, n, k, n0, k0, lda, ldc;
     const float *a;
@@ -31,9 +31,8 @@ void weight_mul_bf16(const struct job *j, const struct weight_mul *p);
 size_t weight_bf16_floats(void);
 
 /* dst[nr][nc] = w[r0 .. r0+nr, c0 .. c0+nc) widened to float. */
-void weight_widen(const struct job *j, const struct view *w,
-                  const struct view *scale, size_t r0, size_t c0, size_t nr,
-                  size_t nc, float *dst);
+void weight_widen(const struct job *j, const struct view *w, size_t r0,
+                  size_t c0, size_t nr, size_t nc, float *dst);
 
 /* The single row of v (a gain or bias) as floats: in place, or widened into
  * dst[cols]. NULL when v is absent. */

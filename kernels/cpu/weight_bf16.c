@@ -60,7 +60,7 @@ narrow_row(const struct job *j, const struct weight_mul *p,
         memcpy(out, stored + row * p->w->ld + c0, n * sizeof *out);
         return;
     }
-    weight_widen(j, p->w, p->scale, row, c0, 1, n, s->wide);
+    weight_widen(j, p->w, row, c0, 1, n, s->wide);
     j->cpu->bf16->narrow(out, s->wide, n);
 }
 

@@ -4,8 +4,8 @@
 void
 REF(embed)(struct run *r, const struct op *op)
 {
-    struct table ids = REF(table)(r, &op->x[0], &op->x[2]);
-    struct table pos = REF(table)(r, &op->x[1], &op->x[3]);
+    struct table ids = REF(table)(r, &op->x[0]);
+    struct table pos = REF(table)(r, &op->x[1]);
     struct mat y = mat_of(r, &op->y[0]);
     size_t n = token_rows(r, &y);
 

@@ -16,8 +16,8 @@ head_of(struct run *r, const struct op *op)
 
     return (struct head){
         .p = p,
-        .w = REF(table)(r, &p->w, &p->scale),
-        .bias = REF(table)(r, &p->bias, NULL),
+        .w = REF(table)(r, &p->w),
+        .bias = REF(table)(r, &p->bias),
         .x = mat_of(r, &op->x[0]),
         .loss = mat_of(r, &op->y[0]),
         .dx = mat_of(r, &op->y[1]),

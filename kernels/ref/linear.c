@@ -18,10 +18,10 @@ module_of(struct run *r, const struct part *p)
 {
     return (struct module_mats){
         .p = p,
-        .w = REF(table)(r, &p->w, &p->scale),
-        .bias = REF(table)(r, &p->bias, NULL),
-        .a = REF(table)(r, &p->a, NULL),
-        .b = REF(table)(r, &p->b, NULL),
+        .w = REF(table)(r, &p->w),
+        .bias = REF(table)(r, &p->bias),
+        .a = REF(table)(r, &p->a),
+        .b = REF(table)(r, &p->b),
         .h = mat_of(r, &p->h),
         .grad_w = mat_of(r, &p->grad_w),
         .grad_bias = mat_of(r, &p->grad_bias),

@@ -32,8 +32,8 @@ REF(norm)(struct run *r, const struct op *op)
 {
     struct mat x = mat_of(r, &op->x[0]), y = mat_of(r, &op->y[0]);
     struct mat stats = mat_of(r, &op->y[1]);
-    struct table gain = REF(table)(r, &op->x[1], NULL);
-    struct table bias = REF(table)(r, &op->x[2], NULL);
+    struct table gain = REF(table)(r, &op->x[1]);
+    struct table bias = REF(table)(r, &op->x[2]);
     size_t n = token_rows(r, &x);
 
     for (size_t i = 0; i < n; i++) {
@@ -87,7 +87,7 @@ REF(norm_bwd)(struct run *r, const struct op *op)
     struct mat x = mat_of(r, &op->x[0]), stats = mat_of(r, &op->x[2]);
     struct mat dy = mat_of(r, &op->x[3]), dx = mat_of(r, &op->y[0]);
     struct mat dgain = mat_of(r, &op->y[1]), dbias = mat_of(r, &op->y[2]);
-    struct table gain = REF(table)(r, &op->x[1], NULL);
+    struct table gain = REF(table)(r, &op->x[1]);
     size_t n = token_rows(r, &x);
 
     for (size_t c = 0; c < x.cols; c++) {

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "kernels/host.h"
+#include "tensor/stored.h"
 
 #ifdef REF_DOUBLE
 typedef double real;
@@ -33,10 +34,10 @@ struct mat {
 
 /* A stored matrix of any type. */
 struct table {
-    const void *p;
-    const uint16_t *scale; /* of I8: F16, one per 128 of a row */
-    size_t ld, scale_ld;
-    uint8_t dtype;
+    const char *p;
+    const char *side;            /* of a quantised weight: its scales */
+    const struct stored *stored; /* NULL: reals */
+    size_t row, side_row;        /* bytes from row to row */
 };
 
 static inline struct mat
@@ -84,8 +85,7 @@ dot(const real *a, const real *b, size_t n)
 }
 
 /* table.c */
-struct table REF(table)(const struct run *r, const struct view *v,
-                        const struct view *scale);
+struct table REF(table)(const struct run *r, const struct view *v);
 double REF(table_at)(const struct table *t, size_t row, size_t col);
 
 /* act.c: act(x) and its derivative. */

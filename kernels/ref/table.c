@@ -1,41 +1,30 @@
 /* table.c - elements of stored weights. */
-#include <math.h>
-
 #include "kernels/ref/ref.h"
 
-enum { I8_GROUP = 128 }; /* elements of a row that share a scale */
-
 struct table
-REF(table)(const struct run *r, const struct view *v,
-           const struct view *scale)
+REF(table)(const struct run *r, const struct view *v)
 {
-    struct table t = { view_at(r, v), NULL, v->ld, 0, v->dtype };
+    struct table t = { .p = view_at(r, v), .row = v->ld * sizeof(real) };
 
-    if (scale && scale->buf) {
-        t.scale = view_at(r, scale);
-        t.scale_ld = scale->ld;
-    }
+    if (v->buf == 0 || v->dtype == DTYPE_REAL)
+        return t;
+    t.stored = stored_of(v->dtype);
+    t.row = stored_row_bytes(t.stored, v->ld);
+    t.side = view_side(r, v);
+    t.side_row = stored_blocks(t.stored, v->ld)
+                 * dtype_size(t.stored->side_dtype);
     return t;
 }
 
 double
 REF(table_at)(const struct table *t, size_t row, size_t col)
 {
-    size_t at = row * t->ld + col;
+    const char *p = t->p + row * t->row;
+    float v;
 
-    switch (t->dtype) {
-    case DTYPE_REAL:
-        return ((const real *)t->p)[at];
-    case DTYPE_F32:
-        return ((const float *)t->p)[at];
-    case DTYPE_F16:
-        return f16_to_f32(((const uint16_t *)t->p)[at]);
-    case DTYPE_BF16:
-        return bf16_to_f32(((const uint16_t *)t->p)[at]);
-    case DTYPE_I8:
-        return ((const int8_t *)t->p)[at]
-            * f16_to_f32(t->scale[row * t->scale_ld + col / I8_GROUP]);
-    default:
-        return NAN; /* no program holds another type */
-    }
+    if (t->stored == NULL)
+        return ((const real *)(const void *)p)[col];
+    t->stored->widen(&v, p, t->side ? t->side + row * t->side_row : NULL, col,
+                     1);
+    return v;
 }

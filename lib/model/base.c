@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/family.h"
-#include "tensor/int8.h"
 #include "tensor/modeldir.h"
 #include "tensor/safetensors.h"
 
@@ -64,23 +63,20 @@ int
 base_check_type(const struct weights *w, const struct weight *t,
                 struct err *e)
 {
-    switch (t->dtype) {
-    case DTYPE_F32:
-    case DTYPE_BF16:
-    case DTYPE_F16:
-        return 0;
-    case DTYPE_I8:
-        if (t->scale == NULL)
-            return err_set(e, ERR_DATA, "%s: tensor %s: int8 without scales",
-                           w->path, t->name);
-        return t->n_dims == 2 ? 0
-               : err_set(e, ERR_DATA, "%s: tensor %s: an int8 vector",
-                         w->path, t->name);
-    default:
+    const struct stored *s = stored_of(t->dtype);
+
+    if (s == NULL)
         return err_set(e, ERR_DATA, "%s: tensor %s: weights of type %s are "
                        "not supported", w->path, t->name,
                        dtype_name(t->dtype));
-    }
+    if (s->side_dtype == DTYPE_NONE)
+        return 0;
+    if (t->scale == NULL)
+        return err_set(e, ERR_DATA, "%s: tensor %s: %s without scales",
+                       w->path, t->name, s->name);
+    return t->n_dims == 2 ? 0
+           : err_set(e, ERR_DATA, "%s: tensor %s: an %s vector", w->path,
+                     t->name, s->name);
 }
 
 /* A tied head with a weight in the file */
@@ -112,12 +108,9 @@ same_values(const struct weight *a, const struct weight *b)
         return false;
     if (dtype_is_float(a->dtype) && dtype_is_float(b->dtype))
         return same_floats(a, b);
-    return a->dtype == DTYPE_I8 && b->dtype == DTYPE_I8 && a->scale
-           && b->scale && a->n_dims == 2
+    return a->dtype == b->dtype && a->scale && b->scale && a->n_dims == 2
            && memcmp(a->data, b->data, (size_t)a->bytes) == 0
-           && memcmp(a->scale, b->scale, sizeof(*a->scale)
-                     * (size_t)(a->shape[0] * int8_groups(a->shape[1])))
-              == 0;
+           && memcmp(a->scale, b->scale, (size_t)weight_side_bytes(a)) == 0;
 }
 
 /* The weight of a tied head that the base has all the same, or NULL. */

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "model/base.h"
 #include "model/family.h"
-#include "tensor/int8.h"
+#include "tensor/stored.h"
 
 #define FLAT_ALIGN 16 /* elements */
 
@@ -194,6 +194,7 @@ static int
 bind_tensor(struct build *b, const struct module *m, const char *suffix)
 {
     struct bound *s = &b->bound[m - b->d->module];
+    const struct stored *stored;
     const struct weight *t;
     uint64_t rows, cols;
     int rc = base_find(&t, b->w, b->d, m, suffix, b->e);
@@ -203,10 +204,10 @@ bind_tensor(struct build *b, const struct module *m, const char *suffix)
     if (rc < 0)
         return rc;
     if (b->o->method == METHOD_FULL)
-        return t->dtype != DTYPE_I8 ? 0
+        return dtype_is_float(t->dtype) ? 0
                : err_set(b->e, ERR_USAGE, "%s: full training needs a "
-                         "floating-point base (%s is int8)", b->w->path,
-                         t->name);
+                         "floating-point base (%s is %s)", b->w->path,
+                         t->name, stored_of(t->dtype)->name);
     rows = t->n_dims == 2 ? t->shape[0] : 1;
     cols = t->shape[t->n_dims - 1];
     if (strcmp(suffix, ".bias") == 0) {
@@ -214,9 +215,10 @@ bind_tensor(struct build *b, const struct module *m, const char *suffix)
         return 0;
     }
     s->w = base_view(b, t->data, rows, cols, t->dtype);
-    if (t->dtype == DTYPE_I8)
-        s->scale = base_view(b, t->scale, rows, int8_groups(cols),
-                             DTYPE_F16);
+    stored = stored_of(t->dtype);
+    if (stored->side_dtype != DTYPE_NONE)
+        s->w.side = base_view(b, t->scale, rows, stored_blocks(stored, cols),
+                              stored->side_dtype).buf;
     return 0;
 }
 
@@ -232,7 +234,6 @@ bind_shared(struct build *b)
         if (!m[i].shared)
             continue;
         b->bound[i].w = table->w;
-        b->bound[i].scale = table->scale;
         b->bound[i].grad_w = table->grad_w;
     }
 }

@@ -15,7 +15,7 @@
 /* A module's tensors as views: of the base when frozen, of the parameters
  * (with gradients) when trained. */
 struct bound {
-    struct view w, scale, bias;
+    struct view w, bias;
     struct view grad_w, grad_bias;
     struct view a, b, grad_a, grad_b; /* its adapter */
 };

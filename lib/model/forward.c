@@ -75,7 +75,6 @@ fill_part(struct build *b, struct part *t, const struct module *m,
     const struct bound *s = bound_of(b, m);
 
     t->w = s->w;
-    t->scale = s->scale;
     t->bias = s->bias;
     t->grad_w = s->grad_w;
     t->grad_bias = s->grad_bias;
@@ -227,11 +226,8 @@ build_embed(struct build *b)
     struct op *op = build_op(b, OP_EMBED, 0);
 
     op->x[0] = t->w;
-    op->x[2] = t->scale;
-    if (pos != NULL) {
+    if (pos != NULL)
         op->x[1] = bound_of(b, pos)->w;
-        op->x[3] = bound_of(b, pos)->scale;
-    }
     op->y[0] = y;
     tape_if(b, op, t->grad_w.buf != 0);
     return y;

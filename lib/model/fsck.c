@@ -7,7 +7,6 @@
 #include "base/progress.h"
 #include "model/base.h"
 #include "model/family.h"
-#include "tensor/int8.h"
 #include "tensor/safetensors.h"
 
 #define PIECE 4096
@@ -38,7 +37,8 @@ floats_find_bad(const void *data, unsigned dtype, uint64_t n,
 bool
 weight_bad(const struct weight *t, uint64_t *index, float *value)
 {
-    uint64_t cols, groups, at;
+    const struct stored *s;
+    uint64_t cols, blocks, at;
 
     if (dtype_is_float(t->dtype))
         return floats_find_bad(t->data, t->dtype,
@@ -46,12 +46,13 @@ weight_bad(const struct weight *t, uint64_t *index, float *value)
                                value);
     if (t->scale == NULL || t->bytes == 0)
         return false;
+    s = stored_of(t->dtype);
     cols = t->shape[t->n_dims - 1];
-    groups = int8_groups((size_t)cols);
-    if (!floats_find_bad(t->scale, DTYPE_F16, t->bytes / cols * groups, &at,
-                         value))
+    blocks = stored_blocks(s, cols);
+    if (!floats_find_bad(t->scale, s->side_dtype, weight_side_bytes(t)
+                         / dtype_size(s->side_dtype), &at, value))
         return false;
-    *index = at / groups * cols + at % groups * INT8_GROUP;
+    *index = at / blocks * cols + at % blocks * s->block;
     return true;
 }
 
@@ -103,12 +104,7 @@ check_data(struct base_report *r, const struct weights *w, struct err *e)
                            (double)value);
         weights_drop(w, t);
         progress_add(t->bytes);
-        r->bytes += t->bytes;
-        if (t->scale && t->bytes > 0) {
-            uint64_t cols = t->shape[t->n_dims - 1];
-
-            r->bytes += 2 * (t->bytes / cols) * int8_groups((size_t)cols);
-        }
+        r->bytes += t->bytes + weight_side_bytes(t);
     }
     progress_end();
     return 0;

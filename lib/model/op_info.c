@@ -6,7 +6,7 @@
 
 static const struct op_info table[OP_KINDS] = {
     [OP_NONE] = { .name = "none" },
-    [OP_EMBED] = { .name = "embed", .n_x = 4, .n_y = 1, .grad = grad_embed },
+    [OP_EMBED] = { .name = "embed", .n_x = 2, .n_y = 1, .grad = grad_embed },
     [OP_EMBED_BWD] = { .name = "embed_bwd", .n_x = 1, .n_y = 2, .adds = 3 },
     [OP_NORM] = { .name = "norm", .n_x = 3, .n_y = 2, .grad = grad_norm },
     [OP_NORM_BWD] = { .name = "norm_bwd", .n_x = 4, .n_y = 3, .adds = 6 },
@@ -68,15 +68,18 @@ struct walk {
 static void
 walk_view(const struct walk *w, const struct view *v, enum view_use use)
 {
+    const struct view side = { .buf = v->side, .dtype = DTYPE_U8 };
+
     if (v->buf != 0)
         w->visit(w->ctx, v, use);
+    if (v->side != 0)
+        w->visit(w->ctx, &side, use);
 }
 
 static void
 walk_part(const struct walk *w, const struct part *t, enum op_parts parts)
 {
-    const struct view *const read[] = { &t->w, &t->scale, &t->bias, &t->a,
-                                        &t->b };
+    const struct view *const read[] = { &t->w, &t->bias, &t->a, &t->b };
     const struct view *const grad[] = { &t->grad_w, &t->grad_bias,
                                         &t->grad_a, &t->grad_b };
 

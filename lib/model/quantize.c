@@ -7,9 +7,9 @@
 #include "base/bytes.h"
 #include "base/progress.h"
 #include "record/tensor.h"
-#include "tensor/int8.h"
+#include "tensor/stored.h"
 
-#define PIECE (128 * INT8_GROUP) /* elements converted at a time */
+#define PIECE ((size_t)1 << 14) /* elements converted at a time: whole blocks */
 
 static int
 begin_tensor(struct quantize *q, struct stream_out *out, const char *name,
@@ -36,10 +36,10 @@ begin_tensor(struct quantize *q, struct stream_out *out, const char *name,
     return rc;
 }
 
-/* Elements [at, at + n) of t as floats that are to become dtype; all of them
+/* Elements [at, at + n) of t as floats that are to be stored; all of them
  * finite unless allowed. */
 static int
-load_piece(const struct quantize *q, float *x, unsigned dtype,
+load_piece(const struct quantize *q, float *x, const struct stored *s,
            const struct weight *t, uint64_t at, size_t n, struct err *e)
 {
     const uint8_t *p = t->data;
@@ -47,12 +47,14 @@ load_piece(const struct quantize *q, float *x, unsigned dtype,
 
     floats_load(x, p + at * dtype_size(t->dtype), t->dtype, n);
     progress_add(n * dtype_size(t->dtype));
-    bad = q->allow_bad && dtype != DTYPE_I8 ? n : floats_bad(x, n);
+    bad = q->allow_bad && dtype_is_float(s->dtype) ? n : floats_bad(x, n);
     if (bad == n)
         return 0;
-    return err_set(e, ERR_DATA, "tensor %s: element %llu is %g%s", t->name,
-                   (unsigned long long)(at + bad), (double)x[bad],
-                   q->allow_bad ? ", which int8 can't hold" : "");
+    return err_set(e, ERR_DATA, "tensor %s: element %llu is %g%s%s%s",
+                   t->name, (unsigned long long)(at + bad), (double)x[bad],
+                   q->allow_bad ? ", which " : "",
+                   q->allow_bad ? s->name : "",
+                   q->allow_bad ? " can't hold" : "");
 }
 
 /* F16 has a smaller range than floats. */
@@ -92,7 +94,7 @@ put_floats(struct quantize *q, struct stream_out *out,
     for (at = 0; at < n && rc == 0; at += PIECE) {
         size_t len = n - at < PIECE ? (size_t)(n - at) : PIECE;
 
-        rc = load_piece(q, x, dtype, t, at, len, e);
+        rc = load_piece(q, x, stored_of(dtype), t, at, len, e);
         if (rc < 0)
             break;
         floats_store(raw, dtype, x, len);
@@ -104,58 +106,59 @@ put_floats(struct quantize *q, struct stream_out *out,
     return rc;
 }
 
-/* Row `row` of t, whose scales are added to *scales. */
+/* Row `row` of t, whose side elements are added to *sides. */
 static int
-put_int8_row(struct quantize *q, struct stream_out *out,
-             const struct weight *t, uint64_t row, struct buf *scales,
-             struct err *e)
+put_row(struct quantize *q, struct stream_out *out, const struct weight *t,
+        uint64_t row, struct buf *sides, struct err *e)
 {
+    const struct stored *s = stored_of(q->dtype);
+    size_t size = dtype_size(s->side_dtype), bad = 0;
     uint64_t cols = t->shape[1], at;
-    uint16_t scale[PIECE / INT8_GROUP];
-    int8_t raw[PIECE];
+    uint32_t raw[PIECE / 4]; /* no format has more than a byte an element */
     float x[PIECE];
-    size_t bad = 0, i;
     int rc = 0;
 
     for (at = 0; at < cols && rc == 0; at += PIECE) {
         size_t len = cols - at < PIECE ? (size_t)(cols - at) : PIECE;
+        size_t n_side = (size_t)stored_blocks(s, len) * size;
 
-        rc = load_piece(q, x, DTYPE_I8, t, row * cols + at, len, e);
+        rc = load_piece(q, x, s, t, row * cols + at, len, e);
         if (rc < 0)
             break;
-        if (!int8_encode(raw, scale, x, len, &bad))
+        if (!s->encode(raw, buf_room(sides, n_side), x, len, &bad))
             return err_set(e, ERR_DATA, "tensor %s: the group of element "
-                           "%llu is too large for int8", t->name,
-                           (unsigned long long)(row * cols + at + bad));
-        for (i = 0; i < int8_groups(len); i++) {
-            store_u16(buf_room(scales, 2), scale[i]);
-            scales->len += 2;
-        }
-        rc = stream_out_data(out, raw, len, e);
+                           "%llu is too large for %s", t->name,
+                           (unsigned long long)(row * cols + at + bad),
+                           s->name);
+        sides->len += n_side;
+        rc = stream_out_data(out, raw, (size_t)stored_row_bytes(s, len), e);
     }
     return rc;
 }
 
+/* A matrix in blocks, and its side tensor. */
 static int
-put_int8(struct quantize *q, struct stream_out *out, const struct weight *t,
-         struct err *e)
+put_blocks(struct quantize *q, struct stream_out *out,
+           const struct weight *t, struct err *e)
 {
+    const struct stored *s = stored_of(q->dtype);
     uint64_t rows = t->shape[0], cols = t->shape[1], i;
-    struct buf scales, name;
+    struct buf sides, name;
     int rc;
 
-    buf_init(&scales);
+    buf_init(&sides);
     buf_init(&name);
     buf_addf(&name, "%s" SCALE_SUFFIX, t->name);
-    rc = begin_tensor(q, out, t->name, DTYPE_I8, t, cols, rows * cols, e);
+    rc = begin_tensor(q, out, t->name, s->dtype, t, cols,
+                      rows * stored_row_bytes(s, cols), e);
     for (i = 0; i < rows && cols > 0 && rc == 0; i++)
-        rc = put_int8_row(q, out, t, i, &scales, e);
+        rc = put_row(q, out, t, i, &sides, e);
     if (rc == 0)
-        rc = begin_tensor(q, out, name.data, DTYPE_F16, t,
-                          int8_groups((size_t)cols), scales.len, e);
+        rc = begin_tensor(q, out, name.data, s->side_dtype, t,
+                          stored_blocks(s, cols), sides.len, e);
     if (rc == 0)
-        rc = stream_out_data(out, scales.data, scales.len, e);
-    buf_release(&scales);
+        rc = stream_out_data(out, sides.data, sides.len, e);
+    buf_release(&sides);
     buf_release(&name);
     return rc;
 }
@@ -179,14 +182,15 @@ quantize_tensor(struct quantize *q, struct stream_out *out,
                 const struct weight *t, struct err *e)
 {
     q->n_in += t->bytes;
-    if (dtype_is_float(t->dtype) && q->dtype != DTYPE_I8)
+    if (dtype_is_float(t->dtype) && dtype_is_float(q->dtype))
         return put_floats(q, out, t, q->dtype, e);
     if (dtype_is_float(t->dtype) && t->n_dims == 2)
-        return put_int8(q, out, t, e);
+        return put_blocks(q, out, t, e);
     if (dtype_is_float(t->dtype))
         return put_floats(q, out, t, DTYPE_F32, e);
     if (t->scale)
-        return err_set(e, ERR_DATA, "tensor %s is int8 already", t->name);
+        return err_set(e, ERR_DATA, "tensor %s is %s already", t->name,
+                       stored_of(t->dtype)->name);
     switch (t->dtype) {
     case DTYPE_F8_E4M3: case DTYPE_F8_E5M2: case DTYPE_F8_E8M0:
     case DTYPE_C64:

@@ -15,7 +15,6 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "model/weights_source.h"
-#include "tensor/int8.h"
 #include "tensor/safetensors.h"
 
 static int
@@ -66,20 +65,42 @@ weights_config(const struct weights *w, const char **text, size_t *n,
 
 /* Scales */
 
+uint64_t
+weight_side_bytes(const struct weight *t)
+{
+    const struct stored *s = stored_of(t->dtype);
+    uint64_t cols = t->n_dims ? t->shape[t->n_dims - 1] : 0;
+
+    if (t->scale == NULL || cols == 0)
+        return 0;
+    return t->bytes / stored_row_bytes(s, cols) * stored_blocks(s, cols)
+           * dtype_size(s->side_dtype);
+}
+
+static bool
+has_side(unsigned dtype)
+{
+    const struct stored *s = stored_of(dtype);
+
+    return s != NULL && s->side_dtype != DTYPE_NONE;
+}
+
 static bool
 scale_fits(const struct weight *q, const struct weight *s)
 {
+    const struct stored *stored = stored_of(q->dtype);
     uint32_t i;
 
-    if (s->dtype != DTYPE_F16 || s->n_dims != q->n_dims || q->n_dims == 0)
+    if (s->dtype != stored->side_dtype || s->n_dims != q->n_dims
+        || q->n_dims == 0)
         return false;
     for (i = 0; i + 1 < q->n_dims; i++)
         if (s->shape[i] != q->shape[i])
             return false;
-    return s->shape[i] == int8_groups(q->shape[i]);
+    return s->shape[i] == stored_blocks(stored, q->shape[i]);
 }
 
-/* The I8 tensor that item i is the scale of, or NULL. */
+/* The quantised tensor that item i is the scale of, or NULL. */
 static struct weight *
 scaled_by(struct weights *w, size_t i)
 {
@@ -93,7 +114,7 @@ scaled_by(struct weights *w, size_t i)
     stem = mem_dup(name, n - end);
     q = (struct weight *)weights_find(w, stem);
     free(stem);
-    return q && q->dtype == DTYPE_I8 ? q : NULL;
+    return q && has_side(q->dtype) ? q : NULL;
 }
 
 static int
@@ -113,10 +134,11 @@ attach_scales(struct weights *w, struct err *e)
         q->scale = w->item[i].data;
         if (!scale_fits(q, &w->item[i]))
             rc = err_set(e, ERR_DATA, "%s: tensor %s: %s %s does not fit an "
-                         "I8 tensor of %s", w->path, w->item[i].name,
+                         "%s tensor of %s", w->path, w->item[i].name,
                          dtype_name(w->item[i].dtype),
                          shape_text(own, w->item[i].shape,
                                     w->item[i].n_dims),
+                         dtype_name(q->dtype),
                          shape_text(other, q->shape, q->n_dims));
     }
     for (i = 0; i < w->n && rc == 0; i++)

@@ -21,20 +21,19 @@
 
 #include "base/err.h"
 #include "base/hash.h"
-#include "tensor/dtype.h"
+#include "tensor/stored.h"
 
 #define WEIGHT_MAX_DIMS 8
-#define SCALE_SUFFIX ".scale"
 
 struct weight {
     const char *name;
-    uint8_t dtype;          /* enum dtype; I8: element = q * scale */
+    uint8_t dtype;          /* enum dtype; see tensor/stored.h */
     uint32_t n_dims;
     uint64_t shape[WEIGHT_MAX_DIMS];
     const void *data;       /* row major, aligned for dtype */
-    const uint16_t *scale;  /* of I8: F16, one per group of 128 along the
-                               last dimension, ceil(last / 128) a row; NULL
-                               for plain integers */
+    const void *scale;      /* of a quantised one: its side tensor, a row
+                               for each of its rows along the last
+                               dimension; NULL for plain integers */
     uint64_t bytes;         /* of data, without scale */
 };
 
@@ -69,6 +68,9 @@ const struct weight_asset *weights_asset(const struct weights *w,
 /* The text of config.json, verbatim; ERR_DATA when the base has none. */
 int weights_config(const struct weights *w, const char **text, size_t *n,
                    struct err *e);
+
+/* Bytes of t's side tensor; 0 where it has none. */
+uint64_t weight_side_bytes(const struct weight *t);
 
 /* t's mapped pages are not needed for now: a program that goes through a base
  * once stays small. They come back when they are read again. */

@@ -88,8 +88,9 @@ module(struct bench *b, uint32_t in, uint32_t out, int in_out, int adapter)
 
     p->w = in_out ? take(b, in, out, b->dtype) : take(b, out, in, b->dtype);
     if (b->dtype == DTYPE_I8)
-        p->scale = take(b, p->w.rows, (p->w.cols + 127) / 128, DTYPE_F16);
-    b->buf[p->w.buf].zone = b->buf[p->scale.buf].zone = ZONE_BASE;
+        p->w.side = take(b, p->w.rows, (p->w.cols + 127) / 128,
+                         DTYPE_F16).buf;
+    b->buf[p->w.buf].zone = b->buf[p->w.side].zone = ZONE_BASE;
     p->in = in;
     p->out = out;
     p->in_out = (uint8_t)in_out;

@@ -204,9 +204,9 @@ TEST(embeddings_match)
 
         world_init(&w, i);
         w.op.kind = OP_EMBED;
-        w.op.x[0] = world_weight(&w, 50, dim, types[i / 2], &w.op.x[2]);
+        w.op.x[0] = world_weight(&w, 50, dim, types[i / 2]);
         if (i % 3)
-            w.op.x[1] = world_weight(&w, n, dim, types[i / 2], &w.op.x[3]);
+            w.op.x[1] = world_weight(&w, n, dim, types[i / 2]);
         w.op.y[0] = world_real(&w, n, dim, 1);
         world_batch(&w, n, n, 7, 50);
         try_op(&w, "embed");
@@ -272,8 +272,8 @@ linear_parts(struct world *w, const struct linear_case *c, bool bwd)
         p->col = i * (c->out + c->parts);
         p->in_out = c->in_out;
         p->site = 1234567 + i;
-        p->w = c->in_out ? world_weight(w, c->in, out, c->dtype, &p->scale)
-                         : world_weight(w, out, c->in, c->dtype, &p->scale);
+        p->w = c->in_out ? world_weight(w, c->in, out, c->dtype)
+                         : world_weight(w, out, c->in, c->dtype);
         if (c->bias)
             p->bias = c->dtype == DTYPE_I8
                 ? world_base(w, 1, out, DTYPE_BF16)
@@ -501,7 +501,7 @@ TEST(heads_match)
         w.op.acc = c->acc;
         w.op.u.head.part = p;
         w.op.u.head.chunk = c->chunk;
-        p->w = world_weight(&w, c->vocab, c->dim, c->dtype, &p->scale);
+        p->w = world_weight(&w, c->vocab, c->dim, c->dtype);
         if (i % 2)
             p->bias = world_real(&w, 1, c->vocab, 1);
         w.op.x[0] = world_real(&w, c->n, c->dim, 1);
@@ -535,8 +535,7 @@ TEST(logits_match)
         w.reduction = 40;
         w.op.kind = OP_LOGITS;
         w.op.u.head.part = p;
-        p->w = world_weight(&w, 513, 40, i & 1 ? DTYPE_I8 : DTYPE_F32,
-                            &p->scale);
+        p->w = world_weight(&w, 513, 40, i & 1 ? DTYPE_I8 : DTYPE_F32);
         if (i & 2)
             p->bias = world_base(&w, 1, 513, DTYPE_BF16);
         w.op.x[0] = world_real(&w, 9, 40, 1);

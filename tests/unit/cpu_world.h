@@ -88,7 +88,7 @@ static inline struct view
 world_real(struct world *w, uint32_t rows, uint32_t cols, double range)
 {
     uint32_t i = w->n_bufs++;
-    struct view v = { i, rows, cols, cols + PAD, 1, DTYPE_REAL };
+    struct view v = { i, rows, cols, cols + PAD, 1, DTYPE_REAL, 0 };
 
     w->len[i] = (size_t)rows * v.ld + 1;
     w->value[i] = mem_array(w->len[i], sizeof(float));
@@ -121,7 +121,7 @@ world_base(struct world *w, uint32_t rows, uint32_t cols, uint8_t dtype)
     w->buf[i].source = w->base[i];
     for (size_t k = 0; k < n; k++)
         store_weight(w->base[i], dtype, k, 2 * draw(w) - 1);
-    return (struct view){ i, rows, cols, cols, 0, dtype };
+    return (struct view){ i, rows, cols, cols, 0, dtype, 0 };
 }
 
 /* The scales of an I8 weight, around 1/127. */
@@ -139,14 +139,18 @@ world_scale(struct world *w, uint32_t rows, uint32_t cols)
 
 /* A weight of any dtype, with scales where it needs some. */
 static inline struct view
-world_weight(struct world *w, uint32_t rows, uint32_t cols, uint8_t dtype,
-             struct view *scale)
+world_weight(struct world *w, uint32_t rows, uint32_t cols, uint8_t dtype)
 {
+    struct view v;
+    uint32_t side = 0;
+
     if (dtype == DTYPE_REAL)
         return world_real(w, rows, cols, 1);
     if (dtype == DTYPE_I8)
-        *scale = world_scale(w, rows, cols);
-    return world_base(w, rows, cols, dtype);
+        side = world_scale(w, rows, cols).buf;
+    v = world_base(w, rows, cols, dtype);
+    v.side = side;
+    return v;
 }
 
 /* Rounds every float to bfloat16, so that products of bfloat16 are exact. */
@@ -199,7 +203,7 @@ world_lay(struct world *w, size_t real_size, uint64_t scratch,
     w->buf[w->n_bufs].at = at;
     w->buf[w->n_bufs].bytes = scratch;
     w->op.scratch = (struct view){ w->n_bufs, 1, (uint32_t)scratch,
-                                   (uint32_t)scratch, 0, DTYPE_U8 };
+                                   (uint32_t)scratch, 0, DTYPE_U8, 0 };
     *bytes = at + scratch;
 }
 

@@ -280,10 +280,9 @@ linear_part(struct trial *t, const struct linear_case *c, uint32_t i,
     p->in = c->in;
     p->out = c->out[i];
     p->in_out = c->in_out;
-    p->w = lab_weight(l, rows, cols, c->dtype, &p->scale);
+    p->w = lab_weight(l, rows, cols, c->dtype);
     if (c->bias)
-        p->bias = lab_weight(l, 1, p->out, train ? DTYPE_REAL : DTYPE_BF16,
-                             NULL);
+        p->bias = lab_weight(l, 1, p->out, train ? DTYPE_REAL : DTYPE_BF16);
     if (train) {
         p->grad_w = lab_real(l, rows, cols);
         add_var(t, p->w, p->grad_w, true);
@@ -540,7 +539,7 @@ head_case(uint32_t n_head, uint32_t chunk, uint8_t dtype, bool bias)
     t.lab.in.n_head = n_head;
     x = lab_real(&t.lab, 11, 6);
     dx = lab_real(&t.lab, 11, 6);
-    p->w = lab_weight(&t.lab, 13, 6, dtype, &p->scale);
+    p->w = lab_weight(&t.lab, 13, 6, dtype);
     p->out = 13;
     p->in = 6;
     add_var(&t, x, dx, false);

@@ -98,7 +98,7 @@ lab_real(struct lab *l, uint32_t rows, uint32_t cols)
 {
     uint32_t ld = cols + PAD;
     uint32_t i = lab_buf(l, (size_t)rows * ld * sizeof(double));
-    struct view v = { i, rows, cols, ld, 0, DTYPE_REAL };
+    struct view v = { i, rows, cols, ld, 0, DTYPE_REAL, 0 };
 
     l->view[i] = v;
     lab_fill(l, &v);
@@ -113,13 +113,12 @@ lab_cols(struct view v, uint32_t col, uint32_t cols)
     return v;
 }
 
-/* A stored weight of [-1, 1); for I8 *scale is made. */
+/* A stored weight of [-1, 1), with scales if it is I8. */
 static inline struct view
-lab_weight(struct lab *l, uint32_t rows, uint32_t cols, uint8_t dtype,
-           struct view *scale)
+lab_weight(struct lab *l, uint32_t rows, uint32_t cols, uint8_t dtype)
 {
     size_t n = (size_t)rows * cols, size = dtype_size(dtype);
-    struct view v = { 0, rows, cols, cols, 0, dtype };
+    struct view v = { 0, rows, cols, cols, 0, dtype, 0 }, scale;
     char *to;
 
     if (dtype == DTYPE_REAL)
@@ -136,9 +135,10 @@ lab_weight(struct lab *l, uint32_t rows, uint32_t cols, uint8_t dtype,
     }
     if (dtype != DTYPE_I8)
         return v;
-    *scale = lab_weight(l, rows, (cols + 127) / 128, DTYPE_F16, NULL);
-    for (size_t i = 0; i < (size_t)scale->rows * scale->cols; i++)
-        ((uint16_t *)l->buf[scale->buf].source)[i]
+    scale = lab_weight(l, rows, (cols + 127) / 128, DTYPE_F16);
+    v.side = scale.buf;
+    for (size_t i = 0; i < (size_t)scale.rows * scale.cols; i++)
+        ((uint16_t *)l->buf[scale.buf].source)[i]
             = f32_to_f16((float)(1.5 + lab_draw(l)) / 127);
     return v;
 }
@@ -179,7 +179,7 @@ lab_run(struct lab *l, struct op *op)
                                        .source = mem_alloc((size_t)bytes) };
     memset((void *)l->buf[buf].source, 0xff, (size_t)bytes);
     op->scratch = (struct view){ buf, 1, (uint32_t)bytes, (uint32_t)bytes,
-                                 0, DTYPE_U8 };
+                                 0, DTYPE_U8, 0 };
     if (!CHECK(host_run(&l->backend, &l->run, op, 1, &e) == 0))
         printf("    %s\n", e.text);
     free((void *)l->buf[buf].source);

@@ -215,7 +215,8 @@ TEST(a_shard_set_is_a_base_too)
     CHECK_EQ_U64(w.n, 1);
     CHECK_STR(w.item[0].name, "w");
     CHECK_EQ_U64(((const uint8_t *)w.item[0].data)[259], 2);
-    CHECK(w.item[0].scale && w.item[0].scale[3] == 0x0a09);
+    CHECK(w.item[0].scale
+          && ((const uint16_t *)w.item[0].scale)[3] == 0x0a09);
     CHECK_EQ_U64(w.copied, 0);
     CHECK(w.mapped > 268);
     CHECK(weights_config(&w, &text, &n, &e) == 0);

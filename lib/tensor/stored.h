@@ -1,0 +1,52 @@
+/* stored.h - the ways in which a base's weights are stored: a row for each.
+ *
+ *   f32 bf16 f16   elements as they are
+ *   int8           blocks of 128 along a row, the last one short, with an F16
+ *                  scale each in a side tensor (tensor/int8.h)
+ *
+ * Whoever reads or writes weights asks a row; a new format is a row, its
+ * codec, and a fast widening in kernels/cpu.
+ */
+#ifndef TENSOR_STORED_H
+#define TENSOR_STORED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tensor/dtype.h"
+
+/* The side tensor of NAME is NAME.scale: [rows, stored_blocks(cols)]. */
+#define SCALE_SUFFIX ".scale"
+
+struct stored {
+    const char *name;   /* as quantize --format has it */
+    uint8_t dtype;      /* of its tensor */
+    uint8_t side_dtype; /* of its side tensor; DTYPE_NONE: it has none */
+    uint32_t block;     /* elements of a row that share a side element; 1 */
+
+    /* Encodes finite x[n], a row or a part of one that begins with a block.
+     * False, with *bad the first element of a block that it can't hold. */
+    bool (*encode)(void *data, void *side, const float *x, size_t n,
+                   size_t *bad);
+
+    /* out[n] = elements [col, col + n) of a row. */
+    void (*widen)(float *out, const void *row, const void *side, size_t col,
+                  size_t n);
+
+    /* The most that an element is off by whose block's largest magnitude,
+     * not too small for a normal number of the format, is absmax. */
+    double (*bound)(double absmax);
+};
+
+/* The row of an element type, or of a format's name; NULL: no weights are
+ * stored so. */
+const struct stored *stored_of(unsigned dtype);
+const struct stored *stored_named(const char *name);
+
+/* Bytes of a row of so many elements, and side elements for it (0 where there
+ * is no side tensor). */
+uint64_t stored_row_bytes(const struct stored *s, uint64_t cols);
+uint64_t stored_blocks(const struct stored *s, uint64_t cols);
+
+#endif
