@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "stream/set_dir.h"
 
 struct set_out_state {
     char *dir;
@@ -37,127 +37,6 @@ struct set_out_state {
     uint64_t raw;                /* bytes in the current file */
     uint64_t data, data_got;     /* of the current tensor */
 };
-
-/* Whether a name in the directory is one that a set's maker leaves. */
-static bool
-is_ours(const char *name)
-{
-    size_t digits = strspn(name, "0123456789");
-
-    if (strcmp(name, ".lock") == 0 || strstr(name, ".tmp."))
-        return true;
-    return digits >= 5 && name[digits] == '-' &&
-           strspn(name + digits + 1, "0123456789abcdef") == 16 &&
-           strcmp(name + digits + 17, ".graft") == 0;
-}
-
-/* The directory, made or found; ERR_EXISTS for anything that is none. One
- * that is not there is registered for removal before it is made, so that
- * nothing can come in between. */
-static int
-make_dir(struct set_out_state *s, struct err *e)
-{
-    struct stat st;
-    char *parent;
-    int rc;
-
-    if (lstat(s->dir, &st) == 0) {
-        if (S_ISDIR(st.st_mode))
-            return 0;
-        return err_set(e, ERR_EXISTS, "%s: exists and is no directory",
-                       s->dir);
-    }
-    parent = path_parent(s->dir);
-    io_temp_add(s->dir);
-    if (mkdir(s->dir, 0777) < 0) {
-        rc = err_errno(e, errno == EEXIST ? ERR_EXISTS : ERR_IO, "%s",
-                       s->dir);
-        io_temp_drop(s->dir);
-    } else {
-        s->made = true;
-        rc = dir_sync(parent, e);
-    }
-    free(parent);
-    return rc;
-}
-
-/* ERR_EXISTS when there is anything but leftovers of a set's maker. A
- * manifest that is no set's may be that of a damaged one: only --replace
- * goes over it. */
-static int
-check_no_others(const struct set_out_state *s, struct err *e)
-{
-    size_t n, i;
-    char **names;
-    int rc;
-
-    rc = dir_list(&names, &n, s->dir, e);
-    if (rc < 0)
-        return rc;
-    for (i = 0; i < n && rc == 0; i++)
-        if (!is_ours(names[i]) &&
-            !(s->replace && strcmp(names[i], MANIFEST_NAME) == 0))
-            rc = err_set(e, ERR_EXISTS, "%s: not empty, and no shard set "
-                         "(found %s)", s->dir, names[i]);
-    dir_list_free(names, n);
-    return rc;
-}
-
-static bool
-has_manifest(const struct set_out_state *s)
-{
-    char *path = path_join(s->dir, MANIFEST_NAME);
-    bool has = path_exists(path);
-
-    free(path);
-    return has;
-}
-
-/* A directory that was there holds a set, or nothing of others. That a
- * manifest can't be read is an error of its own. */
-static int
-check_place(struct set_out_state *s, struct err *e)
-{
-    int rc;
-
-    if (has_manifest(s)) {
-        if (set_is(s->dir))
-            return 0;
-        rc = set_open(&s->old, s->dir, NULL, e);
-        if (rc == 0)
-            set_release(&s->old);
-        if (rc != ERR_DATA)
-            return rc;
-    }
-    return check_no_others(s, e);
-}
-
-/* Removes what is ours and not in the manifest; with keep NULL all of it. */
-static int
-remove_strays(const struct set_out_state *s, const struct manifest *keep,
-              struct err *e)
-{
-    size_t n, i, k;
-    char **names, *path;
-    bool stray;
-    int rc;
-
-    rc = dir_list(&names, &n, s->dir, e);
-    if (rc < 0)
-        return rc;
-    for (i = 0; i < n && rc == 0; i++) {
-        stray = is_ours(names[i]) && (!keep || strcmp(names[i], ".lock"));
-        for (k = 0; stray && keep && k < keep->n_files; k++)
-            stray = strcmp(keep->file[k].name, names[i]) != 0;
-        if (!stray)
-            continue;
-        path = path_join(s->dir, names[i]);
-        rc = path_remove(path, e);
-        free(path);
-    }
-    dir_list_free(names, n);
-    return rc;
-}
 
 /* Opens the set that is there. One that is to be replaced is read whole
  * first: damaged, it is as good as none. */
@@ -195,15 +74,16 @@ set_out_open(struct set_out *o, const char *dir, bool replace, struct err *e)
     s->dir = mem_dup(dir, n);
     s->replace = replace;
     s->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    rc = s->spare < 0 ? err_errno(e, ERR_IO, "/dev/null") : make_dir(s, e);
+    rc = s->spare < 0 ? err_errno(e, ERR_IO, "/dev/null") :
+                        set_dir_make(s->dir, &s->made, e);
     if (rc == 0 && !s->made)
-        rc = check_place(s, e);
+        rc = set_dir_check(s->dir, s->replace, e);
     if (rc == 0)
         rc = dir_lock(s->dir, e);
     if (rc < 0)
         goto out;
     s->locked = true;
-    if (!s->made && has_manifest(s))
+    if (!s->made && set_dir_manifest(s->dir))
         rc = open_old(s, e);
 out:
     if (rc < 0)
@@ -498,7 +378,7 @@ set_out_finish(struct set_out *o, struct err *e)
     manifest_finish(&o->manifest);
     if (old && id_equal(&old->content, &o->manifest.content)) {
         s->done = true;
-        return remove_strays(s, old, e);
+        return set_dir_clean(s->dir, old, e);
     }
     if (s->same && !s->replace)
         return refuse(s, s->records < old->records ? "goes on at record" :
@@ -516,7 +396,7 @@ set_out_finish(struct set_out *o, struct err *e)
     o->written = s->done = true;
     if (s->made)
         io_temp_drop(s->dir);
-    return remove_strays(s, &o->manifest, e);
+    return set_dir_clean(s->dir, &o->manifest, e);
 }
 
 /* Takes back what was written: the directory, or the new files in it. That
@@ -537,7 +417,7 @@ take_back(struct set_out *o)
         if (path_remove(s->dir, &e) == 0)
             io_temp_drop(s->dir);
     } else if (s->started && !s->committing) {
-        if (remove_strays(s, set_out_old(o), &e) < 0)
+        if (set_dir_clean(s->dir, set_out_old(o), &e) < 0)
             return;
     }
 }
