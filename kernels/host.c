@@ -202,6 +202,7 @@ host_memory_run(struct memory *m)
 void
 host_backend(struct backend *b, struct host *h)
 {
+    b->reserve = 0;
     b->prepare = host_prepare;
     b->release = host_release;
     b->put = host_put;

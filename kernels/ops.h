@@ -235,6 +235,8 @@ struct backend {
                                the program, decides the bits */
     size_t real_size;       /* of DTYPE_REAL: 4 or 8 */
     uint64_t kinds;         /* bit k: it can run ops of kind k */
+    uint64_t reserve;       /* bytes of address space that its libraries map
+                               while they compute; few become resident */
 
     /* Scratch bytes of an op, for par_threads() workers. */
     uint64_t (*scratch)(const struct backend *b, const struct op *op);

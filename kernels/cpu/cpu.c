@@ -131,7 +131,7 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
     cpu = mem_alloc(sizeof *cpu);
     cpu->vec = vec;
     cpu->bf16 = bf16 ? pick_bf16() : NULL;
-    rc = gemm_open(&cpu->gemm, has_avx512(), e);
+    rc = gemm_open(&cpu->gemm, has_avx512(), par_threads(), e);
     if (rc < 0) {
         free(cpu);
         return rc;
@@ -146,6 +146,7 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
     b->scratch = cpu_scratch;
     cpu->host.op = cpu_run;
     host_backend(b, &cpu->host);
+    b->reserve = (uint64_t)par_threads() * GEMM_RESERVE;
     return 0;
 }
 

@@ -16,9 +16,13 @@
 #include "kernels/cpu/gemm.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#include "base/mem.h"
 
 enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };
 
@@ -34,25 +38,64 @@ static const struct shape_class classes[] = {
     { 1e300, GEMM_ONEDNN, GEMM_ONEDNN },
 };
 
-/* The first of the names that opens, with the symbol in *sym. */
-static void *
-open_first(const char *const *names, const char *symbol, void **sym)
+/* A library that is not there is none; one that is and can't be loaded is an
+ * error. The loader says "failed to map segment" without a reason where that
+ * is memory. */
+static int
+check_loader(const char *text, struct err *e)
 {
-    for (; *names; names++) {
+    static const char unmapped[] = "failed to map segment from shared object";
+    const char *at = strstr(text, unmapped);
+
+    if (strstr(text, strerror(ENOENT)) != NULL)
+        return 0;
+    if ((at != NULL && at[sizeof unmapped - 1] == '\0')
+        || strstr(text, strerror(ENOMEM)) != NULL)
+        return err_set(e, ERR_LIMIT, "no memory for a library of matrix "
+                       "products (%s)", text);
+    return err_set(e, ERR_IO, "%s", text);
+}
+
+/* The first of the names that opens in *handle, with the symbol in *sym; NULL
+ * when none is there. */
+static int
+open_first(void **handle, const char *const *names, const char *symbol,
+           void **sym, struct err *e)
+{
+    for (*handle = NULL; *names; names++) {
         void *h = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
 
+        if (h == NULL && check_loader(dlerror(), e) < 0)
+            return e->code;
         if (h == NULL)
             continue;
         *sym = dlsym(h, symbol);
-        if (*sym)
-            return h;
+        if (*sym) {
+            *handle = h;
+            return 0;
+        }
         dlclose(h);
     }
-    return NULL;
+    return 0;
+}
+
+/* Whether so much can be mapped, besides what is. */
+static int
+check_reserve(uint64_t bytes, struct err *e)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (p == MAP_FAILED)
+        return err_set(e, ERR_LIMIT, "no memory for matrix products: they "
+                       "map %llu MiB of address space",
+                       (unsigned long long)(bytes >> 20));
+    munmap(p, bytes);
+    return 0;
 }
 
 int
-gemm_open(struct gemm *g, bool avx512, struct err *e)
+gemm_open(struct gemm *g, bool avx512, int threads, struct err *e)
 {
     static const char *const blas[] = {
         "libopenblas.so.0", "libopenblas.so", NULL
@@ -61,24 +104,30 @@ gemm_open(struct gemm *g, bool avx512, struct err *e)
         "libdnnl.so.2", "libdnnl.so.3", NULL
     };
     void *sym;
+    int rc;
 
     memset(g, 0, sizeof *g);
     if (setenv("OPENBLAS_NUM_THREADS", "1", 1) != 0
         || (avx512 && setenv("OPENBLAS_CORETYPE", "SkylakeX", 1) != 0))
         return err_errno(e, ERR_IO, "environment");
-    g->blas = open_first(blas, "cblas_sgemm", &sym);
-    if (g->blas)
+    rc = open_first(&g->blas, blas, "cblas_sgemm", &sym, e);
+    if (rc == 0 && g->blas)
         memcpy(&g->blas_sgemm, &sym, sizeof sym);
-    g->dnnl = open_first(dnnl, "dnnl_sgemm", &sym);
-    if (g->dnnl) {
+    if (rc == 0)
+        rc = open_first(&g->dnnl, dnnl, "dnnl_sgemm", &sym, e);
+    if (rc == 0 && g->dnnl) {
         memcpy(&g->dnnl_sgemm, &sym, sizeof sym);
         sym = dlsym(g->dnnl, "omp_set_num_threads");
         memcpy(&g->omp_threads, &sym, sizeof sym);
     }
-    if (g->blas == NULL && g->dnnl == NULL)
-        return err_set(e, ERR_USAGE, "no library for matrix products "
-                       "(install libdnnl2 or libopenblas0-pthread)");
-    return 0;
+    if (rc == 0 && g->blas == NULL && g->dnnl == NULL)
+        rc = err_set(e, ERR_USAGE, "no library for matrix products "
+                     "(install libdnnl2 or libopenblas0-pthread)");
+    if (rc == 0)
+        rc = check_reserve((uint64_t)threads * GEMM_RESERVE, e);
+    if (rc < 0)
+        gemm_close(g);
+    return rc;
 }
 
 void
@@ -158,10 +207,12 @@ gemm_with(const struct gemm *g, enum gemm_lib lib, const struct product *p)
     if (lib == GEMM_ONEDNN && g->dnnl) {
         if (g->omp_threads)
             g->omp_threads(1);
-        g->dnnl_sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', (int64_t)p->m,
-                      (int64_t)p->n, (int64_t)p->k, p->alpha, p->a,
-                      (int64_t)p->lda, p->b, (int64_t)p->ldb, p->beta, p->c,
-                      (int64_t)p->ldc);
+        if (g->dnnl_sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N',
+                          (int64_t)p->m, (int64_t)p->n, (int64_t)p->k,
+                          p->alpha, p->a, (int64_t)p->lda, p->b,
+                          (int64_t)p->ldb, p->beta, p->c,
+                          (int64_t)p->ldc) != 0)
+            mem_out(p->m * p->k * sizeof *p->c); /* c was not computed */
         return true;
     }
     return false;

@@ -26,6 +26,10 @@ struct gemm {
     void (*omp_threads)(int n); /* of oneDNN's OpenMP, this thread's team */
 };
 
+/* Address space that a thread's products take: OpenBLAS maps 128 MiB, of
+ * which little becomes resident, and a stack is 8. */
+#define GEMM_RESERVE ((uint64_t)136 << 20)
+
 enum gemm_lib { GEMM_OPENBLAS, GEMM_ONEDNN };
 
 /* Products of up to so many multiply-adds with b not transposed run at full
@@ -34,8 +38,11 @@ enum { GEMM_SMALL = 1000000 };
 
 /* Opens what is installed; avx512: CPUID shows it. Sets OPENBLAS_* in the
  * environment, so it has to run before other threads do. ERR_USAGE naming
- * the packages when neither library is there. */
-int gemm_open(struct gemm *g, bool avx512, struct err *e);
+ * the packages when neither library is there; ERR_LIMIT when there is no
+ * memory to load one that is, or for the buffers of so many threads (OpenBLAS
+ * would wait for ever for its own): the other alone would give other bits. */
+int gemm_open(struct gemm *g, bool avx512, int threads,
+              struct err *e);
 void gemm_close(struct gemm *g);
 
 /* The libraries and their versions, as "openblas 0.3.21 SkylakeX, onednn

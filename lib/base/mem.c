@@ -7,8 +7,8 @@
 
 #include "base/log.h"
 
-static _Noreturn void
-out_of_memory(size_t n)
+_Noreturn void
+mem_out(size_t n)
 {
     log_error("out of memory (%zu bytes)", n);
     exit(1);
@@ -20,7 +20,7 @@ mem_alloc(size_t n)
     void *p = calloc(n ? n : 1, 1);
 
     if (!p)
-        out_of_memory(n);
+        mem_out(n);
     return p;
 }
 
@@ -30,7 +30,7 @@ mem_array(size_t count, size_t size)
     uint64_t n;
 
     if (!size_mul(count, size, &n))
-        out_of_memory(SIZE_MAX);
+        mem_out(SIZE_MAX);
     return mem_alloc(n);
 }
 
@@ -39,7 +39,7 @@ mem_grow(void *p, size_t n)
 {
     p = realloc(p, n ? n : 1);
     if (!p)
-        out_of_memory(n);
+        mem_out(n);
     return p;
 }
 
@@ -49,7 +49,7 @@ mem_dup(const void *p, size_t n)
     char *copy;
 
     if (n == SIZE_MAX)
-        out_of_memory(n);
+        mem_out(n);
     copy = mem_grow(NULL, n + 1);
     if (n > 0)
         memcpy(copy, p, n);

@@ -26,6 +26,10 @@ void *mem_dup(const void *p, size_t n);
 /* A copy of the string s. */
 char *mem_strdup(const char *s);
 
+/* Prints that there are no n bytes, and exits 1: where a small allocation of
+ * somebody else failed. */
+_Noreturn void mem_out(size_t n);
+
 /* n bytes aligned to 64, not zeroed, or NULL; released by free. */
 void *mem_try(size_t n);
 

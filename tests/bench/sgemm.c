@@ -81,9 +81,10 @@ main(int argc, char **argv)
 
     par_set_threads(argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0);
 #if defined(__x86_64__)
-    if (gemm_open(&b.gemm, __builtin_cpu_supports("avx512f"), &e) < 0) {
+    if (gemm_open(&b.gemm, __builtin_cpu_supports("avx512f"),
+                  par_threads(), &e) < 0) {
 #else
-    if (gemm_open(&b.gemm, false, &e) < 0) {
+    if (gemm_open(&b.gemm, false, par_threads(), &e) < 0) {
 #endif
         fprintf(stderr, "sgemm: %s\n", e.text);
         return 1;

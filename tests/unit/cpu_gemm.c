@@ -91,7 +91,7 @@ TEST(products_match_plain_sums)
     fill(a, 1);
     fill(b, 2);
     fill(was, 3);
-    if (!CHECK(gemm_open(&g, false, &e) == 0))
+    if (!CHECK(gemm_open(&g, false, 1, &e) == 0))
         return;
     all_shapes(&g, "both");
     only = g;
