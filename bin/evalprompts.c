@@ -16,6 +16,7 @@ struct options {
     uint64_t batch, seq_len, records, max_tokens, context, seed, threads;
     double temperature, top_p;
     int compute, device;
+    bool force;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -63,6 +64,8 @@ static const struct opt opts[] = {
     { "device", 0, OPT_CHOICE, false, AT(device), "NAME",
       "where to compute; auto takes the processor", "auto", 0, 0,
       "auto|cpu" },
+    { "force", 0, OPT_FLAG, false, AT(force), NULL,
+      "go on where the memory there is does not suffice", NULL, 0, 0, NULL },
     { "threads", 0, OPT_U64, false, AT(threads), "N",
       "threads; 0 for one a processor", "0", 0, 1024, NULL },
     { .name = NULL },
@@ -170,12 +173,13 @@ run(const struct options *o, const struct args *args, struct err *e)
         .path = args->n > 0 ? args->operand[0] : NULL,
         .tokenizer = o->tokenizer, .max_tokens = (uint32_t)o->max_tokens,
         .context = (uint32_t)o->context, .temperature = o->temperature,
-        .top_p = o->top_p, .seed = o->seed
+        .top_p = o->top_p, .seed = o->seed, .force = o->force
     };
     struct score_opts score = {
         .data = o->data, .split = o->split,
         .per_record = o->per_record, .records = o->records,
-        .batch = (uint32_t)o->batch, .seq_len = (uint32_t)o->seq_len
+        .batch = (uint32_t)o->batch, .seq_len = (uint32_t)o->seq_len,
+        .force = o->force
     };
     const struct device_opts device = {
         .name = o->device ? "cpu" : "auto",
@@ -195,6 +199,8 @@ run(const struct options *o, const struct args *args, struct err *e)
     rc = out_open(&out, "-", e);
     if (rc == 0)
         rc = check_per_record(o, args, &m, e);
+    if (rc == 0 && prompts.path != NULL)
+        rc = prompts_fit(&m, &prompts, e);
     if (rc == 0 && o->data != NULL)
         rc = score_check(&m, &score, e);
     buf_init(&summary);

@@ -23,7 +23,7 @@ struct options {
     uint64_t head_chunk;
     double alpha, dropout, epochs, lr, lr_floor, decay, clip;
     struct opt_list targets;
-    bool resume, inexact, dry_run;
+    bool resume, inexact, dry_run, force;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -119,6 +119,9 @@ static const struct opt opts[] = {
     { "dry-run", 0, OPT_FLAG, false, AT(dry_run), NULL,
       "print the memory and the work that the run needs, and stop", NULL, 0,
       0, NULL },
+    { "force", 0, OPT_FLAG, false, AT(force), NULL,
+      "train also where the plan does not fit into the memory there is", NULL,
+      0, 0, NULL },
     { "config", 0, OPT_CONFIG, false, AT(config), "FILE",
       "JSON file that sets options by their names", NULL, 0, 0, NULL },
     { .name = NULL },
@@ -298,17 +301,25 @@ write_rest(struct buf *b, const struct options *o, const struct args *args,
              in->model.backend.detail, tool_version(), par_threads());
 }
 
+/* Nothing of a run is made before its memory is there. */
 static int
-start_state(struct trainer *t, struct rundir *dir, const struct options *o,
+take_memory(struct trainer *t, const struct options *o,
             const struct run_inputs *in, struct err *e)
 {
-    int rc = trainer_start(t, e);
+    int rc = trainer_fit(t, o->force, e);
 
+    if (rc == 0)
+        rc = trainer_start(t, e);
     if (rc == 0 && in->model.with != NULL)
         rc = lora_load(&t->exec, in->model.with, e);
-    if (rc < 0 || !o->resume)
-        return rc;
-    rc = checkpoint_read(dir->path, &t->state, &t->exec, &dir->key, e);
+    return rc;
+}
+
+static int
+go_on(struct trainer *t, const struct rundir *dir, struct err *e)
+{
+    int rc = checkpoint_read(dir->path, &t->state, &t->exec, &dir->key, e);
+
     if (rc > 0) {
         trainer_resume(t);
         log_info("going on after step %llu",
@@ -333,12 +344,15 @@ train_run(struct trainer *t, const struct options *o,
     struct buf identity, rest;
     enum run_found found;
     struct rundir dir;
+    bool begun = rundir_begun(o->out);
     int rc;
 
     buf_init(&identity);
     buf_init(&rest);
     write_rest(&rest, o, args, in);
     rc = write_identity(&identity, o, args, in, &t->opts, e);
+    if (rc == 0 && !begun)
+        rc = take_memory(t, o, in, e);
     if (rc == 0)
         rc = rundir_open(&dir, o->out, identity.data, rest.data,
                          !o->resume ? RUN_NOT_RESUMED
@@ -349,7 +363,10 @@ train_run(struct trainer *t, const struct options *o,
     if (found == RUN_COMPLETE) {
         log_info("%s: complete already", o->out);
     } else {
-        rc = start_state(t, &dir, o, in, e);
+        if (begun)
+            rc = take_memory(t, o, in, e);
+        if (rc == 0 && o->resume)
+            rc = go_on(t, &dir, e);
         if (rc == 0)
             rc = run_loop(t, &dir, &meta, &run, e);
     }
@@ -395,8 +412,12 @@ run(struct options *o, const struct args *args, struct err *e)
     if (rc < 0)
         goto out;
     inputs_warn_drops(&in);
-    rc = o->dry_run ? print_plan(&trainer, e)
-                    : train_run(&trainer, o, args, &in, e);
+    if (!o->dry_run)
+        rc = train_run(&trainer, o, args, &in, e);
+    else
+        rc = trainer_fit(&trainer, true, e); /* only says so */
+    if (rc == 0 && o->dry_run)
+        rc = print_plan(&trainer, e);
     trainer_release(&trainer);
 out:
     free(targets);

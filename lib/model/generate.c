@@ -9,14 +9,22 @@
 #include "base/rng.h"
 #include "model/lora.h"
 
+struct prog_opts
+generator_opts(const struct model_desc *d, uint32_t context)
+{
+    uint32_t most = d->max_pos < 4096 ? d->max_pos : 4096;
+
+    return (struct prog_opts){ .mode = PROG_DECODE, .batch = 1,
+                               .seq_len = GENERATE_CHUNK,
+                               .cache_len = context ? context : most };
+}
+
 static int
 build_pair(struct generator *g, const struct model_desc *d,
            const struct weights *w, const struct backend *b,
            const struct adapter *adapter, struct err *e)
 {
-    struct prog_opts o = { .mode = PROG_DECODE, .batch = 1,
-                           .seq_len = GENERATE_CHUNK,
-                           .cache_len = g->context };
+    struct prog_opts o = generator_opts(d, g->context);
     const char **targets = NULL;
     int rc;
 
@@ -39,7 +47,7 @@ generator_open(struct generator *g, const struct model_desc *d,
     int rc;
 
     memset(g, 0, sizeof(*g));
-    g->context = context ? context : d->max_pos < 4096 ? d->max_pos : 4096;
+    g->context = generator_opts(d, context).cache_len;
     rc = build_pair(g, d, w, b, adapter, e);
     if (rc == 0)
         rc = exec_open(&g->prefill_exec, &g->prefill, b, NULL, e);

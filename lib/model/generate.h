@@ -24,6 +24,10 @@ struct generator {
     uint32_t *order;
 };
 
+/* The program that takes most of a generator's memory. context as below. */
+struct prog_opts generator_opts(const struct model_desc *d,
+                                uint32_t context);
+
 /* adapter may be NULL. context 0: what the model's positions allow, at most
  * 4096. d, w and b must outlive the generator. */
 int generator_open(struct generator *g, const struct model_desc *d,

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "model/batch.h"
+#include "model/fit.h"
+#include "model/lora.h"
 #include "model/base.h"
 
 static int
@@ -54,6 +57,44 @@ model_open(struct model *m, const char *base, const char *adapter,
         rc = open_adapter(m, adapter, e);
     if (rc < 0)
         model_release(m);
+    return rc;
+}
+
+/* fit's plan: a program and the rows of tokens that go in. */
+static int
+plan_way(void *ctx, const struct fit_way *way, struct plan_memory *m,
+         struct err *e)
+{
+    const struct model *model = ctx;
+    const struct prog_opts *o = &way->prog;
+    struct prog p;
+    int rc = prog_build(&p, &model->desc, o, way->weights, &model->backend,
+                        e);
+
+    if (rc < 0)
+        return rc;
+    *m = prog_memory(&p);
+    m->batch = batch_bytes(o->batch, o->seq_len);
+    m->total += m->batch;
+    prog_release(&p);
+    return 0;
+}
+
+int
+model_fit(const struct model *m, const struct prog_opts *o,
+          const char *what, bool force, struct err *e)
+{
+    struct fit f = { .what = what, .plan = plan_way, .ctx = (void *)m,
+                     .way = { .prog = *o, .accum = 1,
+                              .weights = &m->weights },
+                     .backend = &m->backend };
+    const char **targets = NULL;
+    int rc;
+
+    if (m->with != NULL)
+        lora_opts(&f.way.prog, m->with, &targets);
+    rc = fit_now(&f, force, e);
+    free(targets);
     return rc;
 }
 

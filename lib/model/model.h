@@ -4,6 +4,7 @@
 
 #include "model/adapter.h"
 #include "model/desc.h"
+#include "model/prog.h"
 #include "model/weights.h"
 #include "model/device.h"
 
@@ -22,5 +23,11 @@ struct model {
 int model_open(struct model *m, const char *base, const char *adapter,
                const struct device_opts *device, struct err *e);
 void model_release(struct model *m);
+
+/* ERR_LIMIT where a program of these choices, with the adapter if there is
+ * one, does not fit into the memory there is (fit.h); with force a warning
+ * and 0. what is the work's name for the message. */
+int model_fit(const struct model *m, const struct prog_opts *o,
+              const char *what, bool force, struct err *e);
 
 #endif

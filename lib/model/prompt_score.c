@@ -208,6 +208,17 @@ put_totals(struct buf *b, const struct prompts *p, const struct tally *base,
 }
 
 int
+prompts_fit(const struct model *m, const struct prompt_opts *o,
+            struct err *e)
+{
+    struct prog_opts p = generator_opts(&m->desc, o->context);
+
+    if (m->desc.pos == POS_LEARNED && p.cache_len > m->desc.max_pos)
+        return 0; /* there is no such program: generator_open says why */
+    return model_fit(m, &p, "generation", o->force, e);
+}
+
+int
 prompts_score(const struct model *m, const struct prompt_opts *o,
               struct out *out, struct buf *summary, struct err *e)
 {

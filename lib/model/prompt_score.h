@@ -9,10 +9,15 @@
 struct prompt_opts {
     const char *path;       /* of the prompt file; "-": stdin */
     const char *tokenizer;  /* NULL: the base's own */
+    bool force;             /* also where memory is short */
     uint32_t max_tokens, context;
     double temperature, top_p;
     uint64_t seed;
 };
+
+/* ERR_LIMIT where the caches and all else do not fit into memory. */
+int prompts_fit(const struct model *m, const struct prompt_opts *o,
+                struct err *e);
 
 /* Completes every prompt with the base and (with an adapter) the adapter,
  * writes a JSON line for each, and appends ", \"prompts\": {...}" with the

@@ -214,6 +214,14 @@ check_ours(const struct rundir *r, struct err *e)
     return rc;
 }
 
+bool
+rundir_begun(const char *path)
+{
+    struct rundir r = { .path = (char *)path };
+
+    return has_file(&r, CONFIG);
+}
+
 int
 rundir_open(struct rundir *r, const char *path, const char *identity,
             const char *rest, enum run_resume resume,

@@ -40,6 +40,10 @@ enum run_resume {
     RUN_RESUMED_ANYWHERE
 };
 
+/* Whether a run has been begun at path: what rundir_open finds there is then
+ * not new. */
+bool rundir_begun(const char *path);
+
 /* Makes or finds the run at path and locks it. identity and rest are JSON
  * members without braces: identity decides the result; rest holds options
  * and machine, whose arithmetic and version decide the bits. Not resumed, a

@@ -24,15 +24,28 @@ struct scores {
     struct record_loss *base, *with; /* with is NULL where there is none */
 };
 
+static struct prog_opts
+eval_opts(const struct score_opts *o)
+{
+    return (struct prog_opts){ .mode = PROG_EVAL, .batch = o->batch,
+                               .seq_len = o->seq_len,
+                               .head_chunk = HEAD_CHUNK };
+}
+
+static void
+set_length(struct score_opts *o, const struct model *m)
+{
+    if (o->seq_len == 0)
+        o->seq_len = m->desc.max_pos < SEQ_LEN ? m->desc.max_pos : SEQ_LEN;
+}
+
 /* The loss of each record with an adapter or (NULL) without. */
 static int
 measure(const struct model *m, const struct score_opts *o,
         const struct adapter *a, const struct token_source *s,
         struct record_loss *out, struct err *e)
 {
-    struct prog_opts p = { .mode = PROG_EVAL, .batch = o->batch,
-                           .seq_len = o->seq_len,
-                           .head_chunk = HEAD_CHUNK };
+    struct prog_opts p = eval_opts(o);
     const char **targets = NULL;
     struct prog prog;
     struct exec x;
@@ -128,15 +141,22 @@ open_data(struct dataset *data, const struct model *m,
 }
 
 int
-score_check(const struct model *m, const struct score_opts *o,
+score_check(const struct model *m, const struct score_opts *given,
             struct err *e)
 {
+    struct score_opts o = *given;
     struct dataset data;
-    int rc = open_data(&data, m, o, e);
+    struct prog_opts p;
+    int rc = open_data(&data, m, &o, e);
 
-    if (rc == 0)
-        dataset_release(&data);
-    return rc;
+    if (rc < 0)
+        return rc;
+    dataset_release(&data);
+    set_length(&o, m);
+    if (m->desc.pos == POS_LEARNED && o.seq_len > m->desc.max_pos)
+        return 0; /* there is no such program: score_split says why */
+    p = eval_opts(&o);
+    return model_fit(m, &p, "evaluation", o.force, e);
 }
 
 /* Opens the split and checks that there is something to measure. */
@@ -285,8 +305,7 @@ score_split(const struct model *m, const struct score_opts *given,
 
     if (rc < 0)
         return rc;
-    if (o.seq_len == 0)
-        o.seq_len = m->desc.max_pos < SEQ_LEN ? m->desc.max_pos : SEQ_LEN;
+    set_length(&o, m);
     s.n = split.source.n_records;
     s.n = o.records && o.records < s.n ? o.records : s.n;
     s.base = mem_array(s.n, sizeof(*s.base));

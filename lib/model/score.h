@@ -9,12 +9,14 @@ struct score_opts {
     const char *data, *split;
     const char *per_record;  /* file to write a line a record to; or NULL */
     uint64_t records;        /* 0: all */
+    bool force;              /* also where memory is short */
     uint32_t batch;
     uint32_t seq_len;        /* 0: 512, or what the base has below that */
 };
 
 /* What score_split would refuse at once: data that is not for this base, or
- * no such split, ERR_DATA. For a program that has other work to do before. */
+ * no such split, ERR_DATA; too little memory, ERR_LIMIT. For a program that
+ * has other work to do before. */
 int score_check(const struct model *m, const struct score_opts *o,
                 struct err *e);
 

@@ -3,15 +3,12 @@
 
 #include "base/json.h"
 
-struct train_memory
+struct plan_memory
 trainer_memory(const struct trainer *t)
 {
     const struct prog_opts *o = &t->opts.prog;
-    struct train_memory m;
+    struct plan_memory m = prog_memory(&t->prog);
 
-    m.base = t->prog.base_bytes;
-    m.state = t->prog.zone_bytes[ZONE_STATE];
-    m.arena = t->prog.zone_bytes[ZONE_ARENA];
     m.batch = t->opts.accum * batch_bytes(o->batch, o->seq_len)
               + t->train.n_records * sizeof(*t->train.len)
               + t->val.n_records * (sizeof(*t->val.len)
@@ -21,6 +18,38 @@ trainer_memory(const struct trainer *t)
         m.base = t->weights->mapped;
     m.total = m.base + m.state + m.arena + m.batch;
     return m;
+}
+
+/* fit's plan: the same run in another way. */
+static int
+plan_way(void *ctx, const struct fit_way *way, struct plan_memory *m,
+         struct err *e)
+{
+    const struct trainer *t = ctx;
+    struct train_opts o = t->opts;
+    struct trainer other;
+    int rc;
+
+    o.prog = way->prog;
+    o.accum = way->accum;
+    rc = trainer_plan(&other, &o, t->desc, way->weights, t->backend,
+                      &t->train, &t->val, e);
+    if (rc < 0)
+        return rc;
+    *m = trainer_memory(&other);
+    trainer_release(&other);
+    return 0;
+}
+
+int
+trainer_fit(const struct trainer *t, bool force, struct err *e)
+{
+    struct fit f = { .what = "training", .plan = plan_way, .ctx = (void *)t,
+                     .way = { .prog = t->opts.prog, .accum = t->opts.accum,
+                              .weights = t->weights },
+                     .backend = t->backend };
+
+    return fit_now(&f, force, e);
 }
 
 double
@@ -36,7 +65,7 @@ trainer_flops(const struct trainer *t)
 void
 trainer_plan_json(const struct trainer *t, struct buf *b)
 {
-    struct train_memory m = trainer_memory(t);
+    struct plan_memory m = trainer_memory(t);
     const struct {
         const char *name;
         uint64_t value;
@@ -77,7 +106,7 @@ put_count(struct buf *b, const char *name, uint64_t n, const char *what)
 void
 trainer_plan_table(const struct trainer *t, struct buf *b)
 {
-    struct train_memory m = trainer_memory(t);
+    struct plan_memory m = trainer_memory(t);
 
     buf_addf(b, "%-14s %15s\n", "memory", "MiB");
     put_memory(b, "base", m.base, "mapped, as it is stored");

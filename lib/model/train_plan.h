@@ -3,17 +3,14 @@
 #define MODEL_TRAIN_PLAN_H
 
 #include "base/buf.h"
+#include "model/fit.h"
 #include "model/trainer.h"
 
-/* What a run takes, in bytes; total is their sum. */
-struct train_memory {
-    uint64_t base;   /* the base's tensors that the program reads */
-    uint64_t state;  /* parameters, gradients, moments */
-    uint64_t arena;  /* activations and scratch */
-    uint64_t batch;  /* rows of tokens, the index of the data */
-    uint64_t total;
-};
-struct train_memory trainer_memory(const struct trainer *t);
+struct plan_memory trainer_memory(const struct trainer *t);
+
+/* ERR_LIMIT where the plan does not fit into the memory there is (fit.h);
+ * with force a warning and 0. */
+int trainer_fit(const struct trainer *t, bool force, struct err *e);
 
 /* Floating-point operations of one step's products, every row supervised. */
 double trainer_flops(const struct trainer *t);

@@ -292,6 +292,108 @@ time.sleep(60)' 3>&- &
         <= $plan[0].total_bytes + 64 * 1024 * 1024' run/metrics.jsonl
 }
 
+# What a sanitizer takes of the address space is no measure.
+plain_only() {
+    if grep -aq __asan_init "$GRAFT_BUILD/bin/train"; then
+        skip "built with a sanitizer"
+    fi
+}
+
+# within MIB COMMAND...: with so much address space.
+within() { (ulimit -v $(($1 * 1024)) && shift && exec "$@"); }
+
+# The address space, in MiB, that leaves 20 to the plan of train $options.
+tight() {
+    local text
+    plain_only
+    text=$(within 1000 train $options --batch 65536 --dry-run 2>&1 >plan)
+    [[ $text =~ \)\ and\ ([0-9]+)\ for\ .*\;\ ([0-9]+)\ MiB\ of\ address ]]
+    echo $((1000 - BASH_REMATCH[2] + BASH_REMATCH[1] + 20))
+}
+
+@test "a plan that does not fit is refused with what would, and no more" {
+    options="--data data --base base --rank 4 --seq-len 64 --steps 1
+        --threads 1"
+    limit=$(tight)
+    run -5 --separate-stderr within $limit train $options --batch 512 -o run
+    one_line "train: base: training takes "
+    [[ $stderr == *" MiB (base "*", state "*", arena "*", batch "*") and "*\
+" for programs and libraries; "*" MiB of address space are free "*\
+"(RLIMIT_AS, ulimit -v): --batch "*" would fit; --force goes on as it is" ]]
+    [ ! -e run ]
+    [[ $stderr =~ --batch\ ([0-9]+)\ --accum\ ([0-9]+)\ would ]]
+    batch=${BASH_REMATCH[1]} accum=${BASH_REMATCH[2]}
+    [ $((batch * accum)) -eq 512 ]
+    within $limit train -q $options --batch $batch --accum $accum -o advised
+    [ -e advised/manifest.json ]
+    # twice of it would have been advised, did it fit
+    run -5 --separate-stderr within $limit train $options \
+        --batch $((batch * 2)) --accum $((accum / 2)) -o run
+    [ ! -e run ]
+}
+
+@test "--force goes on, and memory that is not there leaves nothing" {
+    options="--data data --base base --rank 4 --seq-len 64 --steps 1
+        --threads 1"
+    limit=$(tight)
+    run -1 --separate-stderr within $limit train $options --batch 65536 \
+        --force -o run
+    [[ ${stderr_lines[0]} == "train: warning: base: training takes "* ]]
+    [[ ${stderr_lines[1]} == "train: "*" bytes for the arena: Cannot "* ]]
+    [ ! -e run ]
+    # a dry run tells, and does not refuse
+    run -0 --separate-stderr within $limit train $options --batch 512 \
+        --dry-run
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [[ $stderr == "train: warning: base: training takes "* ]]
+    jq -e .total_bytes <<<"$output"
+}
+
+@test "a run that is there is what it is, however little memory there is" {
+    options="--data data --base base --rank 4 --seq-len 64 --steps 2
+        --threads 1 --save-every 1"
+    limit=$(tight)
+    train -q $options --batch 512 -o run
+    run -0 --separate-stderr within $limit train $options --batch 512 -o run
+    [ "$stderr" = "train: run: complete already" ]
+    rm -r run/manifest.json run/checkpoints/step-2
+    find run -type f -exec sha256sum {} + | sort >before
+    run -6 --separate-stderr within $limit train $options --batch 512 -o run
+    run -5 --separate-stderr within $limit train $options --batch 512 \
+        --resume -o run
+    find run -type f -exec sha256sum {} + | sort | cmp - before
+}
+
+@test "too little memory for the matrix libraries is called that" {
+    plain_only
+    for mib in 30 60 100; do
+        run -5 --separate-stderr within $mib train $options --steps 1 -o run
+        one_line "train: no memory for "
+        run -5 --separate-stderr within $mib evalprompts --base base \
+            --data data --split val
+        one_line "evalprompts: no memory for "
+    done
+    [ ! -e run ]
+}
+
+@test "evalprompts refuses what does not fit, too" {
+    options="--data data --base base --seq-len 64 --threads 1"
+    limit=$(tight)
+    options+=" --split val"
+    run -5 --separate-stderr within $limit evalprompts $options --batch 8192
+    one_line "evalprompts: base: evaluation takes "
+    [[ $stderr =~ \ --batch\ ([0-9]+)\ would\ fit\;\ --force ]]
+    within $limit evalprompts $options --batch ${BASH_REMATCH[1]}
+    run -1 --separate-stderr within $limit evalprompts $options \
+        --batch 65536 --force
+    [[ ${stderr_lines[0]} == "evalprompts: warning: base: evaluation "* ]]
+    echo '{"prompt": "x"}' >prompts.jsonl
+    run -5 --separate-stderr within $limit evalprompts --base base \
+        --context 1048576 --threads 1 prompts.jsonl
+    one_line "evalprompts: base: generation takes "
+    [[ $stderr =~ \ --context\ [0-9]+\ would\ fit ]]
+}
+
 @test "on a terminal the dry run is a table of the same numbers" {
     train $options --steps 3 --dry-run >plan
     run -0 on_terminal train $options --steps 3 --dry-run

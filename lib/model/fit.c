@@ -1,0 +1,238 @@
+/* fit.c - see fit.h. */
+#include "model/fit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "tensor/int8.h"
+
+#define LEAST_LENGTH 32 /* of sequences that are advised */
+#define MAX_ACCUM 65536
+
+struct plan_memory
+prog_memory(const struct prog *p)
+{
+    struct plan_memory m = { .base = p->base_bytes,
+                             .state = p->zone_bytes[ZONE_STATE],
+                             .arena = p->zone_bytes[ZONE_ARENA] };
+
+    m.total = m.base + m.state + m.arena;
+    return m;
+}
+
+/* The search for a way: the question, the room, where it stands. */
+struct search {
+    const struct fit *f;
+    const struct room *room;
+    struct fit_way way;
+};
+
+static uint64_t
+margin(const struct room *room)
+{
+    return room->held < FIT_MARGIN ? FIT_MARGIN - room->held : 0;
+}
+
+static bool
+is_resident(const struct plan_memory *m, const struct room *room)
+{
+    return m->total + margin(room) <= room->resident.bytes;
+}
+
+static bool
+is_mapped(const struct plan_memory *m, const struct backend *b,
+          const struct room *room)
+{
+    return m->total - m->base + b->reserve + margin(room)
+           <= room->mapped.bytes;
+}
+
+static bool
+fits(const struct search *s)
+{
+    struct plan_memory m;
+    struct err e;
+
+    return s->f->plan(s->f->ctx, &s->way, &m, &e) == 0
+           && is_resident(&m, s->room)
+           && is_mapped(&m, s->f->backend, s->room);
+}
+
+/* From the batches that the way has down to one sequence. The sequences of a
+ * step stay as many. */
+static bool
+smaller_batch(struct search *s)
+{
+    const struct fit_way *was = &s->f->way;
+    uint64_t rows = (uint64_t)was->prog.batch * was->accum;
+    bool train = was->prog.mode == PROG_TRAIN;
+
+    for (uint32_t b = was->prog.batch; b > 0; b--) {
+        if (train && (rows % b != 0 || rows / b > MAX_ACCUM))
+            continue;
+        s->way.prog.batch = b;
+        if (train)
+            s->way.accum = (uint32_t)(rows / b);
+        if (fits(s))
+            return true;
+    }
+    return false;
+}
+
+static bool
+shorter(struct search *s)
+{
+    struct prog_opts *o = &s->way.prog;
+    uint32_t *length = o->mode == PROG_DECODE ? &o->cache_len : &o->seq_len;
+
+    while (*length / 2 >= LEAST_LENGTH) {
+        *length /= 2;
+        if (fits(s))
+            return true;
+    }
+    return false;
+}
+
+/* What costs least comes first. */
+static bool
+search_ways(struct search *s)
+{
+    if (smaller_batch(s))
+        return true;
+    if (s->way.prog.mode == PROG_TRAIN
+        && s->way.prog.recompute != RECOMPUTE_BLOCK) {
+        s->way.prog.recompute = RECOMPUTE_BLOCK;
+        if (smaller_batch(s))
+            return true;
+    }
+    return shorter(s);
+}
+
+/* The base as quantize would store it, for planning: there is no data. */
+static bool
+as_int8(const struct weights *w, struct weights *out)
+{
+    static const uint16_t scale;
+    bool any = false;
+
+    *out = *w;
+    out->item = mem_dup(w->item, w->n * sizeof(*w->item));
+    for (size_t i = 0; i < w->n; i++) {
+        struct weight *t = &out->item[i];
+        bool matrix = t->n_dims == 2;
+        uint64_t n;
+
+        if (t->dtype != DTYPE_F32 && t->dtype != DTYPE_BF16
+            && t->dtype != DTYPE_F16)
+            continue;
+        n = t->bytes / dtype_size(t->dtype);
+        t->dtype = matrix ? DTYPE_I8 : DTYPE_F32;
+        t->bytes = n * dtype_size(t->dtype);
+        t->scale = matrix ? &scale : NULL;
+        any |= matrix;
+    }
+    return any;
+}
+
+static void
+describe(const struct fit_way *was, const struct fit_way *now,
+         struct buf *b)
+{
+    const struct prog_opts *o = &now->prog;
+
+    if (o->batch != was->prog.batch)
+        buf_addf(b, " --batch %u", o->batch);
+    if (now->accum != was->accum)
+        buf_addf(b, " --accum %u", now->accum);
+    if (o->recompute != was->prog.recompute)
+        buf_addstr(b, " --recompute block");
+    if (o->mode != PROG_DECODE && o->seq_len != was->prog.seq_len)
+        buf_addf(b, " --seq-len %u", o->seq_len);
+    if (o->cache_len != was->prog.cache_len)
+        buf_addf(b, " --context %u", o->cache_len);
+    if (now->int8)
+        buf_addf(b, "%s a base in int8 (quantize --format int8)",
+                 b->len > 0 ? " with" : "");
+    buf_addstr(b, " would fit");
+}
+
+/* The first way that fits, in words. */
+static void
+advise(const struct fit *f, const struct room *room, struct buf *b)
+{
+    struct search s = { f, room, f->way };
+    struct weights w;
+    bool found = search_ways(&s);
+
+    if (!found && f->way.prog.method != METHOD_FULL) {
+        s.way = f->way;
+        s.way.int8 = true;
+        s.way.weights = &w;
+        found = as_int8(f->way.weights, &w) && search_ways(&s);
+        free(w.item);
+    }
+    if (found)
+        describe(&f->way, &s.way, b);
+    else
+        buf_addstr(b, " no smaller batch, recomputation, shorter sequence "
+                   "or base in int8 would fit");
+}
+
+static unsigned long long
+mib(uint64_t bytes)
+{
+    return (bytes + (1 << 20) - 1) >> 20;
+}
+
+static int
+refuse(const struct fit *f, const struct plan_memory *m,
+       const struct room *room, struct err *e)
+{
+    bool resident = is_resident(m, room);
+    struct buf b;
+
+    buf_init(&b);
+    advise(f, room, &b);
+    err_set(e, ERR_LIMIT, "%s: %s takes %llu MiB (base %llu, state %llu, "
+            "arena %llu, batch %llu) and %llu for programs and libraries; "
+            "%llu MiB%s are free (%s):%s; --force goes on as it is",
+            f->way.weights->path, f->what, mib(m->total), mib(m->base),
+            mib(m->state), mib(m->arena), mib(m->batch),
+            mib(margin(room) + (resident ? f->backend->reserve : 0)),
+            (unsigned long long)((resident ? room->mapped.bytes
+                                  : room->resident.bytes) >> 20),
+            resident ? " of address space" : "",
+            resident ? room->mapped.by : room->resident.by, b.data);
+    buf_release(&b);
+    return e->code;
+}
+
+int
+fit_check(const struct fit *f, const struct room *room, struct err *e)
+{
+    struct plan_memory m;
+    int rc = f->plan(f->ctx, &f->way, &m, e);
+
+    if (rc < 0)
+        return rc;
+    if (is_resident(&m, room) && is_mapped(&m, f->backend, room))
+        return 0;
+    return refuse(f, &m, room, e);
+}
+
+int
+fit_now(const struct fit *f, bool force, struct err *e)
+{
+    struct room room;
+    int rc;
+
+    room_measure(&room, "");
+    rc = fit_check(f, &room, e);
+    if (rc != ERR_LIMIT || !force)
+        return rc;
+    log_warn("%s", e->text);
+    return 0;
+}

@@ -1,0 +1,56 @@
+/* fit.h - whether what is planned fits into the memory there is, and what
+ * would.
+ *
+ * A plan is an upper bound, known before anything is taken. It is held
+ * against what may become resident and what may be mapped (see room.h); the
+ * base is mapped already, but its pages have to stay.
+ */
+#ifndef MODEL_FIT_H
+#define MODEL_FIT_H
+
+#include "base/room.h"
+#include "model/prog.h"
+
+/* What a plan takes, in bytes; total is their sum. */
+struct plan_memory {
+    uint64_t base;   /* the base's tensors that the program reads */
+    uint64_t state;  /* parameters, gradients, moments, caches */
+    uint64_t arena;  /* activations and scratch */
+    uint64_t batch;  /* rows of tokens, the index of the data */
+    uint64_t total;
+};
+
+/* Of a program alone. */
+struct plan_memory prog_memory(const struct prog *p);
+
+/* Programs and libraries take no more than this, beside the plan. */
+#define FIT_MARGIN ((uint64_t)64 << 20)
+
+/* One way to do the work: what an option could change. */
+struct fit_way {
+    struct prog_opts prog;
+    uint32_t accum;               /* micro-batches; batch * accum stays */
+    const struct weights *weights;
+    bool int8;                    /* weights is the base in int8 */
+};
+
+/* What is asked: plan says what a way takes, or fails where it can't be. */
+struct fit {
+    const char *what;             /* "training", for messages */
+    int (*plan)(void *ctx, const struct fit_way *way, struct plan_memory *m,
+                struct err *e);
+    void *ctx;
+    struct fit_way way;
+    const struct backend *backend;
+};
+
+/* 0 when the way fits into the room. Else ERR_LIMIT, with the plan, what is
+ * free and what bounds it, and the first of the ways that would fit: smaller
+ * batches (of training with as many more of them), recomputation, a shorter
+ * sequence or context, a base in int8; or that none of them does. */
+int fit_check(const struct fit *f, const struct room *room, struct err *e);
+
+/* The same for this process, now; with force a warning and 0. */
+int fit_now(const struct fit *f, bool force, struct err *e);
+
+#endif

@@ -1,0 +1,171 @@
+/* fit.c - plans against made-up rooms: what is refused, and what is advised
+ * instead. */
+#include "model/fit.h"
+
+#include "base/mem.h"
+#include "test.h"
+
+#define MIB ((uint64_t)1 << 20)
+
+/* A model whose arena is a MiB a token, a quarter of that recomputed, and
+ * whose base is 400 MiB, or 100 in int8. */
+static int
+plan_made_up(void *ctx, const struct fit_way *way, struct plan_memory *m,
+             struct err *e)
+{
+    const struct prog_opts *o = &way->prog;
+    uint32_t length = o->mode == PROG_DECODE ? o->cache_len : o->seq_len;
+    const struct weight *t = &way->weights->item[0];
+
+    (void)ctx;
+    (void)e;
+    CHECK((t->dtype == DTYPE_I8) == way->int8);
+    CHECK((t->scale != NULL) == way->int8);
+    CHECK(way->weights->item[1].dtype
+          == (way->int8 ? DTYPE_F32 : DTYPE_BF16));
+    *m = (struct plan_memory){
+        .base = t->bytes * MIB, .state = 10 * MIB,
+        .arena = (uint64_t)o->batch * length * MIB
+                 / (o->recompute == RECOMPUTE_BLOCK ? 4 : 1),
+        .batch = 2 * MIB,
+    };
+    m->total = m->base + m->state + m->arena + m->batch;
+    return 0;
+}
+
+static struct weight items[] = {
+    { .name = "matrix", .dtype = DTYPE_F32, .n_dims = 2, .bytes = 400 },
+    { .name = "vector", .dtype = DTYPE_BF16, .n_dims = 1, .bytes = 4 },
+};
+static char base_name[] = "base";
+static const struct weights weights = { .path = base_name, .item = items,
+                                        .n = 2 };
+static const struct backend backend = { .reserve = 200 * MIB };
+
+static struct fit
+made_up(uint8_t mode, uint32_t batch, uint32_t accum)
+{
+    return (struct fit){ .what = "training", .plan = plan_made_up,
+                         .way = { { .mode = mode, .method = METHOD_LORA,
+                                    .batch = batch, .seq_len = 256,
+                                    .cache_len = 512 },
+                                  accum, &weights, false },
+                         .backend = &backend };
+}
+
+/* Room for so many MiB of the plan: 24 of the margin are held. */
+static struct room
+room_of(uint64_t resident, uint64_t mapped)
+{
+    struct room r = { { (resident + 40) * MIB, "the machine" },
+                      { (mapped + 240) * MIB, "the limit" }, 24 * MIB };
+
+    return r;
+}
+
+static void
+check_advice(const struct fit *f, uint64_t resident, const char *advice)
+{
+    struct room room = room_of(resident, 100000);
+    struct err e = { 0 };
+    const char *at;
+
+    CHECK(fit_check(f, &room, &e) == ERR_LIMIT);
+    at = strstr(e.text, "):");
+    CHECK_STR(at ? at + 2 : e.text, advice);
+}
+
+TEST(what_fits_to_the_byte_passes)
+{
+    struct fit f = made_up(PROG_TRAIN, 4, 1);
+    struct room room = room_of(1436, 1036);
+    struct err e;
+
+    CHECK(fit_check(&f, &room, &e) == 0);
+    room.resident.bytes--;
+    CHECK(fit_check(&f, &room, &e) == ERR_LIMIT);
+    room.resident.bytes++;
+    room.mapped.bytes--;
+    CHECK(fit_check(&f, &room, &e) == ERR_LIMIT);
+    room.resident.bytes = room.mapped.bytes = UINT64_MAX;
+    CHECK(fit_check(&f, &room, &e) == 0);
+}
+
+TEST(the_line_tells_the_plan_what_is_free_and_what_bounds_it)
+{
+    struct fit f = made_up(PROG_TRAIN, 4, 1);
+    struct room room = room_of(1000, 5000);
+    struct err e;
+
+    CHECK(fit_check(&f, &room, &e) == ERR_LIMIT);
+    CHECK_STR(e.text, "base: training takes 1436 MiB (base 400, state 10, "
+              "arena 1024, batch 2) and 40 for programs and libraries; 1040 "
+              "MiB are free (the machine): --batch 2 --accum 2 would fit; "
+              "--force goes on as it is");
+    room = room_of(5000, 1000);
+    CHECK(fit_check(&f, &room, &e) == ERR_LIMIT);
+    CHECK_STR(e.text, "base: training takes 1436 MiB (base 400, state 10, "
+              "arena 1024, batch 2) and 240 for programs and libraries; 1240 "
+              "MiB of address space are free (the limit): --batch 2 --accum "
+              "2 would fit; --force goes on as it is");
+}
+
+TEST(what_costs_least_is_advised_first)
+{
+    struct fit f = made_up(PROG_TRAIN, 4, 3);
+
+    check_advice(&f, 1435, " --batch 3 --accum 4 would fit; --force goes on "
+                 "as it is");
+    check_advice(&f, 1000, " --batch 2 --accum 6 would fit; --force goes on "
+                 "as it is");
+    /* all of the batch at a quarter is what one sequence is */
+    f.way.prog.batch = 1;
+    f.way.accum = 1;
+    check_advice(&f, 500, " --recompute block would fit; --force goes on as "
+                 "it is");
+    f.way.prog.batch = 8;
+    check_advice(&f, 500, " --batch 1 --accum 8 --recompute block would fit; "
+                 "--force goes on as it is");
+    check_advice(&f, 450, " --batch 1 --accum 8 --recompute block --seq-len "
+                 "128 would fit; --force goes on as it is");
+    check_advice(&f, 400, " --batch 1 --accum 8 with a base in int8 (quantize "
+                 "--format int8) would fit; --force goes on as it is");
+    check_advice(&f, 150, " --batch 1 --accum 8 --recompute block --seq-len "
+                 "128 with a base in int8 (quantize --format int8) would "
+                 "fit; --force goes on as it is");
+    check_advice(&f, 112, " no smaller batch, recomputation, shorter "
+                 "sequence or base in int8 would fit; --force goes on as it "
+                 "is");
+}
+
+TEST(full_training_is_not_told_to_take_an_int8_base)
+{
+    struct fit f = made_up(PROG_TRAIN, 1, 1);
+
+    f.way.prog.method = METHOD_FULL;
+    check_advice(&f, 400, " no smaller batch, recomputation, shorter "
+                 "sequence or base in int8 would fit; --force goes on as it "
+                 "is");
+}
+
+TEST(without_training_there_is_nothing_to_accumulate_or_recompute)
+{
+    struct fit f = made_up(PROG_EVAL, 4, 1);
+
+    check_advice(&f, 1300, " --batch 3 would fit; --force goes on as it is");
+    check_advice(&f, 550, " --batch 1 --seq-len 128 would fit; --force goes "
+                 "on as it is");
+    f = made_up(PROG_DECODE, 1, 1);
+    check_advice(&f, 700, " --context 256 would fit; --force goes on as it "
+                 "is");
+}
+
+static const struct test tests[] = {
+    RUN(what_fits_to_the_byte_passes),
+    RUN(the_line_tells_the_plan_what_is_free_and_what_bounds_it),
+    RUN(what_costs_least_is_advised_first),
+    RUN(full_training_is_not_told_to_take_an_int8_base),
+    RUN(without_training_there_is_nothing_to_accumulate_or_recompute),
+};
+
+TEST_MAIN("fit", tests)
