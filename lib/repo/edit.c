@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "repo/effort.h"
+#include "repo/salt.h"
 
 #define SLIDE_LINES 32
 #define CHUNK 1024
@@ -106,6 +107,8 @@ void
 edit_list_init(struct edit_list *l)
 {
     memset(l, 0, sizeof(*l));
+    buf_init(&l->salted[0]);
+    buf_init(&l->salted[1]);
 }
 
 void
@@ -117,6 +120,8 @@ edit_list_release(struct edit_list *l)
         free(l->engine);
         git_libgit2_shutdown();
     }
+    buf_release(&l->salted[0]);
+    buf_release(&l->salted[1]);
     free(l->edit);
     edit_list_init(l);
 }
@@ -297,6 +302,23 @@ holds(const struct middle *m, size_t from)
     return true;
 }
 
+/* Gives the engine what it is to compare. */
+static void
+give_texts(struct edit_list *l, const struct effort_text side[2])
+{
+    bool salt = side[0].n_lines + side[1].n_lines > SALT_LINES;
+    int i;
+
+    if (!l->engine)
+        l->engine = engine_new();
+    for (i = 0; i < 2; i++) {
+        if (salt)
+            salt_lines(&l->salted[i], side[i].p, side[i].n);
+        l->engine->text[i] = salt ? l->salted[i].data : side[i].p;
+        l->engine->len[i] = salt ? l->salted[i].len : side[i].n;
+    }
+}
+
 int
 edit_list_make(struct edit_list *l, const char *before, size_t n_before,
                size_t before_lines, const char *after, size_t n_after,
@@ -329,12 +351,7 @@ edit_list_make(struct edit_list *l, const char *before, size_t n_before,
     options.interhunk_lines = 0;
     options.flags = GIT_DIFF_FORCE_TEXT | GIT_DIFF_INDENT_HEURISTIC;
     options.max_size = -1;
-    if (!l->engine)
-        l->engine = engine_new();
-    for (i = 0; i < 2; i++) {
-        l->engine->text[i] = side[i].p;
-        l->engine->len[i] = side[i].n;
-    }
+    give_texts(l, side);
     if (engine_diff(l->engine, &options, take_hunk, &m) < 0) {
         error = git_error_last();
         return err_set(e, error && error->klass == GIT_ERROR_NOMEMORY

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 /* A run of whole lines of one text: the first is line (from 0), at byte at.
@@ -29,6 +30,7 @@ struct edit_list {
     size_t n, cap;
     size_t n_lines[2];
     struct edit_engine *engine; /* made on first use */
+    struct buf salted[2];       /* long texts; see salt.h */
 };
 
 void edit_list_init(struct edit_list *l);

@@ -921,6 +921,67 @@ END
     left_out too-different 1
 }
 
+@test "lines that are made to hash alike take no longer than others" {
+    git init -q -b main r
+    python3 - <<'END' | git -C r fast-import --quiet
+import itertools
+import random
+
+# xdiff's hash: from state to state by pairs of letters with one result
+letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+state, pairs = 5381, []
+while len(pairs) < 17:
+    seen = {}
+    for a, b in itertools.product(letters, repeat=2):
+        hashed = ((state * 33 ^ a) * 33 ^ b) % 2**64
+        if hashed in seen:
+            break
+        seen[hashed] = bytes((a, b))
+    pairs.append((seen[hashed], bytes((a, b))))
+    state = hashed
+lines = [b"".join(p[k >> i & 1] for i, p in enumerate(pairs)).decode() + "\n"
+         for k in range(80000)]
+for i in range(2):
+    random.Random(i).shuffle(lines)
+    text = "".join(lines)
+    print("commit refs/heads/main\ncommitter A <a@b> %d +0000\ndata 0" %
+          (1700000000 + i))
+    print("M 100644 inline f\ndata %d\n%s" % (len(text), text))
+END
+    scrape --max-time 20 r
+    came 2 2
+}
+
+@test "the edits of long texts are those of git" {
+    git init -q -b main r
+    python3 - <<'END' | git -C r fast-import --quiet
+import random
+
+draw = random.Random(1)
+line = ["", " ", "\t", "   \t ", "}", "    }", "x", "\tx = 1", " " * 210]
+old = [draw.choice(line) + draw.choice(["", "", "%d" % draw.randrange(99)])
+       for _ in range(30000)]
+new = []
+for text in old:
+    roll = draw.random()
+    if roll > 0.02:
+        new.append(text)
+    if roll < 0.04:
+        new.extend(draw.choices(line, k=draw.randrange(4)))
+for i, lines in enumerate((["a"] + old + ["b"], ["c"] + new + ["d"])):
+    text = "\n".join(lines) + "\n"
+    print("commit refs/heads/main\ncommitter A <a@b> %d +0000\ndata 0" %
+          (1700000000 + i))
+    print("M 100644 inline f\ndata %d\n%s" % (len(text), text))
+END
+    gitscrape -q --rev main~..main --context 0 r | tojsonl |
+        jq -r .change | grep '^@@' >got
+    git -C r diff -U0 --indent-heuristic main~ main | grep '^@@' |
+        sed -E 's/(@@.*@@).*/\1/; s/([-+][0-9]+) /\1,1 /g' >want
+    [ "$(wc -l <want)" -gt 500 ]
+    diff got want
+}
+
 @test "a reader that takes too long is stopped" {
     git init -q -b main r
     python3 - <<'END' | git -C r fast-import --quiet

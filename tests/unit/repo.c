@@ -6,6 +6,7 @@
 #include "repo/effort.h"
 #include "repo/glob.h"
 #include "repo/lang.h"
+#include "repo/salt.h"
 #include "repo/tree.h"
 #include "test.h"
 
@@ -187,6 +188,41 @@ TEST(effort_is_bounded)
     buf_release(&b);
 }
 
+/* Each line goes on with something that depends on all of it. */
+TEST(salted_lines_stay_what_they_are)
+{
+    static const char text[] = "a\n\tb\na\n\n \t\n\n\ta";
+    const char *p, *end, *line[8];
+    struct buf b;
+    size_t n[8], i;
+
+    buf_init(&b);
+    salt_lines(&b, text, strlen(text));
+    p = b.data;
+    for (i = 0; i < 7; i++, p = end + 1) {
+        end = memchr(p, '\n', (size_t)(b.data + b.len - p));
+        if (!CHECK(i == 6 ? !end : end != NULL))
+            break;
+        end = end ? end : b.data + b.len;
+        line[i] = p;
+        n[i] = (size_t)(end - p);
+    }
+    if (i == 7) {
+        CHECK(n[0] == 17 && n[2] == 17 && !memcmp(line[0], line[2], 17));
+        CHECK(n[1] == 18 && !memcmp(line[1], "\tb", 2));
+        CHECK(n[6] == 18 && !memcmp(line[6], "\ta", 2));
+        CHECK(n[3] == 64 && n[5] == 64 && !memcmp(line[3], line[5], 64));
+        CHECK(strspn(line[3], "\f\v") == 64);
+        CHECK(n[4] == 66 && !memcmp(line[4], " \t", 2));
+        CHECK(strspn(line[4] + 2, "\f\v") == 64);
+        CHECK(memcmp(line[4] + 2, line[3], 64) != 0);
+        CHECK(memcmp(line[0] + 1, line[1] + 2, 16) != 0);
+    }
+    salt_lines(&b, "", 0);
+    CHECK(b.len == 0);
+    buf_release(&b);
+}
+
 #define HEX "0123456789abcdef0123456789abcdef01234567"
 
 TEST(commits_are_taken_apart)
@@ -262,6 +298,7 @@ TEST(tree_entries_are_read_with_care)
 static const struct test tests[] = {
     RUN(globs_that_match), RUN(globs_that_do_not), RUN(globs_take_no_time),
     RUN(dates), RUN(languages), RUN(effort_is_bounded),
+    RUN(salted_lines_stay_what_they_are),
     RUN(commits_are_taken_apart), RUN(tree_entries_are_read_with_care)
 };
 
