@@ -305,7 +305,6 @@ within() { (ulimit -v $(($1 * 1024)) && shift && exec "$@"); }
 # The address space, in MiB, that leaves 20 to the plan of train $options.
 tight() {
     local text
-    plain_only
     text=$(within 1000 train $options --batch 65536 --dry-run 2>&1 >plan)
     [[ $text =~ \)\ and\ ([0-9]+)\ for\ .*\;\ ([0-9]+)\ MiB\ of\ address ]]
     echo $((1000 - BASH_REMATCH[2] + BASH_REMATCH[1] + 20))
@@ -314,6 +313,7 @@ tight() {
 @test "a plan that does not fit is refused with what would, and no more" {
     options="--data data --base base --rank 4 --seq-len 64 --steps 1
         --threads 1"
+    plain_only
     limit=$(tight)
     run -5 --separate-stderr within $limit train $options --batch 512 -o run
     one_line "train: base: training takes "
@@ -335,6 +335,7 @@ tight() {
 @test "--force goes on, and memory that is not there leaves nothing" {
     options="--data data --base base --rank 4 --seq-len 64 --steps 1
         --threads 1"
+    plain_only
     limit=$(tight)
     run -1 --separate-stderr within $limit train $options --batch 65536 \
         --force -o run
@@ -352,6 +353,7 @@ tight() {
 @test "a run that is there is what it is, however little memory there is" {
     options="--data data --base base --rank 4 --seq-len 64 --steps 2
         --threads 1 --save-every 1"
+    plain_only
     limit=$(tight)
     train -q $options --batch 512 -o run
     run -0 --separate-stderr within $limit train $options --batch 512 -o run
@@ -378,6 +380,7 @@ tight() {
 
 @test "evalprompts refuses what does not fit, too" {
     options="--data data --base base --seq-len 64 --threads 1"
+    plain_only
     limit=$(tight)
     options+=" --split val"
     run -5 --separate-stderr within $limit evalprompts $options --batch 8192
