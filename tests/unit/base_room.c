@@ -148,6 +148,11 @@ TEST(a_group_of_another_name_space_is_seen_at_the_mount_point)
     check_resident(100, "/cg/memory.max");
     put("/proc/self/cgroup", "0::/pod\n");
     check_resident(100, "/cg/memory.max");
+    put_group2("/cg/job", "1048576\n", "0\n", "");
+    put("/proc/self/cgroup", "0::/xyz/job\n");
+    check_resident(100, "/cg/memory.max");
+    put("/proc/self/cgroup", "0::/pod/job\n");
+    check_resident(1, "/cg/job/memory.max");
 }
 
 static void
