@@ -57,13 +57,15 @@ check_loader(const char *text, struct err *e)
 }
 
 /* The first of the names that opens in *handle, with the symbol in *sym; NULL
- * when none is there. */
+ * when none is there. It stays in memory to the end: its threads may run on
+ * after the last product. */
 static int
 open_first(void **handle, const char *const *names, const char *symbol,
            void **sym, struct err *e)
 {
     for (*handle = NULL; *names; names++) {
-        void *h = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
+        void *h = dlopen(*names,
+                         RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 
         if (h == NULL && check_loader(dlerror(), e) < 0)
             return e->code;
