@@ -191,9 +191,14 @@ static int
 refuse(const struct fit *f, const struct plan_memory *m,
        const struct room *room, struct err *e)
 {
-    bool resident = is_resident(m, room);
+    const struct room_bound *least = &room->resident;
+    bool mapped;
     struct buf b;
 
+    if (is_resident(m, room) || (!is_mapped(m, f->backend, room)
+                                 && room->mapped.bytes < least->bytes))
+        least = &room->mapped;
+    mapped = least == &room->mapped;
     buf_init(&b);
     advise(f, room, &b);
     err_set(e, ERR_LIMIT, "%s: %s takes %llu MiB (base %llu, state %llu, "
@@ -201,11 +206,9 @@ refuse(const struct fit *f, const struct plan_memory *m,
             "%llu MiB%s are free (%s):%s; --force goes on as it is",
             f->way.weights->path, f->what, mib(m->total), mib(m->base),
             mib(m->state), mib(m->arena), mib(m->batch),
-            mib(margin(room) + (resident ? f->backend->reserve : 0)),
-            (unsigned long long)((resident ? room->mapped.bytes
-                                  : room->resident.bytes) >> 20),
-            resident ? " of address space" : "",
-            resident ? room->mapped.by : room->resident.by, b.data);
+            mib(margin(room) + (mapped ? f->backend->reserve : 0)),
+            (unsigned long long)(least->bytes >> 20),
+            mapped ? " of address space" : "", least->by, b.data);
     buf_release(&b);
     return e->code;
 }

@@ -110,6 +110,20 @@ TEST(the_line_tells_the_plan_what_is_free_and_what_bounds_it)
               "2 would fit; --force goes on as it is");
 }
 
+TEST(of_two_bounds_the_narrower_is_told)
+{
+    struct fit f = made_up(PROG_TRAIN, 4, 1);
+    struct room room = room_of(900, 300);
+    struct err e;
+
+    CHECK(fit_check(&f, &room, &e) == ERR_LIMIT);
+    CHECK(strstr(e.text, " 540 MiB of address space are free (the limit): ")
+          != NULL);
+    room = room_of(500, 800);
+    CHECK(fit_check(&f, &room, &e) == ERR_LIMIT);
+    CHECK(strstr(e.text, " 540 MiB are free (the machine): ") != NULL);
+}
+
 TEST(what_costs_least_is_advised_first)
 {
     struct fit f = made_up(PROG_TRAIN, 4, 3);
@@ -163,6 +177,7 @@ TEST(without_training_there_is_nothing_to_accumulate_or_recompute)
 static const struct test tests[] = {
     RUN(what_fits_to_the_byte_passes),
     RUN(the_line_tells_the_plan_what_is_free_and_what_bounds_it),
+    RUN(of_two_bounds_the_narrower_is_told),
     RUN(what_costs_least_is_advised_first),
     RUN(full_training_is_not_told_to_take_an_int8_base),
     RUN(without_training_there_is_nothing_to_accumulate_or_recompute),
