@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "record/look.h"
 #include "record/tensor.h"
 #include "record/text.h"
 #include "record/tokens.h"
@@ -268,6 +269,52 @@ make_record(struct buf *b, int kind)
     CHECK(rc == 0);
 }
 
+/* What look_at says of a record of that kind and type, n bytes of it, in a
+ * stream of that vocabulary (0: none said). */
+static int
+look(const char *type, int kind, size_t cut, uint64_t vocab, uint64_t data)
+{
+    struct stream_rec rec = { .kind = kind == 1 ? FRAME_TENSOR
+                                                : FRAME_RECORDS };
+    struct stream_head head;
+    struct look d;
+    struct buf b;
+    struct err e;
+    int rc;
+
+    buf_init(&b);
+    make_record(&b, kind);
+    rec.p = b.data;
+    rec.n = b.len - cut;
+    rec.data = data;
+    stream_head_init(&head, type);
+    if (vocab > 0)
+        stream_head_set_u64(&head, "vocab", vocab);
+    look_init(&d);
+    rc = look_at(&d, &head, &rec, &e);
+    look_release(&d);
+    stream_head_release(&head);
+    buf_release(&b);
+    return rc;
+}
+
+TEST(a_look_finds_what_is_no_record_of_its_type)
+{
+    CHECK(look("text", 0, 0, 0, 0) == 0);
+    CHECK(look("text", 0, 1, 0, 0) == ERR_DATA);
+    CHECK(look("weights", 1, 0, 0, 12) == 0);
+    CHECK(look("weights", 1, 0, 0, 13) == ERR_DATA);
+    CHECK(look("weights", 2, 0, 0, 0) == 0);
+    CHECK(look("weights", 3, 0, 0, 0) == ERR_DATA);
+    CHECK(look("tokens", 3, 0, 0, 0) == 0);
+    CHECK(look("tokens", 3, 0, 70001, 0) == 0);
+    CHECK(look("tokens", 3, 0, 70000, 0) == ERR_DATA);
+    CHECK(look("tokens", 3, 1, 70001, 0) == ERR_DATA);
+    CHECK(look("tokens", 0, 0, 0, 0) == ERR_DATA);
+    CHECK(look("text", 3, 0, 0, 0) == ERR_DATA);
+    CHECK(look("vectors", 0, 0, 0, 0) == ERR_DATA);
+}
+
 /* Whether what was decoded lies within the record. */
 static bool
 is_within(const void *at, size_t len, const void *p, size_t n)
@@ -351,6 +398,7 @@ static const struct test tests[] = {
     RUN(chats_repeat_role_and_content), RUN(token_records_of_both_widths),
     RUN(ids_are_below_the_vocabulary), RUN(descriptors_and_assets),
     RUN(names_of_fields_have_a_form),
+    RUN(a_look_finds_what_is_no_record_of_its_type),
     RUN(damaged_records_are_refused_or_lie_within_their_bytes)
 };
 
