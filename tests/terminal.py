@@ -126,7 +126,7 @@ def watch(o, master, screen):
     raw = open(o.raw, "wb") if o.raw else None
     frames = open(o.frames, "w") if o.frames else None
     while True:
-        if time.monotonic() - began > 60:
+        if time.monotonic() - began > 300:
             sys.exit("terminal.py: the command takes too long")
         if not select.select([master], [], [], 0.02)[0]:
             continue

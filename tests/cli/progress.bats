@@ -29,6 +29,30 @@ feed() {
 }
 export -f feed
 
+# slow N: hands on N bytes three times a second for two seconds, then all.
+slow() {
+    local i
+    for i in {1..6}; do sleep 0.3; head -c "$1"; done
+    cat
+}
+export -f slow
+
+# haltingly COMMAND...: runs it for a moment now and then; a machine can't be
+# too fast for who wants to look at it.
+haltingly() {
+    local i pid
+    "$@" &
+    pid=$!
+    for i in {1..40}; do
+        kill -STOP $pid 2>/dev/null || break
+        sleep 0.15
+        kill -CONT $pid
+        sleep 0.03
+    done
+    wait $pid
+}
+export -f haltingly
+
 terminal() {
     python3 "$BATS_TEST_DIRNAME/../terminal.py" "$@"
 }
@@ -53,21 +77,20 @@ unmixed() {
 
 @test "where the input is a file, a bar and the time left are shown" {
     for i in {1..60}; do
-        seq -f "$((RANDOM)) %.0f $i" 100000 >"big$i.h"
+        seq -f "$((RANDOM)) %.0f $i" 50000 >"big$i.h"
         echo "big$i.h"
     done | fromfiles >big
     rm big*.h
-    terminal --frames frames bash -c '$t --threads 1 <big >out' >screen
+    terminal --frames frames bash -c 'haltingly $t --threads 1 big >out' \
+        >screen
     rm big
-    grep -qE \
-        '^tokenize: \[=+ +\] +[0-9]+%  [0-9]+ records, [^,]*, 0:[0-9]+ left' \
-        frames
+    shown 'tokenize: \[=+ +\] +[0-9]+%  [0-9]+ records, [^,]*, 0:[0-9]+ left'
     grep -qE '^tokenize: \[=+\] 100%  60 records, [^,]*, 0:[0-9]+$' screen
 }
 
 @test "programs of a pipeline have a line each" {
     terminal --frames frames bash -c \
-        'feed text 8 | $t | $t -d | $t | tojsonl >out' >screen
+        'feed text 8 | $t | $t -d | $t >out' >screen
     unmixed frames
     # three lines at one time, each somewhere else in the data
     tr '\n\f' '~\n' <frames |
@@ -127,7 +150,7 @@ unmixed() {
 
 @test "a line is cut to the terminal's width" {
     terminal --size 20,10 --frames frames bash -c \
-        'feed text 8 | $t | $t -d | tojsonl >out' >screen
+        'feed text 8 | $t | $t -d >out' >screen
     [ "$(tr '\f' '\n' <frames | awk 'length > 19' | grep -vcxE \
         'tokenize: 16 records' )" -eq 0 ]
     [ "$(grep -c ^tokenize: screen)" -eq 3 ]
@@ -152,7 +175,7 @@ unmixed() {
 
 @test "a stopped pipeline goes on below what the shell printed" {
     terminal --frames frames --when '^(tokenize: .*\n){2}' '\032' \
-        bash --norc -ic 'feed text 12 | $t | $t -d | tojsonl >out
+        bash --norc -ic 'feed text 12 | $t | $t -d >out
             sleep 0.3; echo stopped; fg' >screen
     unmixed frames
     [ "$(grep -cE '^tokenize: [0-9]+ records, .*[0-9:]+$' screen)" -eq 4 ]
@@ -195,16 +218,16 @@ shown() {
         (cat b.h; echo "$i") >"repo/b$i.h"
         repo_commit repo "Number $i"
     done
-    terminal --frames frames bash -c 'gitscrape repo | (sleep 1; cat >out)'
+    terminal --frames frames bash -c 'gitscrape repo | slow 800000 >out'
     shown "gitscrape: \[=+ +\] +[0-9]+%  [0-9]+ of 12 commits, $rate, 0:0"
     shown "gitscrape: \[=+\] 100%  12 of 12 commits, $rate, 0:0[0-9]$"
     terminal --frames frames bash -c \
-        'gitscrape --kind file repo | (sleep 1; cat >out)'
+        'gitscrape --kind file repo | slow 800000 >out'
     shown "gitscrape: [0-9]+ files, $rate, 0:0"
     arch 256 >arch.json
     initmodel -q -o model arch.json
     terminal --frames frames bash -c \
-        'quantize --format f32 model | (sleep 1; cat >out)'
+        'quantize --format f32 model | slow 200000 >out'
     shown "quantize: \[=* +\] +[0-9]+%  [0-9.]+ of [0-9.]+ MB, [0-9.]+ MB/s"
     shown "quantize: \[=+\] 100%  "
 }
@@ -227,9 +250,9 @@ END
         shard -q --val 0.1 --test 0.1 -o halves
     arch 64 >arch.json
     initmodel -q --tokenizer tok.json -o base arch.json
-    terminal --size 200,24 --frames frames train --data halves --base base \
-        -o run --seq-len 128 --batch 2 --threads 1 --steps 40 \
-        --log-every 20 --eval-every 20 >screen
+    terminal --size 200,24 --frames frames bash -c 'haltingly train \
+        --data halves --base base -o run --seq-len 128 --batch 2 \
+        --threads 1 --steps 40 --log-every 20 --eval-every 20' >screen
     # steps between the lines, and the parts of an evaluation
     shown 'train: \[=+ +\] +[0-9]+%  ([1-9]|1[0-9]) of 40 steps, .* left'
     shown 'train: .* 0 of 40 steps, .* evaluating [0-9]+ of [0-9]+'
@@ -239,9 +262,9 @@ END
     terminal --stdout lines train --data halves --base base -o run2 \
         --seq-len 128 --batch 2 --threads 1 --steps 3 --log-every 1
     [ "$(grep -cvE '^Iter ' lines)" -eq 0 ]
-    terminal --size 900,24 --frames frames evalprompts --base base \
-        --adapter run/adapter --data halves --split test --seq-len 16 \
-        --threads 1 --batch 1 >screen
+    terminal --size 900,24 --frames frames bash -c 'haltingly evalprompts \
+        --base base --adapter run/adapter --data halves --split test \
+        --seq-len 16 --threads 1 --batch 1' >screen
     shown 'evalprompts: .* [01] of 2 models, .* evaluating [0-9]+ of [0-9]+'
     jq -es '.[0].kind == "summary"' <(grep '^{' screen)
 }
