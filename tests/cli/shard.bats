@@ -324,6 +324,14 @@ tensors() {
     run -0 shard -o other a.gs
 }
 
+@test "the provenance of a set names each program once, itself last" {
+    docs 1 2 >a.gs
+    echo a.gs | fromfiles -q >b.gs
+    cat a.gs b.gs a.gs | shard -q -o set
+    [ "$(jq -r '.prov[] | split(" ")[0]' set/manifest.json | tr '\n' ' ')" \
+        = 'fromjsonl fromfiles shard ' ]
+}
+
 @test "a second shard into the same set is told who is at it" {
     mkfifo pipe
     shard -q -o set <pipe &
