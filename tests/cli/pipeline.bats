@@ -244,7 +244,9 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
 }
 
 @test "an installed pipeline finds its programs" {
-    make -s -C "$root" install BUILD="$GRAFT_BUILD" \
+    # make's words can't have blanks; a path from the checkout has none
+    build=$(realpath --relative-to="$root" "$GRAFT_BUILD")
+    make -s -C "$root" install BUILD="$build" \
         DESTDIR="$PWD/dest" PREFIX=/usr >/dev/null
     makefile=dest/usr/share/graft/pipelines/repo.mk
     given

@@ -296,7 +296,8 @@ TEST(every_kind_of_change)
     if (!CHECK(mkdtemp(dir) != NULL))
         return;
     c.dir = dir;
-    snprintf(command, sizeof(command), "tests/history.sh %s/repo", dir);
+    snprintf(command, sizeof(command), "tests/history.sh '%s/repo'",
+             dir);
     if (CHECK(shell(command))) {
         snprintf(command, sizeof(command), "%s/repo", dir);
         CHECK(check_repository(&c, command, true) == 0);
