@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "tensor/int8.h"
 
+#define ADVICE_SLACK 128 /* this part of what is free is left free */
 #define LEAST_LENGTH 32 /* of sequences that are advised */
 #define MAX_ACCUM 65536
 
@@ -159,11 +160,24 @@ describe(const struct fit_way *was, const struct fit_way *now,
     buf_addstr(b, " would fit");
 }
 
+/* What is free is a little less or more a moment later, and who follows the
+ * advice is not to be refused again. */
+static struct room
+later(const struct room *now)
+{
+    struct room room = *now;
+
+    room.resident.bytes -= room.resident.bytes / ADVICE_SLACK;
+    room.mapped.bytes -= room.mapped.bytes / ADVICE_SLACK;
+    return room;
+}
+
 /* The first way that fits, in words. */
 static void
-advise(const struct fit *f, const struct room *room, struct buf *b)
+advise(const struct fit *f, const struct room *now, struct buf *b)
 {
-    struct search s = { f, room, f->way };
+    const struct room room = later(now);
+    struct search s = { f, &room, f->way };
     struct weights w;
     bool found = search_ways(&s);
 

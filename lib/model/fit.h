@@ -47,7 +47,8 @@ struct fit {
 /* 0 when the way fits into the room. Else ERR_LIMIT, with the plan, what is
  * free and what bounds it, and the first of the ways that would fit: smaller
  * batches (of training with as many more of them), recomputation, a shorter
- * sequence or context, a base in int8; or that none of them does. */
+ * sequence or context, a base in int8, each with a little left free; or that
+ * none of them does. */
 int fit_check(const struct fit *f, const struct room *room, struct err *e);
 
 /* The same for this process, now; with force a warning and 0. */

@@ -152,6 +152,17 @@ TEST(what_costs_least_is_advised_first)
                  "is");
 }
 
+/* The room would hold three, were it the same a moment later. */
+TEST(what_is_advised_leaves_something_free)
+{
+    struct fit f = made_up(PROG_EVAL, 4, 1);
+
+    check_advice(&f, 1180 + 5, " --batch 2 would fit; --force goes on as it "
+                 "is");
+    check_advice(&f, 1180 + 15, " --batch 3 would fit; --force goes on as it "
+                 "is");
+}
+
 TEST(full_training_is_not_told_to_take_an_int8_base)
 {
     struct fit f = made_up(PROG_TRAIN, 1, 1);
@@ -179,6 +190,7 @@ static const struct test tests[] = {
     RUN(the_line_tells_the_plan_what_is_free_and_what_bounds_it),
     RUN(of_two_bounds_the_narrower_is_told),
     RUN(what_costs_least_is_advised_first),
+    RUN(what_is_advised_leaves_something_free),
     RUN(full_training_is_not_told_to_take_an_int8_base),
     RUN(without_training_there_is_nothing_to_accumulate_or_recompute),
 };
