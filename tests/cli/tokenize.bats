@@ -185,7 +185,19 @@ END
     need_shared tokenizers
     [ -x "$GRAFT_BUILD/bench/encode" ] || skip "make bench-programs first"
     trained
+    echo '{"text": "a"}' | fromjsonl >one
+    known=()
+    for file in "$GRAFT_SHARED"/tokenizers/*/tokenizer.json; do
+        # what is refused by name is no matter of agreement
+        run tokenize -q -t "$file" one
+        if [ "$status" -eq 0 ]; then
+            known+=("$file")
+        else
+            [[ $output == *"not supported"* ]]
+            echo "# refused: $output" >&3
+        fi
+    done
+    [ ${#known[@]} -ge 4 ]
     "$PEERS/bin/python" "$root/tests/golden/fuzz.py" -n 300 -s $RANDOM \
-        "$GRAFT_BUILD/bench/encode" tokenizer.json \
-        "$GRAFT_SHARED"/tokenizers/*/tokenizer.json
+        "$GRAFT_BUILD/bench/encode" tokenizer.json "${known[@]}"
 }
