@@ -135,7 +135,6 @@ static const struct tool tool = {
     .exits = "4 5 6 75",
 };
 
-
 static int
 check_options(const struct options *o, const struct args *args,
               struct err *e)

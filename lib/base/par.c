@@ -71,7 +71,6 @@ worker_main(void *arg)
     uint64_t seen = 0;
 
     signal_stack(stack);
-
     pthread_mutex_lock(&pool.lock);
     for (;;) {
         while (pool.call == seen || worker > pool.active)
