@@ -99,22 +99,26 @@ exec_put(struct exec *x, const struct view *v, const float *from,
     return rc;
 }
 
-/* The elements of a view as they are in floats, whatever they are. */
+/* The elements of a view as floats or doubles: size tells. */
 static int
-get_floats(const struct exec *x, const struct view *v, float *to,
-           struct err *e)
+get_reals(const struct exec *x, const struct view *v, void *to, size_t size,
+          struct err *e)
 {
     size_t n = (size_t)v->rows * v->cols;
-    double *wide;
+    void *other;
     int rc;
 
-    if (x->backend->real_size == sizeof(*to))
+    if (x->backend->real_size == size)
         return x->backend->get(x->memory, v, to, e);
-    wide = mem_array(n, sizeof(*wide));
-    rc = x->backend->get(x->memory, v, wide, e);
-    for (size_t i = 0; i < n && rc == 0; i++)
-        to[i] = (float)wide[i];
-    free(wide);
+    other = mem_array(n, x->backend->real_size);
+    rc = x->backend->get(x->memory, v, other, e);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        if (size == sizeof(double))
+            ((double *)to)[i] = (double)((float *)other)[i];
+        else
+            ((float *)to)[i] = (float)((double *)other)[i];
+    }
+    free(other);
     return rc;
 }
 
@@ -122,18 +126,7 @@ int
 exec_get(const struct exec *x, const struct view *v, double *to,
          struct err *e)
 {
-    size_t n = (size_t)v->rows * v->cols;
-    float *narrow;
-    int rc;
-
-    if (x->backend->real_size == sizeof(*to))
-        return x->backend->get(x->memory, v, to, e);
-    narrow = mem_array(n, sizeof(*narrow));
-    rc = x->backend->get(x->memory, v, narrow, e);
-    for (size_t i = 0; i < n && rc == 0; i++)
-        to[i] = (double)narrow[i];
-    free(narrow);
-    return rc;
+    return get_reals(x, v, to, sizeof(*to), e);
 }
 
 static uint64_t
@@ -155,7 +148,7 @@ exec_write(const struct exec *x, const struct view *v, struct out *out,
     for (uint64_t at = 0; at < n && rc == 0; at += k) {
         struct view part = view_part(*v, at, k = piece_at(v, at));
 
-        rc = get_floats(x, &part, piece, e);
+        rc = get_reals(x, &part, piece, sizeof(*piece), e);
         if (rc == 0)
             rc = out_write(out, piece, k * sizeof(*piece), e);
     }
