@@ -7,7 +7,6 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "tensor/int8.h"
 
 #define ADVICE_SLACK 128 /* this part of what is free is left free */
 #define LEAST_LENGTH 32 /* of sequences that are advised */
@@ -126,8 +125,7 @@ as_int8(const struct weights *w, struct weights *out)
         bool matrix = t->n_dims == 2;
         uint64_t n;
 
-        if (t->dtype != DTYPE_F32 && t->dtype != DTYPE_BF16
-            && t->dtype != DTYPE_F16)
+        if (!dtype_is_float(t->dtype))
             continue;
         n = t->bytes / dtype_size(t->dtype);
         t->dtype = matrix ? DTYPE_I8 : DTYPE_F32;

@@ -57,32 +57,31 @@ load_piece(const struct quantize *q, float *x, const struct stored *s,
                    q->allow_bad ? " can't hold" : "");
 }
 
-/* F16 has a smaller range than floats. */
+/* x[n], elements [at, at + n) of t, as s has them; F16 has a smaller range
+ * than floats. */
 static int
-check_range(const struct quantize *q, const uint8_t *raw, const float *x,
-            const struct weight *t, uint64_t at, size_t n, struct err *e)
+store_piece(const struct quantize *q, void *raw, const struct stored *s,
+            const float *x, const struct weight *t, uint64_t at, size_t n,
+            struct err *e)
 {
-    size_t i;
+    size_t bad;
 
-    if (q->dtype == DTYPE_F32 || q->allow_bad)
+    if (q->allow_bad) {
+        floats_store(raw, s->dtype, x, n);
         return 0;
-    for (i = 0; i < n; i++) {
-        float back;
-
-        floats_load(&back, raw + 2 * i, q->dtype, 1);
-        if (floats_bad(&back, 1) == 0)
-            return err_set(e, ERR_DATA, "tensor %s: element %llu is %g, "
-                           "which %s can't hold", t->name,
-                           (unsigned long long)(at + i), (double)x[i],
-                           dtype_name(q->dtype));
     }
-    return 0;
+    if (s->encode(raw, NULL, x, n, &bad))
+        return 0;
+    return err_set(e, ERR_DATA, "tensor %s: element %llu is %g, which %s "
+                   "can't hold", t->name, (unsigned long long)(at + bad),
+                   (double)x[bad], dtype_name(s->dtype));
 }
 
 static int
 put_floats(struct quantize *q, struct stream_out *out,
            const struct weight *t, unsigned dtype, struct err *e)
 {
+    const struct stored *s = stored_of(dtype);
     uint64_t n = t->bytes / dtype_size(t->dtype), at;
     uint8_t raw[4 * PIECE];
     float x[PIECE];
@@ -94,12 +93,9 @@ put_floats(struct quantize *q, struct stream_out *out,
     for (at = 0; at < n && rc == 0; at += PIECE) {
         size_t len = n - at < PIECE ? (size_t)(n - at) : PIECE;
 
-        rc = load_piece(q, x, stored_of(dtype), t, at, len, e);
-        if (rc < 0)
-            break;
-        floats_store(raw, dtype, x, len);
-        if (dtype != DTYPE_F32)
-            rc = check_range(q, raw, x, t, at, len, e);
+        rc = load_piece(q, x, s, t, at, len, e);
+        if (rc == 0)
+            rc = store_piece(q, raw, s, x, t, at, len, e);
         if (rc == 0)
             rc = stream_out_data(out, raw, len * dtype_size(dtype), e);
     }
