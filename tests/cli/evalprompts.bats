@@ -4,18 +4,8 @@ load helper
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    cat >arch.json <<'JSON'
-{"model_type": "llama", "vocab_size": 300, "hidden_size": 16,
- "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
- "num_key_value_heads": 1, "max_position_embeddings": 64}
-JSON
-    for i in $(seq 30); do
-        echo "{\"text\": \"line $i says $((i * 37 % 11)) of $i things\"}"
-    done | fromjsonl -q >text
-    vocabtrain -q --size 300 --special '<|endoftext|>' -o tok.json text
+    text_base
     vocabtrain -q --size 280 --special '<|endoftext|>' -o other.json text
-    initmodel -q -t tok.json -o base arch.json
-    tokenize -q -t tok.json text | shard -q --test 0.3 -o data
     tokenize -q -t other.json text | shard -q --test 0.3 -o otherdata
 }
 

@@ -97,6 +97,23 @@ no_leftovers() {
     [ -z "$(find "$1" -name '*.tmp.*')" ]
 }
 
+# text_base: in the working directory arch.json and a random llama of it in
+# base, the text of 30 documents, tok.json of 300 tokens, and data, of which
+# three tenths are held out to test.
+text_base() {
+    cat >arch.json <<'JSON'
+{"model_type": "llama", "vocab_size": 300, "hidden_size": 16,
+ "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
+ "num_key_value_heads": 1, "max_position_embeddings": 64}
+JSON
+    for i in $(seq 30); do
+        echo "{\"text\": \"line $i says $((i * 37 % 11)) of $i things\"}"
+    done | fromjsonl -q >text
+    vocabtrain -q --size 300 --special '<|endoftext|>' -o tok.json text
+    initmodel -q -t tok.json -o base arch.json
+    tokenize -q -t tok.json text | shard -q --test 0.3 -o data
+}
+
 # ---- repositories whose object ids are always the same -------------------
 
 # repo_init DIR: an empty repository; later repo_ calls with that DIR.
