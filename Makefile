@@ -32,8 +32,8 @@ LDLIBS := -Wl,--as-needed -lgit2 -lcrypto -lpcre2-8 -lutf8proc -lzstd -lz \
 LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN))
 
 # Lowest last: the order of the link line.
-LAYERS := tool model kernels-cpu kernels-ref kernels-ref64 kernels record \
-	stream repo text tensor base
+LAYERS := tool train eval data weights model kernels-cpu kernels-ref \
+	kernels-ref64 kernels record stream repo text tensor base
 ARCHIVES := $(LAYERS:%=$(BUILD)/lib/lib%.a)
 
 lib_objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(1)/*.c)))

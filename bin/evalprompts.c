@@ -7,8 +7,8 @@
 
 #include "base/io.h"
 #include "base/par.h"
-#include "model/prompt_score.h"
-#include "model/score.h"
+#include "eval/prompt_score.h"
+#include "eval/score.h"
 #include "tool/tool.h"
 
 struct options {

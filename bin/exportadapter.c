@@ -11,11 +11,11 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "model/adapter.h"
 #include "model/base.h"
-#include "model/rundir.h"
 #include "tensor/modeldir.h"
 #include "tool/tool.h"
+#include "train/rundir.h"
+#include "weights/adapter.h"
 
 struct options {
     int format;

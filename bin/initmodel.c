@@ -12,10 +12,10 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/progress.h"
-#include "model/arch.h"
-#include "model/init.h"
 #include "tensor/modeldir.h"
 #include "tool/tool.h"
+#include "weights/arch.h"
+#include "weights/init.h"
 
 #define MAX_ARCH (1 << 20)
 

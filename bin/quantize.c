@@ -10,10 +10,10 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "model/base.h"
-#include "model/quantize.h"
 #include "model/weights.h"
 #include "stream/stream.h"
 #include "tool/tool.h"
+#include "weights/quantize.h"
 
 struct options {
     int format;

@@ -9,10 +9,10 @@
 #include "base/par.h"
 #include "base/progress.h"
 #include "base/stop.h"
-#include "model/inputs.h"
-#include "model/runloop.h"
-#include "model/train_plan.h"
 #include "tool/tool.h"
+#include "train/inputs.h"
+#include "train/runloop.h"
+#include "train/train_plan.h"
 
 struct options {
     const char *data, *base, *out, *init_adapter, *config;

@@ -12,12 +12,12 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/progress.h"
-#include "model/adapter.h"
-#include "model/fsck.h"
-#include "model/rundir.h"
 #include "record/look.h"
 #include "stream/set.h"
 #include "tool/tool.h"
+#include "train/rundir.h"
+#include "weights/adapter.h"
+#include "weights/fsck.h"
 
 static const struct opt table[] = { { .name = NULL } };
 

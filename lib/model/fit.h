@@ -20,7 +20,7 @@ struct plan_memory {
     uint64_t total;
 };
 
-/* Of a program alone. */
+/* Of a program and one micro-batch. */
 struct plan_memory prog_memory(const struct prog *p);
 
 /* Programs and libraries take no more than this, beside the plan. */

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Includes go down only: base; stream, repo, text, tensor; record, kernels;
-# model; tool; bin. Siblings never include each other. lib/tool stands apart:
-# it knows base alone, and only bin knows it.
+# model; weights; data; eval; train; tool; bin. Siblings never include each
+# other. lib/tool stands apart: it knows base alone, and only bin knows it.
 cd "$(dirname "$0")/../.."
 git ls-files -co --exclude-standard 'lib/*.[ch]' 'kernels/*.[ch]' \
     'kernels/*.inc' |
@@ -12,7 +12,11 @@ git ls-files -co --exclude-standard 'lib/*.[ch]' 'kernels/*.[ch]' \
         rank["stream"] = rank["repo"] = rank["text"] = rank["tensor"] = 2
         rank["record"] = rank["kernels"] = 3
         rank["model"] = 4
-        rank["tool"] = 5
+        rank["weights"] = 5
+        rank["data"] = 6
+        rank["eval"] = 7
+        rank["train"] = 8
+        rank["tool"] = 9
     }
     {
         colon = index($0, ":")

@@ -1,5 +1,5 @@
 /* adapter - PEFT's two files: round trip, and everything that is refused. */
-#include "model/adapter.h"
+#include "weights/adapter.h"
 
 #include <math.h>
 #include <stdlib.h>

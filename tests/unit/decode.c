@@ -1,7 +1,7 @@
 /* decode.c - decoding with a cache says what evaluation says, row by row. */
 #include <math.h>
 
-#include "model/generate.h"
+#include "eval/generate.h"
 #include "test.h"
 #include "tiny_model.h"
 

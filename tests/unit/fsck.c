@@ -1,12 +1,12 @@
 /* fsck - the fsck of a base finds what was broken. */
-#include "model/fsck.h"
+#include "weights/fsck.h"
 
 #include <math.h>
 
 #include "base/io.h"
-#include "model/init.h"
 #include "tensor/modeldir.h"
 #include "test.h"
+#include "weights/init.h"
 
 #define DIR "fsck-test.tmp"
 

@@ -11,8 +11,8 @@
 
 #include "base/mem.h"
 #include "base/par.h"
-#include "model/base.h"
 #include "kernels/host.h"
+#include "model/base.h"
 #include "model/prog.h"
 #include "tensor/safetensors.h"
 #include "test.h"

@@ -1,5 +1,5 @@
 /* init - names, shapes and initial values of a model's tensors. */
-#include "model/init.h"
+#include "weights/init.h"
 
 #include <math.h>
 #include <stdlib.h>

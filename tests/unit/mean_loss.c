@@ -1,6 +1,6 @@
 /* mean_loss.c - the interval of a mean loss: by its definition, and by how
  * often it holds the truth. */
-#include "model/mean_loss.h"
+#include "eval/mean_loss.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* pack.c - the packing order: every position once an epoch, rows never
  * overfull, and a cursor that resumes exactly. */
-#include "model/pack.h"
+#include "data/pack.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "model/schedule.h"
 #include "test.h"
+#include "train/schedule.h"
 
 #define N_RECORDS 3000
 #define SEQ_LEN 50

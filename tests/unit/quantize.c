@@ -1,5 +1,5 @@
 /* quantize - tensors in every format, read back from the stream. */
-#include "model/quantize.h"
+#include "weights/quantize.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* schedule.c - the learning rate of each step, against values by hand. */
-#include "model/schedule.h"
+#include "train/schedule.h"
 
 #include <math.h>
 

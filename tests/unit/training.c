@@ -6,9 +6,9 @@
 #include "base/par.h"
 #include "base/signals.h"
 #include "kernels/host.h"
-#include "model/trainer.h"
 #include "test.h"
 #include "tiny_model.h"
+#include "train/trainer.h"
 
 #define N_RECORDS 7
 

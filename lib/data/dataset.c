@@ -1,0 +1,259 @@
+/* data.c - see data.h. */
+#include "data/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "record/tokens.h"
+
+int
+dataset_open(struct dataset *d, const char *path, struct err *e)
+{
+    const struct stream_head *h;
+    int rc;
+
+    memset(d, 0, sizeof(*d));
+    rc = set_open(&d->set, path, "tokens", e);
+    if (rc < 0)
+        return rc;
+    h = &d->set.manifest.head;
+    d->tokenizer = stream_head_get(h, "tokenizer");
+    if (stream_head_get(h, "vocab") == NULL)
+        return 0;
+    rc = stream_head_get_u64(h, "vocab", path, &d->vocab, e);
+    if (rc == 0 && (d->vocab == 0 || d->vocab > UINT32_MAX))
+        rc = err_set(e, ERR_DATA, "%s: bad vocabulary size", path);
+    if (rc < 0)
+        dataset_release(d);
+    return rc;
+}
+
+void
+dataset_release(struct dataset *d)
+{
+    set_release(&d->set);
+    memset(d, 0, sizeof(*d));
+}
+
+int
+dataset_check(const struct dataset *d, const struct model *m, struct err *e)
+{
+    const struct weight_asset *a = weights_asset(&m->weights,
+                                                 "tokenizer.json");
+    char hex[ID_HEX + 1];
+    struct id id;
+
+    if (d->vocab > m->desc.vocab)
+        return err_set(e, ERR_DATA, "%s: vocabulary of %llu over the "
+                       "model's %u", d->set.path,
+                       (unsigned long long)d->vocab, m->desc.vocab);
+    if (a == NULL || d->tokenizer == NULL)
+        return 0;
+    id = id_of(a->data, a->n);
+    if (strcmp(id_hex(&id, hex), d->tokenizer) != 0)
+        return err_set(e, ERR_DATA, "%s: made with another tokenizer than "
+                       "the base's (found %.12s, expected %.12s)",
+                       d->set.path, d->tokenizer, hex);
+    return 0;
+}
+
+/* The record's number in the set: in the last range that begins at or
+ * before it. */
+static uint64_t
+set_index(const struct data_split *s, uint64_t i)
+{
+    size_t lo = 0, hi = s->split->n;
+
+    while (hi - lo > 1) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (s->first[mid] <= i)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return s->split->range[lo].begin + (i - s->first[lo]);
+}
+
+static int
+read_record(struct data_split *s, uint64_t i, struct tokens *t,
+            struct err *e)
+{
+    const void *p;
+    size_t n;
+    int rc = set_record(&s->data->set, set_index(s, i), &p, &n, e);
+
+    if (rc == 0)
+        rc = tokens_decode(t, p, n, s->source.vocab, e);
+    if (rc < 0)
+        err_prefix(e, "%s", s->data->set.path);
+    return rc;
+}
+
+/* token_source's get. */
+static int
+get_record(void *ctx, uint64_t i, struct record_tokens *out, struct err *e)
+{
+    struct data_split *s = ctx;
+    struct tokens t;
+    int rc = read_record(s, i, &t, e);
+
+    if (rc < 0)
+        return rc;
+    if (t.n > s->cap) {
+        s->cap = t.n;
+        s->ids = mem_grow(s->ids, s->cap * sizeof(*s->ids));
+        s->learn = mem_grow(s->learn, s->cap);
+    }
+    tokens_ids(&t, s->ids);
+    tokens_mask(&t, s->learn);
+    *out = (struct record_tokens){ s->ids, s->learn, (uint32_t)t.n };
+    return 0;
+}
+
+static void
+list_firsts(struct data_split *s)
+{
+    uint64_t at = 0;
+
+    s->first = mem_array(s->split->n, sizeof(*s->first));
+    for (size_t r = 0; r < s->split->n; r++) {
+        s->first[r] = at;
+        at += s->split->range[r].end - s->split->range[r].begin;
+    }
+}
+
+/* The first token has none before it that it is predicted from. */
+static uint64_t
+supervised(const struct tokens *t)
+{
+    return t->n_loss - (t->n_loss > 0 && t->runs[0] == 0);
+}
+
+int
+data_split_open(struct data_split *s, struct dataset *d, const char *name,
+                uint32_t vocab, struct err *e)
+{
+    int rc = 0;
+
+    memset(s, 0, sizeof(*s));
+    s->data = d;
+    s->split = manifest_split(&d->set.manifest, name);
+    s->source = (struct token_source){ .get = get_record, .ctx = s,
+                                       .vocab = vocab };
+    if (s->split == NULL)
+        return 0;
+    list_firsts(s);
+    s->len = mem_array(s->split->records, sizeof(*s->len));
+    for (uint64_t i = 0; i < s->split->records && rc == 0; i++) {
+        struct tokens t;
+
+        rc = read_record(s, i, &t, e);
+        if (rc < 0)
+            break;
+        s->len[i] = (uint32_t)t.n;
+        s->tokens += t.n;
+        s->supervised += supervised(&t);
+    }
+    s->source.n_records = s->split->records;
+    s->source.len = s->len;
+    if (rc < 0)
+        data_split_release(s);
+    return rc;
+}
+
+void
+data_split_release(struct data_split *s)
+{
+    free(s->first);
+    free(s->len);
+    free(s->cluster);
+    free(s->ids);
+    free(s->learn);
+    memset(s, 0, sizeof(*s));
+}
+
+int
+data_split_place(struct data_split *s, uint64_t i, struct data_place *p,
+                 struct err *e)
+{
+    struct tokens t;
+    int rc = read_record(s, i, &t, e);
+
+    if (rc == 0)
+        *p = (struct data_place){ set_index(s, i), t.origin.ordinal,
+                                  t.origin.time };
+    return rc;
+}
+
+/* The number of p's commit; *next is the number of the next new one. */
+static uint32_t
+commit_number(struct map *commits, const struct data_place *p,
+              uint32_t *next)
+{
+    char key[16];
+    struct map_entry *t;
+    bool added;
+
+    if (p->time == 0)
+        return (*next)++;
+    store_u64(key, p->ordinal);
+    store_u64(key + 8, (uint64_t)p->time);
+    t = map_put(commits, key, sizeof(key), *next, &added);
+    *next += added;
+    return (uint32_t)t->value;
+}
+
+int
+data_split_cluster(struct data_split *s, struct err *e)
+{
+    uint64_t n = s->source.n_records;
+    struct data_place p = { 0 }, last = p;
+    uint32_t next = 0;
+    struct map commits;
+    int rc = 0;
+
+    if (n > UINT32_MAX)
+        return err_set(e, ERR_LIMIT, "%s: over %u records in a split",
+                       s->data->set.path, UINT32_MAX);
+    s->cluster = mem_array(n, sizeof(*s->cluster));
+    map_init(&commits);
+    for (uint64_t i = 0; i < n && rc == 0; i++, last = p) {
+        rc = data_split_place(s, i, &p, e);
+        if (rc < 0)
+            break;
+        s->cluster[i] = i > 0 && p.ordinal == last.ordinal
+                                && p.time == last.time
+                        ? s->cluster[i - 1]
+                        : commit_number(&commits, &p, &next);
+    }
+    map_release(&commits);
+    s->source.cluster = s->cluster;
+    return rc;
+}
+
+int
+data_check_length(const struct data_split *s, const struct model *m,
+                  uint32_t seq_len, struct err *e)
+{
+    uint64_t n = s->source.n_records, beyond = 0;
+    uint32_t most = m->desc.max_pos;
+
+    if (seq_len <= most)
+        return 0;
+    if (m->desc.pos == POS_LEARNED)
+        return err_set(e, ERR_USAGE, "%s: has %u learned positions "
+                       "(max_position_embeddings), too few for --seq-len %u",
+                       m->weights.path, most, seq_len);
+    for (uint64_t i = 0; i < n; i++)
+        beyond += s->len[i] > most + 1; /* the last token is no input */
+    log_warn("%s: was made for %u positions (max_position_embeddings), "
+             "--seq-len is %u: %llu of %llu records go beyond",
+             m->weights.path, most, seq_len, (unsigned long long)beyond,
+             (unsigned long long)n);
+    return 0;
+}

@@ -1,0 +1,196 @@
+/* pack.c - see pack.h. */
+#include "data/pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+/* A row being filled, as a list of pieces. */
+struct open_row {
+    uint32_t left;
+    size_t first, last; /* indices of pieces; next[] links them */
+};
+
+void
+packer_init(struct packer *p, const uint32_t *len, uint64_t n_records,
+            uint32_t seq_len, uint64_t seed)
+{
+    memset(p, 0, sizeof(*p));
+    p->len = len;
+    p->n_records = n_records;
+    p->seq_len = seq_len;
+    p->seed = seed;
+}
+
+void
+packer_release(struct packer *p)
+{
+    free(p->piece);
+    free(p->row_start);
+    memset(p, 0, sizeof(*p));
+}
+
+static uint64_t
+n_windows(const struct packer *p)
+{
+    return (p->n_records + PACK_WINDOW - 1) / PACK_WINDOW;
+}
+
+static void
+add_pieces(struct packer *p, uint64_t record)
+{
+    uint32_t left = p->len[record] > 0 ? p->len[record] - 1 : 0, at = 0;
+
+    while (left > 0) {
+        uint32_t n = left < p->seq_len ? left : p->seq_len;
+        struct piece *q;
+
+        if (p->n_pieces == p->cap_pieces) {
+            p->cap_pieces = 2 * p->cap_pieces + PACK_WINDOW;
+            p->piece = mem_grow(p->piece,
+                                p->cap_pieces * sizeof(*p->piece));
+        }
+        q = &p->piece[p->n_pieces++];
+        q->record = record;
+        q->at = at;
+        q->n = n;
+        at += n;
+        left -= n;
+    }
+}
+
+static int
+by_length(const void *a, const void *b)
+{
+    const struct piece *x = a, *y = b;
+
+    if (x->n != y->n)
+        return x->n > y->n ? -1 : 1;
+    if (x->record != y->record)
+        return x->record < y->record ? -1 : 1;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* Links the sorted pieces into rows; returns how many. row[] has room for
+ * one a piece. */
+static size_t
+first_fit(const struct packer *p, struct open_row *row, size_t *next)
+{
+    size_t n_rows = 0, from = 0;
+
+    for (size_t i = 0; i < p->n_pieces; i++) {
+        size_t r = from;
+
+        while (r < n_rows && row[r].left < p->piece[i].n)
+            r++;
+        if (r == n_rows) {
+            row[n_rows].left = p->seq_len;
+            row[n_rows++].first = i;
+        } else {
+            next[row[r].last] = i;
+        }
+        row[r].last = i;
+        row[r].left -= p->piece[i].n;
+        next[i] = SIZE_MAX;
+        while (from < n_rows && row[from].left == 0)
+            from++;
+    }
+    return n_rows;
+}
+
+/* Replaces the sorted pieces by the same pieces row after row, the rows in
+ * a seeded order. */
+static void
+order_rows(struct packer *p, uint64_t epoch, uint64_t window)
+{
+    size_t n = p->n_pieces, k = 0;
+    struct open_row *row = mem_array(n, sizeof(*row));
+    size_t *next = mem_array(n, sizeof(*next));
+    struct piece *out = mem_array(n, sizeof(*out));
+
+    p->n_rows = first_fit(p, row, next);
+    if (p->n_rows + 1 > p->cap_rows) {
+        p->cap_rows = p->n_rows + PACK_WINDOW;
+        p->row_start = mem_grow(p->row_start,
+                                p->cap_rows * sizeof(*p->row_start));
+    }
+    for (size_t r = 0; r < p->n_rows; r++) {
+        uint64_t from = rng_permute(r, p->n_rows, p->seed ^ ~window, epoch);
+
+        p->row_start[r] = k;
+        for (size_t i = row[from].first; i != SIZE_MAX; i = next[i])
+            out[k++] = p->piece[i];
+    }
+    p->row_start[p->n_rows] = k;
+    memcpy(p->piece, out, n * sizeof(*out));
+    free(row);
+    free(next);
+    free(out);
+}
+
+static void
+load_window(struct packer *p, uint64_t epoch, uint64_t window)
+{
+    uint64_t from = window * PACK_WINDOW;
+
+    p->n_pieces = 0;
+    p->n_rows = 0;
+    for (uint64_t i = from; i < from + PACK_WINDOW && i < p->n_records; i++)
+        add_pieces(p, rng_permute(i, p->n_records, p->seed, epoch));
+    if (p->n_pieces == 0)
+        return;
+    qsort(p->piece, p->n_pieces, sizeof(*p->piece), by_length);
+    order_rows(p, epoch, window);
+}
+
+void
+packer_seek(struct packer *p, struct cursor_row c)
+{
+    p->at = c;
+    load_window(p, c.epoch, c.window);
+}
+
+const struct piece *
+packer_row(struct packer *p, size_t *n)
+{
+    const struct piece *row;
+    uint64_t empty = 0;
+
+    *n = 0;
+    if (p->n_records == 0)
+        return NULL;
+    if (p->row_start == NULL)
+        packer_seek(p, p->at);
+    while (p->at.row >= p->n_rows) {
+        p->at.row = 0;
+        if (++p->at.window == n_windows(p)) {
+            p->at.window = 0;
+            p->at.epoch++;
+        }
+        load_window(p, p->at.epoch, p->at.window);
+        if (p->n_rows == 0 && ++empty > n_windows(p))
+            return NULL;
+    }
+    row = p->piece + p->row_start[p->at.row];
+    *n = p->row_start[p->at.row + 1] - p->row_start[p->at.row];
+    p->at.row++;
+    return row;
+}
+
+uint64_t
+packer_count(const uint32_t *len, uint64_t n_records, uint32_t seq_len,
+             uint64_t seed, uint64_t epoch)
+{
+    struct packer p;
+    uint64_t rows = 0;
+
+    packer_init(&p, len, n_records, seq_len, seed);
+    for (uint64_t w = 0; w < n_windows(&p); w++) {
+        load_window(&p, epoch, w);
+        rows += p.n_rows;
+    }
+    packer_release(&p);
+    return rows;
+}

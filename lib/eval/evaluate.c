@@ -1,0 +1,65 @@
+/* evaluate.c - see evaluate.h. */
+#include "eval/evaluate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/progress.h"
+#include "base/stop.h"
+
+#define EVAL_SEED 0 /* any: the order of records doesn't matter */
+
+/* Runs a batch and adds its rows' losses (loss: room for them) to their
+ * records'. */
+static int
+run_batch(struct exec *x, const struct batch_rows *b, double *loss,
+          struct record_loss *out, struct err *e)
+{
+    int rc = exec_batch(x, &b->view, e);
+
+    x->in = (struct inputs){ .n_head = b->n_head };
+    if (rc == 0)
+        rc = exec_forward(x, e);
+    if (rc == 0)
+        rc = exec_get(x, &x->prog->row_loss, loss, e);
+    for (uint32_t k = 0; k < b->n_head && rc == 0; k++) {
+        int32_t r = b->head_row[k];
+        struct record_loss *t = &out[b->record[r]];
+
+        t->sum += loss[r];
+        t->n++;
+    }
+    return rc;
+}
+
+int
+evaluate(struct exec *x, const struct token_source *s, uint64_t limit,
+         struct record_loss *out, struct err *e)
+{
+    uint32_t batch = x->prog->opts.batch, seq_len = x->prog->opts.seq_len;
+    uint64_t n = limit && limit < s->n_records ? limit : s->n_records;
+    uint64_t rows = packer_count(s->len, n, seq_len, EVAL_SEED, 0);
+    double *loss = mem_array(x->prog->rows, sizeof(*loss));
+    struct batch_rows b;
+    struct packer p;
+    int rc = 0;
+
+    memset(out, 0, n * sizeof(*out));
+    batch_init(&b, batch, seq_len);
+    packer_init(&p, s->len, n, seq_len, EVAL_SEED);
+    for (uint64_t at = 0; at < rows && rc == 0; at += batch) {
+        rc = batch_fill(&b, &p, s, rows - at, e);
+        if (rc == 0)
+            rc = run_batch(x, &b, loss, out, e);
+        if (rc == 0)
+            progress_part("evaluating",
+                          at + batch < rows ? at + batch : rows, rows);
+        if (rc == 0 && stop_asked())
+            rc = err_set(e, ERR_AGAIN, "stopped in an evaluation");
+    }
+    packer_release(&p);
+    batch_release(&b);
+    free(loss);
+    return rc;
+}

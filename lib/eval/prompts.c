@@ -1,0 +1,322 @@
+/* prompts.c - see prompts.h. */
+#include "eval/prompts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/b64.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/utf8.h"
+
+#define MAX_LINE (16 << 20)
+#define MAX_PROMPTS 1000000
+
+static const char *const keys[] = { "id", "prompt", "max_tokens", "stop",
+                                    "exact", "contains", "regex",
+                                    "forbidden" };
+
+static int
+check_keys(const cJSON *o, const char *where, struct err *e)
+{
+    const cJSON *v;
+
+    if (!cJSON_IsObject(o))
+        return err_set(e, ERR_DATA, "%s: not a JSON object", where);
+    cJSON_ArrayForEach(v, o) {
+        bool known = false;
+
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+            known |= strcmp(v->string, keys[i]) == 0;
+        if (!known)
+            return err_set(e, ERR_DATA, "%s: unknown key '%s'", where,
+                           v->string);
+    }
+    return 0;
+}
+
+static int
+read_stop(struct prompt *p, const cJSON *v, const char *where,
+          struct err *e)
+{
+    int n = cJSON_IsArray(v) ? cJSON_GetArraySize(v) : 1;
+
+    if (v == NULL)
+        return 0;
+    p->stop = mem_array((size_t)n, sizeof(*p->stop));
+    for (int i = 0; i < n; i++) {
+        const cJSON *s = cJSON_IsArray(v) ? cJSON_GetArrayItem(v, i) : v;
+
+        if (!cJSON_IsString(s) || *s->valuestring == '\0')
+            return err_set(e, ERR_DATA, "%s: stop is not a string, or an "
+                           "empty one", where);
+        p->stop[p->n_stop++] = mem_strdup(s->valuestring);
+    }
+    return 0;
+}
+
+static int
+read_prompt(struct prompt *p, const cJSON *o, uint64_t line,
+            uint32_t max_tokens, const char *where, struct err *e)
+{
+    const cJSON *text = cJSON_GetObjectItemCaseSensitive(o, "prompt");
+    const cJSON *id = cJSON_GetObjectItemCaseSensitive(o, "id");
+    const cJSON *max = cJSON_GetObjectItemCaseSensitive(o, "max_tokens");
+    char number[24];
+    int rc = check_keys(o, where, e);
+
+    if (rc < 0)
+        return rc;
+    if (!cJSON_IsString(text) || *text->valuestring == '\0')
+        return err_set(e, ERR_DATA, "%s: no prompt", where);
+    if (id != NULL && !cJSON_IsString(id))
+        return err_set(e, ERR_DATA, "%s: id is not a string", where);
+    if (max != NULL && !(cJSON_IsNumber(max) && max->valuedouble >= 1
+                         && max->valuedouble <= 1048576
+                         && max->valuedouble == floor(max->valuedouble)))
+        return err_set(e, ERR_DATA, "%s: bad max_tokens", where);
+    snprintf(number, sizeof(number), "%llu", (unsigned long long)line);
+    p->id = mem_strdup(id ? id->valuestring : number);
+    p->len = strlen(text->valuestring);
+    p->text = mem_strdup(text->valuestring);
+    p->max_tokens = max ? (uint32_t)max->valuedouble : max_tokens;
+    rc = read_stop(p, cJSON_GetObjectItemCaseSensitive(o, "stop"), where, e);
+    return rc < 0 ? rc : check_read(&p->checks, o, where, e);
+}
+
+/* Two prompts of one name can't be told apart in the results, and draw the
+ * same numbers. */
+static int
+check_name_is_new(struct map *ids, const struct prompt *p, const char *where,
+                  struct err *e)
+{
+    bool added;
+
+    map_put(ids, p->id, strlen(p->id), 0, &added);
+    return added ? 0 : err_set(e, ERR_DATA, "%s: two prompts have the id "
+                               "'%s'", where, p->id);
+}
+
+static struct prompt *
+add_prompt(struct prompts *p)
+{
+    if (p->n == p->cap) {
+        p->cap = 2 * p->cap + 16;
+        p->item = mem_grow(p->item, p->cap * sizeof(*p->item));
+    }
+    memset(&p->item[p->n], 0, sizeof(*p->item));
+    return &p->item[p->n++];
+}
+
+static int
+read_line(struct prompts *p, struct map *ids, const struct buf *line,
+          uint64_t number, uint32_t max_tokens, const char *name,
+          struct err *e)
+{
+    char where[256];
+    cJSON *o = NULL;
+    int rc;
+
+    if (strspn(line->data, " \t\r") == line->len)
+        return 0;
+    snprintf(where, sizeof(where), "%s:%llu", name,
+             (unsigned long long)number);
+    if (p->n == MAX_PROMPTS)
+        return err_set(e, ERR_LIMIT, "%s: over %d prompts", where,
+                       MAX_PROMPTS);
+    rc = json_user(&o, line->data, line->len, where, e);
+    if (rc == 0)
+        rc = read_prompt(add_prompt(p), o, number, max_tokens, where, e);
+    if (rc == 0)
+        rc = check_name_is_new(ids, &p->item[p->n - 1], where, e);
+    cJSON_Delete(o);
+    return rc;
+}
+
+int
+prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
+             struct err *e)
+{
+    bool got = true, ended;
+    uint64_t number = 0;
+    struct map ids;
+    struct buf line;
+    struct in in;
+    int rc;
+
+    memset(p, 0, sizeof(*p));
+    rc = in_open(&in, path, e);
+    if (rc < 0)
+        return rc;
+    buf_init(&line);
+    map_init(&ids);
+    while (rc == 0) {
+        rc = in_line(&in, &line, MAX_LINE, &got, &ended, e);
+        if (rc < 0 || !got)
+            break;
+        number++;
+        if (!ended)
+            rc = err_set(e, ERR_DATA, "%s:%llu: the last line has no "
+                         "newline", in.name, (unsigned long long)number);
+        else
+            rc = read_line(p, &ids, &line, number, max_tokens, in.name, e);
+    }
+    map_release(&ids);
+    buf_release(&line);
+    in_release(&in);
+    if (rc < 0)
+        prompts_release(p);
+    return rc;
+}
+
+void
+prompts_release(struct prompts *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        struct prompt *q = &p->item[i];
+
+        for (size_t k = 0; k < q->n_stop; k++)
+            free(q->stop[k]);
+        free(q->stop);
+        free(q->id);
+        free(q->text);
+        check_release(&q->checks);
+    }
+    free(p->item);
+    memset(p, 0, sizeof(*p));
+}
+
+bool
+prompt_checks(const struct prompt *p)
+{
+    for (int k = 0; k < CHECK_KINDS; k++) {
+        if (p->checks.n[k] > 0)
+            return true;
+    }
+    return false;
+}
+
+/* What generate's callback needs. */
+struct completing {
+    struct completion *c;
+    const struct prompt *p;
+    const struct codec *codec;
+};
+
+/* Cuts the text before the first stop string; false when there is none. */
+static bool
+cut_at_stop(struct completion *c, const struct prompt *p)
+{
+    const char *first = NULL;
+
+    for (size_t i = 0; i < p->n_stop; i++) {
+        const char *at = memmem(c->text.data, c->text.len, p->stop[i],
+                                strlen(p->stop[i]));
+
+        if (at != NULL && (first == NULL || at < first))
+            first = at;
+    }
+    if (first == NULL)
+        return false;
+    c->text.len = (size_t)(first - c->text.data);
+    c->text.data[c->text.len] = '\0';
+    return true;
+}
+
+static bool
+take_token(void *ctx, int32_t id)
+{
+    struct completing *s = ctx;
+
+    s->c->n_tokens++;
+    if (s->codec->ends(s->codec->ctx, id)) {
+        s->c->finish = FINISH_END;
+        return false;
+    }
+    s->codec->decode(s->codec->ctx, id, &s->c->text);
+    if (cut_at_stop(s->c, s->p)) {
+        s->c->finish = FINISH_STOP;
+        return false;
+    }
+    return true;
+}
+
+int
+prompt_complete(struct completion *c, const struct prompt *p,
+                struct generator *g, const struct codec *codec,
+                const struct sampling *s, struct err *e)
+{
+    struct completing ctx = { c, p, codec };
+    struct sampling own = *s;
+    struct buf ids;
+    int rc;
+
+    memset(c, 0, sizeof(*c));
+    buf_init(&c->text);
+    buf_init(&ids);
+    c->finish = FINISH_LENGTH;
+    own.max_tokens = p->max_tokens;
+    own.site = rng_site(p->id);
+    rc = codec->encode(codec->ctx, p->text, p->len, &ids, e);
+    c->n_prompt = (uint32_t)(ids.len / sizeof(int32_t));
+    if (rc == 0)
+        rc = generate(g, (const int32_t *)(const void *)ids.data,
+                      c->n_prompt, &own, take_token, &ctx, e);
+    if (rc == 0)
+        c->result = check_run(&p->checks, c->text.data, c->text.len);
+    else
+        err_prefix(e, "prompt %s", p->id);
+    buf_release(&ids);
+    if (rc < 0)
+        completion_release(c);
+    return rc;
+}
+
+void
+completion_release(struct completion *c)
+{
+    buf_release(&c->text);
+    memset(c, 0, sizeof(*c));
+}
+
+static void
+put_text(struct buf *out, const struct buf *text)
+{
+    if (utf8_valid(text->data, text->len) == text->len) {
+        json_put_string(out, text->data, text->len);
+        return;
+    }
+    buf_addstr(out, "{\"b64\": \"");
+    b64_put(out, text->data, text->len);
+    buf_addstr(out, "\"}");
+}
+
+void
+completion_json(const struct completion *c, const struct prompt *p,
+                const char *model, struct buf *out)
+{
+    static const char *const finish[] = { "end", "stop", "length" };
+    const char *comma = "";
+
+    buf_addstr(out, "{\"id\": ");
+    json_put_string(out, p->id, strlen(p->id));
+    buf_addf(out, ", \"model\": \"%s\", \"completion\": ", model);
+    put_text(out, &c->text);
+    buf_addf(out, ", \"finish\": \"%s\", \"prompt_tokens\": %u, "
+             "\"tokens\": %u, \"checks\": {", finish[c->finish], c->n_prompt,
+             c->n_tokens);
+    for (int k = 0; k < CHECK_KINDS; k++) {
+        if (p->checks.n[k] == 0)
+            continue;
+        buf_addf(out, "%s\"%s\": %s", comma, check_name(k),
+                 c->result.held[k] ? "true" : "false");
+        comma = ", ";
+    }
+    buf_addf(out, "}, \"passed\": %s}", !prompt_checks(p) ? "null"
+             : c->result.passed ? "true" : "false");
+}

@@ -1,0 +1,73 @@
+/* prompts.h - a file of prompts with checks, completed and scored.
+ *
+ * The file is JSON lines; schemas/prompts.schema.json has the keys. A key
+ * that isn't there is an error, so that a misspelt check can't pass.
+ */
+#ifndef EVAL_PROMPTS_H
+#define EVAL_PROMPTS_H
+
+#include "base/buf.h"
+#include "eval/generate.h"
+#include "text/check.h"
+
+struct prompt {
+    char *id;
+    char *text;
+    size_t len;
+    uint32_t max_tokens;
+    char **stop;
+    size_t n_stop;
+    struct check_set checks;
+};
+
+struct prompts {
+    struct prompt *item;
+    size_t n, cap;
+};
+
+/* Reads the file at path ("-": stdin). max_tokens is for prompts that name
+ * none. ERR_DATA "FILE:LINE: ..."; limit: 16 MiB a line. On failure *p is
+ * released. */
+int prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
+                 struct err *e);
+void prompts_release(struct prompts *p);
+
+/* Whether it has any check; one without says nothing about a model. */
+bool prompt_checks(const struct prompt *p);
+
+/* Between text and tokens. */
+struct codec {
+    /* Appends the tokens of text[n] to *ids (int32_t each). */
+    int (*encode)(void *ctx, const char *text, size_t n, struct buf *ids,
+                  struct err *e);
+    /* Appends the bytes of a token. */
+    void (*decode)(void *ctx, int32_t id, struct buf *out);
+    /* Whether the token ends a text. */
+    bool (*ends)(void *ctx, int32_t id);
+    void *ctx;
+};
+
+enum finish { FINISH_END, FINISH_STOP, FINISH_LENGTH };
+
+struct completion {
+    struct buf text;
+    uint32_t n_prompt, n_tokens; /* of the prompt; generated */
+    enum finish finish;          /* end token, stop string, length */
+    struct check_result result;
+};
+
+/* Completes and scores one prompt; sampling's site and max_tokens are set
+ * from it. The completion is without the stop string. On failure *c is
+ * released. */
+int prompt_complete(struct completion *c, const struct prompt *p,
+                    struct generator *g, const struct codec *codec,
+                    const struct sampling *s, struct err *e);
+void completion_release(struct completion *c);
+
+/* One JSON object, without newline: id, model, completion, finish, counts,
+ * each given check and whether all passed (null without one). Bytes that are
+ * not UTF-8 make the completion {"b64": ...}. */
+void completion_json(const struct completion *c, const struct prompt *p,
+                     const char *model, struct buf *out);
+
+#endif

@@ -1,0 +1,33 @@
+/* score.h - base against base and adapter on the same held-out tokens. */
+#ifndef EVAL_SCORE_H
+#define EVAL_SCORE_H
+
+#include "base/buf.h"
+#include "weights/model.h"
+
+struct score_opts {
+    const char *data, *split;
+    const char *per_record;  /* file to write a line a record to; or NULL */
+    uint64_t records;        /* 0: all */
+    bool force;              /* also where memory is short */
+    uint32_t batch;
+    uint32_t seq_len;        /* 0: 512, or what the base has below that */
+};
+
+/* What score_split would refuse at once: data that is not for this base, or
+ * no such split, ERR_DATA; too little memory, ERR_LIMIT. For a program that
+ * has other work to do before. */
+int score_check(const struct model *m, const struct score_opts *o,
+                struct err *e);
+
+/* Appends members of a JSON object, each after a comma: split, seq_len,
+ * records, clusters, tokens, cut (records longer than seq_len), base and
+ * (with an adapter) adapter and difference, each with loss, half width of its
+ * 95% interval and perplexity (see mean_loss.h). per_record gets a JSON line
+ * for each record, with the losses that the numbers are made of. ERR_DATA
+ * when there is no such split, no token in it with a loss, or the loss is not
+ * finite; per_record is not written then. */
+int score_split(const struct model *m, const struct score_opts *o,
+                struct buf *summary, struct err *e);
+
+#endif

@@ -1,0 +1,469 @@
+/* checkpoint.c - see checkpoint.h. */
+#include "train/checkpoint.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "tensor/safetensors.h"
+
+#define STATE_TENSORS "state.safetensors"
+#define STATE_JSON "state.json"
+#define MANIFEST "manifest.json"
+#define MAX_JSON (1 << 20)
+
+static const char *const checked_files[] = { STATE_JSON, STATE_TENSORS };
+
+/* The counters of struct train_state by name. */
+static const struct {
+    const char *name;
+    size_t offset;
+} fields[] = {
+    { "step", offsetof(struct train_state, step) },
+    { "updates", offsetof(struct train_state, updates) },
+    { "tokens", offsetof(struct train_state, tokens) },
+    { "supervised", offsetof(struct train_state, supervised) },
+    { "skipped", offsetof(struct train_state, skipped) },
+    { "bad_row", offsetof(struct train_state, bad_row) },
+    { "metrics", offsetof(struct train_state, metrics) },
+    { "evaluated", offsetof(struct train_state, evaluated) },
+    { "line_supervised", offsetof(struct train_state, line_supervised) },
+    { "epoch", offsetof(struct train_state, cursor.epoch) },
+    { "window", offsetof(struct train_state, cursor.window) },
+    { "row", offsetof(struct train_state, cursor.row) },
+};
+
+#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+/* The flat vectors of a program by name; absent ones have buf 0. */
+#define N_FLATS 3
+struct flat {
+    const char *name;
+    const struct view *view;
+};
+
+static void
+flats_of(const struct prog *p, struct flat out[N_FLATS])
+{
+    out[0] = (struct flat){ "params", &p->params };
+    out[1] = (struct flat){ "m", &p->m };
+    out[2] = (struct flat){ "v", &p->v };
+}
+
+static int
+write_tensors(const char *path, const struct exec *x, struct err *e)
+{
+    const struct prog *p = x->prog;
+    struct flat flat[N_FLATS];
+    struct safetensor item[N_FLATS];
+    struct out out;
+    size_t n = 0;
+    int rc;
+
+    flats_of(p, flat);
+    memset(item, 0, sizeof(item));
+    for (size_t i = 0; i < N_FLATS; i++) {
+        if (flat[i].view->buf == 0)
+            continue;
+        item[n].name = (char *)flat[i].name;
+        item[n].dtype = DTYPE_F32;
+        item[n].n_dims = 1;
+        item[n++].shape[0] = p->n_flat;
+    }
+    rc = out_open(&out, path, e);
+    if (rc < 0)
+        return rc;
+    rc = safetensors_start(&out, item, n, NULL, 0, e);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        for (size_t j = 0; j < N_FLATS && rc == 0; j++) {
+            if (strcmp(flat[j].name, item[i].name) == 0)
+                rc = exec_write(x, flat[j].view, &out, e);
+        }
+    }
+    if (rc == 0)
+        rc = out_commit(&out, e);
+    out_release(&out);
+    return rc;
+}
+
+static int
+write_json(const char *path, const struct train_state *s,
+           const struct id *key, struct err *e)
+{
+    char hex[ID_HEX + 1];
+    struct buf b;
+    int rc;
+
+    buf_init(&b);
+    buf_addf(&b, "{\"key\": \"%s\"", id_hex(key, hex));
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        uint64_t v;
+
+        memcpy(&v, (const char *)s + fields[i].offset, sizeof(v));
+        buf_addf(&b, ", \"%s\": %" PRIu64, fields[i].name, v);
+    }
+    buf_addstr(&b, ", \"line_loss\": ");
+    json_put_double(&b, s->line_loss);
+    buf_addstr(&b, "}\n");
+    rc = file_write(path, b.data, b.len, e);
+    buf_release(&b);
+    return rc;
+}
+
+static int
+write_manifest(const char *dir, struct err *e)
+{
+    char *path = path_join(dir, MANIFEST), hex[ID_HEX + 1];
+    struct buf b;
+    int rc = 0;
+
+    buf_init(&b);
+    buf_addstr(&b, "{");
+    for (size_t i = 0; i < 2 && rc == 0; i++) {
+        char *file = path_join(dir, checked_files[i]);
+        struct id id;
+
+        rc = id_of_file(&id, file, e);
+        if (rc == 0)
+            buf_addf(&b, "%s\"%s\": \"%s\"", i ? ", " : "",
+                     checked_files[i], id_hex(&id, hex));
+        free(file);
+    }
+    buf_addstr(&b, "}\n");
+    if (rc == 0)
+        rc = file_write(path, b.data, b.len, e);
+    buf_release(&b);
+    free(path);
+    return rc;
+}
+
+static int
+write_files(const char *dir, const struct train_state *s,
+            const struct exec *x, const struct id *key, struct err *e)
+{
+    char *tensors = path_join(dir, STATE_TENSORS);
+    char *json = path_join(dir, STATE_JSON);
+    int rc = dir_make(dir, e);
+
+    if (rc == 0)
+        rc = write_tensors(tensors, x, e);
+    if (rc == 0)
+        rc = write_json(json, s, key, e);
+    if (rc == 0)
+        rc = write_manifest(dir, e);
+    if (rc == 0)
+        rc = dir_sync(dir, e);
+    free(tensors);
+    free(json);
+    return rc;
+}
+
+/* Step of a checkpoint's directory name; false for anything else. */
+static bool
+step_of(const char *name, uint64_t *step)
+{
+    int end = 0;
+
+    return sscanf(name, "step-%" SCNu64 "%n", step, &end) == 1
+           && name[end] == '\0';
+}
+
+static int
+by_step(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The steps there are, ascending. A missing directory has none. */
+static int
+list_steps(const char *dir, uint64_t **steps, size_t *n, struct err *e)
+{
+    char **names = NULL;
+    size_t n_names = 0;
+    int rc;
+
+    *steps = NULL;
+    *n = 0;
+    if (!path_exists(dir))
+        return 0;
+    rc = dir_list(&names, &n_names, dir, e);
+    if (rc < 0)
+        return rc;
+    *steps = mem_array(n_names + 1, sizeof(**steps));
+    for (size_t i = 0; i < n_names; i++)
+        *n += step_of(names[i], &(*steps)[*n]);
+    qsort(*steps, *n, sizeof(**steps), by_step);
+    dir_list_free(names, n_names);
+    return 0;
+}
+
+static char *
+step_path(const char *dir, uint64_t step)
+{
+    char name[32];
+
+    snprintf(name, sizeof(name), "step-%" PRIu64, step);
+    return path_join(dir, name);
+}
+
+/* Old ones go by way of another name, so that none is ever half there. */
+static int
+remove_old(const char *dir, uint32_t keep, struct err *e)
+{
+    uint64_t *steps;
+    size_t n;
+    int rc = list_steps(dir, &steps, &n, e);
+
+    for (size_t i = 0; i + keep < n && rc == 0; i++) {
+        char *old = step_path(dir, steps[i]);
+        char *trash = path_join(dir, ".trash");
+
+        rc = path_remove(trash, e);
+        if (rc == 0 && rename(old, trash) != 0)
+            rc = err_errno(e, ERR_IO, "%s: rename", old);
+        if (rc == 0)
+            rc = path_remove(trash, e);
+        free(old);
+        free(trash);
+    }
+    free(steps);
+    return rc;
+}
+
+int
+checkpoint_write(const char *run, const struct train_state *s,
+                 const struct exec *x, const struct id *key, uint32_t keep,
+                 struct err *e)
+{
+    char *dir = path_join(run, "checkpoints");
+    char *final = step_path(dir, s->step);
+    struct buf temp;
+    int rc;
+
+    buf_init(&temp);
+    buf_addf(&temp, "%s.tmp.%ld", final, (long)getpid());
+    rc = dir_make(dir, e);
+    if (rc == 0)
+        rc = path_remove(final, e);
+    if (rc < 0)
+        goto out;
+    io_temp_add(temp.data);
+    rc = write_files(temp.data, s, x, key, e);
+    if (rc == 0 && rename(temp.data, final) != 0)
+        rc = err_errno(e, ERR_IO, "%s: rename", temp.data);
+    if (rc < 0) {
+        struct err ignored;
+
+        path_remove(temp.data, &ignored);
+    }
+    io_temp_drop(temp.data);
+    if (rc == 0)
+        rc = dir_sync(dir, e);
+    if (rc == 0)
+        rc = remove_old(dir, keep < 1 ? 1 : keep, e);
+out:
+    buf_release(&temp);
+    free(final);
+    free(dir);
+    return rc;
+}
+
+/* The files of a checkpoint against its manifest. */
+static int
+verify_files(const char *dir, struct err *e)
+{
+    char *path = path_join(dir, MANIFEST);
+    cJSON *root = NULL;
+    int rc = json_user_file(&root, path, MAX_JSON, e);
+
+    for (size_t i = 0; i < 2 && rc == 0; i++) {
+        const cJSON *v = cJSON_GetObjectItemCaseSensitive(root,
+                                                          checked_files[i]);
+        char *file = path_join(dir, checked_files[i]);
+        struct id want, found;
+
+        if (!cJSON_IsString(v)
+            || !id_parse(&want, v->valuestring, strlen(v->valuestring)))
+            rc = err_set(e, ERR_DATA, "%s: no id of %s", path,
+                         checked_files[i]);
+        else
+            rc = id_of_file(&found, file, e);
+        if (rc == 0 && !id_equal(&want, &found))
+            rc = err_set(e, ERR_DATA,
+                         "%s: does not match its manifest", file);
+        free(file);
+    }
+    cJSON_Delete(root);
+    free(path);
+    return rc;
+}
+
+static int
+read_json(const char *path, struct train_state *s, struct id *key,
+          struct err *e)
+{
+    cJSON *root = NULL;
+    const cJSON *v;
+    int rc = json_user_file(&root, path, MAX_JSON, e);
+
+    if (rc < 0)
+        return rc;
+    v = cJSON_GetObjectItemCaseSensitive(root, "key");
+    if (!cJSON_IsString(v)
+        || !id_parse(key, v->valuestring, strlen(v->valuestring)))
+        rc = err_set(e, ERR_DATA, "%s: no key", path);
+    for (size_t i = 0; i < N_FIELDS && rc == 0; i++) {
+        uint64_t n;
+
+        v = cJSON_GetObjectItemCaseSensitive(root, fields[i].name);
+        if (!cJSON_IsNumber(v) || v->valuedouble < 0
+            || v->valuedouble > 9e15) {
+            rc = err_set(e, ERR_DATA, "%s: no %s", path, fields[i].name);
+            break;
+        }
+        n = (uint64_t)v->valuedouble;
+        memcpy((char *)s + fields[i].offset, &n, sizeof(n));
+    }
+    v = cJSON_GetObjectItemCaseSensitive(root, "line_loss");
+    if (rc == 0 && !cJSON_IsNumber(v))
+        rc = err_set(e, ERR_DATA, "%s: no line_loss", path);
+    if (rc == 0)
+        s->line_loss = v->valuedouble;
+    cJSON_Delete(root);
+    return rc;
+}
+
+static int
+read_tensors(const char *path, struct exec *x, struct err *e)
+{
+    const struct prog *p = x->prog;
+    struct flat flat[N_FLATS];
+    struct safetensors s;
+    int rc = safetensors_open(&s, path, MAX_JSON, e);
+
+    if (rc < 0)
+        return rc;
+    flats_of(p, flat);
+    for (size_t i = 0; i < N_FLATS && rc == 0; i++) {
+        const struct safetensor *t = safetensors_find(&s, flat[i].name);
+
+        if (flat[i].view->buf == 0)
+            continue;
+        if (t == NULL || t->dtype != DTYPE_F32 || t->n_dims != 1
+            || t->shape[0] != p->n_flat) {
+            rc = err_set(e, ERR_DATA, "%s: no %s of %" PRIu64 " elements",
+                         path, flat[i].name, p->n_flat);
+            break;
+        }
+        rc = exec_put(x, flat[i].view, safetensors_data(&s, t), e);
+    }
+    safetensors_release(&s);
+    return rc;
+}
+
+/* One checkpoint that has been verified. */
+static int
+read_files(const char *dir, struct train_state *s, struct exec *x,
+           const struct id *key, struct err *e)
+{
+    char *json = path_join(dir, STATE_JSON);
+    char *tensors = path_join(dir, STATE_TENSORS);
+    struct id found;
+    int rc = read_json(json, s, &found, e);
+
+    if (rc == 0 && !id_equal(key, &found))
+        rc = err_set(e, ERR_DATA, "%s: made with another base, data set or "
+                     "options", dir);
+    if (rc == 0)
+        rc = read_tensors(tensors, x, e);
+    free(json);
+    free(tensors);
+    return rc;
+}
+
+int
+checkpoint_read(const char *run, struct train_state *s, struct exec *x,
+                const struct id *key, struct err *e)
+{
+    char *dir = path_join(run, "checkpoints"), *path = NULL;
+    uint64_t *steps;
+    size_t n;
+    int rc = list_steps(dir, &steps, &n, e);
+
+    for (size_t i = n; i-- > 0 && rc == 0;) {
+        free(path);
+        path = step_path(dir, steps[i]);
+        if (verify_files(path, e) < 0) {
+            log_warn("%s: passed over, it is damaged", e->text);
+            continue;
+        }
+        rc = read_files(path, s, x, key, e);
+        if (rc == 0)
+            rc = 1;
+    }
+    if (rc == 0 && n > 0)
+        rc = err_set(e, ERR_DATA, "%s: no good checkpoint among %zu", dir,
+                     n);
+    free(path);
+    free(steps);
+    free(dir);
+    return rc;
+}
+
+/* The checkpoint after that step. */
+static int
+verify_one(const char *dir, uint64_t step, const struct id *key,
+           struct err *e)
+{
+    char *json = path_join(dir, STATE_JSON);
+    struct train_state s = { 0 };
+    struct id found;
+    int rc = verify_files(dir, e);
+
+    if (rc == 0)
+        rc = read_json(json, &s, &found, e);
+    if (rc == 0 && !id_equal(key, &found))
+        rc = err_set(e, ERR_DATA, "%s: key is not that of the run's identity",
+                     json);
+    if (rc == 0 && s.step != step)
+        rc = err_set(e, ERR_DATA, "%s: step (found %" PRIu64 ", expected %"
+                     PRIu64 ")", json, s.step, step);
+    free(json);
+    return rc;
+}
+
+int
+checkpoints_verify(const char *run, const struct id *key, size_t *n,
+                   uint64_t *step, struct err *e)
+{
+    char *dir = path_join(run, "checkpoints");
+    uint64_t *steps;
+    size_t found;
+    int rc = list_steps(dir, &steps, &found, e);
+
+    *n = 0;
+    *step = 0;
+    for (size_t i = 0; i < found && rc == 0; i++) {
+        char *path = step_path(dir, steps[i]);
+
+        rc = verify_one(path, steps[i], key, e);
+        if (rc == 0) {
+            *step = steps[i];
+            ++*n;
+        } else if (!path_exists(path)) {
+            rc = 0;
+        }
+        free(path);
+    }
+    free(steps);
+    free(dir);
+    return rc;
+}

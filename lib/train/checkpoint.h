@@ -1,0 +1,55 @@
+/* checkpoint.h - the state of a training run between two steps.
+ *
+ * RUN/checkpoints/step-N/ holds
+ *   state.safetensors  params, and m and v with AdamW: the flat vectors, F32
+ *   state.json         struct train_state
+ *   manifest.json      length and id of the two, written last
+ * The directory is built beside its name, synced and renamed, so one that is
+ * there is whole or damaged later; reading verifies it and falls back to the
+ * one before.
+ */
+#ifndef TRAIN_CHECKPOINT_H
+#define TRAIN_CHECKPOINT_H
+
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "data/pack.h"
+#include "model/prog.h"
+
+/* Everything of a run that isn't a parameter or a moment. */
+struct train_state {
+    uint64_t step;       /* steps done, skipped ones too */
+    uint64_t updates;    /* steps that moved the parameters: AdamW's t */
+    uint64_t tokens;     /* positions trained on, padding not counted */
+    uint64_t supervised; /* of these, with a loss */
+    uint64_t skipped;    /* steps left out: not finite, or no loss at all */
+    uint64_t bad_row;    /* steps in a row that were not finite */
+    uint64_t metrics;    /* bytes of metrics.jsonl up to here */
+    uint64_t evaluated;  /* 1 + step of its last evaluation; 0: none */
+    uint64_t line_supervised; /* tokens with a loss since its last line */
+    double line_loss;    /* sum of their losses */
+    struct cursor_row cursor;
+};
+
+/* Writes checkpoints/step-N below run and removes all but the newest keep.
+ * key identifies data, base and options: what a resumed run must share. */
+int checkpoint_write(const char *run, const struct train_state *s,
+                     const struct exec *x, const struct id *key,
+                     uint32_t keep, struct err *e);
+
+/* Reads the newest good checkpoint below run into *s and the program's
+ * memory; warns of damaged ones that it passes over. 1: found; 0: there is
+ * none at all, nothing touched; ERR_DATA when all are damaged or the newest
+ * good one has another key. */
+int checkpoint_read(const char *run, struct train_state *s, struct exec *x,
+                    const struct id *key, struct err *e);
+
+/* Checks every checkpoint below run against its manifest, its name and the
+ * run's key; ERR_DATA names the first that is not as it should be. *n of
+ * them are good, the newest of which is after *step steps. One that goes
+ * away meanwhile, as those of a run that goes on do, is none. */
+int checkpoints_verify(const char *run, const struct id *key, size_t *n,
+                       uint64_t *step, struct err *e);
+
+#endif

@@ -1,0 +1,33 @@
+/* inputs.h - everything that a run of training reads, open. */
+#ifndef TRAIN_INPUTS_H
+#define TRAIN_INPUTS_H
+
+#include "base/buf.h"
+#include "data/dataset.h"
+#include "weights/model.h"
+
+struct run_inputs {
+    struct model model;
+    struct dataset data;
+    struct data_split train, val;
+};
+
+/* Opens the base (and an adapter for it; NULL: none), the data, which has to
+ * be made for that base, and its splits. ERR_DATA when the training split
+ * teaches nothing. Don't move it once open. On failure *in is released. */
+int inputs_open(struct run_inputs *in, const char *base,
+                const char *adapter, const char *data,
+                const struct device_opts *device, struct err *e);
+void inputs_release(struct run_inputs *in);
+
+/* One warning that names the dropouts of the base's config: they stay out of
+ * training. */
+void inputs_warn_drops(const struct run_inputs *in);
+
+/* Appends what the inputs give to a run's identity, as members of a JSON
+ * object, each after a comma: content ids of base and data, and of the
+ * adapter that the run begins with. */
+int inputs_identity(const struct run_inputs *in, struct buf *b,
+                    struct err *e);
+
+#endif

@@ -1,0 +1,459 @@
+/* rundir.c - see rundir.h. */
+#include "train/rundir.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "tensor/modeldir.h"
+#include "train/checkpoint.h"
+
+#define CONFIG "config.json"
+#define MANIFEST "manifest.json"
+#define METRICS "metrics.jsonl"
+#define MAX_JSON (16 << 20)
+
+/* The first member of a that b lacks or has another value of. */
+static const char *
+first_difference(const cJSON *a, const cJSON *b)
+{
+    const cJSON *v;
+
+    cJSON_ArrayForEach(v, a) {
+        const cJSON *w = cJSON_GetObjectItemCaseSensitive(b, v->string);
+
+        if (w == NULL || !cJSON_Compare(v, w, true))
+            return v->string;
+    }
+    return NULL;
+}
+
+/* ERR_DATA's text for a key of two objects. */
+static void
+say_difference(const struct rundir *r, const cJSON *had, const cJSON *want,
+               const char *key, const char *advice, enum err_code code,
+               struct err *e)
+{
+    char *a = cJSON_PrintUnformatted(
+        cJSON_GetObjectItemCaseSensitive(had, key));
+    char *b = cJSON_PrintUnformatted(
+        cJSON_GetObjectItemCaseSensitive(want, key));
+
+    err_set(e, code, "%s: a run with another %s (found %s, expected %s)%s",
+            r->path, key, a ? a : "none", b ? b : "none", advice);
+    free(a);
+    free(b);
+}
+
+static int
+compare_identity(const struct rundir *r, const cJSON *had, const cJSON *want,
+                 struct err *e)
+{
+    const char *key = first_difference(want, had);
+
+    if (key == NULL)
+        key = first_difference(had, want);
+    if (key == NULL)
+        return 0;
+    say_difference(r, had, want, key, "", ERR_EXISTS, e);
+    return e->code;
+}
+
+/* Threads may differ: they change no bit. */
+static int
+compare_machine(const struct rundir *r, const cJSON *had, const cJSON *want,
+                struct err *e)
+{
+    static const char *const keys[] = { "backend", "arithmetic", "version" };
+
+    for (size_t i = 0; i < 3; i++) {
+        const cJSON *a = cJSON_GetObjectItemCaseSensitive(had, keys[i]);
+        const cJSON *b = cJSON_GetObjectItemCaseSensitive(want, keys[i]);
+
+        if (cJSON_Compare(a, b, true))
+            continue;
+        say_difference(r, had, want, keys[i],
+                       ": --allow-inexact goes on with other bits",
+                       ERR_USAGE, e);
+        return e->code;
+    }
+    return 0;
+}
+
+/* Compares config.json with what is wanted. */
+static int
+compare_config(const struct rundir *r, const char *identity,
+               const char *rest, enum run_resume resume, struct err *e)
+{
+    char *path = path_join(r->path, CONFIG);
+    struct buf text;
+    cJSON *old = NULL, *want = NULL;
+    int rc = json_user_file(&old, path, MAX_JSON, e);
+
+    buf_init(&text);
+    buf_addf(&text, "{\"identity\": {%s}, %s}", identity, rest);
+    if (rc == 0)
+        rc = json_user(&want, text.data, text.len, "options", e);
+    if (rc == 0)
+        rc = compare_identity(
+            r, cJSON_GetObjectItemCaseSensitive(old, "identity"),
+            cJSON_GetObjectItemCaseSensitive(want, "identity"), e);
+    if (rc == 0 && resume == RUN_RESUMED)
+        rc = compare_machine(
+            r, cJSON_GetObjectItemCaseSensitive(old, "machine"),
+            cJSON_GetObjectItemCaseSensitive(want, "machine"), e);
+    cJSON_Delete(old);
+    cJSON_Delete(want);
+    buf_release(&text);
+    free(path);
+    return rc;
+}
+
+static int
+write_config(const struct rundir *r, const char *identity, const char *rest,
+             struct err *e)
+{
+    char *path = path_join(r->path, CONFIG);
+    struct buf b;
+    int rc;
+
+    buf_init(&b);
+    buf_addf(&b, "{\"identity\": {%s},\n %s}\n", identity, rest);
+    rc = file_write(path, b.data, b.len, e);
+    buf_release(&b);
+    free(path);
+    return rc;
+}
+
+static bool
+has_file(const struct rundir *r, const char *name)
+{
+    char *path = path_join(r->path, name);
+    bool there = path_exists(path);
+
+    free(path);
+    return there;
+}
+
+/* A directory that holds other people's things is not ours to fill; what a
+ * killed run left half written is. */
+static int
+check_foreign(const struct rundir *r, struct err *e)
+{
+    char **names;
+    size_t n;
+    int rc = dir_list(&names, &n, r->path, e);
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        if (strcmp(names[i], ".lock") != 0
+            && strcmp(names[i], METRICS) != 0
+            && strstr(names[i], ".tmp.") == NULL)
+            rc = err_set(e, ERR_EXISTS, "%s: exists and is no run (it holds "
+                         "%s)", r->path, names[i]);
+    }
+    dir_list_free(names, n);
+    return rc;
+}
+
+/* Removes what a killed process left half written in a directory of the
+ * run (NULL: the run itself). */
+static int
+remove_temps(const struct rundir *r, const char *dir, struct err *e)
+{
+    char *path = dir ? path_join(r->path, dir) : mem_strdup(r->path);
+    char **names = NULL;
+    size_t n = 0;
+    int rc = path_exists(path) ? dir_list(&names, &n, path, e) : 0;
+
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        if (strstr(names[i], ".tmp.") != NULL) {
+            char *temp = path_join(path, names[i]);
+
+            rc = path_remove(temp, e);
+            free(temp);
+        }
+    }
+    dir_list_free(names, n);
+    free(path);
+    return rc;
+}
+
+static int
+remove_all_temps(const struct rundir *r, struct err *e)
+{
+    int rc = remove_temps(r, NULL, e);
+
+    if (rc == 0)
+        rc = remove_temps(r, "adapter", e);
+    return rc < 0 ? rc : remove_temps(r, "checkpoints", e);
+}
+
+/* A directory is a run's by its config.json, or holds nothing yet: that of
+ * a model has a config.json, too. */
+static int
+check_ours(const struct rundir *r, struct err *e)
+{
+    char *path;
+    cJSON *config = NULL;
+    int rc;
+
+    if (!has_file(r, CONFIG))
+        return check_foreign(r, e);
+    path = path_join(r->path, CONFIG);
+    rc = json_user_file(&config, path, MAX_JSON, e);
+    if (rc == 0 && !cJSON_HasObjectItem(config, "identity"))
+        rc = err_set(e, ERR_EXISTS, "%s: exists and is no run's", path);
+    cJSON_Delete(config);
+    free(path);
+    return rc;
+}
+
+bool
+rundir_begun(const char *path)
+{
+    struct rundir r = { .path = (char *)path };
+
+    return has_file(&r, CONFIG);
+}
+
+int
+rundir_open(struct rundir *r, const char *path, const char *identity,
+            const char *rest, enum run_resume resume,
+            enum run_found *found, struct err *e)
+{
+    int rc;
+
+    memset(r, 0, sizeof(*r));
+    r->path = mem_strdup(path);
+    r->key = id_of(identity, strlen(identity));
+    *found = RUN_NEW;
+    rc = dir_make(path, e);
+    if (rc == 0)
+        rc = check_ours(r, e); /* before anything is put into it */
+    if (rc == 0)
+        rc = dir_lock(path, e);
+    if (rc == 0 && has_file(r, CONFIG)) {
+        rc = compare_config(r, identity, rest, resume, e);
+        *found = has_file(r, MANIFEST) ? RUN_COMPLETE : RUN_STARTED;
+        if (rc == 0 && *found == RUN_STARTED && resume == RUN_NOT_RESUMED)
+            rc = err_set(e, ERR_EXISTS, "%s: a run that was begun and not "
+                         "finished: go on with --resume", path);
+        if (rc == 0 && *found == RUN_STARTED)
+            rc = remove_all_temps(r, e);
+    } else if (rc == 0) {
+        rc = check_foreign(r, e);
+        if (rc == 0)
+            rc = remove_all_temps(r, e);
+        if (rc == 0)
+            rc = write_config(r, identity, rest, e);
+    }
+    if (rc < 0)
+        rundir_release(r);
+    return rc;
+}
+
+void
+rundir_release(struct rundir *r)
+{
+    if (r->metrics != NULL)
+        fclose(r->metrics);
+    free(r->path);
+    memset(r, 0, sizeof(*r));
+}
+
+int
+rundir_metrics(struct rundir *r, const struct train_state *s, struct err *e)
+{
+    char *path = path_join(r->path, METRICS);
+    struct stat st;
+    int fd, rc = file_append(&fd, path, e);
+
+    if (rc < 0)
+        goto out;
+    r->metrics = fdopen(fd, "a");
+    if (r->metrics == NULL || fstat(fd, &st) != 0)
+        rc = err_errno(e, ERR_IO, "%s", path);
+    else if ((uint64_t)st.st_size < s->metrics)
+        rc = err_set(e, ERR_DATA, "%s: shorter than when the checkpoint was "
+                     "made (found %lld bytes, expected %llu): put the file "
+                     "back, or remove checkpoints/step-%llu to go on from "
+                     "the one before", path, (long long)st.st_size,
+                     (unsigned long long)s->metrics,
+                     (unsigned long long)s->step);
+    else if (ftruncate(fileno(r->metrics), (off_t)s->metrics) != 0
+             || fseek(r->metrics, 0, SEEK_END) != 0)
+        rc = err_errno(e, ERR_IO, "%s", path);
+out:
+    free(path);
+    return rc;
+}
+
+int
+rundir_sync(struct rundir *r, struct err *e)
+{
+    if (fsync(fileno(r->metrics)) != 0)
+        return err_errno(e, ERR_IO, "%s/" METRICS, r->path);
+    return dir_sync(r->path, e);
+}
+
+int
+rundir_log(struct rundir *r, const char *line, uint64_t *size,
+           struct err *e)
+{
+    if (fprintf(r->metrics, "%s\n", line) < 0 || fflush(r->metrics) != 0)
+        return err_errno(e, ERR_IO, "%s/" METRICS, r->path);
+    *size = (uint64_t)ftell(r->metrics);
+    return 0;
+}
+
+/* modeldir_source: a parameter's elements by the tensor's name. */
+static int
+put_param(void *ctx, const struct safetensor *s, struct out *out,
+          struct err *e)
+{
+    const struct trainer *t = ctx;
+
+    for (size_t i = 0; i < t->prog.n_params; i++) {
+        const struct param *q = &t->prog.param[i];
+        struct view v = prog_param(q, t->prog.params);
+        char name[128];
+
+        prog_param_name(q, name);
+        if (strcmp(name, s->name) == 0)
+            return exec_write(&t->exec, &v, out, e);
+    }
+    return err_set(e, ERR_IO, "no parameter %s", s->name);
+}
+
+/* The parameters as tensors of a model directory; names are the caller's to
+ * free. */
+static struct safetensor *
+list_tensors(const struct trainer *t)
+{
+    struct safetensor *item = mem_array(t->prog.n_params, sizeof(*item));
+
+    for (size_t i = 0; i < t->prog.n_params; i++) {
+        const struct param *q = &t->prog.param[i];
+        bool vector = q->kind == PARAM_BIAS || q->module->in == 0;
+        char name[128];
+
+        prog_param_name(q, name);
+        item[i].name = mem_strdup(name);
+        item[i].dtype = DTYPE_F32;
+        item[i].n_dims = vector ? 1 : 2;
+        item[i].shape[0] = vector ? q->cols : q->rows;
+        item[i].shape[1] = vector ? 0 : q->cols;
+    }
+    return item;
+}
+
+static int
+save_model(const struct trainer *t, const char *path, struct err *e)
+{
+    struct modeldir_source source = { put_param, (void *)t };
+    struct safetensor *item = list_tensors(t);
+    struct modeldir_writer w;
+    int rc = path_remove(path, e);
+
+    if (rc == 0)
+        rc = modeldir_start(&w, path, e);
+    if (rc < 0)
+        goto out;
+    for (size_t i = 0; i < t->weights->n_assets && rc == 0; i++) {
+        const struct weight_asset *a = &t->weights->asset[i];
+
+        rc = modeldir_put_asset(&w, a->name, a->data, a->n, e);
+    }
+    if (rc == 0)
+        rc = modeldir_put_weights(&w, item, t->prog.n_params, &source, NULL,
+                                  e);
+    if (rc == 0)
+        rc = modeldir_commit(&w, e);
+    modeldir_writer_release(&w);
+out:
+    for (size_t i = 0; i < t->prog.n_params; i++)
+        free(item[i].name);
+    free(item);
+    return rc;
+}
+
+static const char *
+result_name(const struct trainer *t)
+{
+    return t->opts.prog.method == METHOD_FULL ? "model" : "adapter";
+}
+
+int
+rundir_save(const struct rundir *r, const struct trainer *t,
+            const struct adapter *meta, struct err *e)
+{
+    char *path = path_join(r->path, result_name(t));
+    int rc = t->opts.prog.method == METHOD_FULL
+             ? save_model(t, path, e) : lora_save(&t->exec, meta, path, e);
+
+    free(path);
+    return rc;
+}
+
+/* Adds "DIR/FILE": "ID" for each file of a directory of the run. */
+static int
+add_ids(const struct rundir *r, const char *dir, struct buf *out,
+        struct err *e)
+{
+    char *path = path_join(r->path, dir), **names, hex[ID_HEX + 1];
+    size_t n;
+    int rc = dir_list(&names, &n, path, e);
+
+    if (rc < 0)
+        goto out;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        char *file = path_join(path, names[i]);
+        struct id id;
+
+        rc = id_of_file(&id, file, e);
+        if (rc == 0)
+            buf_addf(out, ", \"%s/%s\": \"%s\"", dir, names[i],
+                     id_hex(&id, hex));
+        free(file);
+    }
+    dir_list_free(names, n);
+out:
+    free(path);
+    return rc;
+}
+
+int
+rundir_complete(const struct rundir *r, const struct trainer *t,
+                struct err *e)
+{
+    char *path = path_join(r->path, MANIFEST);
+    char *config = path_join(r->path, CONFIG), hex[ID_HEX + 1];
+    struct id id;
+    struct buf b;
+    int rc = id_of_file(&id, config, e);
+
+    buf_init(&b);
+    buf_addf(&b, "{\"type\": \"run\", \"key\": \"%s\",\n",
+             id_hex(&r->key, hex));
+    buf_addf(&b, " \"steps\": %llu, \"skipped\": %llu,\n",
+             (unsigned long long)t->state.step,
+             (unsigned long long)t->state.skipped);
+    buf_addf(&b, " \"files\": {\"" CONFIG "\": \"%s\"", id_hex(&id, hex));
+    if (rc == 0)
+        rc = add_ids(r, result_name(t), &b, e);
+    buf_addstr(&b, "},\n");
+    id = id_of(b.data, b.len);
+    buf_addf(&b, " \"check\": \"%s\"}\n", id_hex(&id, hex));
+    if (rc == 0)
+        rc = file_write(path, b.data, b.len, e);
+    buf_release(&b);
+    free(config);
+    free(path);
+    return rc;
+}

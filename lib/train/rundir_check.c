@@ -1,0 +1,192 @@
+/* rundir_check.c - the fsck of a run: what it holds against what it says. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/json.h"
+#include "train/checkpoint.h"
+#include "train/rundir.h"
+
+#define CONFIG "config.json"
+#define MANIFEST "manifest.json"
+#define MAX_JSON (16 << 20)
+
+/* The key of a run by what config.json says: the id of the text between the
+ * braces of its identity. */
+static int
+read_key(struct id *key, const char *run, struct err *e)
+{
+    char *path = path_join(run, CONFIG);
+    struct buf text, name;
+    struct json j;
+    const char *at;
+    int rc;
+
+    buf_init(&text);
+    buf_init(&name);
+    rc = path_exists(path) ? file_read_regular(&text, path, MAX_JSON, e)
+                           : err_set(e, ERR_DATA, "%s: is missing", path);
+    if (rc == 0)
+        rc = json_check(text.data, text.len, path, e);
+    if (rc < 0)
+        goto out;
+    j = json_on(text.data, text.len, path);
+    rc = json_enter_object(&j, e);
+    if (rc < 0)
+        goto out;
+    if (!json_next_key(&j, &name) || strcmp(name.data, "identity") != 0 ||
+        json_kind(&j) != JSON_OBJECT) {
+        rc = err_set(e, ERR_DATA, "%s: does not begin with the identity of a "
+                     "run", path);
+        goto out;
+    }
+    at = j.p + 1;
+    json_skip(&j);
+    *key = id_of(at, (size_t)(j.p - 1 - at));
+out:
+    buf_release(&text);
+    buf_release(&name);
+    free(path);
+    return rc;
+}
+
+static int
+check_file(const char *run, const cJSON *v, struct err *e)
+{
+    char *path;
+    struct id want, found;
+    int rc;
+
+    if (strstr(v->string, "..") != NULL || v->string[0] == '/'
+        || !cJSON_IsString(v)
+        || !id_parse(&want, v->valuestring, strlen(v->valuestring)))
+        return err_set(e, ERR_DATA, "%s/" MANIFEST ": bad entry '%s'", run,
+                       v->string);
+    path = path_join(run, v->string);
+    rc = id_of_file(&found, path, e);
+    if (rc == 0 && !id_equal(&want, &found))
+        rc = err_set(e, ERR_DATA, "%s: differs from its manifest", path);
+    free(path);
+    return rc < 0 ? (e->code = ERR_DATA) : 0;
+}
+
+/* The last line is the id of all before it. Manifests of runs that were made
+ * before there was one lack it. */
+static int
+check_text(const struct buf *text, const cJSON *root, const char *path,
+           struct err *e)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(root, "check");
+    struct id want, found;
+    size_t n = text->len;
+
+    if (v == NULL)
+        return 0;
+    while (n > 1 && text->data[n - 2] != '\n')
+        n--;
+    found = id_of(text->data, n - 1);
+    if (!cJSON_IsString(v)
+        || !id_parse(&want, v->valuestring, strlen(v->valuestring))
+        || !id_equal(&want, &found))
+        return err_set(e, ERR_DATA, "%s: was changed: it does not match its "
+                       "check", path);
+    return 0;
+}
+
+static bool
+is_string(const cJSON *root, const char *key, const char *value)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(root, key);
+
+    return cJSON_IsString(v) && strcmp(v->valuestring, value) == 0;
+}
+
+/* newest: the step of the newest checkpoint that is still there. */
+static int
+check_members(const cJSON *root, const char *run, const struct id *key,
+              uint64_t newest, struct err *e)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(root, "key");
+    const cJSON *steps = cJSON_GetObjectItemCaseSensitive(root, "steps");
+    const cJSON *files = cJSON_GetObjectItemCaseSensitive(root, "files");
+    struct id found;
+    int rc = 0;
+
+    if (!is_string(root, "type", "run"))
+        return err_set(e, ERR_DATA, "%s/" MANIFEST ": not the manifest of a "
+                       "run", run);
+    if (!cJSON_IsString(v)
+        || !id_parse(&found, v->valuestring, strlen(v->valuestring))
+        || !id_equal(&found, key))
+        return err_set(e, ERR_DATA, "%s/" MANIFEST ": key is not that of the "
+                       "identity in " CONFIG, run);
+    if (!cJSON_IsNumber(steps)
+        || steps->valuedouble < (double)newest)
+        return err_set(e, ERR_DATA, "%s/" MANIFEST ": fewer steps than those "
+                       "of a checkpoint (expected %llu)", run,
+                       (unsigned long long)newest);
+    if (cJSON_GetArraySize(files) < 2
+        || !cJSON_HasObjectItem(files, CONFIG))
+        return err_set(e, ERR_DATA, "%s/" MANIFEST ": names neither " CONFIG
+                       " nor what was trained", run);
+    cJSON_ArrayForEach(v, files) {
+        if (rc == 0)
+            rc = check_file(run, v, e);
+    }
+    return rc;
+}
+
+static int
+check_manifest(const char *path, const char *run, const struct id *key,
+               uint64_t newest, struct err *e)
+{
+    cJSON *root = NULL;
+    struct buf text;
+    int rc;
+
+    buf_init(&text);
+    rc = file_read_regular(&text, path, MAX_JSON, e);
+    if (rc == 0)
+        rc = json_user(&root, text.data, text.len, path, e);
+    if (rc == 0)
+        rc = check_text(&text, root, path, e);
+    if (rc == 0)
+        rc = check_members(root, run, key, newest, e);
+    cJSON_Delete(root);
+    buf_release(&text);
+    return rc;
+}
+
+static bool
+holds(const char *path, const char *name)
+{
+    char *file = path_join(path, name);
+    bool yes = path_exists(file);
+
+    free(file);
+    return yes;
+}
+
+int
+rundir_verify(struct run_report *r, const char *path, struct err *e)
+{
+    char *manifest = path_join(path, MANIFEST);
+    struct run_report found = { .complete = holds(path, MANIFEST) };
+    struct id key = { { 0 } };
+    int rc = 0;
+
+    /* An adapter alone has nothing to be compared with. */
+    if (found.complete || holds(path, CONFIG) || holds(path, "checkpoints"))
+        rc = read_key(&key, path, e);
+    if (rc == 0)
+        rc = checkpoints_verify(path, &key, &found.checkpoints, &found.step,
+                                e);
+    if (rc == 0 && found.complete)
+        rc = check_manifest(manifest, path, &key, found.step, e);
+    else if (rc == 0)
+        found.holder = dir_holder(path);
+    free(manifest);
+    if (rc == 0)
+        *r = found;
+    return rc;
+}

@@ -1,0 +1,34 @@
+/* runloop.h - the steps of a run: logging, evaluating, saving, stopping. */
+#ifndef TRAIN_RUNLOOP_H
+#define TRAIN_RUNLOOP_H
+
+#include "train/rundir.h"
+
+/* What there is to say after a step, or (val not NULL) an evaluation. */
+struct run_line {
+    uint64_t step;         /* counted from 1; evaluations also have 0 */
+    double loss, lr;       /* loss: mean since the last line */
+    double steps_s, tok_s; /* since the last line */
+    uint64_t tokens;       /* since the run began */
+    uint64_t peak_bytes;   /* most memory resident so far */
+    const struct mean_loss *val;
+    double seconds;        /* that the evaluation took */
+};
+
+struct run_opts {
+    uint64_t eval_every, log_every;    /* steps; 0: never */
+    uint64_t save_steps, save_seconds; /* between checkpoints; 0: never */
+    uint32_t keep;                     /* checkpoints */
+    void (*report)(const struct run_line *line);
+};
+
+/* Runs t from where its state is to its last step, writes what was trained
+ * and completes the directory: 0. Asked to stop (base/stop.h), it leaves the
+ * step or the evaluation that is under way, writes a checkpoint of what came
+ * before and gives ERR_AGAIN. ERR_DATA when no step moved anything. On an
+ * error the last checkpoint stays as it is. */
+int run_loop(struct trainer *t, struct rundir *dir,
+             const struct adapter *meta, const struct run_opts *o,
+             struct err *e);
+
+#endif

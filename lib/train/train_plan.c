@@ -1,0 +1,126 @@
+/* train_plan.c - see train_plan.h. */
+#include "train/train_plan.h"
+
+#include "base/json.h"
+
+struct plan_memory
+trainer_memory(const struct trainer *t)
+{
+    const struct prog_opts *o = &t->opts.prog;
+    struct plan_memory m = prog_memory(&t->prog);
+
+    m.batch = t->opts.accum * m.batch
+              + t->train.n_records * sizeof(*t->train.len)
+              + t->val.n_records * (sizeof(*t->val.len)
+                                    + sizeof(*t->val_loss));
+    /* Full training reads the base once, to fill the parameters. */
+    if (o->method == METHOD_FULL)
+        m.base = t->weights->mapped;
+    m.total = m.base + m.state + m.arena + m.batch;
+    return m;
+}
+
+/* fit's plan: the same run in another way. */
+static int
+plan_way(void *ctx, const struct fit_way *way, struct plan_memory *m,
+         struct err *e)
+{
+    const struct trainer *t = ctx;
+    struct train_opts o = t->opts;
+    struct trainer other;
+    int rc;
+
+    o.prog = way->prog;
+    o.accum = way->accum;
+    rc = trainer_plan(&other, &o, t->desc, way->weights, t->backend,
+                      &t->train, &t->val, e);
+    if (rc < 0)
+        return rc;
+    *m = trainer_memory(&other);
+    trainer_release(&other);
+    return 0;
+}
+
+int
+trainer_fit(const struct trainer *t, bool force, struct err *e)
+{
+    struct fit f = { .what = "training", .plan = plan_way, .ctx = (void *)t,
+                     .way = { .prog = t->opts.prog, .accum = t->opts.accum,
+                              .weights = t->weights },
+                     .backend = t->backend };
+
+    return fit_now(&f, force, e);
+}
+
+double
+trainer_flops(const struct trainer *t)
+{
+    const struct prog *p = &t->prog;
+
+    return t->opts.accum * (prog_flops(p, RANGE_FWD, 0)
+                            + prog_flops(p, RANGE_HEAD, p->rows)
+                            + prog_flops(p, RANGE_BWD, 0));
+}
+
+void
+trainer_plan_json(const struct trainer *t, struct buf *b)
+{
+    struct plan_memory m = trainer_memory(t);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } field[] = {
+        { "base_bytes", m.base },
+        { "state_bytes", m.state },
+        { "arena_bytes", m.arena },
+        { "batch_bytes", m.batch },
+        { "total_bytes", m.total },
+        { "parameters", desc_params(t->desc) },
+        { "trainable", t->prog.n_trainable },
+        { "steps", t->opts.steps },
+        { "positions_per_step", (uint64_t)t->prog.rows * t->opts.accum },
+    };
+
+    for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++)
+        buf_addf(b, "%s\"%s\": %llu", i ? ", " : "{", field[i].name,
+                 (unsigned long long)field[i].value);
+    buf_addstr(b, ", \"flops_per_step\": ");
+    json_put_double(b, trainer_flops(t));
+    buf_addstr(b, "}\n");
+}
+
+static void
+put_memory(struct buf *b, const char *name, uint64_t bytes,
+           const char *what)
+{
+    buf_addf(b, "%-14s %15.1f  %s\n", name, (double)bytes / (1 << 20), what);
+}
+
+static void
+put_count(struct buf *b, const char *name, uint64_t n, const char *what)
+{
+    buf_addf(b, "%-14s %15llu%s%s\n", name, (unsigned long long)n,
+             *what ? "  " : "", what);
+}
+
+void
+trainer_plan_table(const struct trainer *t, struct buf *b)
+{
+    struct plan_memory m = trainer_memory(t);
+
+    buf_addf(b, "%-14s %15s\n", "memory", "MiB");
+    put_memory(b, "base", m.base, "mapped, as it is stored");
+    put_memory(b, "state", m.state, "what is trained, gradients, moments");
+    put_memory(b, "arena", m.arena, "activations and scratch");
+    put_memory(b, "batch", m.batch, "tokens of a step, lengths of records");
+    put_memory(b, "total", m.total,
+               "and at most 64 for programs and libraries");
+    buf_addc(b, '\n');
+    put_count(b, "parameters", desc_params(t->desc), "");
+    put_count(b, "trainable", t->prog.n_trainable, "");
+    put_count(b, "steps", t->opts.steps, "");
+    put_count(b, "tokens a step", (uint64_t)t->prog.rows * t->opts.accum,
+              "with padding");
+    buf_addf(b, "%-14s %15.3g  floating-point, of a step\n", "operations",
+             trainer_flops(t));
+}

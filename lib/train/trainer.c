@@ -1,0 +1,252 @@
+/* trainer.c - see trainer.h. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/progress.h"
+#include "base/stop.h"
+
+int
+trainer_plan(struct trainer *t, const struct train_opts *o,
+             const struct model_desc *d, const struct weights *w,
+             const struct backend *b, const struct token_source *train,
+             const struct token_source *val, struct err *e)
+{
+    struct prog_opts eval_opts;
+    int rc;
+
+    memset(t, 0, sizeof(*t));
+    t->opts = *o;
+    t->desc = d;
+    t->weights = w;
+    t->backend = b;
+    t->train = *train;
+    t->val = *val;
+    t->opts.prog.mode = PROG_TRAIN;
+    eval_opts = t->opts.prog;
+    eval_opts.mode = PROG_EVAL;
+    rc = prog_build(&t->prog, d, &t->opts.prog, w, b, e);
+    if (rc == 0)
+        rc = prog_build(&t->eval_prog, d, &eval_opts, w, b, e);
+    if (rc < 0) {
+        trainer_release(t);
+        return rc;
+    }
+    prog_widen(&t->prog, &t->eval_prog);
+    return 0;
+}
+
+static uint64_t
+rows_for_tokens(const struct token_source *s,
+                const struct train_length *len)
+{
+    uint64_t tokens = 0, rows = 0;
+    struct packer p;
+
+    packer_init(&p, s->len, s->n_records, len->seq_len, len->seed);
+    while (tokens < len->tokens) {
+        size_t n;
+        const struct piece *q = packer_row(&p, &n);
+
+        for (size_t i = 0; i < n; i++)
+            tokens += q[i].n;
+        rows++;
+    }
+    packer_release(&p);
+    return rows;
+}
+
+uint64_t
+train_rows(const struct token_source *s, const struct train_length *len)
+{
+    double rows = 0;
+
+    if (len->tokens > 0)
+        return rows_for_tokens(s, len);
+    for (uint64_t i = 0; (double)i < len->epochs; i++) {
+        double part = len->epochs - (double)i;
+
+        rows += (part < 1 ? part : 1)
+                * (double)packer_count(s->len, s->n_records, len->seq_len,
+                                       len->seed, i);
+    }
+    return (uint64_t)ceil(rows);
+}
+
+int
+trainer_start(struct trainer *t, struct err *e)
+{
+    const struct prog_opts *o = &t->opts.prog;
+    int rc = exec_open(&t->exec, &t->prog, t->backend, NULL, e);
+
+    if (rc == 0)
+        rc = exec_open(&t->eval_exec, &t->eval_prog, t->backend, &t->exec,
+                       e);
+    if (rc < 0)
+        return rc;
+    t->micro = mem_array(t->opts.accum, sizeof(*t->micro));
+    for (uint32_t i = 0; i < t->opts.accum; i++)
+        batch_init(&t->micro[i], o->batch, o->seq_len);
+    t->val_loss = mem_array(t->val.n_records, sizeof(*t->val_loss));
+    packer_init(&t->packer, t->train.len, t->train.n_records, o->seq_len,
+                t->opts.seed);
+    return o->method == METHOD_FULL
+           ? exec_load_base(&t->exec, t->weights, e)
+           : exec_init_lora(&t->exec, t->opts.seed, e);
+}
+
+void
+trainer_release(struct trainer *t)
+{
+    for (uint32_t i = 0; t->micro != NULL && i < t->opts.accum; i++)
+        batch_release(&t->micro[i]);
+    free(t->micro);
+    free(t->val_loss);
+    packer_release(&t->packer);
+    exec_release(&t->eval_exec);
+    exec_release(&t->exec);
+    prog_release(&t->eval_prog);
+    prog_release(&t->prog);
+    memset(t, 0, sizeof(*t));
+}
+
+void
+trainer_resume(struct trainer *t)
+{
+    packer_seek(&t->packer, t->state.cursor);
+}
+
+/* The packed sequences that this step may still take: all steps before were
+ * full. */
+static uint64_t
+rows_left(const struct trainer *t)
+{
+    uint64_t a_step = (uint64_t)t->opts.prog.batch * t->opts.accum;
+
+    return t->opts.rows ? t->opts.rows - t->state.step * a_step : a_step;
+}
+
+/* Reads the step's micro-batches and counts, since the loss of the first is
+ * already divided by the supervised tokens of all. */
+static int
+fill_micro(struct trainer *t, struct step_report *r, struct err *e)
+{
+    uint64_t left = rows_left(t);
+    int rc = 0;
+
+    r->tokens = r->supervised = 0;
+    for (uint32_t i = 0; i < t->opts.accum && rc == 0; i++) {
+        uint64_t at = (uint64_t)i * t->opts.prog.batch;
+
+        rc = batch_fill(&t->micro[i], &t->packer, &t->train,
+                        left > at ? left - at : 0, e);
+        r->tokens += t->micro[i].n_tokens;
+        r->supervised += t->micro[i].n_head;
+    }
+    t->state.cursor = t->packer.at;
+    return rc;
+}
+
+static void
+set_inputs(struct trainer *t, const struct step_report *r)
+{
+    double n = (double)t->state.updates + 1;
+
+    t->exec.in = (struct inputs){
+        .seed = t->opts.seed,
+        .step = t->state.step,
+        .lr = r->lr,
+        .inv_tokens = 1.0 / (double)r->supervised,
+        .bias1 = 1 - pow(t->opts.prog.beta1, n),
+        .bias2 = 1 - pow(t->opts.prog.beta2, n),
+    };
+}
+
+/* Micro-batch i adds to the gradients. */
+static int
+run_one(struct trainer *t, uint32_t i, struct err *e)
+{
+    const struct batch_rows *b = &t->micro[i];
+    int rc;
+
+    if (b->n_head == 0)
+        return 0;
+    if (stop_asked())
+        return err_set(e, ERR_AGAIN, "stopped in a step");
+    t->exec.in.row0 = (uint64_t)i * t->prog.rows;
+    t->exec.in.n_head = b->n_head;
+    rc = exec_batch(&t->exec, &b->view, e);
+    if (rc == 0)
+        rc = exec_forward(&t->exec, e);
+    return rc < 0 ? rc : exec_range(&t->exec, RANGE_BWD, e);
+}
+
+static int
+run_micro(struct trainer *t, struct results *out, struct err *e)
+{
+    int rc = exec_range(&t->exec, RANGE_START, e);
+
+    for (uint32_t i = 0; i < t->opts.accum && rc == 0; i++) {
+        rc = run_one(t, i, e);
+        progress_part("batch", i + 1, t->opts.accum);
+    }
+    if (rc == 0)
+        rc = exec_range(&t->exec, RANGE_UPDATE, e);
+    return rc < 0 ? rc : exec_results(&t->exec, out, e);
+}
+
+int
+trainer_step(struct trainer *t, struct step_report *r, struct err *e)
+{
+    struct train_state *s = &t->state;
+    const struct train_opts *o = &t->opts;
+    struct cursor_row before = s->cursor;
+    struct results out;
+    int rc = fill_micro(t, r, e);
+
+    if (rc < 0)
+        return rc;
+    r->lr = schedule_rate(o->schedule, o->lr, o->lr_floor, s->step,
+                          o->warmup, o->steps);
+    r->loss = r->grad_norm = NAN;
+    r->skipped = true;
+    if (r->supervised > 0) {
+        set_inputs(t, r);
+        rc = run_micro(t, &out, e);
+        if (rc < 0) {
+            s->cursor = before;
+            trainer_resume(t);
+            return rc;
+        }
+        r->loss = out.loss_sum / (double)r->supervised;
+        r->grad_norm = sqrt(out.gnorm2);
+        r->skipped = out.skipped != 0;
+        s->bad_row = r->skipped ? s->bad_row + 1 : 0;
+    }
+    s->step++;
+    s->updates += !r->skipped;
+    s->skipped += r->skipped;
+    s->tokens += r->tokens;
+    s->supervised += r->supervised;
+    if (s->bad_row >= TRAINER_MAX_BAD)
+        return err_set(e, ERR_IO, "step %llu: loss or gradient not finite "
+                       "for %d steps in a row",
+                       (unsigned long long)s->step, TRAINER_MAX_BAD);
+    return 0;
+}
+
+int
+trainer_evaluate(struct trainer *t, struct mean_loss *m, struct err *e)
+{
+    uint64_t n = t->opts.eval_records;
+    int rc = evaluate(&t->eval_exec, &t->val, n, t->val_loss, e);
+
+    if (n == 0 || n > t->val.n_records)
+        n = t->val.n_records;
+    if (rc == 0)
+        *m = mean_of(t->val_loss, t->val.cluster, n);
+    return rc;
+}

@@ -1,0 +1,90 @@
+/* trainer.h - one run of training: programs, memory, data and counters.
+ *
+ * trainer_plan builds the programs and knows the memory; trainer_start takes
+ * it; trainer_step does one step of the optimiser. Which step, which rows and
+ * which random numbers come next is all in state, so a run that goes on from
+ * a checkpoint is the run that was never stopped.
+ */
+#ifndef TRAIN_TRAINER_H
+#define TRAIN_TRAINER_H
+
+#include "data/batch.h"
+#include "eval/evaluate.h"
+#include "model/prog.h"
+#include "train/checkpoint.h"
+#include "train/schedule.h"
+
+struct train_opts {
+    struct prog_opts prog;   /* mode is set here */
+    uint32_t accum;          /* micro-batches a step */
+    uint64_t steps;          /* of the whole run */
+    uint64_t rows;           /* packed sequences of the whole run: the last
+                                step has what is left of them; 0: every step
+                                is full */
+    uint64_t warmup;
+    uint8_t schedule;
+    double lr, lr_floor;     /* floor: a fraction of lr */
+    uint64_t seed;
+    uint64_t eval_records;   /* of the validation split; 0: all */
+};
+
+struct trainer {
+    struct train_opts opts;
+    const struct model_desc *desc;
+    const struct weights *weights;
+    const struct backend *backend;
+    struct token_source train, val;
+    struct prog prog, eval_prog;
+    struct exec exec, eval_exec;
+    struct packer packer;
+    struct batch_rows *micro; /* accum of them */
+    struct train_state state;
+    struct record_loss *val_loss;
+};
+
+/* How long to train, where no number of steps is given. */
+struct train_length {
+    double epochs;     /* passes over the data, if tokens is 0 */
+    uint64_t tokens;   /* positions */
+    uint64_t seed;
+    uint32_t seq_len;
+};
+
+/* The packed sequences that hold so much of the data. */
+uint64_t train_rows(const struct token_source *s,
+                    const struct train_length *len);
+
+/* Builds and plans; d, w, b and the sources must outlive the trainer. On
+ * failure t is released. */
+int trainer_plan(struct trainer *t, const struct train_opts *o,
+                 const struct model_desc *d, const struct weights *w,
+                 const struct backend *b, const struct token_source *train,
+                 const struct token_source *val, struct err *e);
+
+/* Takes the memory and sets the parameters to their start: the base's for
+ * full training, a fresh adapter's for LoRA. */
+int trainer_start(struct trainer *t, struct err *e);
+void trainer_release(struct trainer *t);
+
+/* Puts the data at state.cursor: after state was read from a checkpoint. */
+void trainer_resume(struct trainer *t);
+
+struct step_report {
+    double loss;        /* mean over supervised tokens; NAN if there are none */
+    double lr, grad_norm;
+    uint64_t tokens;    /* positions of this step, without padding */
+    uint64_t supervised;
+    bool skipped;       /* not finite or nothing supervised: nothing moved */
+};
+
+/* One step. ERR_IO after TRAINER_MAX_BAD steps in a row that were not
+ * finite. ERR_AGAIN when it was asked to stop (base/stop.h) between two
+ * micro-batches: then the step was not taken, and state is as before. */
+#define TRAINER_MAX_BAD 10
+int trainer_step(struct trainer *t, struct step_report *r, struct err *e);
+
+/* The loss over the validation split with the parameters as they are;
+ * ERR_AGAIN as in evaluate. */
+int trainer_evaluate(struct trainer *t, struct mean_loss *m, struct err *e);
+
+#endif

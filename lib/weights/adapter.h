@@ -1,0 +1,90 @@
+/* adapter.h - a LoRA adapter in memory, and as PEFT's directory of two files.
+ *
+ * adapter_model.safetensors holds, in F32,
+ *   base_model.model.MODULE.lora_A.weight [rank, in]
+ *   base_model.model.MODULE.lora_B.weight [out, rank]
+ * whatever way round the base stores the module's weight. The layer then is
+ *   y = x W^T + bias + scale * (x A^T) B^T
+ *   scale = alpha / rank, with rsLoRA alpha / sqrt(rank).
+ * adapter_config.json holds the rest.
+ *
+ * Reading is strict, because an adapter that is half understood is an
+ * adapter of half strength: a tensor that is not one of these, a matrix
+ * without its partner, a value that is not finite, a key of the config that
+ * is set and that we do not know (DoRA, rank patterns, modules to save, ...)
+ * or that has a wrong type, a module that PEFT would leave out by its config
+ * are errors.
+ */
+#ifndef WEIGHTS_ADAPTER_H
+#define WEIGHTS_ADAPTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "model/desc.h"
+#include "tensor/safetensors.h"
+
+#define ADAPTER_CONFIG "adapter_config.json"
+#define ADAPTER_WEIGHTS "adapter_model.safetensors"
+
+struct adapter_module {
+    const char *name;  /* "model.layers.0.self_attn.q_proj" */
+    uint32_t in, out;
+    const float *a, *b; /* a[rank, in], b[out, rank] */
+};
+
+struct adapter {
+    uint32_t rank;
+    double alpha, dropout;
+    bool rslora;
+    bool fan_in_fan_out;    /* the base stores weights [in, out] (GPT-2) */
+    const char *base;       /* base_model_name_or_path; NULL: none */
+    const char **target;    /* target_modules: ends of module paths; none
+                               when writing: taken from the items, which
+                               then have to be in every layer */
+    size_t n_targets;
+    struct adapter_module *item; /* read: bytewise by name */
+    size_t n;
+    float *data;            /* read: the memory behind all a and b */
+};
+
+/* The directory of the adapter that path names: path itself, or RUN/adapter
+ * where it is the directory of a run; a run that is not complete is warned
+ * of. ERR_IO when nothing is there, ERR_DATA when no adapter is, as in a run
+ * of full training. The caller frees *dir. */
+int adapter_find(char **dir, const char *path, struct err *e);
+
+/* Reads and checks a directory. A missing file is ERR_IO, anything wrong in
+ * it ERR_DATA. On failure *a is released. */
+int adapter_read(struct adapter *a, const char *dir, struct err *e);
+
+/* For what adapter_read filled only. */
+void adapter_release(struct adapter *a);
+
+/* Where matrices come from that are not in the items: put writes item i's A
+ * or B, as floats. */
+struct adapter_source {
+    int (*put)(void *ctx, size_t i, bool b, struct out *out, struct err *e);
+    void *ctx;
+};
+
+/* Writes the two files into dir, which is made if need be; each file is
+ * replaced atomically, the config last. meta goes into the safetensors
+ * header after format=pt. source NULL: the matrices are in the items. */
+int adapter_write(const struct adapter *a, const char *dir,
+                  const struct safetensors_meta *meta, size_t n_meta,
+                  const struct adapter_source *source, struct err *e);
+
+double adapter_scale(const struct adapter *a);
+
+/* Does it belong to this model: every module is a linear of a layer, of
+ * these sizes, and there is at least one. ERR_DATA naming the module and
+ * both sizes. *linears = how many such linears the model has, of which the
+ * adapter covers a->n. */
+int adapter_match(const struct adapter *a, const struct model_desc *d,
+                  size_t *linears, struct err *e);
+
+#endif

@@ -1,0 +1,313 @@
+/* adapter_config.c - see adapter_config.h. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "weights/adapter_config.h"
+
+#include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "model/keys.h"
+
+#define MAX_CONFIG (1 << 20)
+#define MAX_RANK 65536
+#define MATCH_LIMIT 1000000 /* steps of a pattern */
+
+struct fields {
+    double peft_type, r, alpha, dropout, bias, rslora, fan, ignored;
+};
+
+#define AT(field) offsetof(struct fields, field)
+#define FREE(key) { key, KEY_FREE, 0, 0, 0, 0, 0, NULL }
+#define TEXT(key) { key, KEY_TEXT, KEY_NULL, 0, 0, 0, 0, NULL }
+#define FLAG(key, field) { key, KEY_BOOL, KEY_NULL, AT(field), 0, 0, 0, NULL }
+#define OFF(key) { key, KEY_OFF, KEY_NULL, 0, 0, 0, 0, NULL }
+#define WORD(key, flags, field, words) \
+    { key, KEY_WORD, flags, AT(field), 0, 0, 0, words }
+
+static const struct key_word peft_types[] = { { "LORA", 0 }, { NULL, 0 } };
+static const struct key_word biases[] = { { "none", 0 }, { NULL, 0 } };
+
+static const struct key keys[] = {
+    WORD("peft_type", KEY_REQUIRED, peft_type, peft_types),
+    { "r", KEY_COUNT, 0, AT(r), 8, 1, MAX_RANK, NULL },
+    { "lora_alpha", KEY_REAL, 0, AT(alpha), 8, -1e9, 1e9, NULL },
+    { "lora_dropout", KEY_DROP, 0, AT(dropout), 0, 0, 1, NULL },
+    FLAG("use_rslora", rslora),
+    FLAG("fan_in_fan_out", fan),
+    WORD("bias", 0, bias, biases),
+    FREE("target_modules"), /* these three: adapter_config_selects */
+    FREE("exclude_modules"),
+    FREE("layers_to_transform"),
+    FREE("init_lora_weights"), /* check_init */
+    OFF("alora_invocation_tokens"),
+    OFF("alpha_pattern"),
+    OFF("arrow_config"),
+    OFF("kasa_config"),
+    OFF("layer_replication"),
+    OFF("layers_pattern"),
+    OFF("lora_bias"),
+    OFF("lora_ga_config"),
+    OFF("megatron_config"),
+    OFF("modules_to_save"),
+    OFF("monteclora_config"),
+    OFF("rank_pattern"),
+    OFF("target_parameters"),
+    OFF("trainable_token_indices"),
+    OFF("use_bdlora"),
+    OFF("use_dora"),
+    OFF("use_qalora"),
+    OFF("velora_config"),
+    FREE("auto_mapping"), /* the rest says nothing about the function */
+    TEXT("base_model_name_or_path"),
+    FREE("corda_config"),
+    FLAG("ensure_weight_tying", ignored),
+    FREE("eva_config"),
+    FLAG("inference_mode", ignored),
+    FREE("loftq_config"),
+    TEXT("megatron_core"),
+    TEXT("peft_version"),
+    FREE("qalora_group_size"),
+    TEXT("revision"),
+    FREE("runtime_config"),
+    TEXT("task_type"),
+    { NULL, 0, 0, 0, 0, 0, 0, NULL }
+};
+
+static const cJSON *
+key_of(const cJSON *root, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(root, key);
+}
+
+/* Not null, not false, not empty. */
+static bool
+is_set(const cJSON *v)
+{
+    if (v == NULL || cJSON_IsNull(v) || cJSON_IsFalse(v))
+        return false;
+    if (cJSON_IsArray(v) || cJSON_IsObject(v))
+        return v->child != NULL;
+    return true;
+}
+
+/* A key that we don't know may mean anything. */
+static int
+check_unknown(const cJSON *root, struct err *e)
+{
+    const cJSON *v;
+
+    cJSON_ArrayForEach(v, root)
+        if (is_set(v) && key_find(keys, v->string) == NULL)
+            return key_error(v->string, v, e,
+                             "none: this key is not known");
+    return 0;
+}
+
+/* Only initialisations that leave the base as it was. */
+static int
+check_init(const cJSON *root, struct err *e)
+{
+    static const char *const known[] = { "gaussian", "eva", "orthogonal" };
+    const cJSON *v = key_of(root, "init_lora_weights");
+
+    if (v == NULL || cJSON_IsNull(v) || cJSON_IsBool(v))
+        return 0;
+    for (size_t i = 0; i < 3; i++)
+        if (cJSON_IsString(v) && strcmp(v->valuestring, known[i]) == 0)
+            return 0;
+    return key_error("init_lora_weights", v, e, "one that leaves the base "
+                     "as it was: a flag, gaussian, eva, orthogonal");
+}
+
+/* A list of strings or one string. */
+static int
+read_targets(struct adapter *a, const cJSON *root, struct err *e)
+{
+    const cJSON *v = key_of(root, "target_modules"), *item;
+
+    if (cJSON_IsString(v)) {
+        a->target = mem_array(1, sizeof *a->target);
+        a->target[a->n_targets++] = mem_strdup(v->valuestring);
+        return 0;
+    }
+    if (!cJSON_IsArray(v))
+        return key_error("target_modules", v, e, "a list of strings");
+    a->target = mem_array((size_t)cJSON_GetArraySize(v), sizeof *a->target);
+    cJSON_ArrayForEach(item, v) {
+        if (!cJSON_IsString(item))
+            return key_error("target_modules", item, e,
+                             "a list of strings");
+        a->target[a->n_targets++] = mem_strdup(item->valuestring);
+    }
+    return 0;
+}
+
+static int
+read_keys(struct adapter *a, const cJSON *root, struct err *e)
+{
+    const cJSON *base = key_of(root, "base_model_name_or_path");
+    struct fields f;
+    int rc;
+
+    if (!cJSON_IsObject(root))
+        return err_set(e, ERR_DATA, "no JSON object");
+    rc = keys_read(&f, keys, root, e);
+    if (rc == 0)
+        rc = check_unknown(root, e);
+    if (rc == 0)
+        rc = check_init(root, e);
+    if (rc == 0)
+        rc = read_targets(a, root, e);
+    if (rc < 0)
+        return rc;
+    a->rank = (uint32_t)f.r;
+    a->alpha = f.alpha;
+    a->dropout = f.dropout;
+    a->rslora = f.rslora > 0;
+    a->fan_in_fan_out = f.fan > 0;
+    if (cJSON_IsString(base))
+        a->base = mem_strdup(base->valuestring);
+    return 0;
+}
+
+int
+adapter_config_read(struct adapter *a, cJSON **root, const char *dir,
+                    struct err *e)
+{
+    char *path = path_join(dir, ADAPTER_CONFIG);
+    cJSON *found = NULL;
+    int rc;
+
+    rc = json_user_file(&found, path, MAX_CONFIG, e);
+    if (rc == 0) {
+        rc = read_keys(a, found, e);
+        if (rc < 0)
+            err_prefix(e, "%s", path);
+    }
+    if (rc == 0)
+        *root = found;
+    else
+        cJSON_Delete(found);
+    free(path);
+    return rc;
+}
+
+/* Which modules */
+
+/* PEFT's rule for a name of a list: a module's whole name or its end. */
+static bool
+in_list(const cJSON *list, const char *module, bool *whole)
+{
+    size_t n = strlen(module);
+    bool found = false;
+    const cJSON *v;
+
+    *whole = false;
+    cJSON_ArrayForEach(v, list) {
+        size_t k = cJSON_IsString(v) ? strlen(v->valuestring) : n + 1;
+
+        if (k > n || strcmp(module + n - k, v->valuestring) != 0)
+            continue;
+        *whole |= k == n;
+        found |= k == n || module[n - k - 1] == '.';
+    }
+    return found;
+}
+
+/* A string is a pattern that has to match all of the module's name. */
+static int
+match_pattern(bool *found, const char *pattern, const char *module,
+              struct err *e)
+{
+    pcre2_match_context *limits = pcre2_match_context_create(NULL);
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    PCRE2_SIZE at;
+    int code, rc = PCRE2_ERROR_NOMATCH;
+    pcre2_code *p = pcre2_compile((PCRE2_SPTR)pattern,
+                                  PCRE2_ZERO_TERMINATED, PCRE2_UTF
+                                  | PCRE2_ANCHORED | PCRE2_ENDANCHORED,
+                                  &code, &at, NULL);
+
+    if (p != NULL && data != NULL && limits != NULL) {
+        pcre2_set_match_limit(limits, MATCH_LIMIT);
+        rc = pcre2_match(p, (PCRE2_SPTR)module, strlen(module), 0, 0, data,
+                         limits);
+    }
+    *found = rc >= 0;
+    pcre2_match_data_free(data);
+    pcre2_match_context_free(limits);
+    pcre2_code_free(p);
+    if (p == NULL || (rc < 0 && rc != PCRE2_ERROR_NOMATCH))
+        return err_set(e, ERR_DATA, "\"%s\" is no pattern that can be "
+                       "matched", pattern);
+    return 0;
+}
+
+/* The layer's number in a module's name: the first part that is one, after
+ * two that are not. -1: there is none. */
+static long
+layer_of(const char *module)
+{
+    const char *p = strchr(module, '.');
+
+    while (p != NULL && (p = strchr(p + 1, '.')) != NULL) {
+        size_t n = strspn(p + 1, "0123456789");
+
+        if (n > 0 && p[n + 1] == '.')
+            return strtol(p + 1, NULL, 10);
+    }
+    return -1;
+}
+
+static bool
+layer_selected(const cJSON *layers, const char *module)
+{
+    long layer = layer_of(module);
+    const cJSON *v;
+
+    if (!cJSON_IsArray(layers))
+        return cJSON_IsNumber(layers) && layers->valuedouble >= layer
+               && layers->valuedouble <= layer;
+    cJSON_ArrayForEach(v, layers)
+        if (cJSON_IsNumber(v) && v->valuedouble >= layer
+            && v->valuedouble <= layer)
+            return true;
+    return false;
+}
+
+static int
+left_out(const char *module, const char *by, struct err *e)
+{
+    return err_set(e, ERR_DATA, "%s leaves out module %s, of which the "
+                   "adapter has matrices", by, module);
+}
+
+int
+adapter_config_selects(const cJSON *root, const char *module, struct err *e)
+{
+    const cJSON *targets = key_of(root, "target_modules");
+    const cJSON *exclude = key_of(root, "exclude_modules");
+    const cJSON *layers = key_of(root, "layers_to_transform");
+    bool hit, whole = false;
+    int rc = 0;
+
+    if (cJSON_IsString(exclude))
+        rc = match_pattern(&hit, exclude->valuestring, module, e);
+    else
+        hit = in_list(exclude, module, &whole);
+    if (rc < 0 || hit)
+        return rc < 0 ? rc : left_out(module, "exclude_modules", e);
+    if (!cJSON_IsString(targets))
+        hit = in_list(targets, module, &whole);
+    else if (strcmp(targets->valuestring, "all-linear") == 0)
+        hit = true;
+    else
+        rc = match_pattern(&hit, targets->valuestring, module, e);
+    if (rc < 0 || !hit)
+        return rc < 0 ? rc : left_out(module, "target_modules", e);
+    if (is_set(layers) && !whole && !layer_selected(layers, module))
+        return left_out(module, "layers_to_transform", e);
+    return 0;
+}

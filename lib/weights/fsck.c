@@ -1,0 +1,134 @@
+/* fsck.c - see fsck.h. */
+#include "weights/fsck.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/progress.h"
+#include "model/base.h"
+#include "model/family.h"
+#include "tensor/safetensors.h"
+
+#define PIECE 4096
+
+/* As weight_bad, of n floats in a row. */
+static bool
+floats_find_bad(const void *data, unsigned dtype, uint64_t n,
+                uint64_t *index, float *value)
+{
+    const uint8_t *p = data;
+    float x[PIECE];
+    uint64_t at;
+
+    for (at = 0; at < n; at += PIECE) {
+        size_t len = n - at < PIECE ? (size_t)(n - at) : PIECE, bad;
+
+        floats_load(x, p + at * dtype_size(dtype), dtype, len);
+        bad = floats_bad(x, len);
+        if (bad < len) {
+            *index = at + bad;
+            *value = x[bad];
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+weight_bad(const struct weight *t, uint64_t *index, float *value)
+{
+    const struct stored *s;
+    uint64_t cols, blocks, at;
+
+    if (dtype_is_float(t->dtype))
+        return floats_find_bad(t->data, t->dtype,
+                               t->bytes / dtype_size(t->dtype), index,
+                               value);
+    if (t->scale == NULL || t->bytes == 0)
+        return false;
+    s = stored_of(t->dtype);
+    cols = t->shape[t->n_dims - 1];
+    blocks = stored_blocks(s, cols);
+    if (!floats_find_bad(t->scale, s->side_dtype, weight_side_bytes(t)
+                         / dtype_size(s->side_dtype), &at, value))
+        return false;
+    *index = at / blocks * cols + at % blocks * s->block;
+    return true;
+}
+
+/* The tensors of one module have types to compute with. */
+static int
+check_types(const struct weights *w, const struct model_desc *d,
+            const struct module *m, struct err *e)
+{
+    const struct weight *weight = base_tensor(w, d, m, ".weight");
+    const struct weight *bias = base_tensor(w, d, m, ".bias");
+    int rc = m->shared ? 0 : base_check_type(w, weight, e);
+
+    return rc == 0 && m->bias ? base_check_type(w, bias, e) : rc;
+}
+
+static int
+check_model(struct base_report *r, const struct weights *w, struct err *e)
+{
+    struct model_desc d;
+    int rc = base_describe(&d, &r->unused, w, e);
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < d.n_modules && rc == 0; i++)
+        rc = check_types(w, &d, &d.module[i], e);
+    snprintf(r->model_type, sizeof r->model_type, "%s",
+             d.family->model_type);
+    r->params = desc_params(&d);
+    desc_release(&d);
+    return rc;
+}
+
+static int
+check_data(struct base_report *r, const struct weights *w, struct err *e)
+{
+    uint64_t index, bytes = 0;
+    float value;
+    size_t i;
+
+    for (i = 0; i < w->n; i++)
+        bytes += w->item[i].bytes;
+    progress_begin("bytes", 0, bytes);
+    for (i = 0; i < w->n; i++) {
+        const struct weight *t = &w->item[i];
+
+        if (weight_bad(t, &index, &value))
+            return err_set(e, ERR_DATA, "%s: tensor %s: element %llu is %g",
+                           w->path, t->name, (unsigned long long)index,
+                           (double)value);
+        weights_drop(w, t);
+        progress_add(t->bytes);
+        r->bytes += t->bytes + weight_side_bytes(t);
+    }
+    progress_end();
+    return 0;
+}
+
+int
+base_check(struct base_report *r, const char *path, bool hashes,
+           struct err *e)
+{
+    struct base_report found = { 0 };
+    struct weights w;
+    int rc;
+
+    rc = weights_open(&w, path, e);
+    if (rc < 0)
+        return rc;
+    found.tensors = w.n;
+    rc = hashes ? weights_check(&w, e) : 0;
+    if (rc == 0)
+        rc = check_model(&found, &w, e);
+    if (rc == 0)
+        rc = check_data(&found, &w, e);
+    weights_release(&w);
+    if (rc == 0)
+        *r = found;
+    return rc;
+}

@@ -1,0 +1,108 @@
+/* model.c - see model.h. */
+#include "weights/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "model/base.h"
+#include "model/fit.h"
+#include "weights/lora.h"
+
+static int
+open_base(struct model *m, const char *base, struct err *e)
+{
+    size_t unused;
+    int rc = weights_open(&m->weights, base, e);
+
+    if (rc == 0)
+        rc = weights_check(&m->weights, e);
+    if (rc == 0)
+        rc = base_describe(&m->desc, &unused, &m->weights, e);
+    return rc;
+}
+
+static int
+open_adapter(struct model *m, const char *path, struct err *e)
+{
+    size_t linears;
+    int rc = adapter_find(&m->adapter_dir, path, e);
+
+    if (rc == 0)
+        rc = adapter_read(&m->adapter, m->adapter_dir, e);
+    if (rc < 0)
+        return rc;
+    m->with = &m->adapter;
+    rc = adapter_match(&m->adapter, &m->desc, &linears, e);
+    if (rc < 0)
+        return err_prefix(e, "%s", m->adapter_dir);
+    log_info("%s: %zu of the base's %zu linears are adapted", m->adapter_dir,
+             m->adapter.n, linears);
+    return 0;
+}
+
+int
+model_open(struct model *m, const char *base, const char *adapter,
+           const struct device_opts *device, struct err *e)
+{
+    int rc;
+
+    memset(m, 0, sizeof(*m));
+    rc = device_open(&m->backend, device, e);
+    if (rc < 0)
+        return rc;
+    rc = open_base(m, base, e);
+    if (rc == 0 && adapter != NULL)
+        rc = open_adapter(m, adapter, e);
+    if (rc < 0)
+        model_release(m);
+    return rc;
+}
+
+/* fit's plan: a program. */
+static int
+plan_way(void *ctx, const struct fit_way *way, struct plan_memory *m,
+         struct err *e)
+{
+    const struct model *model = ctx;
+    const struct prog_opts *o = &way->prog;
+    struct prog p;
+    int rc = prog_build(&p, &model->desc, o, way->weights, &model->backend,
+                        e);
+
+    if (rc < 0)
+        return rc;
+    *m = prog_memory(&p);
+    prog_release(&p);
+    return 0;
+}
+
+int
+model_fit(const struct model *m, const struct prog_opts *o,
+          const char *what, bool force, struct err *e)
+{
+    struct fit f = { .what = what, .plan = plan_way, .ctx = (void *)m,
+                     .way = { .prog = *o, .accum = 1,
+                              .weights = &m->weights },
+                     .backend = &m->backend };
+    const char **targets = NULL;
+    int rc;
+
+    if (m->with != NULL)
+        lora_opts(&f.way.prog, m->with, &targets);
+    rc = fit_now(&f, force, e);
+    free(targets);
+    return rc;
+}
+
+void
+model_release(struct model *m)
+{
+    if (m->with != NULL)
+        adapter_release(&m->adapter);
+    free(m->adapter_dir);
+    desc_release(&m->desc);
+    weights_release(&m->weights);
+    device_close(&m->backend);
+    memset(m, 0, sizeof(*m));
+}

@@ -1,0 +1,33 @@
+/* model.h - a base, what it is, an adapter for it, and where it runs. */
+#ifndef WEIGHTS_MODEL_H
+#define WEIGHTS_MODEL_H
+
+#include "model/desc.h"
+#include "model/device.h"
+#include "model/prog.h"
+#include "model/weights.h"
+#include "weights/adapter.h"
+
+struct model {
+    struct weights weights;
+    struct model_desc desc;
+    struct backend backend;
+    struct adapter adapter;
+    const struct adapter *with; /* &adapter, or NULL: don't copy a model */
+    char *adapter_dir;          /* where it was read from; NULL: none */
+};
+
+/* Opens the base and, of a shard set, checks its data's hashes; with an
+ * adapter (NULL: none; see adapter_find) also that, which must be this base's.
+ * On failure *m is released. */
+int model_open(struct model *m, const char *base, const char *adapter,
+               const struct device_opts *device, struct err *e);
+void model_release(struct model *m);
+
+/* ERR_LIMIT where a program of these choices, with the adapter if there is
+ * one, does not fit into the memory there is (fit.h); with force a warning
+ * and 0. what is the work's name for the message. */
+int model_fit(const struct model *m, const struct prog_opts *o,
+              const char *what, bool force, struct err *e);
+
+#endif
