@@ -228,8 +228,8 @@ all_lines(struct state *s, struct err *e)
         if (rc < 0 || !got)
             break;
         s->number++;
-        skip = s->number == 1 && line.len >= 3 &&
-               memcmp(line.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+        skip = s->number == 1 && line.len >= 3
+               && memcmp(line.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
         if (!ended && line.len > skip) {
             rc = err_set(e, ERR_DATA, "%s:%llu: the last line has no "
                          "newline: cut short?", s->in.name,

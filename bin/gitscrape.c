@@ -98,8 +98,8 @@ parse_options(struct scrape *s, const struct options *o, struct err *e)
         s->job.context = CHANGE_ALL;
     } else {
         s->job.context = strtoul(o->context, &end, 10);
-        if (*end || end == o->context || *o->context == '-' ||
-            s->job.context > 1000000)
+        if (*end || end == o->context || *o->context == '-'
+            || s->job.context > 1000000)
             return err_set(e, ERR_USAGE, "--context: bad value \"%s\" "
                            "(expected 0 to 1000000, or all)", o->context);
     }

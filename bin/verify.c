@@ -76,8 +76,8 @@ is_file(const char *path)
 {
     struct stat st;
 
-    return strcmp(path, "-") == 0 ||
-           (stat(path, &st) == 0 && !S_ISDIR(st.st_mode));
+    return strcmp(path, "-") == 0
+           || (stat(path, &st) == 0 && !S_ISDIR(st.st_mode));
 }
 
 static bool
@@ -93,8 +93,8 @@ holds(const char *path, const char *name)
 static bool
 is_run(const char *path)
 {
-    return holds(path, "metrics.jsonl") ||
-           (holds(path, "config.json") && holds(path, "checkpoints"));
+    return holds(path, "metrics.jsonl")
+           || (holds(path, "config.json") && holds(path, "checkpoints"));
 }
 
 static bool

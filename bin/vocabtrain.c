@@ -183,8 +183,8 @@ check_special(const struct opt_list *s, struct err *e)
         if (n > TOKENIZER_MAX_TOKEN)
             return err_set(e, ERR_LIMIT, "special token %zu of %zu bytes, "
                            "limit %u", i + 1, n, TOKENIZER_MAX_TOKEN);
-        if (n == 0 || utf8_valid(s->item[i], n) < n ||
-            utf8_decode(s->item[i], &code) == n)
+        if (n == 0 || utf8_valid(s->item[i], n) < n
+            || utf8_decode(s->item[i], &code) == n)
             return err_set(e, ERR_USAGE, "special token \"%s\": expected two "
                            "characters or more of UTF-8", s->item[i]);
         for (k = 0; k < i; k++)

@@ -137,10 +137,10 @@ online_row(const struct group *g, size_t i, float *s, size_t nk,
         vec->axpy(g->o + i * hd, g->o + i * hd, shrink, hd, false);
         g->m[i] = top;
     }
-    memset(s, 0, see.first * sizeof *s);
+    memset(s, 0, see.first * sizeof(*s));
     g->l[i] += vec->exp_sum(s + see.first, s + see.first,
                             see.end - see.first, scale, g->m[i]);
-    memset(s + see.end, 0, (nk - see.end) * sizeof *s);
+    memset(s + see.end, 0, (nk - see.end) * sizeof(*s));
 }
 
 /* The queries q against those of `keys` that they see. */
@@ -210,7 +210,7 @@ group_run(const struct group *g)
     size_t n = g->rows.end - g->rows.first, step = attention_keys(j->op), i;
     struct span reach = attention_reach(j, g->rows), keys, q;
 
-    memset(g->o, 0, n * j->op->u.attn.head_dim * sizeof *g->o);
+    memset(g->o, 0, n * j->op->u.attn.head_dim * sizeof(*g->o));
     for (i = 0; i < n; i++) {
         g->m[i] = -INFINITY;
         g->l[i] = 0.0f;

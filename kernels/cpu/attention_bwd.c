@@ -97,14 +97,14 @@ block_weights(const struct head *h, struct span q, struct span see)
         size_t a = s.first - see.first, b = s.end - see.first;
         float *p = h->p + (r - q.first) * nk, *dp = h->dp + (p - h->p);
 
-        memset(p, 0, a * sizeof *p);
-        memset(dp, 0, a * sizeof *dp);
+        memset(p, 0, a * sizeof(*p));
+        memset(dp, 0, a * sizeof(*dp));
         j->vec->exp_sum(p + a, p + a, b - a, scale,
                         f32_at(j, lse)[r * lse->ld + h->head]);
         j->vec->softmax_bwd(dp + a, p + a, dp + a, b - a,
                             h->delta[r - h->rows.first], scale);
-        memset(p + b, 0, (nk - b) * sizeof *p);
-        memset(dp + b, 0, (nk - b) * sizeof *dp);
+        memset(p + b, 0, (nk - b) * sizeof(*p));
+        memset(dp + b, 0, (nk - b) * sizeof(*dp));
     }
 }
 
@@ -177,7 +177,7 @@ zero_rows(float *p, size_t ld, size_t nr, size_t nc)
     size_t i;
 
     for (i = 0; i < nr; i++)
-        memset(p + i * ld, 0, nc * sizeof *p);
+        memset(p + i * ld, 0, nc * sizeof(*p));
 }
 
 /* The gradients of a head start at 0 unless they add to what is there. */

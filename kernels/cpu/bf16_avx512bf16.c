@@ -85,7 +85,7 @@ tile(const struct bf16_product *p, size_t r0, size_t c0, size_t ldb)
             int pair;
             __m512i av;
 
-            memcpy(&pair, a + (size_t)r * p->lda + 2 * i, sizeof pair);
+            memcpy(&pair, a + (size_t)r * p->lda + 2 * i, sizeof(pair));
             av = _mm512_set1_epi32(pair);
             UNROLL
             for (v = 0; v < VECS; v++)

@@ -128,7 +128,7 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
     if (bf16 && pick_bf16() == NULL)
         return err_set(e, ERR_USAGE, "this processor has no instructions "
                        "for bf16 (AVX512_BF16; use --compute f32)");
-    cpu = mem_alloc(sizeof *cpu);
+    cpu = mem_alloc(sizeof(*cpu));
     cpu->vec = vec;
     cpu->bf16 = bf16 ? pick_bf16() : NULL;
     rc = gemm_open(&cpu->gemm, has_avx512(), par_threads(), e);
@@ -136,8 +136,8 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
         free(cpu);
         return rc;
     }
-    gemm_describe(&cpu->gemm, libraries, sizeof libraries);
-    snprintf(b->detail, sizeof b->detail, "%s, %s", vec->name, libraries);
+    gemm_describe(&cpu->gemm, libraries, sizeof(libraries));
+    snprintf(b->detail, sizeof(b->detail), "%s, %s", vec->name, libraries);
     b->name = "cpu";
     b->kinds = 0;
     b->real_size = sizeof(float);

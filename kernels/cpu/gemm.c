@@ -49,7 +49,7 @@ check_loader(const char *text, struct err *e)
 
     if (strstr(text, strerror(ENOENT)) != NULL)
         return 0;
-    if ((at != NULL && at[sizeof unmapped - 1] == '\0')
+    if ((at != NULL && at[sizeof(unmapped) - 1] == '\0')
         || strstr(text, strerror(ENOMEM)) != NULL)
         return err_set(e, ERR_LIMIT, "no memory for a library of matrix "
                        "products (%s)", text);
@@ -108,19 +108,19 @@ gemm_open(struct gemm *g, bool avx512, int threads, struct err *e)
     void *sym;
     int rc;
 
-    memset(g, 0, sizeof *g);
+    memset(g, 0, sizeof(*g));
     if (setenv("OPENBLAS_NUM_THREADS", "1", 1) != 0
         || (avx512 && setenv("OPENBLAS_CORETYPE", "SkylakeX", 1) != 0))
         return err_errno(e, ERR_IO, "environment");
     rc = open_first(&g->blas, blas, "cblas_sgemm", &sym, e);
     if (rc == 0 && g->blas)
-        memcpy(&g->blas_sgemm, &sym, sizeof sym);
+        memcpy(&g->blas_sgemm, &sym, sizeof(sym));
     if (rc == 0)
         rc = open_first(&g->dnnl, dnnl, "dnnl_sgemm", &sym, e);
     if (rc == 0 && g->dnnl) {
-        memcpy(&g->dnnl_sgemm, &sym, sizeof sym);
+        memcpy(&g->dnnl_sgemm, &sym, sizeof(sym));
         sym = dlsym(g->dnnl, "omp_set_num_threads");
-        memcpy(&g->omp_threads, &sym, sizeof sym);
+        memcpy(&g->omp_threads, &sym, sizeof(sym));
     }
     if (rc == 0 && g->blas == NULL && g->dnnl == NULL)
         rc = err_set(e, ERR_USAGE, "no library for matrix products "
@@ -139,7 +139,7 @@ gemm_close(struct gemm *g)
         dlclose(g->blas);
     if (g->dnnl)
         dlclose(g->dnnl);
-    memset(g, 0, sizeof *g);
+    memset(g, 0, sizeof(*g));
 }
 
 /* The second word of "OpenBLAS 0.3.21 ..." and the core type. */
@@ -152,11 +152,11 @@ describe_blas(void *handle, char *out, size_t n)
 
     if (c == NULL || d == NULL)
         return (size_t)snprintf(out, n, "blas");
-    memcpy(&config, &c, sizeof config);
-    memcpy(&core, &d, sizeof core);
+    memcpy(&config, &c, sizeof(config));
+    memcpy(&core, &d, sizeof(core));
     word = strchr(config(), ' ');
     if (word != NULL)
-        snprintf(version, sizeof version, "%.*s",
+        snprintf(version, sizeof(version), "%.*s",
                  (int)strcspn(word + 1, " "), word + 1);
     return (size_t)snprintf(out, n, "openblas %s %s", version, core());
 }
@@ -176,7 +176,7 @@ gemm_describe(const struct gemm *g, char *out, size_t n)
         at = describe_blas(g->blas, out, n);
     if (sym == NULL || at >= n)
         return;
-    memcpy(&version, &sym, sizeof version);
+    memcpy(&version, &sym, sizeof(version));
     snprintf(out + at, n - at, "%sonednn %d.%d.%d", at ? ", " : "",
              version()->major, version()->minor, version()->patch);
 }
@@ -214,7 +214,7 @@ gemm_with(const struct gemm *g, enum gemm_lib lib, const struct product *p)
                           p->alpha, p->a, (int64_t)p->lda, p->b,
                           (int64_t)p->ldb, p->beta, p->c,
                           (int64_t)p->ldc) != 0)
-            mem_out(p->m * p->k * sizeof *p->c); /* c was not computed */
+            mem_out(p->m * p->k * sizeof(*p->c)); /* c was not computed */
         return true;
     }
     return false;

@@ -92,9 +92,9 @@ norm_bwd_item(void *ctx, size_t i, int worker)
     if (op->y[2].buf)
         dbias = f->sums + (2 * i + 1) * piece(f->dim);
     if (dgain)
-        memset(dgain, 0, f->dim * sizeof *dgain);
+        memset(dgain, 0, f->dim * sizeof(*dgain));
     if (dbias)
-        memset(dbias, 0, f->dim * sizeof *dbias);
+        memset(dbias, 0, f->dim * sizeof(*dbias));
     for (; r < end; r++)
         j->vec->norm_bwd(dx ? dx + r * op->y[0].ld : NULL, dgain, dbias,
                          f32_at(j, &op->x[0]) + r * op->x[0].ld, f->gain,

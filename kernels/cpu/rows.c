@@ -138,7 +138,7 @@ add_table_row(const struct job *j, const struct view *table, size_t row,
     size_t c, k;
 
     for (c = 0; c < n; c += k) {
-        k = min_size(n - c, sizeof piece_of / sizeof piece_of[0]);
+        k = min_size(n - c, sizeof(piece_of) / sizeof(piece_of[0]));
         weight_widen(j, table, row, c, 1, k, piece_of);
         j->vec->axpy(y + c, piece_of, 1.0f, k, acc);
     }

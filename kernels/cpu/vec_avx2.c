@@ -28,7 +28,7 @@ vf_ld(const float *p, size_t k)
 
     if (k >= VF)
         return _mm256_loadu_ps(p);
-    memcpy(lane, p, k * sizeof *p);
+    memcpy(lane, p, k * sizeof(*p));
     return _mm256_loadu_ps(lane);
 }
 
@@ -38,7 +38,7 @@ vf_st(float *p, vf x, size_t k)
     if (k >= VF)
         _mm256_storeu_ps(p, x);
     else
-        memcpy(p, &x, k * sizeof *p);
+        memcpy(p, &x, k * sizeof(*p));
 }
 
 static inline vf
@@ -101,7 +101,7 @@ vf_sum(vf x)
 {
     float v[VF];
 
-    memcpy(v, &x, sizeof v);
+    memcpy(v, &x, sizeof(v));
     return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7]));
 }
 
@@ -111,7 +111,7 @@ vf_top(vf x)
     float v[VF], top;
     int i;
 
-    memcpy(v, &x, sizeof v);
+    memcpy(v, &x, sizeof(v));
     top = v[0];
     for (i = 1; i < VF; i++)
         top = v[i] > top ? v[i] : top;
@@ -124,8 +124,8 @@ vf_bf16(const uint16_t *p, size_t k)
     uint16_t lane[VF] = { 0 };
     __m128i h;
 
-    memcpy(lane, p, (k < VF ? k : VF) * sizeof *p);
-    memcpy(&h, lane, sizeof h);
+    memcpy(lane, p, (k < VF ? k : VF) * sizeof(*p));
+    memcpy(&h, lane, sizeof(h));
     return _mm256_castsi256_ps(
         _mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
 }
@@ -136,8 +136,8 @@ vf_f16(const uint16_t *p, size_t k)
     uint16_t lane[VF] = { 0 };
     __m128i h;
 
-    memcpy(lane, p, (k < VF ? k : VF) * sizeof *p);
-    memcpy(&h, lane, sizeof h);
+    memcpy(lane, p, (k < VF ? k : VF) * sizeof(*p));
+    memcpy(&h, lane, sizeof(h));
     return _mm256_cvtph_ps(h);
 }
 
@@ -148,7 +148,7 @@ vf_i8(const int8_t *p, size_t k)
     __m128i b;
 
     memcpy(lane, p, k < VF ? k : VF);
-    memcpy(&b, lane, sizeof b);
+    memcpy(&b, lane, sizeof(b));
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(b));
 }
 
@@ -214,7 +214,7 @@ vf_keep(const uint32_t *draw, uint32_t least, vf x)
 {
     __m256i d, most;
 
-    memcpy(&d, draw, sizeof d);
+    memcpy(&d, draw, sizeof(d));
     most = _mm256_max_epu32(d, _mm256_set1_epi32((int)least));
     return _mm256_and_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(d, most)),
                          x);

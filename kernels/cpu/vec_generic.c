@@ -27,9 +27,9 @@ vf_ld(const float *p, size_t k)
     vf x = { 0 };
 
     if (k >= VF)
-        memcpy(&x, p, sizeof x);
+        memcpy(&x, p, sizeof(x));
     else
-        memcpy(&x, p, k * sizeof *p);
+        memcpy(&x, p, k * sizeof(*p));
     return x;
 }
 
@@ -37,9 +37,9 @@ static inline void
 vf_st(float *p, vf x, size_t k)
 {
     if (k >= VF)
-        memcpy(p, &x, sizeof x);
+        memcpy(p, &x, sizeof(x));
     else
-        memcpy(p, &x, k * sizeof *p);
+        memcpy(p, &x, k * sizeof(*p));
 }
 
 static inline vf

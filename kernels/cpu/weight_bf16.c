@@ -57,7 +57,7 @@ narrow_row(const struct job *j, const struct weight_mul *p,
     if (n % 2)
         out[n] = 0;
     if (p->w->dtype == DTYPE_BF16) {
-        memcpy(out, stored + row * p->w->ld + c0, n * sizeof *out);
+        memcpy(out, stored + row * p->w->ld + c0, n * sizeof(*out));
         return;
     }
     weight_widen(j, p->w, row, c0, 1, n, s->wide);
@@ -96,7 +96,7 @@ pack_rows(const struct job *j, const struct weight_mul *p,
         if (i + 1 < k)
             narrow_row(j, p, s, p->k0 + k0 + i + 1, p->n0, p->n, odd);
         else
-            memset(odd, 0, p->n * sizeof *odd);
+            memset(odd, 0, p->n * sizeof(*odd));
         j->cpu->bf16->pair(s->b + i / 2 * cols, even, odd, p->n);
     }
 }
@@ -112,7 +112,7 @@ pack_b(const struct job *j, const struct weight_mul *p,
     else
         pack_rows(j, p, s, k0, k, cols);
     for (i = 0; p->n < cols && i < ceil_div(k, 2); i++)
-        memset(s->b + i * cols + p->n, 0, (cols - p->n) * sizeof *s->b);
+        memset(s->b + i * cols + p->n, 0, (cols - p->n) * sizeof(*s->b));
 }
 
 /* Rows r0 .. r0+m of A and k columns from k0 on, padded with zeros. */
@@ -130,7 +130,7 @@ pack_a(const struct job *j, const struct weight_mul *p,
             to[k] = 0;
     }
     for (; i < rows; i++)
-        memset(s->a + i * WEIGHT_DEPTH, 0, WEIGHT_DEPTH * sizeof *s->a);
+        memset(s->a + i * WEIGHT_DEPTH, 0, WEIGHT_DEPTH * sizeof(*s->a));
 }
 
 void

@@ -33,7 +33,7 @@ void
 bus_note(const void *p, size_t n, const char *path)
 {
     size_t len = strlen(path) + 1;
-    struct noted *m = mem_alloc(sizeof *m + len);
+    struct noted *m = mem_alloc(sizeof(*m) + len);
     size_t k;
     int i;
 

@@ -72,8 +72,8 @@ out_check(const char *path, const struct in *input, struct err *e)
     rc = check_target(path, e);
     if (rc == 0)
         rc = check_parent(path, e);
-    if (rc == 0 && input && fstat(input->fd, &a) == 0 &&
-        stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+    if (rc == 0 && input && fstat(input->fd, &a) == 0
+        && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
         rc = err_set(e, ERR_EXISTS, "%s: is the input, too", path);
     return rc;
 }
@@ -301,13 +301,13 @@ same_content(const char *path, const void *p, size_t n, bool *same,
     int rc = 0;
 
     *same = false;
-    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
-        (uint64_t)st.st_size != n)
+    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode)
+        || (uint64_t)st.st_size != n)
         return 0;
     buf_init(&old);
     rc = file_read(&old, path, n, e);
-    *same = rc == 0 && old.len == n &&
-            (n == 0 || memcmp(old.data, p, n) == 0);
+    *same = rc == 0 && old.len == n
+            && (n == 0 || memcmp(old.data, p, n) == 0);
     buf_release(&old);
     return rc;
 }

@@ -118,8 +118,8 @@ by_name(const void *a, const void *b)
 static bool
 is_dot(const char *name)
 {
-    return name[0] == '.' &&
-           (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
+    return name[0] == '.'
+           && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
 
 int
@@ -191,8 +191,8 @@ dir_lock(const char *dir, struct err *e)
         goto out; /* fd stays open: it is the lock */
     if (errno != EAGAIN && errno != EACCES)
         rc = err_errno(e, ERR_IO, "%s: lock", path);
-    else if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK &&
-             lock.l_pid > 0)
+    else if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK
+             && lock.l_pid > 0)
         rc = err_set(e, ERR_EXISTS, "%s: locked by process %ld", dir,
                      (long)lock.l_pid);
     else

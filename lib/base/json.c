@@ -54,8 +54,8 @@ json_error(const struct json *j, struct err *e, const char *fmt, ...)
 static void
 skip_space(struct json *j)
 {
-    while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' ||
-                             *j->p == '\t' || *j->p == '\r'))
+    while (j->p < j->end && (*j->p == ' ' || *j->p == '\n'
+                             || *j->p == '\t' || *j->p == '\r'))
         j->p++;
 }
 
@@ -148,8 +148,8 @@ check_string(struct check *c, struct buf *out, bool nul_ok)
     int32_t code;
 
     for (; j->p < j->end; run = j->p) {
-        while (j->p < j->end && *j->p != '"' && *j->p != '\\' &&
-               (unsigned char)*j->p >= 0x20)
+        while (j->p < j->end && *j->p != '"' && *j->p != '\\'
+               && (unsigned char)*j->p >= 0x20)
             j->p++;
         if (out)
             buf_add(out, run, (size_t)(j->p - run));
@@ -229,8 +229,8 @@ check_word(struct check *c)
 
     for (i = 0; i < 3; i++) {
         len = strlen(word[i]);
-        if ((size_t)(j->end - j->p) >= len &&
-            memcmp(j->p, word[i], len) == 0) {
+        if ((size_t)(j->end - j->p) >= len
+            && memcmp(j->p, word[i], len) == 0) {
             j->p += len;
             return 0;
         }
@@ -522,8 +522,8 @@ number_length(const struct json *j)
 {
     const char *p = j->p;
 
-    while (p < j->end && (strchr("+-.eE", *p) || (*p >= '0' && *p <= '9')) &&
-           *p)
+    while (p < j->end && (strchr("+-.eE", *p) || (*p >= '0' && *p <= '9'))
+           && *p)
         p++;
     return (size_t)(p - j->p);
 }

@@ -71,8 +71,8 @@ find(const struct map *m, const void *key, size_t n, uint64_t hash)
 
     while (m->slot[i] != 0) {
         t = &m->entry[m->slot[i] - 1];
-        if (t->hash == hash && t->len == n &&
-            memcmp(m->keys + t->at, key, n) == 0)
+        if (t->hash == hash && t->len == n
+            && memcmp(m->keys + t->at, key, n) == 0)
             break;
         i = (i + 1) & mask;
     }

@@ -54,8 +54,8 @@ look(void)
 void
 progress_begin(const char *unit, uint64_t done, uint64_t total)
 {
-    if (state.on && state.line.unit == unit && state.line.done == done &&
-        state.line.total == total) {
+    if (state.on && state.line.unit == unit && state.line.done == done
+        && state.line.total == total) {
         state.line.at = state.line.of = 0;
         progress_line_begin(&state.line, now());
         return;

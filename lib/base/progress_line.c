@@ -80,8 +80,8 @@ progress_line_sample(struct progress_line *l, uint64_t ms)
 {
     const struct progress_sample *last = &l->sample[l->n - 1];
 
-    if (ms - last->ms < l->every ||
-        (units(l) <= last->units && whole(l) <= last->whole))
+    if (ms - last->ms < l->every
+        || (units(l) <= last->units && whole(l) <= last->whole))
         return;
     if (l->n == PROGRESS_SAMPLES)
         thin_out(l);

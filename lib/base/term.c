@@ -156,8 +156,8 @@ count(uint32_t rows)
 static bool
 has_row(off_t base)
 {
-    return me.row >= 0 && place(STDERR_FILENO) == base &&
-           me.owner == getpid();
+    return me.row >= 0 && place(STDERR_FILENO) == base
+           && me.owner == getpid();
 }
 
 /* All rows that are on the terminal. */
@@ -219,10 +219,10 @@ may_draw(int fd, off_t base)
     struct termios t;
     pid_t group = tcgetpgrp(fd);
 
-    return (group < 0 || group == getpgrp()) && tcgetattr(fd, &t) == 0 &&
-           (t.c_lflag & ICANON) && poll(&room, 1, 0) == 1 &&
-           (room.revents & POLLOUT) && !me.data &&
-           !held(fd, base + AT_DATA, 1);
+    return (group < 0 || group == getpgrp()) && tcgetattr(fd, &t) == 0
+           && (t.c_lflag & ICANON) && poll(&room, 1, 0) == 1
+           && (room.revents & POLLOUT) && !me.data
+           && !held(fd, base + AT_DATA, 1);
 }
 
 static void
@@ -266,8 +266,8 @@ join(int fd, off_t base, uint32_t rows)
 
     while (row > 0 && !(rows >> (row - 1)))
         row--;
-    if (row == ROWS || count(rows) + 2 > size_of(fd).ws_row ||
-        !lock(fd, base + AT_ROW + row, F_WRLCK))
+    if (row == ROWS || count(rows) + 2 > size_of(fd).ws_row
+        || !lock(fd, base + AT_ROW + row, F_WRLCK))
         return false;
     own();
     me.row = row;
@@ -411,7 +411,7 @@ term_data(int fd)
     take_cursor(fd, base, 200);
     erase(fd, n_rows(fd, base));
     drop_row(base);
-    me.data = lock(fd, base + AT_DATA, F_RDLCK) ||
-              lock(fd, base + AT_DATA, F_WRLCK);
+    me.data = lock(fd, base + AT_DATA, F_RDLCK)
+              || lock(fd, base + AT_DATA, F_WRLCK);
     give_cursor(fd, base);
 }

@@ -36,7 +36,7 @@ weights_find(const struct weights *w, const char *name)
 {
     if (w->n == 0)
         return NULL;
-    return bsearch(name, w->item, w->n, sizeof *w->item, key_compare);
+    return bsearch(name, w->item, w->n, sizeof(*w->item), key_compare);
 }
 
 const struct weight_asset *
@@ -120,7 +120,7 @@ scaled_by(struct weights *w, size_t i)
 static int
 attach_scales(struct weights *w, struct err *e)
 {
-    bool *is_scale = mem_array(w->n, sizeof *is_scale);
+    bool *is_scale = mem_array(w->n, sizeof(*is_scale));
     size_t i, kept = 0;
     int rc = 0;
 
@@ -165,14 +165,14 @@ weights_add(struct weights *w, struct weight *t, struct err *e)
                            "%llu bytes", w->path, t->name,
                            (unsigned long long)t->bytes);
         memcpy(copy, t->data, (size_t)t->bytes);
-        s->copy = mem_grow(s->copy, (s->n_copies + 1) * sizeof *s->copy);
+        s->copy = mem_grow(s->copy, (s->n_copies + 1) * sizeof(*s->copy));
         s->copy[s->n_copies++] = copy;
         t->data = copy;
         w->copied += t->bytes;
     }
     if (w->n == s->cap) {
         s->cap = 2 * s->cap + 64;
-        w->item = mem_grow(w->item, s->cap * sizeof *w->item);
+        w->item = mem_grow(w->item, s->cap * sizeof(*w->item));
     }
     w->item[w->n++] = *t;
     return 0;
@@ -182,7 +182,7 @@ void
 weights_add_asset(struct weights *w, const char *name, const void *data,
                   size_t n)
 {
-    w->asset = mem_grow(w->asset, (w->n_assets + 1) * sizeof *w->asset);
+    w->asset = mem_grow(w->asset, (w->n_assets + 1) * sizeof(*w->asset));
     w->asset[w->n_assets++] = (struct weight_asset){
         mem_strdup(name), mem_dup(data, n), n
     };
@@ -230,7 +230,7 @@ open_dir(struct weights *w, struct err *e)
             .bytes = t->bytes,
         };
 
-        memcpy(x.shape, t->shape, sizeof x.shape);
+        memcpy(x.shape, t->shape, sizeof(x.shape));
         rc = weights_add(w, &x, e);
     }
     if (rc == 0)
@@ -257,15 +257,15 @@ weights_open(struct weights *w, const char *path, struct err *e)
 {
     int rc;
 
-    memset(w, 0, sizeof *w);
+    memset(w, 0, sizeof(*w));
     w->path = mem_strdup(path);
-    w->source = mem_alloc(sizeof *w->source);
+    w->source = mem_alloc(sizeof(*w->source));
     if (set_is(path))
         rc = weights_open_set(w, e);
     else
         rc = open_dir(w, e);
     if (rc == 0 && w->n > 0)
-        qsort(w->item, w->n, sizeof *w->item, by_name);
+        qsort(w->item, w->n, sizeof(*w->item), by_name);
     if (rc == 0)
         rc = check_names(w, e);
     if (rc == 0)
@@ -298,7 +298,7 @@ weights_release(struct weights *w)
     free(w->asset);
     free(w->item);
     free(w->path);
-    memset(w, 0, sizeof *w);
+    memset(w, 0, sizeof(*w));
 }
 
 /* Identity */

@@ -49,7 +49,7 @@ add_tensors(struct weights *w, struct err *e)
         x.name = d.name;
         x.dtype = (uint8_t)d.dtype;
         x.n_dims = d.n_dims;
-        memcpy(x.shape, d.shape, sizeof x.shape);
+        memcpy(x.shape, d.shape, sizeof(x.shape));
         x.data = t->data;
         x.bytes = d.bytes;
         rc = weights_add(w, &x, e);
@@ -62,7 +62,7 @@ add_tensors(struct weights *w, struct err *e)
 int
 weights_open_set(struct weights *w, struct err *e)
 {
-    struct set *s = mem_alloc(sizeof *s);
+    struct set *s = mem_alloc(sizeof(*s));
     int rc;
 
     rc = set_open(s, w->path, "weights", e);

@@ -108,8 +108,8 @@ take_side(struct reader *r, int side)
 static int
 take_sides(struct reader *r, struct err *e)
 {
-    if (!take_side(r, 0) || !take(r, " ") || !take_side(r, 1) ||
-        !take(r, "\n"))
+    if (!take_side(r, 0) || !take(r, " ") || !take_side(r, 1)
+        || !take(r, "\n"))
         return bad(r, "bad first line", e);
     if (!r->c->present[0] && !r->c->present[1])
         return bad(r, "both sides are absent", e);
@@ -123,11 +123,11 @@ take_header(struct reader *r, struct change_hunk *h, struct err *e)
     uint64_t first[2];
     int i;
 
-    if (!take(r, "@@ -") || !take_number(r, &h->start[0]) ||
-        !take(r, ",") || !take_number(r, &h->count[0]) ||
-        !take(r, " +") || !take_number(r, &h->start[1]) ||
-        !take(r, ",") || !take_number(r, &h->count[1]) ||
-        !take(r, " @@\n"))
+    if (!take(r, "@@ -") || !take_number(r, &h->start[0])
+        || !take(r, ",") || !take_number(r, &h->count[0])
+        || !take(r, " +") || !take_number(r, &h->start[1])
+        || !take(r, ",") || !take_number(r, &h->count[1])
+        || !take(r, " @@\n"))
         return bad(r, "bad hunk header", e);
     for (i = 0; i < 2; i++) {
         if (h->count[i] > 0 && h->start[i] == 0)

@@ -97,8 +97,8 @@ read_head_after(struct jsonl *j, struct entry *t, struct err *e)
     buf_reset(&s->bytes);
     rc = json_enter_object(&v, e);
     while (rc == 0 && json_next_key(&v, &s->scratch)) {
-        if (strcmp(s->scratch.data, "oid") != 0 &&
-            strcmp(s->scratch.data, "n") != 0)
+        if (strcmp(s->scratch.data, "oid") != 0
+            && strcmp(s->scratch.data, "n") != 0)
             return json_error(&v, e, "unknown key \"%s\"", s->scratch.data);
         if (strcmp(s->scratch.data, "n") == 0) {
             rc = json_u64(&v, &n, e);
@@ -127,9 +127,9 @@ read_head(struct jsonl *j, struct err *e)
 
     if (rc < 0)
         return rc;
-    if (strcmp(s->bytes.data, "text") != 0 &&
-        strcmp(s->bytes.data, "tokens") != 0 &&
-        strcmp(s->bytes.data, "weights") != 0)
+    if (strcmp(s->bytes.data, "text") != 0
+        && strcmp(s->bytes.data, "tokens") != 0
+        && strcmp(s->bytes.data, "weights") != 0)
         return err_set(e, ERR_DATA, "%s: unknown type \"%s\"",
                        s->line.where, s->bytes.data);
     stream_head_release(&j->head);
@@ -210,8 +210,8 @@ read_ledger_line(struct jsonl *j, struct json *v, struct err *e)
     if (n == 3)
         ledger_add(&j->ledger, s->bytes.data, s->bytes.data + reason, count);
     last = j->ledger.line + lines;
-    if (j->ledger.n == lines || strcmp(last->program, s->bytes.data) != 0 ||
-        strcmp(last->reason, s->bytes.data + reason) != 0)
+    if (j->ledger.n == lines || strcmp(last->program, s->bytes.data) != 0
+        || strcmp(last->reason, s->bytes.data + reason) != 0)
         rc = json_error(&start, e, "not a line of a ledger (expected "
                         "[PROGRAM, REASON, COUNT], each once)");
     return rc;

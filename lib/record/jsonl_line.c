@@ -93,8 +93,8 @@ read_b64(struct jsonl_state *s, struct json *j, struct err *e)
     rc = json_enter_object(j, e);
     if (rc < 0)
         return rc;
-    if (!json_next_key(j, &s->scratch) ||
-        strcmp(s->scratch.data, "b64") != 0)
+    if (!json_next_key(j, &s->scratch)
+        || strcmp(s->scratch.data, "b64") != 0)
         return json_error(&start, e, "found an object, expected a string "
                           "or {\"b64\":...}");
     rc = json_string(j, &s->scratch, e);

@@ -144,10 +144,10 @@ add_rest(struct jsonl *j, struct err *e)
         if (t->used)
             continue;
         v = line_value(s, t);
-        can = is_field_name(line_key(s, t)) && s->n_pieces < TEXT_MAX_FIELDS &&
-              strcmp(line_key(s, t), "role") != 0 &&
-              strcmp(line_key(s, t), "content") != 0 &&
-              (json_kind(&v) == JSON_STRING || json_kind(&v) == JSON_NUMBER);
+        can = is_field_name(line_key(s, t)) && s->n_pieces < TEXT_MAX_FIELDS
+              && strcmp(line_key(s, t), "role") != 0
+              && strcmp(line_key(s, t), "content") != 0
+              && (json_kind(&v) == JSON_STRING || json_kind(&v) == JSON_NUMBER);
         if (!can) {
             j->n_ignored++;
             continue;

@@ -106,8 +106,8 @@ read_group(struct jsonl_state *s, uint64_t *out, struct err *e)
     rc = json_string(&v, &s->scratch, e);
     if (rc < 0)
         return rc;
-    if (s->scratch.len != 16 ||
-        strspn(s->scratch.data, "0123456789abcdef") != 16)
+    if (s->scratch.len != 16
+        || strspn(s->scratch.data, "0123456789abcdef") != 16)
         return json_error(&start, e, "bad group (expected 16 hex digits)");
     *out = strtoull(s->scratch.data, &end, 16);
     return 0;

@@ -322,9 +322,9 @@ choose(const struct render *r, enum text_kind kind)
     if (r->kind == RENDER_AUTO)
         return kind == TEXT_COMMIT ? TEMPLATE_COMMIT :
                kind == TEXT_FILE ? TEMPLATE_FILE : TEMPLATE_PLAIN;
-    if (r->kind == TEMPLATE_PLAIN ||
-        (r->kind == TEMPLATE_FILE && kind == TEXT_FILE) ||
-        (r->kind != TEMPLATE_FILE && kind == TEXT_COMMIT))
+    if (r->kind == TEMPLATE_PLAIN
+        || (r->kind == TEMPLATE_FILE && kind == TEXT_FILE)
+        || (r->kind != TEMPLATE_FILE && kind == TEXT_COMMIT))
         return r->kind;
     return TEMPLATE_KINDS;
 }

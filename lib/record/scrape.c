@@ -126,8 +126,8 @@ check_record(struct scrape *s, const char *p, size_t n, struct err *e)
     rc = text_decode(&s->rec, p, n, e);
     if (rc < 0)
         return rc;
-    if (s->rec.kind != (s->job.history.files ? TEXT_FILE : TEXT_COMMIT) ||
-        !text_get(&s->rec, "path") || !text_get(&s->rec, "commit"))
+    if (s->rec.kind != (s->job.history.files ? TEXT_FILE : TEXT_COMMIT)
+        || !text_get(&s->rec, "path") || !text_get(&s->rec, "commit"))
         return nonsense(e);
     if (s->job.history.files)
         return text_get(&s->rec, "text") ? 0 : nonsense(e);
@@ -353,8 +353,8 @@ names_path(const char *text, const char *path)
 
     err_set(&named, ERR_DATA, "%s", path); /* with the same escapes */
     n = strlen(named.text);
-    return strncmp(text, named.text, n) == 0 &&
-           (text[n] == ':' || text[n] == '/' || text[n - 1] == '/');
+    return strncmp(text, named.text, n) == 0
+           && (text[n] == ':' || text[n] == '/' || text[n - 1] == '/');
 }
 
 static int
@@ -367,8 +367,8 @@ one_repository(struct scrape *s, bool *lost, struct err *e)
     if (rc < 0) {
         if (!names_path(e->text, s->job.path))
             err_prefix(e, "%s", s->job.path);
-        if (!s->job.keep_going || (rc != ERR_DATA && rc != ERR_LIMIT &&
-                                   s->begun) || rc == ERR_USAGE)
+        if (!s->job.keep_going || (rc != ERR_DATA && rc != ERR_LIMIT
+                                   && s->begun) || rc == ERR_USAGE)
             return rc;
         log_error("%s", e->text);
         *lost = true;

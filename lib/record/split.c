@@ -237,8 +237,8 @@ goes_on(const struct split *s, const struct split_facts *f)
         return false;
     if (!s->ended)
         return true;
-    return !s->tokens_type && (f->ordinal > last->ordinal ||
-                               f->commit == last->commit);
+    return !s->tokens_type && (f->ordinal > last->ordinal
+                               || f->commit == last->commit);
 }
 
 int

@@ -127,9 +127,9 @@ count_messages(const struct text_rec *r, size_t at)
 {
     size_t n = 0;
 
-    while (at + 2 * n + 1 < r->n &&
-           strcmp(r->field[at + 2 * n].name, "role") == 0 &&
-           strcmp(r->field[at + 2 * n + 1].name, "content") == 0)
+    while (at + 2 * n + 1 < r->n
+           && strcmp(r->field[at + 2 * n].name, "role") == 0
+           && strcmp(r->field[at + 2 * n + 1].name, "content") == 0)
         n++;
     return n;
 }
@@ -159,8 +159,8 @@ name_ok(const char *s, size_t n)
     if (n == 0 || n > TEXT_MAX_NAME || s[0] < 'a' || s[0] > 'z')
         return false;
     for (size_t i = 1; i < n; i++)
-        if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= '0' && s[i] <= '9') &&
-            s[i] != '_')
+        if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= '0' && s[i] <= '9')
+            && s[i] != '_')
             return false;
     return true;
 }

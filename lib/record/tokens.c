@@ -138,8 +138,8 @@ tokens_decode(struct tokens *t, const void *p, size_t n, uint64_t vocab,
     uint64_t n_ids, n_runs;
     int rc;
 
-    if (!cursor_bytes(&c, FIXED) || b[0] != 1 || (b[1] != 2 && b[1] != 4) ||
-        b[2] || b[3])
+    if (!cursor_bytes(&c, FIXED) || b[0] != 1 || (b[1] != 2 && b[1] != 4)
+        || b[2] || b[3])
         return err_set(e, ERR_DATA, "token record: bad beginning");
     got.width = b[1];
     got.origin.quality = (int32_t)load_u32(b + 4);

@@ -263,8 +263,8 @@ wait_input(struct child *c, bool *died, struct err *e)
         if (c->limits.stall && c->stalled_ms > 1000ull * c->limits.stall)
             return kill_slow(c, died, "one object", c->limits.stall,
                              ERR_DATA, e);
-        if (c->limits.seconds &&
-            c->waited_ms > 1000ull * c->limits.seconds)
+        if (c->limits.seconds
+            && c->waited_ms > 1000ull * c->limits.seconds)
             return kill_slow(c, died, "reading", c->limits.seconds,
                              ERR_LIMIT, e);
     }

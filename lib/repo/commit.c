@@ -73,8 +73,8 @@ parse_time(struct span s, int64_t *out)
     if (i == s.n || s.p[i] < '0' || s.p[i] > '9')
         return false;
     for (; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++) {
-        if (__builtin_mul_overflow(v, 10, &v) ||
-            __builtin_add_overflow(v, s.p[i] - '0', &v))
+        if (__builtin_mul_overflow(v, 10, &v)
+            || __builtin_add_overflow(v, s.p[i] - '0', &v))
             return false;
     }
     *out = minus ? -v : v;
@@ -85,8 +85,8 @@ parse_time(struct span s, int64_t *out)
 static bool
 looks_parental(struct span line)
 {
-    return starts(line, "parent") &&
-           (line.n == 6 || line.p[6] == ' ' || line.p[6] == '\t');
+    return starts(line, "parent")
+           && (line.n == 6 || line.p[6] == ' ' || line.p[6] == '\t');
 }
 
 static int
@@ -100,8 +100,8 @@ parse_people(struct commit *c, const char *p, const char *end,
         line = next_line(&p, end);
         if (line.n == 0)
             break;
-        if (looks_parental(line) ||
-            (first && !starts(line, "author") && !starts(line, "committer")))
+        if (looks_parental(line)
+            || (first && !starts(line, "author") && !starts(line, "committer")))
             return err_set(e, ERR_DATA, "bad commit: malformed line after "
                            "tree and parents (found \"%.*s\")",
                            (int)(line.n < 64 ? line.n : 64), line.p);
@@ -173,8 +173,8 @@ blank(struct span line)
 static struct span
 trim_end(struct span s)
 {
-    while (s.n > 0 && s.p[s.n - 1] != '\0' &&
-           strchr(" \t\r\n", s.p[s.n - 1]))
+    while (s.n > 0 && s.p[s.n - 1] != '\0'
+           && strchr(" \t\r\n", s.p[s.n - 1]))
         s.n--;
     return s;
 }

@@ -97,11 +97,11 @@ judge_extension(const struct place *p, const struct setting *s,
     };
     size_t i;
 
-    if (strcasecmp(s->key, "objectformat") == 0 &&
-        strcasecmp(s->value, "sha1") == 0)
+    if (strcasecmp(s->key, "objectformat") == 0
+        && strcasecmp(s->value, "sha1") == 0)
         return 0;
-    if (strcasecmp(s->key, "refstorage") == 0 &&
-        strcasecmp(s->value, "files") == 0)
+    if (strcasecmp(s->key, "refstorage") == 0
+        && strcasecmp(s->value, "files") == 0)
         return 0;
     for (i = 0; i < sizeof(known) / sizeof(*known); i++) {
         if (strcasecmp(s->key, known[i]) == 0)
@@ -117,10 +117,10 @@ says_partial(const struct setting *s)
 {
     if (strcasecmp(s->section, "extensions") == 0)
         return strcasecmp(s->key, "partialclone") == 0;
-    return strcasecmp(s->section, "remote") == 0 &&
-           (strcasecmp(s->key, "partialclonefilter") == 0 ||
-            (strcasecmp(s->key, "promisor") == 0 &&
-             strcasecmp(s->value, "false") != 0));
+    return strcasecmp(s->section, "remote") == 0
+           && (strcasecmp(s->key, "partialclonefilter") == 0
+            || (strcasecmp(s->key, "promisor") == 0
+             && strcasecmp(s->value, "false") != 0));
 }
 
 static int
@@ -132,8 +132,8 @@ judge_setting(struct place *p, const struct setting *s, struct err *e)
     p->partial = p->partial || says_partial(s);
     if (strcasecmp(s->section, "extensions") == 0)
         return judge_extension(p, s, e);
-    if (strcasecmp(s->section, "core") == 0 &&
-        strcasecmp(s->key, "repositoryformatversion") == 0) {
+    if (strcasecmp(s->section, "core") == 0
+        && strcasecmp(s->key, "repositoryformatversion") == 0) {
         version = strtol(s->value, &end, 10);
         if (*end || version < 0 || version > 1)
             return err_set(e, ERR_DATA, "%s: unsupported repository format "

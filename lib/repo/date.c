@@ -32,8 +32,8 @@ seconds(const char *p, int64_t *out)
     if (*p == '\0')
         return false;
     for (; *p >= '0' && *p <= '9'; p++) {
-        if (__builtin_mul_overflow(v, 10, &v) ||
-            __builtin_add_overflow(v, *p - '0', &v))
+        if (__builtin_mul_overflow(v, 10, &v)
+            || __builtin_add_overflow(v, *p - '0', &v))
             return false;
     }
     *out = minus ? -v : v;
@@ -61,8 +61,8 @@ valid_day(int64_t year, int64_t month, int64_t day)
                                  31};
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
-    return year >= 1 && month >= 1 && month <= 12 && day >= 1 &&
-           day <= length[month - 1] + (month == 2 && leap);
+    return year >= 1 && month >= 1 && month <= 12 && day >= 1
+           && day <= length[month - 1] + (month == 2 && leap);
 }
 
 /* "Z", "+HH:MM", "-HHMM" or nothing, to the end. */

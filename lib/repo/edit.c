@@ -73,8 +73,8 @@ engine_new(void)
     engine->backend.read = engine_read;
     engine->backend.exists = engine_exists;
     engine->backend.free = engine_free;
-    if (git_odb_new(&engine->odb) == 0 &&
-        git_odb_add_backend(engine->odb, &engine->backend, 1) == 0)
+    if (git_odb_new(&engine->odb) == 0
+        && git_odb_add_backend(engine->odb, &engine->backend, 1) == 0)
         git_repository_wrap_odb(&engine->repo, engine->odb);
     return engine;
 }
@@ -176,8 +176,8 @@ common_suffix(const char *a_end, const char *b_end, size_t n)
 {
     size_t i = 0;
 
-    while (i + CHUNK <= n &&
-           memcmp(a_end - i - CHUNK, b_end - i - CHUNK, CHUNK) == 0)
+    while (i + CHUNK <= n
+           && memcmp(a_end - i - CHUNK, b_end - i - CHUNK, CHUNK) == 0)
         i += CHUNK;
     while (i < n && a_end[-1 - (ptrdiff_t)i] == b_end[-1 - (ptrdiff_t)i])
         i++;
@@ -292,8 +292,8 @@ holds(const struct middle *m, size_t from)
             run = i < l->n ? &l->edit[i].side[s] : NULL;
             end[s] = run ? run->at : m->len[s];
         }
-        if (end[0] - at[0] != end[1] - at[1] ||
-            memcmp(m->text[0] + at[0], m->text[1] + at[1],
+        if (end[0] - at[0] != end[1] - at[1]
+            || memcmp(m->text[0] + at[0], m->text[1] + at[1],
                    end[0] - at[0]) != 0)
             return false;
         for (s = 0; s < 2 && i < l->n; s++)

@@ -68,8 +68,8 @@ is_lfs_pointer(const struct object *x)
     size_t i;
 
     for (i = 0; i < 2 && x->size < LFS_MAX; i++) {
-        if (x->size >= strlen(head[i]) &&
-            memcmp(x->data, head[i], strlen(head[i])) == 0)
+        if (x->size >= strlen(head[i])
+            && memcmp(x->data, head[i], strlen(head[i])) == 0)
             return true;
     }
     return false;
@@ -452,9 +452,9 @@ selected(const struct history *h, const struct walk_commit *c)
 {
     const struct history_options *o = h->options;
 
-    return !(c->flags & (WALK_HIDDEN | WALK_BAD)) &&
-           !(o->has_since && c->time < o->since) &&
-           !(o->has_until && c->time > o->until);
+    return !(c->flags & (WALK_HIDDEN | WALK_BAD))
+           && !(o->has_since && c->time < o->since)
+           && !(o->has_until && c->time > o->until);
 }
 
 /* Numbers the author of a commit if that is new. */

@@ -89,8 +89,8 @@ find_folded(const struct lang *table, size_t n_table, const char *key,
     size_t i;
 
     for (i = 0; i < n_table; i++) {
-        if (strlen(table[i].key) == n &&
-            strncasecmp(table[i].key, key, n) == 0)
+        if (strlen(table[i].key) == n
+            && strncasecmp(table[i].key, key, n) == 0)
             return table[i].name;
     }
     return NULL;

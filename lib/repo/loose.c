@@ -75,8 +75,8 @@ parse_head(const char *head, size_t n, int *type, uint64_t *size,
         return false;
     for (*type = OBJECT_COMMIT; *type <= OBJECT_TAG; ++*type) {
         p = object_type_name(*type);
-        if (strlen(p) == (size_t)(space - head) &&
-            memcmp(p, head, strlen(p)) == 0)
+        if (strlen(p) == (size_t)(space - head)
+            && memcmp(p, head, strlen(p)) == 0)
             break;
     }
     if (*type > OBJECT_TAG)

@@ -199,8 +199,8 @@ known(const struct objects *o, const struct stat *dir)
     size_t i;
 
     for (i = 0; i < o->n_dirs; i++) {
-        if (stat(o->dir[i], &st) == 0 && st.st_dev == dir->st_dev &&
-            st.st_ino == dir->st_ino)
+        if (stat(o->dir[i], &st) == 0 && st.st_dev == dir->st_dev
+            && st.st_ino == dir->st_ino)
             return true;
     }
     return false;
@@ -376,10 +376,10 @@ verify(const struct objects *o, const struct object *x, const struct oid *id,
     int n = snprintf(head, sizeof(head), "%s %zu",
                      object_type_name(x->type), x->size);
 
-    if (!EVP_DigestInit_ex(o->sha1, EVP_sha1(), NULL) ||
-        !EVP_DigestUpdate(o->sha1, head, (size_t)n + 1) ||
-        !EVP_DigestUpdate(o->sha1, x->data, x->size) ||
-        !EVP_DigestFinal_ex(o->sha1, hash, NULL))
+    if (!EVP_DigestInit_ex(o->sha1, EVP_sha1(), NULL)
+        || !EVP_DigestUpdate(o->sha1, head, (size_t)n + 1)
+        || !EVP_DigestUpdate(o->sha1, x->data, x->size)
+        || !EVP_DigestFinal_ex(o->sha1, hash, NULL))
         return err_set(e, ERR_IO, "SHA-1 does not work");
     if (memcmp(hash, id->b, OID_BYTES) != 0)
         return err_set(e, ERR_DATA, "object %s: content does not match "
@@ -539,8 +539,8 @@ prefix_loose(const char *dir, const char *hex, size_t n,
         return;
     d = opendir(path);
     while (d && (entry = readdir(d)) != NULL) {
-        if (strlen(entry->d_name) != OID_HEX - 2 ||
-            strncasecmp(entry->d_name, hex + 2, n - 2) != 0)
+        if (strlen(entry->d_name) != OID_HEX - 2
+            || strncasecmp(entry->d_name, hex + 2, n - 2) != 0)
             continue;
         snprintf(name, sizeof(name), "%.2s%.38s", hex, entry->d_name);
         if (oid_parse(&id, name, OID_HEX))

@@ -305,9 +305,9 @@ inflate_link(struct packs *ps, const struct pack *p, const struct link *l,
             chunk = INPUT;
         }
         z = inflate(&ps->z, Z_NO_FLUSH);
-        if ((z != Z_OK && z != Z_STREAM_END &&
-             (z != Z_BUF_ERROR || ps->z.avail_in > 0)) ||
-            ps->z.next_out == &extra + 1)
+        if ((z != Z_OK && z != Z_STREAM_END
+             && (z != Z_BUF_ERROR || ps->z.avail_in > 0))
+            || ps->z.next_out == &extra + 1)
             rc = pack_damaged(p, l->offset, "bad zlib data", e);
     }
     if (rc == 0 && ps->z.total_out != d->size)
@@ -375,8 +375,8 @@ run_delta(const uint8_t *p, const uint8_t *end, const struct pack_data *base,
     while (p < end) {
         op = *p++;
         if (op & 128) {
-            if (!delta_copy(&p, end, op, &from, &n) || from > base->size ||
-                n > base->size - from || n > left)
+            if (!delta_copy(&p, end, op, &from, &n) || from > base->size
+                || n > base->size - from || n > left)
                 return false;
             memcpy(out, base->data + from, n);
         } else {
@@ -402,8 +402,8 @@ apply(const struct pack *p, const struct link *l,
     uint64_t before, after;
     struct pack_data *d;
 
-    if (!delta_size(&at, end, &before) || !delta_size(&at, end, &after) ||
-        before != base->size)
+    if (!delta_size(&at, end, &before) || !delta_size(&at, end, &after)
+        || before != base->size)
         return pack_damaged(p, l->offset, "bad delta", e);
     if (after > BASE_MAX)
         return err_set(e, ERR_LIMIT, "%s.pack: byte %llu: object too large "
@@ -462,8 +462,8 @@ result_size(struct packs *ps, const struct pack *p, const struct link *l,
     if (rc < 0)
         return rc;
     at = (const uint8_t *)(*delta)->data;
-    if (!delta_size(&at, at + (*delta)->size, &before) ||
-        !delta_size(&at, (const uint8_t *)(*delta)->data + (*delta)->size,
+    if (!delta_size(&at, at + (*delta)->size, &before)
+        || !delta_size(&at, (const uint8_t *)(*delta)->data + (*delta)->size,
                     size)) {
         pack_data_drop(*delta);
         *delta = NULL;

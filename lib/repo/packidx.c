@@ -151,12 +151,12 @@ pack_open(struct pack *p, struct err *e)
         p->gone = errno == ENOENT;
         return e->code;
     }
-    if (size < 32 || pread(p->fd, head, 8, 0) != 8 ||
-        memcmp(head, "PACK", 4) != 0 ||
-        (big32(head + 4) != 2 && big32(head + 4) != 3) ||
-        pread(p->fd, sum, OID_BYTES, (off_t)size - OID_BYTES) !=
-            OID_BYTES ||
-        memcmp(sum, p->idx + p->idx_len - 40, OID_BYTES) != 0) {
+    if (size < 32 || pread(p->fd, head, 8, 0) != 8
+        || memcmp(head, "PACK", 4) != 0
+        || (big32(head + 4) != 2 && big32(head + 4) != 3)
+        || pread(p->fd, sum, OID_BYTES, (off_t)size - OID_BYTES) !=
+            OID_BYTES
+        || memcmp(sum, p->idx + p->idx_len - 40, OID_BYTES) != 0) {
         close(p->fd);
         p->fd = -1;
         return err_set(e, ERR_DATA, "%s.pack: not the pack of its index",

@@ -141,8 +141,8 @@ is_gitdir(const char *dir)
 {
     char *head = path_join(dir, "HEAD");
     struct stat st;
-    bool yes = lstat(head, &st) == 0 && is_dir(dir, "objects") &&
-               is_dir(dir, "refs");
+    bool yes = lstat(head, &st) == 0 && is_dir(dir, "objects")
+               && is_dir(dir, "refs");
 
     free(head);
     return yes;
@@ -372,8 +372,8 @@ place_remote(const char *text)
     const char *colon = strchr(text, ':'), *slash = strchr(text, '/');
     struct stat st;
 
-    return colon && colon > text && (!slash || colon < slash) &&
-           lstat(text, &st) != 0;
+    return colon && colon > text && (!slash || colon < slash)
+           && lstat(text, &st) != 0;
 }
 
 int
@@ -407,9 +407,9 @@ place_open(struct place *p, const char *path, bool trust, bool trust_owner,
         rc = place_read(p, p->common, "packed-refs", MAX_PACKED_REFS,
                         &p->packed, &found, e);
     if (rc == 0)
-        p->replaced = has_entries(p->common, "info/grafts") ||
-                      has_entries(p->common, "refs/replace") ||
-                      memmem(p->packed.data, p->packed.len,
+        p->replaced = has_entries(p->common, "info/grafts")
+                      || has_entries(p->common, "refs/replace")
+                      || memmem(p->packed.data, p->packed.len,
                              " refs/replace/", 14) != NULL;
     if (rc < 0)
         place_release(p);

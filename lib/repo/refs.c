@@ -52,9 +52,9 @@ find_packed(const struct place *p, const char *name, struct oid *id)
         eol = memchr(at, '\n', (size_t)(end - at));
         if (!eol)
             eol = end;
-        if ((size_t)(eol - at) == OID_HEX + 1 + n && at[OID_HEX] == ' ' &&
-            memcmp(at + OID_HEX + 1, name, n) == 0 &&
-            oid_parse(id, at, OID_HEX))
+        if ((size_t)(eol - at) == OID_HEX + 1 + n && at[OID_HEX] == ' '
+            && memcmp(at + OID_HEX + 1, name, n) == 0
+            && oid_parse(id, at, OID_HEX))
             return true;
     }
     return false;
@@ -70,8 +70,8 @@ read_ref(const struct place *p, const char *name, struct buf *text,
     struct stat st;
     int rc;
 
-    if (place_link(p, dir, name, target, sizeof(target)) &&
-        safe_name(target)) { /* as git of 2005 wrote a symbolic reference */
+    if (place_link(p, dir, name, target, sizeof(target))
+        && safe_name(target)) { /* as git of 2005 wrote a symbolic reference */
         buf_reset(text);
         buf_addf(text, "ref: %s", target);
         *found = *link = true;
@@ -194,8 +194,8 @@ list_packed(struct listing *l, struct err *e)
         n = (size_t)(eol - at);
         if (n == 0 || *at == '#' || *at == '^')
             continue;
-        if (n < OID_HEX + 2 || at[OID_HEX] != ' ' ||
-            !oid_parse(&id, at, OID_HEX))
+        if (n < OID_HEX + 2 || at[OID_HEX] != ' '
+            || !oid_parse(&id, at, OID_HEX))
             return err_set(e, ERR_DATA, "%s/packed-refs: malformed line at "
                            "byte %td", l->place->common,
                            at - l->place->packed.data);
@@ -223,11 +223,11 @@ holds(const struct place *p, const char *name, const struct stat *dir)
     struct stat st;
     bool yes = false;
 
-    while (!yes && (end = memrchr(path, '/', (size_t)(end - path))) &&
-           (size_t)(end - path) + 1 >= least) {
+    while (!yes && (end = memrchr(path, '/', (size_t)(end - path)))
+           && (size_t)(end - path) + 1 >= least) {
         *end = '\0';
-        yes = stat(path, &st) == 0 && st.st_dev == dir->st_dev &&
-              st.st_ino == dir->st_ino;
+        yes = stat(path, &st) == 0 && st.st_dev == dir->st_dev
+              && st.st_ino == dir->st_ino;
     }
     free(path);
     return yes;
@@ -249,8 +249,8 @@ list_entry(struct listing *l, char *name, struct buf *pending,
         free(path);
         return 0;
     }
-    link = S_ISLNK(st.st_mode) && stat(path, &target) == 0 &&
-           S_ISDIR(target.st_mode);
+    link = S_ISLNK(st.st_mode) && stat(path, &target) == 0
+           && S_ISDIR(target.st_mode);
     if (link && !l->place->trust) {
         rc = err_set(e, ERR_DATA, "%s: a symbolic link; use --trust if it "
                      "may be followed", path);

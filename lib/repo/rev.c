@@ -48,8 +48,8 @@ peel(struct objects *o, struct oid *id, int *type, struct err *e)
         rc = objects_read(o, id, OBJECT_TAG, MAX_TAG_BYTES, &tag, e);
         if (rc < 0)
             return rc;
-        if (tag->size < 7 + OID_HEX || memcmp(tag->data, "object ", 7) ||
-            !oid_parse(id, tag->data + 7, OID_HEX))
+        if (tag->size < 7 + OID_HEX || memcmp(tag->data, "object ", 7)
+            || !oid_parse(id, tag->data + 7, OID_HEX))
             rc = err_set(e, ERR_DATA, "tag %s: malformed",
                          oid_hex(id, hex));
         object_drop(tag);
@@ -114,9 +114,9 @@ by_reference(const struct place *p, const char *name, struct oid *id,
         buf_addstr(&full, name);
         if (i == 5)
             buf_addstr(&full, "/HEAD");
-        if (strcmp(full.data, "HEAD") == 0 ||
-            (strncmp(full.data, "refs/", 5) == 0 &&
-             !strstr(full.data, "..") && !strstr(full.data, "/.")))
+        if (strcmp(full.data, "HEAD") == 0
+            || (strncmp(full.data, "refs/", 5) == 0
+             && !strstr(full.data, "..") && !strstr(full.data, "/.")))
             rc = refs_resolve(p, full.data, id, found, NULL, e);
     }
     buf_release(&full);
@@ -136,8 +136,8 @@ by_name(const struct place *p, struct objects *o, const char *text,
     name = n == 1 && *text == '@' ? mem_strdup("HEAD") : mem_dup(text, n);
     rc = by_reference(p, name, id, &found, e);
     if (rc == 0 && !found) {
-        if (n >= 4 && n < OID_HEX &&
-            strspn(name, "0123456789abcdefABCDEF") == n)
+        if (n >= 4 && n < OID_HEX
+            && strspn(name, "0123456789abcdefABCDEF") == n)
             rc = objects_prefix(o, name, n, id, e);
         else
             rc = err_set(e, ERR_DATA, "%s: no such revision", name);

@@ -289,8 +289,8 @@ step(struct comparison *c, struct tree_entry **match,
     }
     for (i = 0; i < c->n_sides; i++) {
         match[i] = NULL;
-        if (s[i].have && (&s[i].entry == least ||
-                          compare_names(&s[i].entry, least) == 0)) {
+        if (s[i].have && (&s[i].entry == least
+                          || compare_names(&s[i].entry, least) == 0)) {
             copy[i] = s[i].entry; /* the frames may move */
             match[i] = &copy[i];
         }

@@ -29,8 +29,8 @@ read_end(const struct stream_file *f, uint64_t *trailer_at, struct err *e)
     if (length < n)
         return err_set(e, ERR_DATA, "%s: more than one segment (expected "
                        "one)", f->path);
-    if (length > n || *trailer_at > n - BLOCK_ALIGN - FRAME_HEAD ||
-        *trailer_at % BLOCK_ALIGN != 0)
+    if (length > n || *trailer_at > n - BLOCK_ALIGN - FRAME_HEAD
+        || *trailer_at % BLOCK_ALIGN != 0)
         return err_set(e, ERR_DATA, "%s: length (found %" PRIu64
                        ", expected %" PRIu64 ")", f->path, n, length);
     return 0;
@@ -176,8 +176,8 @@ stream_file_frame(struct stream_file *f, size_t i, struct buf *raw,
     rc = frame_at(f, ref->at, frame_end(ref), &h, &stored, e);
     if (rc < 0)
         return rc;
-    if (h.kind != ref->kind || h.seq != i || h.raw != ref->raw ||
-        !id_equal(&h.hash, &ref->hash))
+    if (h.kind != ref->kind || h.seq != i || h.raw != ref->raw
+        || !id_equal(&h.hash, &ref->hash))
         return err_set(e, ERR_DATA, "%s:%" PRIu64 ": frame is not the one "
                        "in the index", f->path, ref->at);
     rc = frame_raw(&h, stored, &f->state->zstd, raw, &bytes, f->path,

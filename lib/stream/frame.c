@@ -226,8 +226,8 @@ frame_head_parse(struct frame_head *h, const uint8_t p[FRAME_HEAD],
         return err_set(e, ERR_DATA, "%s:%" PRIu64 ": no frame here (found "
                        "%02x%02x%02x%02x, expected \"" FRAME_MAGIC "\")",
                        where, at, p[0], p[1], p[2], p[3]);
-    if (cap == 0 || load_u16(p + 6) != 0 || (f.flags & ~FRAME_ZSTD) ||
-        (zstd && f.kind != FRAME_RECORDS))
+    if (cap == 0 || load_u16(p + 6) != 0 || (f.flags & ~FRAME_ZSTD)
+        || (zstd && f.kind != FRAME_RECORDS))
         return err_set(e, ERR_DATA, "%s:%" PRIu64 ": frame of unknown kind "
                        "or flags (found %u, %#x)", where, at, p[4], p[5]);
     if (f.raw > cap || f.stored > f.raw)
@@ -268,12 +268,12 @@ zstd_sane(const uint8_t *src, size_t n, uint64_t raw)
     if (n < 6 || load_u32(src) != ZSTD_MAGICNUMBER)
         return false;
     exponent = 10 + (src[5] >> 3);
-    if (!(src[4] & 0x20) && (exponent > WINDOW_LOG_MAX ||
-                             (exponent == WINDOW_LOG_MAX && (src[5] & 7))))
+    if (!(src[4] & 0x20) && (exponent > WINDOW_LOG_MAX
+                             || (exponent == WINDOW_LOG_MAX && (src[5] & 7))))
         return false;
-    return ZSTD_getFrameContentSize(src, n) == raw &&
-           ZSTD_getDictID_fromFrame(src, n) == 0 &&
-           ZSTD_findFrameCompressedSize(src, n) == n;
+    return ZSTD_getFrameContentSize(src, n) == raw
+           && ZSTD_getDictID_fromFrame(src, n) == 0
+           && ZSTD_findFrameCompressedSize(src, n) == n;
 }
 
 void

@@ -177,8 +177,8 @@ stream_head_same(const struct stream_head *a, const struct stream_head *b,
     }
     same = !a->after_oid == !b->after_oid;
     if (same && a->after_oid)
-        same = a->after == b->after &&
-               strcmp(a->after_oid, b->after_oid) == 0;
+        same = a->after == b->after
+               && strcmp(a->after_oid, b->after_oid) == 0;
     if (!same)
         return err_set(e, ERR_DATA, "%s: header: after (found %" PRIu64
                        " %s, expected %" PRIu64 " %s)", where, b->after,
@@ -194,8 +194,8 @@ name_ok(const char *s, size_t n)
     if (n == 0 || n > STREAM_NAME_MAX || s[0] < 'a' || s[0] > 'z')
         return false;
     for (size_t i = 1; i < n; i++)
-        if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= '0' && s[i] <= '9') &&
-            s[i] != '_' && s[i] != '.' && s[i] != '-')
+        if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= '0' && s[i] <= '9')
+            && s[i] != '_' && s[i] != '.' && s[i] != '-')
             return false;
     return true;
 }
@@ -230,8 +230,8 @@ check(const struct stream_head *h, struct err *e)
         return err_set(e, ERR_LIMIT, "header: %zu keys (limit %d)",
                        h->n_keys, KEYS_MAX);
     for (size_t i = 0; i < h->n_keys; i++)
-        if (!name_ok(k[i].name, strlen(k[i].name)) ||
-            !value_ok(k[i].value, strlen(k[i].value)))
+        if (!name_ok(k[i].name, strlen(k[i].name))
+            || !value_ok(k[i].value, strlen(k[i].value)))
             return err_set(e, ERR_USAGE, "header: key %s can't be '%s' "
                            "(expected one line of UTF-8)", k[i].name,
                            k[i].value);
@@ -357,8 +357,8 @@ parse_key(struct stream_head *h, const char *p, size_t n)
     char *value;
     size_t len;
 
-    if (!word_next(&p, &n, &word, &len) || !name_ok(word, len) ||
-        !value_ok(p, n) || h->n_keys == KEYS_MAX)
+    if (!word_next(&p, &n, &word, &len) || !name_ok(word, len)
+        || !value_ok(p, n) || h->n_keys == KEYS_MAX)
         return false;
     memcpy(name, word, len);
     name[len] = '\0';
@@ -378,8 +378,8 @@ parse_after(struct stream_head *h, const char *p, size_t n)
     uint64_t after;
     char *oid;
 
-    if (h->after_oid || !word_next(&p, &n, &word, &len) ||
-        !decimal_parse(word, len, &after) || !oid_ok(p, n))
+    if (h->after_oid || !word_next(&p, &n, &word, &len)
+        || !decimal_parse(word, len, &after) || !oid_ok(p, n))
         return false;
     oid = mem_dup(p, n);
     stream_head_after(h, after, oid);
@@ -426,8 +426,8 @@ parse_line(struct stream_head *h, const char *p, size_t n, int *stage)
         return false;
     while (k <= END && (strlen(words[k]) != len || memcmp(words[k], word, len)))
         k++;
-    if (k > END || k < *stage || *stage == END ||
-        (k > 0) != (h->type[0] != 0))
+    if (k > END || k < *stage || *stage == END
+        || (k > 0) != (h->type[0] != 0))
         return false;
     *stage = k;
     if (k == END)
@@ -453,8 +453,8 @@ parse_version(const char *line, size_t n, const char *where, struct err *e)
     size_t magic = strlen(MAGIC);
     uint64_t version;
 
-    if (n < magic || memcmp(line, MAGIC, magic) != 0 ||
-        !decimal_parse(line + magic, n - magic, &version))
+    if (n < magic || memcmp(line, MAGIC, magic) != 0
+        || !decimal_parse(line + magic, n - magic, &version))
         return err_set(e, ERR_DATA, "%s: not a graft stream (expected "
                        "\"" MAGIC "%d\")", where, STREAM_VERSION);
     if (version != STREAM_VERSION)

@@ -10,8 +10,8 @@ stream_in_open(struct stream_in *in, const char *path, const char *type,
 {
     struct stat st;
 
-    if (strcmp(path, "-") != 0 && stat(path, &st) == 0 &&
-        S_ISDIR(st.st_mode))
+    if (strcmp(path, "-") != 0 && stat(path, &st) == 0
+        && S_ISDIR(st.st_mode))
         return in_set_open(in, path, type, e);
     return in_bytes_open(in, path, false, type, e);
 }

@@ -300,9 +300,9 @@ compare_index(struct stream_in *in, struct err *e)
     for (size_t i = 0; i < a->n_frames; i++) {
         f = &a->frame[i];
         g = &b->frame[i];
-        if (f->kind != g->kind || f->at != g->at || f->stored != g->stored ||
-            f->raw != g->raw || f->records != g->records ||
-            (f->kind != FRAME_DATA && !id_equal(&f->hash, &g->hash)))
+        if (f->kind != g->kind || f->at != g->at || f->stored != g->stored
+            || f->raw != g->raw || f->records != g->records
+            || (f->kind != FRAME_DATA && !id_equal(&f->hash, &g->hash)))
             return differ(in, "index is", e);
     }
     for (size_t i = 0; i < a->n_blocks; i++)
@@ -335,8 +335,8 @@ take_trailer(struct stream_in *in, struct err *e)
     if (rc == 0)
         rc = end_block_parse(block, &length, &trailer_at, in->in.name, at,
                              e);
-    if (rc == 0 && (length != in->in.at - s->seg_at ||
-                    trailer_at != s->frame_at - s->seg_at))
+    if (rc == 0 && (length != in->in.at - s->seg_at
+                    || trailer_at != s->frame_at - s->seg_at))
         rc = err_set(e, ERR_DATA, "%s:%" PRIu64 ": end block: length (found "
                      "%" PRIu64 ", expected %" PRIu64 ")", in->in.name, at,
                      length, in->in.at - s->seg_at);

@@ -34,8 +34,8 @@ word(char out[WORD_MAX + 1], const char *s)
 
     for (; s[n] && n < WORD_MAX; n++) {
         char c = s[n];
-        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                  (c >= '0' && c <= '9') || c == '_' || c == '.';
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+                  || (c >= '0' && c <= '9') || c == '_' || c == '.';
 
         out[n] = ok ? c : '-';
     }
@@ -48,8 +48,8 @@ static struct ledger_line *
 find(const struct ledger *l, const char *program, const char *reason)
 {
     for (size_t i = 0; i < l->n; i++)
-        if (strcmp(l->line[i].program, program) == 0 &&
-            strcmp(l->line[i].reason, reason) == 0)
+        if (strcmp(l->line[i].program, program) == 0
+            && strcmp(l->line[i].reason, reason) == 0)
             return &l->line[i];
     return NULL;
 }

@@ -35,8 +35,8 @@ read_object(struct reader *r, const struct member *table, size_t n,
     int rc = json_enter_object(&r->j, r->e);
 
     for (; rc == 0 && json_next_key(&r->j, &r->key); i++) {
-        while (i < n && table[i].optional &&
-               strcmp(table[i].name, r->key.data) != 0)
+        while (i < n && table[i].optional
+               && strcmp(table[i].name, r->key.data) != 0)
             i++;
         if (i == n || strcmp(table[i].name, r->key.data) != 0)
             return json_error(&r->j, r->e, "found key %s, expected %s",
@@ -251,8 +251,8 @@ split_name(struct reader *r, void *ctx)
     struct split_text *s = ctx;
     int rc = json_string(&r->j, &r->s, r->e);
 
-    if (rc == 0 && (r->s.len == 0 || r->s.len > STREAM_NAME_MAX ||
-                    strspn(r->s.data, "abcdefghijklmnopqrstuvwxyz0123456789"
+    if (rc == 0 && (r->s.len == 0 || r->s.len > STREAM_NAME_MAX
+                    || strspn(r->s.data, "abcdefghijklmnopqrstuvwxyz0123456789"
                            "_-") != r->s.len))
         rc = json_error(&r->j, r->e, "bad name of a split");
     if (rc == 0)
@@ -284,8 +284,8 @@ read_range(struct reader *r, uint64_t range[2])
             return json_error(&r->j, r->e, "a range of more than two");
         rc = read_u64(r, &range[n++]);
     }
-    if (rc == 0 && (n < 2 || range[0] > range[1] ||
-                    range[1] > r->m->records))
+    if (rc == 0 && (n < 2 || range[0] > range[1]
+                    || range[1] > r->m->records))
         rc = json_error(&r->j, r->e, "not a range of the %" PRIu64
                         " records", r->m->records);
     return rc;
@@ -466,8 +466,8 @@ check_first(struct reader *r)
 {
     int rc = json_enter_object(&r->j, r->e);
 
-    if (rc == 0 && (!json_next_key(&r->j, &r->key) ||
-                    strcmp(r->key.data, members[0].name) != 0))
+    if (rc == 0 && (!json_next_key(&r->j, &r->key)
+                    || strcmp(r->key.data, members[0].name) != 0))
         rc = json_error(&r->j, r->e, "not the manifest of a set (it does not "
                         "begin with %s)", members[0].name);
     return rc;
@@ -525,8 +525,8 @@ check_whole(struct manifest *m, const struct buf *text, const char *path,
                        "files", path);
     buf_init(&again);
     manifest_format(&again, m);
-    if (again.len != text->len ||
-        memcmp(again.data, text->data, text->len) != 0)
+    if (again.len != text->len
+        || memcmp(again.data, text->data, text->len) != 0)
         rc = err_set(e, ERR_DATA, "%s: was changed: it does not match its "
                      "check", path);
     buf_release(&again);

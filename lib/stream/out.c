@@ -160,8 +160,8 @@ compress(struct stream_out_state *s, uint64_t *stored, struct err *e)
     buf_reset(&s->stored);
     n = ZSTD_compressCCtx(s->zstd, buf_room(&s->stored, s->raw.len),
                           s->raw.len, s->raw.data, s->raw.len, ZSTD_LEVEL);
-    if (ZSTD_isError(n) &&
-        ZSTD_getErrorCode(n) != ZSTD_error_dstSize_tooSmall)
+    if (ZSTD_isError(n)
+        && ZSTD_getErrorCode(n) != ZSTD_error_dstSize_tooSmall)
         return err_set(e, ERR_IO, "zstd: %s", ZSTD_getErrorName(n));
     *stored = ZSTD_isError(n) || n >= s->raw.len ? 0 : n;
     return 0;

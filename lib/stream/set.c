@@ -41,8 +41,8 @@ set_is(const char *path)
     bool yes = false;
 
     if (in_open_regular(&in, name, &e) == 0) {
-        yes = in_read(&in, got, sizeof(got), &n, &e) == 0 &&
-              n == sizeof(got) && memcmp(got, begin, n) == 0;
+        yes = in_read(&in, got, sizeof(got), &n, &e) == 0
+              && n == sizeof(got) && memcmp(got, begin, n) == 0;
         in_release(&in);
     }
     free(name);

@@ -17,9 +17,9 @@ is_ours(const char *name)
 
     if (strcmp(name, ".lock") == 0 || strstr(name, ".tmp."))
         return true;
-    return digits >= 5 && name[digits] == '-' &&
-           strspn(name + digits + 1, "0123456789abcdef") == 16 &&
-           strcmp(name + digits + 17, ".graft") == 0;
+    return digits >= 5 && name[digits] == '-'
+           && strspn(name + digits + 1, "0123456789abcdef") == 16
+           && strcmp(name + digits + 17, ".graft") == 0;
 }
 
 int
@@ -63,8 +63,8 @@ check_no_others(const char *dir, bool replace, struct err *e)
     if (rc < 0)
         return rc;
     for (i = 0; i < n && rc == 0; i++)
-        if (!is_ours(names[i]) &&
-            !(replace && strcmp(names[i], MANIFEST_NAME) == 0))
+        if (!is_ours(names[i])
+            && !(replace && strcmp(names[i], MANIFEST_NAME) == 0))
             rc = err_set(e, ERR_EXISTS, "%s: not empty, and no shard set "
                          "(found %s)", dir, names[i]);
     dir_list_free(names, n);

@@ -120,8 +120,8 @@ set_out_begin(struct set_out *o, const struct stream_head *head,
     s->head.is_part = true;
     s->file_bytes = file_bytes;
     s->started = true;
-    s->same = s->have_old &&
-              stream_head_same(&s->old.manifest.head, head, s->dir,
+    s->same = s->have_old
+              && stream_head_same(&s->old.manifest.head, head, s->dir,
                                &why) == 0;
     if (s->have_old && !s->same && !s->replace)
         return err_set(e, ERR_EXISTS, "%s: holds another set: %s", s->dir,
@@ -241,8 +241,8 @@ end_file(struct set_out *o, bool last, struct err *e)
 
     if (s->same) {
         old_end(s, i + 1, &records, &tensors);
-        if (i >= s->old.manifest.n_files || records != s->records ||
-            tensors != s->tensors) {
+        if (i >= s->old.manifest.n_files || records != s->records
+            || tensors != s->tensors) {
             rc = diverge(o, last ? "goes on at record" :
                          "is cut elsewhere than at record", s->records,
                          false, e);
@@ -313,8 +313,8 @@ set_out_tensor(struct set_out *o, const void *desc, size_t n,
     const struct set_tensor *t;
     int rc;
 
-    if (s->tensors > s->first_tensor &&
-        (n_data > s->file_bytes || s->raw > s->file_bytes - n_data)) {
+    if (s->tensors > s->first_tensor
+        && (n_data > s->file_bytes || s->raw > s->file_bytes - n_data)) {
         rc = end_file(o, false, e);
         if (rc < 0)
             return rc;
@@ -322,8 +322,8 @@ set_out_tensor(struct set_out *o, const void *desc, size_t n,
     if (s->same) {
         t = s->tensors < s->old.n_tensors ? &s->old.tensor[s->tensors] : NULL;
         rc = 0;
-        if (!t || n != t->n_desc || memcmp(desc, t->desc, n) != 0 ||
-            n_data != t->n_data)
+        if (!t || n != t->n_desc || memcmp(desc, t->desc, n) != 0
+            || n_data != t->n_data)
             rc = diverge(o, "differs at tensor", s->tensors, !t, e);
         if (rc < 0)
             return rc;
@@ -351,8 +351,8 @@ set_out_data(struct set_out *o, const void *p, size_t n, struct err *e)
 
     if (s->same) {
         old = s->old.tensor[s->tensors - 1].data;
-        if (n > s->data - s->data_got ||
-            (n > 0 && memcmp(p, old + s->data_got, n) != 0)) {
+        if (n > s->data - s->data_got
+            || (n > 0 && memcmp(p, old + s->data_got, n) != 0)) {
             rc = diverge(o, "differs at tensor", s->tensors - 1, false, e);
             if (rc < 0)
                 return rc;

@@ -50,8 +50,8 @@ set_part_compare(const struct manifest *m, size_t i, const char *path,
     if (f->bytes != bytes)
         return err_set(e, ERR_DATA, "%s: length (found %" PRIu64
                        ", expected %" PRIu64 ")", path, bytes, f->bytes);
-    if (!id_equal(&f->file, &t->file) || f->records != t->records ||
-        f->tensors != t->tensors)
+    if (!id_equal(&f->file, &t->file) || f->records != t->records
+        || f->tensors != t->tensors)
         return err_set(e, ERR_DATA, "%s: is not the file in the manifest "
                        "(found digest %.16s of %" PRIu64 " records, expected "
                        "%.16s of %" PRIu64 ")", path,

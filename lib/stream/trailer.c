@@ -168,8 +168,8 @@ advance(struct lines *l)
 static bool
 is(const struct lines *l, const char *word, size_t n)
 {
-    return l->n == n && strlen(word) == l->len[0] &&
-           memcmp(word, l->word[0], l->len[0]) == 0;
+    return l->n == n && strlen(word) == l->len[0]
+           && memcmp(word, l->word[0], l->len[0]) == 0;
 }
 
 /* Word i as a number below SIZE_LIMIT, or as an id. */
@@ -226,8 +226,8 @@ parse_ledger(struct stream_trailer *t, struct lines *l)
     ledger_add(&t->ledger, word[0], word[1], count);
     if (t->ledger.n != n + 1)
         return false;
-    return strcmp(t->ledger.line[n].program, word[0]) == 0 &&
-           strcmp(t->ledger.line[n].reason, word[1]) == 0;
+    return strcmp(t->ledger.line[n].program, word[0]) == 0
+           && strcmp(t->ledger.line[n].reason, word[1]) == 0;
 }
 
 static bool
@@ -259,14 +259,14 @@ parse_frame(struct stream_trailer *t, struct lines *l)
 
     if (is(l, "frame", 6)) {
         f.kind = FRAME_RECORDS;
-        if (!number(l, 1, &f.at) || !number(l, 2, &f.stored) ||
-            !number(l, 3, &f.raw) || !number(l, 4, &f.records) ||
-            !id_word(l, 5, &f.hash))
+        if (!number(l, 1, &f.at) || !number(l, 2, &f.stored)
+            || !number(l, 3, &f.raw) || !number(l, 4, &f.records)
+            || !id_word(l, 5, &f.hash))
             return false;
     } else if (is(l, "tensor", 5)) {
         f.kind = FRAME_TENSOR;
-        if (!number(l, 1, &f.at) || !number(l, 2, &f.stored) ||
-            !number(l, 3, &f.raw) || !id_word(l, 4, &f.hash))
+        if (!number(l, 1, &f.at) || !number(l, 2, &f.stored)
+            || !number(l, 3, &f.raw) || !id_word(l, 4, &f.hash))
             return false;
     } else if (!is(l, "data-at", 3) || !parse_data(t, l, &f)) {
         return false;
@@ -295,8 +295,8 @@ frame_fits(struct stream_trailer *t, size_t i)
         return false;
     f->first = last ? last->first + last->records : 0;
     /* each record has a length byte */
-    return f->kind != FRAME_RECORDS ||
-           (f->records > 0 && f->records <= f->raw);
+    return f->kind != FRAME_RECORDS
+           || (f->records > 0 && f->records <= f->raw);
 }
 
 /* The counts against the index. */
@@ -317,8 +317,8 @@ sums_fit(struct stream_trailer *t)
     }
     if (t->n_frames && t->frame[t->n_frames - 1].kind == FRAME_TENSOR)
         return false;
-    return records == t->records && raw == t->raw && tensors == t->tensors &&
-           data == t->data;
+    return records == t->records && raw == t->raw && tensors == t->tensors
+           && data == t->data;
 }
 
 static bool
@@ -327,12 +327,12 @@ parse(struct stream_trailer *t, struct lines *l)
     struct id id;
 
     advance(l);
-    if (!take_number(l, "records", &t->records) ||
-        !take_number(l, "raw", &t->raw) ||
-        !take_number(l, "tensors", &t->tensors) ||
-        !take_number(l, "data", &t->data) ||
-        !take_id(l, "content", &t->content) ||
-        !take_id(l, "file", &t->file))
+    if (!take_number(l, "records", &t->records)
+        || !take_number(l, "raw", &t->raw)
+        || !take_number(l, "tensors", &t->tensors)
+        || !take_number(l, "data", &t->data)
+        || !take_id(l, "content", &t->content)
+        || !take_id(l, "file", &t->file))
         return false;
     for (; is(l, "input", 2); advance(l)) {
         if (!id_word(l, 1, &id))

@@ -76,7 +76,7 @@ bits_of(float x)
 {
     uint32_t u;
 
-    memcpy(&u, &x, sizeof u);
+    memcpy(&u, &x, sizeof(u));
     return u;
 }
 
@@ -85,7 +85,7 @@ float_of(uint32_t u)
 {
     float x;
 
-    memcpy(&x, &u, sizeof x);
+    memcpy(&x, &u, sizeof(x));
     return x;
 }
 
@@ -164,12 +164,12 @@ floats_load(float *out, const void *in, unsigned dtype, size_t n)
 
     switch (dtype) {
     case DTYPE_F32:
-        memcpy(out, in, n * sizeof *out);
+        memcpy(out, in, n * sizeof(*out));
         break;
     case DTYPE_F64:
         for (i = 0; i < n; i++) {
             double d;
-            memcpy(&d, p + 8 * i, sizeof d);
+            memcpy(&d, p + 8 * i, sizeof(d));
             out[i] = (float)d;
         }
         break;
@@ -192,12 +192,12 @@ floats_store(void *out, unsigned dtype, const float *in, size_t n)
 
     switch (dtype) {
     case DTYPE_F32:
-        memcpy(out, in, n * sizeof *in);
+        memcpy(out, in, n * sizeof(*in));
         break;
     case DTYPE_F64:
         for (i = 0; i < n; i++) {
             double d = in[i];
-            memcpy(p + 8 * i, &d, sizeof d);
+            memcpy(p + 8 * i, &d, sizeof(d));
         }
         break;
     case DTYPE_F16:

@@ -24,7 +24,7 @@ static const char *const assets[] = {
 const char *
 modeldir_asset_name(size_t i)
 {
-    return i < sizeof assets / sizeof assets[0] ? assets[i] : NULL;
+    return i < sizeof(assets) / sizeof(assets[0]) ? assets[i] : NULL;
 }
 
 int
@@ -182,14 +182,14 @@ collect(struct modeldir *d, struct err *e)
 
     for (i = 0; i < d->n_files; i++)
         n += d->file[i].n;
-    d->item = mem_array(n, sizeof *d->item);
+    d->item = mem_array(n, sizeof(*d->item));
     for (i = 0; i < d->n_files; i++)
         for (k = 0; k < d->file[i].n; k++)
             d->item[d->n++] = (struct modeldir_tensor){
                 &d->file[i], &d->file[i].item[k]
             };
     if (n > 0)
-        qsort(d->item, n, sizeof *d->item, by_name);
+        qsort(d->item, n, sizeof(*d->item), by_name);
     for (i = 1; i < n; i++)
         if (strcmp(d->item[i - 1].t->name, d->item[i].t->name) == 0)
             return err_set(e, ERR_DATA, "%s: tensor %s is in %s too",
@@ -204,7 +204,7 @@ open_files(struct modeldir *d, const struct index *x, struct err *e)
     size_t i;
     int rc = 0;
 
-    d->file = mem_array(x->file.n, sizeof *d->file);
+    d->file = mem_array(x->file.n, sizeof(*d->file));
     for (i = 0; i < x->file.n && rc == 0; i++) {
         char *name = mem_dup(map_key(&x->file, i), x->file.entry[i].len);
         char *full = path_join(d->path, name);
@@ -262,7 +262,7 @@ modeldir_open(struct modeldir *d, const char *path, struct err *e)
     struct index x;
     int rc;
 
-    memset(d, 0, sizeof *d);
+    memset(d, 0, sizeof(*d));
     if (stat(path, &st) < 0)
         return err_errno(e, ERR_IO, "%s", path);
     if (!S_ISDIR(st.st_mode))
@@ -294,7 +294,7 @@ modeldir_release(struct modeldir *d)
     free(d->file);
     free(d->item);
     free(d->path);
-    memset(d, 0, sizeof *d);
+    memset(d, 0, sizeof(*d));
 }
 
 /* Writing */
@@ -306,7 +306,7 @@ modeldir_start(struct modeldir_writer *w, const char *path, struct err *e)
     size_t n = strlen(path);
     int rc;
 
-    memset(w, 0, sizeof *w);
+    memset(w, 0, sizeof(*w));
     while (n > 1 && path[n - 1] == '/')
         n--;
     buf_init(&temp);
@@ -325,7 +325,7 @@ modeldir_start(struct modeldir_writer *w, const char *path, struct err *e)
     } else {
         free(w->temp);
         free(w->path);
-        memset(w, 0, sizeof *w);
+        memset(w, 0, sizeof(*w));
     }
     return rc;
 }
@@ -423,5 +423,5 @@ modeldir_writer_release(struct modeldir_writer *w)
     }
     free(w->temp);
     free(w->path);
-    memset(w, 0, sizeof *w);
+    memset(w, 0, sizeof(*w));
 }

@@ -67,7 +67,7 @@ read_meta(struct safetensors *s, struct json *j, struct err *e)
             break;
         if (s->n_meta == cap) {
             cap = 2 * cap + 4;
-            s->meta = mem_grow(s->meta, cap * sizeof *s->meta);
+            s->meta = mem_grow(s->meta, cap * sizeof(*s->meta));
         }
         s->meta[s->n_meta].key = mem_dup(key.data, key.len);
         s->meta[s->n_meta++].value = mem_dup(value.data, value.len);
@@ -197,9 +197,9 @@ add_tensor(struct safetensors *s, size_t *cap, const struct buf *name,
                           SAFETENSORS_MAX_TENSORS);
     if (s->n == *cap) {
         *cap = 2 * *cap + 16;
-        s->item = mem_grow(s->item, *cap * sizeof *s->item);
+        s->item = mem_grow(s->item, *cap * sizeof(*s->item));
     }
-    memset(&s->item[s->n], 0, sizeof s->item[0]);
+    memset(&s->item[s->n], 0, sizeof(s->item[0]));
     s->item[s->n].name = mem_dup(name->data, name->len);
     return read_tensor(&s->item[s->n++], j, e);
 }
@@ -253,7 +253,7 @@ check_places(struct safetensors *s, uint64_t data_bytes, struct err *e)
     size_t i;
 
     if (s->n > 0)
-        qsort(s->item, s->n, sizeof *s->item, by_place);
+        qsort(s->item, s->n, sizeof(*s->item), by_place);
     for (i = 0; i < s->n; i++) {
         const struct safetensor *t = &s->item[i];
 
@@ -286,7 +286,7 @@ safetensors_parse(struct safetensors *s, const char *header, size_t n,
     size_t i;
     int rc;
 
-    memset(s, 0, sizeof *s);
+    memset(s, 0, sizeof(*s));
     map_init(&s->by_name);
     rc = json_check(header, n, where, e);
     if (rc < 0)
@@ -325,7 +325,7 @@ safetensors_release(struct safetensors *s)
     free(s->path);
     map_release(&s->by_name);
     file_map_release(&s->map);
-    memset(s, 0, sizeof *s);
+    memset(s, 0, sizeof(*s));
     map_init(&s->by_name);
 }
 
@@ -342,10 +342,10 @@ fetch_header(char **text, uint64_t *n, uint64_t *size, struct in *in,
 
     if (fstat(in->fd, &st) < 0)
         return err_errno(e, ERR_IO, "%s: fstat", in->name);
-    rc = in_read(in, head, sizeof head, &got, e);
+    rc = in_read(in, head, sizeof(head), &got, e);
     if (rc < 0)
         return rc;
-    if (got < sizeof head || st.st_size < (off_t)sizeof head)
+    if (got < sizeof(head) || st.st_size < (off_t)sizeof(head))
         return err_set(e, ERR_DATA, "%s:0: no safetensors file (found %zu "
                        "bytes, expected at least 8)", in->name, got);
     len = load_u64(head);
@@ -380,7 +380,7 @@ safetensors_open(struct safetensors *s, const char *path,
     struct in in;
     int rc;
 
-    memset(s, 0, sizeof *s);
+    memset(s, 0, sizeof(*s));
     map_init(&s->by_name);
     rc = in_open_regular(&in, path, e);
     if (rc < 0)
@@ -444,7 +444,7 @@ place_items(struct safetensor *item, size_t n, struct err *e)
     int rc;
 
     if (n > 0)
-        qsort(item, n, sizeof *item, by_alignment);
+        qsort(item, n, sizeof(*item), by_alignment);
     for (i = 0; i < n; i++) {
         rc = tensor_bytes(&item[i].bytes, item[i].dtype, item[i].shape,
                           item[i].n_dims, e);
@@ -534,7 +534,7 @@ safetensors_start(struct out *out, struct safetensor *item, size_t n,
         goto out;
     put_header(&header, item, n, meta, n_meta);
     store_u64(head, header.len);
-    rc = out_write(out, head, sizeof head, e);
+    rc = out_write(out, head, sizeof(head), e);
     if (rc == 0)
         rc = out_write(out, header.data, header.len, e);
 out:

@@ -131,10 +131,10 @@ beside_word(const uint8_t *uclass, const uint8_t *p, size_t n, size_t start,
 {
     size_t len;
 
-    return (start > 0 &&
-            (flags_before(uclass, p, start, &len) & UC_WORD)) ||
-           (end < n &&
-            (flags_after(uclass, p + end, n - end, &len) & UC_WORD));
+    return (start > 0
+            && (flags_before(uclass, p, start, &len) & UC_WORD))
+           || (end < n
+            && (flags_after(uclass, p + end, n - end, &len) & UC_WORD));
 }
 
 /* Widens m by what its token strips. */
@@ -144,13 +144,13 @@ strip(const struct added_token *t, const uint8_t *uclass, const uint8_t *p,
 {
     size_t len;
 
-    while (t->lstrip && m->start > done &&
-           (flags_before(uclass, p, m->start, &len) & UC_SPACE))
+    while (t->lstrip && m->start > done
+           && (flags_before(uclass, p, m->start, &len) & UC_SPACE))
         m->start -= len;
     if (m->start < done)
         m->start = done;
-    while (t->rstrip && m->end < n &&
-           (flags_after(uclass, p + m->end, n - m->end, &len) & UC_SPACE))
+    while (t->rstrip && m->end < n
+           && (flags_after(uclass, p + m->end, n - m->end, &len) & UC_SPACE))
         m->end += len;
 }
 
@@ -171,8 +171,8 @@ added_find(const struct added_set *s, const uint8_t *uclass,
         t = &s->token[token];
         *at = i + len;
         /* What an rstrip before has taken is no token any more. */
-        if (*at <= done || (t->single_word &&
-                            beside_word(uclass, p, n, i, *at))) {
+        if (*at <= done || (t->single_word
+                            && beside_word(uclass, p, n, i, *at))) {
             i = *at - 1;
             continue;
         }

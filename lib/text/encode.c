@@ -167,8 +167,8 @@ wide_piece(struct encoder *en, const uint8_t *p, size_t n, uint32_t *id)
     }
     m = encode_piece(en, p, n, id);
     /* One with lost bytes is to be counted each time. */
-    if ((n > KEY_BYTES || m > SLOT_IDS) && m <= WIDE_IDS &&
-        en->n_lost == lost) {
+    if ((n > KEY_BYTES || m > SLOT_IDS) && m <= WIDE_IDS
+        && en->n_lost == lost) {
         memcpy(slot->key, p, n);
         memcpy(slot->id, id, m * sizeof(id[0]));
         slot->len = (uint8_t)n;
@@ -257,8 +257,8 @@ add_normal(struct encoder *en, const struct added_set *set, const uint8_t *p,
     size_t at = 0, done = 0;
     struct added_match m;
 
-    while (set->n_tokens > 0 &&
-           added_find(set, en->t->uclass, p, n, &at, done, &m)) {
+    while (set->n_tokens > 0
+           && added_find(set, en->t->uclass, p, n, &at, done, &m)) {
         add_pieces(en, p + done, m.start - done, out);
         ids_add(out, en->t->added[m.token].id);
         done = m.end;
@@ -291,8 +291,8 @@ encoder_add(struct encoder *en, const void *text, size_t n, bool marks,
     size_t at = 0, done = 0;
     struct added_match m;
 
-    while (marks && t->raw_set.n_tokens > 0 &&
-           added_find(&t->raw_set, t->uclass, p, n, &at, done, &m)) {
+    while (marks && t->raw_set.n_tokens > 0
+           && added_find(&t->raw_set, t->uclass, p, n, &at, done, &m)) {
         add_raw(en, marks, p + done, m.start - done, out);
         ids_add(out, t->added[m.token].id);
         done = m.end;

@@ -124,8 +124,8 @@ scan_gpt2(const uint8_t *uclass, const uint8_t *start, const uint8_t *end,
         return (size_t)(run(uclass, p + n, end, mask, f & mask) - start);
     stop = run(uclass, p, end, mask, UC_SPACE);
     f = stop < end ? flags_at(uclass, stop, end, &n) : 0;
-    return (size_t)(spaces(p, stop, stop < end &&
-                           !(digits && (f & UC_DIGIT))) - start);
+    return (size_t)(spaces(p, stop, stop < end
+                           && !(digits && (f & UC_DIGIT))) - start);
 }
 
 /* \s*[\r\n]+|\s+(?!\S)|\s+ */

@@ -230,8 +230,8 @@ template_encode(const struct template *tp, struct encoder *en,
     for (part = tp->part; part->kind != PART_STOP; part++) {
         if (part->field != FIELD_ALWAYS && !in->field[part->field].p)
             continue;
-        if (part->loss != loss || part->kind == PART_TOKEN ||
-            part->kind == PART_END)
+        if (part->loss != loss || part->kind == PART_TOKEN
+            || part->kind == PART_END)
             flush(en, marks, loss, out);
         loss = part->loss;
         if (part->kind == PART_TEXT)
@@ -240,8 +240,8 @@ template_encode(const struct template *tp, struct encoder *en,
             buf_add(&out->text, in->field[part->field].p,
                     in->field[part->field].n);
         id = part->kind == PART_TOKEN ? find(tp->t, part->text) : tp->end;
-        if ((part->kind == PART_TOKEN || part->kind == PART_END) &&
-            id != TOKEN_NONE)
+        if ((part->kind == PART_TOKEN || part->kind == PART_END)
+            && id != TOKEN_NONE)
             add_token(id, loss, out);
     }
     flush(en, marks, loss, out);

@@ -102,8 +102,8 @@ read_model_key(struct tokenizer *t, struct parts *p, const struct buf *key,
     }
     if (is(key, "ignore_merges"))
         return json_bool(j, &t->ignore_merges, e);
-    if (is(key, "dropout") || is(key, "continuing_subword_prefix") ||
-        is(key, "end_of_word_suffix") || is(key, "byte_fallback"))
+    if (is(key, "dropout") || is(key, "continuing_subword_prefix")
+        || is(key, "end_of_word_suffix") || is(key, "byte_fallback"))
         return want_nothing(j, key->data, e);
     if (is(key, "vocab"))
         p->vocab = *j;

@@ -203,11 +203,11 @@ tokenizer_read_pre(struct tokenizer *t, struct json *j, struct err *e)
         t->scan = SCAN_GPT2;
     else if (n == 2 && list[0] == STEP_DIGITS && list[1] == STEP_BYTES_GPT2)
         t->scan = SCAN_DIGITS;
-    else if (n == 2 && list[0] == STEP_SPLIT && list[1] == STEP_BYTES &&
-             is(&regex, qwen2_regex))
+    else if (n == 2 && list[0] == STEP_SPLIT && list[1] == STEP_BYTES
+             && is(&regex, qwen2_regex))
         t->scan = SCAN_QWEN2;
-    else if (n == 2 && list[0] == STEP_SPLIT && list[1] == STEP_BYTES &&
-             is(&regex, llama3_regex))
+    else if (n == 2 && list[0] == STEP_SPLIT && list[1] == STEP_BYTES
+             && is(&regex, llama3_regex))
         t->scan = SCAN_LLAMA3;
     else if (regex.len > 0)
         rc = json_error(&at, e, "regular expression \"%.200s\" is not "

@@ -195,8 +195,8 @@ heap_pop(struct learner *l)
     size_t i = 0, down;
 
     for (; (down = 2 * i + 1) < l->n_heap; i = down) {
-        if (down + 1 < l->n_heap &&
-            before(&l->heap[down + 1], &l->heap[down]))
+        if (down + 1 < l->n_heap
+            && before(&l->heap[down + 1], &l->heap[down]))
             down++;
         if (!before(&l->heap[down], &last))
             break;
@@ -253,8 +253,8 @@ count_word(struct learner *l, uint32_t i, int64_t by, uint32_t fresh)
     for (k = 0; k + 1 < w->n; k++) {
         pair = pair_of(l, s[k], s[k + 1]);
         l->pair[pair].count += by;
-        if (by > 0 &&
-            (s[k] == fresh || s[k + 1] == fresh || fresh == ANY)) {
+        if (by > 0
+            && (s[k] == fresh || s[k + 1] == fresh || fresh == ANY)) {
             pair_in_word(&l->pair[pair], i);
             touch(l, pair);
         }

@@ -38,15 +38,15 @@ uclass_char(const uint8_t *p, size_t n, uint32_t *code)
     } else if (c >= 0xc2 && c < 0xe0 && n >= 2 && follows(p[1])) {
         *code = (c & 0x1f) << 6 | (p[1] & 0x3f);
         return 2;
-    } else if (c >= 0xe0 && c < 0xf0 && n >= 3 && follows(p[1]) &&
-               follows(p[2])) {
+    } else if (c >= 0xe0 && c < 0xf0 && n >= 3 && follows(p[1])
+               && follows(p[2])) {
         c = (c & 0xf) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3f);
         if (c < 0x800 || (c >= 0xd800 && c < 0xe000))
             return 1;
         *code = c;
         return 3;
-    } else if (c >= 0xf0 && c < 0xf5 && n >= 4 && follows(p[1]) &&
-               follows(p[2]) && follows(p[3])) {
+    } else if (c >= 0xf0 && c < 0xf5 && n >= 4 && follows(p[1])
+               && follows(p[2]) && follows(p[3])) {
         c = (c & 7) << 18 | (p[1] & 0x3fu) << 12 | (p[2] & 0x3fu) << 6 |
             (p[3] & 0x3f);
         if (c < 0x10000 || c >= UC_POINTS)

@@ -34,8 +34,8 @@ read_key(struct id *key, const char *run, struct err *e)
     rc = json_enter_object(&j, e);
     if (rc < 0)
         goto out;
-    if (!json_next_key(&j, &name) || strcmp(name.data, "identity") != 0 ||
-        json_kind(&j) != JSON_OBJECT) {
+    if (!json_next_key(&j, &name) || strcmp(name.data, "identity") != 0
+        || json_kind(&j) != JSON_OBJECT) {
         rc = err_set(e, ERR_DATA, "%s: does not begin with the identity of a "
                      "run", path);
         goto out;

@@ -36,7 +36,7 @@ adapter_release(struct adapter *a)
     free(a->target);
     free(a->item);
     free(a->data);
-    memset(a, 0, sizeof *a);
+    memset(a, 0, sizeof(*a));
 }
 
 /* Reading the tensors */
@@ -182,8 +182,8 @@ read_modules(struct adapter *a, const struct safetensors *s, struct err *e)
     rc = survey(s, &n_floats, &n_modules, e);
     if (rc < 0)
         return rc;
-    a->item = mem_array(n_modules, sizeof *a->item);
-    a->data = mem_try(n_floats * sizeof *a->data);
+    a->item = mem_array(n_modules, sizeof(*a->item));
+    a->data = mem_try(n_floats * sizeof(*a->data));
     if (a->data == NULL)
         return err_set(e, ERR_IO, "out of memory for %zu floats", n_floats);
     for (i = 0; i < s->n && rc == 0; i++) {
@@ -194,7 +194,7 @@ read_modules(struct adapter *a, const struct safetensors *s, struct err *e)
         free(module);
     }
     if (rc == 0)
-        qsort(a->item, a->n, sizeof *a->item, by_name);
+        qsort(a->item, a->n, sizeof(*a->item), by_name);
     return rc;
 }
 
@@ -221,7 +221,7 @@ adapter_read(struct adapter *a, const char *dir, struct err *e)
     struct safetensors s;
     int rc;
 
-    memset(a, 0, sizeof *a);
+    memset(a, 0, sizeof(*a));
     rc = adapter_config_read(a, &config, dir, e);
     if (rc < 0)
         goto out;
@@ -347,7 +347,7 @@ tensor_name(const char *module, const char *suffix)
 static struct safetensor *
 list_tensors(const struct adapter *a, struct map *order)
 {
-    struct safetensor *t = mem_array(2 * a->n, sizeof *t);
+    struct safetensor *t = mem_array(2 * a->n, sizeof(*t));
     size_t i;
 
     for (i = 0; i < 2 * a->n; i++) {
@@ -380,7 +380,7 @@ write_tensors(const struct adapter *a, struct out *out,
               const struct adapter_source *source, struct err *e)
 {
     const struct adapter_source own = { put_item, (void *)a };
-    struct safetensors_meta *all = mem_array(n_meta + 1, sizeof *all);
+    struct safetensors_meta *all = mem_array(n_meta + 1, sizeof(*all));
     struct safetensor *t;
     struct map order;
     size_t i;

@@ -128,13 +128,13 @@ read_targets(struct adapter *a, const cJSON *root, struct err *e)
     const cJSON *v = key_of(root, "target_modules"), *item;
 
     if (cJSON_IsString(v)) {
-        a->target = mem_array(1, sizeof *a->target);
+        a->target = mem_array(1, sizeof(*a->target));
         a->target[a->n_targets++] = mem_strdup(v->valuestring);
         return 0;
     }
     if (!cJSON_IsArray(v))
         return key_error("target_modules", v, e, "a list of strings");
-    a->target = mem_array((size_t)cJSON_GetArraySize(v), sizeof *a->target);
+    a->target = mem_array((size_t)cJSON_GetArraySize(v), sizeof(*a->target));
     cJSON_ArrayForEach(item, v) {
         if (!cJSON_IsString(item))
             return key_error("target_modules", item, e,

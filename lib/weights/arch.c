@@ -231,7 +231,7 @@ fill_dtype(cJSON *root, unsigned *dtype, const char *where, struct err *e)
         v = key_of(root, "torch_dtype");
     if (v == NULL)
         v = cJSON_AddStringToObject(root, "torch_dtype", "float32");
-    for (i = 0; i < sizeof types / sizeof types[0]; i++)
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         if (cJSON_IsString(v) && strcmp(v->valuestring, types[i].name) == 0) {
             *dtype = types[i].dtype;
             return 0;

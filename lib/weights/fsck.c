@@ -78,7 +78,7 @@ check_model(struct base_report *r, const struct weights *w, struct err *e)
         return rc;
     for (size_t i = 0; i < d.n_modules && rc == 0; i++)
         rc = check_types(w, &d, &d.module[i], e);
-    snprintf(r->model_type, sizeof r->model_type, "%s",
+    snprintf(r->model_type, sizeof(r->model_type), "%s",
              d.family->model_type);
     r->params = desc_params(&d);
     desc_release(&d);

@@ -31,7 +31,7 @@ add_tensor(struct safetensor *t, const struct module *m, const char *leaf,
 
     buf_init(&name);
     buf_addf(&name, "%s.%s", m->name, leaf);
-    memset(t, 0, sizeof *t);
+    memset(t, 0, sizeof(*t));
     t->name = mem_dup(name.data, name.len);
     buf_release(&name);
     t->dtype = (uint8_t)dtype;
@@ -44,7 +44,7 @@ add_tensor(struct safetensor *t, const struct module *m, const char *leaf,
 struct safetensor *
 model_tensors(const struct model_desc *d, unsigned dtype, size_t *n)
 {
-    struct safetensor *t = mem_array(2 * d->n_modules, sizeof *t);
+    struct safetensor *t = mem_array(2 * d->n_modules, sizeof(*t));
     size_t i;
 
     *n = 0;

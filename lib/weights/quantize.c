@@ -23,7 +23,7 @@ begin_tensor(struct quantize *q, struct stream_out *out, const char *name,
     struct buf b;
     int rc;
 
-    memcpy(d.shape, t->shape, sizeof d.shape);
+    memcpy(d.shape, t->shape, sizeof(d.shape));
     if (d.n_dims > 0)
         d.shape[d.n_dims - 1] = last;
     buf_init(&b);

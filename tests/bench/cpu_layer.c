@@ -282,8 +282,8 @@ place(struct bench *b)
 static void
 fill_batch(struct bench *b)
 {
-    int32_t *ids = mem_array(b->n, 5 * sizeof *ids);
-    float *weight = mem_array(b->n, sizeof *weight);
+    int32_t *ids = mem_array(b->n, 5 * sizeof(*ids));
+    float *weight = mem_array(b->n, sizeof(*weight));
     uint32_t i;
 
     for (i = 0; i < b->n; i++) {

@@ -89,7 +89,7 @@ main(int argc, char **argv)
         fprintf(stderr, "sgemm: %s\n", e.text);
         return 1;
     }
-    b.data = mem_array((size_t)par_threads(), sizeof *b.data);
+    b.data = mem_array((size_t)par_threads(), sizeof(*b.data));
     for (i = 0; i < par_threads(); i++) {
         b.data[i] = mem_try(floats * sizeof(float));
         for (j = 0; b.data[i] && j < floats; j++)

@@ -42,6 +42,9 @@ quiet=$(ls $code | grep -E '^(lib|kernels)/' |
     grep -vE '^lib/tool/|^lib/base/mem.c$')
 verdict "the library neither prints nor exits nor reads the environment" \
     grep -nE "(^|[^a-zA-Z0-9_])($loud)\(|[( ](stderr|stdout)[,)]" $quiet
+verdict "&& and || stand at a line's start" \
+    grep -nE '(&&|\|\|)[[:blank:]]*\\?$' $code
+verdict "sizeof has its parentheses" grep -nE '\bsizeof [^(]|sizeof \(' $code
 verdict "nothing left to do in the source" \
     grep -nE '\b(TODO|FIXME|XX''X|HACK)\b' $code
 # "! X" and "A && B" in a test: where X succeeds, or A fails, bash goes on.

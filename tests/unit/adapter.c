@@ -87,8 +87,8 @@ TEST(targets_follow_from_the_modules)
     struct adapter_module item[3];
     struct err e = { 0 };
 
-    memcpy(item, a.item, sizeof *item);
-    memcpy(item + 1, a.item, 2 * sizeof *item);
+    memcpy(item, a.item, sizeof(*item));
+    memcpy(item + 1, a.item, 2 * sizeof(*item));
     item[0].name = "model.layers.10.self_attn.q_proj";
     a.item = item;
     a.n = 3;
@@ -256,7 +256,7 @@ TEST(a_value_that_is_not_finite_is_refused)
     struct adapter a = example();
     struct err e = { 0 };
 
-    memcpy(bad, values, sizeof bad);
+    memcpy(bad, values, sizeof(bad));
     bad[7] = NAN;
     a.item[1].a = bad + 6;
     write_example(&a);

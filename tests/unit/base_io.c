@@ -503,11 +503,11 @@ cut_short(void)
 
     io_start();
     log_setup("prog", 0);
-    if (file_write(at("mapped"), pages, sizeof(pages), &e) < 0 ||
-        out_open(&o, at("begun"), &e) < 0 ||
-        file_map_open(&m, at("mapped"), &e) < 0 ||
-        truncate(at("mapped"), 4096) < 0 ||
-        !freopen(at("said"), "w", stderr))
+    if (file_write(at("mapped"), pages, sizeof(pages), &e) < 0
+        || out_open(&o, at("begun"), &e) < 0
+        || file_map_open(&m, at("mapped"), &e) < 0
+        || truncate(at("mapped"), 4096) < 0
+        || !freopen(at("said"), "w", stderr))
         return NULL;
     return (void *)m.p;
 }

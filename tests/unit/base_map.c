@@ -28,8 +28,8 @@ TEST(a_map_keeps_values_and_order)
         t = map_put(&m, key, (size_t)n, 0, &added);
         CHECK(!added && t->value == (uint64_t)i);
         CHECK(map_get(&m, key, (size_t)n - 1) == NULL || i > 9);
-        CHECK(m.entry[i].len == (size_t)n &&
-              memcmp(map_key(&m, (size_t)i), key, (size_t)n) == 0);
+        CHECK(m.entry[i].len == (size_t)n
+              && memcmp(map_key(&m, (size_t)i), key, (size_t)n) == 0);
     }
     CHECK_EQ_U64(m.n, 10000);
     map_release(&m);

@@ -64,7 +64,7 @@ shape(unsigned i)
         .ldc = 79, .a = a, .b = b, .c = c
     };
 
-    memcpy(c, was, sizeof c);
+    memcpy(c, was, sizeof(c));
     for (size_t k = 0; p.beta <= 0 && k < p.m * p.ldc; k++)
         if (k % p.ldc < p.n)
             c[k] = NAN; /* must not be read */

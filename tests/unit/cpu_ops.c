@@ -38,7 +38,7 @@ try_op(struct world *w, const char *name)
     tried[w->op.kind] = true;
     ref64_open(&ref);
     want = world_run(w, &ref, 1);
-    for (i = 0; i < sizeof isas / sizeof isas[0]; i++)
+    for (i = 0; i < sizeof(isas) / sizeof(isas[0]); i++)
         try_isa(w, &want, isas[i], name);
     outcome_release(w, &want);
 }
@@ -63,7 +63,7 @@ try_bf16(struct world *w, bool exact, const char *name)
 
 static const uint32_t widths[] = { 1, 15, 16, 17, 100 };
 
-enum { N_WIDTHS = sizeof widths / sizeof widths[0] };
+enum { N_WIDTHS = sizeof(widths) / sizeof(widths[0]) };
 
 TEST(activations_match)
 {
@@ -258,7 +258,7 @@ static const struct linear_case linears[] = {
     { 2600, 520, 20, 1, 2, DTYPE_F32, 0, 1, 0, 0, 0.5f, 0 },
 };
 
-enum { N_LINEARS = sizeof linears / sizeof linears[0] };
+enum { N_LINEARS = sizeof(linears) / sizeof(linears[0]) };
 
 static void
 linear_parts(struct world *w, const struct linear_case *c, bool bwd)
@@ -307,7 +307,7 @@ TEST(linears_match)
         uint32_t cols = c->parts * (c->out + c->parts);
         char name[32];
 
-        snprintf(name, sizeof name, "linear %u", i);
+        snprintf(name, sizeof(name), "linear %u", i);
         world_init(&w, i);
         w.reduction = c->in + c->rank;
         w.op.kind = OP_LINEAR;
@@ -332,7 +332,7 @@ TEST(linear_gradients_match)
         uint32_t cols = c->parts * (c->out + c->parts);
         char name[32];
 
-        snprintf(name, sizeof name, "linear backward %u", i);
+        snprintf(name, sizeof(name), "linear backward %u", i);
         world_init(&w, i);
         w.reduction = c->parts * c->out + c->n + c->rank;
         w.op.kind = OP_LINEAR_BWD;
@@ -363,7 +363,7 @@ static const struct attention_case attentions[] = {
     { 1, 330, 270, 2, 2, 8, 100, 2 },
 };
 
-enum { N_ATTENTIONS = sizeof attentions / sizeof attentions[0] };
+enum { N_ATTENTIONS = sizeof(attentions) / sizeof(attentions[0]) };
 
 static void
 attention_world(struct world *w, const struct attention_case *c, uint32_t i)
@@ -391,7 +391,7 @@ TEST(attention_matches)
         struct world w;
         char name[32];
 
-        snprintf(name, sizeof name, "attention %u", i);
+        snprintf(name, sizeof(name), "attention %u", i);
         attention_world(&w, c, i);
         w.op.kind = OP_ATTENTION;
         w.op.acc = c->acc & 1;
@@ -454,7 +454,7 @@ TEST(attention_gradients_match)
         struct world w;
         char name[32];
 
-        snprintf(name, sizeof name, "attention backward %u", i);
+        snprintf(name, sizeof(name), "attention backward %u", i);
         attention_world(&w, c, i);
         w.op.x[3] = world_real(&w, n, cols, 1);
         w.op.x[4] = world_real(&w, n, c->heads, 1);
@@ -488,13 +488,13 @@ static const struct head_case heads[] = {
 
 TEST(heads_match)
 {
-    for (uint32_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+    for (uint32_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
         const struct head_case *c = &heads[i];
         struct world w;
         struct part *p = w.part;
         char name[32];
 
-        snprintf(name, sizeof name, "head %u", i);
+        snprintf(name, sizeof(name), "head %u", i);
         world_init(&w, i);
         w.reduction = c->dim + c->vocab;
         w.op.kind = OP_HEAD_CE;

@@ -107,7 +107,7 @@ TEST(an_element_does_not_depend_on_its_place)
             (*v)->act(y, x, N, kind, false);
             for (int i = 0; i < N; i++) {
                 (*v)->act(&one, x + i, 1, kind, false);
-                bad += memcmp(&one, y + i, sizeof one) != 0;
+                bad += memcmp(&one, y + i, sizeof(one)) != 0;
             }
             CHECK_EQ_U64(bad, 0);
         }

@@ -60,7 +60,7 @@ draw(struct world *w)
 static inline void
 world_init(struct world *w, uint64_t seed)
 {
-    memset(w, 0, sizeof *w);
+    memset(w, 0, sizeof(*w));
     w->n_bufs = 1;
     w->seed = seed * 77 + 5;
     w->reduction = 1;
@@ -167,10 +167,10 @@ static inline void
 world_batch(struct world *w, uint32_t n, uint32_t seq, uint32_t doc,
             uint32_t vocab)
 {
-    int32_t *p = mem_array((size_t)n * 5, sizeof *p);
+    int32_t *p = mem_array((size_t)n * 5, sizeof(*p));
 
     w->ids = p;
-    w->weight = mem_array(n, sizeof *w->weight);
+    w->weight = mem_array(n, sizeof(*w->weight));
     for (uint32_t i = 0; i < n; i++) {
         uint32_t at = i % seq, first = at / doc * doc;
 
@@ -304,7 +304,7 @@ static inline void
 world_same(const struct world *w, const struct outcome *a,
            const struct outcome *b, const char *name)
 {
-    bool same = memcmp(&a->out, &b->out, sizeof a->out) == 0;
+    bool same = memcmp(&a->out, &b->out, sizeof(a->out)) == 0;
 
     for (uint32_t i = 1; i < w->n_bufs; i++)
         if (w->value[i])

@@ -11,7 +11,7 @@ f32_of(uint32_t bits)
 {
     float x;
 
-    memcpy(&x, &bits, sizeof x);
+    memcpy(&x, &bits, sizeof(x));
     return x;
 }
 
@@ -110,7 +110,7 @@ static const struct {
 
 TEST(narrowing_agrees_with_numpy_and_torch)
 {
-    for (size_t i = 0; i < sizeof peers / sizeof peers[0]; i++) {
+    for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
         CHECK_EQ_U64(f32_to_f16(f32_of(peers[i].f32)), peers[i].f16);
         CHECK_EQ_U64(f32_to_bf16(f32_of(peers[i].f32)), peers[i].bf16);
     }
@@ -135,9 +135,9 @@ TEST(arrays_convert_unaligned)
 
     for (size_t i = 0; i < 4; i++) {
         floats_store(raw + 1, types[i], in, 5);
-        memset(out, 0, sizeof out);
+        memset(out, 0, sizeof(out));
         floats_load(out, raw + 1, types[i], 5);
-        CHECK(memcmp(in, out, sizeof in) == 0);
+        CHECK(memcmp(in, out, sizeof(in)) == 0);
     }
 }
 

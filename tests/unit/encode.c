@@ -49,8 +49,8 @@ golden(struct buf *text, const char *key)
 
     buf_reset(text);
     buf_init(&name);
-    if (file_read(text, GOLDEN, 1 << 24, &e) < 0 ||
-        json_check(text->data, text->len, GOLDEN, &e) < 0) {
+    if (file_read(text, GOLDEN, 1 << 24, &e) < 0
+        || json_check(text->data, text->len, GOLDEN, &e) < 0) {
         printf("%s\n", e.text);
         exit(1);
     }
@@ -132,9 +132,9 @@ drop(struct shelf *s)
 static bool
 same_ids(const struct ids *got, const struct ids *want)
 {
-    return got->n == want->n &&
-           (got->n == 0 ||
-            memcmp(got->id, want->id, got->n * sizeof(got->id[0])) == 0);
+    return got->n == want->n
+           && (got->n == 0
+            || memcmp(got->id, want->id, got->n * sizeof(got->id[0])) == 0);
 }
 
 static void

@@ -162,9 +162,9 @@ check_apply(struct check *c, const struct history_file *f,
     if (!shell(command))
         fail(c, f, "git apply refuses the diff");
     there = file_read(&got, file, 1 << 24, &e) == 0;
-    if (there != (f->side[1] != NULL) ||
-        (there && (got.len != f->side[1]->size ||
-                   memcmp(got.data, f->side[1]->data, got.len) != 0)))
+    if (there != (f->side[1] != NULL)
+        || (there && (got.len != f->side[1]->size
+                   || memcmp(got.data, f->side[1]->data, got.len) != 0)))
         fail(c, f, "git apply gives something else");
     c->n_apply++;
     buf_release(&diff);

@@ -91,11 +91,11 @@ golden_open(struct golden *g, const char *name)
     size_t unused;
     int rc;
 
-    memset(g, 0, sizeof *g);
+    memset(g, 0, sizeof(*g));
     g->name = name;
-    snprintf(path, sizeof path, GOLDEN_DIR "%s/golden.safetensors", name);
+    snprintf(path, sizeof(path), GOLDEN_DIR "%s/golden.safetensors", name);
     rc = safetensors_open(&g->file, path, SAFETENSORS_MAX_HEADER, &e);
-    snprintf(path, sizeof path, GOLDEN_DIR "%s", name);
+    snprintf(path, sizeof(path), GOLDEN_DIR "%s", name);
     if (rc == 0)
         rc = weights_open(&g->weights, path, &e);
     if (rc == 0)
@@ -155,7 +155,7 @@ session_set_lora(struct session *s, const struct param *q)
     float *v;
 
     prog_param_name(q, name);
-    snprintf(full, sizeof full, "lora.%s", name);
+    snprintf(full, sizeof(full), "lora.%s", name);
     v = golden_copy(s->g, full, NULL);
     CHECK(exec_put(&s->exec, &view, v, &e) == 0);
     free(v);
@@ -170,7 +170,7 @@ session_open(struct session *s, const struct golden *g,
     struct err e;
     int rc;
 
-    memset(s, 0, sizeof *s);
+    memset(s, 0, sizeof(*s));
     s->g = g;
     rc = prog_build(&s->prog, &g->desc, o, &g->weights, b, &e);
     if (rc == 0)

@@ -182,7 +182,7 @@ TEST(shapes_are_the_stored_ones)
     t = model_tensors(&d, DTYPE_F16, &n);
     CHECK_EQ_U64(n, 1 + 14 + 2 + 2);
     for (i = 0; i < n; i++)
-        for (k = 0; k < sizeof expected / sizeof expected[0]; k++)
+        for (k = 0; k < sizeof(expected) / sizeof(expected[0]); k++)
             if (strcmp(t[i].name, expected[k].name) == 0) {
                 found++;
                 CHECK_EQ_U64(t[i].n_dims, expected[k].cols ? 2 : 1);
@@ -190,7 +190,7 @@ TEST(shapes_are_the_stored_ones)
                 CHECK_EQ_U64(t[i].shape[1], expected[k].cols);
                 CHECK_EQ_U64(t[i].dtype, DTYPE_F16);
             }
-    CHECK_EQ_U64(found, sizeof expected / sizeof expected[0]);
+    CHECK_EQ_U64(found, sizeof(expected) / sizeof(expected[0]));
     model_tensors_free(t, n);
     desc_release(&d);
 }

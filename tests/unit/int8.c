@@ -15,8 +15,8 @@ static void
 check_row(const float *x, size_t n)
 {
     int8_t *q = mem_alloc(n);
-    uint16_t *scale = mem_array(int8_groups(n), sizeof *scale);
-    float *back = mem_array(n, sizeof *back);
+    uint16_t *scale = mem_array(int8_groups(n), sizeof(*scale));
+    float *back = mem_array(n, sizeof(*back));
     size_t bad, wrong = 0, i;
 
     CHECK(int8_encode(q, scale, x, n, &bad));
@@ -43,8 +43,8 @@ TEST(the_error_bound_holds)
     struct rng r;
 
     rng_init(&r, 1, 2);
-    for (size_t k = 0; k < sizeof size / sizeof size[0]; k++)
-        for (size_t l = 0; l < sizeof length / sizeof length[0]; l++) {
+    for (size_t k = 0; k < sizeof(size) / sizeof(size[0]); k++)
+        for (size_t l = 0; l < sizeof(length) / sizeof(length[0]); l++) {
             for (size_t i = 0; i < length[l]; i++)
                 x[i] = (float)(size[k] * fmax(-6, fmin(6, rng_normal(&r))));
             check_row(x, length[l]);
@@ -93,7 +93,7 @@ TEST(zeros_have_scale_zero)
     uint16_t s[2] = { 7, 7 };
     size_t bad;
 
-    memset(q, 1, sizeof q);
+    memset(q, 1, sizeof(q));
     x[130] = 1;
     CHECK(int8_encode(q, s, x, 200, &bad));
     CHECK_EQ_U64(s[0], 0);

@@ -70,7 +70,7 @@ is_stricter(const struct row *r)
     char *value = cJSON_PrintUnformatted(r->value), text[256];
     bool found = false;
 
-    snprintf(text, sizeof text, "%s %s", r->key, value);
+    snprintf(text, sizeof(text), "%s %s", r->key, value);
     for (size_t i = 0; stricter[i] != NULL && !found; i++)
         found = strcmp(stricter[i], text) == 0;
     cJSON_free(value);
@@ -146,8 +146,8 @@ same_desc(const struct model_desc *a, const struct model_desc *b)
 {
     if (a->n_layers != b->n_layers || !same_modules(a, b)
         || a->rope_dim != b->rope_dim || a->act != b->act
-        || a->tied != b->tied || memcmp(&a->eps, &b->eps, sizeof a->eps)
-        || memcmp(&a->rope_theta, &b->rope_theta, sizeof a->rope_theta))
+        || a->tied != b->tied || memcmp(&a->eps, &b->eps, sizeof(a->eps))
+        || memcmp(&a->rope_theta, &b->rope_theta, sizeof(a->rope_theta)))
         return false;
     for (uint32_t l = 0; l < a->n_layers; l++) {
         const struct layer_desc *x = &a->layer[l], *y = &b->layer[l];
@@ -173,7 +173,7 @@ case_open(struct model_case *c, const char *name)
     struct err e;
     size_t unused;
 
-    snprintf(path, sizeof path, MODELS "%s", name);
+    snprintf(path, sizeof(path), MODELS "%s", name);
     if (weights_open(&c->weights, path, &e) < 0
         || base_describe(&c->desc, &unused, &c->weights, &e) < 0) {
         printf("%s\n", e.text);
@@ -255,10 +255,10 @@ TEST(keys_of_models)
 static void
 adapter_make(struct adapter *a, const struct safetensors *golden)
 {
-    memset(a, 0, sizeof *a);
+    memset(a, 0, sizeof(*a));
     a->rank = 4;
     a->alpha = 8;
-    a->item = mem_array(golden->n, sizeof *a->item);
+    a->item = mem_array(golden->n, sizeof(*a->item));
     for (size_t i = 0; i < golden->n; i++) {
         const struct safetensor *t = &golden->item[i], *b;
         size_t n = strlen(t->name), end = strlen(END_A);

@@ -92,7 +92,7 @@ check_gradients(const struct golden *g, const struct target *t,
         struct view grad = prog_param(q, s.prog.grads);
 
         prog_param_name(q, name);
-        snprintf(full, sizeof full, "%s%s", prefix, name);
+        snprintf(full, sizeof(full), "%s%s", prefix, name);
         compare(&s, view_at(s.run, &grad), (size_t)q->n, full, t->bound);
     }
     session_close(&s);

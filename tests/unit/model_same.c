@@ -53,7 +53,7 @@ static double *
 copy_flat(const struct session *s, const struct view *v)
 {
     const void *from = view_at(s->run, v);
-    double *to = mem_array((size_t)s->prog.n_flat, sizeof *to);
+    double *to = mem_array((size_t)s->prog.n_flat, sizeof(*to));
 
     for (uint64_t i = 0; i < s->prog.n_flat; i++)
         to[i] = session_at(s, from, (size_t)i);
@@ -235,7 +235,7 @@ row_losses(const struct golden *g, const struct backend *b,
            const int32_t *ids)
 {
     struct prog_opts o = golden_opts(g, PROG_EVAL, METHOD_NONE);
-    double *out = mem_array(g->rows, sizeof *out);
+    double *out = mem_array(g->rows, sizeof(*out));
     struct session s;
 
     session_open(&s, g, &o, b);
@@ -255,7 +255,7 @@ static void
 documents_case(const struct golden *g, const struct backend *b)
 {
     double *before = row_losses(g, b, g->ids), *after;
-    int32_t *ids = mem_dup(g->ids, g->rows * sizeof *ids);
+    int32_t *ids = mem_dup(g->ids, g->rows * sizeof(*ids));
 
     for (uint32_t d = 0; d < g->n_docs; d++) {
         size_t first = (size_t)g->doc[2 * d];
@@ -267,13 +267,13 @@ documents_case(const struct golden *g, const struct backend *b)
         after = row_losses(g, b, ids);
         for (size_t i = 0; i < g->rows; i++) {
             if (i < first || i >= end)
-                others &= memcmp(&before[i], &after[i], sizeof *after) == 0;
+                others &= memcmp(&before[i], &after[i], sizeof(*after)) == 0;
             else if (g->weight[i] > 0)
                 own &= before[i] != after[i];
         }
         if (!CHECK(others && own))
             printf("    %s on %s: document %u\n", g->name, b->name, d);
-        memcpy(ids, g->ids, g->rows * sizeof *ids);
+        memcpy(ids, g->ids, g->rows * sizeof(*ids));
         free(after);
     }
     free(before);
@@ -290,7 +290,7 @@ static struct result
 accumulated_step(const struct golden *g, struct prog_opts o,
                  const struct backend *b)
 {
-    int32_t *index = mem_array(2 * g->rows, sizeof *index);
+    int32_t *index = mem_array(2 * g->rows, sizeof(*index));
     int32_t *head_row = index + g->rows;
     struct session s;
     struct result r;

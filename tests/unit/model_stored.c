@@ -21,7 +21,7 @@ encode_int8(struct weight *t, float *x)
     size_t cols = (size_t)last_dim(t), rows = (size_t)t->bytes / 4 / cols;
     size_t groups = int8_groups(cols), bad;
     int8_t *q = mem_alloc(rows * cols);
-    uint16_t *scale = mem_array(rows * groups, sizeof *scale);
+    uint16_t *scale = mem_array(rows * groups, sizeof(*scale));
 
     for (size_t i = 0; i < rows; i++) {
         CHECK(int8_encode(q + i * cols, scale + i * groups, x + i * cols,
@@ -50,8 +50,8 @@ encode_base(const struct weights *w, uint8_t dtype, struct weights *coded,
             struct weights *plain)
 {
     *coded = *plain = *w;
-    coded->item = mem_dup(w->item, w->n * sizeof *w->item);
-    plain->item = mem_dup(w->item, w->n * sizeof *w->item);
+    coded->item = mem_dup(w->item, w->n * sizeof(*w->item));
+    plain->item = mem_dup(w->item, w->n * sizeof(*w->item));
     for (size_t i = 0; i < w->n; i++) {
         struct weight *t = &coded->item[i];
         float *x = mem_dup(w->item[i].data, (size_t)w->item[i].bytes);
@@ -91,7 +91,7 @@ gradients(const struct golden *g, const struct weights *w,
     session_open(&s, &with, &o, b);
     session_gradients(&s);
     *n = 1 + (size_t)s.prog.n_flat;
-    out = mem_array(*n, sizeof *out);
+    out = mem_array(*n, sizeof(*out));
     out[0] = s.out.loss_sum;
     for (size_t i = 1; i < *n; i++)
         out[i] = session_at(&s, view_at(s.run, &s.prog.grads), i - 1);
@@ -125,9 +125,9 @@ check_base(const struct golden *g, const struct backend *ref,
     want = gradients(g, &plain, ref, &n);
     got = gradients(g, &coded, ref, &n);
     fast = gradients(g, &coded, cpu, &n);
-    if (!CHECK(memcmp(got, want, n * sizeof *got) == 0))
+    if (!CHECK(memcmp(got, want, n * sizeof(*got)) == 0))
         printf("    %s in %s on ref64\n", g->name, dtype_name(dtype));
-    CHECK(memcmp(exact, want, n * sizeof *exact) != 0);
+    CHECK(memcmp(exact, want, n * sizeof(*exact)) != 0);
     CHECK(fabs(fast[0] - want[0]) <= 1e-5 * want[0]);
     if (!CHECK(distance(fast + 1, want + 1, n - 1) <= 1e-5))
         printf("    %s in %s on %s: gradients are off by %.2e\n", g->name,

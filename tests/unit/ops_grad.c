@@ -58,7 +58,7 @@ run_backward(struct trial *t)
 static void
 trial_init(struct trial *t, const char *name, uint64_t seed)
 {
-    memset(t, 0, sizeof *t);
+    memset(t, 0, sizeof(*t));
     t->name = name;
     t->value = dot_output;
     t->back = run_backward;
@@ -71,7 +71,7 @@ trial_output(struct trial *t, uint32_t rows, uint32_t cols)
 {
     t->y = lab_real(&t->lab, rows, cols);
     t->dy = lab_real(&t->lab, rows, cols);
-    t->u = mem_array((size_t)rows * cols, sizeof *t->u);
+    t->u = mem_array((size_t)rows * cols, sizeof(*t->u));
     for (size_t i = 0; i < (size_t)rows * cols; i++)
         t->u[i] = lab_draw(&t->lab);
 }
@@ -92,10 +92,10 @@ add_var(struct trial *t, struct view x, struct view grad, bool adds)
 static double *
 copy_view(const struct lab *l, const struct view *v)
 {
-    double *to = mem_array((size_t)v->rows * v->cols, sizeof *to);
+    double *to = mem_array((size_t)v->rows * v->cols, sizeof(*to));
 
     for (size_t i = 0; i < v->rows; i++)
-        memcpy(to + i * v->cols, lab_row(l, v, i), v->cols * sizeof *to);
+        memcpy(to + i * v->cols, lab_row(l, v, i), v->cols * sizeof(*to));
     return to;
 }
 
@@ -132,7 +132,7 @@ check_var(struct trial *t, size_t i, const double *grad)
 {
     const struct view *x = &t->var[i].x;
     size_t n = (size_t)x->rows * x->cols;
-    double *dir = mem_array(n, sizeof *dir), got = 0, want;
+    double *dir = mem_array(n, sizeof(*dir)), got = 0, want;
 
     for (size_t k = 0; k < n; k++) {
         dir[k] = lab_draw(&t->lab);

@@ -25,7 +25,7 @@ tensor_of(struct values *v, const char *name)
 {
     const struct safetensor *t;
 
-    snprintf(v->full, sizeof v->full, "%s.%s", v->name, name);
+    snprintf(v->full, sizeof(v->full), "%s.%s", v->name, name);
     t = safetensors_find(&v->file, v->full);
     if (t == NULL) {
         printf("%s: no %s\n", GOLDEN, v->full);
@@ -40,7 +40,7 @@ values_open(struct values *v, const char *name, uint32_t n)
 {
     struct err e;
 
-    memset(v, 0, sizeof *v);
+    memset(v, 0, sizeof(*v));
     v->name = name;
     lab_init(&v->lab, 1);
     lab_batch(&v->lab, n, n, n, 1);
@@ -113,8 +113,8 @@ expect_rows(struct values *v, struct view x, const char *name,
     for (size_t i = 0; i < (size_t)x.rows * x.cols; i++) {
         double want, d;
 
-        memcpy(&want, from + (first * x.cols + i) * sizeof want,
-               sizeof want);
+        memcpy(&want, from + (first * x.cols + i) * sizeof(want),
+               sizeof(want));
         d = lab_row(&v->lab, &x, i / x.cols)[i % x.cols] - want;
         diff += d * d;
         norm += want * want;
@@ -317,8 +317,8 @@ TEST(cross_entropy)
     indices(&v, "target", v.lab.batch.target);
     for (uint32_t i = 0; i < 11; i++) {
         memcpy(&want, (const char *)safetensors_data(
-                   &v.file, tensor_of(&v, "weight")) + i * sizeof want,
-               sizeof want);
+                   &v.file, tensor_of(&v, "weight")) + i * sizeof(want),
+               sizeof(want));
         v.lab.weight[i] = (float)want;
     }
     op = (struct op){ .kind = OP_HEAD_CE, .x = { x },
@@ -331,7 +331,7 @@ TEST(cross_entropy)
     expect(&v, p->grad_w, "dw");
     expect(&v, p->grad_bias, "db");
     memcpy(&want, safetensors_data(&v.file, tensor_of(&v, "loss")),
-           sizeof want);
+           sizeof(want));
     CHECK(fabs(v.lab.out.loss_sum * in->inv_tokens - want) <= BOUND * want);
     values_close(&v);
 }
@@ -502,9 +502,9 @@ TEST(dropout)
 
     check_mask(5, 0.1f, one);
     check_mask(5, 0.1f, other);
-    CHECK(memcmp(one, other, sizeof one) == 0);
+    CHECK(memcmp(one, other, sizeof(one)) == 0);
     check_mask(6, 0.1f, other);
-    CHECK(memcmp(one, other, sizeof one) != 0);
+    CHECK(memcmp(one, other, sizeof(one)) != 0);
     check_mask(7, 0.5f, one);
     check_mask(8, 0.0f, one);
 }

@@ -20,7 +20,7 @@ matrix(void)
 {
     struct weight t = {
         .name = "w.weight", .dtype = DTYPE_F32, .n_dims = 2,
-        .shape = { 3, COLS }, .data = values, .bytes = sizeof values,
+        .shape = { 3, COLS }, .data = values, .bytes = sizeof(values),
     };
     struct rng r;
 
@@ -121,7 +121,7 @@ check_floats(unsigned dtype, double bound)
                    <= bound * fabs((double)values[i]) + bound * 1e-4);
     }
     CHECK_EQ_U64(wrong, 0);
-    CHECK_EQ_U64(q.n_in, sizeof values);
+    CHECK_EQ_U64(q.n_in, sizeof(values));
     CHECK_EQ_U64(q.n_out, d.bytes);
     free(data);
     close_stream(&in);
@@ -143,7 +143,7 @@ TEST(a_matrix_becomes_int8_with_its_scales_behind)
     struct err e = { 0 };
     size_t wrong = 0, groups = int8_groups(COLS);
     char name[64];
-    float *row = mem_array(COLS, sizeof *row);
+    float *row = mem_array(COLS, sizeof(*row));
     uint16_t *scale;
     int8_t *data;
 
@@ -182,7 +182,7 @@ TEST(other_tensors_with_int8)
     struct quantize q = { .dtype = DTYPE_I8 };
     struct weight t = {
         .name = "norm.weight", .dtype = DTYPE_F16, .n_dims = 1,
-        .shape = { 2 }, .data = half, .bytes = sizeof half,
+        .shape = { 2 }, .data = half, .bytes = sizeof(half),
     };
     struct stream_in in;
     struct tensor_desc d;
@@ -200,7 +200,7 @@ TEST(other_tensors_with_int8)
     close_stream(&in);
 
     t = (struct weight){ .name = "count", .dtype = DTYPE_I64, .data = whole,
-                         .bytes = sizeof whole };
+                         .bytes = sizeof(whole) };
     CHECK(write_stream(&q, &t, &e) == 0);
     open_stream(&in);
     i = next_tensor(&in, &d, name);

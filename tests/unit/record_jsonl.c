@@ -64,8 +64,8 @@ TEST(what_graft_writes_comes_back)
     buf_init(&line);
     jsonl_init(&j);
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (CHECK(read_line(&j, rows[i].line)) &&
-            CHECK(write_line(&line, &j, rows[i].type)))
+        if (CHECK(read_line(&j, rows[i].line))
+            && CHECK(write_line(&line, &j, rows[i].type)))
             CHECK_STR(line.data, rows[i].line);
     }
     jsonl_release(&j);
@@ -102,8 +102,8 @@ TEST(lines_of_others_are_known_by_their_keys)
     buf_init(&line);
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         jsonl_init(&j);
-        if (CHECK(read_line(&j, rows[i].line)) &&
-            CHECK(write_line(&line, &j, rows[i].type)))
+        if (CHECK(read_line(&j, rows[i].line))
+            && CHECK(write_line(&line, &j, rows[i].type)))
             CHECK_STR(line.data, rows[i].want);
         CHECK_EQ_U64(j.n_ignored, rows[i].ignored);
         jsonl_release(&j);
@@ -230,8 +230,8 @@ TEST(bad_lines_are_refused_with_what_is_wrong)
         e.text[0] = '\0';
         CHECK(jsonl_read(&j, rows[i].line, strlen(rows[i].line), "f:1",
                          &e) == ERR_DATA);
-        if (!CHECK(strncmp(e.text, "f:1: ", 5) == 0 &&
-                   strstr(e.text, rows[i].why)))
+        if (!CHECK(strncmp(e.text, "f:1: ", 5) == 0
+                   && strstr(e.text, rows[i].why)))
             printf("  %s: %s\n", rows[i].line, e.text);
     }
     jsonl_release(&j);
@@ -322,10 +322,10 @@ comes_back(struct jsonl *again, struct buf *b, const struct jsonl *j,
 
     buf_reset(b);
     return jsonl_put_record(b, type, j->record.data, j->record.len, &e) ==
-               0 &&
-           jsonl_read(again, b->data, b->len, "f:2", &e) == 0 &&
-           again->record.len == j->record.len &&
-           memcmp(again->record.data, j->record.data, j->record.len) == 0;
+               0
+           && jsonl_read(again, b->data, b->len, "f:2", &e) == 0
+           && again->record.len == j->record.len
+           && memcmp(again->record.data, j->record.data, j->record.len) == 0;
 }
 
 TEST(damaged_lines_are_refused_or_come_back)

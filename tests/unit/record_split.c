@@ -221,8 +221,8 @@ TEST(groups_stay_whole_and_their_commits_are_not_trained_on)
             of_group[i * 7 % 50] = side[i];
         }
     }
-    CHECK(found > 0 && manifest_split(&m, "val") &&
-          manifest_split(&m, "test") && manifest_split(&m, "train"));
+    CHECK(found > 0 && manifest_split(&m, "val")
+          && manifest_split(&m, "test") && manifest_split(&m, "train"));
     CHECK_EQ_U64(found, dropped);
     manifest_release(&m);
 }

@@ -44,7 +44,7 @@ lab_draw(struct lab *l)
 static inline void
 lab_init(struct lab *l, uint64_t seed)
 {
-    memset(l, 0, sizeof *l);
+    memset(l, 0, sizeof(*l));
     ref64_open(&l->backend);
     rng_init(&l->rng, seed, 0);
     l->n_bufs = 1;
@@ -149,10 +149,10 @@ static inline void
 lab_batch(struct lab *l, uint32_t n, uint32_t seq, uint32_t doc,
           uint32_t vocab)
 {
-    int32_t *p = mem_array((size_t)n * 5, sizeof *p);
+    int32_t *p = mem_array((size_t)n * 5, sizeof(*p));
 
     l->index = p;
-    l->weight = mem_array(n, sizeof *l->weight);
+    l->weight = mem_array(n, sizeof(*l->weight));
     for (uint32_t i = 0; i < n; i++) {
         uint32_t at = i % seq, first = at / doc * doc;
 

@@ -98,9 +98,9 @@ TEST(dates)
 
     for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
         got.first = got.last = 42;
-        if (!CHECK(date_parse(good[i].text, &got) &&
-                   got.first == good[i].first &&
-                   got.last == got.first + good[i].length - 1))
+        if (!CHECK(date_parse(good[i].text, &got)
+                   && got.first == good[i].first
+                   && got.last == got.first + good[i].length - 1))
             printf("  %s: %lld to %lld\n", good[i].text,
                    (long long)got.first, (long long)got.last);
     }

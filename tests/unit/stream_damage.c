@@ -77,8 +77,8 @@ TEST(a_cut_at_any_byte_is_an_error)
         make(t, &b);
         CHECK(read_both(b.data, b.len, &n, &mapped) == 0 && mapped == 0);
         for (size_t cut = 0; cut < b.len; cut++)
-            if (!CHECK(read_both(b.data, cut, &n, &mapped) == ERR_DATA) ||
-                !CHECK(mapped == ERR_DATA)) {
+            if (!CHECK(read_both(b.data, cut, &n, &mapped) == ERR_DATA)
+                || !CHECK(mapped == ERR_DATA)) {
                 printf("%s cut at %zu of %zu\n", types[t].name, cut, b.len);
                 break;
             }
@@ -99,9 +99,9 @@ flip(size_t t, struct buf *b, size_t at, uint8_t bits, size_t frame_end)
     b->data[at] = (char)(b->data[at] ^ bits);
     rc = read_both(b->data, b->len, &n, &mapped);
     in_frame = at < frame_end;
-    if (!CHECK(rc == ERR_DATA) ||
-        !CHECK(!in_frame || mapped == ERR_DATA) ||
-        !CHECK(!in_frame || n == 0))
+    if (!CHECK(rc == ERR_DATA)
+        || !CHECK(!in_frame || mapped == ERR_DATA)
+        || !CHECK(!in_frame || n == 0))
         printf("%s byte %zu of %zu, bits %02x: %d\n", types[t].name, at,
                b->len, bits, rc);
     b->data[at] = (char)(b->data[at] ^ bits);
@@ -189,8 +189,8 @@ put_hashes_right(struct buf *b)
         if (memcmp(p + i, "graftend", 8) == 0)
             end_block_format(p + i, load_u64(p + i + 8),
                              load_u64(p + i + 16));
-        else if (frame_head_parse(&h, p + i, "", 0, &e) == 0 &&
-                 h.stored <= b->len - i - FRAME_HEAD)
+        else if (frame_head_parse(&h, p + i, "", 0, &e) == 0
+                 && h.stored <= b->len - i - FRAME_HEAD)
             frame_head_format(p + i, &h, h.kind == FRAME_DATA
                                              ? NULL : p + i + FRAME_HEAD);
     }
@@ -223,8 +223,8 @@ TEST(mutations_with_right_hashes)
         put_hashes_right(&c);
         rc = read_both(c.data, c.len, &n, &mapped);
         good += rc == 0;
-        if (!CHECK(rc == 0 || rc == ERR_DATA) ||
-            !CHECK(mapped == 0 || mapped == ERR_DATA))
+        if (!CHECK(rc == 0 || rc == ERR_DATA)
+            || !CHECK(mapped == 0 || mapped == ERR_DATA))
             printf("mutation %d\n", i);
         if (i % 500 == 499)
             buf_release(&b);

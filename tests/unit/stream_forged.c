@@ -140,8 +140,8 @@ judge_by(struct forged *f, enum reader who, const char *want)
     if (who == CONTENT)
         CHECK(made_read(path, &n, NULL, false, &e) == 0);
     rc = made_read(path, &n, NULL, who == CONTENT, &e);
-    if (!CHECK(rc == (want ? ERR_DATA : 0)) ||
-        !CHECK(!want || strstr(e.text, want)))
+    if (!CHECK(rc == (want ? ERR_DATA : 0))
+        || !CHECK(!want || strstr(e.text, want)))
         printf("found %d \"%s\", expected \"%s\"\n", rc, e.text,
                want ? want : "");
     buf_init(&raw);

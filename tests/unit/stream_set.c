@@ -149,8 +149,8 @@ refused(const char *what, const char *want)
         for (uint64_t i = 0; rc == 0 && i < s.manifest.records; i++)
             rc = set_record(&s, i, &p, &n, &e);
         set_release(&s);
-    } else if (!CHECK(rc == ERR_DATA || rc == ERR_IO) ||
-               !CHECK(!want || strstr(e.text, want))) {
+    } else if (!CHECK(rc == ERR_DATA || rc == ERR_IO)
+               || !CHECK(!want || strstr(e.text, want))) {
         printf("%s: %s\n", what, e.text);
     }
     if (!CHECK(set_verify(&m, made_path("small"), NULL, NULL,

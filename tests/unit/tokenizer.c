@@ -200,8 +200,8 @@ TEST(what_is_no_tokenizer_is_refused)
     memset(buf_room(&b, 1000000), '[', 1000000);
     b.len = 1000000;
     CHECK(tokenizer_read(&t, b.data, b.len, "t.json", &e) == ERR_DATA);
-    CHECK(strstr(e.text, "depth") || strstr(e.text, "deep") ||
-          strstr(e.text, "64"));
+    CHECK(strstr(e.text, "depth") || strstr(e.text, "deep")
+          || strstr(e.text, "64"));
     buf_release(&b);
     CHECK(tokenizer_read(&t, "", (size_t)TOKENIZER_MAX_FILE + 1, "t.json",
                          &e) == ERR_LIMIT);
