@@ -88,6 +88,18 @@ complaint() {
     for_all version
 }
 
+@test "the version names the libraries that are loaded, and no others" {
+    version() {
+        outcome 0 "$1" --version || return
+        sed -nE 's/^([A-Za-z0-9]+) [0-9]+\.[0-9].*/\1/p' out | sort >named
+        ldd "$GRAFT_BUILD/bin/$1" | sed -nE '
+            s/^\tlibcjson\.so.*/cJSON/p; s/^\tlib(git2)\.so.*/lib\1/p
+            s/^\tlib(sodium)\.so.*/lib\1/p; s/^\tlib(pcre2)-8\.so.*/\1/p
+            s/^\tlib(utf8proc|zstd)\.so.*/\1/p' | sort | diff - named
+    }
+    for_all version
+}
+
 @test "the format of --version is that of the streams" {
     echo '{"text": "x"}' | fromjsonl | head -n 1 >first
     want=$(sed -n 's/^graft stream //p' first)
