@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "tool/internal.h"
 
 struct pair {
@@ -28,72 +29,37 @@ struct words {
 /* Names farther apart than this are not taken for each other. */
 #define MAX_DISTANCE 3
 
-/* How far apart two names are: insertions, deletions, replacements. */
-static size_t
-distance(const char *a, size_t n, const char *b)
-{
-    size_t m = strlen(b), row[64];
-
-    if (m >= 63 || n >= 63)
-        return 64;
-    for (size_t j = 0; j <= m; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[m];
-}
-
 const struct opt *
 opt_find(const struct tool *t, const char *name, size_t n,
          const char **nearest)
 {
     const struct opt *tables[] = { t->opts, tool_common };
-    size_t least = MAX_DISTANCE + 1;
+    struct nearest x = nearest_to(name, n, MAX_DISTANCE);
 
-    *nearest = NULL;
     for (int k = 0; k < 2; k++) {
         for (const struct opt *o = tables[k]; o->name != NULL; o++) {
-            size_t d = distance(name, n, o->name);
-
-            if (d == 0)
+            nearest_offer(&x, o->name);
+            if (x.edits == 0)
                 return o;
-            if (d < least) {
-                least = d;
-                *nearest = o->name;
-            }
         }
     }
+    *nearest = x.name;
     return NULL;
 }
 
 const char *
 tool_nearest(const char *name, const char *const *names, size_t n)
 {
-    size_t least = MAX_DISTANCE + 1, len = strlen(name);
-    const char *nearest = NULL;
+    size_t len = strlen(name), most = MAX_DISTANCE;
+    struct nearest x;
 
-    for (size_t i = 0; i < n; i++) {
-        size_t d = distance(name, len, names[i]);
-
-        if (d < least && d < len) {
-            least = d;
-            nearest = names[i];
-        }
-    }
-    return nearest;
+    /* A name of which no letter is left is not nearer than any other. */
+    if (most >= len)
+        most = len > 0 ? len - 1 : 0;
+    x = nearest_to(name, len, most);
+    for (size_t i = 0; i < n; i++)
+        nearest_offer(&x, names[i]);
+    return x.name;
 }
 
 bool

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/nearest.h"
 #include "model/family.h"
 #include "tensor/dtype.h"
 
@@ -125,65 +126,16 @@ vocab_read(struct vocab *v, const char *text, size_t n, const char *where,
 
 /* Keys */
 
-/* Edits (insert, delete, replace a byte) that make b of a; at most 99, and
- * 99 for long names. */
-static unsigned
-distance(const char *a, const char *b)
-{
-    unsigned row[64], i, k, above, corner;
-    unsigned n = (unsigned)strlen(b);
-
-    if (n >= 64 || strlen(a) >= 64)
-        return 99;
-    for (k = 0; k <= n; k++)
-        row[k] = k;
-    for (i = 0; a[i]; i++) {
-        corner = row[0];
-        row[0] = i + 1;
-        for (k = 1; k <= n; k++) {
-            above = row[k];
-            row[k] = corner + (a[i] != b[k - 1]);
-            if (above + 1 < row[k])
-                row[k] = above + 1;
-            if (row[k - 1] + 1 < row[k])
-                row[k] = row[k - 1] + 1;
-            corner = above;
-        }
-    }
-    return row[n];
-}
-
-struct nearest {
-    const char *wanted, *name;
-    unsigned edits;
-};
-
-static void
-consider(struct nearest *x, const char *name)
-{
-    unsigned d = distance(x->wanted, name);
-
-    if (d < x->edits) {
-        x->edits = d;
-        x->name = name;
-    }
-}
-
-static void
-consider_all(struct nearest *x, const struct key *table)
-{
-    for (; table->name != NULL; table++)
-        consider(x, table->name);
-}
-
 /* The family's key that is closest to this one. */
 static struct nearest
 find_key(const struct family *f, const char *key)
 {
-    struct nearest x = { key, "", 100 };
+    struct nearest x = nearest_to(key, strlen(key), NEAREST_FAR);
 
-    consider_all(&x, f->keys);
-    consider_all(&x, common_keys);
+    for (const struct key *k = f->keys; k->name != NULL; k++)
+        nearest_offer(&x, k->name);
+    for (const struct key *k = common_keys; k->name != NULL; k++)
+        nearest_offer(&x, k->name);
     return x;
 }
 
