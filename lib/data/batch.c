@@ -1,4 +1,5 @@
-/* batch.c - see batch.h. */
+/* batch.c - writes slices of records one behind the other into the arrays of
+ * a micro-batch, checks their ids, and lists the rows that have a loss. */
 #include "data/batch.h"
 
 #include <stdlib.h>
@@ -40,9 +41,9 @@ batch_release(struct batch_rows *b)
     memset(b, 0, sizeof(*b));
 }
 
-/* Rows [at, at + q->n) become the piece. */
+/* Rows [at, at + q->n) become the slice. */
 static int
-put_piece(struct batch_rows *b, const struct piece *q, uint32_t at,
+put_slice(struct batch_rows *b, const struct slice *q, uint32_t at,
           const struct token_source *s, struct err *e)
 {
     struct record_tokens t;
@@ -109,11 +110,11 @@ batch_fill(struct batch_rows *b, struct packer *p,
     b->n_tokens = 0;
     for (uint32_t r = 0; r < b->batch && rc == 0; r++) {
         uint32_t at = r * b->seq_len, end = at + b->seq_len;
-        size_t n_pieces = 0;
-        const struct piece *q = r < rows ? packer_row(p, &n_pieces) : NULL;
+        size_t n_slices = 0;
+        const struct slice *q = r < rows ? packer_row(p, &n_slices) : NULL;
 
-        for (size_t i = 0; i < n_pieces && rc == 0; i++) {
-            rc = put_piece(b, &q[i], at, s, e);
+        for (size_t i = 0; i < n_slices && rc == 0; i++) {
+            rc = put_slice(b, &q[i], at, s, e);
             at += q[i].n;
             b->n_tokens += q[i].n;
         }

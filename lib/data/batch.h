@@ -1,15 +1,15 @@
 /* batch.h - packed rows of tokens as the arrays that ops read.
  *
  * A micro-batch is batch sequences of seq_len rows. Each sequence holds
- * pieces of records one after the other; positions count from 0 in each
- * piece and doc_first tells where it begins, so that no piece sees another.
- * Rows after the last piece are padding: token 0, weight 0, a document of
+ * slices of records one after the other; positions count from 0 in each
+ * slice and doc_first tells where it begins, so that no slice sees another.
+ * Rows after the last slice are padding: token 0, weight 0, a document of
  * their own.
  */
 #ifndef DATA_BATCH_H
 #define DATA_BATCH_H
 
-#include "data/pack.h"
+#include "data/packer.h"
 #include "kernels/ops.h"
 
 /* The tokens of one record, as a source gives them: n ids and n flags, a

@@ -1,4 +1,6 @@
-/* data.c - see data.h. */
+/* dataset.c - a record's number in its split is turned into one in the set,
+ * by bisection over the ranges that a split is of; lengths are read once, the
+ * commits that records come from only when they are asked for. */
 #include "data/dataset.h"
 
 #include <stdlib.h>

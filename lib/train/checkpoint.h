@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
-#include "data/pack.h"
+#include "data/packer.h"
 #include "model/prog.h"
 
 /* Everything of a run that isn't a parameter or a moment. */

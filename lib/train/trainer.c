@@ -49,7 +49,7 @@ rows_for_tokens(const struct token_source *s,
     packer_init(&p, s->len, s->n_records, len->seq_len, len->seed);
     while (tokens < len->tokens) {
         size_t n;
-        const struct piece *q = packer_row(&p, &n);
+        const struct slice *q = packer_row(&p, &n);
 
         for (size_t i = 0; i < n; i++)
             tokens += q[i].n;

@@ -1,5 +1,7 @@
-/* pack.c - see pack.h. */
-#include "data/pack.h"
+/* packer.c - one window at a time: its records cut into slices, the slices
+ * sorted and put first-fit into rows, the rows shuffled. No more than that
+ * window is ever held. */
+#include "data/packer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,10 +9,10 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
-/* A row being filled, as a list of pieces. */
+/* A row being filled, as a list of slices. */
 struct open_row {
     uint32_t left;
-    size_t first, last; /* indices of pieces; next[] links them */
+    size_t first, last; /* indices of slices; next[] links them */
 };
 
 void
@@ -27,7 +29,7 @@ packer_init(struct packer *p, const uint32_t *len, uint64_t n_records,
 void
 packer_release(struct packer *p)
 {
-    free(p->piece);
+    free(p->slice);
     free(p->row_start);
     memset(p, 0, sizeof(*p));
 }
@@ -39,20 +41,20 @@ n_windows(const struct packer *p)
 }
 
 static void
-add_pieces(struct packer *p, uint64_t record)
+add_slices(struct packer *p, uint64_t record)
 {
     uint32_t left = p->len[record] > 0 ? p->len[record] - 1 : 0, at = 0;
 
     while (left > 0) {
         uint32_t n = left < p->seq_len ? left : p->seq_len;
-        struct piece *q;
+        struct slice *q;
 
-        if (p->n_pieces == p->cap_pieces) {
-            p->cap_pieces = 2 * p->cap_pieces + PACK_WINDOW;
-            p->piece = mem_grow(p->piece,
-                                p->cap_pieces * sizeof(*p->piece));
+        if (p->n_slices == p->cap_slices) {
+            p->cap_slices = 2 * p->cap_slices + PACK_WINDOW;
+            p->slice = mem_grow(p->slice,
+                                p->cap_slices * sizeof(*p->slice));
         }
-        q = &p->piece[p->n_pieces++];
+        q = &p->slice[p->n_slices++];
         q->record = record;
         q->at = at;
         q->n = n;
@@ -64,7 +66,7 @@ add_pieces(struct packer *p, uint64_t record)
 static int
 by_length(const void *a, const void *b)
 {
-    const struct piece *x = a, *y = b;
+    const struct slice *x = a, *y = b;
 
     if (x->n != y->n)
         return x->n > y->n ? -1 : 1;
@@ -73,17 +75,17 @@ by_length(const void *a, const void *b)
     return (x->at > y->at) - (x->at < y->at);
 }
 
-/* Links the sorted pieces into rows; returns how many. row[] has room for
- * one a piece. */
+/* Links the sorted slices into rows; returns how many. row[] has room for
+ * one a slice. */
 static size_t
 first_fit(const struct packer *p, struct open_row *row, size_t *next)
 {
     size_t n_rows = 0, from = 0;
 
-    for (size_t i = 0; i < p->n_pieces; i++) {
+    for (size_t i = 0; i < p->n_slices; i++) {
         size_t r = from;
 
-        while (r < n_rows && row[r].left < p->piece[i].n)
+        while (r < n_rows && row[r].left < p->slice[i].n)
             r++;
         if (r == n_rows) {
             row[n_rows].left = p->seq_len;
@@ -92,7 +94,7 @@ first_fit(const struct packer *p, struct open_row *row, size_t *next)
             next[row[r].last] = i;
         }
         row[r].last = i;
-        row[r].left -= p->piece[i].n;
+        row[r].left -= p->slice[i].n;
         next[i] = SIZE_MAX;
         while (from < n_rows && row[from].left == 0)
             from++;
@@ -100,15 +102,15 @@ first_fit(const struct packer *p, struct open_row *row, size_t *next)
     return n_rows;
 }
 
-/* Replaces the sorted pieces by the same pieces row after row, the rows in
+/* Replaces the sorted slices by the same slices row after row, the rows in
  * a seeded order. */
 static void
 order_rows(struct packer *p, uint64_t epoch, uint64_t window)
 {
-    size_t n = p->n_pieces, k = 0;
+    size_t n = p->n_slices, k = 0;
     struct open_row *row = mem_array(n, sizeof(*row));
     size_t *next = mem_array(n, sizeof(*next));
-    struct piece *out = mem_array(n, sizeof(*out));
+    struct slice *out = mem_array(n, sizeof(*out));
 
     p->n_rows = first_fit(p, row, next);
     if (p->n_rows + 1 > p->cap_rows) {
@@ -121,10 +123,10 @@ order_rows(struct packer *p, uint64_t epoch, uint64_t window)
 
         p->row_start[r] = k;
         for (size_t i = row[from].first; i != SIZE_MAX; i = next[i])
-            out[k++] = p->piece[i];
+            out[k++] = p->slice[i];
     }
     p->row_start[p->n_rows] = k;
-    memcpy(p->piece, out, n * sizeof(*out));
+    memcpy(p->slice, out, n * sizeof(*out));
     free(row);
     free(next);
     free(out);
@@ -135,13 +137,13 @@ load_window(struct packer *p, uint64_t epoch, uint64_t window)
 {
     uint64_t from = window * PACK_WINDOW;
 
-    p->n_pieces = 0;
+    p->n_slices = 0;
     p->n_rows = 0;
     for (uint64_t i = from; i < from + PACK_WINDOW && i < p->n_records; i++)
-        add_pieces(p, rng_permute(i, p->n_records, p->seed, epoch));
-    if (p->n_pieces == 0)
+        add_slices(p, rng_permute(i, p->n_records, p->seed, epoch));
+    if (p->n_slices == 0)
         return;
-    qsort(p->piece, p->n_pieces, sizeof(*p->piece), by_length);
+    qsort(p->slice, p->n_slices, sizeof(*p->slice), by_length);
     order_rows(p, epoch, window);
 }
 
@@ -152,10 +154,10 @@ packer_seek(struct packer *p, struct cursor_row c)
     load_window(p, c.epoch, c.window);
 }
 
-const struct piece *
+const struct slice *
 packer_row(struct packer *p, size_t *n)
 {
-    const struct piece *row;
+    const struct slice *row;
     uint64_t empty = 0;
 
     *n = 0;
@@ -173,7 +175,7 @@ packer_row(struct packer *p, size_t *n)
         if (p->n_rows == 0 && ++empty > n_windows(p))
             return NULL;
     }
-    row = p->piece + p->row_start[p->at.row];
+    row = p->slice + p->row_start[p->at.row];
     *n = p->row_start[p->at.row + 1] - p->row_start[p->at.row];
     p->at.row++;
     return row;

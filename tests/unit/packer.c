@@ -1,6 +1,6 @@
-/* pack.c - the packing order: every position once an epoch, rows never
+/* packer.c - the packing order: every position once an epoch, rows never
  * overfull, and a cursor that resumes exactly. */
-#include "data/pack.h"
+#include "data/packer.h"
 
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@ static void
 fill_lengths(uint32_t *len, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
-        len[i] = i * 7919 % 120; /* 0 to 119: some empty, some in pieces */
+        len[i] = i * 7919 % 120; /* 0 to 119: some empty, some in slices */
 }
 
 TEST(an_epoch_holds_every_position_once)
@@ -32,7 +32,7 @@ TEST(an_epoch_holds_every_position_once)
     packer_init(&p, len, N_RECORDS, SEQ_LEN, 5);
     for (uint64_t r = 0; r < rows; r++) {
         size_t n;
-        const struct piece *q = packer_row(&p, &n);
+        const struct slice *q = packer_row(&p, &n);
         uint32_t used = 0;
 
         CHECK_EQ_U64(p.at.epoch, 0);
@@ -61,7 +61,7 @@ TEST(a_cursor_resumes_anywhere)
     for (int i = 0; i < 9000; i++) {
         struct cursor_row at = p.at;
         size_t n, k;
-        const struct piece *a = packer_row(&p, &n), *b;
+        const struct slice *a = packer_row(&p, &n), *b;
 
         if (i % 97 != 0)
             continue;
@@ -79,7 +79,7 @@ TEST(a_cursor_resumes_anywhere)
 TEST(epochs_and_seeds_differ)
 {
     static uint32_t len[N_RECORDS];
-    struct piece first[3];
+    struct slice first[3];
     struct packer p;
     size_t n;
 
@@ -128,4 +128,4 @@ static const struct test tests[] = {
     RUN(rates_follow_their_schedule),
 };
 
-TEST_MAIN("pack", tests)
+TEST_MAIN("packer", tests)
