@@ -5,10 +5,11 @@
 # guarded/NAME (the same file with the programs of BUILD/guarded) or
 # checks/NAME (a script of tests/checks); without any named, all of them, and
 # then that they left nothing behind. Each job's output goes to
-# BUILD/check/KIND-NAME.log; failures and skipped tests are shown, and the
-# last line is "N passed, N failed" (and ", N skipped"), the sum of what the
-# jobs' own lines say. A job that died before it said all is a failure, and so
-# is one that has no test, and a run without a job.
+# BUILD/check/KIND-NAME.log; skipped tests are listed, failures shown as they
+# come and, for whoever sees the end of it alone, after all. The last line is
+# "N passed, N failed" (and ", N skipped"), the sum of what the jobs' own lines
+# say. A job that died before it said all is a failure, and so is one that has
+# no test, and a run without a job.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 unset MAKEFLAGS MAKELEVEL MFLAGS T # of the make that began this
@@ -106,6 +107,18 @@ fi
 rm -rf "$TMPDIR"
 grep -hE '^ok .*# skip|: [a-z0-9_]+ skipped: ' "$logs"/*.log |
     sed 's/^ok [0-9]* /skipped: /'
+# What failed, once more.
+for counts in "$logs"/*.counts; do
+    read -r _ bad _ <"$counts"
+    [ "${bad:-0}" -eq 0 ] && continue
+    log=${counts%.counts}
+    if grep -q '^not ok' "$log"; then
+        awk '/^not ok/ { n = 0; on = 1 } /^ok/ { on = 0 }
+             on && n++ < 30' "$log"
+    else
+        tail -n 30 "$log"
+    fi | sed "s|^|failed: $(basename "$log" .log): |"
+done
 # A job that left no counts was stopped from outside.
 while read -r job; do
     [ -e "$logs/${job%%/*}-${job#*/}.log.counts" ] && continue

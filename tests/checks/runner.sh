@@ -125,6 +125,8 @@ bats_file fails <<'END'
 END
 ends 1 '1 passed, 1 failed' cli/fails
 result $? "a failed bats test fails"
+says 'failed: cli-fails: not ok 2 fails'
+result $? "what failed is named at the end"
 
 bats_file none <<'END'
 helper() { true; }
