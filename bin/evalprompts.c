@@ -22,7 +22,7 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 #define MAX_U53 9007199254740992.0
 
-static const struct opt opts[] = {
+static const struct opt table[] = {
     { "base", 0, OPT_STRING, false, AT(base), "DIR",
       "base model: a Hugging Face directory or a set of weights", NULL, 0, 0,
       NULL, true },
@@ -71,12 +71,16 @@ static const struct opt opts[] = {
     { .name = NULL },
 };
 
-static const struct tool tool = {
+static tool_run run;
+
+const struct tool tool = {
     .name = "evalprompts",
     .summary = "measure a base model and an adapter on data and prompts",
     .operands = "[PROMPTS.jsonl]",
     .max_operands = 1,
-    .opts = opts,
+    .opts = table,
+    .options_size = sizeof(struct options),
+    .run = run,
     .exits = "4 5 6",
 };
 
@@ -167,8 +171,9 @@ check_options(const struct options *o, const struct args *args,
 }
 
 static int
-run(const struct options *o, const struct args *args, struct err *e)
+run(void *opts, const struct args *args, struct err *e)
 {
+    const struct options *o = opts;
     struct prompt_opts prompts = {
         .path = args->n > 0 ? args->operand[0] : NULL,
         .tokenizer = o->tokenizer, .max_tokens = (uint32_t)o->max_tokens,
@@ -218,15 +223,4 @@ run(const struct options *o, const struct args *args, struct err *e)
     buf_release(&summary);
     model_release(&m);
     return rc;
-}
-
-int
-main(int argc, char **argv)
-{
-    struct options o;
-    struct args args;
-    struct err e = { 0 };
-
-    tool_start(&tool, &o, &args, argc, argv);
-    return tool_end(run(&o, &args, &e), &e);
 }

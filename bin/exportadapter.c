@@ -36,13 +36,17 @@ static const struct opt table[] = {
     { .name = NULL },
 };
 
-static const struct tool tool = {
+static tool_run run;
+
+const struct tool tool = {
     .name = "exportadapter",
     .summary = "write the adapter of a run in a format of other programs",
     .operands = "RUN",
     .min_operands = 1,
     .max_operands = 1,
     .opts = table,
+    .options_size = sizeof(struct options),
+    .run = run,
     .exits = "4 6",
 };
 
@@ -155,8 +159,9 @@ copy(const char *dir, const char *path, struct err *e)
 }
 
 static int
-run(const struct options *o, const struct args *args, struct err *e)
+run(void *opts, const struct args *args, struct err *e)
 {
+    const struct options *o = opts;
     char *dir = NULL;
     int rc;
 
@@ -167,17 +172,4 @@ run(const struct options *o, const struct args *args, struct err *e)
         rc = copy(dir, o->output, e);
     free(dir);
     return rc;
-}
-
-int
-main(int argc, char **argv)
-{
-    struct options o;
-    struct args args;
-    struct err e = { 0 };
-    int rc;
-
-    tool_start(&tool, &o, &args, argc, argv);
-    rc = run(&o, &args, &e);
-    return tool_end(rc, &e);
 }

@@ -37,11 +37,15 @@ static const struct opt options[] = {
     {0},
 };
 
-static const struct tool tool = {
+static tool_run run;
+
+const struct tool tool = {
     .name = "fromfiles",
     .summary = "turn the files named on stdin into a stream of text",
     .operands = "",
     .opts = options,
+    .options_size = sizeof(struct opts),
+    .run = run,
     .exits = "3 4",
 };
 
@@ -182,8 +186,9 @@ out:
 }
 
 static int
-run(const struct opts *o, const struct args *args, struct err *e)
+run(void *opts, const struct args *args, struct err *e)
 {
+    const struct opts *o = opts;
     struct state s = {.o = o};
     char *prov = tool_prov(args, o, NULL);
     int rc;
@@ -203,17 +208,4 @@ run(const struct opts *o, const struct args *args, struct err *e)
     buf_release(&s.raw);
     free(prov);
     return rc;
-}
-
-int
-main(int argc, char **argv)
-{
-    struct opts o;
-    struct args args;
-    struct err e;
-    int rc;
-
-    tool_start(&tool, &o, &args, argc, argv);
-    rc = run(&o, &args, &e);
-    return tool_end(rc, &e);
 }

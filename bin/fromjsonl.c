@@ -38,12 +38,16 @@ static const struct opt options[] = {
     {0},
 };
 
-static const struct tool tool = {
+static tool_run run;
+
+const struct tool tool = {
     .name = "fromjsonl",
     .summary = "turn JSON lines into a stream",
     .operands = "[FILE]",
     .max_operands = 1,
     .opts = options,
+    .options_size = sizeof(struct opts),
+    .run = run,
     .exits = "3 4 5",
 };
 
@@ -273,8 +277,9 @@ out:
 }
 
 static int
-run(const struct opts *o, const struct args *args, struct err *e)
+run(void *opts, const struct args *args, struct err *e)
 {
+    const struct opts *o = opts;
     struct state s = {.o = o, .in = {.fd = -1}};
     const char *ids[] = {"tokenizer", s.tokenizer, NULL};
     struct buf text;
@@ -302,17 +307,4 @@ run(const struct opts *o, const struct args *args, struct err *e)
     jsonl_release(&s.line);
     free(s.prov);
     return rc;
-}
-
-int
-main(int argc, char **argv)
-{
-    struct opts o;
-    struct args args;
-    struct err e;
-    int rc;
-
-    tool_start(&tool, &o, &args, argc, argv);
-    rc = run(&o, &args, &e);
-    return tool_end(rc, &e);
 }

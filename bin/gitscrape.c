@@ -24,7 +24,7 @@ struct options {
 };
 
 #define AT(x) offsetof(struct options, x)
-static const struct opt opts[] = {
+static const struct opt table[] = {
     {"rev", 0, OPT_STRING, true, AT(rev), "RANGE",
      "commits of A, A..B, A...B or ^A B, as git rev-list means them", NULL,
      0, 0, NULL},
@@ -70,9 +70,18 @@ static const struct opt opts[] = {
     {NULL, 0, 0, false, 0, NULL, NULL, NULL, 0, 0, NULL}
 };
 
-static const struct tool tool = {
-    "gitscrape", "turn git histories into a text stream", "REPO...", 1,
-    SIZE_MAX, opts, .exits = "3 4 5"
+static tool_run run;
+
+const struct tool tool = {
+    .name = "gitscrape",
+    .summary = "turn git histories into a text stream",
+    .operands = "REPO...",
+    .min_operands = 1,
+    .max_operands = SIZE_MAX,
+    .opts = table,
+    .options_size = sizeof(struct options),
+    .run = run,
+    .exits = "3 4 5",
 };
 
 static int
@@ -154,8 +163,9 @@ write_authors(const struct options *o, const struct buf *authors,
 }
 
 static int
-run(const struct options *o, const struct args *args, struct err *e)
+run(void *opts, const struct args *args, struct err *e)
 {
+    const struct options *o = opts;
     struct stream_out out;
     struct scrape s;
     struct buf authors;
@@ -199,17 +209,4 @@ run(const struct options *o, const struct args *args, struct err *e)
     if (rc == 0 && lost)
         rc = err_set(e, ERR_SKIPPED, "some input was left out");
     return rc;
-}
-
-int
-main(int argc, char **argv)
-{
-    struct options o = {0};
-    struct args args;
-    struct err e;
-    int rc;
-
-    tool_start(&tool, &o, &args, argc, argv);
-    rc = run(&o, &args, &e);
-    return tool_end(rc, &e);
 }

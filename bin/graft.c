@@ -28,14 +28,17 @@ static const struct opt table[] = {
     { .name = NULL },
 };
 
+static tool_run run;
 static void list_programs(void);
 
-static const struct tool tool = {
+const struct tool tool = {
     .name = "graft",
     .summary = "turn a git history into a LoRA adapter",
     .operands = "[help] [PROGRAM [ARGUMENT]...]",
     .max_operands = (size_t)-1,
     .opts = table,
+    .options_size = sizeof(struct options),
+    .run = run,
     .exits = "",
     .options_first = true,
     .more_help = list_programs,
@@ -237,8 +240,9 @@ show_help(const char *dir, const char *name, struct err *e)
 }
 
 static int
-run(const struct options *o, const struct args *args, struct err *e)
+run(void *opts, const struct args *args, struct err *e)
 {
+    const struct options *o = opts;
     bool help = args->n > 0 && strcmp(args->operand[0], "help") == 0;
     char *dir;
     int rc;
@@ -259,17 +263,4 @@ run(const struct options *o, const struct args *args, struct err *e)
         rc = become(dir, args->operand, e);
     free(dir);
     return rc;
-}
-
-int
-main(int argc, char **argv)
-{
-    struct options o;
-    struct args args;
-    struct err e;
-    int rc;
-
-    tool_start(&tool, &o, &args, argc, argv);
-    rc = run(&o, &args, &e);
-    return tool_end(rc, &e);
 }

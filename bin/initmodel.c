@@ -39,13 +39,17 @@ static const struct opt table[] = {
     { .name = NULL },
 };
 
-static const struct tool tool = {
+static tool_run run;
+
+const struct tool tool = {
     .name = "initmodel",
     .summary = "make a random-initialised base from an architecture",
     .operands = "ARCH.json",
     .min_operands = 1,
     .max_operands = 1,
     .opts = table,
+    .options_size = sizeof(struct options),
+    .run = run,
     .exits = "4 6",
 };
 
@@ -158,8 +162,9 @@ write_model(const struct plan *p, const struct options *o, struct err *e)
 }
 
 static int
-run(const struct options *o, const struct args *args, struct err *e)
+run(void *opts, const struct args *args, struct err *e)
 {
+    const struct options *o = opts;
     struct plan p = { .vocab = { 0, UINT64_MAX } };
     int rc;
 
@@ -177,17 +182,4 @@ out:
     buf_release(&p.tokenizer);
     buf_release(&p.config);
     return rc;
-}
-
-int
-main(int argc, char **argv)
-{
-    struct options o;
-    struct args args;
-    struct err e = { 0 };
-    int rc;
-
-    tool_start(&tool, &o, &args, argc, argv);
-    rc = run(&o, &args, &e);
-    return tool_end(rc, &e);
 }

@@ -34,13 +34,17 @@ static const struct opt table[] = {
     { .name = NULL },
 };
 
-static const struct tool tool = {
+static tool_run run;
+
+const struct tool tool = {
     .name = "quantize",
     .summary = "convert the weights of a base to a stream",
     .operands = "MODELDIR",
     .min_operands = 1,
     .max_operands = 1,
     .opts = table,
+    .options_size = sizeof(struct options),
+    .run = run,
 };
 
 static int
@@ -74,8 +78,9 @@ write_segment(struct quantize *q, struct stream_out *out,
 }
 
 static int
-run(const struct options *o, const struct args *args, struct err *e)
+run(void *opts, const struct args *args, struct err *e)
 {
+    const struct options *o = opts;
     static const char *const names[] = { "f32", "bf16", "f16", "int8" };
     struct quantize q = {
         .dtype = stored_named(names[o->format])->dtype,
@@ -117,17 +122,4 @@ out:
     stream_head_release(&head);
     free(prov);
     return rc;
-}
-
-int
-main(int argc, char **argv)
-{
-    struct options o;
-    struct args args;
-    struct err e = { 0 };
-    int rc;
-
-    tool_start(&tool, &o, &args, argc, argv);
-    rc = run(&o, &args, &e);
-    return tool_end(rc, &e);
 }

@@ -56,12 +56,16 @@ static const struct opt options[] = {
     {0},
 };
 
-static const struct tool tool = {
+static tool_run run;
+
+const struct tool tool = {
     .name = "shard",
     .summary = "cut a stream into a shard set with splits",
     .operands = "[FILE|DIR]",
     .max_operands = 1,
     .opts = options,
+    .options_size = sizeof(struct opts),
+    .run = run,
     .exits = "4 6",
 };
 
@@ -316,8 +320,9 @@ tell(const struct state *s)
 }
 
 static int
-run(const struct opts *o, const struct args *args, struct err *e)
+run(void *opts, const struct args *args, struct err *e)
 {
+    const struct opts *o = opts;
     struct state s = {.o = o, .args = args};
     int rc;
 
@@ -351,17 +356,4 @@ run(const struct opts *o, const struct args *args, struct err *e)
     free(s.chunk);
     free(s.prov);
     return rc;
-}
-
-int
-main(int argc, char **argv)
-{
-    struct opts o;
-    struct args args;
-    struct err e;
-    int rc;
-
-    tool_start(&tool, &o, &args, argc, argv);
-    rc = run(&o, &args, &e);
-    return tool_end(rc, &e);
 }

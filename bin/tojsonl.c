@@ -24,12 +24,16 @@ static const struct opt options[] = {
     {0},
 };
 
-static const struct tool tool = {
+static tool_run run;
+
+const struct tool tool = {
     .name = "tojsonl",
     .summary = "print a stream, a shard set or a model as JSON lines",
     .operands = "[FILE|DIR]",
     .max_operands = 1,
     .opts = options,
+    .options_size = sizeof(struct opts),
+    .run = run,
 };
 
 /* Whether path is a directory with a model's weights in it. */
@@ -59,20 +63,15 @@ print(struct print *s, const char *path, const char *split, struct err *e)
     return print_stream(s, path, e);
 }
 
-int
-main(int argc, char **argv)
+static int
+run(void *opts, const struct args *args, struct err *e)
 {
-    struct opts o;
-    struct args args;
+    const struct opts *o = opts;
     struct print s;
-    struct err e;
-    int rc;
+    int rc = print_open(&s, o->exact, tool_on_terminal(), e);
 
-    tool_start(&tool, &o, &args, argc, argv);
-    rc = print_open(&s, o.exact, tool_on_terminal(), &e);
-    if (rc == 0) {
-        rc = print(&s, args.n > 0 ? args.operand[0] : "-", o.split, &e);
-        rc = print_close(&s, rc, &e);
-    }
-    return tool_end(rc, &e);
+    if (rc < 0)
+        return rc;
+    rc = print(&s, args->n > 0 ? args->operand[0] : "-", o->split, e);
+    return print_close(&s, rc, e);
 }

@@ -60,12 +60,16 @@ static const struct opt table[] = {
     { .name = NULL },
 };
 
-static const struct tool tool = {
+static tool_run run;
+
+const struct tool tool = {
     .name = "tokenize",
     .summary = "turn text into tokens, or tokens into text",
     .operands = "[FILE|DIR]",
     .max_operands = 1,
     .opts = table,
+    .options_size = sizeof(struct options),
+    .run = run,
     .exits = "4 5",
 };
 
@@ -452,8 +456,9 @@ job_release(struct job *j)
 }
 
 static int
-run(const struct options *o, const struct args *args, struct err *e)
+run(void *opts, const struct args *args, struct err *e)
 {
+    const struct options *o = opts;
     const char *path = args->n > 0 ? args->operand[0] : "-";
     struct job j = { .o = o };
     const char *ids[] = { "tokenizer", NULL, NULL };
@@ -479,17 +484,4 @@ run(const struct options *o, const struct args *args, struct err *e)
 out:
     tokenizer_release(&j.t);
     return rc;
-}
-
-int
-main(int argc, char **argv)
-{
-    struct options o;
-    struct args args;
-    struct err e = { 0 };
-    int rc;
-
-    tool_start(&tool, &o, &args, argc, argv);
-    rc = run(&o, &args, &e);
-    return tool_end(rc, &e);
 }

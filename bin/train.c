@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/par.h"
 #include "base/progress.h"
-#include "base/stop.h"
 #include "tool/tool.h"
 #include "train/inputs.h"
 #include "train/runloop.h"
@@ -30,7 +29,7 @@ struct options {
 #define MAX_U32 4294967295.0
 #define MAX_U53 9007199254740992.0
 
-static const struct opt opts[] = {
+static const struct opt table[] = {
     { "data", 0, OPT_STRING, false, AT(data), "DIR",
       "set of token shards to train on", NULL, 0, 0, NULL, true },
     { "base", 0, OPT_STRING, false, AT(base), "DIR",
@@ -127,11 +126,16 @@ static const struct opt opts[] = {
     { .name = NULL },
 };
 
-static const struct tool tool = {
+static tool_run run;
+
+const struct tool tool = {
     .name = "train",
     .summary = "train an adapter, or every weight, of a base model",
     .operands = "",
-    .opts = opts,
+    .opts = table,
+    .options_size = sizeof(struct options),
+    .run = run,
+    .stops = true,
     .exits = "4 5 6 75",
 };
 
@@ -377,8 +381,9 @@ out:
 }
 
 static int
-run(struct options *o, const struct args *args, struct err *e)
+run(void *opts, const struct args *args, struct err *e)
 {
+    struct options *o = opts;
     const struct device_opts device = {
         .name = o->device ? "cpu" : "auto",
         .compute = o->compute ? "bf16" : "f32"
@@ -421,21 +426,5 @@ run(struct options *o, const struct args *args, struct err *e)
 out:
     free(targets);
     inputs_release(&in);
-    return rc;
-}
-
-int
-main(int argc, char **argv)
-{
-    struct options o;
-    struct args args;
-    struct err e;
-    int rc;
-
-    tool_start(&tool, &o, &args, argc, argv);
-    stop_catch();
-    rc = tool_end(run(&o, &args, &e), &e);
-    if (rc == -ERR_AGAIN)
-        stop_end();
     return rc;
 }

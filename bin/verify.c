@@ -21,13 +21,16 @@
 
 static const struct opt table[] = { { .name = NULL } };
 
-static const struct tool tool = {
+static tool_run run;
+
+const struct tool tool = {
     .name = "verify",
     .summary = "check every byte of streams, sets, models and runs",
     .operands = "PATH...",
     .min_operands = 1,
     .max_operands = SIZE_MAX,
     .opts = table,
+    .run = run,
 };
 
 /* ---- what is said of a path ---- */
@@ -355,26 +358,24 @@ check(const char *path, struct err *e)
     return rc;
 }
 
-int
-main(int argc, char **argv)
+/* Every path is checked, and the exit code is that of the first bad one; the
+ * last one's error is left to main, which prints it. */
+static int
+run(void *opts, const struct args *args, struct err *e)
 {
-    struct options {
-        int none;
-    } o;
-    struct args args;
-    struct err e, last = { 0 };
+    struct err why;
     int rc, first = 0;
 
-    tool_start(&tool, &o, &args, argc, argv);
-    for (size_t i = 0; i < args.n; i++) {
-        rc = check(args.operand[i], &e);
+    (void)opts;
+    for (size_t i = 0; i < args->n; i++) {
+        rc = check(args->operand[i], &why);
         if (rc == 0)
             continue;
         if (first == 0)
             first = rc;
         else
-            log_error("%s", last.text);
-        last = e; /* tool_end prints the last one */
+            log_error("%s", e->text);
+        *e = why;
     }
-    return tool_end(first, &last);
+    return first;
 }

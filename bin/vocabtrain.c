@@ -51,12 +51,16 @@ static const struct opt table[] = {
     { .name = NULL },
 };
 
-static const struct tool tool = {
+static tool_run run;
+
+const struct tool tool = {
     .name = "vocabtrain",
     .summary = "train a byte-level BPE vocabulary",
     .operands = "[FILE|DIR]",
     .max_operands = 1,
     .opts = table,
+    .options_size = sizeof(struct options),
+    .run = run,
     .exits = "4 5",
 };
 
@@ -245,8 +249,9 @@ finish(struct job *j, struct err *e)
 }
 
 static int
-run(const struct options *o, const struct args *args, struct err *e)
+run(void *opts, const struct args *args, struct err *e)
 {
+    const struct options *o = opts;
     struct job j = { .o = o };
     int rc;
 
@@ -265,17 +270,4 @@ run(const struct options *o, const struct args *args, struct err *e)
     change_release(&j.change);
     buf_release(&j.text);
     return rc;
-}
-
-int
-main(int argc, char **argv)
-{
-    struct options o;
-    struct args args;
-    struct err e = { 0 };
-    int rc;
-
-    tool_start(&tool, &o, &args, argc, argv);
-    rc = run(&o, &args, &e);
-    return tool_end(rc, &e);
 }

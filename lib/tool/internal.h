@@ -4,6 +4,16 @@
 
 #include "tool/tool.h"
 
+/* Fills *opts from defaults, then the run file, then the command line. Never
+ * returns after --help and --version (0) or wrong use (one line, exit 2; a
+ * bad run file exits with its own code). */
+void tool_start(const struct tool *t, void *opts, struct args *args,
+                int argc, char **argv);
+
+/* rc 0 or more: checks that all of stdout was written and gives the exit
+ * status; negative: prints "NAME: TEXT" and gives -rc. */
+int tool_end(int rc, const struct err *e);
+
 /* The options that every program has, after its own. */
 extern const struct opt tool_common[];
 

@@ -6,18 +6,27 @@
  * can't drift apart. Every program also has -q, -v, --no-prov, --help and
  * --version.
  *
- *     int
- *     main(int argc, char **argv)
- *     {
- *         struct options o;
- *         struct args args;
- *         struct err e;
- *         int rc;
+ *     struct options {
+ *         uint64_t seed;
+ *     };
  *
- *         tool_start(&tool, &o, &args, argc, argv);
- *         rc = run(&o, &args, &e);
- *         return tool_end(rc, &e);
- *     }
+ *     static const struct opt table[] = {
+ *         { .name = "seed", .type = OPT_U64, .offset = AT(seed), ... },
+ *         { .name = NULL },
+ *     };
+ *
+ *     static tool_run run;
+ *
+ *     const struct tool tool = {
+ *         .name = "try",
+ *         .opts = table,
+ *         .options_size = sizeof(struct options),
+ *         .run = run,
+ *         ...
+ *     };
+ *
+ * Its main is lib/tool's: it fills a struct options from the command line and
+ * calls run, whose result is the exit code and whose error is printed.
  */
 #ifndef TOOL_TOOL_H
 #define TOOL_TOOL_H
@@ -68,16 +77,28 @@ struct opt {
     const char *unless;  /* a flag with which it isn't; or NULL */
 };
 
+struct args;
+
+/* What a program does. opts: its own options struct, filled. Returns 0 or
+ * more, the exit code, or e's code. */
+typedef int tool_run(void *opts, const struct args *args, struct err *e);
+
 struct tool {
     const char *name;
     const char *summary;  /* one line, lower case */
     const char *operands; /* "REPO...", "" for none */
     size_t min_operands, max_operands;
     const struct opt *opts;
+    size_t options_size; /* of the struct that the table fills */
+    tool_run *run;
+    bool stops; /* run can put its work away: base/stop.h */
     const char *exits;       /* exit codes besides 0, 1, 2; NULL: "4" */
     bool options_first;      /* the first operand ends the options */
     void (*more_help)(void); /* prints below --help's options; or NULL */
 };
+
+/* The program's own, which defines it. */
+extern const struct tool tool;
 
 /* What a command line held besides options. */
 struct args {
@@ -88,16 +109,6 @@ struct args {
     bool no_prov, quiet;
     bool *given; /* by index of tool->opts: set by the user */
 };
-
-/* Fills *opts from defaults, then the run file, then the command line. Never
- * returns after --help and --version (0) or wrong use (one line, exit 2; a
- * bad run file exits with its own code). */
-void tool_start(const struct tool *t, void *opts, struct args *args,
-                int argc, char **argv);
-
-/* rc 0 or more: checks that all of stdout was written and gives the exit
- * status; negative: prints "NAME: TEXT" and gives -rc. */
-int tool_end(int rc, const struct err *e);
 
 /* The name that is nearest to a mistyped one; NULL where none is near. */
 const char *tool_nearest(const char *name, const char *const *names,

@@ -49,7 +49,7 @@ static const struct opt table[] = {
     { .name = NULL },
 };
 
-static const struct tool tool = {
+static const struct tool trial = {
     .name = "try", .summary = "try", .operands = "[FILE]",
     .max_operands = 1, .opts = table,
 };
@@ -107,7 +107,7 @@ static int
 parse(struct options *o, struct args *args, const char *const *line,
       struct err *e)
 {
-    return parse_with(&tool, o, args, line, e);
+    return parse_with(&trial, o, args, line, e);
 }
 
 /* The line is refused with exactly that text. */
@@ -177,7 +177,7 @@ TEST(how_often_is_a_count_or_a_time)
     for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
         CHECK(parse(&o, &args, LINE("--save", good[i]), &e) == 0);
         buf_reset(&b);
-        value_format(opt_find(&tool, "save", 4, &near), &o, &b);
+        value_format(opt_find(&trial, "save", 4, &near), &o, &b);
         CHECK_STR(b.data, good[i]);
     }
     CHECK(o.save.count == 0 && o.save.seconds == 7200);
