@@ -1,0 +1,53 @@
+/* json_write.c - strings and numbers as JSON: the least that is escaped, the
+ * shortest that reads back.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+
+void
+json_put_string(struct buf *b, const char *s, size_t n)
+{
+    static const char letter[32] = {
+        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'
+    };
+    size_t i, run = 0;
+    unsigned char c;
+
+    buf_addc(b, '"');
+    for (i = 0; i < n; i++) {
+        c = (unsigned char)s[i];
+        if (c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        buf_add(b, s + run, i - run);
+        run = i + 1;
+        if (c >= 0x20)
+            buf_addf(b, "\\%c", c);
+        else if (letter[c])
+            buf_addf(b, "\\%c", letter[c]);
+        else
+            buf_addf(b, "\\u%04x", c);
+    }
+    buf_add(b, s + run, n - run);
+    buf_addc(b, '"');
+}
+
+void
+json_put_double(struct buf *b, double v)
+{
+    char text[32];
+    int digits;
+
+    if (!isfinite(v)) {
+        buf_addstr(b, "null");
+        return;
+    }
+    for (digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    buf_addstr(b, text);
+}
