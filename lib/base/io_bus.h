@@ -1,4 +1,5 @@
-/* io_bus.h - between file_map_open and the handler of SIGBUS. */
+/* io_bus.h - between file_map_open and the handler of SIGBUS; private to
+ * lib/base. */
 #ifndef BASE_IO_BUS_H
 #define BASE_IO_BUS_H
 

@@ -1,4 +1,5 @@
-/* build.h - the builder's state, shared by the files that make a program.
+/* build.h - the builder's state, shared by the files that make a program;
+ * private to lib/model.
  *
  *   build.c     prog_build: the order of things
  *   bind.c      base tensors and trainable parameters to views

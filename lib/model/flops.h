@@ -1,5 +1,5 @@
 /* flops.h - floating-point operations of the kinds of op that multiply
- * matrices; see flops in op_info.h. */
+ * matrices; see flops in op_info.h. Private to lib/model. */
 #ifndef MODEL_FLOPS_H
 #define MODEL_FLOPS_H
 

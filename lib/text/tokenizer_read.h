@@ -1,4 +1,5 @@
-/* tokenizer_read.h - between the files that read a tokenizer.json. */
+/* tokenizer_read.h - between the files that read a tokenizer.json; private
+ * to lib/text. */
 #ifndef TEXT_TOKENIZER_READ_H
 #define TEXT_TOKENIZER_READ_H
 

@@ -1,4 +1,4 @@
-/* internal.h - between the files of lib/tool. */
+/* internal.h - between the files of lib/tool; private to it. */
 #ifndef TOOL_INTERNAL_H
 #define TOOL_INTERNAL_H
 

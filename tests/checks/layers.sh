@@ -2,6 +2,8 @@
 # Includes go down only: base; stream, repo, text, tensor; record, kernels;
 # model; weights; data; eval; train; tool; bin. Siblings never include each
 # other. lib/tool stands apart: it knows base alone, and only bin knows it.
+# A header that begins by saying that it is private is used in its folder
+# alone, and by tests.
 cd "$(dirname "$0")/../.."
 git ls-files -co --exclude-standard 'lib/*.[ch]' 'kernels/*.[ch]' \
     'kernels/*.inc' |
@@ -48,5 +50,26 @@ git ls-files -co --exclude-standard 'lib/*.[ch]' 'kernels/*.[ch]' \
     }
     END {
         print (wrong || !good ? "not " : "") "ok 1 includes go down only"
-        print "1..1"
     }'
+
+# The headers whose opening comment calls them private.
+private=$(git ls-files -co --exclude-standard 'lib/*.h' 'kernels/*.h' |
+    xargs awk '
+    FNR == 1 { text = "" }
+    text == "over" { next }
+    { text = text $0 }
+    /\*\// {
+        if (text ~ /[Pp]rivate( \*)? to/)
+            print FILENAME
+        text = "over"
+    }')
+found=$(for header in $private; do
+    grep -lsF "#include \"${header#lib/}\"" \
+        $(git ls-files -co --exclude-standard 'lib/*.[ch]' 'kernels/*.[ch]' \
+            'kernels/*.inc' 'bin/*.c' | grep -v "^${header%/*}/[^/]*$") |
+        sed "s|\$| includes $header|"
+done)
+[ -n "$private" ] && [ -z "$found" ] ||
+    { sed 's/^/# /' <<<"$found"; printf 'not '; }
+echo "ok 2 a header that is private to its folder is included there alone"
+echo "1..2"
