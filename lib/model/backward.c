@@ -57,10 +57,23 @@ is_needed(const struct build *b, struct view v)
     return v.buf != 0 && b->mark[v.buf].need;
 }
 
+/* The module whose weight is bound to v. */
+static const struct module *
+module_of(const struct build *b, const struct view *v)
+{
+    for (size_t i = 0; i < b->d->n_tensors; i++) {
+        const struct view *w = &b->bound[i].v;
+
+        if (w->buf == v->buf && w->off == v->off)
+            return &b->d->module[b->d->tensor[i].module];
+    }
+    return NULL;
+}
+
 void
 grad_norm(struct build *b, const struct op *f)
 {
-    const struct module *m = NULL;
+    const struct module *m = module_of(b, &f->x[1]);
     struct view dy = build_grad(b, f->y[0]);
     struct op op = { .kind = OP_NORM_BWD, .layer = f->layer };
 
@@ -69,14 +82,8 @@ grad_norm(struct build *b, const struct op *f)
     op.x[2] = f->y[1];
     op.x[3] = dy;
     op.u = f->u;
-    for (size_t i = 0; i < b->d->n_modules && m == NULL; i++) {
-        const struct bound *t = &b->bound[i];
-
-        if (t->w.buf == f->x[1].buf && t->w.off == f->x[1].off)
-            m = &b->d->module[i];
-    }
-    op.y[1] = b->bound[m - b->d->module].grad_w;
-    op.y[2] = b->bound[m - b->d->module].grad_bias;
+    op.y[1] = bound_tensor(b, m->weight)->grad;
+    op.y[2] = bound_tensor(b, m->bias)->grad;
     if (is_needed(b, f->x[0])) {
         put_grad(b, &op, 0, f->x[0]);
         set_written(b, f->x[0]);
@@ -162,16 +169,15 @@ grad_glu(struct build *b, const struct op *f)
 void
 grad_embed(struct build *b, const struct op *f)
 {
+    const struct module *table = desc_module(b->d, ROLE_EMBED, 0);
+    const struct module *pos = desc_module(b->d, ROLE_POS, 0);
     struct op op = { .kind = OP_EMBED_BWD, .layer = f->layer };
 
     op.x[0] = build_grad(b, f->y[0]);
     op.u.embed.skip = b->d->pad;
-    for (size_t i = 0; i < b->d->n_modules; i++) {
-        if (b->d->module[i].role == ROLE_EMBED)
-            op.y[0] = b->bound[i].grad_w;
-        else if (b->d->module[i].role == ROLE_POS)
-            op.y[1] = b->bound[i].grad_w;
-    }
+    op.y[0] = bound_tensor(b, table->weight)->grad;
+    if (pos != NULL)
+        op.y[1] = bound_tensor(b, pos->weight)->grad;
     *build_op(b, OP_EMBED_BWD, f->layer) = op;
 }
 

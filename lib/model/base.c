@@ -18,44 +18,46 @@
 
 /* Finding */
 
-const struct weight *
-base_tensor(const struct weights *w, const struct model_desc *d,
-            const struct module *m, const char *suffix)
+static const struct weight *
+find_name(const struct weights *w, const struct model_desc *d,
+          const char *name)
 {
     const char *body = d->family->body;
     size_t n = strlen(body);
-    char name[128];
-    const struct weight *t;
+    const struct weight *t = weights_find(w, name);
 
-    snprintf(name, sizeof(name), "%s%s", m->name, suffix);
-    t = weights_find(w, name);
     if (t == NULL && strncmp(name, body, n) == 0)
         t = weights_find(w, name + n);
     return t;
 }
 
-int
-base_find(const struct weight **t, const struct weights *w,
-          const struct model_desc *d, const struct module *m,
-          const char *suffix, struct err *e)
+const struct weight *
+base_tensor(const struct weights *w, const struct model_desc *d,
+            const struct model_tensor *t)
 {
-    const struct weight *found = base_tensor(w, d, m, suffix);
-    bool vector = m->in == 0 || strcmp(suffix, ".bias") == 0;
-    const uint64_t shape[2] = { m->in_out && !vector ? m->in : m->out,
-                                m->in_out ? m->out : m->in };
-    uint32_t n_dims = vector ? 1 : 2;
+    return find_name(w, d, t->name);
+}
+
+int
+base_find(const struct weight **found, const struct weights *w,
+          const struct model_desc *d, const struct model_tensor *t,
+          struct err *e)
+{
+    const struct weight *had = base_tensor(w, d, t);
+    const uint64_t shape[2] = { t->n_dims == 1 ? t->cols : t->rows,
+                                t->cols };
     char have[SHAPE_TEXT], want[SHAPE_TEXT];
 
-    if (found == NULL)
-        return err_set(e, ERR_DATA, "%s: tensor %s%s is missing", w->path,
-                       m->name, suffix);
-    if (found->n_dims != n_dims
-        || memcmp(found->shape, shape, n_dims * sizeof(*shape)) != 0)
+    if (had == NULL)
+        return err_set(e, ERR_DATA, "%s: tensor %s is missing", w->path,
+                       t->name);
+    if (had->n_dims != t->n_dims
+        || memcmp(had->shape, shape, t->n_dims * sizeof(*shape)) != 0)
         return err_set(e, ERR_DATA, "%s: tensor %s: bad shape (found %s, "
-                       "expected %s)", w->path, found->name,
-                       shape_text(have, found->shape, found->n_dims),
-                       shape_text(want, shape, n_dims));
-    *t = found;
+                       "expected %s)", w->path, had->name,
+                       shape_text(have, had->shape, had->n_dims),
+                       shape_text(want, shape, t->n_dims));
+    *found = had;
     return 0;
 }
 
@@ -117,9 +119,11 @@ same_values(const struct weight *a, const struct weight *b)
 static const struct weight *
 spare_head(const struct weights *w, const struct model_desc *d)
 {
-    const struct module *head = desc_module(d, ROLE_HEAD, 0);
+    char name[128];
 
-    return head->shared ? base_tensor(w, d, head, ".weight") : NULL;
+    snprintf(name, sizeof(name), "%s.weight",
+             desc_module(d, ROLE_HEAD, 0)->name);
+    return d->tied ? find_name(w, d, name) : NULL;
 }
 
 /* Whether the head turns out not to be tied. */
@@ -128,7 +132,8 @@ settle_head(struct model_desc *d, const struct weights *w)
 {
     const struct module *embed = desc_module(d, ROLE_EMBED, 0);
     const struct weight *head = spare_head(w, d);
-    const struct weight *table = base_tensor(w, d, embed, ".weight");
+    const struct weight *table = base_tensor(w, d,
+                                             &d->tensor[embed->weight]);
 
     if (head == NULL || table == NULL || same_values(head, table))
         return false;
@@ -165,23 +170,15 @@ static int
 find_all(bool *used, const struct model_desc *d, const struct weights *w,
          struct err *e)
 {
-    static const char *const suffix[] = { ".weight", ".bias" };
     const struct weight *spare = spare_head(w, d);
 
-    for (size_t i = 0; i < d->n_modules; i++) {
-        const struct module *m = &d->module[i];
+    for (size_t i = 0; i < d->n_tensors; i++) {
+        const struct weight *t;
+        int rc = base_find(&t, w, d, &d->tensor[i], e);
 
-        for (size_t k = 0; k < 2; k++) {
-            const struct weight *t;
-            int rc;
-
-            if (k == 0 ? m->shared : !m->bias)
-                continue;
-            rc = base_find(&t, w, d, m, suffix[k], e);
-            if (rc < 0)
-                return rc;
-            used[t - w->item] = true;
-        }
+        if (rc < 0)
+            return rc;
+        used[t - w->item] = true;
     }
     if (spare != NULL)
         used[spare - w->item] = true;

@@ -18,17 +18,16 @@
 int base_describe(struct model_desc *d, size_t *unused,
                   const struct weights *w, struct err *e);
 
-/* Module m's tensor, ".weight" or ".bias", as the base calls it, or NULL:
- * GPT-2's own files leave the "transformer." out. */
+/* The description's tensor t, as the base has it, or NULL: GPT-2's own files
+ * leave the "transformer." of its name out. */
 const struct weight *base_tensor(const struct weights *w,
                                  const struct model_desc *d,
-                                 const struct module *m,
-                                 const char *suffix);
+                                 const struct model_tensor *t);
 
 /* As base_tensor; ERR_DATA when it is not there or has another shape. */
-int base_find(const struct weight **t, const struct weights *w,
-              const struct model_desc *d, const struct module *m,
-              const char *suffix, struct err *e);
+int base_find(const struct weight **found, const struct weights *w,
+              const struct model_desc *d, const struct model_tensor *t,
+              struct err *e);
 
 /* ERR_DATA unless programs compute with weights of t's type: F32, BF16, F16,
  * and of matrices int8 with scales. */

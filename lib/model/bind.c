@@ -15,13 +15,6 @@
 
 #define FLAT_ALIGN 16 /* elements */
 
-static bool
-is_linear(const struct module *m)
-{
-    return m->role >= ROLE_QKV && m->role <= ROLE_DOWN
-           && m->role != ROLE_NORM2;
-}
-
 /* PEFT's rule for one name of target_modules. */
 static bool
 name_matches(const char *module, const char *target)
@@ -34,9 +27,11 @@ name_matches(const char *module, const char *target)
 }
 
 static bool
-is_target(const struct prog_opts *o, const struct module *m)
+is_target(const struct build *b, const struct module *m)
 {
-    if (!is_linear(m))
+    const struct prog_opts *o = b->o;
+
+    if (!module_is_linear(b->d, m))
         return false;
     for (size_t i = 0; i < o->n_targets; i++) {
         if (name_matches(m->name, o->targets[i]))
@@ -54,7 +49,7 @@ check_targets(struct build *b)
         bool hit = false;
 
         for (size_t j = 0; j < d->n_modules && !hit; j++)
-            hit = is_linear(&d->module[j])
+            hit = module_is_linear(d, &d->module[j])
                   && name_matches(d->module[j].name, b->o->targets[i]);
         if (!hit)
             return err_set(b->e, ERR_USAGE,
@@ -64,7 +59,7 @@ check_targets(struct build *b)
     return 0;
 }
 
-static void
+static struct param *
 add_param(struct build *b, const struct module *m, enum param_kind kind,
           uint32_t rows, uint32_t cols)
 {
@@ -76,27 +71,41 @@ add_param(struct build *b, const struct module *m, enum param_kind kind,
     q->rows = rows;
     q->cols = cols;
     q->n = (uint64_t)rows * cols;
-    q->decay = kind >= PARAM_LORA_A || (kind == PARAM_WEIGHT && m->in > 0);
+    q->decay = true;
     p->n_trainable += q->n;
+    return q;
 }
 
 static void
-add_params(struct build *b, const struct module *m)
+add_adapter(struct build *b, const struct module *m)
 {
-    if (b->o->method == METHOD_LORA && is_target(b->o, m)) {
-        add_param(b, m, PARAM_LORA_A, b->o->rank, m->in);
-        add_param(b, m, PARAM_LORA_B, m->out, b->o->rank);
-    }
-    if (b->o->method != METHOD_FULL)
-        return;
-    if (m->in == 0)
-        add_param(b, m, PARAM_WEIGHT, 1, m->out);
-    else if (m->in_out)
-        add_param(b, m, PARAM_WEIGHT, m->in, m->out);
-    else if (!m->shared)
-        add_param(b, m, PARAM_WEIGHT, m->out, m->in);
-    if (m->bias)
-        add_param(b, m, PARAM_BIAS, 1, m->out);
+    add_param(b, m, PARAM_LORA_A, b->o->rank, m->in);
+    add_param(b, m, PARAM_LORA_B, m->out, b->o->rank);
+}
+
+static void
+add_tensor(struct build *b, const struct model_tensor *t)
+{
+    struct param *q = add_param(b, &b->d->module[t->module], PARAM_TENSOR,
+                                t->rows, t->cols);
+
+    q->tensor = t;
+    q->decay = t->flags & TENSOR_DECAYS;
+}
+
+/* A, B, A, B in the order of the modules, or the tensors in theirs. */
+static void
+add_params(struct build *b)
+{
+    const struct model_desc *d = b->d;
+    bool lora = b->o->method == METHOD_LORA;
+    bool full = b->o->method == METHOD_FULL;
+
+    for (size_t i = 0; i < d->n_modules && lora; i++)
+        if (is_target(b, &d->module[i]))
+            add_adapter(b, &d->module[i]);
+    for (size_t i = 0; i < d->n_tensors && full; i++)
+        add_tensor(b, &d->tensor[i]);
 }
 
 /* Offsets: what decays first, the rest after. */
@@ -121,9 +130,8 @@ make_params(struct build *b)
     struct prog *p = b->p;
     bool train = b->o->mode == PROG_TRAIN;
 
-    p->param = mem_array(4 * b->d->n_modules, sizeof(*p->param));
-    for (size_t i = 0; i < b->d->n_modules; i++)
-        add_params(b, &b->d->module[i]);
+    p->param = mem_array(2 * b->d->n_modules, sizeof(*p->param));
+    add_params(b);
     lay_flat(p);
     if (p->n_flat == 0)
         return 0;
@@ -164,16 +172,15 @@ bind_params(struct build *b)
 
     for (size_t i = 0; i < p->n_params; i++) {
         const struct param *q = &p->param[i];
-        struct bound *t = &b->bound[q->module - b->d->module];
-        struct view v = flat_view(p->params, q);
-        struct view g = flat_view(p->grads, q);
+        struct adapted *m = &b->adapted[q->module - b->d->module];
+        struct bound v = { flat_view(p->params, q), flat_view(p->grads, q) };
 
-        switch (q->kind) {
-        case PARAM_WEIGHT: t->w = v; t->grad_w = g; break;
-        case PARAM_BIAS:   t->bias = v; t->grad_bias = g; break;
-        case PARAM_LORA_A: t->a = v; t->grad_a = g; break;
-        default:           t->b = v; t->grad_b = g; break;
-        }
+        if (q->kind == PARAM_LORA_A)
+            m->a = v;
+        else if (q->kind == PARAM_LORA_B)
+            m->b = v;
+        else
+            b->bound[q->tensor - b->d->tensor] = v;
     }
 }
 
@@ -189,15 +196,15 @@ base_view(struct build *b, const void *data, uint64_t rows, uint64_t cols,
     return v;
 }
 
-/* Module m's NAME.weight or NAME.bias. Trained: checked, but not a view. */
+/* Tensor i of the description. Trained: checked, but not a view. */
 static int
-bind_tensor(struct build *b, const struct module *m, const char *suffix)
+bind_tensor(struct build *b, size_t i)
 {
-    struct bound *s = &b->bound[m - b->d->module];
+    const struct model_tensor *own = &b->d->tensor[i];
+    struct view *v = &b->bound[i].v;
     const struct stored *stored;
     const struct weight *t;
-    uint64_t rows, cols;
-    int rc = base_find(&t, b->w, b->d, m, suffix, b->e);
+    int rc = base_find(&t, b->w, b->d, own, b->e);
 
     if (rc == 0)
         rc = base_check_type(b->w, t, b->e);
@@ -208,38 +215,25 @@ bind_tensor(struct build *b, const struct module *m, const char *suffix)
                : err_set(b->e, ERR_USAGE, "%s: full training needs a "
                          "floating-point base (%s is %s)", b->w->path,
                          t->name, stored_of(t->dtype)->name);
-    rows = t->n_dims == 2 ? t->shape[0] : 1;
-    cols = t->shape[t->n_dims - 1];
-    if (strcmp(suffix, ".bias") == 0) {
-        s->bias = base_view(b, t->data, rows, cols, t->dtype);
-        return 0;
-    }
-    s->w = base_view(b, t->data, rows, cols, t->dtype);
     stored = stored_of(t->dtype);
+    *v = base_view(b, t->data, own->rows, own->cols, t->dtype);
     if (stored->side_dtype != DTYPE_NONE)
-        s->w.side = base_view(b, t->scale, rows, stored_blocks(stored, cols),
-                              stored->side_dtype).buf;
+        v->side = base_view(b, t->scale, own->rows,
+                            stored_blocks(stored, own->cols),
+                            stored->side_dtype).buf;
     return 0;
 }
 
-/* A tied head reads, and trains, the embedding. */
-static void
-bind_shared(struct build *b)
+const struct bound *
+bound_tensor(const struct build *b, uint32_t i)
 {
-    const struct module *m = b->d->module;
-    const struct bound *table = &b->bound[desc_module(b->d, ROLE_EMBED, 0)
-                                          - m];
+    static const struct bound none;
 
-    for (size_t i = 0; i < b->d->n_modules; i++) {
-        if (!m[i].shared)
-            continue;
-        b->bound[i].w = table->w;
-        b->bound[i].grad_w = table->grad_w;
-    }
+    return i == NO_TENSOR ? &none : &b->bound[i];
 }
 
 int
-bind_modules(struct build *b)
+bind_tensors(struct build *b)
 {
     int rc = 0;
 
@@ -247,17 +241,9 @@ bind_modules(struct build *b)
         rc = check_targets(b);
     if (rc == 0)
         rc = make_params(b);
-    for (size_t i = 0; i < b->d->n_modules && rc == 0; i++) {
-        const struct module *m = &b->d->module[i];
-
-        if (!m->shared)
-            rc = bind_tensor(b, m, ".weight");
-        if (rc == 0 && m->bias)
-            rc = bind_tensor(b, m, ".bias");
-    }
-    if (rc < 0)
-        return rc;
-    bind_params(b);
-    bind_shared(b);
-    return 0;
+    for (size_t i = 0; i < b->d->n_tensors && rc == 0; i++)
+        rc = bind_tensor(b, i);
+    if (rc == 0)
+        bind_params(b);
+    return rc;
 }

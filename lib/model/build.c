@@ -281,8 +281,9 @@ prog_build(struct prog *p, const struct model_desc *d,
     p->desc = d;
     p->rows = o->batch * o->seq_len;
     build_view(&b, ZONE_NONE, 0, 0, DTYPE_U8);
-    b.bound = mem_array(d->n_modules, sizeof(*b.bound));
-    rc = bind_modules(&b);
+    b.bound = mem_array(d->n_tensors, sizeof(*b.bound));
+    b.adapted = mem_array(d->n_modules, sizeof(*b.adapted));
+    rc = bind_tensors(&b);
     if (rc == 0) {
         emit_ranges(&b);
         rc = plan_scratch(&b);
@@ -293,6 +294,7 @@ prog_build(struct prog *p, const struct model_desc *d,
         list_ops(p);
     }
     free(b.bound);
+    free(b.adapted);
     free(b.mark);
     free(b.tape);
     if (rc < 0)
@@ -323,9 +325,9 @@ prog_release(struct prog *p)
 void
 prog_param_name(const struct param *p, char out[128])
 {
-    static const char *const suffix[] = { ".weight", ".bias",
-                                          ".lora_A.weight",
-                                          ".lora_B.weight" };
-
-    snprintf(out, 128, "%s%s", p->module->name, suffix[p->kind]);
+    if (p->kind == PARAM_TENSOR)
+        snprintf(out, 128, "%s", p->tensor->name);
+    else
+        snprintf(out, 128, "%s.lora_%c.weight", p->module->name,
+                 p->kind == PARAM_LORA_A ? 'A' : 'B');
 }

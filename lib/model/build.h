@@ -13,12 +13,15 @@
 
 #include "model/prog.h"
 
-/* A module's tensors as views: of the base when frozen, of the parameters
- * (with gradients) when trained. */
+/* A tensor as a view: of the base when frozen, of the parameters (with a
+ * gradient) when trained. */
 struct bound {
-    struct view w, bias;
-    struct view grad_w, grad_bias;
-    struct view a, b, grad_a, grad_b; /* its adapter */
+    struct view v, grad;
+};
+
+/* A module's adapter; absent views for none. */
+struct adapted {
+    struct bound a, b;
 };
 
 struct build {
@@ -28,7 +31,8 @@ struct build {
     const struct weights *w;
     const struct backend *backend;
     struct err *e;
-    struct bound *bound;  /* by index of d->module */
+    struct bound *bound;     /* by index of d->tensor */
+    struct adapted *adapted; /* by index of d->module */
     size_t op_cap, buf_cap, part_cap;
 
     /* By buffer. need: its gradient is wanted. grad: the buffer of its
@@ -57,8 +61,11 @@ struct part *build_parts(struct build *b, uint32_t n);
 /* Puts a copy of the op on the tape. */
 void build_tape(struct build *b, const struct op *op);
 
-/* bind.c: parameters, then views of every module. */
-int bind_modules(struct build *b);
+/* bind.c: parameters, then views of every tensor. */
+int bind_tensors(struct build *b);
+
+/* The views of tensor i of the description; absent ones for NO_TENSOR. */
+const struct bound *bound_tensor(const struct build *b, uint32_t i);
 
 /* forward.c: the FWD range, the HEAD or LOGITS op. x_in[l] is layer l's
  * input. build_layer emits one layer; with again set it is a recomputation,

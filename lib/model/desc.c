@@ -1,19 +1,20 @@
 /* desc.c - config.json to a description.
  *
  * Numbers are collected through the family's key table into a struct config,
- * checked once, and turned into layers and modules. Whatever changes the
+ * checked once, and turned into layers; tensors.c lists what they are made
+ * of. Whatever changes the
  * function of the model and isn't understood is refused by name.
  */
 #include "model/desc.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/family.h"
+#include "model/tensors.h"
 
 /* The rotary settings of transformers 5: rope_scaling if it is there, which
  * then stands for all of rope_parameters. NULL: neither. */
@@ -172,81 +173,6 @@ fill_drops(struct model_desc *d, const struct config *c)
                                                            key_value(c, k) };
 }
 
-/* Columns in and out of a role's matrix; a norm has in 0. */
-static void
-role_shape(const struct model_desc *d, enum role role, uint32_t layer,
-           struct module *m)
-{
-    const struct layer_desc *y = &d->layer[layer];
-    uint32_t q = y->heads * y->head_dim, kv = y->kv_heads * y->head_dim;
-
-    m->in = d->dim;
-    m->out = d->dim;
-    switch (role) {
-    case ROLE_EMBED:
-    case ROLE_HEAD: m->out = d->vocab; break;
-    case ROLE_POS:  m->out = d->max_pos; break;
-    case ROLE_QKV:  m->out = q + 2 * kv; break;
-    case ROLE_Q:    m->out = q; break;
-    case ROLE_K:
-    case ROLE_V:    m->out = kv; break;
-    case ROLE_O:    m->in = q; break;
-    case ROLE_GATE:
-    case ROLE_UP:   m->out = y->ff_dim; break;
-    case ROLE_DOWN: m->in = y->ff_dim; break;
-    default:        m->in = 0; break;
-    }
-}
-
-static bool
-role_in_layer(enum role role)
-{
-    return role >= ROLE_NORM1 && role <= ROLE_DOWN;
-}
-
-static void
-add_module(struct model_desc *d, const struct config *c,
-           const struct wt_name *w, uint32_t layer)
-{
-    struct module *m = &d->module[d->n_modules++];
-    const char *body = w->role == ROLE_HEAD ? "" : d->family->body;
-    char prefix[32] = "";
-
-    if (role_in_layer(w->role))
-        /* layers is a constant of the family table: "layers.%u." */
-        snprintf(prefix, sizeof(prefix), d->family->layers, layer);
-    snprintf(m->name, sizeof(m->name), "%s%s%s", body, prefix, w->name);
-    m->role = w->role;
-    m->layer = layer;
-    m->in_out = w->in_out;
-    m->shared = w->role == ROLE_HEAD && d->tied;
-    m->bias = w->bias == BIAS_ALWAYS
-              || (w->bias == BIAS_ATTN && c->attn_bias != 0)
-              || (w->bias == BIAS_MLP && c->mlp_bias != 0);
-    role_shape(d, w->role, layer, m);
-}
-
-/* One module a name outside the layers, n_layers for one inside. */
-static void
-fill_modules(struct model_desc *d, const struct config *c)
-{
-    const struct wt_name *names = d->family->names, *inside, *w;
-    size_t n = 0;
-
-    for (w = names; w->name != NULL; w++)
-        n++;
-    d->module = mem_array(n * d->n_layers, sizeof(*d->module));
-    for (w = names; w->name != NULL && !role_in_layer(w->role); w++)
-        add_module(d, c, w, 0);
-    inside = w;
-    for (uint32_t l = 0; l < d->n_layers; l++) {
-        for (w = inside; w->name != NULL && role_in_layer(w->role); w++)
-            add_module(d, c, w, l);
-    }
-    for (; w->name != NULL; w++)
-        add_module(d, c, w, 0);
-}
-
 static void
 fill_numbers(struct model_desc *d, const struct config *c)
 {
@@ -292,7 +218,8 @@ fill_desc(struct model_desc *d, cJSON *root, struct err *e)
     if (rc < 0)
         return rc;
     fill_drops(d, &c);
-    fill_modules(d, &c);
+    list_modules(d, &c);
+    list_tensors(d);
     return 0;
 }
 
@@ -337,41 +264,6 @@ desc_release(struct model_desc *d)
 {
     free(d->layer);
     free(d->module);
+    free(d->tensor);
     memset(d, 0, sizeof(*d));
-}
-
-void
-desc_untie(struct model_desc *d)
-{
-    d->tied = false;
-    for (size_t i = 0; i < d->n_modules; i++)
-        d->module[i].shared = false;
-}
-
-const struct module *
-desc_module(const struct model_desc *d, enum role role, uint32_t layer)
-{
-    for (size_t i = 0; i < d->n_modules; i++) {
-        const struct module *m = &d->module[i];
-
-        if (m->role == role
-            && (!role_in_layer(role) || m->layer == layer))
-            return m;
-    }
-    return NULL;
-}
-
-uint64_t
-desc_params(const struct model_desc *d)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < d->n_modules; i++) {
-        const struct module *m = &d->module[i];
-
-        if (!m->shared)
-            n += (uint64_t)m->out * (m->in ? m->in : 1);
-        n += m->bias ? m->out : 0;
-    }
-    return n;
 }

@@ -2,9 +2,10 @@
  *
  * A layer is a mixer and a feed-forward, each behind a norm, with residuals
  * in sequence or in parallel. A model is layers between an embedding and a
- * head. Every module that has weights is listed by its Hugging Face name, so
- * that whoever needs "all tensors of this model" (the builder, initmodel,
- * the adapter's targets) walks one list.
+ * head. Every module that has weights is listed by its Hugging Face name, and
+ * every tensor that is stored, with its shape and what it is for: whoever
+ * needs "all tensors of this model" (the builder, a base's check, initmodel,
+ * the adapter's targets) walks these lists and derives nothing again.
  */
 #ifndef MODEL_DESC_H
 #define MODEL_DESC_H
@@ -38,16 +39,44 @@ enum role {
     ROLE_COUNT
 };
 
+#define NO_TENSOR UINT32_MAX
+
 /* A module: NAME.weight and perhaps NAME.bias. A norm has out alone. */
 struct module {
     char name[96];
     uint8_t role;
     uint32_t layer;   /* of the layers' modules */
     uint32_t in, out;
-    bool bias;
+    bool has_bias;
     bool in_out;      /* the weight is stored [in, out] (Conv1D) */
-    bool shared;      /* no weight of its own: a tied head's, which may
-                         still have a bias */
+    uint32_t weight, bias; /* indices of its tensors, or NO_TENSOR; the
+                              weight of a tied head is the embedding's */
+};
+
+enum tensor_flag {
+    TENSOR_LINEAR = 1,    /* a layer's matrix: what adapters are for */
+    TENSOR_NORM = 2,
+    TENSOR_EMBEDDING = 4, /* its rows are looked up */
+    TENSOR_BIAS = 8,
+    TENSOR_DECAYS = 16    /* full training: by AdamW's weight decay */
+};
+
+/* Initial values. */
+enum init_rule {
+    INIT_ZEROS,
+    INIT_ONES,
+    INIT_NORMAL, /* of deviation init_range */
+    INIT_SCALED  /* of init_range / sqrt(2 layers) */
+};
+
+/* A tensor as a checkpoint stores it: MODULE.weight or MODULE.bias. */
+struct model_tensor {
+    char name[128];
+    uint32_t module;     /* index */
+    int32_t expert;      /* that it belongs to; -1: none */
+    uint32_t n_dims;     /* 1 or 2 */
+    uint32_t rows, cols; /* a vector has one row */
+    uint8_t flags, init; /* enum tensor_flag, enum init_rule */
 };
 
 struct layer_desc {
@@ -81,6 +110,8 @@ struct model_desc {
     struct layer_desc *layer;
     struct module *module; /* embedding, layers in order, norm, head */
     size_t n_modules;
+    struct model_tensor *tensor; /* in the order of the modules */
+    size_t n_tensors;
 };
 
 /* Reads the text of a config.json (of transformers 4 or 5). Keys that are
@@ -98,6 +129,9 @@ void desc_untie(struct model_desc *d);
 /* The module of that role (in that layer); NULL when there is none. */
 const struct module *desc_module(const struct model_desc *d, enum role role,
                                  uint32_t layer);
+
+/* Whether it is one of the layers' matrices, which adapters are for. */
+bool module_is_linear(const struct model_desc *d, const struct module *m);
 
 /* Parameters of the model: every weight and bias once. */
 uint64_t desc_params(const struct model_desc *d);

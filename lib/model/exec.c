@@ -194,9 +194,7 @@ exec_load_base(struct exec *x, const struct weights *w, struct err *e)
 
     for (size_t i = 0; i < p->n_params && rc == 0; i++) {
         const struct param *q = &p->param[i];
-        const struct weight *t = base_tensor(w, p->desc, q->module,
-                                             q->kind == PARAM_BIAS
-                                             ? ".bias" : ".weight");
+        const struct weight *t = base_tensor(w, p->desc, q->tensor);
 
         rc = fill_param(x, q, load_piece, (void *)t, e);
     }

@@ -101,7 +101,7 @@ static const struct key llama_keys[] = {
     END
 };
 
-static const struct wt_name llama_names[] = {
+static const struct module_row llama_modules[] = {
     { ROLE_EMBED, BIAS_NEVER, false, "embed_tokens" },
     { ROLE_NORM1, BIAS_NEVER, false, "input_layernorm" },
     { ROLE_Q, BIAS_ATTN, false, "self_attn.q_proj" },
@@ -141,7 +141,7 @@ static const struct key qwen2_keys[] = {
     END
 };
 
-static const struct wt_name qwen2_names[] = {
+static const struct module_row qwen2_modules[] = {
     { ROLE_EMBED, BIAS_NEVER, false, "embed_tokens" },
     { ROLE_NORM1, BIAS_NEVER, false, "input_layernorm" },
     { ROLE_Q, BIAS_ALWAYS, false, "self_attn.q_proj" },
@@ -180,7 +180,7 @@ static const struct key starcoder2_keys[] = {
     END
 };
 
-static const struct wt_name starcoder2_names[] = {
+static const struct module_row starcoder2_modules[] = {
     { ROLE_EMBED, BIAS_NEVER, false, "embed_tokens" },
     { ROLE_NORM1, BIAS_ALWAYS, false, "input_layernorm" },
     { ROLE_Q, BIAS_ATTN, false, "self_attn.q_proj" },
@@ -226,7 +226,7 @@ static const struct key gpt2_keys[] = {
     END
 };
 
-static const struct wt_name gpt2_names[] = {
+static const struct module_row gpt2_modules[] = {
     { ROLE_EMBED, BIAS_NEVER, false, "wte" },
     { ROLE_POS, BIAS_NEVER, false, "wpe" },
     { ROLE_NORM1, BIAS_ALWAYS, false, "ln_1" },
@@ -263,7 +263,7 @@ static const struct key phi_keys[] = {
     END
 };
 
-static const struct wt_name phi_names[] = {
+static const struct module_row phi_modules[] = {
     { ROLE_EMBED, BIAS_NEVER, false, "embed_tokens" },
     { ROLE_NORM1, BIAS_ALWAYS, false, "input_layernorm" },
     { ROLE_Q, BIAS_ALWAYS, false, "self_attn.q_proj" },
@@ -282,28 +282,28 @@ static const struct family families[] = {
       .body = "model.", .layers = "layers.%u.",
       .norm = NORM_RMS, .pos = POS_ROTARY, .ffn = FF_GATED,
       .buffer = ".rotary_emb.inv_freq",
-      .keys = llama_keys, .names = llama_names },
+      .keys = llama_keys, .modules = llama_modules },
     { .model_type = "qwen2", .architecture = "Qwen2ForCausalLM",
       .body = "model.", .layers = "layers.%u.",
       .norm = NORM_RMS, .pos = POS_ROTARY, .ffn = FF_GATED,
       .buffer = ".rotary_emb.inv_freq",
-      .keys = qwen2_keys, .names = qwen2_names },
+      .keys = qwen2_keys, .modules = qwen2_modules },
     { .model_type = "starcoder2", .architecture = "Starcoder2ForCausalLM",
       .body = "model.", .layers = "layers.%u.",
       .norm = NORM_LAYER, .pos = POS_ROTARY, .ffn = FF_MLP,
       .buffer = ".rotary_emb.inv_freq",
-      .keys = starcoder2_keys, .names = starcoder2_names },
+      .keys = starcoder2_keys, .modules = starcoder2_modules },
     { .model_type = "gpt2", .architecture = "GPT2LMHeadModel",
       .body = "transformer.", .layers = "h.%u.",
       .norm = NORM_LAYER, .pos = POS_LEARNED, .ffn = FF_MLP,
       .scaled_residual = true,
-      .buffer = ".attn.bias", .keys = gpt2_keys, .names = gpt2_names },
+      .buffer = ".attn.bias", .keys = gpt2_keys, .modules = gpt2_modules },
     { .model_type = "phi", .architecture = "PhiForCausalLM",
       .body = "model.", .layers = "layers.%u.",
       .norm = NORM_LAYER, .pos = POS_ROTARY, .ffn = FF_MLP,
       .parallel = true,
       .buffer = ".rotary_emb.inv_freq",
-      .keys = phi_keys, .names = phi_names },
+      .keys = phi_keys, .modules = phi_modules },
 };
 
 const struct family *

@@ -26,7 +26,8 @@ struct config {
 /* When a module has a bias. */
 enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTN, BIAS_MLP };
 
-struct wt_name {
+/* A module of a family. */
+struct module_row {
     uint8_t role, bias;
     bool in_out;
     const char *name; /* layers' modules: below the layer's prefix */
@@ -42,8 +43,8 @@ struct family {
     uint8_t norm, pos, ffn;
     bool parallel;
     bool scaled_residual; /* init of outputs scaled by 1/sqrt(2 layers) */
-    const struct key *keys;       /* into a struct config */
-    const struct wt_name *names;  /* ends with name NULL */
+    const struct key *keys;           /* into a struct config */
+    const struct module_row *modules; /* ends with name NULL */
 };
 
 /* What any family's config.json may hold besides the family's own keys, and

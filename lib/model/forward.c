@@ -14,12 +14,6 @@
 
 #include "base/rng.h"
 
-static struct bound *
-bound_of(struct build *b, const struct module *m)
-{
-    return &b->bound[m - b->d->module];
-}
-
 static struct view
 activation(struct build *b, uint32_t cols)
 {
@@ -51,18 +45,18 @@ static struct view
 emit_norm(struct build *b, uint32_t layer, enum role role, struct view x)
 {
     const struct module *m = desc_module(b->d, role, layer);
-    struct bound *t = bound_of(b, m);
+    const struct bound *gain = bound_tensor(b, m->weight);
     struct view y = activation(b, b->d->dim), stats = activation(b, 2);
     struct op *op = build_op(b, OP_NORM, layer);
 
     op->x[0] = x;
-    op->x[1] = t->w;
-    op->x[2] = t->bias;
+    op->x[1] = gain->v;
+    op->x[2] = bound_tensor(b, m->bias)->v;
     op->y[0] = y;
     op->y[1] = stats;
     op->u.norm.eps = b->d->eps;
     op->u.norm.rms = b->d->norm == NORM_RMS;
-    tape_if(b, op, is_needed(b, x) || t->grad_w.buf != 0);
+    tape_if(b, op, is_needed(b, x) || gain->grad.buf != 0);
     return y;
 }
 
@@ -72,23 +66,25 @@ static bool
 fill_part(struct build *b, struct part *t, const struct module *m,
           uint32_t col)
 {
-    const struct bound *s = bound_of(b, m);
+    const struct bound *w = bound_tensor(b, m->weight);
+    const struct bound *bias = bound_tensor(b, m->bias);
+    const struct adapted *lora = &b->adapted[m - b->d->module];
 
-    t->w = s->w;
-    t->bias = s->bias;
-    t->grad_w = s->grad_w;
-    t->grad_bias = s->grad_bias;
+    t->w = w->v;
+    t->bias = bias->v;
+    t->grad_w = w->grad;
+    t->grad_bias = bias->grad;
     t->col = col;
     t->in = m->in;
     t->out = m->out;
     t->in_out = m->in_out;
     t->site = rng_site(m->name);
-    if (s->a.buf == 0)
-        return s->grad_w.buf != 0;
-    t->a = s->a;
-    t->b = s->b;
-    t->grad_a = s->grad_a;
-    t->grad_b = s->grad_b;
+    if (lora->a.v.buf == 0)
+        return w->grad.buf != 0;
+    t->a = lora->a.v;
+    t->b = lora->b.v;
+    t->grad_a = lora->a.grad;
+    t->grad_b = lora->b.grad;
     t->h = activation(b, b->o->rank);
     t->rank = b->o->rank;
     t->lora_scale = b->o->alpha / (float)b->o->rank;
@@ -220,16 +216,17 @@ emit_act(struct build *b, uint32_t layer, struct view up)
 struct view
 build_embed(struct build *b)
 {
-    struct bound *t = bound_of(b, desc_module(b->d, ROLE_EMBED, 0));
+    const struct module *m = desc_module(b->d, ROLE_EMBED, 0);
+    const struct bound *table = bound_tensor(b, m->weight);
     const struct module *pos = desc_module(b->d, ROLE_POS, 0);
     struct view y = activation(b, b->d->dim);
     struct op *op = build_op(b, OP_EMBED, 0);
 
-    op->x[0] = t->w;
+    op->x[0] = table->v;
     if (pos != NULL)
-        op->x[1] = bound_of(b, pos)->w;
+        op->x[1] = bound_tensor(b, pos->weight)->v;
     op->y[0] = y;
-    tape_if(b, op, t->grad_w.buf != 0);
+    tape_if(b, op, table->grad.buf != 0);
     return y;
 }
 

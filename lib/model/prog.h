@@ -46,13 +46,14 @@ struct prog_opts {
     float clip;              /* largest gradient norm; 0: no clipping */
 };
 
-enum param_kind { PARAM_WEIGHT, PARAM_BIAS, PARAM_LORA_A, PARAM_LORA_B };
+enum param_kind { PARAM_TENSOR, PARAM_LORA_A, PARAM_LORA_B };
 
 /* A trainable tensor: n = rows * cols elements at off of the flat vector of
  * parameters (and of gradients, m and v). Shapes are the stored ones: a
- * weight as its base has it, A [rank, in], B [out, rank], a vector [1, n]. */
+ * tensor as its base has it, A [rank, in], B [out, rank], a vector [1, n]. */
 struct param {
     const struct module *module;
+    const struct model_tensor *tensor; /* of PARAM_TENSOR */
     uint8_t kind;
     bool decay;              /* matrices only */
     uint64_t off, n;

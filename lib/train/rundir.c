@@ -322,10 +322,8 @@ put_param(void *ctx, const struct safetensor *s, struct out *out,
     for (size_t i = 0; i < t->prog.n_params; i++) {
         const struct param *q = &t->prog.param[i];
         struct view v = prog_param(q, t->prog.params);
-        char name[128];
 
-        prog_param_name(q, name);
-        if (strcmp(name, s->name) == 0)
+        if (strcmp(q->tensor->name, s->name) == 0)
             return exec_write(&t->exec, &v, out, e);
     }
     return err_set(e, ERR_IO, "no parameter %s", s->name);
@@ -340,11 +338,9 @@ list_tensors(const struct trainer *t)
 
     for (size_t i = 0; i < t->prog.n_params; i++) {
         const struct param *q = &t->prog.param[i];
-        bool vector = q->kind == PARAM_BIAS || q->module->in == 0;
-        char name[128];
+        bool vector = q->tensor->n_dims == 1;
 
-        prog_param_name(q, name);
-        item[i].name = mem_strdup(name);
+        item[i].name = mem_strdup(q->tensor->name);
         item[i].dtype = DTYPE_F32;
         item[i].n_dims = vector ? 1 : 2;
         item[i].shape[0] = vector ? q->cols : q->rows;

@@ -442,17 +442,6 @@ done:
 
 /* Matching */
 
-static bool
-is_linear(const struct module *m)
-{
-    switch (m->role) {
-    case ROLE_QKV: case ROLE_Q: case ROLE_K: case ROLE_V: case ROLE_O:
-    case ROLE_GATE: case ROLE_UP: case ROLE_DOWN:
-        return true;
-    }
-    return false;
-}
-
 int
 adapter_match(const struct adapter *a, const struct model_desc *d,
               size_t *linears, struct err *e)
@@ -463,7 +452,7 @@ adapter_match(const struct adapter *a, const struct model_desc *d,
 
     map_init(&names);
     for (i = 0; i < d->n_modules; i++)
-        if (is_linear(&d->module[i]))
+        if (module_is_linear(d, &d->module[i]))
             map_put(&names, d->module[i].name, strlen(d->module[i].name), i,
                     NULL);
     for (i = 0; i < a->n && rc == 0; i++) {

@@ -56,18 +56,6 @@ weight_bad(const struct weight *t, uint64_t *index, float *value)
     return true;
 }
 
-/* The tensors of one module have types to compute with. */
-static int
-check_types(const struct weights *w, const struct model_desc *d,
-            const struct module *m, struct err *e)
-{
-    const struct weight *weight = base_tensor(w, d, m, ".weight");
-    const struct weight *bias = base_tensor(w, d, m, ".bias");
-    int rc = m->shared ? 0 : base_check_type(w, weight, e);
-
-    return rc == 0 && m->bias ? base_check_type(w, bias, e) : rc;
-}
-
 static int
 check_model(struct base_report *r, const struct weights *w, struct err *e)
 {
@@ -76,8 +64,8 @@ check_model(struct base_report *r, const struct weights *w, struct err *e)
 
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < d.n_modules && rc == 0; i++)
-        rc = check_types(w, &d, &d.module[i], e);
+    for (size_t i = 0; i < d.n_tensors && rc == 0; i++)
+        rc = base_check_type(w, base_tensor(w, &d, &d.tensor[i]), e);
     snprintf(r->model_type, sizeof(r->model_type), "%s",
              d.family->model_type);
     r->params = desc_params(&d);

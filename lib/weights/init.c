@@ -5,56 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "base/par.h"
 #include "base/progress.h"
 #include "base/rng.h"
-#include "model/family.h"
 
 #define PIECE 4096 /* elements that one worker makes at a time */
 #define BATCH 64   /* pieces written at a time */
 
-static bool
-is_norm(const struct module *m)
-{
-    return m->role == ROLE_NORM1 || m->role == ROLE_NORM2
-           || m->role == ROLE_NORM_F;
-}
-
-static void
-add_tensor(struct safetensor *t, const struct module *m, const char *leaf,
-           unsigned dtype)
-{
-    bool vector = is_norm(m) || strcmp(leaf, "bias") == 0;
-    struct buf name;
-
-    buf_init(&name);
-    buf_addf(&name, "%s.%s", m->name, leaf);
-    memset(t, 0, sizeof(*t));
-    t->name = mem_dup(name.data, name.len);
-    buf_release(&name);
-    t->dtype = (uint8_t)dtype;
-    t->n_dims = vector ? 1 : 2;
-    t->shape[0] = !vector && m->in_out ? m->in : m->out;
-    if (!vector)
-        t->shape[1] = m->in_out ? m->out : m->in;
-}
-
 struct safetensor *
 model_tensors(const struct model_desc *d, unsigned dtype, size_t *n)
 {
-    struct safetensor *t = mem_array(2 * d->n_modules, sizeof(*t));
-    size_t i;
+    struct safetensor *list = mem_array(d->n_tensors, sizeof(*list));
 
-    *n = 0;
-    for (i = 0; i < d->n_modules; i++) {
-        if (!d->module[i].shared)
-            add_tensor(&t[(*n)++], &d->module[i], "weight", dtype);
-        if (d->module[i].bias)
-            add_tensor(&t[(*n)++], &d->module[i], "bias", dtype);
+    for (size_t i = 0; i < d->n_tensors; i++) {
+        const struct model_tensor *t = &d->tensor[i];
+        bool vector = t->n_dims == 1;
+
+        list[i].name = mem_strdup(t->name);
+        list[i].dtype = (uint8_t)dtype;
+        list[i].n_dims = t->n_dims;
+        list[i].shape[0] = vector ? t->cols : t->rows;
+        list[i].shape[1] = vector ? 0 : t->cols;
     }
-    return t;
+    *n = d->n_tensors;
+    return list;
 }
 
 void
@@ -75,41 +50,42 @@ model_init_start(struct model_init *m, const struct model_desc *d,
 
     m->desc = d;
     m->seed = seed;
-    map_init(&m->module);
-    for (i = 0; i < d->n_modules; i++)
-        map_put(&m->module, d->module[i].name, strlen(d->module[i].name), i,
+    map_init(&m->tensor);
+    for (i = 0; i < d->n_tensors; i++)
+        map_put(&m->tensor, d->tensor[i].name, strlen(d->tensor[i].name), i,
                 NULL);
 }
 
 void
 model_init_release(struct model_init *m)
 {
-    map_release(&m->module);
+    map_release(&m->tensor);
 }
 
 /* What the values of a tensor are: mean, and deviation from it. */
 static void
-rule_of(const struct model_init *m, const struct safetensor *t, double *mean,
-        double *deviation)
+values_of(const struct model_init *m, const struct safetensor *t,
+          double *mean, double *deviation)
 {
     const struct model_desc *d = m->desc;
-    const char *dot = strrchr(t->name, '.');
-    const struct module *module =
-        &d->module[map_get(&m->module, t->name,
-                           (size_t)(dot - t->name))->value];
+    const struct map_entry *own = map_get(&m->tensor, t->name,
+                                          strlen(t->name));
 
     *mean = 0;
     *deviation = 0;
-    if (strcmp(dot, ".bias") == 0)
-        return;
-    if (is_norm(module)) {
+    switch ((enum init_rule)d->tensor[own->value].init) {
+    case INIT_ZEROS:
+        break;
+    case INIT_ONES:
         *mean = 1;
-        return;
+        break;
+    case INIT_NORMAL:
+        *deviation = (double)d->init_range;
+        break;
+    case INIT_SCALED:
+        *deviation = (double)d->init_range / sqrt(2.0 * d->n_layers);
+        break;
     }
-    *deviation = (double)d->init_range;
-    if (d->family->scaled_residual
-        && (module->role == ROLE_O || module->role == ROLE_DOWN))
-        *deviation /= sqrt(2.0 * d->n_layers);
 }
 
 /* Up to BATCH pieces of a tensor, made side by side. */
@@ -153,7 +129,7 @@ model_init_put(void *ctx, const struct safetensor *t, struct out *out,
     };
     int rc = 0;
 
-    rule_of(m, t, &b.mean, &b.deviation);
+    values_of(m, t, &b.mean, &b.deviation);
     while (b.at < b.end && rc == 0) {
         uint64_t n = b.end - b.at;
 

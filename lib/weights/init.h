@@ -1,5 +1,5 @@
-/* init.h - the tensors of a model as a checkpoint names them, and their
- * initial values.
+/* init.h - the tensors of a model as a checkpoint has them, and their initial
+ * values.
  *
  * Values are those of Hugging Face's classes: matrices normal with standard
  * deviation initializer_range (of gpt2's outputs into the residual divided by
@@ -18,9 +18,8 @@
 #include "model/desc.h"
 #include "tensor/safetensors.h"
 
-/* Every weight and bias of the model, MODULE.weight and MODULE.bias, in the
- * order of its modules; *n of them, with that type. Released by
- * model_tensors_free. A tied head has no weight of its own. */
+/* The description's tensors, *n of them, in that type. Released by
+ * model_tensors_free. */
 struct safetensor *model_tensors(const struct model_desc *d, unsigned dtype,
                                  size_t *n);
 void model_tensors_free(struct safetensor *t, size_t n);
@@ -28,7 +27,7 @@ void model_tensors_free(struct safetensor *t, size_t n);
 struct model_init {
     const struct model_desc *desc;
     uint64_t seed;
-    struct map module; /* name -> index */
+    struct map tensor; /* name -> index */
 };
 
 void model_init_start(struct model_init *m, const struct model_desc *d,

@@ -17,7 +17,9 @@ struct quantize {
 
 /* Appends tensor t to an open segment, a bounded piece at a time, in the
  * format of q: every float tensor is converted; with I8, matrices (two
- * dimensions) become I8 with their scales behind, and all other floats F32.
+ * dimensions) become I8 with their scales behind, and all other floats F32:
+ * by shape, not by the description, since embeddings and tensors that it does
+ * not know are converted, too.
  * Integers and booleans go through as they are. ERR_DATA for a value that is
  * not finite, or not any more in the new type, naming tensor and index
  * (allow_bad: only where int8 can't hold it), and for types not known. */

@@ -134,7 +134,7 @@ same_modules(const struct model_desc *a, const struct model_desc *b)
 
         if (strcmp(x->name, y->name) != 0 || x->in != y->in
             || x->out != y->out || x->bias != y->bias
-            || x->shared != y->shared)
+            || x->weight != y->weight)
             return false;
     }
     return true;

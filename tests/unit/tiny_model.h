@@ -55,26 +55,23 @@ tiny_by_name(const void *a, const void *b)
 
 /* Normal numbers of deviation 0.3 (norm gains about 1), from the name. */
 static inline void
-tiny_add(struct weights *w, const struct module *m, const char *suffix,
-         uint64_t rows, uint64_t cols)
+tiny_add(struct weights *w, const struct model_tensor *of)
 {
     struct weight *t = &w->item[w->n++];
-    size_t n = (size_t)(rows ? rows * cols : cols);
-    float *data = mem_try(n * sizeof(*data)), add = 0;
-    char name[128];
+    size_t n = (size_t)of->rows * of->cols;
+    float *data = mem_try(n * sizeof(*data));
+    float add = of->flags & TENSOR_NORM ? 1 : 0;
+    bool vector = of->n_dims == 1;
     struct rng r;
 
-    snprintf(name, sizeof(name), "%s%s", m->name, suffix);
-    if (m->in == 0 && strcmp(suffix, ".weight") == 0)
-        add = 1;
-    rng_init(&r, 7, rng_site(name));
+    rng_init(&r, 7, rng_site(of->name));
     for (size_t i = 0; i < n; i++)
         data[i] = (float)(0.3 * rng_normal(&r)) + add;
-    t->name = mem_strdup(name);
+    t->name = mem_strdup(of->name);
     t->dtype = DTYPE_F32;
-    t->n_dims = rows ? 2 : 1;
-    t->shape[0] = rows ? rows : cols;
-    t->shape[1] = rows ? cols : 0;
+    t->n_dims = of->n_dims;
+    t->shape[0] = vector ? of->cols : of->rows;
+    t->shape[1] = vector ? 0 : of->cols;
     t->data = data;
     t->bytes = n * sizeof(*data);
 }
@@ -92,18 +89,9 @@ tiny_open(struct tiny_model *t, const char *config)
     }
     memset(w, 0, sizeof(*w));
     w->path = mem_strdup("tiny");
-    w->item = mem_array(2 * t->desc.n_modules, sizeof(*w->item));
-    for (size_t i = 0; i < t->desc.n_modules; i++) {
-        const struct module *m = &t->desc.module[i];
-
-        if (m->in == 0)
-            tiny_add(w, m, ".weight", 0, m->out);
-        else if (!m->shared)
-            tiny_add(w, m, ".weight", m->in_out ? m->in : m->out,
-                     m->in_out ? m->out : m->in);
-        if (m->bias)
-            tiny_add(w, m, ".bias", 0, m->out);
-    }
+    w->item = mem_array(t->desc.n_tensors, sizeof(*w->item));
+    for (size_t i = 0; i < t->desc.n_tensors; i++)
+        tiny_add(w, &t->desc.tensor[i]);
     qsort(w->item, w->n, sizeof(*w->item), tiny_by_name);
 }
 

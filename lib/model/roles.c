@@ -1,0 +1,83 @@
+/* roles.c - the table of roles: shapes, and what the weights are for. */
+#include "model/roles.h"
+
+#define MATRIX (TENSOR_LINEAR | TENSOR_DECAYS)
+#define TABLE (TENSOR_EMBEDDING | TENSOR_DECAYS)
+
+static uint32_t
+dim(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)y;
+    return d->dim;
+}
+
+static uint32_t
+vocab(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)y;
+    return d->vocab;
+}
+
+static uint32_t
+positions(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)y;
+    return d->max_pos;
+}
+
+static uint32_t
+queries(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return y->heads * y->head_dim;
+}
+
+static uint32_t
+keys(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return y->kv_heads * y->head_dim;
+}
+
+static uint32_t
+queries_keys_values(const struct model_desc *d, const struct layer_desc *y)
+{
+    return queries(d, y) + 2 * keys(d, y);
+}
+
+static uint32_t
+inner(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return y->ff_dim;
+}
+
+static const struct role_info table[ROLE_COUNT] = {
+    [ROLE_EMBED] = { .flags = TABLE, .in = dim, .out = vocab },
+    [ROLE_POS] = { .flags = TABLE, .in = dim, .out = positions },
+    [ROLE_NORM1] = { .in_layer = true, .flags = TENSOR_NORM, .out = dim },
+    [ROLE_QKV] = { .in_layer = true, .flags = MATRIX, .in = dim,
+                   .out = queries_keys_values },
+    [ROLE_Q] = { .in_layer = true, .flags = MATRIX, .in = dim,
+                 .out = queries },
+    [ROLE_K] = { .in_layer = true, .flags = MATRIX, .in = dim, .out = keys },
+    [ROLE_V] = { .in_layer = true, .flags = MATRIX, .in = dim, .out = keys },
+    [ROLE_O] = { .in_layer = true, .residual = true, .flags = MATRIX,
+                 .in = queries, .out = dim },
+    [ROLE_NORM2] = { .in_layer = true, .flags = TENSOR_NORM, .out = dim },
+    [ROLE_GATE] = { .in_layer = true, .flags = MATRIX, .in = dim,
+                    .out = inner },
+    [ROLE_UP] = { .in_layer = true, .flags = MATRIX, .in = dim,
+                  .out = inner },
+    [ROLE_DOWN] = { .in_layer = true, .residual = true, .flags = MATRIX,
+                    .in = inner, .out = dim },
+    [ROLE_NORM_F] = { .flags = TENSOR_NORM, .out = dim },
+    [ROLE_HEAD] = { .top = true, .flags = TENSOR_DECAYS, .in = dim,
+                    .out = vocab },
+};
+
+const struct role_info *
+role_info(unsigned role)
+{
+    return &table[role];
+}

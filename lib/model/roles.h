@@ -1,0 +1,26 @@
+/* roles.h - what a role is: one row for each.
+ *
+ * A row says of which shape the role's module is, and what its weight is for
+ * and begins as. Whoever lists modules or tensors reads these rows and knows
+ * no role by name.
+ */
+#ifndef MODEL_ROLES_H
+#define MODEL_ROLES_H
+
+#include "model/desc.h"
+
+struct role_info {
+    bool in_layer; /* every layer has one, named below the layer's prefix */
+    bool top;      /* named beside the family's body, not below it */
+    bool residual; /* its output is added to the layer's input */
+    uint8_t flags; /* of its weight: enum tensor_flag */
+
+    /* Columns of the module, in and out; in NULL: the weight is a vector. */
+    uint32_t (*in)(const struct model_desc *d, const struct layer_desc *y);
+    uint32_t (*out)(const struct model_desc *d, const struct layer_desc *y);
+};
+
+/* The row of a role below ROLE_COUNT. */
+const struct role_info *role_info(unsigned role);
+
+#endif

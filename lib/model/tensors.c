@@ -1,0 +1,166 @@
+/* tensors.c - a description's modules, from the family's rows, and their
+ * tensors, from the modules. */
+#include "model/tensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "model/roles.h"
+
+/* Modules */
+
+static void
+add_module(struct model_desc *d, const struct config *c,
+           const struct module_row *row, uint32_t layer)
+{
+    const struct role_info *role = role_info(row->role);
+    const struct layer_desc *y = &d->layer[layer];
+    struct module *m = &d->module[d->n_modules++];
+    char prefix[32] = "";
+
+    if (role->in_layer)
+        /* layers is a constant of the family table: "layers.%u." */
+        snprintf(prefix, sizeof(prefix), d->family->layers, layer);
+    snprintf(m->name, sizeof(m->name), "%s%s%s",
+             role->top ? "" : d->family->body, prefix, row->name);
+    m->role = row->role;
+    m->layer = layer;
+    m->in_out = row->in_out;
+    m->has_bias = row->bias == BIAS_ALWAYS
+                  || (row->bias == BIAS_ATTN && c->attn_bias != 0)
+                  || (row->bias == BIAS_MLP && c->mlp_bias != 0);
+    m->in = role->in != NULL ? role->in(d, y) : 0;
+    m->out = role->out(d, y);
+}
+
+static bool
+in_layer(const struct module_row *row)
+{
+    return row->name != NULL && role_info(row->role)->in_layer;
+}
+
+/* One module a row outside the layers, n_layers for one inside. */
+void
+list_modules(struct model_desc *d, const struct config *c)
+{
+    const struct module_row *rows = d->family->modules, *inside, *row;
+    size_t n = 0;
+
+    for (row = rows; row->name != NULL; row++)
+        n++;
+    d->module = mem_array(n * d->n_layers, sizeof(*d->module));
+    for (row = rows; row->name != NULL && !in_layer(row); row++)
+        add_module(d, c, row, 0);
+    inside = row;
+    for (uint32_t l = 0; l < d->n_layers; l++)
+        for (row = inside; in_layer(row); row++)
+            add_module(d, c, row, l);
+    for (; row->name != NULL; row++)
+        add_module(d, c, row, 0);
+}
+
+/* Tensors */
+
+static enum init_rule
+init_of(const struct model_desc *d, const struct role_info *role)
+{
+    if (role->flags & TENSOR_NORM)
+        return INIT_ONES;
+    return role->residual && d->family->scaled_residual ? INIT_SCALED
+                                                        : INIT_NORMAL;
+}
+
+/* A vector of m: its index. */
+static uint32_t
+add_tensor(struct model_desc *d, const struct module *m, const char *leaf)
+{
+    struct model_tensor *t = &d->tensor[d->n_tensors];
+
+    *t = (struct model_tensor){ .module = (uint32_t)(m - d->module),
+                                .expert = -1, .n_dims = 1, .rows = 1,
+                                .cols = m->out };
+    snprintf(t->name, sizeof(t->name), "%s.%s", m->name, leaf);
+    return (uint32_t)d->n_tensors++;
+}
+
+static uint32_t
+add_weight(struct model_desc *d, const struct module *m)
+{
+    const struct role_info *role = role_info(m->role);
+    uint32_t i = add_tensor(d, m, "weight");
+    struct model_tensor *t = &d->tensor[i];
+
+    t->flags = role->flags;
+    t->init = (uint8_t)init_of(d, role);
+    if (role->in != NULL) {
+        t->n_dims = 2;
+        t->rows = m->in_out ? m->in : m->out;
+        t->cols = m->in_out ? m->out : m->in;
+    }
+    return i;
+}
+
+static uint32_t
+add_bias(struct model_desc *d, const struct module *m)
+{
+    uint32_t i = add_tensor(d, m, "bias");
+
+    d->tensor[i].flags = TENSOR_BIAS;
+    d->tensor[i].init = INIT_ZEROS;
+    return i;
+}
+
+void
+list_tensors(struct model_desc *d)
+{
+    free(d->tensor);
+    d->tensor = mem_array(2 * d->n_modules, sizeof(*d->tensor));
+    d->n_tensors = 0;
+    for (size_t i = 0; i < d->n_modules; i++) {
+        struct module *m = &d->module[i];
+        bool tied = m->role == ROLE_HEAD && d->tied;
+
+        m->weight = tied ? desc_module(d, ROLE_EMBED, 0)->weight
+                         : add_weight(d, m);
+        m->bias = m->has_bias ? add_bias(d, m) : NO_TENSOR;
+    }
+}
+
+/* What is asked of the lists */
+
+void
+desc_untie(struct model_desc *d)
+{
+    d->tied = false;
+    list_tensors(d);
+}
+
+const struct module *
+desc_module(const struct model_desc *d, enum role role, uint32_t layer)
+{
+    for (size_t i = 0; i < d->n_modules; i++) {
+        const struct module *m = &d->module[i];
+
+        if (m->role == role
+            && (!role_info(role)->in_layer || m->layer == layer))
+            return m;
+    }
+    return NULL;
+}
+
+bool
+module_is_linear(const struct model_desc *d, const struct module *m)
+{
+    return d->tensor[m->weight].flags & TENSOR_LINEAR;
+}
+
+uint64_t
+desc_params(const struct model_desc *d)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < d->n_tensors; i++)
+        n += (uint64_t)d->tensor[i].rows * d->tensor[i].cols;
+    return n;
+}

@@ -1,0 +1,151 @@
+/* tensors.c - the list of a description's tensors: names, shapes, what they
+ * are for, what they begin as. */
+#include "model/desc.h"
+
+#include "test.h"
+#include "tiny_model.h"
+
+static struct model_desc
+described(const char *config)
+{
+    struct model_desc d;
+    struct err e;
+
+    if (!CHECK(desc_read(&d, config, strlen(config), "tiny", &e) == 0))
+        exit(1);
+    return d;
+}
+
+static const struct model_tensor *
+tensor_named(const struct model_desc *d, const char *name)
+{
+    for (size_t i = 0; i < d->n_tensors; i++)
+        if (strcmp(d->tensor[i].name, name) == 0)
+            return &d->tensor[i];
+    return NULL;
+}
+
+struct expected {
+    const char *name;
+    uint32_t n_dims, rows, cols;
+    uint8_t flags, init;
+};
+
+static void
+check_list(const struct model_desc *d, const struct expected *want, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct model_tensor *t = tensor_named(d, want[i].name);
+
+        if (!CHECK(t != NULL && t->n_dims == want[i].n_dims
+                   && t->rows == want[i].rows && t->cols == want[i].cols
+                   && t->flags == want[i].flags && t->init == want[i].init
+                   && t->expert == -1))
+            printf("  %s\n", want[i].name);
+    }
+}
+
+enum { MATRIX = TENSOR_LINEAR | TENSOR_DECAYS,
+       TABLE = TENSOR_EMBEDDING | TENSOR_DECAYS };
+
+/* Stored [in, out], and outputs into the residual scaled. */
+TEST(tensors_of_gpt2)
+{
+    static const struct expected want[] = {
+        { "transformer.wte.weight", 2, 61, 24, TABLE, INIT_NORMAL },
+        { "transformer.wpe.weight", 2, 64, 24, TABLE, INIT_NORMAL },
+        { "transformer.h.0.ln_1.weight", 1, 1, 24, TENSOR_NORM, INIT_ONES },
+        { "transformer.h.0.ln_1.bias", 1, 1, 24, TENSOR_BIAS, INIT_ZEROS },
+        { "transformer.h.2.attn.c_attn.weight", 2, 24, 72, MATRIX,
+          INIT_NORMAL },
+        { "transformer.h.2.attn.c_attn.bias", 1, 1, 72, TENSOR_BIAS,
+          INIT_ZEROS },
+        { "transformer.h.1.attn.c_proj.weight", 2, 24, 24, MATRIX,
+          INIT_SCALED },
+        { "transformer.h.1.mlp.c_fc.weight", 2, 24, 96, MATRIX,
+          INIT_NORMAL },
+        { "transformer.h.1.mlp.c_proj.weight", 2, 96, 24, MATRIX,
+          INIT_SCALED },
+        { "transformer.ln_f.weight", 1, 1, 24, TENSOR_NORM, INIT_ONES },
+    };
+    struct model_desc d = described(tiny_gpt2);
+
+    check_list(&d, want, sizeof(want) / sizeof(want[0]));
+    CHECK_EQ_U64(d.n_tensors, 2 + 3 * 12 + 2);
+    desc_release(&d);
+}
+
+TEST(tensors_of_llama)
+{
+    static const struct expected want[] = {
+        { "model.layers.0.self_attn.q_proj.weight", 2, 32, 24, MATRIX,
+          INIT_NORMAL },
+        { "model.layers.0.self_attn.k_proj.weight", 2, 16, 24, MATRIX,
+          INIT_NORMAL },
+        { "model.layers.2.self_attn.o_proj.weight", 2, 24, 32, MATRIX,
+          INIT_NORMAL },
+        { "model.layers.2.mlp.down_proj.weight", 2, 24, 40, MATRIX,
+          INIT_NORMAL },
+        { "model.norm.weight", 1, 1, 24, TENSOR_NORM, INIT_ONES },
+        { "lm_head.weight", 2, 61, 24, TENSOR_DECAYS, INIT_NORMAL },
+    };
+    struct model_desc d = described(tiny_llama);
+
+    check_list(&d, want, sizeof(want) / sizeof(want[0]));
+    CHECK_EQ_U64(d.n_tensors, 1 + 3 * 9 + 2);
+    CHECK_EQ_U64(desc_params(&d),
+                 2 * 61 * 24
+                 + 3 * (2 * 24 + 2 * 32 * 24 + 2 * 16 * 24 + 3 * 40 * 24)
+                 + 24);
+    desc_release(&d);
+}
+
+TEST(a_tied_head_has_no_tensor_of_its_own)
+{
+    struct model_desc d = described(tiny_qwen2);
+    const struct module *head = desc_module(&d, ROLE_HEAD, 0);
+    const struct module *table = desc_module(&d, ROLE_EMBED, 0);
+    size_t n = d.n_tensors;
+
+    CHECK(tensor_named(&d, "lm_head.weight") == NULL);
+    CHECK_EQ_U64(head->weight, table->weight);
+    desc_untie(&d);
+    CHECK_EQ_U64(d.n_tensors, n + 1);
+    CHECK(tensor_named(&d, "lm_head.weight")
+          == &d.tensor[head->weight]);
+    CHECK(head->weight != table->weight);
+    desc_release(&d);
+}
+
+/* Each module finds its tensors, each tensor its module. */
+TEST(lists_know_each_other)
+{
+    for (size_t m = 0; m < N_TINY; m++) {
+        struct model_desc d = described(tiny_configs[m]);
+        size_t linears = 0;
+
+        for (uint32_t i = 0; i < d.n_tensors; i++) {
+            const struct module *of = &d.module[d.tensor[i].module];
+
+            CHECK(of->weight == i || of->bias == i);
+            CHECK(strncmp(d.tensor[i].name, of->name, strlen(of->name))
+                  == 0);
+        }
+        for (size_t i = 0; i < d.n_modules; i++) {
+            CHECK((d.module[i].bias != NO_TENSOR) == d.module[i].has_bias);
+            linears += module_is_linear(&d, &d.module[i]);
+        }
+        CHECK_EQ_U64(linears, (size_t)(m == 0 || m == 3 ? 21
+                                       : m == 1 ? 12 : 18));
+        desc_release(&d);
+    }
+}
+
+static const struct test tests[] = {
+    RUN(tensors_of_gpt2),
+    RUN(tensors_of_llama),
+    RUN(a_tied_head_has_no_tensor_of_its_own),
+    RUN(lists_know_each_other),
+};
+
+TEST_MAIN("tensors", tests)
