@@ -16,6 +16,7 @@
 
 #define MAX_LINE (16 << 20)
 #define MAX_PROMPTS 1000000
+#define MAX_STOPS 1000
 
 static const char *const keys[] = { "id", "prompt", "max_tokens", "stop",
                                     "exact", "contains", "regex",
@@ -48,6 +49,9 @@ read_stop(struct prompt *p, const cJSON *v, const char *where,
 
     if (v == NULL)
         return 0;
+    if (n > MAX_STOPS)
+        return err_set(e, ERR_LIMIT, "%s: %d items of stop are over the limit "
+                       "of %d", where, n, MAX_STOPS);
     p->stop = mem_array((size_t)n, sizeof(*p->stop));
     for (int i = 0; i < n; i++) {
         const cJSON *s = cJSON_IsArray(v) ? cJSON_GetArrayItem(v, i) : v;
