@@ -21,15 +21,14 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "tensor/shape.h"
 #include "tensor/stored.h"
-
-#define WEIGHT_MAX_DIMS 8
 
 struct weight {
     const char *name;
     uint8_t dtype;          /* enum dtype; see tensor/stored.h */
     uint32_t n_dims;
-    uint64_t shape[WEIGHT_MAX_DIMS];
+    uint64_t shape[SHAPE_MAX_DIMS];
     const void *data;       /* row major, aligned for dtype */
     const void *scale;      /* of a quantised one: its side tensor, a row
                                for each of its rows along the last

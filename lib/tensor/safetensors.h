@@ -24,18 +24,19 @@
 #include "base/io.h"
 #include "base/map.h"
 #include "tensor/dtype.h"
+#include "tensor/shape.h"
 
 #define SAFETENSORS_MAX_HEADER 100000000 /* the format's own limit */
 #define SAFETENSORS_MAX_ADAPTER_HEADER (16 << 20)
 #define SAFETENSORS_MAX_TENSORS 1000000
 #define SAFETENSORS_MAX_NAME 512
-#define SAFETENSORS_MAX_DIMS 8
+#define SAFETENSORS_META "__metadata__"
 
 struct safetensor {
     char *name;
     uint8_t dtype;      /* enum dtype */
     uint32_t n_dims;    /* 0: a scalar */
-    uint64_t shape[SAFETENSORS_MAX_DIMS];
+    uint64_t shape[SHAPE_MAX_DIMS];
     uint64_t begin;     /* offset in the data section */
     uint64_t bytes;
 };
@@ -74,11 +75,6 @@ const struct safetensor *safetensors_find(const struct safetensors *s,
 const void *safetensors_data(const struct safetensors *s,
                              const struct safetensor *t);
 
-/* *bytes = the size of a tensor of that type and shape; ERR_DATA (without
- * prefix) when it overflows or there are too many dimensions. */
-int tensor_bytes(uint64_t *bytes, unsigned dtype, const uint64_t *shape,
-                 size_t n_dims, struct err *e);
-
 /* Puts item[n] into file order (alignment of the type descending, then name
  * bytewise), sets begin and bytes, and writes the header with meta[n_meta]
  * in the order given. The caller then writes the data of item[0], item[1]
@@ -86,9 +82,5 @@ int tensor_bytes(uint64_t *bytes, unsigned dtype, const uint64_t *shape,
 int safetensors_start(struct out *out, struct safetensor *item, size_t n,
                       const struct safetensors_meta *meta, size_t n_meta,
                       struct err *e);
-
-/* "[2, 3]", for messages; returns text. Needs room for 8 dimensions. */
-#define SHAPE_TEXT 192
-char *shape_text(char text[SHAPE_TEXT], const uint64_t *shape, size_t n_dims);
 
 #endif
