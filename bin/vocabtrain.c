@@ -13,8 +13,8 @@
 #include "record/change.h"
 #include "record/text.h"
 #include "stream/stream.h"
+#include "text/bpe_train.h"
 #include "text/tokenizer.h"
-#include "text/train.h"
 #include "tool/tool.h"
 
 #define BYTES 256
@@ -225,7 +225,7 @@ static int
 finish(struct job *j, struct err *e)
 {
     const struct options *o = j->o;
-    struct train_options t = {
+    struct bpe_train_options t = {
         .size = (uint32_t)o->size, .min_frequency = o->min_frequency,
         .special = o->special.item, .n_special = o->special.n
     };

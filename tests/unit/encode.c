@@ -7,7 +7,7 @@
 
 #include "base/io.h"
 #include "base/json.h"
-#include "text/train.h"
+#include "text/bpe_train.h"
 
 #include "test.h"
 
@@ -254,7 +254,7 @@ one_training(struct json *j)
 {
     char *text[64], *special[64];
     size_t len[64], special_len[64], n_texts, n_special, i;
-    struct train_options o = { 0 };
+    struct bpe_train_options o = { 0 };
     struct bpe_trainer t;
     struct buf want, got;
     uint64_t size, least;

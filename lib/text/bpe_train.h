@@ -1,4 +1,4 @@
-/* train.h - learns byte-pair merges from text, the same ones as Hugging
+/* bpe_train.h - learns byte-pair merges from text, the same ones as Hugging
  * Face's BpeTrainer.
  *
  * Text is cut by the GPT-2 pre-tokenizer (SCAN_GPT2) and each distinct piece
@@ -15,8 +15,8 @@
  * Time and memory go with the number of distinct pieces and their length,
  * not with the text. Counts are 64 bits.
  */
-#ifndef TEXT_TRAIN_H
-#define TEXT_TRAIN_H
+#ifndef TEXT_BPE_TRAIN_H
+#define TEXT_BPE_TRAIN_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -37,7 +37,7 @@ void bpe_trainer_release(struct bpe_trainer *t);
  * pre-tokenizer. */
 void bpe_trainer_add(struct bpe_trainer *t, const void *p, size_t n);
 
-struct train_options {
+struct bpe_train_options {
     uint32_t size; /* tokens wanted, at least special + 256 */
     uint64_t min_frequency; /* of a pair */
     const char *const *special; /* distinct, none of a single byte */
@@ -47,7 +47,7 @@ struct train_options {
 /* Learns, and appends the tokenizer.json, laid out as tokenizers saves it.
  * *n_tokens: how many there are, fewer than wanted when pairs ran out. */
 void bpe_trainer_finish(const struct bpe_trainer *t,
-                        const struct train_options *o, struct buf *json,
+                        const struct bpe_train_options *o, struct buf *json,
                         uint32_t *n_tokens);
 
 #endif
