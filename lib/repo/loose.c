@@ -1,18 +1,21 @@
-/* loose.c - loose objects: zlib over "TYPE SIZE", NUL, body. */
+/* loose.c - loose objects: zlib over a header, "TYPE SIZE" and NUL, and the
+ * body; each in a file named by its id, DIR/XX/38 more digits. */
 #include "repo/loose.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "base/mem.h"
 
-#define HEAD_MAX 32
+#define HEADER_MAX 32
 #define INPUT (1 << 16)
 
 struct inflater {
@@ -61,13 +64,13 @@ inflate_some(struct inflater *f, void *p, size_t n, size_t *got,
     return 0;
 }
 
-/* Splits "TYPE SIZE\0" at the front of head[n]; *used tells its length. */
+/* Splits "TYPE SIZE\0" at the front of header[n]; *used tells its length. */
 static bool
-parse_head(const char *head, size_t n, int *type, uint64_t *size,
+parse_header(const char *header, size_t n, int *type, uint64_t *size,
            size_t *used)
 {
-    const char *end = memchr(head, '\0', n);
-    const char *space = memchr(head, ' ', n);
+    const char *end = memchr(header, '\0', n);
+    const char *space = memchr(header, ' ', n);
     const char *p;
     uint64_t v = 0;
 
@@ -75,8 +78,8 @@ parse_head(const char *head, size_t n, int *type, uint64_t *size,
         return false;
     for (*type = OBJECT_COMMIT; *type <= OBJECT_TAG; ++*type) {
         p = object_type_name(*type);
-        if (strlen(p) == (size_t)(space - head)
-            && memcmp(p, head, strlen(p)) == 0)
+        if (strlen(p) == (size_t)(space - header)
+            && memcmp(p, header, strlen(p)) == 0)
             break;
     }
     if (*type > OBJECT_TAG)
@@ -87,7 +90,7 @@ parse_head(const char *head, size_t n, int *type, uint64_t *size,
         v = v * 10 + (uint64_t)(*p - '0');
     }
     *size = v;
-    *used = (size_t)(end + 1 - head);
+    *used = (size_t)(end + 1 - header);
     return true;
 }
 
@@ -116,16 +119,16 @@ static int
 read_object(struct inflater *f, uint64_t max, int *type, uint64_t *size,
             char **data, struct err *e)
 {
-    char head[HEAD_MAX];
+    char header[HEADER_MAX];
     char *body;
     size_t got, used, have;
     uint64_t n;
     int rc, kind;
 
-    rc = inflate_some(f, head, sizeof(head), &got, e);
+    rc = inflate_some(f, header, sizeof(header), &got, e);
     if (rc < 0)
         return rc;
-    if (!parse_head(head, got, &kind, &n, &used))
+    if (!parse_header(header, got, &kind, &n, &used))
         return damaged(f, "bad header", e);
     have = got - used;
     if (have > n)
@@ -136,7 +139,7 @@ read_object(struct inflater *f, uint64_t max, int *type, uint64_t *size,
         if (!body)
             return err_set(e, ERR_LIMIT, "loose object %s: no memory",
                            f->name);
-        memcpy(body, head + used, have);
+        memcpy(body, header + used, have);
         body[n] = '\0';
         rc = read_body(f, body, have, n, e);
         if (rc < 0) {
@@ -185,4 +188,29 @@ loose_read(const char *dir, const struct oid *id, uint64_t max,
     if (rc == 0)
         *found = true;
     return rc;
+}
+
+void
+loose_prefix(const char *dir, const char *hex, size_t n,
+             void (*fn)(void *ctx, const struct oid *id), void *ctx)
+{
+    char path[4096], name[OID_HEX + 1];
+    struct dirent *entry;
+    struct oid id;
+    DIR *d;
+
+    if ((size_t)snprintf(path, sizeof(path), "%s/%.2s", dir, hex) >=
+        sizeof(path))
+        return;
+    d = opendir(path);
+    while (d && (entry = readdir(d)) != NULL) {
+        if (strlen(entry->d_name) != OID_HEX - 2
+            || strncasecmp(entry->d_name, hex + 2, n - 2) != 0)
+            continue;
+        snprintf(name, sizeof(name), "%.2s%.38s", hex, entry->d_name);
+        if (oid_parse(&id, name, OID_HEX))
+            fn(ctx, &id);
+    }
+    if (d)
+        closedir(d);
 }

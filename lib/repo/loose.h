@@ -21,4 +21,9 @@ int loose_read(const char *dir, const struct oid *id, uint64_t max,
                bool *found, int *type, uint64_t *size, char **data,
                struct err *e);
 
+/* Calls fn for every id in dir that begins with the n hex digits, n >= 2;
+ * whether there is an object is not looked at. */
+void loose_prefix(const char *dir, const char *hex, size_t n,
+                  void (*fn)(void *ctx, const struct oid *id), void *ctx);
+
 #endif

@@ -15,14 +15,16 @@
 
 #include "base/err.h"
 #include "base/map.h"
+#include "repo/cache.h"
+#include "repo/object_dirs.h"
 #include "repo/oid.h"
 #include "repo/watch.h"
 
-struct pack_data;
 struct packs;
 
 /* An object in memory. data has size bytes; it lives while held. */
 struct object {
+    struct cache_entry entry;        /* the first member */
     const char *data;
     size_t size;
     struct oid id;
@@ -32,23 +34,16 @@ struct object {
     unsigned held;
     char *own;                       /* data of a loose object */
     struct pack_data *packed;        /* or where a packed one is */
-    struct object *newer, *older;    /* by last use */
-    struct object *next;             /* in its bucket */
 };
 
 struct objects {
     struct packs *packs;
-    char **dir;                      /* object directories: alternates last */
-    size_t n_dirs;
-    bool has_loose[256];
+    struct object_dirs dirs;
     const char *fetch_into;          /* a partial clone, or NULL */
     struct evp_md_ctx_st *sha1;      /* every object is hashed */
     struct watch *watch;             /* or NULL */
     const struct map *poison;        /* ids not to touch, or NULL */
-    struct object **bucket;
-    struct object *newest, *oldest;
-    size_t n_cached;
-    uint64_t cached, cache_max;      /* bytes */
+    struct cache cache;              /* of struct object, in bytes */
 };
 
 /* Opens the object directory dir, cache_max bytes of cache. ERR_DATA when

@@ -1,17 +1,4 @@
-/* pack.h - packed objects.
- *
- * Why not libgit2's reader: it inflates every object twice (for its header,
- * then for its body) and most delta bases again and again, because its cache
- * of 16 MiB is emptied whenever it overflows; it hangs on deltas that need
- * each other; and it maps packs, which counts as memory in use. This one
- * reads with pread, keeps bases in a cache bounded in bytes, and refuses
- * sizes before it allocates.
- *
- * Indices are mapped; those of version 1 and 2 are known. Multi-pack
- * indices, reverse indices and bitmaps are not needed and not looked at.
- *
- * Limits: delta chains of 4096, bases of 64 MiB.
- */
+/* pack.h - one pack and its index. Private to lib/repo. */
 #ifndef REPO_PACK_H
 #define REPO_PACK_H
 
@@ -22,33 +9,44 @@
 #include "base/err.h"
 #include "repo/oid.h"
 
-/* The bytes of an object, shared by whoever holds a reference. */
-struct pack_data {
-    unsigned refs;
-    int type;
-    size_t size;
-    char data[]; /* size bytes and a NUL */
+struct pack {
+    char *name;              /* DIR/pack/pack-X, without extension */
+    const uint8_t *idx;
+    size_t idx_len;
+    uint32_t n;
+    unsigned version;
+    int fd;                  /* of the pack, -1: not yet open */
+    bool gone;               /* it was deleted */
+    uint32_t number;         /* among all packs */
+    uint64_t end;            /* of objects in the pack */
 };
 
-void pack_data_drop(struct pack_data *data); /* NULL is fine */
+/* Opens p->name's index; sizes and fan-out are checked, so that look-ups
+ * stay inside whatever else it holds. ERR_DATA if it is none. */
+int pack_open_index(struct pack *p, struct err *e);
 
-struct packs; /* the open packs of some object directories */
+/* Opens the pack and compares its checksum with the index. A pack that was
+ * deleted is marked gone. */
+int pack_open(struct pack *p, struct err *e);
+void pack_close(struct pack *p);
 
-struct packs *packs_new(void);
-void packs_free(struct packs *p);
+/* The entry of id. */
+bool pack_find(const struct pack *p, const struct oid *id, uint32_t *out);
 
-/* Adds the packs of DIR/pack; those that are known already stay. What is no
- * index or pack is ERR_DATA. */
-int packs_add(struct packs *p, const char *dir, struct err *e);
+/* The entries whose ids begin with that byte: from *low, below *high. */
+void pack_range(const struct pack *p, uint8_t first, uint32_t *low,
+                uint32_t *high);
+const uint8_t *pack_entry_name(const struct pack *p, uint32_t i);
 
-/* *found is false, with result 0, if no pack has it. Of an object over max
- * bytes *data is NULL; else it is one reference. */
-int packs_read(struct packs *p, const struct oid *id, uint64_t max,
-               bool *found, int *type, uint64_t *size,
-               struct pack_data **data, struct err *e);
+/* The offset of entry i; false if it is not within the pack. */
+bool pack_entry_offset(const struct pack *p, uint32_t i, uint64_t *out);
 
-/* Calls fn for every id that begins with the n hex digits. */
-void packs_prefix(const struct packs *p, const char *hex, size_t n,
-                  void (*fn)(void *ctx, const struct oid *id), void *ctx);
+/* Reads up to n bytes at offset, at least one. */
+int pack_read_at(const struct pack *p, uint64_t offset, void *to, size_t n,
+                 size_t *got, struct err *e);
+
+/* "NAME.pack: byte OFFSET: WHAT"; returns ERR_DATA. */
+int pack_damaged(const struct pack *p, uint64_t offset, const char *what,
+                 struct err *e);
 
 #endif
