@@ -166,8 +166,7 @@ take_commit(struct scrape *s, struct cursor c, struct err *e)
     for (i = 0; i < N_SKIPS; i++) {
         n = cursor_u64(&c);
         s->n_skips += n;
-        stream_out_skip(s->out, s->program,
-                        history_skip_name((enum history_skip)i), n);
+        stream_out_skip(s->out, s->program, skip_name((enum skip)i), n);
     }
     if (!s->job.history.files)
         progress_add(ordinal + 1 - s->next);

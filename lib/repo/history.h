@@ -22,22 +22,8 @@
 #include "repo/edit.h"
 #include "repo/objects.h"
 #include "repo/rev.h"
+#include "repo/skip.h"
 #include "repo/walk.h"
-
-enum history_skip {
-    SKIP_BINARY,      /* a NUL in the first 8000 bytes of a side */
-    SKIP_LFS,         /* a side is a Git LFS pointer */
-    SKIP_LARGE,       /* a side is over max_blob */
-    SKIP_HARD,        /* comparing the sides could take too long */
-    SKIP_SYMLINK,
-    SKIP_SUBMODULE,
-    SKIP_MODE,        /* only the permissions changed */
-    SKIP_BAD_MODE,    /* a mode that git doesn't have */
-    N_SKIPS
-};
-
-/* As a ledger spells it: "binary" and so on. */
-const char *history_skip_name(enum history_skip skip);
 
 struct history_options {
     const char *rev;        /* NULL: HEAD */
