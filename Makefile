@@ -32,7 +32,7 @@ LDLIBS := -Wl,--as-needed -lgit2 -lcrypto -lpcre2-8 -lutf8proc -lzstd -lz \
 LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN))
 
 # Lowest last: the order of the link line.
-LAYERS := tool train eval data weights model kernels-cpu kernels-ref \
+LAYERS := cli tool train eval data weights model kernels-cpu kernels-ref \
 	kernels-ref64 kernels record stream repo text tensor base
 ARCHIVES := $(LAYERS:%=$(BUILD)/lib/lib%.a)
 

@@ -6,68 +6,62 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/par.h"
+#include "cli/machine.h"
 #include "eval/prompt_score.h"
 #include "eval/score.h"
 #include "tool/tool.h"
 
 struct options {
     const char *base, *adapter, *data, *split, *per_record, *tokenizer;
-    uint64_t batch, seq_len, records, max_tokens, context, seed, threads;
+    uint64_t batch, seq_len, records, max_tokens, context, seed;
     double temperature, top_p;
-    int compute, device;
+    struct machine_options machine;
     bool force;
 };
 
-#define AT(field) offsetof(struct options, field)
-#define MAX_U53 9007199254740992.0
-
 static const struct opt table[] = {
-    { "base", 0, OPT_STRING, false, AT(base), "DIR",
-      "base model: a Hugging Face directory or a set of weights", NULL, 0, 0,
-      NULL, true },
-    { "adapter", 0, OPT_STRING, false, AT(adapter), "DIR",
-      "PEFT adapter, or run with one, to hold against the base alone", NULL, 0,
-      0, NULL },
-    { "data", 0, OPT_STRING, false, AT(data), "DIR",
-      "set of token shards to measure the loss on", NULL, 0, 0, NULL },
-    { "split", 0, OPT_STRING, true, AT(split), "NAME",
-      "its split", "test", 0, 0, NULL },
-    { "records", 0, OPT_U64, true, AT(records), "N",
-      "the first N records of the split; 0 for all", "0", 0, MAX_U53, NULL },
-    { "per-record", 0, OPT_STRING, false, AT(per_record), "FILE",
-      "write the loss of each record there, as JSON lines", NULL, 0, 0,
-      NULL },
-    { "batch", 0, OPT_U64, false, AT(batch), "N",
-      "sequences that go through at one time", "4", 1, 65536, NULL },
-    { "seq-len", 0, OPT_U64, true, AT(seq_len), "N",
-      "tokens a packed sequence; 0 for 512, or for the positions of a base "
-      "that has fewer", "0", 0, 1048576, NULL },
-    { "tokenizer", 't', OPT_STRING, false, AT(tokenizer), "FILE",
-      "tokenizer.json for prompts; the base's own by default", NULL, 0, 0,
-      NULL },
-    { "max-tokens", 0, OPT_U64, true, AT(max_tokens), "N",
-      "tokens to complete a prompt with, where it names no number", "64", 1,
-      1048576, NULL },
-    { "context", 0, OPT_U64, true, AT(context), "N",
-      "tokens of prompt and completion; 0 for what the model takes, at most "
-      "4096", "0", 0, 1048576, NULL },
-    { "temperature", 0, OPT_DOUBLE, true, AT(temperature), "T",
-      "of sampling; 0 takes the likeliest token", "0", 0, 100, NULL },
-    { "top-p", 0, OPT_DOUBLE, true, AT(top_p), "P",
-      "sample among the likeliest tokens of this probability", "1", 0.001, 1,
-      NULL },
-    { "seed", 0, OPT_U64, true, AT(seed), "N", "seed of sampling", "0", 0,
-      MAX_U53, NULL },
-    { "compute", 0, OPT_CHOICE, true, AT(compute), "TYPE",
-      "type that products compute in", "f32", 0, 0, "f32|bf16" },
-    { "device", 0, OPT_CHOICE, false, AT(device), "NAME",
-      "where to compute; auto takes the processor", "auto", 0, 0,
-      "auto|cpu" },
-    { "force", 0, OPT_FLAG, false, AT(force), NULL,
-      "go on where the memory there is does not suffice", NULL, 0, 0, NULL },
-    { "threads", 0, OPT_U64, false, AT(threads), "N",
-      "threads; 0 for one a processor", "0", 0, 1024, NULL },
+    { BASE_OPTION, AT(base) },
+    { .name = "adapter", .type = OPT_STRING, AT(adapter), .arg = "DIR",
+      .help = "PEFT adapter, or run with one, to hold against the base "
+              "alone" },
+    { .name = "data", .type = OPT_STRING, AT(data), .arg = "DIR",
+      .help = "set of token shards to measure the loss on" },
+    { .name = "split", .type = OPT_STRING, .output = true, AT(split),
+      .arg = "NAME", .def = "test", .help = "its split" },
+    { .name = "records", .type = OPT_U64, .output = true, AT(records),
+      .arg = "N", .def = "0", .max = OPT_MAX_EXACT,
+      .help = "the first N records of the split; 0 for all" },
+    { .name = "per-record", .type = OPT_STRING, AT(per_record), .arg = "FILE",
+      .help = "write the loss of each record there, as JSON lines" },
+    { .name = "batch", .type = OPT_U64, AT(batch), .arg = "N", .def = "4",
+      .min = 1, .max = 65536,
+      .help = "sequences that go through at one time" },
+    { .name = "seq-len", .type = OPT_U64, .output = true, AT(seq_len),
+      .arg = "N", .def = "0", .max = 1048576,
+      .help = "tokens a packed sequence; 0 for 512, or for the positions of a "
+              "base that has fewer" },
+    { TOKENIZER_OPTION, AT(tokenizer),
+      .help = "tokenizer.json for prompts; the base's own by default" },
+    { .name = "max-tokens", .type = OPT_U64, .output = true, AT(max_tokens),
+      .arg = "N", .def = "64", .min = 1, .max = 1048576,
+      .help = "tokens to complete a prompt with, where it names no number" },
+    { .name = "context", .type = OPT_U64, .output = true, AT(context),
+      .arg = "N", .def = "0", .max = 1048576,
+      .help = "tokens of prompt and completion; 0 for what the model takes, "
+              "at most 4096" },
+    { .name = "temperature", .type = OPT_DOUBLE, .output = true,
+      AT(temperature), .arg = "T", .def = "0", .max = 100,
+      .help = "of sampling; 0 takes the likeliest token" },
+    { .name = "top-p", .type = OPT_DOUBLE, .output = true, AT(top_p),
+      .arg = "P", .def = "1", .min = 0.001, .max = 1,
+      .help = "sample among the likeliest tokens of this probability" },
+    { .name = "seed", .type = OPT_U64, .output = true, AT(seed), .arg = "N",
+      .def = "0", .max = OPT_MAX_EXACT, .help = "seed of sampling" },
+    { COMPUTE_OPTION, AT(machine.compute) },
+    { DEVICE_OPTION, AT(machine.device) },
+    { .name = "force", .type = OPT_FLAG, AT(force),
+      .help = "go on where the memory there is does not suffice" },
+    { MACHINE_THREADS_OPTION, AT(machine.threads) },
     { .name = NULL },
 };
 
@@ -186,10 +180,7 @@ run(void *opts, const struct args *args, struct err *e)
         .batch = (uint32_t)o->batch, .seq_len = (uint32_t)o->seq_len,
         .force = o->force
     };
-    const struct device_opts device = {
-        .name = o->device ? "cpu" : "auto",
-        .compute = o->compute ? "bf16" : "f32"
-    };
+    struct device_opts device;
     struct model m;
     struct buf summary;
     struct out out;
@@ -197,7 +188,7 @@ run(void *opts, const struct args *args, struct err *e)
 
     if (rc < 0)
         return rc;
-    par_set_threads((int)o->threads);
+    device = machine_use(&o->machine);
     rc = model_open(&m, o->base, o->adapter, &device, e);
     if (rc < 0)
         return rc;

@@ -18,20 +18,16 @@
 #include "weights/adapter.h"
 
 struct options {
-    int format;
-    const char *output, *base;
+    const char *format, *output, *base;
 };
 
-#define AT(field) offsetof(struct options, field)
-
 static const struct opt table[] = {
-    { .name = "format", .letter = 'f', .type = OPT_CHOICE, .output = true,
-      .offset = AT(format), .arg = "FORMAT", .def = "peft",
-      .choices = "peft", .help = "format of the export" },
-    { .name = "output", .letter = 'o', .type = OPT_STRING,
-      .offset = AT(output), .arg = "PATH",
-      .help = "the directory to make", .required = true },
-    { .name = "base", .type = OPT_STRING, .offset = AT(base), .arg = "DIR",
+    { .name = "format", .letter = 'f', .type = OPT_NAME, .output = true,
+      AT(format), .arg = "FORMAT", .def = "peft", .choices = "peft",
+      .help = "format of the export" },
+    { .name = "output", .letter = 'o', .type = OPT_STRING, AT(output),
+      .arg = "PATH", .required = true, .help = "the directory to make" },
+    { .name = "base", .type = OPT_STRING, AT(base), .arg = "DIR",
       .help = "a base that the adapter has to fit" },
     { .name = NULL },
 };

@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "cli/options.h"
 #include "record/text.h"
 #include "repo/lang.h"
 #include "stream/stream.h"
@@ -18,23 +19,21 @@
 #define PATH_LIMIT ((size_t)1 << 20)
 #define BINARY_PREFIX 8000 /* where git looks for a NUL */
 
-struct opts {
+struct options {
     bool null;
     bool keep_going;
     uint64_t max_size;
 };
 
-static const struct opt options[] = {
-    {.name = "null", .letter = '0', .type = OPT_FLAG,
-     .offset = offsetof(struct opts, null),
-     .help = "paths end with NUL bytes, as find -print0 writes them"},
-    {.name = "max-size", .type = OPT_SIZE, .output = true,
-     .offset = offsetof(struct opts, max_size), .arg = "BYTES", .def = "8M",
-     .help = "leave out larger files", .max = 62.0 * (1 << 20)},
-    {.name = "keep-going", .letter = 'k', .type = OPT_FLAG, .output = true,
-     .offset = offsetof(struct opts, keep_going),
-     .help = "leave out files that can't be read, and exit 3 at the end"},
-    {0},
+static const struct opt table[] = {
+    { .name = "null", .letter = '0', .type = OPT_FLAG, AT(null),
+      .help = "paths end with NUL bytes, as find -print0 writes them" },
+    { .name = "max-size", .type = OPT_SIZE, .output = true, AT(max_size),
+      .arg = "BYTES", .def = "8M", .max = 62.0 * (1 << 20),
+      .help = "leave out larger files" },
+    { KEEP_GOING_OPTION, AT(keep_going),
+      .help = "leave out files that can't be read, and exit 3 at the end" },
+    { .name = NULL },
 };
 
 static tool_run run;
@@ -43,14 +42,14 @@ const struct tool tool = {
     .name = "fromfiles",
     .summary = "turn the files named on stdin into a stream of text",
     .operands = "",
-    .opts = options,
-    .options_size = sizeof(struct opts),
+    .opts = table,
+    .options_size = sizeof(struct options),
     .run = run,
     .exits = "3 4",
 };
 
 struct state {
-    const struct opts *o;
+    const struct options *o;
     struct stream_out out;
     struct text_rec rec;
     struct buf text, raw;
@@ -188,7 +187,7 @@ out:
 static int
 run(void *opts, const struct args *args, struct err *e)
 {
-    const struct opts *o = opts;
+    const struct options *o = opts;
     struct state s = {.o = o};
     char *prov = tool_prov(args, o, NULL);
     int rc;

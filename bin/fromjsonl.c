@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "cli/options.h"
 #include "record/jsonl.h"
 #include "record/tensor.h"
 #include "stream/stream.h"
@@ -18,24 +19,21 @@
 /* A record of 63 MiB whose every byte is escaped as \u00XX. */
 #define LINE_MAX_BYTES ((size_t)400 << 20)
 
-struct opts {
+struct options {
     const char *tokenizer;
     uint64_t vocab;
     bool keep_going;
 };
 
-static const struct opt options[] = {
-    {.name = "tokenizer", .letter = 't', .type = OPT_STRING, .output = true,
-     .offset = offsetof(struct opts, tokenizer), .arg = "FILE",
-     .help = "tokenizer.json that ids are from: its content id is recorded"},
-    {.name = "vocab", .type = OPT_U64, .output = true,
-     .offset = offsetof(struct opts, vocab), .arg = "N", .def = "0",
-     .help = "rows of the vocabulary: ids must be below it (0: not known)",
-     .max = 2147483648.0},
-    {.name = "keep-going", .letter = 'k', .type = OPT_FLAG, .output = true,
-     .offset = offsetof(struct opts, keep_going),
-     .help = "leave out bad lines, count them, and exit 3 at the end"},
-    {0},
+static const struct opt table[] = {
+    { TOKENIZER_OPTION, .output = true, AT(tokenizer),
+      .help = "tokenizer.json that ids are from: its content id is recorded" },
+    { .name = "vocab", .type = OPT_U64, .output = true, AT(vocab), .arg = "N",
+      .def = "0", .max = 2147483648.0,
+      .help = "rows of the vocabulary: ids must be below it (0: not known)" },
+    { KEEP_GOING_OPTION, AT(keep_going),
+      .help = "leave out bad lines, count them, and exit 3 at the end" },
+    { .name = NULL },
 };
 
 static tool_run run;
@@ -45,14 +43,14 @@ const struct tool tool = {
     .summary = "turn JSON lines into a stream",
     .operands = "[FILE]",
     .max_operands = 1,
-    .opts = options,
-    .options_size = sizeof(struct opts),
+    .opts = table,
+    .options_size = sizeof(struct options),
     .run = run,
     .exits = "3 4 5",
 };
 
 struct state {
-    const struct opts *o;
+    const struct options *o;
     char *prov;
     char tokenizer[ID_HEX + 1]; /* "" without one */
     struct in in;
@@ -279,7 +277,7 @@ out:
 static int
 run(void *opts, const struct args *args, struct err *e)
 {
-    const struct opts *o = opts;
+    const struct options *o = opts;
     struct state s = {.o = o, .in = {.fd = -1}};
     const char *ids[] = {"tokenizer", s.tokenizer, NULL};
     struct buf text;

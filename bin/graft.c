@@ -22,8 +22,7 @@ struct options {
 };
 
 static const struct opt table[] = {
-    { .name = "exec-path", .type = OPT_FLAG,
-      .offset = offsetof(struct options, exec_path),
+    { .name = "exec-path", .type = OPT_FLAG, AT(exec_path),
       .help = "print the directory of the programs and exit" },
     { .name = NULL },
 };

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "cli/options.h"
 #include "tensor/modeldir.h"
 #include "tool/tool.h"
 #include "weights/arch.h"
@@ -24,16 +25,12 @@ struct options {
     uint64_t seed;
 };
 
-#define AT(field) offsetof(struct options, field)
-
 static const struct opt table[] = {
-    { .name = "output", .letter = 'o', .type = OPT_STRING,
-      .offset = AT(output), .arg = "MODELDIR",
-      .help = "the directory to make", .required = true },
-    { .name = "seed", .type = OPT_U64, .output = true, .offset = AT(seed),
-      .arg = "N", .def = "0", .help = "of the random numbers" },
-    { .name = "tokenizer", .letter = 't', .type = OPT_STRING, .output = true,
-      .offset = AT(tokenizer), .arg = "FILE",
+    { .name = "output", .letter = 'o', .type = OPT_STRING, AT(output),
+      .arg = "MODELDIR", .required = true, .help = "the directory to make" },
+    { .name = "seed", .type = OPT_U64, .output = true, AT(seed), .arg = "N",
+      .def = "0", .help = "of the random numbers" },
+    { TOKENIZER_OPTION, .output = true, AT(tokenizer),
       .help = "a tokenizer.json to copy; vocab_size is taken from it or "
               "checked against it" },
     { .name = NULL },

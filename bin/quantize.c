@@ -16,20 +16,18 @@
 #include "weights/quantize.h"
 
 struct options {
-    int format;
+    const char *format;
     bool allow_nonfinite;
 };
 
-#define AT(field) offsetof(struct options, field)
-
 static const struct opt table[] = {
-    { .name = "format", .letter = 'f', .type = OPT_CHOICE, .output = true,
-      .offset = AT(format), .arg = "FORMAT", .def = "bf16",
+    { .name = "format", .letter = 'f', .type = OPT_NAME, .output = true,
+      AT(format), .arg = "FORMAT", .def = "bf16",
       .choices = "f32|bf16|f16|int8",
       .help = "number format of the weights; int8: matrices in groups of 128 "
               "with an f16 scale each, everything else f32" },
     { .name = "allow-nonfinite", .type = OPT_FLAG, .output = true,
-      .offset = AT(allow_nonfinite),
+      AT(allow_nonfinite),
       .help = "let NaN and infinities pass (int8 can't hold them)" },
     { .name = NULL },
 };
@@ -81,9 +79,8 @@ static int
 run(void *opts, const struct args *args, struct err *e)
 {
     const struct options *o = opts;
-    static const char *const names[] = { "f32", "bf16", "f16", "int8" };
     struct quantize q = {
-        .dtype = stored_named(names[o->format])->dtype,
+        .dtype = stored_named(o->format)->dtype,
         .allow_bad = o->allow_nonfinite
     };
     struct stream_head head;
@@ -95,7 +92,7 @@ run(void *opts, const struct args *args, struct err *e)
     int rc;
 
     stream_head_init(&head, "weights");
-    stream_head_set(&head, "format", names[o->format]);
+    stream_head_set(&head, "format", o->format);
     stream_head_prov(&head, prov);
     rc = weights_open(&w, args->operand[0], e);
     if (rc < 0)
@@ -115,7 +112,7 @@ run(void *opts, const struct args *args, struct err *e)
     if (rc == 0)
         log_info("%zu tensors, %.1f MB to %.1f MB of %s", w.n,
                  (double)q.n_in / 1e6, (double)q.n_out / 1e6,
-                 names[o->format]);
+                 o->format);
 close:
     weights_release(&w);
 out:

@@ -18,7 +18,7 @@
 #define DATA_BYTES ((size_t)1 << 20)
 #define MANY 20 /* one record in so many, and fewer, are left out unsaid */
 
-struct opts {
+struct options {
     const char *out;
     double val, test;
     int split_by;
@@ -26,34 +26,29 @@ struct opts {
     bool replace;
 };
 
-static const struct opt options[] = {
-    {.name = "output", .letter = 'o', .type = OPT_STRING,
-     .offset = offsetof(struct opts, out), .arg = "DIR",
-     .help = "the set: made, or added to", .required = true},
-    {.name = "val", .type = OPT_DOUBLE, .output = true,
-     .offset = offsetof(struct opts, val), .arg = "SHARE", .def = "0.05",
-     .help = "share of the records held out to validate with", .max = 1},
-    {.name = "test", .type = OPT_DOUBLE, .output = true,
-     .offset = offsetof(struct opts, test), .arg = "SHARE", .def = "0.05",
-     .help = "share of the records held out to test with", .max = 1},
-    {.name = "split-by", .type = OPT_CHOICE, .output = true,
-     .offset = offsetof(struct opts, split_by), .arg = "WHAT",
-     .def = "time", .choices = "time|group",
-     .help = "hold out the last commits, or whole groups"},
-    {.name = "seed", .type = OPT_U64, .output = true,
-     .offset = offsetof(struct opts, seed), .arg = "N", .def = "0",
-     .help = "chooses the groups that are held out"},
-    {.name = "expect", .type = OPT_U64,
-     .offset = offsetof(struct opts, expect), .arg = "N", .def = "0",
-     .help = "segments that must come (0: any number)"},
-    {.name = "size", .type = OPT_SIZE, .output = true,
-     .offset = offsetof(struct opts, size), .arg = "BYTES", .def = "64M",
-     .help = "end a file with the record that brings it to this size, before "
-             "compression", .min = 1, .max = 0x1p50},
-    {.name = "replace", .type = OPT_FLAG,
-     .offset = offsetof(struct opts, replace),
-     .help = "put the new set in the place of another one"},
-    {0},
+static const struct opt table[] = {
+    { .name = "output", .letter = 'o', .type = OPT_STRING, AT(out),
+      .arg = "DIR", .required = true, .help = "the set: made, or added to" },
+    { .name = "val", .type = OPT_DOUBLE, .output = true, AT(val),
+      .arg = "SHARE", .def = "0.05", .max = 1,
+      .help = "share of the records held out to validate with" },
+    { .name = "test", .type = OPT_DOUBLE, .output = true, AT(test),
+      .arg = "SHARE", .def = "0.05", .max = 1,
+      .help = "share of the records held out to test with" },
+    { .name = "split-by", .type = OPT_CHOICE, .output = true, AT(split_by),
+      .arg = "WHAT", .def = "time", .choices = "time|group",
+      .help = "hold out the last commits, or whole groups" },
+    { .name = "seed", .type = OPT_U64, .output = true, AT(seed), .arg = "N",
+      .def = "0", .help = "chooses the groups that are held out" },
+    { .name = "expect", .type = OPT_U64, AT(expect), .arg = "N", .def = "0",
+      .help = "segments that must come (0: any number)" },
+    { .name = "size", .type = OPT_SIZE, .output = true, AT(size),
+      .arg = "BYTES", .def = "64M", .min = 1, .max = 0x1p50,
+      .help = "end a file with the record that brings it to this size, before "
+              "compression" },
+    { .name = "replace", .type = OPT_FLAG, AT(replace),
+      .help = "put the new set in the place of another one" },
+    { .name = NULL },
 };
 
 static tool_run run;
@@ -63,14 +58,14 @@ const struct tool tool = {
     .summary = "cut a stream into a shard set with splits",
     .operands = "[FILE|DIR]",
     .max_operands = 1,
-    .opts = options,
-    .options_size = sizeof(struct opts),
+    .opts = table,
+    .options_size = sizeof(struct options),
     .run = run,
     .exits = "4 6",
 };
 
 struct state {
-    const struct opts *o;
+    const struct options *o;
     const struct args *args;
     char *prov;
     struct stream_in in;
@@ -322,7 +317,7 @@ tell(const struct state *s)
 static int
 run(void *opts, const struct args *args, struct err *e)
 {
-    const struct opts *o = opts;
+    const struct options *o = opts;
     struct state s = {.o = o, .args = args};
     int rc;
 

@@ -9,19 +9,18 @@
 #include "tensor/modeldir.h"
 #include "tool/tool.h"
 
-struct opts {
+struct options {
     bool exact;
     const char *split;
 };
 
-static const struct opt options[] = {
-    {.name = "exact", .type = OPT_FLAG,
-     .offset = offsetof(struct opts, exact),
-     .help = "write headers and tensor data too, for fromjsonl to read back"},
-    {.name = "split", .type = OPT_STRING,
-     .offset = offsetof(struct opts, split), .arg = "NAME",
-     .help = "of a shard set, only the records of this split"},
-    {0},
+static const struct opt table[] = {
+    { .name = "exact", .type = OPT_FLAG, AT(exact),
+      .help = "write headers and tensor data too, for fromjsonl to read "
+              "back" },
+    { .name = "split", .type = OPT_STRING, AT(split), .arg = "NAME",
+      .help = "of a shard set, only the records of this split" },
+    { .name = NULL },
 };
 
 static tool_run run;
@@ -31,8 +30,8 @@ const struct tool tool = {
     .summary = "print a stream, a shard set or a model as JSON lines",
     .operands = "[FILE|DIR]",
     .max_operands = 1,
-    .opts = options,
-    .options_size = sizeof(struct opts),
+    .opts = table,
+    .options_size = sizeof(struct options),
     .run = run,
 };
 
@@ -66,7 +65,7 @@ print(struct print *s, const char *path, const char *split, struct err *e)
 static int
 run(void *opts, const struct args *args, struct err *e)
 {
-    const struct opts *o = opts;
+    const struct options *o = opts;
     struct print s;
     int rc = print_open(&s, o->exact, tool_on_terminal(), e);
 

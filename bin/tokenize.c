@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/par.h"
 #include "base/progress.h"
+#include "cli/options.h"
 #include "record/group.h"
 #include "record/render.h"
 #include "record/text.h"
@@ -31,32 +32,27 @@ struct options {
     bool marks, decode, raw;
 };
 
-#define AT(field) offsetof(struct options, field)
-
 static const struct opt table[] = {
-    { .name = "tokenizer", .letter = 't', .type = OPT_STRING,
-      .offset = AT(tokenizer), .arg = "FILE",
-      .help = "Hugging Face tokenizer.json", .required = true },
-    { .name = "template", .type = OPT_CHOICE, .output = true,
-      .offset = AT(template), .arg = "NAME", .def = "auto",
+    { TOKENIZER_OPTION, AT(tokenizer), .required = true,
+      .help = "Hugging Face tokenizer.json" },
+    { .name = "template", .type = OPT_CHOICE, .output = true, AT(template),
+      .arg = "NAME", .def = "auto",
       .choices = "auto|plain|file|commit|message",
       .help = "layout of a record" },
-    { .name = "max-tokens", .type = OPT_U64, .output = true,
-      .offset = AT(max_tokens), .arg = "N", .def = "0", .max = 1u << 30,
+    { .name = "max-tokens", .type = OPT_U64, .output = true, AT(max_tokens),
+      .arg = "N", .def = "0", .max = 1u << 30,
       .help = "most tokens of a record, its end included; 0: no limit" },
-    { .name = "end", .type = OPT_STRING, .output = true, .offset = AT(end),
+    { .name = "end", .type = OPT_STRING, .output = true, AT(end),
       .arg = "TOKEN", .def = "auto",
       .help = "token that ends each record; auto: the tokenizer's "
               "<|endoftext|> or the like if it has one; none: no token" },
-    { .name = "marks", .type = OPT_FLAG, .output = true,
-      .offset = AT(marks),
+    { .name = "marks", .type = OPT_FLAG, .output = true, AT(marks),
       .help = "take special tokens spelled in the text for the tokens" },
     { .name = "decode", .letter = 'd', .type = OPT_FLAG, .output = true,
-      .offset = AT(decode), .help = "tokens in, text out" },
-    { .name = "raw", .type = OPT_FLAG, .offset = AT(raw),
+      AT(decode), .help = "tokens in, text out" },
+    { .name = "raw", .type = OPT_FLAG, AT(raw),
       .help = "with --decode: write the bytes, not a stream" },
-    { .name = "threads", .type = OPT_U64, .offset = AT(threads), .arg = "N",
-      .def = "0", .max = 1024, .help = "threads; 0: one per processor" },
+    { THREADS_OPTION, AT(threads), .help = "threads; 0: one per processor" },
     { .name = NULL },
 };
 

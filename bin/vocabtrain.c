@@ -28,26 +28,21 @@ struct options {
     int unit;
 };
 
-#define AT(field) offsetof(struct options, field)
-
 static const struct opt table[] = {
-    { .name = "size", .type = OPT_U64, .output = true, .offset = AT(size),
-      .arg = "N", .max = 1u << 24,
-      .help = "tokens to have, special ones and 256 bytes included",
-      .required = true },
-    { .name = "output", .letter = 'o', .type = OPT_STRING,
-      .offset = AT(output), .arg = "FILE",
-      .help = "the tokenizer.json to write", .required = true },
-    { .name = "special", .type = OPT_LIST, .output = true,
-      .offset = AT(special), .arg = "TOKEN",
-      .help = "special token; they get the first ids" },
+    { .name = "size", .type = OPT_U64, .output = true, AT(size), .arg = "N",
+      .max = 1u << 24, .required = true,
+      .help = "tokens to have, special ones and 256 bytes included" },
+    { .name = "output", .letter = 'o', .type = OPT_STRING, AT(output),
+      .arg = "FILE", .required = true, .help = "the tokenizer.json to write" },
+    { .name = "special", .type = OPT_LIST, .output = true, AT(special),
+      .arg = "TOKEN", .help = "special token; they get the first ids" },
     { .name = "min-frequency", .type = OPT_U64, .output = true,
-      .offset = AT(min_frequency), .arg = "N", .def = "0", .max = 1u << 30,
+      AT(min_frequency), .arg = "N", .def = "0", .max = 1u << 30,
       .help = "count that a pair needs to become a token" },
-    { .name = "unit", .type = OPT_CHOICE, .output = true, .offset = AT(unit),
+    { .name = "unit", .type = OPT_CHOICE, .output = true, AT(unit),
       .arg = "UNIT", .def = "text", .choices = "text|line",
-      .help = "what is cut into pieces by itself: a whole text, or each "
-              "line with its newline" },
+      .help = "what is cut into pieces by itself: a whole text, or each line "
+              "with its newline" },
     { .name = NULL },
 };
 

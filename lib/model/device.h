@@ -4,9 +4,13 @@
 
 #include "kernels/ops.h"
 
+/* What there is to choose from, as the choices of an option. */
+#define DEVICE_NAMES "auto|cpu"
+#define COMPUTE_TYPES "f32|bf16"
+
 struct device_opts {
-    const char *name;    /* "auto" or "cpu" */
-    const char *compute; /* what products compute in: "f32" or "bf16" */
+    const char *name;    /* of DEVICE_NAMES */
+    const char *compute; /* of COMPUTE_TYPES: what products compute in */
 };
 
 /* Opens the back end that is meant; ERR_USAGE, with advice, when this machine

@@ -8,9 +8,6 @@
 
 #define MAX_CONFIG (1 << 20)
 
-/* Numbers beyond this may have been rounded on the way. */
-#define MAX_EXACT 9007199254740992.0
-
 /* Sets o from a scalar; ERR_USAGE for a bad value, too. */
 static int
 set_scalar(const struct opt *o, void *opts, const cJSON *v, struct err *e)
@@ -26,7 +23,7 @@ set_scalar(const struct opt *o, void *opts, const cJSON *v, struct err *e)
     if (!cJSON_IsNumber(v) || (!whole && o->type != OPT_DOUBLE))
         return err_set(e, ERR_USAGE, "--%s: a value of the wrong type",
                        o->name);
-    if (whole && v->valuedouble > MAX_EXACT)
+    if (whole && v->valuedouble > OPT_MAX_EXACT)
         return err_set(e, ERR_USAGE, "--%s: a number over 2^53 (write it as "
                        "a string)", o->name);
     snprintf(number, sizeof(number), "%.17g", v->valuedouble);

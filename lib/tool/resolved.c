@@ -8,9 +8,6 @@
 #include "base/utf8.h"
 #include "tool/internal.h"
 
-/* Numbers up to here are the same in every JSON reader. */
-#define MAX_JSON_INTEGER ((uint64_t)1 << 53)
-
 static const char *
 id_for(const char *const *ids, const char *name)
 {
@@ -98,21 +95,22 @@ static void
 put_value(struct buf *out, const struct opt *o, const void *opts)
 {
     const void *at = (const char *)opts + o->offset;
+    bool text = o->type == OPT_STRING || o->type == OPT_NAME;
     struct buf v;
 
     buf_init(&v);
     value_format(o, opts, &v);
     if (o->type == OPT_LIST || o->type == OPT_WORDS)
         put_list(out, at);
-    else if (o->type == OPT_STRING && *(const char *const *)at == NULL)
+    else if (text && *(const char *const *)at == NULL)
         buf_addstr(out, "null");
-    else if (o->type == OPT_STRING || o->type == OPT_CHOICE)
+    else if (text || o->type == OPT_CHOICE)
         put_string(out, v.data);
     else if (o->type == OPT_EVERY
              && ((const struct opt_every *)at)->seconds > 0)
         put_string(out, v.data);
     else if ((o->type == OPT_U64 || o->type == OPT_SIZE)
-             && *(const uint64_t *)at > MAX_JSON_INTEGER)
+             && *(const uint64_t *)at > (uint64_t)OPT_MAX_EXACT)
         put_string(out, v.data);
     else
         buf_addstr(out, v.data);

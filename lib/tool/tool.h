@@ -11,7 +11,7 @@
  *     };
  *
  *     static const struct opt table[] = {
- *         { .name = "seed", .type = OPT_U64, .offset = AT(seed), ... },
+ *         { .name = "seed", .type = OPT_U64, AT(seed), .arg = "N", ... },
  *         { .name = NULL },
  *     };
  *
@@ -46,6 +46,7 @@ enum opt_type {
     OPT_SIZE,   /* uint64_t: bytes, with a suffix K, M or G */
     OPT_EVERY,  /* struct opt_every: a count, or a time as 90s, 5m, 2h */
     OPT_CHOICE, /* int: index into choices */
+    OPT_NAME,   /* const char *: one of choices */
     OPT_LIST,   /* struct opt_list: may be repeated, commas part items */
     OPT_WORDS,  /* struct opt_list: may be repeated, a comma is a comma */
     OPT_CONFIG  /* const char *: a JSON file that sets the other options */
@@ -61,6 +62,14 @@ struct opt_list {
     const char **item;
     size_t n;
 };
+
+/* Whole numbers up to here are exact in a run file's JSON. */
+#define OPT_MAX_EXACT 9007199254740992.0
+
+/* In a row: where the value goes, in the program's struct options or in
+ * another struct. */
+#define AT(field) AT_IN(struct options, field)
+#define AT_IN(type, field) .offset = offsetof(type, field)
 
 struct opt {
     const char *name;    /* "seq-len"; NULL ends the table */

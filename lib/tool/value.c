@@ -24,7 +24,7 @@ choice_at(const char *choices, size_t i, size_t *n)
 static int
 bad_value(const struct opt *o, const char *text, struct err *e)
 {
-    if (o->type == OPT_CHOICE)
+    if (o->choices != NULL)
         return err_set(e, ERR_USAGE, "--%s: bad value (found '%s', expected "
                        "%s)", o->name, text, o->choices);
     if (o->type == OPT_FLAG)
@@ -166,10 +166,10 @@ value_clear(const struct opt *o, void *opts)
         [OPT_FLAG] = sizeof(bool), [OPT_STRING] = sizeof(char *),
         [OPT_U64] = sizeof(uint64_t), [OPT_DOUBLE] = sizeof(double),
         [OPT_SIZE] = sizeof(uint64_t), [OPT_CHOICE] = sizeof(int),
+        [OPT_NAME] = sizeof(char *), [OPT_CONFIG] = sizeof(char *),
         [OPT_LIST] = sizeof(struct opt_list),
         [OPT_WORDS] = sizeof(struct opt_list),
         [OPT_EVERY] = sizeof(struct opt_every),
-        [OPT_CONFIG] = sizeof(char *),
     };
 
     memset((char *)opts + o->offset, 0, size[o->type]);
@@ -213,6 +213,11 @@ value_parse(const struct opt *o, void *opts, const char *text,
         if (parse_choice(o, text, &i) < 0)
             return bad_value(o, text, e);
         *(int *)at = i;
+        return 0;
+    case OPT_NAME:
+        if (parse_choice(o, text, &i) < 0)
+            return bad_value(o, text, e);
+        *(const char **)at = mem_strdup(text);
         return 0;
     case OPT_LIST:
         add_items(at, text);

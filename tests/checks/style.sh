@@ -90,6 +90,19 @@ verdict "signals are set up in lib/base/signals.c alone" \
         grep -v '^lib/base/signals.c$')
 verdict "every file begins by saying what it is" awk '
     FNR == 1 && !/^\/\* / { print FILENAME }' $(ls $code | grep '\.[ch]$')
+# rows FILE...: rows of option tables that don't name what they set, and tables
+# that don't end as the others do.
+rows() {
+    awk '
+    FNR == 1 { inside = 0 }
+    /^(static )?const struct opt [a-z_]+\[\] = \{$/ { inside = 1; next }
+    !inside { next }
+    /^};$/ { inside = 0; if (last !~ /\{ \.name = NULL },$/) tell(last) }
+    /^ *\{/ && !/^    \{ (\.name = |[A-Z_]+_OPTION,)/ { tell($0) }
+    { last = $0 }
+    function tell(line) { print FILENAME ":" FNR ": " line }' "$@"
+}
+verdict "rows of option tables name what they set" rows $code
 verdict "the Makefile stays under 250 lines" \
     awk 'FNR == 250 { print FILENAME }' Makefile
 echo "1..$n"

@@ -9,7 +9,7 @@
 #include "tool/internal.h"
 
 struct options {
-    const char *out, *config;
+    const char *out, *config, *device;
     bool flag;
     uint64_t steps, memory, seed;
     double lr;
@@ -18,34 +18,34 @@ struct options {
     struct opt_every save;
 };
 
-#define AT(field) offsetof(struct options, field)
-
 static const struct opt table[] = {
-    { .name = "output", .letter = 'o', .type = OPT_STRING,
-      .offset = AT(out), .arg = "FILE", .help = "where to" },
-    { .name = "config", .type = OPT_CONFIG, .offset = AT(config),
-      .arg = "FILE", .help = "a run file" },
+    { .name = "output", .letter = 'o', .type = OPT_STRING, AT(out),
+      .arg = "FILE", .help = "where to" },
+    { .name = "config", .type = OPT_CONFIG, AT(config), .arg = "FILE",
+      .help = "a run file" },
     { .name = "flag", .letter = 'f', .type = OPT_FLAG, .output = true,
-      .offset = AT(flag), .help = "a flag" },
+      AT(flag), .help = "a flag" },
     { .name = "steps", .letter = 'n', .type = OPT_U64, .output = true,
-      .offset = AT(steps), .arg = "N", .def = "10", .min = 1, .max = 1e6,
+      AT(steps), .arg = "N", .def = "10", .min = 1, .max = 1e6,
       .help = "how many" },
-    { .name = "memory", .type = OPT_SIZE, .offset = AT(memory),
-      .arg = "BYTES", .def = "64M", .help = "at most" },
-    { .name = "seed", .type = OPT_U64, .offset = AT(seed), .arg = "N",
-      .def = "0", .help = "of random numbers" },
-    { .name = "lr", .type = OPT_DOUBLE, .output = true, .offset = AT(lr),
-      .arg = "X", .def = "1e-4", .min = 0, .max = 1, .help = "rate" },
-    { .name = "format", .type = OPT_CHOICE, .output = true,
-      .offset = AT(format), .arg = "NAME", .def = "bf16",
-      .choices = "f32|bf16|int8", .help = "of numbers" },
-    { .name = "targets", .type = OPT_LIST, .output = true,
-      .offset = AT(targets), .arg = "LIST", .def = "q,k",
-      .help = "of layers" },
-    { .name = "path", .type = OPT_WORDS, .output = true, .offset = AT(path),
+    { .name = "memory", .type = OPT_SIZE, AT(memory), .arg = "BYTES",
+      .def = "64M", .help = "at most" },
+    { .name = "seed", .type = OPT_U64, AT(seed), .arg = "N", .def = "0",
+      .help = "of random numbers" },
+    { .name = "lr", .type = OPT_DOUBLE, .output = true, AT(lr), .arg = "X",
+      .def = "1e-4", .max = 1, .help = "rate" },
+    { .name = "format", .type = OPT_CHOICE, .output = true, AT(format),
+      .arg = "NAME", .def = "bf16", .choices = "f32|bf16|int8",
+      .help = "of numbers" },
+    { .name = "device", .type = OPT_NAME, .output = true, AT(device),
+      .arg = "NAME", .def = "auto", .choices = "auto|cpu",
+      .help = "where to" },
+    { .name = "targets", .type = OPT_LIST, .output = true, AT(targets),
+      .arg = "LIST", .def = "q,k", .help = "of layers" },
+    { .name = "path", .type = OPT_WORDS, .output = true, AT(path),
       .arg = "GLOB", .help = "of files" },
-    { .name = "save", .type = OPT_EVERY, .offset = AT(save),
-      .arg = "N|TIME", .def = "5m", .max = 1e6, .help = "how often" },
+    { .name = "save", .type = OPT_EVERY, AT(save), .arg = "N|TIME",
+      .def = "5m", .max = 1e6, .help = "how often" },
     { .name = NULL },
 };
 
@@ -55,14 +55,13 @@ static const struct tool trial = {
 };
 
 static const struct opt needy_table[] = {
-    { .name = "data", .type = OPT_STRING, .offset = AT(out), .arg = "DIR",
-      .help = "of what", .required = true },
-    { .name = "steps", .type = OPT_U64, .offset = AT(steps), .arg = "N",
-      .help = "how many", .required = true, .unless = "flag" },
-    { .name = "flag", .type = OPT_FLAG, .offset = AT(flag),
-      .help = "a flag" },
-    { .name = "config", .type = OPT_CONFIG, .offset = AT(config),
-      .arg = "FILE", .help = "a run file" },
+    { .name = "data", .type = OPT_STRING, AT(out), .arg = "DIR",
+      .required = true, .help = "of what" },
+    { .name = "steps", .type = OPT_U64, AT(steps), .arg = "N",
+      .required = true, .unless = "flag", .help = "how many" },
+    { .name = "flag", .type = OPT_FLAG, AT(flag), .help = "a flag" },
+    { .name = "config", .type = OPT_CONFIG, AT(config), .arg = "FILE",
+      .help = "a run file" },
     { .name = NULL },
 };
 
@@ -134,6 +133,7 @@ TEST(defaults_stand_where_nothing_is_said)
     CHECK_EQ_U64(o.steps, 10);
     CHECK_EQ_U64(o.memory, 64 << 20);
     CHECK(o.lr == 1e-4 && o.format == 1);
+    CHECK_STR(o.device, "auto");
     CHECK_EQ_U64(o.targets.n, 2);
     CHECK(!tool_given(&args, "steps"));
 }
@@ -145,9 +145,10 @@ TEST(every_spelling_of_an_option)
     struct err e;
 
     CHECK(parse(&o, &args, LINE("-fn3", "-oX", "in", "--format", "int8",
-                                "--lr=.5"), &e) == 0);
+                                "--device=cpu", "--lr=.5"), &e) == 0);
     CHECK(o.flag && o.steps == 3 && o.format == 2 && o.lr == .5);
     CHECK_STR(o.out, "X");
+    CHECK_STR(o.device, "cpu");
     CHECK_EQ_U64(args.n, 1);
     CHECK_STR(args.operand[0], "in");
     CHECK(tool_given(&args, "steps") && !tool_given(&args, "memory"));
@@ -218,6 +219,10 @@ TEST(wrong_lines_say_what_was_expected)
             "expected 1..1000000)");
     refused(LINE("--format=f3"), "--format: bad value (found 'f3', expected "
             "f32|bf16|int8)");
+    refused(LINE("--device=gpu"), "--device: bad value (found 'gpu', "
+            "expected auto|cpu)");
+    refused(LINE("--device="), "--device: bad value (found '', expected "
+            "auto|cpu)");
     refused(LINE("--flag=yes"), "--flag: bad value (found 'yes', expected "
             "true or false)");
     refused(LINE("--help=x"), "--help: bad value (found 'x', expected "
@@ -347,6 +352,8 @@ TEST(wrong_run_files_are_data_errors)
         { "{\"steps\": 0}", "--steps: bad value (found '0'" },
         { "{\"steps\": 1.5}", "--steps: bad value (found '1.5'" },
         { "{\"steps\": true}", "--steps: a value of the wrong type" },
+        { "{\"device\": \"gpu\"}", "--device: bad value (found 'gpu'" },
+        { "{\"device\": 1}", "--device: a value of the wrong type" },
         { "{\"flag\": \"true\"}", "--flag: a value of the wrong type" },
         { "{\"seed\": 9007199254740994}", "--seed: a number over 2^53" },
         { "{\"path\": [1]}", "--path: an item that is no string" },
@@ -379,8 +386,8 @@ TEST(provenance_has_what_decides_the_output)
     CHECK(parse(&o, &args, LINE("--path", "a b%\n", "--memory=1"), &e) == 0);
     line = tool_prov(&args, &o, NULL);
     CHECK_STR(strchr(line, ' ') + strcspn(strchr(line, ' ') + 1, " ") + 2,
-              "flag=false steps=10 lr=0.0001 format=bf16 targets=q,k "
-              "path=a%20b%25%0A");
+              "flag=false steps=10 lr=0.0001 format=bf16 device=auto "
+              "targets=q,k path=a%20b%25%0A");
     free(line);
     line = tool_prov(&args, &o, ids);
     CHECK(strstr(line, " output=1234 flag=") != NULL);
@@ -398,7 +405,8 @@ TEST(resolved_options_can_be_read_again)
     char *path;
 
     CHECK(parse(&o, &args, LINE("--seed=18446744073709551615", "--path=\xff",
-                                "--path=a,\"b", "--lr=0.3", "-f"), &e) == 0);
+                                "--path=a,\"b", "--device=cpu", "-f",
+                                "--lr=0.3"), &e) == 0);
     buf_init(&b);
     buf_addc(&b, '{');
     tool_json(&args, &o, false, &b);
@@ -408,6 +416,7 @@ TEST(resolved_options_can_be_read_again)
     CHECK(again.seed == o.seed && again.lr == o.lr && again.flag);
     CHECK_EQ_U64(again.path.n, 2);
     CHECK_STR(again.path.item[1], "a,\"b");
+    CHECK_STR(again.device, "cpu");
     CHECK(again.out == NULL && again.format == o.format);
     unlink(path);
     free(path);

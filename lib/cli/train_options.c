@@ -1,0 +1,234 @@
+/* train_options.c - the options of a training run, and what they come to with
+ * the run's inputs open. */
+#include "cli/train_options.h"
+
+#include <strings.h>
+
+#include "weights/lora.h"
+
+/* A row's place in struct train_options. */
+#define IN(field) AT_IN(struct train_options, field)
+
+const struct opt train_option_table[] = {
+    { .name = "data", .type = OPT_STRING, IN(data), .arg = "DIR",
+      .required = true, .help = "set of token shards to train on" },
+    { BASE_OPTION, IN(base) },
+    { .name = "out", .letter = 'o', .type = OPT_STRING, IN(out), .arg = "RUN",
+      .required = true, .unless = "dry-run", .help = "run directory to make" },
+    { .name = "method", .type = OPT_CHOICE, .output = true, IN(method),
+      .arg = "NAME", .def = "lora", .choices = "lora|full",
+      .help = "what to train: an adapter or every weight" },
+    { .name = "rank", .type = OPT_U64, .output = true, IN(rank), .arg = "N",
+      .def = "32", .min = 1, .max = 4096, .help = "rank of the adapter" },
+    { .name = "alpha", .type = OPT_DOUBLE, .output = true, IN(alpha),
+      .arg = "X", .def = "64", .max = 1e6,
+      .help = "the adapter counts alpha/rank times" },
+    { .name = "dropout", .type = OPT_DOUBLE, .output = true, IN(dropout),
+      .arg = "P", .def = "0", .max = 0.99,
+      .help = "part of an adapter's inputs that is dropped" },
+    { .name = "targets", .type = OPT_LIST, .output = true, IN(targets),
+      .arg = "LIST",
+      .help = "modules that get an adapter, as q_proj,v_proj; all-linear, and "
+              "without it: every linear but the head" },
+    { .name = "init-adapter", .type = OPT_STRING, IN(init_adapter),
+      .arg = "DIR",
+      .help = "start from this PEFT adapter, or that of a run; it sets rank, "
+              "alpha, targets and, unless given, dropout" },
+    { .name = "steps", .type = OPT_U64, .output = true, IN(steps), .arg = "N",
+      .min = 1, .max = OPT_MAX_EXACT, .help = "steps to train" },
+    { .name = "epochs", .type = OPT_DOUBLE, .output = true, IN(epochs),
+      .arg = "X", .min = 1e-6, .max = 1e6,
+      .help = "passes over the data, instead of --steps; 1 if neither is "
+              "given" },
+    { .name = "tokens", .type = OPT_U64, .output = true, IN(tokens),
+      .arg = "N", .min = 1, .max = OPT_MAX_EXACT,
+      .help = "tokens to train on, instead of --steps" },
+    { .name = "batch", .type = OPT_U64, .output = true, IN(batch), .arg = "N",
+      .def = "4", .min = 1, .max = 65536, .help = "sequences a micro-batch" },
+    { .name = "accum", .type = OPT_U64, .output = true, IN(accum), .arg = "N",
+      .def = "1", .min = 1, .max = 65536, .help = "micro-batches a step" },
+    { .name = "seq-len", .type = OPT_U64, .output = true, IN(seq_len),
+      .arg = "N", .def = "512", .min = 2, .max = 1048576,
+      .help = "tokens a packed sequence" },
+    { .name = "lr", .type = OPT_DOUBLE, .output = true, IN(lr), .arg = "X",
+      .def = "0.0002", .max = 1000, .help = "highest learning rate" },
+    { .name = "schedule", .type = OPT_CHOICE, .output = true, IN(schedule),
+      .arg = "NAME", .def = "cosine", .choices = "constant|linear|cosine",
+      .help = "course of the learning rate after warm-up" },
+    { .name = "lr-floor", .type = OPT_DOUBLE, .output = true, IN(lr_floor),
+      .arg = "X", .def = "0.1", .max = 1,
+      .help = "part of --lr that linear and cosine end at" },
+    { .name = "warmup", .type = OPT_U64, .output = true, IN(warmup),
+      .arg = "N", .def = "0", .max = OPT_MAX_EXACT,
+      .help = "steps over which the rate rises" },
+    { .name = "optimizer", .type = OPT_CHOICE, .output = true, IN(optimizer),
+      .arg = "NAME", .def = "adamw", .choices = "adamw|sgd",
+      .help = "optimiser" },
+    { .name = "weight-decay", .type = OPT_DOUBLE, .output = true, IN(decay),
+      .arg = "X", .def = "0", .max = 100, .help = "decay of matrices" },
+    { .name = "clip", .type = OPT_DOUBLE, .output = true, IN(clip), .arg = "X",
+      .def = "1", .max = 1e9,
+      .help = "largest norm of the gradient; 0 for none" },
+    { .name = "seed", .type = OPT_U64, .output = true, IN(seed), .arg = "N",
+      .def = "0", .max = OPT_MAX_EXACT,
+      .help = "seed of order, dropout and the adapter's start" },
+    { COMPUTE_OPTION, IN(machine.compute) },
+    { .name = "recompute", .type = OPT_CHOICE, IN(recompute), .arg = "NAME",
+      .def = "none", .choices = "none|block",
+      .help = "what backward computes anew instead of keeping it; the result "
+              "is the same" },
+    { .name = "head-chunk", .type = OPT_U64, .output = true, IN(head_chunk),
+      .arg = "N", .def = "512", .min = 1, .max = 65536,
+      .help = "supervised rows that the head takes at one time" },
+    { .name = "save-every", .type = OPT_EVERY, IN(save_every), .arg = "N|TIME",
+      .def = "5m", .max = OPT_MAX_EXACT,
+      .help = "steps, or time, between checkpoints; 0 for none but the last" },
+    { .name = "keep", .type = OPT_U64, IN(keep), .arg = "N", .def = "2",
+      .min = 1, .max = 1000, .help = "checkpoints to keep" },
+    { .name = "eval-every", .type = OPT_U64, IN(eval_every), .arg = "N",
+      .def = "0", .max = OPT_MAX_EXACT,
+      .help = "steps between evaluations; 0 for none but the first and the "
+              "last" },
+    { .name = "eval-records", .type = OPT_U64, IN(eval_records), .arg = "N",
+      .def = "0", .max = OPT_MAX_EXACT,
+      .help = "records of the validation split to evaluate; 0 for all" },
+    { .name = "log-every", .type = OPT_U64, IN(log_every), .arg = "N",
+      .def = "1", .min = 1, .max = OPT_MAX_EXACT,
+      .help = "steps between lines of metrics" },
+    { DEVICE_OPTION, IN(machine.device) },
+    { MACHINE_THREADS_OPTION, IN(machine.threads) },
+    { .name = "resume", .type = OPT_FLAG, IN(resume),
+      .help = "go on from the newest checkpoint of RUN" },
+    { .name = "allow-inexact", .type = OPT_FLAG, IN(inexact),
+      .help = "resume on another instruction set, library or version than the "
+              "run was begun with: other bits, the same run otherwise" },
+    { .name = "dry-run", .type = OPT_FLAG, IN(dry_run),
+      .help = "print the memory and the work that the run needs, and stop" },
+    { .name = "force", .type = OPT_FLAG, IN(force),
+      .help = "train also where the plan does not fit into the memory there "
+              "is" },
+    { .name = "config", .type = OPT_CONFIG, IN(config), .arg = "FILE",
+      .help = "JSON file that sets options by their names" },
+    { .name = NULL },
+};
+
+static int
+check_together(const struct train_options *o, const struct args *args,
+               struct err *e)
+{
+    int lengths = (o->steps > 0) + (o->epochs > 0) + (o->tokens > 0);
+
+    if (lengths > 1)
+        return err_set(e, ERR_USAGE,
+                       "give one of --steps, --epochs and --tokens");
+    if (o->method == 1 && (o->init_adapter != NULL
+                           || o->targets.n > 0 || o->dropout > 0))
+        return err_set(e, ERR_USAGE, "--method full has no adapter");
+    if (o->init_adapter != NULL
+        && (tool_given(args, "rank") || tool_given(args, "alpha")
+            || tool_given(args, "targets")))
+        return err_set(e, ERR_USAGE,
+                       "--init-adapter sets rank, alpha and targets");
+    return 0;
+}
+
+/* PEFT's word for what no list at all means here. */
+static int
+settle_targets(struct train_options *o, struct err *e)
+{
+    for (size_t i = 0; i < o->targets.n; i++) {
+        if (strcasecmp(o->targets.item[i], "all-linear") != 0)
+            continue;
+        if (o->targets.n > 1)
+            return err_set(e, ERR_USAGE, "--targets: all-linear stands alone "
+                           "(found '%s' beside it)",
+                           o->targets.item[i == 0]);
+        o->targets.n = 0;
+    }
+    return 0;
+}
+
+/* What the adapter brings is what the run's config.json says. */
+static int
+settle_adapter(struct train_options *o, const struct args *args,
+               const struct adapter *a, struct err *e)
+{
+    o->rank = a->rank;
+    o->alpha = adapter_scale(a) * a->rank;
+    if (tool_given(args, "dropout"))
+        return 0;
+    o->dropout = a->dropout;
+    if (o->dropout > 0.99)
+        return err_set(e, ERR_DATA, "%s: a dropout of %g leaves nothing: "
+                       "give --dropout", o->init_adapter, o->dropout);
+    return 0;
+}
+
+int
+train_options_check(struct train_options *o, const struct args *args,
+                    struct err *e)
+{
+    int rc = check_together(o, args, e);
+
+    return rc < 0 ? rc : settle_targets(o, e);
+}
+
+int
+train_options_settle(struct train_options *o, const struct args *args,
+                     const struct run_inputs *in, struct err *e)
+{
+    int rc = 0;
+
+    if (in->model.with != NULL)
+        rc = settle_adapter(o, args, in->model.with, e);
+    if (rc < 0)
+        return rc;
+    return data_check_length(&in->train, &in->model, (uint32_t)o->seq_len, e);
+}
+
+static struct prog_opts
+program(const struct train_options *o)
+{
+    return (struct prog_opts){
+        .method = o->method ? METHOD_FULL : METHOD_LORA,
+        .batch = (uint32_t)o->batch,
+        .seq_len = (uint32_t)o->seq_len,
+        .head_chunk = (uint32_t)o->head_chunk,
+        .rank = (uint32_t)o->rank, .alpha = (float)o->alpha,
+        .dropout = (float)o->dropout, .targets = o->targets.item,
+        .n_targets = o->targets.n, .recompute = (uint8_t)o->recompute,
+        .optimizer = (uint8_t)o->optimizer, .decay = (float)o->decay,
+        .beta1 = 0.9f, .beta2 = 0.999f, .adam_eps = 1e-8f,
+        .clip = (float)o->clip
+    };
+}
+
+struct train_opts
+train_options_resolve(const struct train_options *o,
+                      const struct run_inputs *in, const char ***targets)
+{
+    struct train_length len = { .epochs = o->epochs > 0 ? o->epochs : 1,
+                                .tokens = o->tokens, .seed = o->seed,
+                                .seq_len = (uint32_t)o->seq_len };
+    struct train_opts t = {
+        .prog = program(o),
+        .accum = (uint32_t)o->accum,
+        .steps = o->steps,
+        .warmup = o->warmup,
+        .schedule = (uint8_t)o->schedule,
+        .lr = o->lr,
+        .lr_floor = o->lr_floor,
+        .seed = o->seed,
+        .eval_records = o->eval_records,
+    };
+
+    if (t.steps == 0) {
+        uint64_t a_step = o->batch * o->accum;
+
+        t.rows = train_rows(&in->train.source, &len);
+        t.steps = (t.rows + a_step - 1) / a_step;
+    }
+    if (in->model.with != NULL)
+        lora_opts(&t.prog, in->model.with, targets);
+    return t;
+}
