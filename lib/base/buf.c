@@ -50,6 +50,12 @@ buf_room(struct buf *b, size_t n)
     return b->data + b->len;
 }
 
+bool
+buf_is(const struct buf *b, const char *text)
+{
+    return b->len == strlen(text) && memcmp(b->data, text, b->len) == 0;
+}
+
 void
 buf_add(struct buf *b, const void *p, size_t n)
 {

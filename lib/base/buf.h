@@ -6,6 +6,7 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,9 @@ void buf_reset(struct buf *b);   /* length 0, keeps the memory */
 
 /* Room for n more bytes beyond len, plus the NUL; returns data + len. */
 char *buf_room(struct buf *b, size_t n);
+
+/* Whether it holds this text and no more. */
+bool buf_is(const struct buf *b, const char *text);
 
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_addstr(struct buf *b, const char *s);

@@ -58,6 +58,9 @@ int json_enter_object(struct json *j, struct err *e);
 bool json_next_item(struct json *j);
 bool json_next_key(struct json *j, struct buf *key);
 
+/* How many items the array that comes next has; the reader stays there. */
+int json_count_items(struct json j, size_t *n, struct err *e);
+
 /* Consume a value of that kind; ERR_DATA with the offset otherwise. A u64
  * must be written without sign, fraction and exponent. */
 int json_string(struct json *j, struct buf *out, struct err *e);

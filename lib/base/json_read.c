@@ -259,3 +259,16 @@ json_skip(struct json *j)
         }
     } while (depth > 0);
 }
+
+int
+json_count_items(struct json j, size_t *n, struct err *e)
+{
+    int rc = json_enter_array(&j, e);
+
+    *n = 0;
+    while (rc == 0 && json_next_item(&j)) {
+        json_skip(&j);
+        (*n)++;
+    }
+    return rc;
+}

@@ -1,5 +1,11 @@
 /* tokenizer_read.h - between the files that read a tokenizer.json; private
- * to lib/text. */
+ * to lib/text.
+ *
+ *   tokenizer_read.c    the file: its parts in their order, what follows
+ *   tokenizer_model.c   the model: settings, vocabulary, merges
+ *   tokenizer_added.c   the added tokens
+ *   tokenizer_steps.c   normaliser, pre-tokenizer, decoder
+ */
 #ifndef TEXT_TOKENIZER_READ_H
 #define TEXT_TOKENIZER_READ_H
 
@@ -12,5 +18,27 @@ int tokenizer_read_normalizer(struct tokenizer *t, struct json *j,
                               struct err *e);
 int tokenizer_read_pre(struct tokenizer *t, struct json *j, struct err *e);
 int tokenizer_read_decoder(struct json *j, struct err *e);
+
+/* Where the big parts of a model are. */
+struct tokenizer_model {
+    struct json vocab, merges;
+    bool unk; /* it has an unk_token */
+};
+
+/* Reads the model's settings and finds its parts. */
+int tokenizer_read_model(struct tokenizer *t, struct tokenizer_model *m,
+                         struct json *j, struct err *e);
+
+/* Reads its parts. */
+int tokenizer_read_vocab(struct tokenizer *t, const struct tokenizer_model *m,
+                         struct err *e);
+
+/* Reads the added tokens, after the vocabulary; j->start NULL: the file has
+ * none. Sets t->n. */
+int tokenizer_read_added(struct tokenizer *t, struct json *j, struct err *e);
+
+/* ERR_LIMIT, worded as by json_error, when what is over `most` bytes. */
+int tokenizer_limit(const struct json *j, const char *what, size_t n,
+                    unsigned most, struct err *e);
 
 #endif

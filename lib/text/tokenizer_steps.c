@@ -45,12 +45,6 @@ step_release(struct step *s)
     buf_release(&s->behavior);
 }
 
-static bool
-is(const struct buf *b, const char *s)
-{
-    return b->len == strlen(s) && memcmp(b->data, s, b->len) == 0;
-}
-
 /* {"Regex": ...} */
 static int
 read_pattern(struct step *s, struct json *j, struct err *e)
@@ -61,7 +55,7 @@ read_pattern(struct step *s, struct json *j, struct err *e)
     buf_init(&key);
     rc = json_enter_object(j, e);
     while (rc == 0 && json_next_key(j, &key)) {
-        if (is(&key, "Regex")) {
+        if (buf_is(&key, "Regex")) {
             s->has_regex = true;
             rc = json_string(j, &s->regex, e);
         } else {
@@ -79,21 +73,21 @@ read_setting(struct step *s, const struct buf *key, struct json *j,
 {
     bool ignored;
 
-    if (is(key, "type"))
+    if (buf_is(key, "type"))
         return json_string(j, &s->type, e);
-    if (is(key, "add_prefix_space"))
+    if (buf_is(key, "add_prefix_space"))
         return json_bool(j, &s->prefix, e);
-    if (is(key, "use_regex"))
+    if (buf_is(key, "use_regex"))
         return json_bool(j, &s->use_regex, e);
-    if (is(key, "trim_offsets"))
+    if (buf_is(key, "trim_offsets"))
         return json_bool(j, &ignored, e);
-    if (is(key, "individual_digits"))
+    if (buf_is(key, "individual_digits"))
         return json_bool(j, &s->individual, e);
-    if (is(key, "invert"))
+    if (buf_is(key, "invert"))
         return json_bool(j, &s->invert, e);
-    if (is(key, "behavior"))
+    if (buf_is(key, "behavior"))
         return json_string(j, &s->behavior, e);
-    if (is(key, "pattern"))
+    if (buf_is(key, "pattern"))
         return read_pattern(s, j, e);
     return json_error(j, e, "pre-tokenizer setting \"%s\" is not supported",
                       key->data);
@@ -103,20 +97,20 @@ read_setting(struct step *s, const struct buf *key, struct json *j,
 static int
 step_kind(const struct step *s, const struct json *j, struct err *e)
 {
-    if (is(&s->type, "ByteLevel")) {
+    if (buf_is(&s->type, "ByteLevel")) {
         if (s->prefix)
             return json_error(j, e, "pre-tokenizer ByteLevel with "
                               "add_prefix_space is not supported");
         return s->use_regex ? STEP_BYTES_GPT2 : STEP_BYTES;
     }
-    if (is(&s->type, "Digits")) {
+    if (buf_is(&s->type, "Digits")) {
         if (!s->individual)
             return json_error(j, e, "pre-tokenizer Digits without "
                               "individual_digits is not supported");
         return STEP_DIGITS;
     }
-    if (is(&s->type, "Split")) {
-        if (!is(&s->behavior, "Isolated") || s->invert || !s->has_regex)
+    if (buf_is(&s->type, "Split")) {
+        if (!buf_is(&s->behavior, "Isolated") || s->invert || !s->has_regex)
             return json_error(j, e, "pre-tokenizer Split is supported with "
                               "a regex, Isolated and not inverted only");
         return STEP_SPLIT;
@@ -169,7 +163,7 @@ read_steps(enum step_kind *list, size_t *n, struct buf *regex,
     buf_init(&key);
     rc = json_enter_object(j, e);
     while (rc == 0 && json_next_key(j, &key)) {
-        if (!is(&key, "pretokenizers")) {
+        if (!buf_is(&key, "pretokenizers")) {
             json_skip(j);
             continue;
         }
@@ -204,10 +198,10 @@ tokenizer_read_pre(struct tokenizer *t, struct json *j, struct err *e)
     else if (n == 2 && list[0] == STEP_DIGITS && list[1] == STEP_BYTES_GPT2)
         t->scan = SCAN_DIGITS;
     else if (n == 2 && list[0] == STEP_SPLIT && list[1] == STEP_BYTES
-             && is(&regex, qwen2_regex))
+             && buf_is(&regex, qwen2_regex))
         t->scan = SCAN_QWEN2;
     else if (n == 2 && list[0] == STEP_SPLIT && list[1] == STEP_BYTES
-             && is(&regex, llama3_regex))
+             && buf_is(&regex, llama3_regex))
         t->scan = SCAN_LLAMA3;
     else if (regex.len > 0)
         rc = json_error(&at, e, "regular expression \"%.200s\" is not "
@@ -230,7 +224,7 @@ read_type(struct buf *type, struct json *j, struct err *e)
     buf_init(&key);
     rc = json_enter_object(j, e);
     while (rc == 0 && json_next_key(j, &key)) {
-        if (is(&key, "type"))
+        if (buf_is(&key, "type"))
             rc = json_string(j, type, e);
         else
             json_skip(j);
@@ -254,7 +248,7 @@ read_only_step(struct json *j, const char *what, const char *known,
     }
     buf_init(&type);
     rc = read_type(&type, j, e);
-    if (rc == 0 && !is(&type, known))
+    if (rc == 0 && !buf_is(&type, known))
         rc = json_error(j, e, "%s \"%.100s\" is not supported", what,
                         type.data);
     buf_release(&type);

@@ -92,6 +92,22 @@ TEST(a_buffer_is_always_a_string)
     CHECK_STR(b.data, "");
 }
 
+TEST(a_buffer_is_one_text_and_no_other)
+{
+    struct buf b;
+
+    buf_init(&b);
+    CHECK(buf_is(&b, ""));
+    CHECK(!buf_is(&b, "a"));
+    buf_add(&b, "vocab\0more", 10);
+    CHECK(!buf_is(&b, "vocab"));
+    b.len = 5;
+    CHECK(buf_is(&b, "vocab"));
+    CHECK(!buf_is(&b, "voca"));
+    CHECK(!buf_is(&b, "vocabs"));
+    buf_release(&b);
+}
+
 TEST(sizes_do_not_wrap)
 {
     uint64_t v = 42;
@@ -175,6 +191,7 @@ static const struct test tests[] = {
     RUN(a_cursor_stops_at_its_end_for_good),
     RUN(stores_are_little_endian_at_any_alignment),
     RUN(a_buffer_is_always_a_string),
+    RUN(a_buffer_is_one_text_and_no_other),
     RUN(sizes_do_not_wrap),
     RUN(mem_try_is_aligned),
     RUN(utf8_is_checked_by_rfc_3629),

@@ -1,0 +1,256 @@
+/* tokenizer_model.c - the model of a tokenizer.json: byte-level BPE, its
+ * settings, vocabulary and merges.
+ *
+ * The order of keys means nothing, and merges need the vocabulary: so the
+ * settings are read first, and of the big parts the place is kept.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "text/alphabet.h"
+#include "text/tokenizer_read.h"
+
+/* ERR_DATA unless the value is null, false, 0 or "": what asks for nothing. */
+static int
+want_nothing(struct json *j, const char *name, struct err *e)
+{
+    struct buf text;
+    double number = 0;
+    int rc = 0;
+
+    buf_init(&text);
+    switch (json_kind(j)) {
+    case JSON_NULL: case JSON_FALSE:
+        json_skip(j);
+        break;
+    case JSON_NUMBER:
+        rc = json_double(j, &number, e);
+        break;
+    case JSON_STRING:
+        rc = json_string(j, &text, e);
+        break;
+    default:
+        number = 1;
+    }
+    if (rc == 0 && (number < 0 || number > 0 || text.len > 0))
+        rc = json_error(j, e, "model setting \"%s\" is not supported", name);
+    buf_release(&text);
+    return rc;
+}
+
+static int
+read_setting(struct tokenizer *t, struct tokenizer_model *m,
+             const struct buf *key, struct json *j, struct err *e)
+{
+    struct buf type;
+    int rc = 0;
+
+    if (buf_is(key, "type")) {
+        buf_init(&type);
+        rc = json_string(j, &type, e);
+        if (rc == 0 && !buf_is(&type, "BPE"))
+            rc = json_error(j, e, "model \"%.100s\" is not supported",
+                            type.data);
+        buf_release(&type);
+        return rc;
+    }
+    if (buf_is(key, "ignore_merges"))
+        return json_bool(j, &t->ignore_merges, e);
+    if (buf_is(key, "dropout") || buf_is(key, "continuing_subword_prefix")
+        || buf_is(key, "end_of_word_suffix") || buf_is(key, "byte_fallback"))
+        return want_nothing(j, key->data, e);
+    if (buf_is(key, "vocab"))
+        m->vocab = *j;
+    else if (buf_is(key, "merges"))
+        m->merges = *j;
+    else if (buf_is(key, "unk_token"))
+        m->unk = json_kind(j) != JSON_NULL;
+    else if (!buf_is(key, "fuse_unk"))
+        return json_error(j, e, "model setting \"%.100s\" is not supported",
+                          key->data);
+    json_skip(j);
+    return 0;
+}
+
+int
+tokenizer_read_model(struct tokenizer *t, struct tokenizer_model *m,
+                     struct json *j, struct err *e)
+{
+    struct buf key;
+    int rc;
+
+    buf_init(&key);
+    rc = json_enter_object(j, e);
+    while (rc == 0 && json_next_key(j, &key))
+        rc = read_setting(t, m, &key, j, e);
+    buf_release(&key);
+    if (rc == 0 && (!m->vocab.start || !m->merges.start))
+        rc = json_error(j, e, "the model has no %s",
+                        m->vocab.start ? "merges" : "vocab");
+    return rc;
+}
+
+/* ---- vocabulary ---- */
+
+static int
+read_vocab(struct tokenizer *t, struct json *j, struct err *e)
+{
+    struct buf key;
+    uint64_t id;
+    int rc;
+
+    buf_init(&key);
+    rc = json_enter_object(j, e);
+    while (rc == 0 && json_next_key(j, &key)) {
+        rc = tokenizer_limit(j, "a token", key.len, TOKENIZER_MAX_TOKEN, e);
+        if (rc == 0)
+            rc = json_u64(j, &id, e);
+        if (rc == 0 && id >= INT32_MAX)
+            rc = json_error(j, e, "id %llu is not below 2^31 - 1",
+                            (unsigned long long)id);
+        if (rc == 0)
+            map_put(&t->name, key.data, key.len, id, NULL);
+    }
+    t->n_vocab = t->name.n;
+    if (rc == 0 && t->n_vocab == 0)
+        rc = json_error(j, e, "an empty vocabulary");
+    buf_release(&key);
+    return rc;
+}
+
+/* The ids are 0 to n - 1, each once. */
+static int
+check_ids(const struct tokenizer *t, const struct json *j, struct err *e)
+{
+    uint8_t *seen = mem_alloc(t->n_vocab);
+    int rc = 0;
+    size_t i;
+
+    for (i = 0; i < t->n_vocab && rc == 0; i++) {
+        uint64_t id = t->name.entry[i].value;
+
+        if (id >= t->n_vocab)
+            rc = json_error(j, e, "a vocabulary of %zu tokens with id %llu",
+                            t->n_vocab, (unsigned long long)id);
+        else if (seen[id]++)
+            rc = json_error(j, e, "id %llu twice in the vocabulary",
+                            (unsigned long long)id);
+    }
+    free(seen);
+    return rc;
+}
+
+static void
+find_bytes(struct tokenizer *t)
+{
+    char utf8[4];
+    int i;
+
+    for (i = 0; i < 256; i++) {
+        t->byte[i] = tokenizer_find(t, utf8, utf8_encode(
+                                    alphabet_code((uint8_t)i), utf8));
+        if (t->byte[i] == TOKEN_NONE)
+            t->lacks_bytes = true;
+    }
+}
+
+/* ---- merges ---- */
+
+/* The two names of a merge: "a b", or ["a", "b"]. */
+static int
+read_pair(struct buf *left, struct buf *right, size_t i, struct json *j,
+          struct err *e)
+{
+    const char *space;
+    int rc;
+
+    if (json_kind(j) == JSON_ARRAY) {
+        rc = json_enter_array(j, e);
+        if (rc == 0 && json_next_item(j))
+            rc = json_string(j, left, e);
+        if (rc == 0 && json_next_item(j))
+            rc = json_string(j, right, e);
+        if (rc == 0 && json_next_item(j))
+            rc = json_error(j, e, "merge %zu is not of two tokens", i);
+        return rc;
+    }
+    rc = json_string(j, left, e);
+    if (rc < 0)
+        return rc;
+    space = memchr(left->data, ' ', left->len);
+    if (!space || memchr(space + 1, ' ', left->len - 1 -
+                         (size_t)(space - left->data)))
+        return json_error(j, e, "merge %zu is not two tokens with one space "
+                          "between", i);
+    buf_add(right, space + 1, left->len - 1 - (size_t)(space - left->data));
+    left->len = (size_t)(space - left->data);
+    left->data[left->len] = 0;
+    return 0;
+}
+
+static int
+add_merge(struct tokenizer *t, struct buf *left, const struct buf *right,
+          size_t i, const struct json *j, struct err *e)
+{
+    uint32_t a = tokenizer_find(t, left->data, left->len);
+    uint32_t b = tokenizer_find(t, right->data, right->len), id;
+
+    if (a == TOKEN_NONE || b == TOKEN_NONE)
+        return json_error(j, e, "merge %zu: \"%.100s\" is not in the "
+                          "vocabulary", i, a == TOKEN_NONE ? left->data :
+                          right->data);
+    buf_add(left, right->data, right->len);
+    id = tokenizer_find(t, left->data, left->len);
+    if (id == TOKEN_NONE)
+        return json_error(j, e, "merge %zu gives \"%.100s\", which is not "
+                          "in the vocabulary", i, left->data);
+    merges_put(&t->merges, a, b, (uint32_t)i, id);
+    return 0;
+}
+
+static int
+read_merges(struct tokenizer *t, struct json *j, struct err *e)
+{
+    struct buf left, right;
+    size_t n, i;
+    int rc;
+
+    rc = json_count_items(*j, &n, e);
+    if (rc < 0)
+        return rc;
+    merges_init(&t->merges, n);
+    buf_init(&left);
+    buf_init(&right);
+    rc = json_enter_array(j, e);
+    for (i = 0; rc == 0 && json_next_item(j); i++) {
+        buf_reset(&left);
+        buf_reset(&right);
+        rc = read_pair(&left, &right, i, j, e);
+        if (rc == 0)
+            rc = add_merge(t, &left, &right, i, j, e);
+    }
+    buf_release(&left);
+    buf_release(&right);
+    return rc;
+}
+
+int
+tokenizer_read_vocab(struct tokenizer *t, const struct tokenizer_model *m,
+                     struct err *e)
+{
+    struct json vocab = m->vocab, merges = m->merges;
+    int rc;
+
+    rc = read_vocab(t, &vocab, e);
+    if (rc == 0)
+        rc = check_ids(t, &m->vocab, e);
+    if (rc < 0)
+        return rc;
+    find_bytes(t);
+    if (m->unk && t->lacks_bytes)
+        return json_error(&m->vocab, e, "an unk_token in a vocabulary that "
+                          "lacks bytes is not supported");
+    return read_merges(t, &merges, e);
+}
