@@ -11,11 +11,11 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "model/base.h"
 #include "tensor/modeldir.h"
 #include "tool/tool.h"
 #include "train/rundir.h"
 #include "weights/adapter.h"
+#include "weights/base.h"
 
 struct options {
     const char *format, *output, *base;

@@ -9,11 +9,11 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/progress.h"
-#include "model/base.h"
-#include "model/weights.h"
 #include "stream/stream.h"
 #include "tool/tool.h"
+#include "weights/base.h"
 #include "weights/quantize.h"
+#include "weights/weights.h"
 
 struct options {
     const char *format;

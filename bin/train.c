@@ -129,7 +129,8 @@ train_run(struct trainer *t, const struct train_options *o,
           const struct args *args, const struct run_inputs *in,
           struct err *e)
 {
-    struct adapter meta = lora_meta(&t->opts.prog, t->desc, o->alpha,
+    struct adapter meta = lora_meta(&t->opts.prog, &t->model->desc,
+                                    o->alpha,
                                     o->dropout, o->base);
     struct run_opts run = { .eval_every = o->eval_every,
                             .save_steps = o->save_every.count,
@@ -194,9 +195,8 @@ run(void *opts, const struct args *args, struct err *e)
     if (rc < 0)
         goto out;
     t = train_options_resolve(o, &in, &targets);
-    rc = trainer_plan(&trainer, &t, &in.model.desc, &in.model.weights,
-                      &in.model.backend, &in.train.source, &in.val.source,
-                      e);
+    rc = trainer_plan(&trainer, &t, &in.model, &in.model.base,
+                      &in.train.source, &in.val.source, e);
     if (rc < 0)
         goto out;
     inputs_warn_drops(&in);

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/weights.h"
+#include "weights/weights.h"
 
 struct end_tokens {
     uint32_t *id;

@@ -21,7 +21,7 @@ generator_opts(const struct model_desc *d, uint32_t context)
 
 static int
 build_pair(struct generator *g, const struct model_desc *d,
-           const struct weights *w, const struct backend *b,
+           const struct frozen *base, const struct backend *b,
            const struct adapter *adapter, struct err *e)
 {
     struct prog_opts o = generator_opts(d, g->context);
@@ -30,17 +30,17 @@ build_pair(struct generator *g, const struct model_desc *d,
 
     if (adapter != NULL)
         lora_opts(&o, adapter, &targets);
-    rc = prog_build(&g->prefill, d, &o, w, b, e);
+    rc = prog_build(&g->prefill, d, &o, base, b, e);
     o.seq_len = 1;
     if (rc == 0)
-        rc = prog_build(&g->single, d, &o, w, b, e);
+        rc = prog_build(&g->single, d, &o, base, b, e);
     free(targets);
     return rc;
 }
 
 int
 generator_open(struct generator *g, const struct model_desc *d,
-               const struct weights *w, const struct backend *b,
+               const struct frozen *base, const struct backend *b,
                const struct adapter *adapter, uint32_t context,
                struct err *e)
 {
@@ -48,7 +48,7 @@ generator_open(struct generator *g, const struct model_desc *d,
 
     memset(g, 0, sizeof(*g));
     g->context = generator_opts(d, context).cache_len;
-    rc = build_pair(g, d, w, b, adapter, e);
+    rc = build_pair(g, d, base, b, adapter, e);
     if (rc == 0)
         rc = exec_open(&g->prefill_exec, &g->prefill, b, NULL, e);
     if (rc == 0)

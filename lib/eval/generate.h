@@ -29,9 +29,9 @@ struct prog_opts generator_opts(const struct model_desc *d,
                                 uint32_t context);
 
 /* adapter may be NULL. context 0: what the model's positions allow, at most
- * 4096. d, w and b must outlive the generator. */
+ * 4096. d, base and b must outlive the generator. */
 int generator_open(struct generator *g, const struct model_desc *d,
-                   const struct weights *w, const struct backend *b,
+                   const struct frozen *base, const struct backend *b,
                    const struct adapter *adapter, uint32_t context,
                    struct err *e);
 void generator_release(struct generator *g);

@@ -123,7 +123,7 @@ complete_all(const struct model *m, const struct prompt_opts *o,
                           .seed = o->seed };
     struct generator g;
     struct buf line;
-    int rc = generator_open(&g, &m->desc, &m->weights, &m->backend, a,
+    int rc = generator_open(&g, &m->desc, &m->base, &m->backend, a,
                             o->context, e);
 
     if (rc < 0)

@@ -53,7 +53,7 @@ measure(const struct model *m, const struct score_opts *o,
 
     if (a != NULL)
         lora_opts(&p, a, &targets);
-    rc = prog_build(&prog, &m->desc, &p, &m->weights, &m->backend, e);
+    rc = prog_build(&prog, &m->desc, &p, &m->base, &m->backend, e);
     free(targets);
     if (rc < 0)
         return rc;

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "model/base.h"
 #include "model/family.h"
 #include "tensor/stored.h"
 
@@ -201,24 +200,18 @@ static int
 bind_tensor(struct build *b, size_t i)
 {
     const struct model_tensor *own = &b->d->tensor[i];
+    const struct frozen_tensor *t = &b->base->tensor[i];
+    const struct stored *stored = stored_of(t->dtype);
     struct view *v = &b->bound[i].v;
-    const struct stored *stored;
-    const struct weight *t;
-    int rc = base_find(&t, b->w, b->d, own, b->e);
 
-    if (rc == 0)
-        rc = base_check_type(b->w, t, b->e);
-    if (rc < 0)
-        return rc;
     if (b->o->method == METHOD_FULL)
         return dtype_is_float(t->dtype) ? 0
                : err_set(b->e, ERR_USAGE, "%s: full training needs a "
-                         "floating-point base (%s is %s)", b->w->path,
-                         t->name, stored_of(t->dtype)->name);
-    stored = stored_of(t->dtype);
+                         "floating-point base (%s is %s)", b->base->path,
+                         t->name, stored->name);
     *v = base_view(b, t->data, own->rows, own->cols, t->dtype);
     if (stored->side_dtype != DTYPE_NONE)
-        v->side = base_view(b, t->scale, own->rows,
+        v->side = base_view(b, t->side, own->rows,
                             stored_blocks(stored, own->cols),
                             stored->side_dtype).buf;
     return 0;

@@ -264,11 +264,11 @@ list_ops(struct prog *p)
 
 int
 prog_build(struct prog *p, const struct model_desc *d,
-           const struct prog_opts *o, const struct weights *w,
+           const struct prog_opts *o, const struct frozen *base,
            const struct backend *backend, struct err *e)
 {
-    struct build b = { .p = p, .d = d, .o = o, .w = w, .backend = backend,
-                       .e = e };
+    struct build b = { .p = p, .d = d, .o = o, .base = base,
+                       .backend = backend, .e = e };
     int rc;
 
     memset(p, 0, sizeof(*p));

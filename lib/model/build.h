@@ -28,7 +28,7 @@ struct build {
     struct prog *p;
     const struct model_desc *d;
     const struct prog_opts *o;
-    const struct weights *w;
+    const struct frozen *base;
     const struct backend *backend;
     struct err *e;
     struct bound *bound;     /* by index of d->tensor */

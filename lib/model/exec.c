@@ -8,7 +8,6 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "model/base.h"
 
 #define PIECE ((uint64_t)1 << 18) /* elements that are on their way at once */
 
@@ -180,23 +179,23 @@ fill_param(struct exec *x, const struct param *q,
 static void
 load_piece(void *ctx, uint64_t at, float *to, size_t n)
 {
-    const struct weight *t = ctx;
+    const struct frozen_tensor *t = ctx;
 
     floats_load(to, (const char *)t->data + at * dtype_size(t->dtype),
                 t->dtype, n);
 }
 
 int
-exec_load_base(struct exec *x, const struct weights *w, struct err *e)
+exec_load_base(struct exec *x, const struct frozen *base, struct err *e)
 {
     const struct prog *p = x->prog;
     int rc = 0;
 
     for (size_t i = 0; i < p->n_params && rc == 0; i++) {
         const struct param *q = &p->param[i];
-        const struct weight *t = base_tensor(w, p->desc, q->tensor);
 
-        rc = fill_param(x, q, load_piece, (void *)t, e);
+        rc = fill_param(x, q, load_piece,
+                        &base->tensor[q->tensor - p->desc->tensor], e);
     }
     return rc;
 }

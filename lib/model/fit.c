@@ -7,9 +7,11 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "tensor/stored.h"
 
 #define ADVICE_SLACK 128 /* this part of what is free is left free */
 #define LEAST_LENGTH 32 /* of sequences that are advised */
+#define ADVISED "int8"  /* the format of tensor/stored.h that is */
 #define MAX_ACCUM 65536
 
 struct plan_memory
@@ -114,26 +116,26 @@ search_ways(struct search *s)
     return shorter(s);
 }
 
-/* The base as quantize would store it, for planning: there is no data. */
+/* The base as quantize would store it in the format that is advised, for
+ * planning: there is no data. Matrices alone have such a format; false where
+ * there is none to change. */
 static bool
-as_int8(const struct weights *w, struct weights *out)
+as_int8(const struct model_desc *d, const struct frozen *base,
+        struct frozen *out)
 {
-    static const uint16_t scale;
+    const struct stored *format = stored_named(ADVISED);
     bool any = false;
 
-    *out = *w;
-    out->item = mem_dup(w->item, w->n * sizeof(*w->item));
-    for (size_t i = 0; i < w->n; i++) {
-        struct weight *t = &out->item[i];
-        bool matrix = t->n_dims == 2;
-        uint64_t n;
+    *out = *base;
+    out->tensor = mem_dup(base->tensor,
+                          d->n_tensors * sizeof(*base->tensor));
+    for (size_t i = 0; i < d->n_tensors; i++) {
+        struct frozen_tensor *t = &out->tensor[i];
+        bool matrix = d->tensor[i].n_dims == 2;
 
         if (!dtype_is_float(t->dtype))
             continue;
-        n = t->bytes / dtype_size(t->dtype);
-        t->dtype = matrix ? DTYPE_I8 : DTYPE_F32;
-        t->bytes = n * dtype_size(t->dtype);
-        t->scale = matrix ? &scale : NULL;
+        t->dtype = matrix ? format->dtype : DTYPE_F32;
         any |= matrix;
     }
     return any;
@@ -156,8 +158,8 @@ describe(const struct fit_way *was, const struct fit_way *now,
     if (o->cache_len != was->prog.cache_len)
         buf_addf(b, " --context %u", o->cache_len);
     if (now->int8)
-        buf_addf(b, "%s a base in int8 (quantize --format int8)",
-                 b->len > 0 ? " with" : "");
+        buf_addf(b, "%s a base in " ADVISED " (quantize --format " ADVISED
+                 ")", b->len > 0 ? " with" : "");
     buf_addstr(b, " would fit");
 }
 
@@ -179,21 +181,21 @@ advise(const struct fit *f, const struct room *now, struct buf *b)
 {
     const struct room room = later(now);
     struct search s = { f, &room, f->way };
-    struct weights w;
+    struct frozen base;
     bool found = search_ways(&s);
 
     if (!found && f->way.prog.method != METHOD_FULL) {
         s.way = f->way;
         s.way.int8 = true;
-        s.way.weights = &w;
-        found = as_int8(f->way.weights, &w) && search_ways(&s);
-        free(w.item);
+        s.way.base = &base;
+        found = as_int8(f->desc, f->way.base, &base) && search_ways(&s);
+        free(base.tensor);
     }
     if (found)
         describe(&f->way, &s.way, b);
     else
         buf_addstr(b, " no smaller batch, recomputation, shorter sequence "
-                   "or base in int8 would fit");
+                   "or base in " ADVISED " would fit");
 }
 
 static unsigned long long
@@ -219,7 +221,7 @@ refuse(const struct fit *f, const struct plan_memory *m,
     err_set(e, ERR_LIMIT, "%s: %s takes %llu MiB (base %llu, state %llu, "
             "arena %llu, batch %llu) and %llu for programs and libraries; "
             "%llu MiB%s are free (%s):%s; --force goes on as it is",
-            f->way.weights->path, f->what, mib(m->total), mib(m->base),
+            f->way.base->path, f->what, mib(m->total), mib(m->base),
             mib(m->state), mib(m->arena), mib(m->batch),
             mib(margin(room) + (mapped ? f->backend->reserve : 0)),
             (unsigned long long)(least->bytes >> 20),

@@ -30,8 +30,8 @@ struct plan_memory prog_memory(const struct prog *p);
 struct fit_way {
     struct prog_opts prog;
     uint32_t accum;               /* micro-batches; batch * accum stays */
-    const struct weights *weights;
-    bool int8;                    /* weights is the base in int8 */
+    const struct frozen *base;
+    bool int8;                    /* base is stored in int8 */
 };
 
 /* What is asked: plan says what a way takes, or fails where it can't be. */
@@ -40,6 +40,7 @@ struct fit {
     int (*plan)(void *ctx, const struct fit_way *way, struct plan_memory *m,
                 struct err *e);
     void *ctx;
+    const struct model_desc *desc;
     struct fit_way way;
     const struct backend *backend;
 };

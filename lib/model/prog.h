@@ -1,6 +1,6 @@
 /* prog.h - a model compiled into a program: a flat list of ops over buffers.
  *
- * prog_build turns a description, an opened base and a few choices into ops
+ * prog_build turns a description, a base's tensors and a few choices into ops
  * in five ranges, and places every buffer: after it, the memory of a run is
  * known to the byte, and nothing is allocated later. Training, evaluation
  * and decoding are modes of this one builder.
@@ -18,7 +18,21 @@
 #include "base/io.h"
 #include "kernels/ops.h"
 #include "model/desc.h"
-#include "model/weights.h"
+
+/* A base as programs know it: where each tensor of the description lies and
+ * how it is stored. weights/base.h makes it of an opened base. */
+struct frozen_tensor {
+    const char *name;  /* as the base calls it, for messages */
+    const void *data;  /* row major, of the description's shape */
+    const void *side;  /* its side tensor (tensor/stored.h); NULL: none */
+    uint8_t dtype;
+};
+
+struct frozen {
+    const char *path;  /* for messages */
+    uint64_t mapped;   /* bytes: of all of it, when it is read */
+    struct frozen_tensor *tensor; /* by index of the description's */
+};
 
 enum prog_mode { PROG_TRAIN, PROG_EVAL, PROG_DECODE };
 enum method { METHOD_NONE, METHOD_LORA, METHOD_FULL };
@@ -84,13 +98,12 @@ struct prog {
     size_t n_parts;
 };
 
-/* Builds and plans. d, w and the back end b must outlive the program;
- * strings of o->targets need not. ERR_DATA when the base's tensors don't fit
- * the description (names both shapes), ERR_USAGE when the choices can't be
- * met: a target that matches nothing, full training of an int8 base, a
+/* Builds and plans. d, the base's data and the back end b must outlive the
+ * program; strings of o->targets need not. ERR_USAGE when the choices can't
+ * be met: a target that matches nothing, full training of an int8 base, a
  * sequence longer than learned positions. On failure *p is released. */
 int prog_build(struct prog *p, const struct model_desc *d,
-               const struct prog_opts *o, const struct weights *w,
+               const struct prog_opts *o, const struct frozen *base,
                const struct backend *b, struct err *e);
 void prog_release(struct prog *p);
 
@@ -149,7 +162,7 @@ int exec_write(const struct exec *x, const struct view *v, struct out *out,
                struct err *e);
 
 /* METHOD_FULL: copies the base's tensors into the parameters. */
-int exec_load_base(struct exec *x, const struct weights *w, struct err *e);
+int exec_load_base(struct exec *x, const struct frozen *base, struct err *e);
 
 /* METHOD_LORA: A uniform in +-1/sqrt(in), as PEFT's kaiming_uniform(sqrt 5),
  * drawn from (seed, the module's name); B zero. */

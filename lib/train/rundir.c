@@ -353,6 +353,7 @@ static int
 save_model(const struct trainer *t, const char *path, struct err *e)
 {
     struct modeldir_source source = { put_param, (void *)t };
+    const struct weights *base = &t->model->weights;
     struct safetensor *item = list_tensors(t);
     struct modeldir_writer w;
     int rc = path_remove(path, e);
@@ -361,8 +362,8 @@ save_model(const struct trainer *t, const char *path, struct err *e)
         rc = modeldir_start(&w, path, e);
     if (rc < 0)
         goto out;
-    for (size_t i = 0; i < t->weights->n_assets && rc == 0; i++) {
-        const struct weight_asset *a = &t->weights->asset[i];
+    for (size_t i = 0; i < base->n_assets && rc == 0; i++) {
+        const struct weight_asset *a = &base->asset[i];
 
         rc = modeldir_put_asset(&w, a->name, a->data, a->n, e);
     }

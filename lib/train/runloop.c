@@ -238,7 +238,7 @@ run_loop(struct trainer *t, struct rundir *dir, const struct adapter *meta,
         return stop(&l, e);
     if (rc == 0 && t->state.updates == 0)
         rc = err_set(e, ERR_DATA, "%s: no step could be taken: neither loss "
-                     "nor gradient was ever finite", t->weights->path);
+                     "nor gradient was ever finite", t->base->path);
     if (rc == 0 && at_end)
         rc = rundir_save(dir, t, meta, e);
     if (rc == 0)

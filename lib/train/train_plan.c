@@ -15,7 +15,7 @@ trainer_memory(const struct trainer *t)
                                     + sizeof(*t->val_loss));
     /* Full training reads the base once, to fill the parameters. */
     if (o->method == METHOD_FULL)
-        m.base = t->weights->mapped;
+        m.base = t->base->mapped;
     m.total = m.base + m.state + m.arena + m.batch;
     return m;
 }
@@ -32,8 +32,8 @@ plan_way(void *ctx, const struct fit_way *way, struct plan_memory *m,
 
     o.prog = way->prog;
     o.accum = way->accum;
-    rc = trainer_plan(&other, &o, t->desc, way->weights, t->backend,
-                      &t->train, &t->val, e);
+    rc = trainer_plan(&other, &o, t->model, way->base, &t->train, &t->val,
+                      e);
     if (rc < 0)
         return rc;
     *m = trainer_memory(&other);
@@ -45,9 +45,10 @@ int
 trainer_fit(const struct trainer *t, bool force, struct err *e)
 {
     struct fit f = { .what = "training", .plan = plan_way, .ctx = (void *)t,
+                     .desc = &t->model->desc,
                      .way = { .prog = t->opts.prog, .accum = t->opts.accum,
-                              .weights = t->weights },
-                     .backend = t->backend };
+                              .base = t->base },
+                     .backend = &t->model->backend };
 
     return fit_now(&f, force, e);
 }
@@ -75,7 +76,7 @@ trainer_plan_json(const struct trainer *t, struct buf *b)
         { "arena_bytes", m.arena },
         { "batch_bytes", m.batch },
         { "total_bytes", m.total },
-        { "parameters", desc_params(t->desc) },
+        { "parameters", desc_params(&t->model->desc) },
         { "trainable", t->prog.n_trainable },
         { "steps", t->opts.steps },
         { "positions_per_step", (uint64_t)t->prog.rows * t->opts.accum },
@@ -116,7 +117,7 @@ trainer_plan_table(const struct trainer *t, struct buf *b)
     put_memory(b, "total", m.total,
                "and at most 64 for programs and libraries");
     buf_addc(b, '\n');
-    put_count(b, "parameters", desc_params(t->desc), "");
+    put_count(b, "parameters", desc_params(&t->model->desc), "");
     put_count(b, "trainable", t->prog.n_trainable, "");
     put_count(b, "steps", t->opts.steps, "");
     put_count(b, "tokens a step", (uint64_t)t->prog.rows * t->opts.accum,

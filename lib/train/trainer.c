@@ -11,8 +11,8 @@
 
 int
 trainer_plan(struct trainer *t, const struct train_opts *o,
-             const struct model_desc *d, const struct weights *w,
-             const struct backend *b, const struct token_source *train,
+             const struct model *m, const struct frozen *base,
+             const struct token_source *train,
              const struct token_source *val, struct err *e)
 {
     struct prog_opts eval_opts;
@@ -20,17 +20,17 @@ trainer_plan(struct trainer *t, const struct train_opts *o,
 
     memset(t, 0, sizeof(*t));
     t->opts = *o;
-    t->desc = d;
-    t->weights = w;
-    t->backend = b;
+    t->model = m;
+    t->base = base;
     t->train = *train;
     t->val = *val;
     t->opts.prog.mode = PROG_TRAIN;
     eval_opts = t->opts.prog;
     eval_opts.mode = PROG_EVAL;
-    rc = prog_build(&t->prog, d, &t->opts.prog, w, b, e);
+    rc = prog_build(&t->prog, &m->desc, &t->opts.prog, base, &m->backend, e);
     if (rc == 0)
-        rc = prog_build(&t->eval_prog, d, &eval_opts, w, b, e);
+        rc = prog_build(&t->eval_prog, &m->desc, &eval_opts, base,
+                        &m->backend, e);
     if (rc < 0) {
         trainer_release(t);
         return rc;
@@ -80,11 +80,11 @@ int
 trainer_start(struct trainer *t, struct err *e)
 {
     const struct prog_opts *o = &t->opts.prog;
-    int rc = exec_open(&t->exec, &t->prog, t->backend, NULL, e);
+    const struct backend *b = &t->model->backend;
+    int rc = exec_open(&t->exec, &t->prog, b, NULL, e);
 
     if (rc == 0)
-        rc = exec_open(&t->eval_exec, &t->eval_prog, t->backend, &t->exec,
-                       e);
+        rc = exec_open(&t->eval_exec, &t->eval_prog, b, &t->exec, e);
     if (rc < 0)
         return rc;
     t->micro = mem_array(t->opts.accum, sizeof(*t->micro));
@@ -94,7 +94,7 @@ trainer_start(struct trainer *t, struct err *e)
     packer_init(&t->packer, t->train.len, t->train.n_records, o->seq_len,
                 t->opts.seed);
     return o->method == METHOD_FULL
-           ? exec_load_base(&t->exec, t->weights, e)
+           ? exec_load_base(&t->exec, t->base, e)
            : exec_init_lora(&t->exec, t->opts.seed, e);
 }
 

@@ -10,9 +10,9 @@
 
 #include "data/batch.h"
 #include "eval/evaluate.h"
-#include "model/prog.h"
 #include "train/checkpoint.h"
 #include "train/schedule.h"
+#include "weights/model.h"
 
 struct train_opts {
     struct prog_opts prog;   /* mode is set here */
@@ -30,9 +30,8 @@ struct train_opts {
 
 struct trainer {
     struct train_opts opts;
-    const struct model_desc *desc;
-    const struct weights *weights;
-    const struct backend *backend;
+    const struct model *model;
+    const struct frozen *base; /* the model's, or what planning made of it */
     struct token_source train, val;
     struct prog prog, eval_prog;
     struct exec exec, eval_exec;
@@ -54,11 +53,11 @@ struct train_length {
 uint64_t train_rows(const struct token_source *s,
                     const struct train_length *len);
 
-/* Builds and plans; d, w, b and the sources must outlive the trainer. On
- * failure t is released. */
+/* Builds and plans, for the model's base or another of its description; m,
+ * base and the sources must outlive the trainer. On failure t is released. */
 int trainer_plan(struct trainer *t, const struct train_opts *o,
-                 const struct model_desc *d, const struct weights *w,
-                 const struct backend *b, const struct token_source *train,
+                 const struct model *m, const struct frozen *base,
+                 const struct token_source *train,
                  const struct token_source *val, struct err *e);
 
 /* Takes the memory and sets the parameters to their start: the base's for

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/progress.h"
-#include "model/base.h"
 #include "model/family.h"
 #include "tensor/safetensors.h"
+#include "weights/base.h"
 
 #define PIECE 4096
 
@@ -60,12 +60,13 @@ static int
 check_model(struct base_report *r, const struct weights *w, struct err *e)
 {
     struct model_desc d;
+    struct frozen frozen;
     int rc = base_describe(&d, &r->unused, w, e);
 
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < d.n_tensors && rc == 0; i++)
-        rc = base_check_type(w, base_tensor(w, &d, &d.tensor[i]), e);
+    rc = base_bind(&frozen, w, &d, e);
+    base_unbind(&frozen);
     snprintf(r->model_type, sizeof(r->model_type), "%s",
              d.family->model_type);
     r->params = desc_params(&d);

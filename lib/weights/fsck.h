@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/weights.h"
+#include "weights/weights.h"
 
 struct base_report {
     char model_type[32];

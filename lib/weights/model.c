@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "model/base.h"
 #include "model/fit.h"
+#include "weights/base.h"
 #include "weights/lora.h"
 
 static int
@@ -19,6 +19,8 @@ open_base(struct model *m, const char *base, struct err *e)
         rc = weights_check(&m->weights, e);
     if (rc == 0)
         rc = base_describe(&m->desc, &unused, &m->weights, e);
+    if (rc == 0)
+        rc = base_bind(&m->base, &m->weights, &m->desc, e);
     return rc;
 }
 
@@ -67,8 +69,7 @@ plan_way(void *ctx, const struct fit_way *way, struct plan_memory *m,
     const struct model *model = ctx;
     const struct prog_opts *o = &way->prog;
     struct prog p;
-    int rc = prog_build(&p, &model->desc, o, way->weights, &model->backend,
-                        e);
+    int rc = prog_build(&p, &model->desc, o, way->base, &model->backend, e);
 
     if (rc < 0)
         return rc;
@@ -82,8 +83,8 @@ model_fit(const struct model *m, const struct prog_opts *o,
           const char *what, bool force, struct err *e)
 {
     struct fit f = { .what = what, .plan = plan_way, .ctx = (void *)m,
-                     .way = { .prog = *o, .accum = 1,
-                              .weights = &m->weights },
+                     .desc = &m->desc,
+                     .way = { .prog = *o, .accum = 1, .base = &m->base },
                      .backend = &m->backend };
     const char **targets = NULL;
     int rc;
@@ -101,6 +102,7 @@ model_release(struct model *m)
     if (m->with != NULL)
         adapter_release(&m->adapter);
     free(m->adapter_dir);
+    base_unbind(&m->base);
     desc_release(&m->desc);
     weights_release(&m->weights);
     device_close(&m->backend);

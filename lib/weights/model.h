@@ -5,12 +5,13 @@
 #include "model/desc.h"
 #include "model/device.h"
 #include "model/prog.h"
-#include "model/weights.h"
 #include "weights/adapter.h"
+#include "weights/weights.h"
 
 struct model {
     struct weights weights;
     struct model_desc desc;
+    struct frozen base; /* the tensors of desc in weights */
     struct backend backend;
     struct adapter adapter;
     const struct adapter *with; /* &adapter, or NULL: don't copy a model */

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/weights.h"
 #include "stream/stream.h"
+#include "weights/weights.h"
 
 struct quantize {
     unsigned dtype;      /* F32, BF16, F16; I8: group-128 int8 */

@@ -36,7 +36,7 @@ evaluate_text(struct tiny_model *t, const struct backend *b, double *loss)
         weight[i] = 1;
     }
     batch.weight = weight;
-    CHECK(prog_build(&p, &t->desc, &o, &t->weights, b, &e) == 0);
+    CHECK(prog_build(&p, &t->desc, &o, &t->base, b, &e) == 0);
     CHECK(exec_open(&x, &p, b, NULL, &e) == 0);
     x.in = (struct inputs){ .n_head = N };
     CHECK(exec_batch(&x, &batch, &e) == 0);
@@ -73,7 +73,7 @@ decode_text(struct tiny_model *t, const struct backend *b, uint32_t rows,
     struct exec x;
     struct err e;
 
-    CHECK(prog_build(&p, &t->desc, &o, &t->weights, b, &e) == 0);
+    CHECK(prog_build(&p, &t->desc, &o, &t->base, b, &e) == 0);
     CHECK(exec_open(&x, &p, b, NULL, &e) == 0);
     for (uint32_t at = 0; at < N; at += rows) {
         uint32_t n = N - at < rows ? N - at : rows;
@@ -172,7 +172,7 @@ TEST(generation_depends_on_prompt_and_seed_alone)
     fill_ids();
     tiny_open(&t, tiny_llama);
     ref_open(&b);
-    CHECK(generator_open(&g, &t.desc, &t.weights, &b, NULL, 24, &e) == 0);
+    CHECK(generator_open(&g, &t.desc, &t.base, &b, NULL, 24, &e) == 0);
     greedy = generate_some(&g, 0, 1);
     sampled = generate_some(&g, 1, 1);
     other = generate_some(&g, 1, 2);

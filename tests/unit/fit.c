@@ -15,16 +15,14 @@ plan_made_up(void *ctx, const struct fit_way *way, struct plan_memory *m,
 {
     const struct prog_opts *o = &way->prog;
     uint32_t length = o->mode == PROG_DECODE ? o->cache_len : o->seq_len;
-    const struct weight *t = &way->weights->item[0];
+    const struct frozen_tensor *t = way->base->tensor;
 
     (void)ctx;
     (void)e;
-    CHECK((t->dtype == DTYPE_I8) == way->int8);
-    CHECK((t->scale != NULL) == way->int8);
-    CHECK(way->weights->item[1].dtype
-          == (way->int8 ? DTYPE_F32 : DTYPE_BF16));
+    CHECK((t[0].dtype == DTYPE_I8) == way->int8);
+    CHECK(t[1].dtype == (way->int8 ? DTYPE_F32 : DTYPE_BF16));
     *m = (struct plan_memory){
-        .base = t->bytes * MIB, .state = 10 * MIB,
+        .base = 100 * dtype_size(t->dtype) * MIB, .state = 10 * MIB,
         .arena = (uint64_t)o->batch * length * MIB
                  / (o->recompute == RECOMPUTE_BLOCK ? 4 : 1),
         .batch = 2 * MIB,
@@ -33,23 +31,26 @@ plan_made_up(void *ctx, const struct fit_way *way, struct plan_memory *m,
     return 0;
 }
 
-static struct weight items[] = {
-    { .name = "matrix", .dtype = DTYPE_F32, .n_dims = 2, .bytes = 400 },
-    { .name = "vector", .dtype = DTYPE_BF16, .n_dims = 1, .bytes = 4 },
+static struct model_tensor tensors[] = {
+    { .name = "matrix", .n_dims = 2 }, { .name = "vector", .n_dims = 1 },
 };
-static char base_name[] = "base";
-static const struct weights weights = { .path = base_name, .item = items,
-                                        .n = 2 };
+static const struct model_desc desc = { .tensor = tensors, .n_tensors = 2 };
+static struct frozen_tensor items[] = {
+    { .name = "matrix", .dtype = DTYPE_F32 },
+    { .name = "vector", .dtype = DTYPE_BF16 },
+};
+static const struct frozen base = { .path = "base", .tensor = items };
 static const struct backend backend = { .reserve = 200 * MIB };
 
 static struct fit
 made_up(uint8_t mode, uint32_t batch, uint32_t accum)
 {
     return (struct fit){ .what = "training", .plan = plan_made_up,
+                         .desc = &desc,
                          .way = { { .mode = mode, .method = METHOD_LORA,
                                     .batch = batch, .seq_len = 256,
                                     .cache_len = 512 },
-                                  accum, &weights, false },
+                                  accum, &base, false },
                          .backend = &backend };
 }
 

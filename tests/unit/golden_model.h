@@ -12,10 +12,10 @@
 #include "base/mem.h"
 #include "base/par.h"
 #include "kernels/host.h"
-#include "model/base.h"
 #include "model/prog.h"
 #include "tensor/safetensors.h"
 #include "test.h"
+#include "weights/base.h"
 
 #define GOLDEN_DIR "tests/golden/models/"
 
@@ -30,6 +30,7 @@ struct golden {
     const char *name;
     struct weights weights;
     struct model_desc desc;
+    struct frozen base;
     struct safetensors file;
     uint32_t batch, seq_len, rows, n_docs;
     int32_t *ids, *target, *pos, *doc_first, *head_row, *doc;
@@ -100,6 +101,8 @@ golden_open(struct golden *g, const char *name)
         rc = weights_open(&g->weights, path, &e);
     if (rc == 0)
         rc = base_describe(&g->desc, &unused, &g->weights, &e);
+    if (rc == 0)
+        rc = base_bind(&g->base, &g->weights, &g->desc, &e);
     if (rc < 0) {
         printf("%s\n", e.text);
         exit(1);
@@ -117,6 +120,7 @@ golden_close(struct golden *g)
     free(g->head_row);
     free(g->weight);
     free(g->doc);
+    base_unbind(&g->base);
     desc_release(&g->desc);
     weights_release(&g->weights);
     safetensors_release(&g->file);
@@ -172,7 +176,7 @@ session_open(struct session *s, const struct golden *g,
 
     memset(s, 0, sizeof(*s));
     s->g = g;
-    rc = prog_build(&s->prog, &g->desc, o, &g->weights, b, &e);
+    rc = prog_build(&s->prog, &g->desc, o, &g->base, b, &e);
     if (rc == 0)
         rc = exec_open(&s->exec, &s->prog, b, NULL, &e);
     if (rc < 0) {
@@ -182,7 +186,7 @@ session_open(struct session *s, const struct golden *g,
     s->run = host_memory_run(s->exec.memory);
     memset(s->run->zone[ZONE_ARENA], 0xff, s->prog.zone_bytes[ZONE_ARENA]);
     if (o->method == METHOD_FULL)
-        CHECK(exec_load_base(&s->exec, &g->weights, &e) == 0);
+        CHECK(exec_load_base(&s->exec, &g->base, &e) == 0);
     for (size_t i = 0; i < s->prog.n_params && o->method == METHOD_LORA; i++)
         session_set_lora(s, &s->prog.param[i]);
     s->batch = (struct batch){ g->ids, g->target, g->pos, g->doc_first,

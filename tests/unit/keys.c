@@ -10,11 +10,11 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "model/base.h"
 #include "model/family.h"
 #include "tensor/modeldir.h"
 #include "test.h"
 #include "weights/adapter.h"
+#include "weights/base.h"
 
 #define ROWS "tests/golden/keys.json"
 #define MODELS "tests/golden/models/"

@@ -8,17 +8,10 @@
 
 #include "tensor/int8.h"
 
-static uint64_t
-last_dim(const struct weight *t)
-{
-    return t->shape[t->n_dims - 1];
-}
-
-/* x[n] as a matrix of rows of cols, in int8; and what that means, in x. */
+/* x[rows][cols] in int8; and what that means, in x. */
 static void
-encode_int8(struct weight *t, float *x)
+encode_int8(struct frozen_tensor *t, float *x, size_t rows, size_t cols)
 {
-    size_t cols = (size_t)last_dim(t), rows = (size_t)t->bytes / 4 / cols;
     size_t groups = int8_groups(cols), bad;
     int8_t *q = mem_alloc(rows * cols);
     uint16_t *scale = mem_array(rows * groups, sizeof(*scale));
@@ -29,57 +22,60 @@ encode_int8(struct weight *t, float *x)
         int8_decode(x + i * cols, q + i * cols, scale + i * groups, cols);
     }
     t->data = q;
-    t->scale = scale;
+    t->side = scale;
 }
 
 static void
-encode_float(struct weight *t, float *x, uint8_t dtype)
+encode_float(struct frozen_tensor *t, float *x, size_t n)
 {
-    size_t n = (size_t)t->bytes / 4;
-    void *data = mem_array(n, dtype_size(dtype));
+    void *data = mem_array(n, dtype_size(t->dtype));
 
-    floats_store(data, dtype, x, n);
-    floats_load(x, data, dtype, n);
+    floats_store(data, t->dtype, x, n);
+    floats_load(x, data, t->dtype, n);
     t->data = data;
 }
 
 /* *coded = the base in dtype (vectors in bf16 if that is I8), *plain = the
- * same numbers in F32. Both take w's names and path. */
+ * same numbers in F32. */
 static void
-encode_base(const struct weights *w, uint8_t dtype, struct weights *coded,
-            struct weights *plain)
+encode_base(const struct golden *g, uint8_t dtype, struct frozen *coded,
+            struct frozen *plain)
 {
-    *coded = *plain = *w;
-    coded->item = mem_dup(w->item, w->n * sizeof(*w->item));
-    plain->item = mem_dup(w->item, w->n * sizeof(*w->item));
-    for (size_t i = 0; i < w->n; i++) {
-        struct weight *t = &coded->item[i];
-        float *x = mem_dup(w->item[i].data, (size_t)w->item[i].bytes);
+    const struct model_desc *d = &g->desc;
+    size_t size = d->n_tensors * sizeof(*g->base.tensor);
 
-        t->dtype = dtype == DTYPE_I8 && t->n_dims == 1 ? DTYPE_BF16 : dtype;
+    *coded = *plain = g->base;
+    coded->tensor = mem_dup(g->base.tensor, size);
+    plain->tensor = mem_dup(g->base.tensor, size);
+    for (size_t i = 0; i < d->n_tensors; i++) {
+        const struct model_tensor *own = &d->tensor[i];
+        struct frozen_tensor *t = &coded->tensor[i];
+        size_t n = (size_t)own->rows * own->cols;
+        float *x = mem_dup(t->data, n * sizeof(*x));
+
+        t->dtype = dtype == DTYPE_I8 && own->n_dims == 1 ? DTYPE_BF16
+                                                         : dtype;
         if (t->dtype == DTYPE_I8)
-            encode_int8(t, x);
+            encode_int8(t, x, own->rows, own->cols);
         else
-            encode_float(t, x, t->dtype);
-        t->bytes = t->bytes / 4 * dtype_size(t->dtype);
-        plain->item[i].data = x;
+            encode_float(t, x, n);
+        plain->tensor[i].data = x;
     }
 }
 
 static void
-free_base(struct weights *w)
+free_base(struct frozen *f, size_t n)
 {
-    for (size_t i = 0; i < w->n; i++) {
-        free((void *)w->item[i].data);
-        if (w->item[i].dtype == DTYPE_I8)
-            free((void *)w->item[i].scale);
+    for (size_t i = 0; i < n; i++) {
+        free((void *)f->tensor[i].data);
+        free((void *)f->tensor[i].side);
     }
-    free(w->item);
+    free(f->tensor);
 }
 
 /* Loss and gradients as doubles, [1 + n_flat]. */
 static double *
-gradients(const struct golden *g, const struct weights *w,
+gradients(const struct golden *g, const struct frozen *base,
           const struct backend *b, size_t *n)
 {
     struct prog_opts o = golden_opts(g, PROG_TRAIN, METHOD_LORA);
@@ -87,7 +83,7 @@ gradients(const struct golden *g, const struct weights *w,
     struct session s;
     double *out;
 
-    with.weights = *w;
+    with.base = *base;
     session_open(&s, &with, &o, b);
     session_gradients(&s);
     *n = 1 + (size_t)s.prog.n_flat;
@@ -116,12 +112,12 @@ static void
 check_base(const struct golden *g, const struct backend *ref,
            const struct backend *cpu, uint8_t dtype)
 {
-    struct weights coded, plain;
+    struct frozen coded, plain;
     double *want, *got, *fast, *exact;
     size_t n;
 
-    encode_base(&g->weights, dtype, &coded, &plain);
-    exact = gradients(g, &g->weights, ref, &n);
+    encode_base(g, dtype, &coded, &plain);
+    exact = gradients(g, &g->base, ref, &n);
     want = gradients(g, &plain, ref, &n);
     got = gradients(g, &coded, ref, &n);
     fast = gradients(g, &coded, cpu, &n);
@@ -137,8 +133,8 @@ check_base(const struct golden *g, const struct backend *ref,
     free(got);
     free(fast);
     free(exact);
-    free_base(&coded);
-    free_base(&plain);
+    free_base(&coded, g->desc.n_tensors);
+    free_base(&plain, g->desc.n_tensors);
 }
 
 static void

@@ -106,7 +106,7 @@ TEST(programs_are_sound)
             struct err e;
 
             o.recompute = i >= 6;
-            if (!CHECK(prog_build(&p, &t.desc, &o, &t.weights, &mock,
+            if (!CHECK(prog_build(&p, &t.desc, &o, &t.base, &mock,
                                   &e) == 0)) {
                 printf("  %s\n", e.text);
                 continue;
@@ -131,7 +131,7 @@ TEST(recomputation_and_reuse_save_memory)
     for (int i = 0; i < 3; i++) {
         o.no_reuse = i == 0;
         o.recompute = i == 2 ? RECOMPUTE_BLOCK : RECOMPUTE_NONE;
-        CHECK(prog_build(&p, &t.desc, &o, &t.weights, &mock, &e) == 0);
+        CHECK(prog_build(&p, &t.desc, &o, &t.base, &mock, &e) == 0);
         bytes[i] = p.zone_bytes[ZONE_ARENA];
         prog_release(&p);
     }
@@ -163,7 +163,7 @@ TEST(nothing_below_the_lowest_adapter_is_walked_back)
     o.targets = targets;
     o.n_targets = 1;
     tiny_open(&t, tiny_llama);
-    CHECK(prog_build(&p, &t.desc, &o, &t.weights, &mock, &e) == 0);
+    CHECK(prog_build(&p, &t.desc, &o, &t.base, &mock, &e) == 0);
     CHECK_EQ_U64(count_ops(&p, OP_LINEAR_BWD), 1);
     CHECK_EQ_U64(count_ops(&p, OP_ATTENTION_BWD), 0);
     CHECK_EQ_U64(count_ops(&p, OP_NORM_BWD), 1); /* the final norm's */
@@ -182,9 +182,9 @@ TEST(full_training_trains_every_parameter)
         struct err e;
 
         tiny_open(&t, tiny_configs[m]);
-        CHECK(prog_build(&p, &t.desc, &o, &t.weights, &mock, &e) == 0);
+        CHECK(prog_build(&p, &t.desc, &o, &t.base, &mock, &e) == 0);
         CHECK_EQ_U64(p.n_trainable, desc_params(&t.desc));
-        CHECK_EQ_U64(p.n_params, t.weights.n);
+        CHECK_EQ_U64(p.n_params, t.desc.n_tensors);
         prog_release(&p);
         tiny_close(&t);
     }
@@ -195,7 +195,7 @@ build_error(const struct prog_opts *o, struct tiny_model *t, struct err *e)
 {
     struct prog p;
 
-    return prog_build(&p, &t->desc, o, &t->weights, &mock, e);
+    return prog_build(&p, &t->desc, o, &t->base, &mock, e);
 }
 
 TEST(what_does_not_fit_is_refused)
@@ -214,13 +214,11 @@ TEST(what_does_not_fit_is_refused)
     o.seq_len = 65; /* positions: 64 */
     CHECK(build_error(&o, &t, &e) == ERR_USAGE);
     o.seq_len = 16;
-    t.weights.item[0].shape[0]++;
-    CHECK(build_error(&o, &t, &e) == ERR_DATA);
-    CHECK(strstr(e.text, t.weights.item[0].name) != NULL);
-    t.weights.item[0].shape[0]--;
-    t.weights.n--;
-    CHECK(build_error(&o, &t, &e) == ERR_DATA);
-    t.weights.n++;
+    o.method = METHOD_FULL;
+    t.base.tensor[1].dtype = DTYPE_I8;
+    CHECK(build_error(&o, &t, &e) == ERR_USAGE);
+    CHECK_STR(e.text, "tiny: full training needs a floating-point base "
+              "(transformer.wpe.weight is int8)");
     tiny_close(&t);
 }
 

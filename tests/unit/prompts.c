@@ -282,7 +282,7 @@ open_world(struct world *w)
     tiny_open(&w->model, tiny_llama);
     ref_open(&w->backend);
     if (!CHECK(generator_open(&w->generator, &w->model.desc,
-                              &w->model.weights, &w->backend, NULL, 24, &e)
+                              &w->model.base, &w->backend, NULL, 24, &e)
                == 0))
         exit(1);
 }

@@ -184,7 +184,7 @@ loss_alone(const struct tiny_world *w, const char *letters)
     struct err e;
 
     tiny_letters(letters, ids, learn);
-    CHECK(prog_build(&p, &w->model.desc, &o, &w->model.weights, &b, &e) == 0);
+    CHECK(prog_build(&p, &w->model.desc, &o, &w->model.base, &b, &e) == 0);
     CHECK(exec_open(&x, &p, &b, NULL, &e) == 0);
     for (uint32_t at = 0; at + 1 < n; at += SEQ_LEN)
         add_piece(&x, ids + at, learn + at,
@@ -471,6 +471,7 @@ TEST(a_loss_that_is_not_finite)
 {
     struct score_opts o = opts_of("test");
     struct tiny_world w;
+    uint32_t head;
     float *p;
 
     tiny_world_open(&w, tiny_llama, NULL);
@@ -479,8 +480,9 @@ TEST(a_loss_that_is_not_finite)
     w.values[1][0] = NAN;
     check_refused(&w, &o, false, ERR_DATA, "tiny: the loss is not finite");
     w.model.with = NULL;
-    p = (float *)w.model.weights.item[0].data;
-    for (size_t i = 0; i < w.model.weights.item[0].bytes / 4; i++)
+    head = desc_module(&w.model.desc, ROLE_HEAD, 0)->weight;
+    p = (float *)w.model.base.tensor[head].data;
+    for (uint32_t i = 0; i < w.model.desc.vocab * w.model.desc.dim; i++)
         p[i] = INFINITY;
     check_refused(&w, &o, false, ERR_DATA, "tiny: the loss is not finite");
     close_world(&w);

@@ -8,8 +8,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "model/desc.h"
-#include "model/weights.h"
+#include "model/prog.h"
 
 static const char tiny_llama[] =
     "{\"model_type\": \"llama\", \"vocab_size\": 61, \"hidden_size\": 24,"
@@ -42,68 +41,48 @@ static const char *const tiny_configs[] = {
 
 struct tiny_model {
     struct model_desc desc;
-    struct weights weights;
+    struct frozen base; /* F32 */
 };
-
-static inline int
-tiny_by_name(const void *a, const void *b)
-{
-    const struct weight *x = a, *y = b;
-
-    return strcmp(x->name, y->name);
-}
 
 /* Normal numbers of deviation 0.3 (norm gains about 1), from the name. */
 static inline void
-tiny_add(struct weights *w, const struct model_tensor *of)
+tiny_fill(struct frozen_tensor *to, const struct model_tensor *t)
 {
-    struct weight *t = &w->item[w->n++];
-    size_t n = (size_t)of->rows * of->cols;
-    float *data = mem_try(n * sizeof(*data));
-    float add = of->flags & TENSOR_NORM ? 1 : 0;
-    bool vector = of->n_dims == 1;
+    size_t n = (size_t)t->rows * t->cols;
+    float *data = mem_array(n, sizeof(*data));
+    float add = t->flags & TENSOR_NORM ? 1 : 0;
     struct rng r;
 
-    rng_init(&r, 7, rng_site(of->name));
+    rng_init(&r, 7, rng_site(t->name));
     for (size_t i = 0; i < n; i++)
         data[i] = (float)(0.3 * rng_normal(&r)) + add;
-    t->name = mem_strdup(of->name);
-    t->dtype = DTYPE_F32;
-    t->n_dims = of->n_dims;
-    t->shape[0] = vector ? of->cols : of->rows;
-    t->shape[1] = vector ? 0 : of->cols;
-    t->data = data;
-    t->bytes = n * sizeof(*data);
+    *to = (struct frozen_tensor){ t->name, data, NULL, DTYPE_F32 };
 }
 
 /* Exits when the configuration is bad: tests give good ones. */
 static inline void
 tiny_open(struct tiny_model *t, const char *config)
 {
-    struct weights *w = &t->weights;
+    struct model_desc *d = &t->desc;
     struct err e;
 
-    if (desc_read(&t->desc, config, strlen(config), "tiny", &e) < 0) {
+    if (desc_read(d, config, strlen(config), "tiny", &e) < 0) {
         printf("%s\n", e.text);
         exit(1);
     }
-    memset(w, 0, sizeof(*w));
-    w->path = mem_strdup("tiny");
-    w->item = mem_array(t->desc.n_tensors, sizeof(*w->item));
-    for (size_t i = 0; i < t->desc.n_tensors; i++)
-        tiny_add(w, &t->desc.tensor[i]);
-    qsort(w->item, w->n, sizeof(*w->item), tiny_by_name);
+    t->base = (struct frozen){ "tiny", 0,
+                               mem_array(d->n_tensors,
+                                         sizeof(*t->base.tensor)) };
+    for (size_t i = 0; i < d->n_tensors; i++)
+        tiny_fill(&t->base.tensor[i], &d->tensor[i]);
 }
 
 static inline void
 tiny_close(struct tiny_model *t)
 {
-    for (size_t i = 0; i < t->weights.n; i++) {
-        free((char *)t->weights.item[i].name);
-        free((void *)t->weights.item[i].data);
-    }
-    free(t->weights.item);
-    free(t->weights.path);
+    for (size_t i = 0; i < t->desc.n_tensors; i++)
+        free((void *)t->base.tensor[i].data);
+    free(t->base.tensor);
     desc_release(&t->desc);
 }
 

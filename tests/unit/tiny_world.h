@@ -53,7 +53,8 @@ tiny_world_open(struct tiny_world *w, const char *config,
     memset(w, 0, sizeof(*w));
     tiny_open(&w->base, config);
     w->model.desc = w->base.desc;
-    w->model.weights = w->base.weights;
+    w->model.base = w->base.base;
+    w->model.weights.path = (char *)w->base.base.path;
     if (tokenizer != NULL) {
         w->asset[0] = (struct weight_asset){
             "tokenizer.json", tokenizer, strlen(tokenizer)

@@ -58,10 +58,10 @@ tiny_opts(int method)
 }
 
 struct tiny_run {
-    struct tiny_model model;
+    struct tiny_model tiny;
+    struct model model; /* of tiny's description and a back end */
     struct memory_source memory;
     struct token_source source, none;
-    struct backend backend;
     struct trainer trainer;
 };
 
@@ -109,7 +109,7 @@ fill_adapter(struct trainer *t)
         for (uint64_t j = 0; q->kind >= PARAM_LORA_A && j < q->n; j++) {
             double v = 0.2 * rng_normal(&r);
 
-            if (t->backend->real_size == sizeof(float))
+            if (t->model->backend.real_size == sizeof(float))
                 ((float *)p)[j] = (float)v;
             else
                 ((double *)p)[j] = v;
@@ -123,13 +123,13 @@ open_run(struct tiny_run *r, const char *config, const char *backend,
 {
     struct err e;
 
-    tiny_open(&r->model, config);
+    tiny_open(&r->tiny, config);
+    r->model = (struct model){ .desc = r->tiny.desc };
     r->source = memory_source(&r->memory);
     r->none = (struct token_source){ .n_records = 0 };
-    open_backend(&r->backend, backend);
-    if (!CHECK(trainer_plan(&r->trainer, o, &r->model.desc,
-                            &r->model.weights, &r->backend, &r->source,
-                            &r->none, &e) == 0)
+    open_backend(&r->model.backend, backend);
+    if (!CHECK(trainer_plan(&r->trainer, o, &r->model, &r->tiny.base,
+                            &r->source, &r->none, &e) == 0)
         || !CHECK(trainer_start(&r->trainer, &e) == 0)) {
         printf("  %s\n", e.text);
         exit(1);
@@ -141,9 +141,9 @@ static void
 close_run(struct tiny_run *r)
 {
     trainer_release(&r->trainer);
-    if (strcmp(r->backend.name, "cpu") == 0)
-        cpu_close(&r->backend);
-    tiny_close(&r->model);
+    if (strcmp(r->model.backend.name, "cpu") == 0)
+        cpu_close(&r->model.backend);
+    tiny_close(&r->tiny);
 }
 
 /* The mean loss over one batch of all records, with the parameters as they

@@ -1,15 +1,15 @@
 /* weights - a base opened from a model directory. */
-#include "model/weights.h"
+#include "weights/weights.h"
 
 #include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/io.h"
-#include "model/weights_source.h"
 #include "record/tensor.h"
 #include "stream/set_out.h"
 #include "tensor/modeldir.h"
 #include "test.h"
+#include "weights/weights_source.h"
 
 #define DIR "weights-test.tmp"
 

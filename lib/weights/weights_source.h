@@ -1,10 +1,10 @@
 /* weights_source.h - what is behind an opened base; private to weights*.c. */
-#ifndef MODEL_WEIGHTS_SOURCE_H
-#define MODEL_WEIGHTS_SOURCE_H
+#ifndef WEIGHTS_WEIGHTS_SOURCE_H
+#define WEIGHTS_WEIGHTS_SOURCE_H
 
-#include "model/weights.h"
 #include "stream/set.h"
 #include "tensor/modeldir.h"
+#include "weights/weights.h"
 
 struct weights_source {
     struct modeldir dir; /* one of the two is in use */

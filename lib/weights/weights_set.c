@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "model/weights_source.h"
 #include "record/tensor.h"
+#include "weights/weights_source.h"
 
 static int
 add_records(struct weights *w, struct err *e)

@@ -3,7 +3,7 @@
  * Whatever the container, it ends as one array of items sorted by name, with
  * the scales of int8 tensors moved from items of their own to the tensor.
  */
-#include "model/weights.h"
+#include "weights/weights.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +14,8 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/progress.h"
-#include "model/weights_source.h"
 #include "tensor/safetensors.h"
+#include "weights/weights_source.h"
 
 static int
 by_name(const void *a, const void *b)

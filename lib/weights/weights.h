@@ -12,8 +12,8 @@
  * All sizes are checked when opening; a file that is cut short after that
  * ends the program (file_map_open).
  */
-#ifndef MODEL_WEIGHTS_H
-#define MODEL_WEIGHTS_H
+#ifndef WEIGHTS_WEIGHTS_H
+#define WEIGHTS_WEIGHTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* base.c - see base.h. */
-#include "model/base.h"
+#include "weights/base.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,19 +31,14 @@ find_name(const struct weights *w, const struct model_desc *d,
     return t;
 }
 
-const struct weight *
-base_tensor(const struct weights *w, const struct model_desc *d,
-            const struct model_tensor *t)
+/* The description's tensor t; ERR_DATA when it is not there or has another
+ * shape. */
+static int
+find_tensor(const struct weight **found, const struct weights *w,
+            const struct model_desc *d, const struct model_tensor *t,
+            struct err *e)
 {
-    return find_name(w, d, t->name);
-}
-
-int
-base_find(const struct weight **found, const struct weights *w,
-          const struct model_desc *d, const struct model_tensor *t,
-          struct err *e)
-{
-    const struct weight *had = base_tensor(w, d, t);
+    const struct weight *had = find_name(w, d, t->name);
     const uint64_t shape[2] = { t->n_dims == 1 ? t->cols : t->rows,
                                 t->cols };
     char have[SHAPE_TEXT], want[SHAPE_TEXT];
@@ -61,9 +56,9 @@ base_find(const struct weight **found, const struct weights *w,
     return 0;
 }
 
-int
-base_check_type(const struct weights *w, const struct weight *t,
-                struct err *e)
+/* Whether programs compute with weights of t's type. */
+static int
+check_type(const struct weights *w, const struct weight *t, struct err *e)
 {
     const struct stored *s = stored_of(t->dtype);
 
@@ -79,6 +74,45 @@ base_check_type(const struct weights *w, const struct weight *t,
     return t->n_dims == 2 ? 0
            : err_set(e, ERR_DATA, "%s: tensor %s: an %s vector", w->path,
                      t->name, s->name);
+}
+
+/* Binding */
+
+static int
+bind_tensor(struct frozen_tensor *to, const struct weights *w,
+            const struct model_desc *d, const struct model_tensor *own,
+            struct err *e)
+{
+    const struct weight *t;
+    int rc = find_tensor(&t, w, d, own, e);
+
+    if (rc == 0)
+        rc = check_type(w, t, e);
+    if (rc == 0)
+        *to = (struct frozen_tensor){ t->name, t->data, t->scale, t->dtype };
+    return rc;
+}
+
+int
+base_bind(struct frozen *f, const struct weights *w,
+          const struct model_desc *d, struct err *e)
+{
+    int rc = 0;
+
+    *f = (struct frozen){ w->path, w->mapped,
+                          mem_array(d->n_tensors, sizeof(*f->tensor)) };
+    for (size_t i = 0; i < d->n_tensors && rc == 0; i++)
+        rc = bind_tensor(&f->tensor[i], w, d, &d->tensor[i], e);
+    if (rc < 0)
+        base_unbind(f);
+    return rc;
+}
+
+void
+base_unbind(struct frozen *f)
+{
+    free(f->tensor);
+    memset(f, 0, sizeof(*f));
 }
 
 /* A tied head with a weight in the file */
@@ -132,8 +166,8 @@ settle_head(struct model_desc *d, const struct weights *w)
 {
     const struct module *embed = desc_module(d, ROLE_EMBED, 0);
     const struct weight *head = spare_head(w, d);
-    const struct weight *table = base_tensor(w, d,
-                                             &d->tensor[embed->weight]);
+    const struct weight *table = find_name(w, d,
+                                           d->tensor[embed->weight].name);
 
     if (head == NULL || table == NULL || same_values(head, table))
         return false;
@@ -174,7 +208,7 @@ find_all(bool *used, const struct model_desc *d, const struct weights *w,
 
     for (size_t i = 0; i < d->n_tensors; i++) {
         const struct weight *t;
-        int rc = base_find(&t, w, d, &d->tensor[i], e);
+        int rc = find_tensor(&t, w, d, &d->tensor[i], e);
 
         if (rc < 0)
             return rc;
