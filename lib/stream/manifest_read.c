@@ -1,4 +1,8 @@
-/* manifest_read.c - reading manifest.json as hostile text. */
+/* manifest_read.c - reading manifest.json as hostile text.
+ *
+ * Each object is a table of its members. What was read is finished and
+ * formatted again: only the text that this manifest has is taken.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,89 +10,33 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "stream/manifest.h"
+#include "stream/members.h"
 
 #define MANIFEST_MAX (64u << 20)
 #define FILES_MAX 1000000
-
-struct reader {
-    struct json j;
-    struct manifest *m;
-    struct buf key, s;
-    struct err *e;
-};
-
-typedef int member_fn(struct reader *r, void *ctx);
-
-struct member {
-    const char *name;
-    member_fn *fn;
-    bool optional;
-};
-
-/* Reads an object whose keys are all in the table, in its order; those that
- * are not optional must be there. */
-static int
-read_object(struct reader *r, const struct member *table, size_t n,
-            void *ctx)
-{
-    size_t i = 0;
-    int rc = json_enter_object(&r->j, r->e);
-
-    for (; rc == 0 && json_next_key(&r->j, &r->key); i++) {
-        while (i < n && table[i].optional
-               && strcmp(table[i].name, r->key.data) != 0)
-            i++;
-        if (i == n || strcmp(table[i].name, r->key.data) != 0)
-            return json_error(&r->j, r->e, "found key %s, expected %s",
-                              r->key.data, i < n ? table[i].name : "none");
-        rc = table[i].fn(r, ctx);
-    }
-    if (rc == 0 && i < n)
-        return json_error(&r->j, r->e, "no key %s", table[i].name);
-    return rc;
-}
-
-#define READ_OBJECT(r, table, ctx) \
-    read_object(r, table, sizeof(table) / sizeof((table)[0]), ctx)
-
-static int
-read_id(struct reader *r, struct id *id)
-{
-    int rc = json_string(&r->j, &r->s, r->e);
-
-    if (rc == 0 && !id_parse(id, r->s.data, r->s.len))
-        rc = json_error(&r->j, r->e, "found \"%s\", expected %d hex digits",
-                        r->s.data, ID_HEX);
-    return rc;
-}
-
-static int
-read_u64(struct reader *r, uint64_t *v)
-{
-    return json_u64(&r->j, v, r->e);
-}
+#define SPLIT_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_-"
 
 /* ---- the members of the manifest ---- */
 
 static int
-read_format(struct reader *r, void *ctx)
+read_format(struct member_reader *r, void *into)
 {
-    int rc = json_string(&r->j, &r->s, r->e);
+    int rc = member_string(r);
 
-    (void)ctx;
-    if (rc == 0 && strcmp(r->s.data, "graft set") != 0)
+    (void)into;
+    if (rc == 0 && strcmp(r->text.data, "graft set") != 0)
         rc = json_error(&r->j, r->e, "not the manifest of a set (format is "
-                        "\"%s\")", r->s.data);
+                        "\"%s\")", r->text.data);
     return rc;
 }
 
 static int
-read_version(struct reader *r, void *ctx)
+read_version(struct member_reader *r, void *into)
 {
     uint64_t v;
-    int rc = read_u64(r, &v);
+    int rc = member_u64(r, &v);
 
-    (void)ctx;
+    (void)into;
     if (rc == 0 && v != STREAM_VERSION)
         rc = json_error(&r->j, r->e, "set version (found %" PRIu64
                         ", supported %d)", v, STREAM_VERSION);
@@ -96,126 +44,65 @@ read_version(struct reader *r, void *ctx)
 }
 
 static int
-read_type(struct reader *r, void *ctx)
+read_type(struct member_reader *r, void *into)
 {
-    int rc = json_string(&r->j, &r->s, r->e);
+    struct manifest *m = into;
+    int rc = member_string(r);
 
-    (void)ctx;
     if (rc == 0)
-        stream_head_set_type(&r->m->head, r->s.data);
+        stream_head_set_type(&m->head, r->text.data);
     return rc;
 }
 
 static int
-read_content(struct reader *r, void *ctx)
+read_keys(struct member_reader *r, void *into)
 {
-    (void)ctx;
-    return read_id(r, &r->m->content);
-}
-
-static int
-read_records(struct reader *r, void *ctx)
-{
-    (void)ctx;
-    return read_u64(r, &r->m->records);
-}
-
-static int
-read_tensors(struct reader *r, void *ctx)
-{
-    (void)ctx;
-    return read_u64(r, &r->m->tensors);
-}
-
-static int
-read_keys(struct reader *r, void *ctx)
-{
-    struct stream_head *h = &r->m->head;
+    struct stream_head *h = &((struct manifest *)into)->head;
     int rc = json_enter_object(&r->j, r->e);
 
-    (void)ctx;
     while (rc == 0 && json_next_key(&r->j, &r->key)) {
         if (h->n_keys == 1024)
             return json_error(&r->j, r->e, "over 1024 keys");
-        rc = json_string(&r->j, &r->s, r->e);
+        rc = member_string(r);
         if (rc == 0)
-            stream_head_set(h, r->key.data, r->s.data);
+            stream_head_set(h, r->key.data, r->text.data);
     }
     return rc;
 }
 
 static int
-read_prov(struct reader *r, void *ctx)
+read_prov(struct member_reader *r, void *into)
 {
+    struct manifest *m = into;
     int rc = json_enter_array(&r->j, r->e);
 
-    (void)ctx;
     while (rc == 0 && json_next_item(&r->j)) {
-        rc = json_string(&r->j, &r->s, r->e);
+        rc = member_string(r);
         if (rc == 0)
-            stream_head_prov(&r->m->head, r->s.data);
+            stream_head_prov(&m->head, r->text.data);
     }
     return rc;
 }
 
 /* ---- files ---- */
 
-static int
-file_name(struct reader *r, void *ctx)
-{
-    struct set_file *f = ctx;
-    int rc = json_string(&r->j, &r->s, r->e);
-
-    if (rc == 0)
-        f->name = mem_strdup(r->s.data);
-    return rc;
-}
-
-static int
-file_bytes(struct reader *r, void *ctx)
-{
-    return read_u64(r, &((struct set_file *)ctx)->bytes);
-}
-
-static int
-file_records(struct reader *r, void *ctx)
-{
-    return read_u64(r, &((struct set_file *)ctx)->records);
-}
-
-static int
-file_tensors(struct reader *r, void *ctx)
-{
-    return read_u64(r, &((struct set_file *)ctx)->tensors);
-}
-
-static int
-file_content(struct reader *r, void *ctx)
-{
-    return read_id(r, &((struct set_file *)ctx)->content);
-}
-
-static int
-file_digest(struct reader *r, void *ctx)
-{
-    return read_id(r, &((struct set_file *)ctx)->file);
-}
-
 static const struct member file_members[] = {
-    {"name", file_name}, {"bytes", file_bytes}, {"records", file_records},
-    {"tensors", file_tensors}, {"content", file_content},
-    {"file", file_digest}
+    { "name", MEMBER_STRING, offsetof(struct set_file, name) },
+    { "bytes", MEMBER_U64, offsetof(struct set_file, bytes) },
+    { "records", MEMBER_U64, offsetof(struct set_file, records) },
+    { "tensors", MEMBER_U64, offsetof(struct set_file, tensors) },
+    { "content", MEMBER_ID, offsetof(struct set_file, content) },
+    { "file", MEMBER_ID, offsetof(struct set_file, file) },
 };
 
 static int
-read_files(struct reader *r, void *ctx)
+read_files(struct member_reader *r, void *into)
 {
-    struct manifest *m = r->m;
+    struct manifest *m = into;
     size_t cap = 0;
     char name[64];
     int rc = json_enter_array(&r->j, r->e);
 
-    (void)ctx;
     while (rc == 0 && json_next_item(&r->j)) {
         struct set_file *f;
 
@@ -227,7 +114,7 @@ read_files(struct reader *r, void *ctx)
         }
         f = &m->file[m->n_files++];
         *f = (struct set_file){0};
-        rc = READ_OBJECT(r, file_members, f);
+        rc = MEMBERS_READ(r, file_members, f);
         if (rc < 0)
             return rc;
         manifest_file_name(name, m->n_files - 1, &f->content);
@@ -240,41 +127,30 @@ read_files(struct reader *r, void *ctx)
 
 /* ---- splits ---- */
 
+/* A split as the text has it. */
 struct split_text {
+    struct manifest *m;
     char *name;
     uint64_t records, tokens;
 };
 
 static int
-split_name(struct reader *r, void *ctx)
+split_name(struct member_reader *r, void *into)
 {
-    struct split_text *s = ctx;
-    int rc = json_string(&r->j, &r->s, r->e);
+    struct split_text *s = into;
+    int rc = member_string(r);
 
-    if (rc == 0 && (r->s.len == 0 || r->s.len > STREAM_NAME_MAX
-                    || strspn(r->s.data, "abcdefghijklmnopqrstuvwxyz0123456789"
-                           "_-") != r->s.len))
+    if (rc == 0 && (r->text.len == 0 || r->text.len > STREAM_NAME_MAX
+                    || strspn(r->text.data, SPLIT_LETTERS) != r->text.len))
         rc = json_error(&r->j, r->e, "bad name of a split");
     if (rc == 0)
-        s->name = mem_strdup(r->s.data);
+        s->name = mem_strdup(r->text.data);
     return rc;
-}
-
-static int
-split_records(struct reader *r, void *ctx)
-{
-    return read_u64(r, &((struct split_text *)ctx)->records);
-}
-
-static int
-split_tokens(struct reader *r, void *ctx)
-{
-    return read_u64(r, &((struct split_text *)ctx)->tokens);
 }
 
 /* [BEGIN, END] */
 static int
-read_range(struct reader *r, uint64_t range[2])
+read_range(struct member_reader *r, uint64_t n_records, uint64_t range[2])
 {
     size_t n = 0;
     int rc = json_enter_array(&r->j, r->e);
@@ -282,34 +158,33 @@ read_range(struct reader *r, uint64_t range[2])
     while (rc == 0 && json_next_item(&r->j)) {
         if (n == 2)
             return json_error(&r->j, r->e, "a range of more than two");
-        rc = read_u64(r, &range[n++]);
+        rc = member_u64(r, &range[n++]);
     }
-    if (rc == 0 && (n < 2 || range[0] > range[1]
-                    || range[1] > r->m->records))
+    if (rc == 0 && (n < 2 || range[0] > range[1] || range[1] > n_records))
         rc = json_error(&r->j, r->e, "not a range of the %" PRIu64
-                        " records", r->m->records);
+                        " records", n_records);
     return rc;
 }
 
 /* The last of the members: name and tokens are known. */
 static int
-split_ranges(struct reader *r, void *ctx)
+split_ranges(struct member_reader *r, void *into)
 {
-    struct split_text *s = ctx;
+    struct split_text *s = into;
     const struct set_split *split;
     uint64_t range[2], last = 0;
     int rc = json_enter_array(&r->j, r->e);
 
-    manifest_add_range(r->m, s->name, 0, 0, s->tokens);
+    manifest_add_range(s->m, s->name, 0, 0, s->tokens);
     while (rc == 0 && json_next_item(&r->j)) {
-        rc = read_range(r, range);
+        rc = read_range(r, s->m->records, range);
         if (rc == 0 && range[0] < last)
             rc = json_error(&r->j, r->e, "ranges are not in order");
         if (rc == 0)
-            manifest_add_range(r->m, s->name, range[0], range[1], 0);
+            manifest_add_range(s->m, s->name, range[0], range[1], 0);
         last = range[1];
     }
-    split = manifest_split(r->m, s->name);
+    split = manifest_split(s->m, s->name);
     if (rc == 0 && split->records != s->records)
         rc = json_error(&r->j, r->e, "split %s (found %" PRIu64
                         " records, expected %" PRIu64 ")", s->name,
@@ -318,22 +193,24 @@ split_ranges(struct reader *r, void *ctx)
 }
 
 static const struct member split_members[] = {
-    {"name", split_name}, {"records", split_records},
-    {"tokens", split_tokens}, {"ranges", split_ranges}
+    { "name", .fn = split_name },
+    { "records", MEMBER_U64, offsetof(struct split_text, records) },
+    { "tokens", MEMBER_U64, offsetof(struct split_text, tokens) },
+    { "ranges", .fn = split_ranges },
 };
 
 static int
-read_splits(struct reader *r, void *ctx)
+read_splits(struct member_reader *r, void *into)
 {
+    struct manifest *m = into;
     int rc = json_enter_array(&r->j, r->e);
 
-    (void)ctx;
     while (rc == 0 && json_next_item(&r->j)) {
-        struct split_text s = {0};
+        struct split_text s = {.m = m};
 
-        if (r->m->n_splits == 64)
+        if (m->n_splits == 64)
             return json_error(&r->j, r->e, "over 64 splits");
-        rc = READ_OBJECT(r, split_members, &s);
+        rc = MEMBERS_READ(r, split_members, &s);
         free(s.name);
     }
     return rc;
@@ -342,31 +219,30 @@ read_splits(struct reader *r, void *ctx)
 /* ---- where it comes from ---- */
 
 static int
-read_inputs(struct reader *r, void *ctx)
+read_inputs(struct member_reader *r, void *into)
 {
+    struct manifest *m = into;
     struct id id;
     int rc = json_enter_array(&r->j, r->e);
 
-    (void)ctx;
     while (rc == 0 && json_next_item(&r->j)) {
-        rc = read_id(r, &id);
+        rc = member_id(r, &id);
         if (rc == 0)
-            manifest_add_input(r->m, &id);
+            manifest_add_input(m, &id);
     }
     return rc;
 }
 
 /* As many as inputs, and together all records. */
 static int
-read_segments(struct reader *r, void *ctx)
+read_segments(struct member_reader *r, void *into)
 {
-    struct manifest *m = r->m;
+    struct manifest *m = into;
     uint64_t left = m->records, records;
     int rc = json_enter_array(&r->j, r->e);
 
-    (void)ctx;
     while (rc == 0 && json_next_item(&r->j)) {
-        rc = read_u64(r, &records);
+        rc = member_u64(r, &records);
         if (rc < 0)
             return rc;
         if (records > left || m->n_segments == m->n_inputs)
@@ -381,88 +257,82 @@ read_segments(struct reader *r, void *ctx)
     return rc;
 }
 
+/* A line of the ledger. */
 struct ledger_text {
+    struct ledger *ledger;
     char *program, *reason;
 };
 
 static int
-ledger_program(struct reader *r, void *ctx)
+ledger_count(struct member_reader *r, void *into)
 {
-    int rc = json_string(&r->j, &r->s, r->e);
-
-    if (rc == 0)
-        ((struct ledger_text *)ctx)->program = mem_strdup(r->s.data);
-    return rc;
-}
-
-static int
-ledger_reason(struct reader *r, void *ctx)
-{
-    int rc = json_string(&r->j, &r->s, r->e);
-
-    if (rc == 0)
-        ((struct ledger_text *)ctx)->reason = mem_strdup(r->s.data);
-    return rc;
-}
-
-static int
-ledger_count(struct reader *r, void *ctx)
-{
-    const struct ledger_text *l = ctx;
-    size_t n = r->m->ledger.n;
+    const struct ledger_text *l = into;
+    size_t n = l->ledger->n;
     uint64_t count;
-    int rc = read_u64(r, &count);
+    int rc = member_u64(r, &count);
 
     if (rc < 0)
         return rc;
-    ledger_add(&r->m->ledger, l->program, l->reason, count);
-    if (r->m->ledger.n == n)
+    ledger_add(l->ledger, l->program, l->reason, count);
+    if (l->ledger->n == n)
         return json_error(&r->j, r->e, "ledger line %zu twice or empty", n);
     return 0;
 }
 
 static const struct member ledger_members[] = {
-    {"program", ledger_program}, {"reason", ledger_reason},
-    {"count", ledger_count}
+    { "program", MEMBER_STRING, offsetof(struct ledger_text, program) },
+    { "reason", MEMBER_STRING, offsetof(struct ledger_text, reason) },
+    { "count", .fn = ledger_count },
 };
 
 static int
-read_ledger(struct reader *r, void *ctx)
+read_ledger(struct member_reader *r, void *into)
 {
+    struct manifest *m = into;
     int rc = json_enter_array(&r->j, r->e);
 
-    (void)ctx;
     while (rc == 0 && json_next_item(&r->j)) {
-        struct ledger_text l = {0};
+        struct ledger_text l = {.ledger = &m->ledger};
 
-        rc = READ_OBJECT(r, ledger_members, &l);
+        rc = MEMBERS_READ(r, ledger_members, &l);
         free(l.program);
         free(l.reason);
     }
     return rc;
 }
 
-/* Compared by manifest_read with the rest. */
+/* An id; that it is the right one shows when the text is compared. */
 static int
-read_check(struct reader *r, void *ctx)
+read_check(struct member_reader *r, void *into)
 {
-    return read_id(r, ctx);
+    struct id id;
+
+    (void)into;
+    return member_id(r, &id);
 }
 
 static const struct member members[] = {
-    {"format", read_format}, {"version", read_version}, {"type", read_type},
-    {"content", read_content}, {"records", read_records},
-    {"tensors", read_tensors}, {"keys", read_keys}, {"prov", read_prov},
-    {"files", read_files}, {"splits", read_splits}, {"inputs", read_inputs},
-    {"segments", read_segments, .optional = true},
-    {"ledger", read_ledger}, {"check", read_check}
+    { "format", .fn = read_format },
+    { "version", .fn = read_version },
+    { "type", .fn = read_type },
+    { "content", MEMBER_ID, offsetof(struct manifest, content) },
+    { "records", MEMBER_U64, offsetof(struct manifest, records) },
+    { "tensors", MEMBER_U64, offsetof(struct manifest, tensors) },
+    { "keys", .fn = read_keys },
+    { "prov", .fn = read_prov },
+    { "files", .fn = read_files },
+    { "splits", .fn = read_splits },
+    { "inputs", .fn = read_inputs },
+    { "segments", .fn = read_segments, .optional = true },
+    { "ledger", .fn = read_ledger },
+    { "check", .fn = read_check },
 };
 
 /* ---- the whole ---- */
 
 /* Runs and checkpoints have a manifest.json, too. */
 static int
-check_first(struct reader *r)
+check_first(struct member_reader *r)
 {
     int rc = json_enter_object(&r->j, r->e);
 
@@ -537,15 +407,14 @@ int
 manifest_read(struct manifest *m, const char *path, struct err *e)
 {
     struct manifest got;
-    struct reader r = {.m = &got, .e = e};
+    struct member_reader r = {.e = e};
     struct buf text;
-    struct id check;
     int rc;
 
     manifest_init(&got, "");
     buf_init(&text);
     buf_init(&r.key);
-    buf_init(&r.s);
+    buf_init(&r.text);
     rc = file_read_regular(&text, path, MANIFEST_MAX, e);
     if (rc == 0)
         rc = json_check(text.data, text.len, path, e);
@@ -555,13 +424,13 @@ manifest_read(struct manifest *m, const char *path, struct err *e)
     }
     if (rc == 0) {
         r.j = json_on(text.data, text.len, path);
-        rc = READ_OBJECT(&r, members, &check);
+        rc = MEMBERS_READ(&r, members, &got);
     }
     if (rc == 0)
         rc = check_whole(&got, &text, path, e);
     buf_release(&text);
     buf_release(&r.key);
-    buf_release(&r.s);
+    buf_release(&r.text);
     if (rc < 0)
         manifest_release(&got);
     else
