@@ -10,8 +10,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/utf8.h"
-#include "record/change.h"
-#include "record/text.h"
+#include "record/texts.h"
 #include "stream/stream.h"
 #include "text/bpe_train.h"
 #include "text/tokenizer.h"
@@ -62,14 +61,13 @@ const struct tool tool = {
 struct job {
     const struct options *o;
     struct bpe_trainer trainer;
-    struct text_rec rec;
-    struct change change;
-    struct buf text;
+    struct texts texts;
 };
 
 static void
-add_text(struct job *j, const char *p, size_t n)
+add_text(void *ctx, const char *p, size_t n)
 {
+    struct job *j = ctx;
     const char *end = p + n, *newline;
     size_t len;
 
@@ -80,62 +78,6 @@ add_text(struct job *j, const char *p, size_t n)
     }
     if (p < end)
         bpe_trainer_add(&j->trainer, p, (size_t)(end - p));
-}
-
-static void
-add_field(struct job *j, const char *name)
-{
-    const struct text_field *f = text_get(&j->rec, name);
-
-    if (f)
-        add_text(j, f->data, f->len);
-}
-
-/* What a commit left, or took away; where the file came from, its lines
- * were counted before. */
-static int
-add_change(struct job *j, struct err *e)
-{
-    const struct text_field *f = text_get(&j->rec, "change");
-    int rc;
-
-    if (!f)
-        return 0;
-    rc = change_decode(&j->change, f->data, f->len, e);
-    if (rc < 0)
-        return rc;
-    buf_reset(&j->text);
-    change_side(&j->text, &j->change, j->change.present[CHANGE_AFTER] ?
-                CHANGE_AFTER : CHANGE_BEFORE);
-    add_text(j, j->text.data, j->text.len);
-    return 0;
-}
-
-static int
-add_record(struct job *j, const struct stream_rec *rec, struct err *e)
-{
-    const struct text_field *role, *content;
-    size_t i;
-    int rc;
-
-    rc = text_decode(&j->rec, rec->p, rec->n, e);
-    if (rc < 0)
-        return rc;
-    switch (j->rec.kind) {
-    case TEXT_COMMIT:
-        add_field(j, "subject");
-        add_field(j, "body");
-        return add_change(j, e);
-    case TEXT_CHAT:
-        for (i = 0; i < text_n_messages(&j->rec); i++) {
-            text_message(&j->rec, i, &role, &content);
-            add_text(j, content->data, content->len);
-        }
-        return 0;
-    default:
-        add_field(j, "text");
-        return 0;
-    }
 }
 
 static int
@@ -152,7 +94,7 @@ add_stream(struct job *j, const char *path, struct err *e)
     rc = out_check(j->o->output, &in.in, e);
     while (rc == 0 && (rc = stream_in_segment(&in, e)) > 0) {
         while ((rc = stream_in_record(&in, &rec, e)) > 0) {
-            rc = add_record(j, &rec, e);
+            rc = texts_of(&j->texts, rec.p, rec.n, add_text, j, e);
             if (rc < 0) {
                 err_prefix(e, "%s: record %llu", in.in.name,
                            (unsigned long long)rec.index);
@@ -254,15 +196,11 @@ run(void *opts, const struct args *args, struct err *e)
     if (rc < 0)
         return rc;
     bpe_trainer_init(&j.trainer);
-    text_init(&j.rec);
-    change_init(&j.change);
-    buf_init(&j.text);
+    texts_init(&j.texts);
     rc = add_stream(&j, args->n > 0 ? args->operand[0] : "-", e);
     if (rc == 0)
         rc = finish(&j, e);
     bpe_trainer_release(&j.trainer);
-    text_release(&j.rec);
-    change_release(&j.change);
-    buf_release(&j.text);
+    texts_release(&j.texts);
     return rc;
 }
