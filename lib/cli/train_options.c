@@ -78,7 +78,8 @@ const struct opt train_option_table[] = {
       .help = "what backward computes anew instead of keeping it; the result "
               "is the same" },
     { .name = "head-chunk", .type = OPT_U64, .output = true, IN(head_chunk),
-      .arg = "N", .def = "512", .min = 1, .max = 65536,
+      .arg = "N", .def = OPT_DEFAULT(TRAIN_HEAD_CHUNK), .min = 1,
+      .max = 65536,
       .help = "supervised rows that the head takes at one time" },
     { .name = "save-every", .type = OPT_EVERY, IN(save_every), .arg = "N|TIME",
       .def = "5m", .max = OPT_MAX_EXACT,

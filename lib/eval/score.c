@@ -14,7 +14,6 @@
 #include "eval/evaluate.h"
 #include "weights/lora.h"
 
-#define HEAD_CHUNK 128
 #define SEQ_LEN 512
 
 /* What was measured: per record, without and with the adapter. */
@@ -29,7 +28,7 @@ eval_opts(const struct score_opts *o)
 {
     return (struct prog_opts){ .mode = PROG_EVAL, .batch = o->batch,
                                .seq_len = o->seq_len,
-                               .head_chunk = HEAD_CHUNK };
+                               .head_chunk = EVAL_HEAD_CHUNK };
 }
 
 static void

@@ -39,6 +39,13 @@ enum method { METHOD_NONE, METHOD_LORA, METHOD_FULL };
 enum recompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK };
 enum optimizer { OPT_ADAMW, OPT_SGD };
 
+/* Supervised rows of a HEAD pass where nobody says how many: of a run of
+ * training with its evaluations, and of an evaluation by itself. So many rows
+ * of logits are there at one time, and the last bits of a loss in f32 depend
+ * on it. */
+#define TRAIN_HEAD_CHUNK 512
+#define EVAL_HEAD_CHUNK 128
+
 struct prog_opts {
     uint8_t mode, method;
     uint32_t batch, seq_len; /* a micro-batch is batch * seq_len rows */

@@ -71,6 +71,10 @@ struct opt_list {
 #define AT(field) AT_IN(struct options, field)
 #define AT_IN(type, field) .offset = offsetof(type, field)
 
+/* A number that has a name, as a default. */
+#define OPT_DEFAULT(n) OPT_DEFAULT_TEXT(n)
+#define OPT_DEFAULT_TEXT(n) #n
+
 struct opt {
     const char *name;    /* "seq-len"; NULL ends the table */
     char letter;         /* 'L', or 0 */
