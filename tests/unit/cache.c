@@ -15,20 +15,20 @@ nth(const struct cache *c, int n)
 
 TEST(entries_of_one_hash_are_all_found)
 {
-    struct cache_entry x[4];
+    struct cache_entry x[8];
     struct cache c;
 
-    cache_init(&c, 1, 100);
-    for (int i = 0; i < 4; i++)
-        cache_add(&c, &x[i], i == 3 ? 8 : 7, 10);
-    CHECK(cache_first(&c, 7) == &x[2]);
-    CHECK(cache_next(&x[2]) == &x[1]);
-    CHECK(cache_next(&x[1]) == &x[0]);
+    cache_init(&c, 1, 100); /* two buckets, so that hashes share one */
+    for (int i = 0; i < 8; i++)
+        cache_add(&c, &x[i], i % 3 == 0 ? 7 : 10 + (uint64_t)i, 10);
+    CHECK(cache_first(&c, 7) == &x[6]);
+    CHECK(cache_next(&x[6]) == &x[3]);
+    CHECK(cache_next(&x[3]) == &x[0]);
     CHECK(cache_next(&x[0]) == NULL);
-    CHECK(cache_first(&c, 8) == &x[3]);
-    CHECK(cache_next(&x[3]) == NULL);
+    CHECK(cache_first(&c, 14) == &x[4]);
+    CHECK(cache_next(&x[4]) == NULL);
     CHECK(cache_first(&c, 9) == NULL);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 8; i++)
         cache_remove(&c, &x[i]);
     CHECK(cache_first(&c, 7) == NULL);
     CHECK(c.newest == NULL && c.oldest == NULL && c.cost == 0);

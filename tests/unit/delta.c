@@ -20,6 +20,20 @@ gives(const char *ops, size_t n, const char *want)
 
 #define GIVES(ops, want) gives(ops, sizeof(ops) - 1, want)
 
+/* Whether ops on BASE are refused where n_out bytes are to come out, and the
+ * next byte stays as it is. */
+static bool
+refuses(const char *ops, size_t n, size_t n_out)
+{
+    char out[64];
+
+    memset(out, '!', sizeof(out));
+    return !delta_apply(ops, n, BASE, strlen(BASE), out, n_out)
+           && out[n_out] == '!';
+}
+
+#define REFUSES(ops, n_out) refuses(ops, sizeof(ops) - 1, n_out)
+
 TEST(copies_and_literals_follow_each_other)
 {
     CHECK(GIVES("\3xyz", "xyz"));
@@ -45,15 +59,15 @@ TEST(sizes_are_seven_bits_a_byte)
 
 TEST(what_leaves_base_delta_or_result_is_refused)
 {
-    CHECK(!GIVES("\x91\x0f\2", "f?"));  /* beyond the base */
-    CHECK(!GIVES("\x91\x11\1", "?"));
-    CHECK(!GIVES("\x9f\xff\xff\xff\xff\1", "?"));
-    CHECK(!GIVES("\3xy", "xy?"));       /* beyond the delta */
-    CHECK(!GIVES("\x91\4", "4"));
-    CHECK(!GIVES("\3xyz", "xy"));       /* beyond the result */
-    CHECK(!GIVES("\x90\3", "01"));
-    CHECK(!GIVES("\3xyz", "xyz?"));     /* short of it */
-    CHECK(!GIVES("\0", ""));            /* no such operation */
+    CHECK(REFUSES("\x91\x0f\2", 2)); /* beyond the base */
+    CHECK(REFUSES("\x91\x11\1", 1));
+    CHECK(REFUSES("\x9f\xff\xff\xff\xff\1", 1));
+    CHECK(REFUSES("\3xy", 3));       /* beyond the delta */
+    CHECK(REFUSES("\x91\4", 1));
+    CHECK(REFUSES("\3xyz", 2));      /* beyond the result */
+    CHECK(REFUSES("\x90\3", 2));
+    CHECK(REFUSES("\3xyz", 4));      /* short of it */
+    CHECK(REFUSES("\0", 0));         /* no such operation */
 }
 
 TEST(a_copy_of_no_length_is_of_65536_bytes)
