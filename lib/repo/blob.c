@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "repo/edit.h"
+#include "base/lines.h"
 
 #define BINARY_PROBE 8000
 #define LFS_MAX 1024
@@ -76,7 +76,7 @@ size_t
 blob_lines(struct object *x)
 {
     if (x->n_lines == 0)
-        x->n_lines = 1 + count_lines(x->data, x->size);
+        x->n_lines = 1 + lines_count(x->data, x->size);
     return x->n_lines - 1;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lines.h"
 #include "base/mem.h"
 #include "repo/effort.h"
 #include "repo/salt.h"
@@ -128,37 +129,6 @@ edit_list_release(struct edit_list *l)
 
 /* ---- lines ---- */
 
-/* Eight bytes at a time: the high bit of each is set where it is a newline.
- * Counts gather bytewise, and are added up before a byte overflows. */
-static size_t
-count_newlines(const char *p, size_t n)
-{
-    const uint64_t low = 0x7f7f7f7f7f7f7f7full, ones = 0x0101010101010101ull;
-    const uint64_t pairs = 0x00ff00ff00ff00ffull;
-    size_t count = 0, i = 0, end;
-    uint64_t x, sum;
-
-    while (i + 8 <= n) {
-        end = n - i < 8 * 255 ? n : i + 8 * 255;
-        for (sum = 0; i + 8 <= end; i += 8) {
-            memcpy(&x, p + i, 8);
-            x ^= ones * '\n';
-            sum += (~(((x & low) + low) | x) & ~low) >> 7;
-        }
-        sum = (sum & pairs) + (sum >> 8 & pairs);
-        count += (size_t)(sum * 0x0001000100010001ull >> 48);
-    }
-    for (; i < n; i++)
-        count += p[i] == '\n';
-    return count;
-}
-
-size_t
-count_lines(const char *p, size_t n)
-{
-    return count_newlines(p, n) + (n > 0 && p[n - 1] != '\n');
-}
-
 static size_t
 common_prefix(const char *a, const char *b, size_t n)
 {
@@ -182,32 +152,6 @@ common_suffix(const char *a_end, const char *b_end, size_t n)
     while (i < n && a_end[-1 - (ptrdiff_t)i] == b_end[-1 - (ptrdiff_t)i])
         i++;
     return i;
-}
-
-/* The start of the line that is `lines` lines before the line start at. */
-static size_t
-lines_back(const char *p, size_t at, int lines)
-{
-    const char *newline;
-
-    while (lines-- > 0 && at > 0) {
-        newline = memrchr(p, '\n', at - 1);
-        at = newline ? (size_t)(newline - p) + 1 : 0;
-    }
-    return at;
-}
-
-/* The end of the line that is `lines` lines after the line start at. */
-static size_t
-lines_on(const char *p, size_t at, size_t n, size_t lines)
-{
-    const char *newline;
-
-    while (lines-- > 0 && at < n) {
-        newline = memchr(p + at, '\n', n - at);
-        at = newline ? (size_t)(newline - p) + 1 : n;
-    }
-    return at;
 }
 
 struct middle {
@@ -336,14 +280,14 @@ edit_list_make(struct edit_list *l, const char *before, size_t n_before,
     for (i = 0; i < 2; i++) {
         side[i].p = m.text[i] + from;
         side[i].n = m.len[i] - from;
-        side[i].n_lines = count_lines(side[i].p, side[i].n);
+        side[i].n_lines = lines_count(side[i].p, side[i].n);
     }
     l->n_lines[0] = before_lines;
     l->n_lines[1] = before_lines - side[0].n_lines + side[1].n_lines;
     *too_hard = !effort_bearable(side);
     if (*too_hard)
         return 0;
-    m.first = count_newlines(before, from);
+    m.first = newlines_count(before, from);
     m.line[0] = m.line[1] = m.first;
     m.at[0] = m.at[1] = from;
     git_diff_options_init(&options, GIT_DIFF_OPTIONS_VERSION);

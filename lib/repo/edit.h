@@ -36,10 +36,7 @@ struct edit_list {
 void edit_list_init(struct edit_list *l);
 void edit_list_release(struct edit_list *l);
 
-/* Newlines in p[n], plus one if it doesn't end in one (and n > 0). */
-size_t count_lines(const char *p, size_t n);
-
-/* Replaces *l. before_lines is count_lines of the first text. *too_hard is
+/* Replaces *l. before_lines is lines_count of the first text. *too_hard is
  * set, with result 0 and no edits, if comparing could take too long. */
 int edit_list_make(struct edit_list *l, const char *before, size_t n_before,
                    size_t before_lines, const char *after, size_t n_after,

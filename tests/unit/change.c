@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lines.h"
 #include "base/mem.h"
 #include "repo/edit.h"
 #include "test.h"
@@ -221,7 +222,7 @@ agrees(struct edit_list *l, const struct buf *text, size_t context)
     for (s = 0; s < 2; s++) {
         t[s].p = text[s].data;
         t[s].n = text[s].len;
-        t[s].n_lines = count_lines(text[s].data, text[s].len);
+        t[s].n_lines = lines_count(text[s].data, text[s].len);
     }
     if (edit_list_make(l, t[0].p, t[0].n, t[0].n_lines, t[1].p, t[1].n,
                        &too_hard, &e) < 0 || too_hard) {
