@@ -15,7 +15,7 @@ struct entry {
 };
 
 /* A decoded value; its bytes may move until the line is done. */
-struct piece {
+struct value {
     size_t key;     /* in keys, NUL-terminated */
     size_t at, len; /* in bytes */
 };
@@ -25,8 +25,8 @@ struct jsonl_state {
     struct buf keys, bytes, scratch;
     struct entry *entry;
     size_t n, cap;
-    struct piece *piece;
-    size_t n_pieces, cap_pieces;
+    struct value *value;
+    size_t n_values, cap_values;
     struct text_rec text;
     uint32_t *ids;
     uint8_t *mask;

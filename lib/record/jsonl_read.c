@@ -41,7 +41,7 @@ jsonl_release(struct jsonl *j)
     buf_release(&s->scratch);
     text_release(&s->text);
     free(s->entry);
-    free(s->piece);
+    free(s->value);
     free(s->ids);
     free(s->mask);
     free(s);
@@ -130,7 +130,7 @@ jsonl_read(struct jsonl *j, const char *text, size_t n, const char *where,
     if (rc < 0)
         return rc;
     s->line = json_on(text, n, where);
-    s->n_pieces = 0;
+    s->n_values = 0;
     buf_reset(&s->bytes);
     buf_reset(&j->record);
     rc = line_list(s, e);

@@ -4,17 +4,17 @@
 #include "base/mem.h"
 #include "record/jsonl_line.h"
 
-/* Adds a piece for the bytes from s->bytes.data + at on. */
+/* The bytes from s->bytes.data + at on are the value of a key. */
 static void
-add_piece(struct jsonl_state *s, size_t key, size_t at)
+end_value(struct jsonl_state *s, size_t key, size_t at)
 {
-    struct piece *t;
+    struct value *t;
 
-    if (s->n_pieces == s->cap_pieces) {
-        s->cap_pieces = s->cap_pieces ? s->cap_pieces * 2 : 16;
-        s->piece = mem_grow(s->piece, s->cap_pieces * sizeof(*s->piece));
+    if (s->n_values == s->cap_values) {
+        s->cap_values = s->cap_values ? s->cap_values * 2 : 16;
+        s->value = mem_grow(s->value, s->cap_values * sizeof(*s->value));
     }
-    t = &s->piece[s->n_pieces++];
+    t = &s->value[s->n_values++];
     t->key = key;
     t->at = at;
     t->len = s->bytes.len - at;
@@ -30,7 +30,7 @@ add_value(struct jsonl_state *s, size_t key, struct json *j, bool number_ok,
 
     rc = line_bytes(s, j, number_ok, e);
     if (rc == 0)
-        add_piece(s, key, at);
+        end_value(s, key, at);
     return rc;
 }
 
@@ -40,7 +40,7 @@ add_literal(struct jsonl_state *s, const char *name, const char *text)
     size_t at = s->bytes.len;
 
     buf_addstr(&s->bytes, text);
-    add_piece(s, line_add_name(s, name), at);
+    end_value(s, line_add_name(s, name), at);
     return 0;
 }
 
@@ -100,17 +100,17 @@ add_messages(struct jsonl_state *s, struct entry *t, uint64_t *ignored,
     return rc;
 }
 
-/* Encodes the pieces as a record of that kind. */
+/* Encodes the values as a record of that kind. */
 static int
 finish_text(struct jsonl *j, enum text_kind kind, struct err *e)
 {
     struct jsonl_state *s = j->state;
-    const struct piece *t;
+    const struct value *t;
     size_t i;
 
     text_begin(&s->text, kind);
-    for (i = 0; i < s->n_pieces; i++) {
-        t = &s->piece[i];
+    for (i = 0; i < s->n_values; i++) {
+        t = &s->value[i];
         text_add(&s->text, s->keys.data + t->key, s->bytes.data + t->at,
                  t->len);
     }
@@ -144,7 +144,7 @@ add_rest(struct jsonl *j, struct err *e)
         if (t->used)
             continue;
         v = line_value(s, t);
-        can = is_field_name(line_key(s, t)) && s->n_pieces < TEXT_MAX_FIELDS
+        can = is_field_name(line_key(s, t)) && s->n_values < TEXT_MAX_FIELDS
               && strcmp(line_key(s, t), "role") != 0
               && strcmp(line_key(s, t), "content") != 0
               && (json_kind(&v) == JSON_STRING || json_kind(&v) == JSON_NUMBER);
@@ -201,7 +201,7 @@ jsonl_read_chat(struct jsonl *j, struct entry *messages, struct err *e)
     int rc;
 
     rc = add_messages(j->state, messages, &j->n_ignored, e);
-    if (rc == 0 && j->state->n_pieces < TEXT_MAX_FIELDS)
+    if (rc == 0 && j->state->n_values < TEXT_MAX_FIELDS)
         rc = add_rest(j, e);
     return rc < 0 ? rc : finish_text(j, TEXT_CHAT, e);
 }

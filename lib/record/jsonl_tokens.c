@@ -6,62 +6,75 @@
 #include "record/jsonl_line.h"
 #include "record/tokens.h"
 
+/* Adds v, a number that stands at `at` in the line, to ids or mask. */
+typedef int add_fn(struct jsonl_state *s, const struct json *at, uint64_t v,
+                   struct err *e);
+
+static int
+read_numbers(struct jsonl_state *s, struct entry *t, add_fn *add,
+             struct err *e)
+{
+    struct json v = line_value(s, t), at;
+    uint64_t number;
+    int rc = json_enter_array(&v, e);
+
+    while (rc == 0 && json_next_item(&v)) {
+        at = v;
+        rc = json_u64(&v, &number, e);
+        if (rc == 0)
+            rc = add(s, &at, number, e);
+    }
+    return rc;
+}
+
+static int
+add_id(struct jsonl_state *s, const struct json *at, uint64_t v,
+       struct err *e)
+{
+    if (v > UINT32_MAX)
+        return json_error(at, e, "token id over 2^32 - 1");
+    if (s->n_ids == s->cap_ids) {
+        s->cap_ids = s->cap_ids ? s->cap_ids * 2 : 1024;
+        s->ids = mem_grow(s->ids, s->cap_ids * sizeof(*s->ids));
+    }
+    s->ids[s->n_ids++] = (uint32_t)v;
+    return 0;
+}
+
+static int
+add_flag(struct jsonl_state *s, const struct json *at, uint64_t v,
+         struct err *e)
+{
+    if (v > 1)
+        return json_error(at, e, "bad mask (found %llu, expected 0 or 1)",
+                          (unsigned long long)v);
+    if (s->n_mask == s->cap_mask) {
+        s->cap_mask = s->cap_mask ? s->cap_mask * 2 : 4096;
+        s->mask = mem_grow(s->mask, s->cap_mask);
+    }
+    s->mask[s->n_mask++] = (uint8_t)v;
+    return 0;
+}
+
 static int
 read_ids(struct jsonl_state *s, struct entry *t, struct err *e)
 {
-    struct json v = line_value(s, t), at;
-    uint64_t id;
-    int rc;
-
     s->n_ids = 0;
-    rc = json_enter_array(&v, e);
-    if (rc < 0)
-        return rc;
-    while (json_next_item(&v)) {
-        at = v;
-        rc = json_u64(&v, &id, e);
-        if (rc < 0)
-            return rc;
-        if (id > UINT32_MAX)
-            return json_error(&at, e, "token id over 2^32 - 1");
-        if (s->n_ids == s->cap_ids) {
-            s->cap_ids = s->cap_ids ? s->cap_ids * 2 : 1024;
-            s->ids = mem_grow(s->ids, s->cap_ids * sizeof(*s->ids));
-        }
-        s->ids[s->n_ids++] = (uint32_t)id;
-    }
-    return 0;
+    return read_numbers(s, t, add_id, e);
 }
 
 static int
 read_mask(struct jsonl_state *s, struct entry *t, struct err *e)
 {
-    struct json v = line_value(s, t), at, start = v;
-    uint64_t flag;
+    struct json start = line_value(s, t);
     int rc;
 
     s->n_mask = 0;
-    rc = json_enter_array(&v, e);
-    if (rc < 0)
-        return rc;
-    while (json_next_item(&v)) {
-        at = v;
-        rc = json_u64(&v, &flag, e);
-        if (rc < 0)
-            return rc;
-        if (flag > 1)
-            return json_error(&at, e, "bad mask (found %llu, expected 0 or "
-                              "1)", (unsigned long long)flag);
-        if (s->n_mask == s->cap_mask) {
-            s->cap_mask = s->cap_mask ? s->cap_mask * 2 : 4096;
-            s->mask = mem_grow(s->mask, s->cap_mask);
-        }
-        s->mask[s->n_mask++] = (uint8_t)flag;
-    }
-    if (s->n_mask != s->n_ids)
-        return json_error(&start, e, "mask and ids differ in length (found "
-                          "%zu, expected %zu)", s->n_mask, s->n_ids);
-    return 0;
+    rc = read_numbers(s, t, add_flag, e);
+    if (rc == 0 && s->n_mask != s->n_ids)
+        rc = json_error(&start, e, "mask and ids differ in length (found "
+                        "%zu, expected %zu)", s->n_mask, s->n_ids);
+    return rc;
 }
 
 /* A signed integer of that many bits. */

@@ -1,4 +1,5 @@
-/* look.c - see look.h. */
+/* look.c - decodes a record by its stream's type, and of a text record the
+ * change in it, for the checks that decoding is. */
 #include "record/look.h"
 
 #include <string.h>

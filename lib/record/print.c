@@ -1,4 +1,5 @@
-/* print.c - see print.h. */
+/* print.c - one loop for each kind of input, a stream, a split of a set, a
+ * model directory: each record is a line, written as soon as it is made. */
 #include "record/print.h"
 
 #include <stdlib.h>

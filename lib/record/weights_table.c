@@ -1,4 +1,5 @@
-/* weights_table.c - see weights_table.h. */
+/* weights_table.c - lines of name, type, shape and MiB in columns of fixed
+ * width, so that none has to wait for another. */
 #include "record/weights_table.h"
 
 #include "record/tensor.h"
