@@ -51,12 +51,6 @@ share_grad(struct build *b, struct view v, struct view of)
     b->mark[v.buf].grad = build_grad(b, of).buf;
 }
 
-static bool
-is_needed(const struct build *b, struct view v)
-{
-    return v.buf != 0 && b->mark[v.buf].need;
-}
-
 /* The module whose weight is bound to v. */
 static const struct module *
 module_of(const struct build *b, const struct view *v)
@@ -84,7 +78,7 @@ grad_norm(struct build *b, const struct op *f)
     op.u = f->u;
     op.y[1] = bound_tensor(b, m->weight)->grad;
     op.y[2] = bound_tensor(b, m->bias)->grad;
-    if (is_needed(b, f->x[0])) {
+    if (build_needs(b, f->x[0])) {
         put_grad(b, &op, 0, f->x[0]);
         set_written(b, f->x[0]);
     }
@@ -99,9 +93,9 @@ grad_linear(struct build *b, const struct op *f)
     op.x[0] = f->x[0];
     op.x[1] = build_grad(b, f->y[0]);
     op.u = f->u;
-    if (is_needed(b, f->x[1]))
+    if (build_needs(b, f->x[1]))
         share_grad(b, f->x[1], f->y[0]);
-    if (is_needed(b, f->x[0])) {
+    if (build_needs(b, f->x[0])) {
         put_grad(b, &op, 0, f->x[0]);
         set_written(b, f->x[0]);
     }

@@ -5,8 +5,8 @@
  * then UPDATE; last, scratch, lifetimes and places.
  *
  * Recomputation (RECOMPUTE_BLOCK) keeps of each layer its input alone, and
- * the small rank-r products of its last module: in BWD the layer is emitted
- * once more just before its gradients.
+ * what the ops that write its output keep for their gradient: in BWD the layer
+ * is emitted once more just before its gradients.
  */
 #include "model/build.h"
 
@@ -96,29 +96,21 @@ emit_zero(struct build *b, struct view v)
     op->y[0] = v;
 }
 
-/* What a recomputed backward needs of the forward pass. */
-struct trail {
-    struct view x;   /* a layer's input */
-    struct op last;
-};
-
 /* FWD up to the head. With recomputation only the embedding's and the final
  * norm's ops stay on the tape. */
 static void
-emit_forward(struct build *b, struct trail *trail, size_t *n_embed)
+emit_forward(struct build *b, struct layer_ops *layer, size_t *n_embed)
 {
     bool again = b->o->recompute == RECOMPUTE_BLOCK;
     struct view x = build_embed(b);
 
     *n_embed = b->n_tape;
     for (uint32_t l = 0; l < b->d->n_layers; l++) {
-        struct layer_out y = build_layer(b, l, x, NULL);
-
-        trail[l].x = x;
-        trail[l].last = y.last;
+        layer[l].first = b->p->n_ops;
+        layer[l].y = x = build_layer(b, l, x);
+        layer[l].end = b->p->n_ops;
         if (again)
             b->n_tape = *n_embed;
-        x = y.x;
     }
     b->p->hidden = build_final(b, x);
     if (b->o->mode != PROG_TRAIN)
@@ -128,7 +120,7 @@ emit_forward(struct build *b, struct trail *trail, size_t *n_embed)
 }
 
 static void
-emit_backward(struct build *b, const struct trail *trail, size_t n_embed)
+emit_backward(struct build *b, const struct layer_ops *layer, size_t n_embed)
 {
     struct op embed = { 0 };
 
@@ -143,9 +135,9 @@ emit_backward(struct build *b, const struct trail *trail, size_t n_embed)
     b->n_tape -= n_embed;
     build_backward(b);
     for (uint32_t l = b->d->n_layers; l-- > 0;) {
-        if (!b->mark[trail[l].last.y[0].buf].need)
+        if (!build_needs(b, layer[l].y))
             break;
-        build_layer(b, l, trail[l].x, &trail[l].last);
+        build_again(b, &layer[l]);
         build_backward(b);
     }
     if (n_embed > 0)
@@ -206,24 +198,24 @@ static void
 emit_ranges(struct build *b)
 {
     struct prog *p = b->p;
-    struct trail *trail = mem_array(b->d->n_layers, sizeof(*trail));
+    struct layer_ops *layer = mem_array(b->d->n_layers, sizeof(*layer));
     bool train = b->o->mode == PROG_TRAIN;
     size_t n_embed;
 
     if (train)
         emit_zero(b, p->grads);
     p->range[RANGE_FWD] = p->n_ops;
-    emit_forward(b, trail, &n_embed);
+    emit_forward(b, layer, &n_embed);
     p->range[RANGE_HEAD] = p->n_ops;
     build_head(b, p->hidden);
     p->range[RANGE_BWD] = p->n_ops;
     if (train)
-        emit_backward(b, trail, n_embed);
+        emit_backward(b, layer, n_embed);
     p->range[RANGE_UPDATE] = p->n_ops;
     if (train)
         emit_update(b);
     p->range[RANGE_COUNT] = p->n_ops;
-    free(trail);
+    free(layer);
 }
 
 static int

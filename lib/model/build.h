@@ -3,7 +3,9 @@
  *
  *   build.c     prog_build: the order of things
  *   bind.c      base tensors and trainable parameters to views
- *   forward.c   layers to ops
+ *   forward.c   layers to ops: norms, residuals, linears, embedding, head
+ *   layer_kind.c, mix_attention.c, ffn.c   what a layer is made of
+ *   recompute.c   a layer's ops once more
  *   backward.c  an op to the ops of its gradient
  *   op_info.c   what the walks over a program know of a kind of op
  *   plan.c      lifetimes and places
@@ -67,19 +69,32 @@ int bind_tensors(struct build *b);
 /* The views of tensor i of the description; absent ones for NO_TENSOR. */
 const struct bound *bound_tensor(const struct build *b, uint32_t i);
 
-/* forward.c: the FWD range, the HEAD or LOGITS op. x_in[l] is layer l's
- * input. build_layer emits one layer; with again set it is a recomputation,
- * and the last op, whose output nobody reads again, goes to the tape only,
- * with the h of `last`, its first emission. */
-struct layer_out {
-    struct view x;   /* the layer's output */
-    struct op last;  /* the op that made it */
-};
+/* forward.c: what emitters of layers share. An activation is [rows, cols]. A
+ * linear is the roles' modules that are there, in order, side by side in one
+ * output; residual may be absent (buf 0). build_record puts a forward op on
+ * the tape when something in it needs a gradient. */
+struct view build_activation(struct build *b, uint32_t cols);
+struct view build_norm(struct build *b, uint32_t layer, enum role role,
+                       struct view x);
+struct view build_linear(struct build *b, uint32_t layer,
+                         const uint8_t *roles, size_t n_roles,
+                         struct view x, struct view residual);
+bool build_needs(const struct build *b, struct view v);
+void build_record(struct build *b, const struct op *op, bool need);
+
+/* The FWD range, and the HEAD or LOGITS op. build_layer gives the layer's
+ * output. */
 struct view build_embed(struct build *b);
-struct layer_out build_layer(struct build *b, uint32_t layer, struct view x,
-                             const struct op *again);
+struct view build_layer(struct build *b, uint32_t layer, struct view x);
 struct view build_final(struct build *b, struct view x);
 void build_head(struct build *b, struct view hidden);
+
+/* recompute.c: emits a layer again, and its tape. */
+struct layer_ops {
+    size_t first, end; /* its ops in FWD */
+    struct view y;     /* its output */
+};
+void build_again(struct build *b, const struct layer_ops *layer);
 
 /* backward.c: emits the gradients of the tape's ops, last first, and
  * empties the tape; and those of one op, for the table of op_info.c. */

@@ -156,6 +156,7 @@ fill_layers(struct model_desc *d, const struct config *c)
     for (uint32_t l = 0; l < d->n_layers; l++) {
         struct layer_desc *y = &d->layer[l];
 
+        y->mixer = d->family->mixer;
         y->ffn = d->family->ffn;
         y->heads = (uint32_t)c->heads;
         y->kv_heads = (uint32_t)c->kv_heads;

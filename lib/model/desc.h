@@ -18,7 +18,8 @@
 
 enum norm_kind { NORM_LAYER, NORM_RMS };
 enum pos_kind { POS_LEARNED, POS_ROTARY };
-enum ffn_kind { FF_MLP, FF_GATED };
+enum mixer_kind { MIX_ATTENTION, MIXER_KINDS };
+enum ffn_kind { FF_MLP, FF_GATED, FFN_KINDS };
 
 /* What a module is for. */
 enum role {
@@ -80,7 +81,7 @@ struct model_tensor {
 };
 
 struct layer_desc {
-    uint8_t ffn;
+    uint8_t mixer, ffn; /* rows of layer_kind.h */
     uint32_t heads, kv_heads, head_dim;
     uint32_t window;  /* tokens a query sees, itself included; 0: all */
     uint32_t ff_dim;

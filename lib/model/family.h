@@ -40,7 +40,8 @@ struct family {
     const char *layers;           /* "layers.%u." below body */
     const char *buffer;           /* in the names of tensors that old files
                                      hold and that are no weights */
-    uint8_t norm, pos, ffn;
+    uint8_t norm, pos;
+    uint8_t mixer, ffn;           /* of every layer */
     bool parallel;
     bool scaled_residual; /* init of outputs scaled by 1/sqrt(2 layers) */
     const struct key *keys;           /* into a struct config */

@@ -1,52 +1,44 @@
 /* forward.c - layers to ops.
  *
- * Sequential:  x1 = x + O(attention(QKV(norm1 x)))
- *              y  = x1 + DOWN(ff(norm2 x1))
- * Parallel:    n = norm1 x;  y = x + O(attention(QKV n)) + DOWN(ff(n))
+ * Sequential:  x1 = x + MIXER(norm1 x)
+ *              y  = x1 + FFN(norm2 x1)
+ * Parallel:    n = norm1 x;  y = x + MIXER(n) + FFN(n)
  *
- * The residual is added by the LINEAR that ends a branch. Query, key and
- * value share one buffer, [q | k | v], and so do gate and up, so that one op
- * reads its input once for all of its modules.
+ * What mixers and feed-forwards are is layer_kind.c's table. The residual is
+ * added by the LINEAR that ends a branch.
  */
-#include "model/build.h"
-
-#include <math.h>
-
 #include "base/rng.h"
+#include "model/layer_kind.h"
 
-static struct view
-activation(struct build *b, uint32_t cols)
+/* What emitters share */
+
+struct view
+build_activation(struct build *b, uint32_t cols)
 {
     return build_view(b, ZONE_ARENA, b->p->rows, cols, DTYPE_REAL);
 }
 
-static void
-set_need(struct build *b, struct view v, bool need)
-{
-    b->mark[v.buf].need = b->mark[v.buf].need || need;
-}
-
-static bool
-is_needed(const struct build *b, struct view v)
+bool
+build_needs(const struct build *b, struct view v)
 {
     return b->mark[v.buf].need;
 }
 
-/* Records the op for the backward when anything in it wants a gradient. */
-static void
-tape_if(struct build *b, const struct op *op, bool need)
+void
+build_record(struct build *b, const struct op *op, bool need)
 {
-    set_need(b, op->y[0], need);
+    b->mark[op->y[0].buf].need |= need;
     if (need && b->o->mode == PROG_TRAIN)
         build_tape(b, op);
 }
 
-static struct view
-emit_norm(struct build *b, uint32_t layer, enum role role, struct view x)
+struct view
+build_norm(struct build *b, uint32_t layer, enum role role, struct view x)
 {
     const struct module *m = desc_module(b->d, role, layer);
     const struct bound *gain = bound_tensor(b, m->weight);
-    struct view y = activation(b, b->d->dim), stats = activation(b, 2);
+    struct view y = build_activation(b, b->d->dim);
+    struct view stats = build_activation(b, 2);
     struct op *op = build_op(b, OP_NORM, layer);
 
     op->x[0] = x;
@@ -56,7 +48,7 @@ emit_norm(struct build *b, uint32_t layer, enum role role, struct view x)
     op->y[1] = stats;
     op->u.norm.eps = b->d->eps;
     op->u.norm.rms = b->d->norm == NORM_RMS;
-    tape_if(b, op, is_needed(b, x) || gain->grad.buf != 0);
+    build_record(b, op, build_needs(b, x) || gain->grad.buf != 0);
     return y;
 }
 
@@ -85,133 +77,43 @@ fill_part(struct build *b, struct part *t, const struct module *m,
     t->b = lora->b.v;
     t->grad_a = lora->a.grad;
     t->grad_b = lora->b.grad;
-    t->h = activation(b, b->o->rank);
+    t->h = build_activation(b, b->o->rank);
     t->rank = b->o->rank;
     t->lora_scale = b->o->alpha / (float)b->o->rank;
     t->dropout = b->o->mode == PROG_TRAIN ? b->o->dropout : 0;
     return b->o->method == METHOD_LORA;
 }
 
-/* The roles that are there, in order, side by side in one output; residual
- * may be absent (buf 0). again: see build_layer. */
-static struct op
-emit_linear(struct build *b, uint32_t layer, const uint8_t *roles,
-            size_t n_roles, struct view x, struct view residual,
-            const struct op *again)
+struct view
+build_linear(struct build *b, uint32_t layer, const uint8_t *roles,
+             size_t n_roles, struct view x, struct view residual)
 {
-    struct part *part = again ? again->u.lin.part
-                              : build_parts(b, (uint32_t)n_roles);
+    struct part *part = build_parts(b, (uint32_t)n_roles);
+    bool need = build_needs(b, x) || build_needs(b, residual);
     uint32_t n = 0, col = 0;
-    bool train = false;
-    struct op op = { .kind = OP_LINEAR, .layer = (uint16_t)layer };
+    struct view y;
+    struct op *op;
 
     for (size_t i = 0; i < n_roles; i++) {
         const struct module *m = desc_module(b->d, roles[i], layer);
 
         if (m == NULL)
             continue;
-        if (again == NULL)
-            train |= fill_part(b, &part[n], m, col);
-        else
-            train |= part[n].a.buf != 0 || part[n].grad_w.buf != 0;
+        need |= fill_part(b, &part[n++], m, col);
         col += m->out;
-        n++;
     }
-    op.x[0] = x;
-    op.x[1] = residual;
-    op.u.lin.part = part;
-    op.u.lin.n = n;
-    if (again != NULL) {
-        op.y[0] = again->y[0];
-    } else {
-        op.y[0] = activation(b, col);
-        *build_op(b, OP_LINEAR, layer) = op;
-    }
-    tape_if(b, &op, train || is_needed(b, x)
-                    || (residual.buf != 0 && is_needed(b, residual)));
-    return op;
-}
-
-static void
-emit_rope(struct build *b, uint32_t layer, struct view qk)
-{
-    const struct layer_desc *y = &b->d->layer[layer];
-    struct op *op = build_op(b, OP_ROPE, layer);
-
-    op->x[0] = qk;
-    op->y[0] = qk;
-    op->u.rope.heads = y->heads + y->kv_heads;
-    op->u.rope.head_dim = y->head_dim;
-    op->u.rope.rope_dim = b->d->rope_dim;
-    op->u.rope.theta = b->d->rope_theta;
-    op->u.rope.sign = 1;
-    tape_if(b, op, is_needed(b, qk));
-}
-
-/* Decoding: appends this pass's rows to a cache and gives the cache. */
-static struct view
-emit_cache(struct build *b, uint32_t layer, struct view x)
-{
-    struct view cache = build_view(b, ZONE_STATE, b->o->cache_len, x.cols,
-                                   DTYPE_REAL);
-    struct op *op = build_op(b, OP_CACHE, layer);
-
+    y = build_activation(b, col);
+    op = build_op(b, OP_LINEAR, layer);
     op->x[0] = x;
-    op->y[0] = cache;
-    return cache;
+    op->x[1] = residual;
+    op->y[0] = y;
+    op->u.lin.part = part;
+    op->u.lin.n = n;
+    build_record(b, op, need);
+    return y;
 }
 
-static struct view
-emit_attention(struct build *b, uint32_t layer, struct view qkv)
-{
-    const struct layer_desc *y = &b->d->layer[layer];
-    uint32_t q = y->heads * y->head_dim, kv = y->kv_heads * y->head_dim;
-    bool cached = b->o->mode == PROG_DECODE;
-    struct view k = view_cols(qkv, q, kv), v = view_cols(qkv, q + kv, kv);
-    struct view o = activation(b, q), lse = { 0 };
-    struct op *op;
-
-    if (b->d->pos == POS_ROTARY)
-        emit_rope(b, layer, view_cols(qkv, 0, q + kv));
-    if (cached) {
-        k = emit_cache(b, layer, k);
-        v = emit_cache(b, layer, v);
-    } else {
-        lse = activation(b, y->heads);
-    }
-    op = build_op(b, OP_ATTENTION, layer);
-    op->x[0] = view_cols(qkv, 0, q);
-    op->x[1] = k;
-    op->x[2] = v;
-    op->y[0] = o;
-    op->y[1] = lse;
-    op->u.attn.heads = y->heads;
-    op->u.attn.kv_heads = y->kv_heads;
-    op->u.attn.head_dim = y->head_dim;
-    op->u.attn.window = y->window;
-    op->u.attn.seq_len = b->o->seq_len;
-    op->u.attn.scale = 1.0f / sqrtf((float)y->head_dim);
-    op->u.attn.cached = cached;
-    tape_if(b, op, is_needed(b, qkv));
-    return o;
-}
-
-static struct view
-emit_act(struct build *b, uint32_t layer, struct view up)
-{
-    const struct layer_desc *y = &b->d->layer[layer];
-    bool gated = y->ffn == FF_GATED;
-    struct view out = activation(b, y->ff_dim);
-    struct op *op = build_op(b, gated ? OP_GLU : OP_ACT, layer);
-
-    op->x[0] = view_cols(up, 0, y->ff_dim);
-    if (gated)
-        op->x[1] = view_cols(up, y->ff_dim, y->ff_dim);
-    op->y[0] = out;
-    op->u.act.kind = b->d->act;
-    tape_if(b, op, is_needed(b, up));
-    return out;
-}
+/* The model */
 
 struct view
 build_embed(struct build *b)
@@ -219,47 +121,33 @@ build_embed(struct build *b)
     const struct module *m = desc_module(b->d, ROLE_EMBED, 0);
     const struct bound *table = bound_tensor(b, m->weight);
     const struct module *pos = desc_module(b->d, ROLE_POS, 0);
-    struct view y = activation(b, b->d->dim);
+    struct view y = build_activation(b, b->d->dim);
     struct op *op = build_op(b, OP_EMBED, 0);
 
     op->x[0] = table->v;
     if (pos != NULL)
         op->x[1] = bound_tensor(b, pos->weight)->v;
     op->y[0] = y;
-    tape_if(b, op, table->grad.buf != 0);
+    build_record(b, op, table->grad.buf != 0);
     return y;
 }
 
-struct layer_out
-build_layer(struct build *b, uint32_t layer, struct view x,
-            const struct op *again)
+struct view
+build_layer(struct build *b, uint32_t layer, struct view x)
 {
-    static const uint8_t qkv_roles[] = { ROLE_QKV, ROLE_Q, ROLE_K, ROLE_V };
-    static const uint8_t o_roles[] = { ROLE_O };
-    static const uint8_t up_roles[] = { ROLE_GATE, ROLE_UP };
-    static const uint8_t down_roles[] = { ROLE_DOWN };
-    const struct view none = { 0 };
-    struct view n = emit_norm(b, layer, ROLE_NORM1, x);
-    struct layer_out out;
-    struct op op;
+    const struct layer_desc *y = &b->d->layer[layer];
+    struct view n = build_norm(b, layer, ROLE_NORM1, x);
 
-    op = emit_linear(b, layer, qkv_roles, 4, n, none, NULL);
-    op = emit_linear(b, layer, o_roles, 1,
-                     emit_attention(b, layer, op.y[0]), x, NULL);
-    x = op.y[0];
+    x = mixer_kind(y->mixer)->emit(b, layer, n, x);
     if (!b->d->parallel)
-        n = emit_norm(b, layer, ROLE_NORM2, x);
-    op = emit_linear(b, layer, up_roles, 2, n, none, NULL);
-    out.last = emit_linear(b, layer, down_roles, 1,
-                           emit_act(b, layer, op.y[0]), x, again);
-    out.x = out.last.y[0];
-    return out;
+        n = build_norm(b, layer, ROLE_NORM2, x);
+    return ffn_kind(y->ffn)->emit(b, layer, n, x);
 }
 
 struct view
 build_final(struct build *b, struct view x)
 {
-    return emit_norm(b, 0, ROLE_NORM_F, x);
+    return build_norm(b, 0, ROLE_NORM_F, x);
 }
 
 void

@@ -110,3 +110,44 @@ op_walk(const struct op *op,
         walk_view(&w, &op->y[i], adds >> i & 1 ? VIEW_ADDED : VIEW_WRITTEN);
     walk_view(&w, &op->scratch, VIEW_WRITTEN);
 }
+
+static void
+rename_view(struct view *v, const uint32_t *to)
+{
+    if (to[v->buf] != 0)
+        v->buf = to[v->buf];
+    if (to[v->side] != 0)
+        v->side = to[v->side];
+}
+
+static void
+rename_part(struct part *t, const uint32_t *to)
+{
+    struct view *const all[] = { &t->w, &t->bias, &t->a, &t->b, &t->h,
+                                 &t->grad_w, &t->grad_bias, &t->grad_a,
+                                 &t->grad_b };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        rename_view(all[i], to);
+}
+
+void
+op_rename(struct op *op, struct part *part, const uint32_t *to)
+{
+    uint32_t n;
+    const struct part *was = op_parts(op, &n);
+
+    for (int i = 0; i < OP_MAX_X; i++)
+        rename_view(&op->x[i], to);
+    for (int i = 0; i < OP_MAX_Y; i++)
+        rename_view(&op->y[i], to);
+    rename_view(&op->scratch, to);
+    for (uint32_t i = 0; i < n; i++) {
+        part[i] = was[i];
+        rename_part(&part[i], to);
+    }
+    if (n > 0 && table[op->kind].parts == PARTS_HEAD)
+        op->u.head.part = part;
+    else if (n > 0)
+        op->u.lin.part = part;
+}

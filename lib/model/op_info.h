@@ -50,4 +50,9 @@ void op_walk(const struct op *op,
                            enum view_use use),
              void *ctx);
 
+/* Puts buffer to[b] in the place of every buffer b that op names, unless it is
+ * 0. Its modules are copied to part, which has room for op_parts' n of them,
+ * and renamed there. */
+void op_rename(struct op *op, struct part *part, const uint32_t *to);
+
 #endif

@@ -10,7 +10,8 @@
 #include "model/desc.h"
 
 struct role_info {
-    bool in_layer; /* every layer has one, named below the layer's prefix */
+    bool in_layer; /* layers have it (layer_kind.h says which), named below
+                      the layer's prefix */
     bool top;      /* named beside the family's body, not below it */
     bool residual; /* its output is added to the layer's input */
     uint8_t flags; /* of its weight: enum tensor_flag */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "model/layer_kind.h"
 #include "model/roles.h"
 
 /* Modules */
@@ -40,7 +41,8 @@ in_layer(const struct module_row *row)
     return row->name != NULL && role_info(row->role)->in_layer;
 }
 
-/* One module a row outside the layers, n_layers for one inside. */
+/* One module a row outside the layers; inside, one in each layer of a kind
+ * that has the role. */
 void
 list_modules(struct model_desc *d, const struct config *c)
 {
@@ -55,7 +57,8 @@ list_modules(struct model_desc *d, const struct config *c)
     inside = row;
     for (uint32_t l = 0; l < d->n_layers; l++)
         for (row = inside; in_layer(row); row++)
-            add_module(d, c, row, l);
+            if (layer_has_role(&d->layer[l], row->role))
+                add_module(d, c, row, l);
     for (; row->name != NULL; row++)
         add_module(d, c, row, 0);
 }

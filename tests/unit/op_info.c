@@ -83,10 +83,51 @@ TEST(a_walk_meets_every_view_with_its_use)
     CHECK(s.used[VIEW_READ] & 1 << 5);
 }
 
+static void
+note_low(void *ctx, const struct view *v, enum view_use use)
+{
+    (void)use;
+    *(bool *)ctx |= v->buf < 20;
+}
+
+/* Of every kind, the modules in a copy. */
+TEST(a_renamed_op_names_no_old_buffer)
+{
+    struct part part = { .w = { 1, .side = 12 }, .bias.buf = 2, .a.buf = 3,
+                         .b.buf = 4, .h.buf = 5, .grad_a.buf = 6,
+                         .grad_b.buf = 7, .grad_w.buf = 13,
+                         .grad_bias.buf = 14 };
+    uint32_t to[40] = { 0 };
+
+    for (uint32_t i = 1; i < 20; i++)
+        to[i] = i + 20;
+    for (unsigned kind = OP_NONE + 1; kind < OP_KINDS; kind++) {
+        struct op op = { .kind = (uint16_t)kind, .x = { { 8 }, { 9 } },
+                         .y = { { 10 } }, .scratch.buf = 11 };
+        struct part copy = { .w.buf = 0 };
+        bool low = false;
+        uint32_t n;
+
+        if (op_info(kind)->parts == PARTS_HEAD)
+            op.u.head.part = &part;
+        else if (op_info(kind)->parts != PARTS_NONE) {
+            op.u.lin.part = &part;
+            op.u.lin.n = 1;
+        }
+        op_rename(&op, &copy, to);
+        op_walk(&op, note_low, &low);
+        CHECK(!low);
+        CHECK_EQ_U64(op.x[0].buf, 28);
+        CHECK(op_parts(&op, &n) == (n > 0 ? &copy : NULL));
+    }
+    CHECK_EQ_U64(part.w.buf, 1);
+}
+
 static const struct test tests[] = {
     RUN(every_kind_has_a_row_with_a_name_of_its_own),
     RUN(every_back_end_runs_every_kind),
     RUN(a_walk_meets_every_view_with_its_use),
+    RUN(a_renamed_op_names_no_old_buffer),
 };
 
 TEST_MAIN("op_info", tests)

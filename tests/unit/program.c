@@ -3,6 +3,7 @@
  * time share memory, gradients are stored once and then added to. */
 #include "test.h"
 
+#include "model/layer_kind.h"
 #include "model/op_info.h"
 #include "model/prog.h"
 #include "tiny_model.h"
@@ -172,6 +173,86 @@ TEST(nothing_below_the_lowest_adapter_is_walked_back)
     tiny_close(&t);
 }
 
+/* The first of layer l's ops from op i on; and how many follow one another. */
+static const struct op *
+layer_ops(const struct prog *p, size_t i, uint32_t l, size_t *n)
+{
+    const struct op *first;
+
+    while (i < p->n_ops && p->op[i].layer != l)
+        i++;
+    first = &p->op[i];
+    for (*n = 0; i < p->n_ops && p->op[i].layer == l; i++)
+        ++*n;
+    return first;
+}
+
+/* But for the LINEAR that makes the layer's output, into buffers of the same
+ * sizes, and with nothing of the first pass but the layer's input. */
+static void
+check_again(const struct prog *p, uint32_t l)
+{
+    size_t n, m;
+    const struct op *was = layer_ops(p, p->range[RANGE_FWD] + 1, l, &n);
+    const struct op *now = layer_ops(p, p->range[RANGE_BWD] + 1, l, &m);
+
+    CHECK(n > 5 && m > n);
+    for (size_t i = 0; i + 1 < n; i++) {
+        uint32_t x = was[i].x[0].buf, y = was[i].y[0].buf;
+
+        CHECK_EQ_U64(now[i].kind, was[i].kind);
+        CHECK(now[i].y[0].buf != y);
+        CHECK_EQ_U64(p->buf[now[i].y[0].buf].bytes, p->buf[y].bytes);
+        CHECK((now[i].x[0].buf == x) == (x == was[0].x[0].buf));
+    }
+    CHECK(now[n - 1].kind != OP_LINEAR);
+}
+
+TEST(a_recomputed_layer_is_its_first_pass)
+{
+    struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
+
+    o.recompute = RECOMPUTE_BLOCK;
+    for (size_t m = 0; m < N_TINY; m++) {
+        struct tiny_model t;
+        struct prog p;
+        struct err e;
+
+        tiny_open(&t, tiny_configs[m]);
+        CHECK(prog_build(&p, &t.desc, &o, &t.base, &mock, &e) == 0);
+        for (uint32_t l = 1; l < t.desc.n_layers; l++)
+            check_again(&p, l);
+        prog_release(&p);
+        tiny_close(&t);
+    }
+}
+
+TEST(layers_may_be_of_different_kinds)
+{
+    struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
+    struct tiny_model t;
+    struct prog p;
+    struct err e;
+
+    CHECK(layer_has_role(&(struct layer_desc){ MIX_ATTENTION, FF_GATED },
+                         ROLE_GATE));
+    CHECK(!layer_has_role(&(struct layer_desc){ MIX_ATTENTION, FF_MLP },
+                          ROLE_GATE));
+    tiny_open(&t, tiny_llama);
+    t.desc.layer[1].ffn = FF_MLP;
+    for (int i = 0; i < 2; i++) {
+        o.recompute = i == 0 ? RECOMPUTE_NONE : RECOMPUTE_BLOCK;
+        CHECK(prog_build(&p, &t.desc, &o, &t.base, &mock, &e) == 0);
+        CHECK_EQ_U64(count_ops(&p, OP_GLU_BWD), 2);
+        CHECK_EQ_U64(count_ops(&p, OP_ACT_BWD), 1);
+        CHECK_EQ_U64(count_ops(&p, OP_ACT), 1 + (size_t)i);
+        check_order(&p);
+        check_places(&p);
+        prog_release(&p);
+    }
+    tiny_close(&t);
+}
+
 TEST(full_training_trains_every_parameter)
 {
     struct prog_opts o = some_opts(PROG_TRAIN, METHOD_FULL);
@@ -226,6 +307,8 @@ static const struct test tests[] = {
     RUN(programs_are_sound),
     RUN(recomputation_and_reuse_save_memory),
     RUN(nothing_below_the_lowest_adapter_is_walked_back),
+    RUN(a_recomputed_layer_is_its_first_pass),
+    RUN(layers_may_be_of_different_kinds),
     RUN(full_training_trains_every_parameter),
     RUN(what_does_not_fit_is_refused),
 };

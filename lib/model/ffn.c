@@ -1,0 +1,47 @@
+/* ffn.c - the dense feed-forwards to ops: act(UP x) or act(GATE x) * (UP x),
+ * then DOWN. Gate and up share one buffer, [gate | up], so that one op reads
+ * its input once for both. */
+#include "model/layer_kind.h"
+
+static struct view
+down(struct build *b, uint32_t layer, struct view x, struct view residual)
+{
+    static const uint8_t roles[] = { ROLE_DOWN };
+
+    return build_linear(b, layer, roles, 1, x, residual);
+}
+
+struct view
+ffn_mlp(struct build *b, uint32_t layer, struct view x, struct view residual)
+{
+    static const uint8_t roles[] = { ROLE_UP };
+    const struct view none = { 0 };
+    struct view h = build_linear(b, layer, roles, 1, x, none);
+    struct view out = build_activation(b, b->d->layer[layer].ff_dim);
+    struct op *op = build_op(b, OP_ACT, layer);
+
+    op->x[0] = h;
+    op->y[0] = out;
+    op->u.act.kind = b->d->act;
+    build_record(b, op, build_needs(b, h));
+    return down(b, layer, out, residual);
+}
+
+struct view
+ffn_gated(struct build *b, uint32_t layer, struct view x,
+          struct view residual)
+{
+    static const uint8_t roles[] = { ROLE_GATE, ROLE_UP };
+    const struct view none = { 0 };
+    struct view h = build_linear(b, layer, roles, 2, x, none);
+    uint32_t n = b->d->layer[layer].ff_dim;
+    struct view out = build_activation(b, n);
+    struct op *op = build_op(b, OP_GLU, layer);
+
+    op->x[0] = view_cols(h, 0, n);
+    op->x[1] = view_cols(h, n, n);
+    op->y[0] = out;
+    op->u.act.kind = b->d->act;
+    build_record(b, op, build_needs(b, h));
+    return down(b, layer, out, residual);
+}

@@ -1,0 +1,51 @@
+/* layer_kind.c - the tables of mixers and feed-forwards. */
+#include "model/layer_kind.h"
+
+/* What a layer has of whatever kinds it is. */
+#define EVERY_LAYER (ROLE_BIT(ROLE_NORM1) | ROLE_BIT(ROLE_NORM2))
+
+_Static_assert(ROLE_COUNT <= 32, "a role has a bit");
+
+static const struct layer_kind mixers[MIXER_KINDS] = {
+    [MIX_ATTENTION] = {
+        .name = "attention",
+        .roles = ROLE_BIT(ROLE_QKV) | ROLE_BIT(ROLE_Q) | ROLE_BIT(ROLE_K)
+                 | ROLE_BIT(ROLE_V) | ROLE_BIT(ROLE_O),
+        .emit = mix_attention,
+    },
+};
+
+static const struct layer_kind ffns[FFN_KINDS] = {
+    [FF_MLP] = {
+        .name = "mlp",
+        .roles = ROLE_BIT(ROLE_UP) | ROLE_BIT(ROLE_DOWN),
+        .emit = ffn_mlp,
+    },
+    [FF_GATED] = {
+        .name = "gated",
+        .roles = ROLE_BIT(ROLE_GATE) | ROLE_BIT(ROLE_UP)
+                 | ROLE_BIT(ROLE_DOWN),
+        .emit = ffn_gated,
+    },
+};
+
+const struct layer_kind *
+mixer_kind(unsigned kind)
+{
+    return &mixers[kind];
+}
+
+const struct layer_kind *
+ffn_kind(unsigned kind)
+{
+    return &ffns[kind];
+}
+
+bool
+layer_has_role(const struct layer_desc *y, unsigned role)
+{
+    uint32_t roles = EVERY_LAYER | mixers[y->mixer].roles
+                     | ffns[y->ffn].roles;
+
+    return roles & ROLE_BIT(role);
+}

@@ -1,0 +1,86 @@
+/* mix_attention.c - attention to ops.
+ *
+ * Query, key and value share one buffer, [q | k | v], so that one op reads
+ * its input once for all of its modules. Decoding, a layer keeps its keys and
+ * values in STATE.
+ */
+#include <math.h>
+
+#include "model/layer_kind.h"
+
+static void
+emit_rope(struct build *b, uint32_t layer, struct view qk)
+{
+    const struct layer_desc *y = &b->d->layer[layer];
+    struct op *op = build_op(b, OP_ROPE, layer);
+
+    op->x[0] = qk;
+    op->y[0] = qk;
+    op->u.rope.heads = y->heads + y->kv_heads;
+    op->u.rope.head_dim = y->head_dim;
+    op->u.rope.rope_dim = b->d->rope_dim;
+    op->u.rope.theta = b->d->rope_theta;
+    op->u.rope.sign = 1;
+    build_record(b, op, build_needs(b, qk));
+}
+
+/* Decoding: appends this pass's rows to a cache and gives the cache. */
+static struct view
+emit_cache(struct build *b, uint32_t layer, struct view x)
+{
+    struct view cache = build_view(b, ZONE_STATE, b->o->cache_len, x.cols,
+                                   DTYPE_REAL);
+    struct op *op = build_op(b, OP_CACHE, layer);
+
+    op->x[0] = x;
+    op->y[0] = cache;
+    return cache;
+}
+
+static struct view
+emit_attention(struct build *b, uint32_t layer, struct view qkv)
+{
+    const struct layer_desc *y = &b->d->layer[layer];
+    uint32_t q = y->heads * y->head_dim, kv = y->kv_heads * y->head_dim;
+    bool cached = b->o->mode == PROG_DECODE;
+    struct view k = view_cols(qkv, q, kv), v = view_cols(qkv, q + kv, kv);
+    struct view o = build_activation(b, q), lse = { 0 };
+    struct op *op;
+
+    if (b->d->pos == POS_ROTARY)
+        emit_rope(b, layer, view_cols(qkv, 0, q + kv));
+    if (cached) {
+        k = emit_cache(b, layer, k);
+        v = emit_cache(b, layer, v);
+    } else {
+        lse = build_activation(b, y->heads);
+    }
+    op = build_op(b, OP_ATTENTION, layer);
+    op->x[0] = view_cols(qkv, 0, q);
+    op->x[1] = k;
+    op->x[2] = v;
+    op->y[0] = o;
+    op->y[1] = lse;
+    op->u.attn.heads = y->heads;
+    op->u.attn.kv_heads = y->kv_heads;
+    op->u.attn.head_dim = y->head_dim;
+    op->u.attn.window = y->window;
+    op->u.attn.seq_len = b->o->seq_len;
+    op->u.attn.scale = 1.0f / sqrtf((float)y->head_dim);
+    op->u.attn.cached = cached;
+    build_record(b, op, build_needs(b, qkv));
+    return o;
+}
+
+struct view
+mix_attention(struct build *b, uint32_t layer, struct view x,
+              struct view residual)
+{
+    static const uint8_t in[] = { ROLE_QKV, ROLE_Q, ROLE_K, ROLE_V };
+    static const uint8_t out[] = { ROLE_O };
+    const struct view none = { 0 };
+    struct view qkv = build_linear(b, layer, in, 4, x, none);
+
+    return build_linear(b, layer, out, 1, emit_attention(b, layer, qkv),
+                        residual);
+}
