@@ -1,6 +1,6 @@
 /* shard.c - a stream to a shard set: content-named files and a manifest that
- * says what is trained on and what is held out. The files are made by
- * stream/set_out.h, the split by record/split.h.
+ * says what is trained on and what is held out. The set is made by
+ * record/sharding.h; here is what may be added to which set, and what is said.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,14 +8,11 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/progress.h"
-#include "record/split.h"
-#include "stream/set_out.h"
+#include "record/sharding.h"
 #include "stream/stream.h"
 #include "tool/tool.h"
 
-#define DATA_BYTES ((size_t)1 << 20)
 #define MANY 20 /* one record in so many, and fewer, are left out unsaid */
 
 struct options {
@@ -69,12 +66,7 @@ struct state {
     const struct args *args;
     char *prov;
     struct stream_in in;
-    struct set_out out;
-    struct split split;
-    bool begun;   /* the header of the first segment has come */
-    bool weights;
-    char *chunk;
-    struct ledger ledger;
+    struct sharding made;
 };
 
 /* The last line that is shard's among the provenance, without the version:
@@ -96,7 +88,7 @@ options_of(char *const *prov, size_t n)
 static int
 check_options(const struct state *s, struct err *e)
 {
-    const struct manifest *old = set_out_old(&s->out);
+    const struct manifest *old = set_out_old(&s->made.out);
     const char *had, *want;
 
     if (!old || !s->prov || s->o->replace)
@@ -123,133 +115,20 @@ check_weights(const struct args *args, struct err *e)
     return 0;
 }
 
-/* The header of the set: the first segment's, and shard's line. */
-static int
-begin(struct state *s, struct err *e)
-{
-    struct stream_head *h = &s->in.head;
-    uint64_t vocab = 0;
-    int rc;
-
-    s->begun = true;
-    s->weights = strcmp(h->type, "weights") == 0;
-    if (s->weights) {
-        rc = check_weights(s->args, e);
-        if (rc < 0)
-            return rc;
-    } else {
-        if (stream_head_get(h, "vocab")) {
-            rc = stream_head_get_u64(h, "vocab", s->in.in.name, &vocab, e);
-            if (rc < 0)
-                return rc;
-        }
-        split_begin(&s->split, h->type, vocab, &s->out.manifest);
-    }
-    progress_begin(s->weights ? "bytes" : "records", 0, 0);
-    stream_head_prov(h, s->prov);
-    return set_out_begin(&s->out, h, s->o->size, e);
-}
-
-/* Every later segment must be of the same kind; what is new of its
- * provenance is added to the set's. */
-static int
-join(struct state *s, struct err *e)
-{
-    struct stream_head *set = &s->out.manifest.head;
-    size_t i, k, n = set->n_prov;
-    char *last = NULL;
-    int rc;
-
-    rc = stream_head_same(set, &s->in.head, s->in.in.name, e);
-    if (rc < 0 || !s->prov)
-        return rc;
-    last = mem_strdup(s->prov);
-    n--;
-    free(set->prov[n]); /* shard's line goes last */
-    set->n_prov = n;
-    for (i = 0; i < s->in.head.n_prov; i++) {
-        for (k = 0; k < n; k++)
-            if (strcmp(set->prov[k], s->in.head.prov[i]) == 0)
-                break;
-        if (k == n)
-            stream_head_prov(set, s->in.head.prov[i]);
-    }
-    stream_head_prov(set, last);
-    free(last);
-    return 0;
-}
-
-static int
-tensor(struct state *s, const struct stream_rec *rec, struct err *e)
-{
-    size_t got;
-    int rc;
-
-    rc = set_out_tensor(&s->out, rec->p, rec->n, rec->data, e);
-    while (rc == 0) {
-        rc = stream_in_data(&s->in, s->chunk, DATA_BYTES, &got, e);
-        if (rc < 0 || got == 0)
-            break;
-        rc = set_out_data(&s->out, s->chunk, got, e);
-        progress_part(NULL, s->in.in.at, s->in.in.size);
-        progress_add(got);
-    }
-    return rc;
-}
-
-static int
-record(struct state *s, const struct stream_rec *rec, struct err *e)
-{
-    int rc = 0;
-
-    if (!s->weights)
-        rc = split_record(&s->split, rec->p, rec->n, e);
-    if (rc < 0)
-        return err_prefix(e, "%s: segment %llu, record %llu", s->in.in.name,
-                          (unsigned long long)s->in.n_segments,
-                          (unsigned long long)rec->index);
-    progress_part(NULL, s->in.in.at, s->in.in.size);
-    progress_add(!s->weights);
-    return set_out_record(&s->out, rec->p, rec->n, e);
-}
-
-static int
-segment(struct state *s, struct err *e)
-{
-    struct stream_rec rec;
-    int rc;
-
-    if (s->in.head.after_oid)
-        return err_set(e, ERR_DATA, "%s: an increment (after %llu): shard "
-                       "needs the whole history", s->in.in.name,
-                       (unsigned long long)s->in.head.after);
-    rc = s->begun ? join(s, e) : begin(s, e);
-    if (rc < 0)
-        return rc;
-    while ((rc = stream_in_record(&s->in, &rec, e)) > 0) {
-        rc = rec.kind == FRAME_TENSOR ? tensor(s, &rec, e) :
-                                        record(s, &rec, e);
-        if (rc < 0)
-            return rc;
-    }
-    if (rc < 0)
-        return rc;
-    if (!s->weights)
-        split_end_segment(&s->split);
-    manifest_add_input(&s->out.manifest, &s->in.trailer.content);
-    manifest_add_segment(&s->out.manifest, s->in.trailer.records);
-    ledger_add_all(&s->out.manifest.ledger, &s->in.trailer.ledger);
-    return 0;
-}
-
 static int
 all_segments(struct state *s, struct err *e)
 {
     uint64_t want = s->o->expect;
+    bool first = true;
     int rc;
 
     while ((rc = stream_in_segment(&s->in, e)) > 0) {
-        rc = segment(s, e);
+        rc = 0;
+        if (first && strcmp(s->in.head.type, "weights") == 0)
+            rc = check_weights(s->args, e);
+        first = false;
+        if (rc == 0)
+            rc = sharding_segment(&s->made, &s->in, e);
         if (rc < 0)
             return rc;
     }
@@ -260,20 +139,15 @@ all_segments(struct state *s, struct err *e)
                        "%llu, expected %llu)", s->in.in.name,
                        (unsigned long long)s->in.n_segments,
                        (unsigned long long)want);
-    if (!s->weights)
-        split_end(&s->split);
-    if (s->split.n_dropped > 0)
-        ledger_add(&s->out.manifest.ledger, tool.name, "commit-held-out",
-                   s->split.n_dropped);
-    return set_out_finish(&s->out, e);
+    return sharding_finish(&s->made, e);
 }
 
 /* What is not as it was asked for. */
 static void
 tell_split(const struct state *s)
 {
-    const struct manifest *m = &s->out.manifest;
-    uint64_t dropped = s->split.n_dropped;
+    const struct manifest *m = &s->made.out.manifest;
+    uint64_t dropped = s->made.split.n_dropped;
 
     if (dropped * MANY > m->records)
         log_warn("%s: %llu of %llu records (%.0f%%) are in no split: others "
@@ -293,19 +167,19 @@ tell_split(const struct state *s)
 static void
 tell(const struct state *s)
 {
-    const struct manifest *m = &s->out.manifest;
+    const struct manifest *m = &s->made.out.manifest;
     struct buf b;
     size_t i;
 
-    if (!s->weights)
+    if (!s->made.weights)
         tell_split(s);
     buf_init(&b);
     for (i = 0; i < m->n_splits; i++)
         buf_addf(&b, ", %s %llu", m->split[i].name,
                  (unsigned long long)m->split[i].records);
-    if (!s->out.written)
+    if (!s->made.out.written)
         log_info("%s: nothing new", s->o->out);
-    else if (s->weights)
+    else if (s->made.weights)
         log_info("%s: %llu tensors, %zu files", s->o->out,
                  (unsigned long long)m->tensors, m->n_files);
     else
@@ -319,21 +193,24 @@ run(void *opts, const struct args *args, struct err *e)
 {
     const struct options *o = opts;
     struct state s = {.o = o, .args = args};
+    struct sharding *made = &s.made;
     int rc;
 
     if (o->val + o->test >= 1)
         return err_set(e, ERR_USAGE, "--val and --test leave nothing to "
                        "train on (found %g, expected less than 1)",
                        o->val + o->test);
-    rc = set_out_open(&s.out, o->out, o->replace, e);
+    rc = set_out_open(&made->out, o->out, o->replace, e);
     if (rc < 0)
         return rc;
-    s.split.by = o->split_by == 1 ? SPLIT_BY_GROUP : SPLIT_BY_TIME;
-    s.split.val = o->val;
-    s.split.test = o->test;
-    s.split.seed = o->seed;
     s.prov = tool_prov(args, o, NULL);
-    s.chunk = mem_alloc(DATA_BYTES);
+    made->program = tool.name;
+    made->prov = s.prov;
+    made->file_bytes = o->size;
+    made->split.by = o->split_by == 1 ? SPLIT_BY_GROUP : SPLIT_BY_TIME;
+    made->split.val = o->val;
+    made->split.test = o->test;
+    made->split.seed = o->seed;
     rc = check_options(&s, e);
     if (rc == 0)
         rc = stream_in_open(&s.in, args->n > 0 ? args->operand[0] : "-",
@@ -345,10 +222,7 @@ run(void *opts, const struct args *args, struct err *e)
     progress_end();
     if (rc == 0)
         tell(&s);
-    if (s.begun && !s.weights)
-        split_release(&s.split);
-    set_out_release(&s.out);
-    free(s.chunk);
+    sharding_release(made);
     free(s.prov);
     return rc;
 }

@@ -12,7 +12,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/progress.h"
-#include "record/look.h"
+#include "record/verify.h"
 #include "stream/set.h"
 #include "tool/tool.h"
 #include "train/rundir.h"
@@ -112,88 +112,19 @@ is_model(const char *path)
     return holds(path, "config.json") || holds(path, "model.safetensors");
 }
 
-/* What was left out on the way, with -v. */
-static void
-tell_ledger(const struct ledger *l)
-{
-    for (size_t i = 0; i < l->n; i++)
-        log_debug("ledger: %s left out %" PRIu64 ": %s", l->line[i].program,
-                  l->line[i].count, l->line[i].reason);
-}
-
-static int
-check_segments(struct stream_in *in, struct look *d, struct report *say,
-               uint64_t *good, struct err *e)
-{
-    char id[ID_HEX + 1];
-    struct stream_rec rec;
-    uint64_t n_tensors = 0;
-    int rc;
-
-    while ((rc = stream_in_segment(in, e)) > 0) {
-        while ((rc = stream_in_record(in, &rec, e)) > 0) {
-            if (look_at(d, &in->head, &rec, e) < 0)
-                return err_prefix(e, "%s: segment %" PRIu64 ": record %"
-                                  PRIu64, in->in.name, in->n_segments,
-                                  rec.index);
-            *good += rec.kind == FRAME_RECORDS;
-            progress_part(NULL, in->in.at, in->in.size);
-            progress_add(1);
-        }
-        if (rc < 0)
-            return rc;
-        *good += in->trailer.tensors;
-        n_tensors += in->trailer.tensors;
-        tell_ledger(&in->trailer.ledger);
-        log_debug("segment %" PRIu64 ": content %s", in->n_segments,
-                  id_hex(&in->trailer.content, id));
-    }
-    if (rc < 0)
-        return rc;
-    report_what(say, in->head.type, "stream");
-    report_count(say, "segments", in->n_segments);
-    report_count(say, "records", in->n_records);
-    report_count(say, "tensors", n_tensors);
-    return 0;
-}
-
 static int
 check_stream(const char *path, struct report *say, uint64_t *good,
              struct err *e)
 {
-    struct look d;
-    struct stream_in in;
-    int rc = stream_in_open(&in, path, NULL, e);
+    struct stream_report r;
+    int rc = stream_verify(&r, path, good, e);
 
     if (rc < 0)
         return rc;
-    in.check_content = in.parts = true;
-    look_init(&d);
-    progress_begin("records", 0, 0);
-    rc = check_segments(&in, &d, say, good, e);
-    look_release(&d);
-    stream_in_release(&in);
-    return rc;
-}
-
-/* Says which files of a set's directory are none of its. */
-static int
-tell_strangers(const struct manifest *m, const char *path, struct err *e)
-{
-    char **name;
-    size_t n, k;
-    int rc = dir_list(&name, &n, path, e);
-
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; i < n; i++) {
-        for (k = 0; k < m->n_files; k++)
-            if (strcmp(name[i], m->file[k].name) == 0)
-                break;
-        if (k == m->n_files && strstr(name[i], ".graft"))
-            log_warn("%s/%s: is not in the manifest", path, name[i]);
-    }
-    dir_list_free(name, n);
+    report_what(say, r.type, "stream");
+    report_count(say, "segments", r.segments);
+    report_count(say, "records", r.records);
+    report_count(say, "tensors", r.tensors);
     return 0;
 }
 
@@ -242,53 +173,21 @@ check_adapter(const char *path, struct report *say, uint64_t *good,
 static int
 check_set(const char *path, struct report *say, uint64_t *good, struct err *e)
 {
-    struct look d;
     struct manifest m;
-    char id[ID_HEX + 1];
-    int rc;
+    int rc = record_set_verify(&m, path, good, e);
 
-    look_init(&d);
-    rc = set_verify(&m, path, look_at, &d, good, e);
-    look_release(&d);
     if (rc < 0)
         return rc;
-    rc = tell_strangers(&m, path, e);
-    tell_ledger(&m.ledger);
-    log_debug("content %s", id_hex(&m.content, id));
     report_what(say, m.head.type, "set");
     report_count(say, "files", m.n_files);
     report_count(say, "records", m.records);
     report_count(say, "tensors", m.tensors);
     for (size_t i = 0; i < m.n_splits; i++)
         report_count(say, m.split[i].name, m.split[i].records);
-    if (rc == 0 && strcmp(m.head.type, "weights") == 0)
+    if (strcmp(m.head.type, "weights") == 0)
         rc = check_base(path, false, say, e);
     manifest_release(&m);
     return rc;
-}
-
-/* A run without its manifest is a part of one, whatever it holds: ERR_DATA
- * says how far it came. */
-static int
-not_complete(const struct run_report *r, const char *path, struct err *e)
-{
-    struct buf b;
-
-    buf_init(&b);
-    if (r->holder > 0)
-        buf_addf(&b, "process %ld is at it, ", r->holder);
-    else if (r->holder < 0)
-        buf_addstr(&b, "a process is at it, ");
-    if (r->checkpoints > 0)
-        buf_addf(&b, "its checkpoints are good (%zu, the newest after step %"
-                 PRIu64 ")", r->checkpoints, r->step);
-    else
-        buf_addstr(&b, "it has no checkpoint yet");
-    if (r->holder == 0)
-        buf_addstr(&b, "; train --resume goes on with it");
-    err_set(e, ERR_DATA, "%s: a run that is not complete: %s", path, b.data);
-    buf_release(&b);
-    return ERR_DATA;
 }
 
 static int
@@ -307,7 +206,7 @@ check_run(const char *path, struct report *say, uint64_t *good,
     if (rc == 0 && path_exists(model))
         rc = check_base(model, true, say, e);
     if (rc == 0 && !r.complete)
-        rc = not_complete(&r, path, e);
+        rc = rundir_incomplete(&r, path, e);
     free(adapter);
     free(model);
     return rc;

@@ -351,6 +351,21 @@ def stream(path, show):
 
 # ---- a set ---------------------------------------------------------------
 
+def length(r):
+    """The entry of a token record in its set's file of lengths."""
+    return struct.pack("<IIQq", len(r["ids"]), sum(r["mask"][1:]),
+                       r["ordinal"], r["time"])
+
+
+def check_lengths(path, line, lengths):
+    with open(os.path.join(path, line["name"]), "rb") as f:
+        raw = f.read()
+    need(list(line) == ["name", "bytes", "file"], "members of lengths")
+    need(line["file"] == blake(raw).hex() and line["bytes"] == len(raw) and
+         line["name"] == "lengths-" + line["file"][:16], "file of lengths")
+    need(raw == b"graft lengths 1\n" + b"".join(lengths), "lengths")
+
+
 def shard_set(path, show):
     with open(os.path.join(path, "manifest.json"), "rb") as f:
         raw = f.read()
@@ -359,7 +374,9 @@ def shard_set(path, show):
     need(m["check"] == blake(raw[:line]).hex(), "check of the manifest")
     need(m["format"] == "graft set" and m["version"] == 1, "manifest")
     need(list(m) == ["format", "version", "type", "content", "records",
-                     "tensors", "keys", "prov", "files", "splits", "inputs",
+                     "tensors", "keys", "prov", "files",
+                     *(["lengths"] if "lengths" in m else []),
+                     "splits", "inputs",
                      *(["segments"] if "segments" in m else []),
                      "ledger", "check"], "members of the manifest")
     if "segments" in m:
@@ -369,10 +386,17 @@ def shard_set(path, show):
     lines += "".join("key %s %s\n" % kv for kv in m["keys"].items())
     parts = [lines.encode(), b"\0"]
     records = tensors = 0
+    lengths = []
+
+    def look(r):
+        if m["type"] == "tokens":
+            lengths.append(length(r))
+        show(r)
+
     for i, f in enumerate(m["files"]):
         need(f["name"] == "%05d-%s.graft" % (i, f["content"][:16]), "name")
         file = os.path.join(path, f["name"])
-        segments = stream(file, show)
+        segments = stream(file, look)
         need(len(segments) == 1, "segments in a file of a set")
         s = segments[0]
         need(s["type"] == m["type"] and s["keys"] == m["keys"], "header")
@@ -384,6 +408,8 @@ def shard_set(path, show):
         parts.append(bytes.fromhex(f["content"]))
         records += f["records"]
         tensors += f["tensors"]
+    if "lengths" in m:
+        check_lengths(path, m["lengths"], lengths)
     seen = []
     for split in m["splits"]:
         for begin, end in split["ranges"]:

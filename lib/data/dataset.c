@@ -1,6 +1,8 @@
 /* dataset.c - a record's number in its split is turned into one in the set,
- * by bisection over the ranges that a split is of; lengths are read once, the
- * commits that records come from only when they are asked for. */
+ * by bisection over the ranges that a split is of. What is known of records
+ * comes from the set's lengths, or else from reading them once; the commits
+ * that they come from are numbered only when they are asked for.
+ */
 #include "data/dataset.h"
 
 #include <stdlib.h>
@@ -12,23 +14,33 @@
 #include "base/mem.h"
 #include "record/tokens.h"
 
+static int
+read_vocab(struct dataset *d, struct err *e)
+{
+    const struct stream_head *h = &d->set.manifest.head;
+    int rc;
+
+    if (stream_head_get(h, "vocab") == NULL)
+        return 0;
+    rc = stream_head_get_u64(h, "vocab", d->set.path, &d->vocab, e);
+    if (rc == 0 && (d->vocab == 0 || d->vocab > UINT32_MAX))
+        rc = err_set(e, ERR_DATA, "%s: bad vocabulary size", d->set.path);
+    return rc;
+}
+
 int
 dataset_open(struct dataset *d, const char *path, struct err *e)
 {
-    const struct stream_head *h;
     int rc;
 
     memset(d, 0, sizeof(*d));
     rc = set_open(&d->set, path, "tokens", e);
     if (rc < 0)
         return rc;
-    h = &d->set.manifest.head;
-    d->tokenizer = stream_head_get(h, "tokenizer");
-    if (stream_head_get(h, "vocab") == NULL)
-        return 0;
-    rc = stream_head_get_u64(h, "vocab", path, &d->vocab, e);
-    if (rc == 0 && (d->vocab == 0 || d->vocab > UINT32_MAX))
-        rc = err_set(e, ERR_DATA, "%s: bad vocabulary size", path);
+    d->tokenizer = stream_head_get(&d->set.manifest.head, "tokenizer");
+    rc = lengths_open(&d->lengths, &d->set.manifest, path, e);
+    if (rc == 0)
+        rc = read_vocab(d, e);
     if (rc < 0)
         dataset_release(d);
     return rc;
@@ -37,6 +49,7 @@ dataset_open(struct dataset *d, const char *path, struct err *e)
 void
 dataset_release(struct dataset *d)
 {
+    lengths_release(&d->lengths);
     set_release(&d->set);
     memset(d, 0, sizeof(*d));
 }
@@ -96,6 +109,24 @@ read_record(struct data_split *s, uint64_t i, struct tokens *t,
     return rc;
 }
 
+/* What is known of record i: from the set's lengths, or by reading it. */
+static int
+get_length(struct data_split *s, uint64_t i, struct record_length *out,
+           struct err *e)
+{
+    struct tokens t;
+    int rc = 0;
+
+    if (s->known) {
+        *out = lengths_at(&s->data->lengths, set_index(s, i));
+    } else {
+        rc = read_record(s, i, &t, e);
+        if (rc == 0)
+            *out = length_of(&t);
+    }
+    return rc;
+}
+
 /* token_source's get. */
 static int
 get_record(void *ctx, uint64_t i, struct record_tokens *out, struct err *e)
@@ -106,6 +137,11 @@ get_record(void *ctx, uint64_t i, struct record_tokens *out, struct err *e)
 
     if (rc < 0)
         return rc;
+    if (t.n != s->len[i])
+        return err_set(e, ERR_DATA, "%s: record %llu is not as the set's "
+                       "lengths have it (found %zu tokens, expected %u)",
+                       s->data->set.path,
+                       (unsigned long long)set_index(s, i), t.n, s->len[i]);
     if (t.n > s->cap) {
         s->cap = t.n;
         s->ids = mem_grow(s->ids, s->cap * sizeof(*s->ids));
@@ -129,18 +165,39 @@ list_firsts(struct data_split *s)
     }
 }
 
-/* The first token has none before it that it is predicted from. */
-static uint64_t
-supervised(const struct tokens *t)
+/* The length of each record, and the sums. What the set says of the sum is
+ * from the same records. */
+static int
+find_lengths(struct data_split *s, struct err *e)
 {
-    return t->n_loss - (t->n_loss > 0 && t->runs[0] == 0);
+    struct record_length r;
+    int rc = 0;
+
+    s->len = mem_array(s->split->records, sizeof(*s->len));
+    for (uint64_t i = 0; i < s->split->records; i++) {
+        rc = get_length(s, i, &r, e);
+        if (rc < 0)
+            return rc;
+        s->len[i] = r.tokens;
+        s->tokens += r.tokens;
+        s->supervised += r.supervised;
+    }
+    if (s->known && s->tokens != s->split->tokens)
+        return err_set(e, ERR_DATA, "%s: split %s has %llu tokens, its "
+                       "lengths add up to %llu", s->data->set.path,
+                       s->split->name, (unsigned long long)s->split->tokens,
+                       (unsigned long long)s->tokens);
+    lengths_done(&s->data->lengths);
+    s->source.n_records = s->split->records;
+    s->source.len = s->len;
+    return 0;
 }
 
 int
 data_split_open(struct data_split *s, struct dataset *d, const char *name,
                 uint32_t vocab, struct err *e)
 {
-    int rc = 0;
+    int rc;
 
     memset(s, 0, sizeof(*s));
     s->data = d;
@@ -149,20 +206,9 @@ data_split_open(struct data_split *s, struct dataset *d, const char *name,
                                        .vocab = vocab };
     if (s->split == NULL)
         return 0;
+    s->known = d->lengths.n > 0 && d->vocab > 0 && d->vocab <= vocab;
     list_firsts(s);
-    s->len = mem_array(s->split->records, sizeof(*s->len));
-    for (uint64_t i = 0; i < s->split->records && rc == 0; i++) {
-        struct tokens t;
-
-        rc = read_record(s, i, &t, e);
-        if (rc < 0)
-            break;
-        s->len[i] = (uint32_t)t.n;
-        s->tokens += t.n;
-        s->supervised += supervised(&t);
-    }
-    s->source.n_records = s->split->records;
-    s->source.len = s->len;
+    rc = find_lengths(s, e);
     if (rc < 0)
         data_split_release(s);
     return rc;
@@ -183,12 +229,11 @@ int
 data_split_place(struct data_split *s, uint64_t i, struct data_place *p,
                  struct err *e)
 {
-    struct tokens t;
-    int rc = read_record(s, i, &t, e);
+    struct record_length r;
+    int rc = get_length(s, i, &r, e);
 
     if (rc == 0)
-        *p = (struct data_place){ set_index(s, i), t.origin.ordinal,
-                                  t.origin.time };
+        *p = (struct data_place){ set_index(s, i), r.ordinal, r.time };
     return rc;
 }
 
@@ -234,6 +279,7 @@ data_split_cluster(struct data_split *s, struct err *e)
                         : commit_number(&commits, &p, &next);
     }
     map_release(&commits);
+    lengths_done(&s->data->lengths);
     s->source.cluster = s->cluster;
     return rc;
 }

@@ -3,11 +3,13 @@
 #define DATA_DATASET_H
 
 #include "data/batch.h"
+#include "record/lengths.h"
 #include "stream/set.h"
 #include "weights/model.h"
 
 struct dataset {
     struct set set;
+    struct lengths lengths; /* of all records, where the set has them */
     uint64_t vocab;        /* rows of the tokenizer; 0: not known */
     const char *tokenizer; /* its content id, hex; NULL when not known */
 };
@@ -17,6 +19,7 @@ struct data_split {
     struct token_source source; /* ctx is this struct: don't move it */
     struct dataset *data;
     const struct set_split *split;
+    bool known; /* the set's lengths are used: no record is read for them */
     uint64_t *first;   /* number in the split of each range's first record */
     uint32_t *len;
     uint32_t *cluster; /* of each record; NULL until data_split_cluster */
@@ -27,7 +30,7 @@ struct data_split {
     size_t cap;
 };
 
-/* Opens a set of type tokens. */
+/* Opens a set of type tokens, and its file of lengths where there is one. */
 int dataset_open(struct dataset *d, const char *path, struct err *e);
 void dataset_release(struct dataset *d);
 
@@ -36,9 +39,11 @@ void dataset_release(struct dataset *d);
 int dataset_check(const struct dataset *d, const struct model *m,
                   struct err *e);
 
-/* Reads the split's lengths, which decodes it once. A split that is not
- * there is one without records. Ids must be below vocab, the rows of the
- * model they are for. */
+/* Finds the lengths of the split's records: the set's file of lengths has
+ * them, and a record is compared with it when it is read. A set without that
+ * file is decoded once, and so is one that does not say that its ids are
+ * below vocab, the rows of the model they are for: an id beyond is ERR_DATA
+ * here. A split that is not there is one without records. */
 int data_split_open(struct data_split *s, struct dataset *d,
                     const char *name, uint32_t vocab, struct err *e);
 void data_split_release(struct data_split *s);
@@ -47,8 +52,8 @@ void data_split_release(struct data_split *s);
  * and puts them into source.cluster: what mean_of takes for independent.
  * Records with the same ordinal and time are of one commit (ordinals restart
  * with each repository); of those without a time, which are documents, those
- * with the same ordinal that follow on each other. Reads the split once more.
- */
+ * with the same ordinal that follow on each other. Where the set's lengths
+ * are not used, this decodes the split once more. */
 int data_split_cluster(struct data_split *s, struct err *e);
 
 /* Rows of seq_len tokens against m's max_position_embeddings. More than its

@@ -2,6 +2,7 @@
  * change in it, for the checks that decoding is. */
 #include "record/look.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "record/tensor.h"
@@ -10,6 +11,7 @@
 void
 look_init(struct look *d)
 {
+    memset(d, 0, sizeof(*d));
     text_init(&d->text);
     change_init(&d->change);
 }
@@ -31,17 +33,40 @@ look_at_text(struct look *d, const struct stream_rec *rec, struct err *e)
     return f ? change_decode(&d->change, f->data, f->len, e) : rc;
 }
 
+/* Record i of the set, against what its lengths say of it. */
 static int
-look_at_tokens(const struct stream_head *head, const struct stream_rec *rec,
+compare_length(const struct look *d, uint64_t i, const struct tokens *t,
                struct err *e)
 {
+    struct record_length found = length_of(t), told = lengths_at(d->lengths, i);
+    const char *split = manifest_split_of(d->set, i);
+
+    if (length_equal(&found, &told))
+        return 0;
+    return err_set(e, ERR_DATA, "is not as %s has record %" PRIu64 " (split "
+                   "%s): found %" PRIu32 " tokens, %" PRIu32 " learned, "
+                   "ordinal %" PRIu64 ", time %" PRId64 ", expected %" PRIu32
+                   ", %" PRIu32 ", %" PRIu64 ", %" PRId64,
+                   d->set->lengths.name, i, split ? split : "none",
+                   found.tokens, found.supervised, found.ordinal, found.time,
+                   told.tokens, told.supervised, told.ordinal, told.time);
+}
+
+static int
+look_at_tokens(struct look *d, const struct stream_head *head,
+               const struct stream_rec *rec, struct err *e)
+{
     struct tokens tokens;
-    uint64_t vocab = 0;
+    uint64_t vocab = 0, i = d->n_tokens++;
     int rc = 0;
 
     if (stream_head_get(head, "vocab"))
         rc = stream_head_get_u64(head, "vocab", "stream", &vocab, e);
-    return rc < 0 ? rc : tokens_decode(&tokens, rec->p, rec->n, vocab, e);
+    if (rc == 0)
+        rc = tokens_decode(&tokens, rec->p, rec->n, vocab, e);
+    if (rc == 0 && d->lengths && i < d->lengths->n)
+        rc = compare_length(d, i, &tokens, e);
+    return rc;
 }
 
 int
@@ -56,7 +81,7 @@ look_at(void *ctx, const struct stream_head *head,
     if (strcmp(head->type, "text") == 0)
         return look_at_text(ctx, rec, e);
     if (strcmp(head->type, "tokens") == 0)
-        return look_at_tokens(head, rec, e);
+        return look_at_tokens(ctx, head, rec, e);
     if (strcmp(head->type, "weights") == 0)
         return asset_decode(&asset, rec->p, rec->n, e);
     return err_set(e, ERR_DATA, "unknown type of records %s", head->type);

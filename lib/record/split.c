@@ -7,12 +7,10 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "record/tokens.h"
 
 enum side { TRAIN, VAL, TEST, DROPPED };
 
 static const char *const side_name[] = {"train", "val", "test"};
-
 
 void
 split_begin(struct split *s, const char *type, uint64_t vocab,
@@ -74,18 +72,18 @@ static int
 record_facts(struct split *s, struct split_facts *f, const void *p, size_t n,
              struct err *e)
 {
-    struct tokens t;
+    struct tokens *t = &s->last_tokens;
     int rc;
 
     memset(f, 0, sizeof(*f));
     if (!s->tokens_type)
         return text_facts(s, f, p, n, e);
-    rc = tokens_decode(&t, p, n, s->vocab, e);
+    rc = tokens_decode(t, p, n, s->vocab, e);
     if (rc < 0)
         return rc;
-    f->ordinal = t.origin.ordinal;
-    f->group = t.origin.group;
-    f->tokens = (uint32_t)t.n;
+    f->ordinal = t->origin.ordinal;
+    f->group = t->origin.group;
+    f->tokens = (uint32_t)t->n;
     return 0;
 }
 

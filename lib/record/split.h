@@ -20,6 +20,7 @@
 #define RECORD_SPLIT_H
 
 #include "record/group.h"
+#include "record/tokens.h"
 #include "stream/manifest.h"
 
 enum split_by { SPLIT_BY_TIME, SPLIT_BY_GROUP };
@@ -42,6 +43,8 @@ struct split {
     double val, test; /* shares: 0 <= each, sum below 1 */
     uint64_t seed;
     uint64_t n_dropped; /* training records left out (by group) */
+    struct tokens last_tokens; /* the record given last, where it is one of
+                                  tokens */
 
     /* private */
     bool tokens_type;

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "stream/frame.h"
 #include "stream/in.h"
+#include "stream/set.h"
 #include "stream/set_part.h"
 
 enum phase {

@@ -65,12 +65,36 @@ manifest_add_file(struct manifest *m, const struct stream_trailer *t,
     return f;
 }
 
+void
+manifest_set_lengths(struct manifest *m, uint64_t bytes,
+                     const struct id *file)
+{
+    struct set_lengths *l = &m->lengths;
+    char hex[ID_HEX + 1];
+
+    snprintf(l->name, sizeof(l->name), "lengths-%.16s", id_hex(file, hex));
+    l->bytes = bytes;
+    l->file = *file;
+}
+
 const struct set_split *
 manifest_split(const struct manifest *m, const char *name)
 {
     for (size_t i = 0; i < m->n_splits; i++)
         if (strcmp(m->split[i].name, name) == 0)
             return &m->split[i];
+    return NULL;
+}
+
+const char *
+manifest_split_of(const struct manifest *m, uint64_t i)
+{
+    const struct set_split *s = m->split;
+
+    for (; s < m->split + m->n_splits; s++)
+        for (size_t k = 0; k < s->n; k++)
+            if (s->range[k].begin <= i && i < s->range[k].end)
+                return s->name;
     return NULL;
 }
 
@@ -198,6 +222,17 @@ put_files(struct buf *b, const struct manifest *m)
 }
 
 static void
+put_lengths(struct buf *b, const struct set_lengths *l)
+{
+    if (l->name[0] == '\0')
+        return;
+    buf_addf(b, "  \"lengths\": {\"name\": \"%s\", \"bytes\": %" PRIu64,
+             l->name, l->bytes);
+    put_id(b, ",\n    \"file\": ", &l->file);
+    buf_addstr(b, "},\n");
+}
+
+static void
 put_splits(struct buf *b, const struct manifest *m)
 {
     const struct set_split *s = m->split;
@@ -250,6 +285,7 @@ manifest_format(struct buf *b, const struct manifest *m)
              ",\n", m->records, m->tensors);
     put_head(b, &m->head);
     put_files(b, m);
+    put_lengths(b, &m->lengths);
     put_splits(b, m);
     put_origin(b, m);
     id = id_of(b->data + start, b->len - start);

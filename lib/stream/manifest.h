@@ -3,7 +3,9 @@
  * A set is a directory of stream files of one segment each, cut in stream
  * order; it is complete when its manifest is there. File i is called
  * IIIII-HHHHHHHHHHHHHHHH.graft: its number, five digits or more, and the
- * first sixteen of its content id. A set is named by its content id:
+ * first sixteen of its content id. A set of tokens has one file more,
+ * lengths-HHHHHHHHHHHHHHHH, named by its hash: what is known of each record
+ * (record/lengths.h has its bytes). A set is named by its content id:
  * BLAKE2b-256 over the type and key lines as in a stream's, a zero byte, the
  * content ids of its files (32 bytes each) and the text of its splits, a
  * line "NAME BEGIN END" for each range.
@@ -21,6 +23,13 @@ struct set_file {
     char *name;
     uint64_t bytes, records, tensors;
     struct id content, file; /* as in its trailer */
+};
+
+/* The file of lengths; its name is "" where the set has none. */
+struct set_lengths {
+    char name[32];
+    uint64_t bytes;
+    struct id file; /* of its bytes */
 };
 
 struct set_range {
@@ -43,6 +52,7 @@ struct manifest {
     uint64_t records, tensors;
     struct set_file *file;
     size_t n_files;
+    struct set_lengths lengths; /* no part of the content id */
     struct set_split *split;
     size_t n_splits;
     struct id *input; /* content ids of the segments it was made of */
@@ -61,12 +71,19 @@ struct set_file *manifest_add_file(struct manifest *m,
                                    const struct stream_trailer *t,
                                    uint64_t bytes);
 
+/* The set has a file of lengths with so many bytes and that hash. */
+void manifest_set_lengths(struct manifest *m, uint64_t bytes,
+                          const struct id *file);
+
 /* Adds the split if it is not there, and a range at its end; a range that
  * begins where the last one ends continues it. tokens is added, too. */
 void manifest_add_range(struct manifest *m, const char *split,
                         uint64_t begin, uint64_t end, uint64_t tokens);
 const struct set_split *manifest_split(const struct manifest *m,
                                        const char *name);
+
+/* The name of the split that record i is in, or NULL. */
+const char *manifest_split_of(const struct manifest *m, uint64_t i);
 void manifest_add_input(struct manifest *m, const struct id *id);
 
 /* The next segment that the set is made of has so many records. */

@@ -125,6 +125,38 @@ read_files(struct member_reader *r, void *into)
     return rc;
 }
 
+/* ---- lengths ---- */
+
+/* The file of lengths as the text has it. */
+struct lengths_text {
+    char *name;
+    uint64_t bytes;
+    struct id file;
+};
+
+static const struct member lengths_members[] = {
+    { "name", MEMBER_STRING, offsetof(struct lengths_text, name) },
+    { "bytes", MEMBER_U64, offsetof(struct lengths_text, bytes) },
+    { "file", MEMBER_ID, offsetof(struct lengths_text, file) },
+};
+
+static int
+read_lengths(struct member_reader *r, void *into)
+{
+    struct manifest *m = into;
+    struct lengths_text got = {0};
+    int rc = MEMBERS_READ(r, lengths_members, &got);
+
+    if (rc == 0) {
+        manifest_set_lengths(m, got.bytes, &got.file);
+        if (strcmp(got.name, m->lengths.name) != 0)
+            rc = json_error(&r->j, r->e, "file of lengths (found %s, "
+                            "expected %s)", got.name, m->lengths.name);
+    }
+    free(got.name);
+    return rc;
+}
+
 /* ---- splits ---- */
 
 /* A split as the text has it. */
@@ -321,6 +353,7 @@ static const struct member members[] = {
     { "keys", .fn = read_keys },
     { "prov", .fn = read_prov },
     { "files", .fn = read_files },
+    { "lengths", .fn = read_lengths, .optional = true },
     { "splits", .fn = read_splits },
     { "inputs", .fn = read_inputs },
     { "segments", .fn = read_segments, .optional = true },

@@ -49,6 +49,27 @@ set_is(const char *path)
     return yes;
 }
 
+int
+set_manifest(struct manifest *m, const char *path, const char *type,
+             struct err *e)
+{
+    char *name = path_join(path, MANIFEST_NAME);
+    int rc;
+
+    if (path_exists(path) && !path_exists(name))
+        rc = err_set(e, ERR_DATA, "%s: not a complete set (no "
+                     MANIFEST_NAME ")", path);
+    else
+        rc = manifest_read(m, name, e);
+    if (rc == 0) {
+        rc = head_expect(&m->head, type, name, e);
+        if (rc < 0)
+            manifest_release(m);
+    }
+    free(name);
+    return rc;
+}
+
 /* ---- opening ---- */
 
 /* Lists the tensors of file i. */
@@ -327,26 +348,18 @@ verify_file(const struct manifest *m, size_t i, const char *dir,
 }
 
 int
-set_verify(struct manifest *m, const char *path, set_look *look, void *ctx,
-           uint64_t *good, struct err *e)
+set_verify(const struct manifest *m, const char *path, set_look *look,
+           void *ctx, uint64_t *good, struct err *e)
 {
-    struct manifest got;
     uint64_t bytes = 0;
-    int rc;
+    int rc = 0;
 
     *good = 0;
-    rc = set_manifest(&got, path, NULL, e);
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; i < got.n_files; i++)
-        bytes += got.file[i].bytes;
+    for (size_t i = 0; i < m->n_files; i++)
+        bytes += m->file[i].bytes;
     progress_begin("bytes", 0, bytes);
-    for (size_t i = 0; rc == 0 && i < got.n_files; i++)
-        rc = verify_file(&got, i, path, look, ctx, good, e);
+    for (size_t i = 0; rc == 0 && i < m->n_files; i++)
+        rc = verify_file(m, i, path, look, ctx, good, e);
     progress_end();
-    if (rc < 0)
-        manifest_release(&got);
-    else
-        *m = got;
     return rc;
 }

@@ -34,6 +34,11 @@ struct set {
  * that of a set. */
 bool set_is(const char *path);
 
+/* Reads the manifest of the set in a directory. type: what it must hold,
+ * NULL for anything. ERR_DATA when there is no manifest. */
+int set_manifest(struct manifest *m, const char *path, const char *type,
+                 struct err *e);
+
 /* type: what the set must hold, NULL for anything. ERR_IO when path is not
  * there, ERR_DATA when it is no set or files and manifest disagree (both
  * sides are named). */
@@ -56,12 +61,11 @@ int set_check_tensor(const struct set *s, size_t i, struct err *e);
 typedef int set_look(void *ctx, const struct stream_head *head,
                      const struct stream_rec *rec, struct err *e);
 
-/* Checks the manifest and every byte of every file, content ids included,
- * without opening the set; look (unless NULL) is called for each record. *m
- * is the manifest, to be released. Also on failure *good tells how many
- * records and tensors come, in the order of the set, before the first
- * damage. */
-int set_verify(struct manifest *m, const char *path, set_look *look,
+/* Checks every byte of every stream file of the set with that manifest,
+ * content ids included, without opening it; look (unless NULL) is called for
+ * each record. Also on failure *good tells how many records and tensors come,
+ * in the order of the set, before the first damage. */
+int set_verify(const struct manifest *m, const char *path, set_look *look,
                void *ctx, uint64_t *good, struct err *e);
 
 #endif

@@ -17,6 +17,8 @@ is_ours(const char *name)
 
     if (strcmp(name, ".lock") == 0 || strstr(name, ".tmp."))
         return true;
+    if (strncmp(name, "lengths-", 8) == 0)
+        return strspn(name + 8, "0123456789abcdef") == 16 && !name[24];
     return digits >= 5 && name[digits] == '-'
            && strspn(name + digits + 1, "0123456789abcdef") == 16
            && strcmp(name + digits + 17, ".graft") == 0;
@@ -114,6 +116,8 @@ set_dir_clean(const char *dir, const struct manifest *keep, struct err *e)
         stray = is_ours(names[i]) && (!keep || strcmp(names[i], ".lock"));
         for (k = 0; stray && keep && k < keep->n_files; k++)
             stray = strcmp(keep->file[k].name, names[i]) != 0;
+        if (keep && strcmp(keep->lengths.name, names[i]) == 0)
+            stray = false;
         if (!stray)
             continue;
         path = path_join(dir, names[i]);

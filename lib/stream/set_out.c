@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "stream/set_dir.h"
+#include "stream/set_lengths_out.h"
 
 struct set_out_state {
     char *dir;
@@ -31,6 +32,7 @@ struct set_out_state {
     uint64_t file_bytes;
     struct stream_out file;
     bool open;                   /* file is being written */
+    struct lengths_out lengths;
     uint64_t records, tensors;   /* that came, in all */
     uint64_t first_record;       /* of the current file */
     uint64_t first_tensor;
@@ -38,23 +40,33 @@ struct set_out_state {
     uint64_t data, data_got;     /* of the current tensor */
 };
 
-/* Opens the set that is there. One that is to be replaced is read whole
- * first: damaged, it is as good as none. */
+/* Reads every byte of the set that is there. */
 static int
-open_old(struct set_out_state *s, struct err *e)
+check_old(const char *dir, struct err *e)
 {
     struct manifest m;
     uint64_t good;
-    int rc = 0;
+    int rc = set_manifest(&m, dir, NULL, e);
 
-    if (s->replace) {
-        rc = set_verify(&m, s->dir, NULL, NULL, &good, e);
-        if (rc == 0)
-            manifest_release(&m);
-    }
+    if (rc < 0)
+        return rc;
+    rc = set_verify(&m, dir, NULL, NULL, &good, e);
+    manifest_release(&m);
+    return rc;
+}
+
+/* Opens the set that is there. One that is to be replaced is read whole
+ * first: damaged, it is as good as none, and so is its file of lengths. */
+static int
+open_old(struct set_out_state *s, struct err *e)
+{
+    int rc = s->replace ? check_old(s->dir, e) : 0;
+
     if (rc == 0)
         rc = set_open(&s->old, s->dir, NULL, e);
     s->have_old = rc == 0;
+    if (rc == 0)
+        rc = lengths_out_open(&s->lengths, s->dir, &s->old.manifest, e);
     return s->replace ? 0 : rc;
 }
 
@@ -72,6 +84,7 @@ set_out_open(struct set_out *o, const char *dir, bool replace, struct err *e)
     while (n > 1 && dir[n - 1] == '/')
         n--;
     s->dir = mem_dup(dir, n);
+    lengths_out_open(&s->lengths, s->dir, NULL, e);
     s->replace = replace;
     s->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     rc = s->spare < 0 ? err_errno(e, ERR_IO, "/dev/null") :
@@ -363,12 +376,54 @@ set_out_data(struct set_out *o, const void *p, size_t n, struct err *e)
 }
 
 int
+set_out_lengths(struct set_out *o, const void *p, size_t n, struct err *e)
+{
+    return lengths_out_add(&o->state->lengths, p, n, e);
+}
+
+/* Ends the file of lengths. */
+static int
+end_lengths(struct set_out *o, struct err *e)
+{
+    struct set_out_state *s = o->state;
+    char *path;
+    int rc = lengths_out_end(&s->lengths, &o->manifest, e);
+
+    if (rc == 0 && s->lengths.written && !s->made) {
+        path = path_join(s->dir, o->manifest.lengths.name);
+        io_temp_add(path);
+        free(path);
+    }
+    return rc;
+}
+
+static void
+keep_file(const struct set_out_state *s, const char *name)
+{
+    char *path = path_join(s->dir, name);
+
+    io_temp_drop(path);
+    free(path);
+}
+
+/* From here on the manifest may name the new files. */
+static void
+keep_files(struct set_out *o)
+{
+    const struct manifest *m = &o->manifest;
+
+    o->state->committing = true;
+    for (size_t i = 0; i < m->n_files; i++)
+        keep_file(o->state, m->file[i].name);
+    keep_file(o->state, m->lengths.name);
+}
+
+int
 set_out_finish(struct set_out *o, struct err *e)
 {
     struct set_out_state *s = o->state;
     const struct manifest *old = set_out_old(o);
-    char *path;
-    size_t i;
+    bool again;
     int rc = 0;
 
     if (s->records > s->first_record || s->tensors > s->first_tensor)
@@ -376,20 +431,19 @@ set_out_finish(struct set_out *o, struct err *e)
     if (rc < 0)
         return rc;
     manifest_finish(&o->manifest);
-    if (old && id_equal(&old->content, &o->manifest.content)) {
+    again = old && id_equal(&old->content, &o->manifest.content);
+    if (s->same && !again && !s->replace)
+        return refuse(s, s->records < old->records ? "goes on at record" :
+                      "has other splits of its records below", s->records, e);
+    rc = end_lengths(o, e);
+    if (rc < 0)
+        return rc;
+    if (again && !s->lengths.written
+        && strcmp(old->lengths.name, o->manifest.lengths.name) == 0) {
         s->done = true;
         return set_dir_clean(s->dir, old, e);
     }
-    if (s->same && !s->replace)
-        return refuse(s, s->records < old->records ? "goes on at record" :
-                      "has other splits of its records below", s->records, e);
-    /* From here on the manifest may name the new files. */
-    s->committing = true;
-    for (i = 0; i < o->manifest.n_files; i++) {
-        path = path_join(s->dir, o->manifest.file[i].name);
-        io_temp_drop(path);
-        free(path);
-    }
+    keep_files(o);
     rc = manifest_write(&o->manifest, s->dir, e);
     if (rc < 0)
         return rc;
@@ -431,6 +485,7 @@ set_out_release(struct set_out *o)
         return;
     if (s->open)
         stream_out_release(&s->file);
+    lengths_out_release(&s->lengths);
     if (!s->done)
         take_back(o);
     if (s->have_old)

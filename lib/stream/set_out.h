@@ -8,6 +8,7 @@
  * record by record, and as long as they agree nothing is written. If they
  * agree to the end of both, no file is touched. If more comes, the last file
  * is written anew under its new name with what is added, and the rest stays.
+ * The file of lengths is written anew where it differs or was not there.
  * Anything else is ERR_EXISTS, unless it is to be replaced; then, too, files
  * before the first difference stay, except those of a damaged set. Without
  * that a damaged set is an error.
@@ -58,6 +59,11 @@ int set_out_record(struct set_out *o, const void *p, size_t n,
 int set_out_tensor(struct set_out *o, const void *desc, size_t n,
                    uint64_t n_data, struct err *e);
 int set_out_data(struct set_out *o, const void *p, size_t n, struct err *e);
+
+/* The next bytes of the file of lengths, which is a part of the set where any
+ * come. */
+int set_out_lengths(struct set_out *o, const void *p, size_t n,
+                    struct err *e);
 
 /* Closes the last file, writes the manifest and removes files that it does
  * not name. */

@@ -8,27 +8,6 @@
 #include "stream/in.h"
 
 int
-set_manifest(struct manifest *m, const char *path, const char *type,
-             struct err *e)
-{
-    char *name = path_join(path, MANIFEST_NAME);
-    int rc;
-
-    if (path_exists(path) && !path_exists(name))
-        rc = err_set(e, ERR_DATA, "%s: not a complete set (no "
-                     MANIFEST_NAME ")", path);
-    else
-        rc = manifest_read(m, name, e);
-    if (rc == 0) {
-        rc = head_expect(&m->head, type, name, e);
-        if (rc < 0)
-            manifest_release(m);
-    }
-    free(name);
-    return rc;
-}
-
-int
 set_part_compare(const struct manifest *m, size_t i, const char *path,
         const struct stream_head *head, const struct stream_trailer *t,
         uint64_t bytes, struct err *e)

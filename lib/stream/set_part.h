@@ -6,11 +6,6 @@
 
 #include "stream/manifest.h"
 
-/* Reads the manifest of the set in a directory. type: what it must hold,
- * NULL for anything. ERR_DATA when there is no manifest. */
-int set_manifest(struct manifest *m, const char *path, const char *type,
-                 struct err *e);
-
 /* The path of file i, which must be there: a set without it is not the one
  * that its manifest tells of. NULL and ERR_DATA; the caller frees it. */
 char *set_part_path(const struct manifest *m, const char *set, size_t i,

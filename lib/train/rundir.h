@@ -91,4 +91,9 @@ struct run_report {
  * is checked as far as it is there, and the report tells. */
 int rundir_verify(struct run_report *r, const char *path, struct err *e);
 
+/* What a run that isn't complete is: a run without its manifest is a part of
+ * one, whatever it holds. Returns ERR_DATA, which says how far it came. */
+int rundir_incomplete(const struct run_report *r, const char *path,
+                      struct err *e);
+
 #endif

@@ -1,4 +1,5 @@
 /* rundir_check.c - the fsck of a run: what it holds against what it says. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,4 +190,26 @@ rundir_verify(struct run_report *r, const char *path, struct err *e)
     if (rc == 0)
         *r = found;
     return rc;
+}
+
+int
+rundir_incomplete(const struct run_report *r, const char *path, struct err *e)
+{
+    struct buf b;
+
+    buf_init(&b);
+    if (r->holder > 0)
+        buf_addf(&b, "process %ld is at it, ", r->holder);
+    else if (r->holder < 0)
+        buf_addstr(&b, "a process is at it, ");
+    if (r->checkpoints > 0)
+        buf_addf(&b, "its checkpoints are good (%zu, the newest after step %"
+                 PRIu64 ")", r->checkpoints, r->step);
+    else
+        buf_addstr(&b, "it has no checkpoint yet");
+    if (r->holder == 0)
+        buf_addstr(&b, "; train --resume goes on with it");
+    err_set(e, ERR_DATA, "%s: a run that is not complete: %s", path, b.data);
+    buf_release(&b);
+    return ERR_DATA;
 }

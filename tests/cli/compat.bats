@@ -33,6 +33,43 @@ reader() { python3 "$BATS_TEST_DIRNAME/../reader.py" "$@"; }
     tojsonl set | cmp - <(tojsonl new)
 }
 
+@test "a set of tokens from before there were lengths is what it was" {
+    cp -r "$compat/set-1-tokens" set
+    run -0 verify set
+    [ "$output" = "set: tokens set, files 4, records 24, tensors 0, $(
+        )train 16, val 4, test 4" ]
+    reader set
+    cat >arch.json <<'END'
+{"model_type": "gpt2", "vocab_size": 32, "n_embd": 16, "n_layer": 1,
+ "n_head": 2, "n_positions": 16}
+END
+    initmodel -q -o base arch.json
+    options="--base base --seq-len 16 --batch 2 --rank 2 --steps 4
+        --save-every 2 --threads 1"
+    train -q --data set $options -o old
+    evalprompts -q --base base --data set --split test --per-record a >a.json
+    # begun with the old set, gone on with the new one
+    cp -r old part
+    rm -r part/manifest.json part/checkpoints/step-4
+    # shard adds the lengths, and nothing else changes
+    content=$(jq -r .content set/manifest.json)
+    cp -r set before
+    shard -q --no-prov -o set --size 500 --val 0.25 --test 0.1 before
+    [ "$(jq -r .content set/manifest.json)" = "$content" ]
+    jq -e .lengths set/manifest.json
+    diff <(jq 'del(.lengths, .check)' set/manifest.json) \
+        <(jq 'del(.check)' "$compat/set-1-tokens/manifest.json")
+    verify set
+    reader set
+    train -q --data set $options -o new
+    diff -r old/adapter new/adapter
+    train -q --data set $options -o part --resume
+    diff -r old/adapter part/adapter
+    evalprompts -q --base base --data set --split test --per-record b >b.json
+    cmp a b
+    cmp a.json b.json
+}
+
 @test "tojsonl --exact and fromjsonl come back to the same content ids" {
     for f in "$compat"/stream-1-*.gs; do
         tojsonl --exact "$f" | fromjsonl >back.gs

@@ -19,6 +19,8 @@ setup() {
     seq -f '{"text":"document %.0f"}' $lines >in.jsonl
     fromjsonl in.jsonl >text.gs
     seq -f '{"text":"document %.0f"}' $((lines + 4)) | fromjsonl >more.gs
+    seq 2 | jq -c '{ids: [range(.)]}' | fromjsonl >ids.gs
+    seq 3 | jq -c '{ids: [range(.)]}' | fromjsonl >more-ids.gs
     echo in.jsonl >stdin
 }
 
@@ -78,10 +80,13 @@ all_or_nothing() {
 }
 
 @test "shard leaves no set when a call fails" {
-    shard -q -o good --size 60 text.gs
-    for call in write fsync rename close read malloc; do
-        each_fault $call whole_set all_or_nothing shard -q -o set \
-            --size 60 text.gs
+    for input in text ids; do
+        rm -rf good
+        shard -q -o good --size 60 $input.gs
+        for call in write fsync rename close read malloc; do
+            each_fault $call whole_set all_or_nothing shard -q -o set \
+                --size 60 $input.gs
+        done
     done
 }
 
@@ -92,10 +97,11 @@ old_or_new() {
         verify -q set >verified; }
 }
 
-@test "adding to a set leaves the old one or the new one" {
-    shard -q -o old --size 60 text.gs
-    cp -r old grown
-    shard -q -o good --size 60 more.gs
+# adds OLD NEW: a set of OLD is added to until it is one of NEW.
+adds() {
+    rm -rf old good
+    shard -q -o old --size 60 "$1"
+    shard -q -o good --size 60 "$2"
     tojsonl old >old.jsonl
     tojsonl good >new.jsonl
     before() {
@@ -103,9 +109,16 @@ old_or_new() {
         cp -r old set
     }
     for call in write fsync rename close read malloc; do
-        each_fault $call whole_set old_or_new shard -q -o set --size 60 \
-            more.gs
+        each_fault $call whole_set old_or_new shard -q -o set --size 60 "$2"
     done
+}
+
+@test "adding to a set leaves the old one or the new one" {
+    adds text.gs more.gs
+}
+
+@test "adding to a set of tokens does, with its lengths" {
+    adds ids.gs more-ids.gs
 }
 
 same_out() {
@@ -121,27 +134,35 @@ same_out() {
     done
 }
 
+# killed START INPUT: a set of INPUT is made from nothing or from START.
+killed() {
+    rm -rf good
+    shard -q -o good --size 60 "$2"
+    for call in write fsync rename close; do
+        for ((n = 1; ; n++)); do
+            rm -rf set
+            [ "$1" = none ] || cp -r "$1" set
+            fault $call $n shard -q -o set --size 60 "$2"
+            [ -n "$hit" ] || break
+            [ "$code" -eq 137 ]
+            if [ -e set/manifest.json ]; then
+                verify -q set >verified
+            fi
+            shard -q -o set --size 60 "$2"
+            diff -r set good
+        done
+        [ $n -gt 1 ]
+    done
+}
+
 @test "killed before any call, the next run ends as if nothing had been" {
     shard -q -o old --size 60 text.gs
-    shard -q -o good --size 60 more.gs
+    shard -q -o old-ids --size 60 ids.gs
     export FAULT_KILL=1
-    for start in none old; do
-        for call in write fsync rename close; do
-            for ((n = 1; ; n++)); do
-                rm -rf set
-                [ $start = none ] || cp -r old set
-                fault $call $n shard -q -o set --size 60 more.gs
-                [ -n "$hit" ] || break
-                [ "$code" -eq 137 ]
-                if [ -e set/manifest.json ]; then
-                    tojsonl set >shown
-                fi
-                shard -q -o set --size 60 more.gs
-                diff -r set good
-            done
-            [ $n -gt 1 ]
-        done
-    done
+    killed none more.gs
+    killed old more.gs
+    killed none more-ids.gs
+    killed old-ids more-ids.gs
 }
 
 @test "train killed before any call goes on to the same adapter" {

@@ -332,6 +332,76 @@ tensors() {
         = 'fromjsonl fromfiles shard ' ]
 }
 
+# tokens FROM TO: a stream of token records of 1 to 9 ids, two a commit.
+tokens() {
+    jq -nc --argjson a "$1" --argjson b "$2" 'range($a; $b) |
+        {ids: [range(. % 9 + 1)], ordinal: (. / 2 | floor)}' |
+        fromjsonl --vocab 10
+}
+
+@test "a set of tokens has the lengths of its records beside them" {
+    tokens 0 100 | shard -q -o set --size 500
+    file=$(jq -r .lengths.name set/manifest.json)
+    [ "$(ls set/lengths-*)" = "set/$file" ]
+    [ "$(stat -c %s "set/$file")" -eq $((16 + 100 * 24)) ]
+    [ "$(head -n 1 "set/$file")" = 'graft lengths 1' ]
+    diff <(tail -c +17 "set/$file" | od -An -v -w24 -t u4 |
+        awk '{ print $1, $2, $3 }') <(tojsonl set |
+        jq -r '"\(.ids | length) \(.ids | length - 1) \(.ordinal)"')
+    # of texts nothing is known
+    docs 1 100 | shard -q -o texts
+    [ "$(jq .lengths texts/manifest.json)" = null ]
+    state set >before
+    sleep 0.01
+    tokens 0 100 | shard -q -o set --size 500
+    state set | diff before -
+}
+
+@test "lengths grow with the set, of several segments and in any cut" {
+    for size in 1 100 500 100000; do
+        rm -rf set whole
+        (tokens 0 50; tokens 0 30) | shard -q -o set --size $size
+        (tokens 0 50; tokens 0 90) | shard -q -o set --size $size
+        (tokens 0 50; tokens 0 90) | shard -q -o whole --size $size
+        diff -r set whole
+        verify -q set
+    done
+}
+
+@test "shard adds the lengths that a set lacks, and mends with --replace" {
+    tokens 0 100 >t.gs
+    shard -q -o whole --size 500 t.gs
+    cp -r whole set
+    python3 - <<'END'
+import hashlib, os, re
+text = open("set/manifest.json").read()
+text = re.sub(r'  "lengths": [^}]*},\n', "", text)
+at = text.rindex('  "check"')
+check = hashlib.blake2b(text[:at].encode(), digest_size=32).hexdigest()
+open("set/manifest.json", "w").write(
+    text[:at] + '  "check": "%s"\n}\n' % check)
+END
+    rm set/lengths-*
+    run -0 verify set
+    cp -r set old
+    run -0 shard -o set --size 500 t.gs
+    [ "$output" = "shard: set: 100 records, train 90, val 4, test 6, $(
+        ls set/*.graft | wc -l) files" ]
+    diff -r set whole
+    # a set without them can grow, too
+    tokens 0 130 | shard -q -o old --size 500
+    tokens 0 130 | shard -q -o grown --size 500
+    diff -r old grown
+    file=$(ls set/lengths-*)
+    printf x | dd of="$file" bs=1 seek=100 conv=notrunc status=none
+    for program in 'verify set' 'shard -o set --size 500 t.gs'; do
+        run -4 --separate-stderr $program
+        one_line "${program%% *}: $file: does not match its hash"
+    done
+    shard -q -o set --size 500 --replace t.gs
+    diff -r set whole
+}
+
 @test "a second shard into the same set is told who is at it" {
     mkfifo pipe
     shard -q -o set <pipe &

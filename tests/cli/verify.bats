@@ -126,6 +126,44 @@ END
     [[ $stderr == *"found 2, supported 1"* ]]
 }
 
+@test "verify compares a set's lengths with its records" {
+    seq 0 79 | jq -c '{ids: [range(. % 5 + 2)], ordinal: .}' |
+        fromjsonl --vocab 10 | shard -q -o set --size 600
+    run -0 --separate-stderr verify set
+    [ "$output" = "set: tokens set, files $(ls set/*.graft | wc -l), $(
+        )records 80, tensors 0, train 72, val 4, test 4" ]
+    cp set/lengths-* set/lengths-0123456789abcdef
+    run -0 --separate-stderr verify set
+    [[ $stderr == *"set/lengths-0123456789abcdef: is not in the manifest" ]]
+    rm set/lengths-0123456789abcdef
+    # record 74 is of val; its length, and hashes that agree with it
+    python3 - <<'END'
+import hashlib, os, struct
+def hash(b):
+    return hashlib.blake2b(b, digest_size=32).hexdigest()
+text = open("set/manifest.json").read()
+name = [n for n in os.listdir("set") if n.startswith("lengths-")][0]
+b = bytearray(open("set/" + name, "rb").read())
+os.remove("set/" + name)
+old = hash(bytes(b))
+struct.pack_into("<I", b, 16 + 74 * 24, 9)
+new = hash(bytes(b))
+open("set/lengths-" + new[:16], "wb").write(b)
+text = text.replace(old, new).replace(name, "lengths-" + new[:16])
+at = text.rindex('  "check"')
+open("set/manifest.json", "w").write(
+    text[:at] + '  "check": "%s"\n}\n' % hash(text[:at].encode()))
+END
+    run -4 --separate-stderr verify set
+    [[ $stderr == "verify: set/000"*".graft: record "*": is not as lengths-"*\
+" has record 74 (split val): found 6 tokens, 5 learned, ordinal 74, time 0, $(
+        )expected 9, 5, 74, 0; 74 records before it are good" ]]
+    rm set/lengths-*
+    run -4 --separate-stderr verify set
+    one_line "verify: set/lengths-"
+    [[ $stderr == *": is missing (named in set/manifest.json); 0 records"* ]]
+}
+
 @test "an independent reader agrees on text, token and weights streams" {
     repo_small project
     gitscrape -q project >text.gs
@@ -267,6 +305,10 @@ END
     fifos data $file verify data
     fifos data $file tojsonl data
     fifos data $file train $use -o new
+    file=$(cd data && ls lengths-*)
+    fifos data $file verify data
+    fifos data $file train $use -o new
+    fifos data $file shard -o data <(true)
     file=$(cd base && ls *.graft)
     fifos base $file evalprompts --base base --data data --seq-len 16
     for file in config.json model.safetensors; do

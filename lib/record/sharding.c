@@ -1,0 +1,176 @@
+/* sharding.c - the segments of a stream to a shard set. */
+#include "record/sharding.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/progress.h"
+#include "record/lengths.h"
+
+#define DATA_BYTES ((size_t)1 << 20)
+
+/* What the records are to be: text or tokens, divided into splits. */
+static int
+begin_records(struct sharding *s, const struct stream_in *in, struct err *e)
+{
+    const struct stream_head *h = &in->head;
+    uint64_t vocab = 0;
+    int rc = 0;
+
+    if (stream_head_get(h, "vocab"))
+        rc = stream_head_get_u64(h, "vocab", in->in.name, &vocab, e);
+    if (rc == 0)
+        split_begin(&s->split, h->type, vocab, &s->out.manifest);
+    return rc;
+}
+
+/* The header of the set: the first segment's, and this program's line. */
+static int
+begin(struct sharding *s, struct stream_in *in, struct err *e)
+{
+    struct stream_head *h = &in->head;
+    int rc = 0;
+
+    s->weights = strcmp(h->type, "weights") == 0;
+    if (!s->weights)
+        rc = begin_records(s, in, e);
+    if (rc < 0)
+        return rc;
+    s->begun = true;
+    buf_init(&s->data);
+    progress_begin(s->weights ? "bytes" : "records", 0, 0);
+    stream_head_prov(h, s->prov);
+    rc = set_out_begin(&s->out, h, s->file_bytes, e);
+    if (rc == 0 && strcmp(h->type, "tokens") == 0)
+        rc = set_out_lengths(&s->out, LENGTHS_HEAD, LENGTHS_HEAD_BYTES, e);
+    return rc;
+}
+
+/* Every later segment must be of the same kind; what is new of its
+ * provenance is added to the set's. */
+static int
+join(struct sharding *s, const struct stream_in *in, struct err *e)
+{
+    struct stream_head *set = &s->out.manifest.head;
+    size_t i, k, n = set->n_prov;
+    int rc;
+
+    rc = stream_head_same(set, &in->head, in->in.name, e);
+    if (rc < 0 || !s->prov)
+        return rc;
+    n--;
+    free(set->prov[n]); /* this program's line goes last */
+    set->n_prov = n;
+    for (i = 0; i < in->head.n_prov; i++) {
+        for (k = 0; k < n; k++)
+            if (strcmp(set->prov[k], in->head.prov[i]) == 0)
+                break;
+        if (k == n)
+            stream_head_prov(set, in->head.prov[i]);
+    }
+    stream_head_prov(set, s->prov);
+    return 0;
+}
+
+static int
+tensor(struct sharding *s, struct stream_in *in, const struct stream_rec *rec,
+       struct err *e)
+{
+    size_t got;
+    int rc;
+
+    rc = set_out_tensor(&s->out, rec->p, rec->n, rec->data, e);
+    while (rc == 0) {
+        rc = stream_in_data(in, buf_room(&s->data, DATA_BYTES), DATA_BYTES,
+                            &got, e);
+        if (rc < 0 || got == 0)
+            break;
+        rc = set_out_data(&s->out, s->data.data, got, e);
+        progress_part(NULL, in->in.at, in->in.size);
+        progress_add(got);
+    }
+    return rc;
+}
+
+/* What is known of the token record that was given to the split. */
+static int
+add_length(struct sharding *s, struct err *e)
+{
+    struct record_length r = length_of(&s->split.last_tokens);
+    uint8_t entry[LENGTHS_ENTRY_BYTES];
+
+    length_encode(entry, &r);
+    return set_out_lengths(&s->out, entry, sizeof(entry), e);
+}
+
+static int
+record(struct sharding *s, struct stream_in *in, const struct stream_rec *rec,
+       struct err *e)
+{
+    int rc = 0;
+
+    if (!s->weights)
+        rc = split_record(&s->split, rec->p, rec->n, e);
+    if (rc < 0)
+        return err_prefix(e, "%s: segment %" PRIu64 ", record %" PRIu64,
+                          in->in.name, in->n_segments, rec->index);
+    progress_part(NULL, in->in.at, in->in.size);
+    progress_add(!s->weights);
+    rc = set_out_record(&s->out, rec->p, rec->n, e);
+    if (rc == 0 && strcmp(in->head.type, "tokens") == 0)
+        rc = add_length(s, e);
+    return rc;
+}
+
+int
+sharding_segment(struct sharding *s, struct stream_in *in, struct err *e)
+{
+    struct stream_rec rec;
+    int rc;
+
+    if (in->head.after_oid)
+        return err_set(e, ERR_DATA, "%s: an increment (after %" PRIu64
+                       "): shard needs the whole history", in->in.name,
+                       in->head.after);
+    rc = s->begun ? join(s, in, e) : begin(s, in, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = stream_in_record(in, &rec, e)) > 0) {
+        rc = rec.kind == FRAME_TENSOR ? tensor(s, in, &rec, e) :
+                                        record(s, in, &rec, e);
+        if (rc < 0)
+            return rc;
+    }
+    if (rc < 0)
+        return rc;
+    if (!s->weights)
+        split_end_segment(&s->split);
+    manifest_add_input(&s->out.manifest, &in->trailer.content);
+    manifest_add_segment(&s->out.manifest, in->trailer.records);
+    ledger_add_all(&s->out.manifest.ledger, &in->trailer.ledger);
+    return 0;
+}
+
+int
+sharding_finish(struct sharding *s, struct err *e)
+{
+    if (!s->weights)
+        split_end(&s->split);
+    if (s->split.n_dropped > 0)
+        ledger_add(&s->out.manifest.ledger, s->program, "commit-held-out",
+                   s->split.n_dropped);
+    return set_out_finish(&s->out, e);
+}
+
+void
+sharding_release(struct sharding *s)
+{
+    if (s->begun) {
+        buf_release(&s->data);
+        if (!s->weights)
+            split_release(&s->split);
+    }
+    set_out_release(&s->out);
+}

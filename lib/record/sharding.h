@@ -1,0 +1,36 @@
+/* sharding.h - the segments of a stream to a shard set: records and tensors
+ * to its files, and what is known of the records to its splits and lengths.
+ */
+#ifndef RECORD_SHARDING_H
+#define RECORD_SHARDING_H
+
+#include "record/split.h"
+#include "stream/set_out.h"
+
+struct sharding {
+    /* set before the first segment */
+    const char *program;  /* what the ledger calls it */
+    const char *prov;     /* its line of provenance, or NULL */
+    uint64_t file_bytes;  /* see stream/set_out.h */
+    struct split split;   /* by, val, test and seed */
+    struct set_out out;   /* opened */
+
+    bool weights; /* known with the first segment: they have no splits */
+
+    /* private */
+    bool begun;
+    struct buf data; /* a piece of a tensor */
+};
+
+/* Takes the segment that `in` has begun, to its end. All must be of one type
+ * with the same keys; one that goes on from an earlier stream is ERR_DATA. */
+int sharding_segment(struct sharding *s, struct stream_in *in,
+                     struct err *e);
+
+/* All segments have come: writes the manifest. */
+int sharding_finish(struct sharding *s, struct err *e);
+
+/* Releases `out`, too. */
+void sharding_release(struct sharding *s);
+
+#endif
