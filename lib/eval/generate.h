@@ -29,7 +29,8 @@ struct prog_opts generator_opts(const struct model_desc *d,
                                 uint32_t context);
 
 /* adapter may be NULL. context 0: what the model's positions allow, at most
- * 4096. d, base and b must outlive the generator. */
+ * 4096. d, base and b must outlive the generator. Don't move it once open.
+ */
 int generator_open(struct generator *g, const struct model_desc *d,
                    const struct frozen *base, const struct backend *b,
                    const struct adapter *adapter, uint32_t context,

@@ -11,8 +11,7 @@
 struct tiny_world {
     struct model model;
     struct tiny_model base;
-    struct weight_asset asset[1];
-    char name[4][64];
+    struct weight_asset asset[2];
     struct adapter_module item[4];
     float values[4][2 * TINY_RANK * 32];
 };
