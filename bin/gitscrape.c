@@ -100,27 +100,24 @@ parse_date(const char *option, const char *text, struct date *out,
 }
 
 static int
-parse_options(struct scrape *s, const struct options *o, struct err *e)
+parse_context(const char *text, size_t *lines, struct err *e)
 {
-    struct history_options *history = &s->job.history;
-    struct date since = {0, 0}, until = {0, 0};
     char *end;
-    int rc;
 
-    if (strcmp(o->context, "all") == 0) {
-        s->job.context = CHANGE_ALL;
-    } else {
-        s->job.context = strtoul(o->context, &end, 10);
-        if (*end || end == o->context || *o->context == '-'
-            || s->job.context > 1000000)
-            return err_set(e, ERR_USAGE, "--context: bad value \"%s\" "
-                           "(expected 0 to 1000000, or all)", o->context);
+    if (strcmp(text, "all") == 0) {
+        *lines = CHANGE_ALL;
+        return 0;
     }
-    rc = parse_date("since", o->since, &since, e);
-    if (rc == 0)
-        rc = parse_date("until", o->until, &until, e);
-    if (rc < 0)
-        return rc;
+    *lines = strtoul(text, &end, 10);
+    if (*end || end == text || *text == '-' || *lines > 1000000)
+        return err_set(e, ERR_USAGE, "--context: bad value \"%s\" "
+                       "(expected 0 to 1000000, or all)", text);
+    return 0;
+}
+
+static int
+check_together(const struct options *o, struct err *e)
+{
     if (o->rev && o->all)
         return err_set(e, ERR_USAGE, "--rev and --all exclude each other");
     if (o->kind && o->all)
@@ -129,6 +126,24 @@ parse_options(struct scrape *s, const struct options *o, struct err *e)
     if (o->authors && strcmp(o->authors, "-") == 0)
         return err_set(e, ERR_USAGE, "--authors needs a file: stdout is the "
                        "stream's");
+    return 0;
+}
+
+static int
+parse_options(struct scrape *s, const struct options *o, struct err *e)
+{
+    struct history_options *history = &s->job.history;
+    struct date since = { 0, 0 }, until = { 0, 0 };
+    int rc = parse_context(o->context, &s->job.context, e);
+
+    if (rc == 0)
+        rc = parse_date("since", o->since, &since, e);
+    if (rc == 0)
+        rc = parse_date("until", o->until, &until, e);
+    if (rc == 0)
+        rc = check_together(o, e);
+    if (rc < 0)
+        return rc;
     history->rev = o->rev;
     history->all = o->all;
     history->first_parent = o->first_parent;
