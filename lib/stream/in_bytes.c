@@ -1,9 +1,8 @@
 /* in_bytes.c - the reader of a stream that is a file or a pipe.
  *
- * It builds a trailer of its own from what goes by (`seen`), and a segment
- * is good when the one in the stream says the same. A frame's bytes are
- * taken in pieces, so that what a header claims is never allocated before as
- * much has arrived.
+ * What goes by is tallied, and a segment is good when its trailer says the
+ * same. A frame's bytes are taken in chunks, so that what a header claims is
+ * never allocated before as much has arrived.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,8 +11,9 @@
 #include "base/mem.h"
 #include "stream/frame.h"
 #include "stream/in.h"
+#include "stream/tally.h"
 
-#define PIECE (1u << 20)
+#define CHUNK (1u << 20)
 
 enum phase {
     BETWEEN, /* before a segment or after one */
@@ -27,12 +27,13 @@ struct bytes_in {
     char *type;             /* what the caller expects, or NULL */
     uint64_t seq, seg_at;   /* next frame; input offset of the segment */
     uint64_t frame_at;      /* input offset of the current frame */
-    uint64_t left, block_left;
+    uint8_t frame[FRAME_HEAD]; /* the header of the current frame */
     const char *raw;        /* records of the current frame */
     size_t raw_len, pos;
+    uint64_t index;         /* of the next record in the segment */
     struct buf stored, plain;
-    struct hash content, file, block;
-    struct stream_trailer seen;
+    struct tally tally;
+    struct stream_trailer seen; /* what the tally comes to */
     void *zstd;
 };
 
@@ -131,13 +132,9 @@ begin_segment(struct stream_in *in, struct err *e)
     if (rc < 0)
         return rc;
     stream_trailer_reset(&in->trailer);
-    stream_trailer_reset(&s->seen);
-    hash_init(&s->file);
-    hash_add(&s->file, block, used);
-    hash_init(&s->content);
-    head_content(&s->content, &h);
+    tally_begin(&s->tally, &s->seen, &h, block, used);
     s->seg_at = in->in.at;
-    s->seq = 0;
+    s->seq = s->index = 0;
     s->raw_len = s->pos = 0;
     in_take(&in->in, used);
     s->phase = FRAMES;
@@ -166,26 +163,25 @@ take_frame(struct stream_in *in, struct frame_head *h, struct err *e)
 {
     struct bytes_in *s = in->state;
     uint64_t left;
-    uint8_t head[FRAME_HEAD];
     size_t k;
     int rc;
 
     s->frame_at = in->in.at;
-    rc = take(in, head, sizeof(head), "a frame's header", e);
+    rc = take(in, s->frame, FRAME_HEAD, "a frame's header", e);
     if (rc == 0)
-        rc = frame_head_parse(h, head, in->in.name, s->frame_at, e);
+        rc = frame_head_parse(h, s->frame, in->in.name, s->frame_at, e);
     if (rc < 0)
         return rc;
     buf_reset(&s->stored);
     left = h->kind == FRAME_DATA ? 0 : h->stored;
     for (; rc == 0 && left > 0; left -= k) {
-        k = left < PIECE ? (size_t)left : PIECE;
+        k = left < CHUNK ? (size_t)left : CHUNK;
         rc = take(in, buf_room(&s->stored, k), k, "a frame", e);
         s->stored.len += k;
     }
     if (rc == 0)
-        rc = frame_check(h, head, s->stored.data, in->in.name, s->frame_at,
-                         e);
+        rc = frame_check(h, s->frame, s->stored.data, in->in.name,
+                         s->frame_at, e);
     if (rc == 0 && h->seq != s->seq)
         rc = err_set(e, ERR_DATA, "%s:%" PRIu64 ": frame out of order "
                      "(found number %" PRIu64 ", expected %" PRIu64 ")",
@@ -193,26 +189,14 @@ take_frame(struct stream_in *in, struct frame_head *h, struct err *e)
     if (rc < 0)
         return rc;
     s->seq++;
-    if (h->kind != FRAME_TRAILER)
-        hash_add(&s->file, head, sizeof(head));
     return take_pad(in, e);
 }
 
-/* Enters a frame in the index of what was seen. */
-static struct frame_ref *
-see(struct bytes_in *s, const struct frame_head *h)
+/* The current frame counts. */
+static void
+see(struct bytes_in *s, const struct frame_head *h, uint64_t n_records)
 {
-    struct frame_ref *ref = stream_trailer_frame(&s->seen);
-    uint64_t at = s->frame_at - s->seg_at;
-
-    ref->kind = h->kind;
-    ref->at = h->kind == FRAME_DATA ? at + FRAME_HEAD : at;
-    ref->stored = h->stored;
-    ref->raw = h->raw;
-    ref->hash = h->hash;
-    ref->first = s->seen.records;
-    ref->block = s->seen.n_blocks;
-    return ref;
+    tally_frame(&s->tally, h, s->frame, s->frame_at - s->seg_at, n_records);
 }
 
 static int
@@ -234,10 +218,9 @@ take_records(struct stream_in *in, const struct frame_head *h,
                          in->in.name, s->frame_at, e);
     if (rc < 0)
         return rc;
+    see(s, h, n);
     if (in->check_content)
-        hash_add(&s->content, s->raw, (size_t)h->raw);
-    see(s, h)->records = n;
-    s->seen.raw += h->raw;
+        tally_raw(&s->tally, s->raw, (size_t)h->raw);
     s->raw_len = (size_t)h->raw;
     s->pos = 0;
     return 0;
@@ -253,9 +236,9 @@ take_tensor(struct stream_in *in, const struct frame_head *h,
     struct buf keep;
     int rc;
 
-    see(s, h);
+    see(s, h, 0);
     if (in->check_content)
-        hash_add(&s->content, s->stored.data, s->stored.len);
+        tally_raw(&s->tally, s->stored.data, s->stored.len);
     keep = s->plain;
     s->plain = s->stored;
     s->stored = keep;
@@ -265,12 +248,7 @@ take_tensor(struct stream_in *in, const struct frame_head *h,
                      in->in.name, s->frame_at);
     if (rc < 0)
         return rc;
-    see(s, &data);
-    s->seen.tensors++;
-    s->seen.data += data.stored;
-    s->left = data.stored;
-    s->block_left = STREAM_BLOCK;
-    hash_init(&s->block);
+    see(s, &data, 0);
     s->phase = DATA;
     *rec = (struct stream_rec){
         .kind = FRAME_TENSOR, .p = s->plain.data, .n = s->plain.len,
@@ -282,54 +260,19 @@ take_tensor(struct stream_in *in, const struct frame_head *h,
 /* ---- the end ---- */
 
 static int
-differ(struct stream_in *in, const char *what, struct err *e)
-{
-    return err_set(e, ERR_DATA, "%s:%" PRIu64 ": trailer: %s not that of "
-                   "the segment", in->in.name, state_of(in)->frame_at, what);
-}
-
-/* Index against index. Counts are sums over it, so they agree, too. */
-static int
-compare_index(struct stream_in *in, struct err *e)
-{
-    const struct stream_trailer *a = &in->trailer, *b = &state_of(in)->seen;
-    const struct frame_ref *f, *g;
-
-    if (a->n_frames != b->n_frames || a->n_blocks != b->n_blocks)
-        return differ(in, "number of frames", e);
-    for (size_t i = 0; i < a->n_frames; i++) {
-        f = &a->frame[i];
-        g = &b->frame[i];
-        if (f->kind != g->kind || f->at != g->at || f->stored != g->stored
-            || f->raw != g->raw || f->records != g->records
-            || (f->kind != FRAME_DATA && !id_equal(&f->hash, &g->hash)))
-            return differ(in, "index is", e);
-    }
-    for (size_t i = 0; i < a->n_blocks; i++)
-        if (!id_equal(&a->block[i], &b->block[i]))
-            return err_set(e, ERR_DATA, "%s: data block %zu of the tensors "
-                           "does not match its hash", in->in.name, i);
-    return 0;
-}
-
-static int
 take_trailer(struct stream_in *in, struct err *e)
 {
     struct bytes_in *s = in->state;
     uint64_t at = in->in.at, length, trailer_at;
     uint8_t block[BLOCK_ALIGN];
-    struct id id = hash_id(&s->file);
     int rc;
 
+    tally_end(&s->tally);
     rc = stream_trailer_parse(&in->trailer, s->stored.data, s->stored.len,
                               in->in.name, e);
     if (rc == 0)
-        rc = compare_index(in, e);
-    if (rc == 0 && !id_equal(&id, &in->trailer.file))
-        rc = differ(in, "file digest is", e);
-    id = hash_id(&s->content);
-    if (rc == 0 && in->check_content && !id_equal(&id, &in->trailer.content))
-        rc = differ(in, "content id is", e);
+        rc = tally_compare(&s->tally, &in->trailer, in->check_content,
+                           in->in.name, s->frame_at, e);
     if (rc == 0)
         rc = take(in, block, sizeof(block), "the end block", e);
     if (rc == 0)
@@ -378,7 +321,7 @@ next_record(struct stream_in *in, struct stream_rec *rec, struct err *e)
     if (rc < 0)
         return rc;
     *rec = (struct stream_rec){
-        .kind = FRAME_RECORDS, .p = p, .n = n, .index = s->seen.records++
+        .kind = FRAME_RECORDS, .p = p, .n = n, .index = s->index++
     };
     in->n_records++;
     return 1;
@@ -389,28 +332,15 @@ take_data(struct stream_in *in, void *p, size_t n, size_t *got,
           struct err *e)
 {
     struct bytes_in *s = in->state;
-    size_t k = n < s->left ? n : (size_t)s->left;
-    struct id id;
-    int rc;
+    size_t k = tally_room(&s->tally, n);
+    int rc = take(in, p, k, "a tensor", e);
 
-    if (k > s->block_left)
-        k = (size_t)s->block_left;
-    rc = take(in, p, k, "a tensor", e);
     if (rc < 0)
         return rc;
-    hash_add(&s->block, p, k);
     if (in->check_content)
-        hash_add(&s->content, p, k);
-    s->left -= k;
-    s->block_left -= k;
-    if (k > 0 && (s->left == 0 || s->block_left == 0)) {
-        id = hash_id(&s->block);
-        stream_trailer_block(&s->seen, &id);
-        hash_add(&s->file, id.b, ID_BYTES);
-        hash_init(&s->block);
-        s->block_left = STREAM_BLOCK;
-    }
-    if (s->left == 0) {
+        tally_raw(&s->tally, p, k);
+    tally_data(&s->tally, p, k);
+    if (s->tally.left == 0) {
         rc = take_pad(in, e);
         s->phase = FRAMES;
     }
@@ -420,7 +350,7 @@ take_data(struct stream_in *in, void *p, size_t n, size_t *got,
 
 static int
 bytes_data(struct stream_in *in, void *p, size_t n, size_t *got,
-               struct err *e)
+           struct err *e)
 {
     int rc;
 
@@ -442,13 +372,12 @@ drop_data(struct stream_in *in, struct err *e)
     int rc = 0;
 
     while (rc == 0 && s->phase == DATA)
-        rc = bytes_data(in, buf_room(&s->stored, PIECE), PIECE, &got, e);
+        rc = bytes_data(in, buf_room(&s->stored, CHUNK), CHUNK, &got, e);
     return rc;
 }
 
 static int
-bytes_record(struct stream_in *in, struct stream_rec *rec,
-                 struct err *e)
+bytes_record(struct stream_in *in, struct stream_rec *rec, struct err *e)
 {
     struct bytes_in *s = in->state;
     int rc = drop_data(in, e);

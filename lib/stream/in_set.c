@@ -177,12 +177,12 @@ set_in_data(struct stream_in *in, void *p, size_t n, size_t *got, struct err *e)
 static int
 drop_data(struct stream_in *in, struct err *e)
 {
-    char piece[16 << 10];
+    char unwanted[16 << 10];
     size_t got = 1;
     int rc = 0;
 
     while (rc == 0 && got > 0)
-        rc = set_in_data(in, piece, sizeof(piece), &got, e);
+        rc = set_in_data(in, unwanted, sizeof(unwanted), &got, e);
     return rc;
 }
 

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "stream/frame.h"
 #include "stream/stream.h"
+#include "stream/tally.h"
 
 #define ZSTD_LEVEL 1
 
@@ -22,10 +23,8 @@ struct stream_out_state {
     bool open;              /* within a segment */
     uint64_t seq;           /* of the next frame */
     uint64_t at;            /* bytes of the segment written */
-    uint64_t left;          /* data bytes of the tensor still to come */
-    uint64_t block_left;    /* of them, until the block is full */
     uint64_t n_records;     /* in the frame being filled */
-    struct hash content, file, block;
+    struct tally tally;     /* of the frames before it */
     struct buf raw, stored; /* the frame being filled; scratch */
     struct ledger skipped;  /* by this program */
     ZSTD_CCtx *zstd;
@@ -107,22 +106,18 @@ stream_out_begin(struct stream_out *o, const struct stream_head *h,
     rc = head_block_format(&s->stored, h, e);
     if (rc < 0)
         return rc;
-    stream_trailer_reset(&o->trailer);
     ledger_release(&s->skipped);
     buf_reset(&s->raw);
-    s->n_records = s->seq = s->at = s->left = 0;
-    hash_init(&s->content);
-    head_content(&s->content, h);
-    hash_init(&s->file);
-    hash_add(&s->file, s->stored.data, s->stored.len);
+    s->n_records = s->seq = s->at = 0;
+    tally_begin(&s->tally, &o->trailer, h, s->stored.data, s->stored.len);
     s->open = true;
     return put(o, s->stored.data, s->stored.len, e);
 }
 
-/* Writes a frame's header and stored bytes, and enters it in *ref. */
+/* Writes a frame's header and stored bytes. */
 static int
 put_frame(struct stream_out *o, struct frame_head *h, const void *stored,
-          struct frame_ref *ref, struct err *e)
+          struct err *e)
 {
     struct stream_out_state *s = o->state;
     uint8_t head[FRAME_HEAD];
@@ -131,14 +126,7 @@ put_frame(struct stream_out *o, struct frame_head *h, const void *stored,
     h->seq = s->seq++;
     frame_head_format(head, h, stored);
     if (h->kind != FRAME_TRAILER)
-        hash_add(&s->file, head, sizeof(head));
-    if (ref) {
-        ref->kind = h->kind;
-        ref->at = s->at + (h->kind == FRAME_DATA ? FRAME_HEAD : 0);
-        ref->stored = h->stored;
-        ref->raw = h->raw;
-        ref->hash = h->hash;
-    }
+        tally_frame(&s->tally, h, head, s->at, s->n_records);
     rc = put(o, head, sizeof(head), e);
     if (rc == 0 && h->kind != FRAME_DATA)
         rc = put(o, stored, (size_t)h->stored, e);
@@ -173,23 +161,18 @@ flush(struct stream_out *o, struct err *e)
 {
     struct stream_out_state *s = o->state;
     struct frame_head h = {.kind = FRAME_RECORDS, .raw = s->raw.len};
-    struct frame_ref *ref;
     int rc;
 
     if (s->raw.len == 0)
         return 0;
-    hash_add(&s->content, s->raw.data, s->raw.len);
+    tally_raw(&s->tally, s->raw.data, s->raw.len);
     rc = compress(s, &h.stored, e);
     if (rc < 0)
         return rc;
     h.flags = h.stored ? FRAME_ZSTD : 0;
     if (!h.stored)
         h.stored = h.raw;
-    ref = stream_trailer_frame(&o->trailer);
-    ref->records = s->n_records;
-    ref->first = o->trailer.records - s->n_records;
-    rc = put_frame(o, &h, h.flags ? s->stored.data : s->raw.data, ref, e);
-    o->trailer.raw += s->raw.len;
+    rc = put_frame(o, &h, h.flags ? s->stored.data : s->raw.data, e);
     s->n_records = 0;
     buf_reset(&s->raw);
     return rc;
@@ -201,9 +184,9 @@ expect(const struct stream_out *o, bool data, struct err *e)
 {
     if (!o->state->open)
         return err_set(e, ERR_IO, "stream: no segment begun");
-    if (!data && o->state->left)
+    if (!data && o->state->tally.left)
         return err_set(e, ERR_IO, "stream: %" PRIu64 " bytes of a tensor "
-                       "are missing", o->state->left);
+                       "are missing", o->state->tally.left);
     return 0;
 }
 
@@ -222,7 +205,6 @@ stream_out_record(struct stream_out *o, const void *p, size_t n,
     buf_varint(&s->raw, n);
     buf_add(&s->raw, p, n);
     s->n_records++;
-    o->trailer.records++;
     return s->raw.len >= STREAM_FRAME_CLOSE ? flush(o, e) : 0;
 }
 
@@ -232,7 +214,6 @@ stream_out_tensor(struct stream_out *o, const void *desc, size_t n,
 {
     struct stream_out_state *s = o->state;
     struct frame_head h = {.kind = FRAME_TENSOR, .stored = n, .raw = n};
-    struct frame_ref *ref;
     int rc = expect(o, false, e);
 
     if (rc == 0 && (n == 0 || n > STREAM_TENSOR_MAX))
@@ -242,60 +223,33 @@ stream_out_tensor(struct stream_out *o, const void *desc, size_t n,
         rc = flush(o, e);
     if (rc < 0)
         return rc;
-    hash_add(&s->content, desc, n);
-    ref = stream_trailer_frame(&o->trailer);
-    ref->first = o->trailer.records;
-    rc = put_frame(o, &h, desc, ref, e);
+    tally_raw(&s->tally, desc, n);
+    rc = put_frame(o, &h, desc, e);
     if (rc < 0)
         return rc;
     h = (struct frame_head){
         .kind = FRAME_DATA, .stored = n_data, .raw = n_data
     };
-    ref = stream_trailer_frame(&o->trailer);
-    ref->first = o->trailer.records;
-    ref->block = o->trailer.n_blocks;
-    o->trailer.tensors++;
-    o->trailer.data += n_data;
-    s->left = n_data;
-    s->block_left = STREAM_BLOCK;
-    hash_init(&s->block);
-    return put_frame(o, &h, NULL, ref, e);
-}
-
-/* The block hash is complete: into the index and the file digest. */
-static void
-end_data_block(struct stream_out *o)
-{
-    struct stream_out_state *s = o->state;
-    struct id id = hash_id(&s->block);
-
-    stream_trailer_block(&o->trailer, &id);
-    hash_add(&s->file, id.b, ID_BYTES);
-    hash_init(&s->block);
-    s->block_left = STREAM_BLOCK;
+    return put_frame(o, &h, NULL, e);
 }
 
 int
 stream_out_data(struct stream_out *o, const void *p, size_t n, struct err *e)
 {
-    struct stream_out_state *s = o->state;
+    struct tally *t = &o->state->tally;
     const char *at = p;
     size_t k;
     int rc = expect(o, true, e);
 
-    if (rc == 0 && n > s->left)
+    if (rc == 0 && n > t->left)
         rc = err_set(e, ERR_IO, "stream: %zu bytes of data, %" PRIu64
-                     " are expected", n, s->left);
+                     " are expected", n, t->left);
     for (; rc == 0 && n > 0; at += k, n -= k) {
-        k = n < s->block_left ? n : (size_t)s->block_left;
-        hash_add(&s->content, at, k);
-        hash_add(&s->block, at, k);
+        k = tally_room(t, n);
+        tally_raw(t, at, k);
+        tally_data(t, at, k);
         rc = put(o, at, k, e);
-        s->left -= k;
-        s->block_left -= k;
-        if (s->block_left == 0 || s->left == 0)
-            end_data_block(o);
-        if (rc == 0 && s->left == 0)
+        if (rc == 0 && t->left == 0)
             rc = put_pad(o, e);
     }
     return rc;
@@ -343,7 +297,7 @@ put_trailer(struct stream_out *o, struct err *e)
     if (h.raw > STREAM_FRAME_MAX)
         return err_set(e, ERR_LIMIT, "segment too long: a trailer of %" PRIu64
                        " bytes (limit %u)", h.raw, STREAM_FRAME_MAX);
-    rc = put_frame(o, &h, s->stored.data, NULL, e);
+    rc = put_frame(o, &h, s->stored.data, e);
     if (rc < 0)
         return rc;
     end_block_format(block, s->at + BLOCK_ALIGN, at);
@@ -361,8 +315,7 @@ stream_out_end(struct stream_out *o, struct err *e)
     if (rc < 0)
         return rc;
     ledger_add_all(&o->trailer.ledger, &s->skipped);
-    o->trailer.content = hash_id(&s->content);
-    o->trailer.file = hash_id(&s->file);
+    tally_end(&s->tally);
     s->open = false;
     return put_trailer(o, e);
 }

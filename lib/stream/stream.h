@@ -122,7 +122,7 @@ int stream_out_record(struct stream_out *o, const void *p, size_t n,
                       struct err *e);
 
 /* Begins a tensor with its descriptor; n_data bytes are then to be given by
- * stream_out_data, in pieces of any size. */
+ * stream_out_data, in parts of any size. */
 int stream_out_tensor(struct stream_out *o, const void *desc, size_t n,
                       uint64_t n_data, struct err *e);
 int stream_out_data(struct stream_out *o, const void *p, size_t n,

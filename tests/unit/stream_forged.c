@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "stream/file.h"
 #include "stream/frame.h"
+#include "stream/set.h"
 #include "stream_made.h"
 
 /* A segment being made; what is put in is believed. */
@@ -344,10 +345,41 @@ TEST(digests_are_recomputed)
     judge_by(&f, CONTENT, "content id is not that");
 }
 
+/* Records are not in the digest of what was put in, so its content id is
+ * wrong. Opening a set trusts it, verifying does not. */
+TEST(a_set_with_the_content_id_of_other_records)
+{
+    const char *dir = made_path("forged-set");
+    struct manifest m, got;
+    struct forged f;
+    struct err e = {0};
+    struct set set;
+    uint64_t good;
+    char *path;
+
+    begin(&f, "text");
+    frame(&f, FRAME_RECORDS, 0, record, 9, 9, 1);
+    end(&f, NULL);
+    manifest_init(&m, "text");
+    path = path_join(dir, manifest_add_file(&m, &f.t, f.b.len)->name);
+    CHECK(dir_make(dir, &e) == 0);
+    CHECK(file_write(path, f.b.data, f.b.len, &e) == 0);
+    CHECK(manifest_write(&m, dir, &e) == 0);
+    if (CHECK(set_open(&set, dir, "text", &e) == 0))
+        set_release(&set);
+    CHECK(set_verify(&got, dir, NULL, NULL, &good, &e) == ERR_DATA);
+    CHECK(strstr(e.text, "content id is not that of the segment"));
+    free(path);
+    manifest_release(&m);
+    buf_release(&f.b);
+    stream_trailer_release(&f.t);
+}
+
 static const struct test tests[] = {
     RUN(a_forged_stream_can_be_good), RUN(record_lengths), RUN(zstd_bombs),
     RUN(tensors_and_their_data), RUN(what_a_trailer_claims),
-    RUN(digests_are_recomputed)
+    RUN(digests_are_recomputed),
+    RUN(a_set_with_the_content_id_of_other_records),
 };
 
 int
