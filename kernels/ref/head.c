@@ -1,4 +1,5 @@
-/* head.c - HEAD_CE and LOGITS: see struct head_args in kernels/ops.h. */
+/* head.c - HEAD_CE and LOGITS: a row's logits in double, then its loss and
+ * gradients; struct head_args in kernels/ops.h says of which rows. */
 #include <math.h>
 
 #include "kernels/ref/ref.h"

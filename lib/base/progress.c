@@ -1,4 +1,5 @@
-/* progress.c - see progress.h. */
+/* progress.c - the line of progress: when it is drawn, which is rarely, because
+ * a look at a clock is all that most calls may cost. */
 #include "base/progress.h"
 
 #include <time.h>

@@ -1,4 +1,6 @@
-/* progress_line.c - see progress_line.h. */
+/* progress_line.c - counts and times to "[===   ] 34% 12345 records, 3210/s".
+ * The rate is that of the later half of the work, from samples that are
+ * thinned out as it goes on. */
 #include "base/progress_line.h"
 
 #include <inttypes.h>

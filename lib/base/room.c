@@ -1,4 +1,5 @@
-/* room.c - see room.h. */
+/* room.c - reads /proc and the control groups' files, and keeps the narrowest
+ * of the bounds that they name. */
 #include "base/room.h"
 
 #include <errno.h>

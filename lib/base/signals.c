@@ -1,4 +1,4 @@
-/* signals.c - see signals.h. */
+/* signals.c - sigaction and sigaltstack, which nobody else calls. */
 #include "base/signals.h"
 
 #include <pthread.h>

@@ -1,4 +1,5 @@
-/* stop.c - see stop.h. */
+/* stop.c - a handler that only notes the first request; the second, a while
+ * later, ends the process at once. */
 #include "base/stop.h"
 
 #include <time.h>

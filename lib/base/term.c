@@ -1,4 +1,4 @@
-/* term.c - see term.h.
+/* term.c - who holds which row, and what is written to move, erase and draw.
  *
  * Of ECMA-48 and its ancestors this uses: CR, cursor up (CSI n A), erase to
  * the end of the line (CSI K) and of the screen (CSI J), and the saved

@@ -1,4 +1,4 @@
-/* ends.c - see ends.h. */
+/* ends.c - eos_token_id, of the first of two files that says anything. */
 #include "eval/ends.h"
 
 #include <math.h>

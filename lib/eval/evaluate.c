@@ -1,4 +1,5 @@
-/* evaluate.c - see evaluate.h. */
+/* evaluate.c - packs records into batches, runs them forward, and adds each
+ * row's loss to the record that the row is of. */
 #include "eval/evaluate.h"
 
 #include <stdlib.h>

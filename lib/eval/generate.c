@@ -1,4 +1,5 @@
-/* generate.c - see generate.h. */
+/* generate.c - a prompt in chunks, then token by token, through two programs
+ * that share their caches; and the draw of the next token. */
 #include "eval/generate.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* mean_loss.c - see mean_loss.h. */
+/* mean_loss.c - sums by cluster, the jackknife over them, and Student's t. */
 #include "eval/mean_loss.h"
 
 #include <math.h>

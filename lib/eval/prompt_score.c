@@ -1,4 +1,6 @@
-/* prompt_score.c - see prompt_score.h. */
+/* prompt_score.c - every prompt under the base, then under the adapter, and the
+ * counts of both; text becomes tokens by the base's tokenizer or by one that
+ * is named. */
 #include "eval/prompt_score.h"
 
 #include <math.h>

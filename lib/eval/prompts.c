@@ -1,4 +1,5 @@
-/* prompts.c - see prompts.h. */
+/* prompts.c - lines of JSON to prompts; a completion, which each new token may
+ * end; and its line of results. */
 #include "eval/prompts.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* score.c - see score.h. */
+/* score.c - opens a split, runs its records under base and adapter, and writes
+ * the records' losses and what follows from them. */
 #include "eval/score.h"
 
 #include <math.h>

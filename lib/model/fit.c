@@ -1,4 +1,5 @@
-/* fit.c - see fit.h. */
+/* fit.c - a plan against the room; where it is too large, plans again with
+ * what could be asked for instead, what costs least first. */
 #include "model/fit.h"
 
 #include <stdlib.h>

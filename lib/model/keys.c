@@ -1,4 +1,5 @@
-/* keys.c - see keys.h. */
+/* keys.c - walks a table of keys and stores what the object says of each, by
+ * its type and range; each type of value has a reader. */
 #include "model/keys.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* set_dir.c - see set_dir.h. */
+/* set_dir.c - tells leftovers of a set's maker from files of others, by
+ * their names, and removes no others. */
 #include "stream/set_dir.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* set_part.c - see set_part.h. */
+/* set_part.c - opens file i of a set as a stream of one segment, and holds its
+ * header and trailer against what the manifest says of it. */
 #include "stream/set_part.h"
 
 #include <inttypes.h>

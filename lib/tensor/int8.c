@@ -1,4 +1,4 @@
-/* int8.c - see int8.h for the format and its error bound. */
+/* int8.c - groups of 128: the scale first, then the elements by it. */
 #include "tensor/int8.h"
 
 #include <math.h>

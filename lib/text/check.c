@@ -1,4 +1,5 @@
-/* check.c - see check.h. */
+/* check.c - JSON to compiled checks, and checks on a text: each kind holds
+ * when all of its items do. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "text/check.h"
 

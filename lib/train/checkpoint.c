@@ -1,4 +1,5 @@
-/* checkpoint.c - see checkpoint.h. */
+/* checkpoint.c - a directory made beside its name, verified before it is
+ * read; reading goes from the newest to the oldest that is whole. */
 #include "train/checkpoint.h"
 
 #include <inttypes.h>

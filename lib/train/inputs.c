@@ -1,4 +1,5 @@
-/* inputs.c - see inputs.h. */
+/* inputs.c - opens what a run reads, in the order in which one depends on the
+ * other, and tells what of it decides the run's result. */
 #include "train/inputs.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* rundir.c - see rundir.h. */
+/* rundir.c - whether a directory is this run's, by the identity in its
+ * config.json; and what is written into it, the manifest last. */
 #include "train/rundir.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* runloop.c - see runloop.h. */
+/* runloop.c - one step after the other, and what is due after each: a line, an
+ * evaluation, a checkpoint, an end. */
 #include "train/runloop.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* schedule.c - see schedule.h. */
+/* schedule.c - warm-up, then a constant, a line or half a cosine. */
 #include "train/schedule.h"
 
 #include <math.h>

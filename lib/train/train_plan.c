@@ -1,4 +1,5 @@
-/* train_plan.c - see train_plan.h. */
+/* train_plan.c - sums the programs of a run into one plan of memory and work,
+ * for fit.h, for JSON and as a table. */
 #include "train/train_plan.h"
 
 #include "base/json.h"

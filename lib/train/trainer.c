@@ -1,4 +1,5 @@
-/* trainer.c - see trainer.h. */
+/* trainer.c - a step: micro-batches through forward and backward, one update;
+ * counters move only with a step that is done. */
 #include "train/trainer.h"
 
 #include <math.h>

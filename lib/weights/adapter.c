@@ -1,4 +1,5 @@
-/* adapter.c - PEFT's directory: see adapter.h. */
+/* adapter.c - PEFT's two files to matrices and back. Tensors are paired by
+ * name, A with B, before any is loaded. */
 #include "weights/adapter.h"
 
 #include <math.h>

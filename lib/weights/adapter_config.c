@@ -1,4 +1,5 @@
-/* adapter_config.c - see adapter_config.h. */
+/* adapter_config.c - the table of LoraConfig's keys, and which modules
+ * target_modules, exclude_modules and layers select, as PEFT matches them. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "weights/adapter_config.h"
 

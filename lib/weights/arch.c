@@ -1,4 +1,5 @@
-/* arch.c - see arch.h. */
+/* arch.c - a pass over a tokenizer.json for its ids, and an architecture
+ * completed key by key. */
 #include "weights/arch.h"
 
 #include <stdlib.h>

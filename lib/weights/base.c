@@ -1,4 +1,5 @@
-/* base.c - see base.h. */
+/* base.c - finds the tensors of a description in an opened base, decides
+ * whether a head that is said to be tied is, and names what is left over. */
 #include "weights/base.h"
 
 #include <stdio.h>

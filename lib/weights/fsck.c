@@ -1,4 +1,5 @@
-/* fsck.c - see fsck.h. */
+/* fsck.c - the model that config.json describes, every value, and the
+ * hashes of a set, each by the functions that programs open a base with. */
 #include "weights/fsck.h"
 
 #include <stdio.h>

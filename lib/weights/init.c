@@ -1,4 +1,5 @@
-/* init.c - see init.h. */
+/* init.c - the description's tensors for a checkpoint, and their values in
+ * pieces, which threads make side by side and one writes in order. */
 #include "weights/init.h"
 
 #include <math.h>

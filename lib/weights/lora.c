@@ -1,4 +1,5 @@
-/* lora.c - see lora.h. */
+/* lora.c - an adapter's modules and a program's parameters, paired by name;
+ * matrices go through exec_put and exec_write, wherever they lie. */
 #include "weights/lora.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* model.c - see model.h. */
+/* model.c - opens back end, base and adapter, in that order, and asks
+ * fit.h about programs of them. */
 #include "weights/model.h"
 
 #include <stdlib.h>

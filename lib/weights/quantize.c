@@ -1,4 +1,5 @@
-/* quantize.c - see quantize.h. */
+/* quantize.c - a tensor's floats in pieces: loaded, checked, stored in the
+ * new format and put into the stream; side tensors follow in whole. */
 #include "weights/quantize.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* weights.c - opens a base: see weights.h.
+/* weights.c - opens a base.
  *
  * Whatever the container, it ends as one array of items sorted by name, with
  * the scales of int8 tensors moved from items of their own to the tensor.

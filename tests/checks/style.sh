@@ -88,8 +88,14 @@ verdict "signals are set up in lib/base/signals.c alone" \
     grep -nE '(^|[^a-zA-Z0-9_])(signal|sigaction|sigaltstack)\(' \
     $(ls $code | grep -E '^(lib|bin|kernels)/' |
         grep -v '^lib/base/signals.c$')
+# "NAME - see NAME.h" says nothing that the name does not.
 verdict "every file begins by saying what it is" awk '
-    FNR == 1 && !/^\/\* / { print FILENAME }' $(ls $code | grep '\.[ch]$')
+    FNR == 1 {
+        name = FILENAME
+        sub(/.*\//, "", name)
+        if (index($0, "/* " name " - ") != 1 || / - see [a-z_0-9]+\.h/)
+            print FILENAME
+    }' $(ls $code | grep '\.[ch]$')
 # rows FILE...: rows of option tables that don't name what they set, and tables
 # that don't end as the others do.
 rows() {

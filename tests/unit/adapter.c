@@ -1,4 +1,4 @@
-/* adapter - PEFT's two files: round trip, and everything that is refused. */
+/* adapter.c - PEFT's two files: round trip, and everything that is refused. */
 #include "weights/adapter.h"
 
 #include <math.h>

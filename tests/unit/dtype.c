@@ -1,4 +1,4 @@
-/* dtype - conversions between float formats, over all halves and at ties. */
+/* dtype.c - conversions between float formats, over all halves and at ties. */
 #include "tensor/dtype.h"
 
 #include <math.h>

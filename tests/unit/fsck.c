@@ -1,4 +1,4 @@
-/* fsck - the fsck of a base finds what was broken. */
+/* fsck.c - the fsck of a base finds what was broken. */
 #include "weights/fsck.h"
 
 #include <math.h>

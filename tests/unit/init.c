@@ -1,4 +1,4 @@
-/* init - names, shapes and initial values of a model's tensors. */
+/* init.c - names, shapes and initial values of a model's tensors. */
 #include "weights/init.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* int8 - the group-128 codec and its error bound. */
+/* int8.c - the group-128 codec and its error bound. */
 #include "tensor/int8.h"
 
 #include <math.h>

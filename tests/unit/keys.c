@@ -1,4 +1,4 @@
-/* keys - every key of the configurations that we read, set to good values and
+/* keys.c - every key of the configurations that we read, set to good values and
  * bad ones: where transformers or PEFT compute something else, so do we or we
  * refuse; what they refuse is refused; else nothing changes.
  *

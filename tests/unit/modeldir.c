@@ -1,4 +1,4 @@
-/* modeldir - model directories: indexes, hostile names, atomic writing. */
+/* modeldir.c - model directories: indexes, hostile names, atomic writing. */
 #include "tensor/modeldir.h"
 
 #include <stdlib.h>

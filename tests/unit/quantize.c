@@ -1,4 +1,4 @@
-/* quantize - tensors in every format, read back from the stream. */
+/* quantize.c - tensors in every format, read back from the stream. */
 #include "weights/quantize.h"
 
 #include <math.h>

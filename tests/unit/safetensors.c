@@ -1,4 +1,4 @@
-/* safetensors - hostile headers, and files that go round. */
+/* safetensors.c - hostile headers, and files that go round. */
 #include "tensor/safetensors.h"
 
 #include <stdio.h>

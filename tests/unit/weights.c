@@ -1,4 +1,4 @@
-/* weights - a base opened from a model directory. */
+/* weights.c - a base opened from a model directory. */
 #include "weights/weights.h"
 
 #include <stdlib.h>
