@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/hex.h"
 #include "base/io.h"
 
 _Static_assert(sizeof(crypto_generichash_state) <=
@@ -120,40 +121,11 @@ id_equal(const struct id *a, const struct id *b)
 char *
 id_hex(const struct id *id, char out[ID_HEX + 1])
 {
-    static const char digit[] = "0123456789abcdef";
-    int i;
-
-    for (i = 0; i < ID_BYTES; i++) {
-        out[2 * i] = digit[id->b[i] >> 4];
-        out[2 * i + 1] = digit[id->b[i] & 15];
-    }
-    out[ID_HEX] = '\0';
-    return out;
-}
-
-static int
-hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return hex_put(out, id->b, ID_BYTES);
 }
 
 bool
 id_parse(struct id *out, const char *hex, size_t n)
 {
-    struct id id;
-    int i, hi, lo;
-
-    if (n != ID_HEX)
-        return false;
-    for (i = 0; i < ID_BYTES; i++) {
-        hi = hex_value(hex[2 * i]);
-        lo = hex_value(hex[2 * i + 1]);
-        if (hi < 0 || lo < 0)
-            return false;
-        id.b[i] = (uint8_t)(hi << 4 | lo);
-    }
-    *out = id;
-    return true;
+    return n == ID_HEX && hex_take(out->b, ID_BYTES, hex, false);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/hex.h"
 #include "base/io.h"
 #include "base/mem.h"
 
@@ -42,16 +43,15 @@ check_dir(const char *dir, bool trust, struct err *e)
 static void
 note_loose(struct object_dirs *d, const char *dir)
 {
-    static const char digit[] = "0123456789abcdef";
     struct stat st;
     char *path;
-    char name[3] = "";
+    char name[3];
+    uint8_t first;
     int i;
 
     for (i = 0; i < 256; i++) {
-        name[0] = digit[i >> 4];
-        name[1] = digit[i & 15];
-        path = path_join(dir, name);
+        first = (uint8_t)i;
+        path = path_join(dir, hex_put(name, &first, 1));
         if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
             d->has_loose[i] = true;
         free(path);

@@ -1,7 +1,9 @@
-/* base_bytes.c - integers, cursors, buffers, sizes, UTF-8, messages. */
+/* base_bytes.c - integers, hex digits, cursors, buffers, sizes, UTF-8,
+ * messages. */
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/hex.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -185,7 +187,29 @@ TEST(messages_are_one_printable_line)
     CHECK_EQ_U64(strlen(e.text), sizeof(e.text) - 1);
 }
 
+TEST(hex_digits_come_back)
+{
+    static const uint8_t bytes[] = {0, 0x0f, 0xa0, 0xff};
+    uint8_t out[4] = {1, 2, 3, 4};
+    char hex[9];
+
+    CHECK(strcmp(hex_put(hex, bytes, 4), "000fa0ff") == 0);
+    CHECK(hex_put(hex, bytes, 0)[0] == '\0');
+    CHECK(!hex_take(out, 4, "000Fa0fF", false));
+    CHECK(!hex_take(out, 4, "000fa0fg", true));
+    CHECK(!hex_take(out, 4, "000fa0f", true));
+    CHECK(!hex_take(out, 4, "/00fa0ff", true));
+    CHECK(!hex_take(out, 4, "000f@0ff", true));
+    CHECK(out[0] == 1 && out[3] == 4);
+    CHECK(hex_take(out, 4, "000Fa0fF", true));
+    CHECK(memcmp(out, bytes, 4) == 0);
+    out[1] = 0;
+    CHECK(hex_take(out, 4, "000fa0ff", false));
+    CHECK(memcmp(out, bytes, 4) == 0);
+}
+
 static const struct test tests[] = {
+    RUN(hex_digits_come_back),
     RUN(varints_come_back),
     RUN(bad_varints_are_refused),
     RUN(a_cursor_stops_at_its_end_for_good),
