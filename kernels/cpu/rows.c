@@ -34,6 +34,16 @@ walk(const struct job *j, size_t rows, size_t cols,
     par_for(ceil_div(rows, w.block), walk_item, &w);
 }
 
+/* The rows of x[0] that hold tokens. */
+static void
+walk_tokens(const struct job *j,
+            void (*row)(const struct job *j, size_t row))
+{
+    const struct view *x = &j->op->x[0];
+
+    walk(j, token_rows(j, x), x->cols, row);
+}
+
 static float *
 row_at(const struct job *j, const struct view *v, size_t row)
 {
@@ -52,9 +62,7 @@ act_row(const struct job *j, size_t r)
 void
 cpu_act(const struct job *j)
 {
-    const struct view *x = &j->op->x[0];
-
-    walk(j, token_rows(j, x), x->cols, act_row);
+    walk_tokens(j, act_row);
 }
 
 static void
@@ -70,9 +78,7 @@ act_bwd_row(const struct job *j, size_t r)
 void
 cpu_act_bwd(const struct job *j)
 {
-    const struct view *x = &j->op->x[0];
-
-    walk(j, token_rows(j, x), x->cols, act_bwd_row);
+    walk_tokens(j, act_bwd_row);
 }
 
 static void
@@ -88,9 +94,7 @@ glu_row(const struct job *j, size_t r)
 void
 cpu_glu(const struct job *j)
 {
-    const struct view *x = &j->op->x[0];
-
-    walk(j, token_rows(j, x), x->cols, glu_row);
+    walk_tokens(j, glu_row);
 }
 
 static void
@@ -107,9 +111,7 @@ glu_bwd_row(const struct job *j, size_t r)
 void
 cpu_glu_bwd(const struct job *j)
 {
-    const struct view *x = &j->op->x[0];
-
-    walk(j, token_rows(j, x), x->cols, glu_bwd_row);
+    walk_tokens(j, glu_bwd_row);
 }
 
 static void
@@ -124,9 +126,7 @@ cache_row(const struct job *j, size_t r)
 void
 cpu_cache(const struct job *j)
 {
-    const struct view *x = &j->op->x[0];
-
-    walk(j, token_rows(j, x), x->cols, cache_row);
+    walk_tokens(j, cache_row);
 }
 
 /* y = the row of a table, or y += it, in pieces through the stack. */

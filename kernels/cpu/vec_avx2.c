@@ -7,8 +7,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "kernels/cpu/philox.h"
-
 #define VF 8
 #define VEC_NAME "avx2"
 #define VEC_TABLE vec_avx2
@@ -152,61 +150,25 @@ vf_i8(const int8_t *p, size_t k)
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(b));
 }
 
-/* The high and low halves of a * m per lane. */
-static inline __m256i
-mul_wide(__m256i a, uint32_t m, __m256i *low)
-{
-    __m256i b = _mm256_set1_epi32((int)m), even = _mm256_mul_epu32(a, b);
-    __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), b);
+typedef __m256i vd;
 
-    *low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
-    return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+#define VD(op) _mm256_##op
+
+static inline vd
+vd_quads(uint32_t quad)
+{
+    return _mm256_add_epi32(
+        _mm256_set1_epi32((int)quad),
+        _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
 }
 
-static inline void
-store_draws(uint32_t *out, __m256i draws)
+static inline vd
+vd_odd(vd even, vd odd)
 {
-    _mm256_storeu_si256((__m256i *)(void *)out, draws);
+    return _mm256_blend_epi32(even, odd, 0xaa);
 }
 
-/* out[4 VF] = the draws of VF quads from quad on. Lane 4 i + q of a counter
- * is quad 2 q + i, so that interleaving within 128 bits puts them in order.
- */
-static inline void
-vf_draws(uint32_t *out, const uint32_t key[2], uint64_t step, uint32_t row,
-         uint32_t quad)
-{
-    __m256i x = _mm256_set1_epi32((int)(uint32_t)step), low_x, low_z;
-    __m256i y = _mm256_set1_epi32((int)(uint32_t)(step >> 32));
-    __m256i z = _mm256_set1_epi32((int)row);
-    __m256i w = _mm256_add_epi32(_mm256_set1_epi32((int)quad),
-                                 _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
-    uint32_t k0 = key[0], k1 = key[1];
-    __m256i xy, zw, xy_high, zw_high;
-    int i;
-
-    for (i = 0; i < PHILOX_ROUNDS; i++) {
-        __m256i high_x = mul_wide(x, PHILOX_M0, &low_x);
-        __m256i high_z = mul_wide(z, PHILOX_M1, &low_z);
-
-        x = _mm256_xor_si256(_mm256_xor_si256(high_z, y),
-                             _mm256_set1_epi32((int)k0));
-        z = _mm256_xor_si256(_mm256_xor_si256(high_x, w),
-                             _mm256_set1_epi32((int)k1));
-        y = low_z;
-        w = low_x;
-        k0 += PHILOX_W0;
-        k1 += PHILOX_W1;
-    }
-    xy = _mm256_unpacklo_epi32(x, y);
-    zw = _mm256_unpacklo_epi32(z, w);
-    xy_high = _mm256_unpackhi_epi32(x, y);
-    zw_high = _mm256_unpackhi_epi32(z, w);
-    store_draws(out, _mm256_unpacklo_epi64(xy, zw));
-    store_draws(out + 8, _mm256_unpackhi_epi64(xy, zw));
-    store_draws(out + 16, _mm256_unpacklo_epi64(xy_high, zw_high));
-    store_draws(out + 24, _mm256_unpackhi_epi64(xy_high, zw_high));
-}
+#include "kernels/cpu/philox.inc"
 
 /* x where draw >= least, else 0. */
 static inline vf

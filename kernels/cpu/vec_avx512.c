@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernels/cpu/philox.h"
-
 #define VF 16
 #define VEC_NAME "avx512"
 #define VEC_TABLE vec_avx512
@@ -131,57 +129,26 @@ vf_i8(const int8_t *p, size_t k)
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(b));
 }
 
-/* The high and low halves of a * m per lane. */
-static inline __m512i
-mul_wide(__m512i a, uint32_t m, __m512i *low)
-{
-    __m512i b = _mm512_set1_epi32((int)m), even = _mm512_mul_epu32(a, b);
-    __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), b);
+typedef __m512i vd;
 
-    *low = _mm512_mask_mov_epi32(even, 0xaaaa, _mm512_slli_epi64(odd, 32));
-    return _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), 0xaaaa, odd);
-}
+#define VD(op) _mm512_##op
 
-/* out[4 VF] = the draws of VF quads from quad on. Lane 4 i + q of a counter
- * is quad 4 q + i, so that interleaving within 128 bits puts them in order.
- */
-static inline void
-vf_draws(uint32_t *out, const uint32_t key[2], uint64_t step, uint32_t row,
-         uint32_t quad)
+static inline vd
+vd_quads(uint32_t quad)
 {
-    __m512i x = _mm512_set1_epi32((int)(uint32_t)step), low_x, low_z;
-    __m512i y = _mm512_set1_epi32((int)(uint32_t)(step >> 32));
-    __m512i z = _mm512_set1_epi32((int)row);
-    __m512i w = _mm512_add_epi32(
+    return _mm512_add_epi32(
         _mm512_set1_epi32((int)quad),
         _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11,
                           15));
-    uint32_t k0 = key[0], k1 = key[1];
-    __m512i xy, zw, xy_high, zw_high;
-    int i;
-
-    for (i = 0; i < PHILOX_ROUNDS; i++) {
-        __m512i high_x = mul_wide(x, PHILOX_M0, &low_x);
-        __m512i high_z = mul_wide(z, PHILOX_M1, &low_z);
-
-        x = _mm512_xor_si512(_mm512_xor_si512(high_z, y),
-                             _mm512_set1_epi32((int)k0));
-        z = _mm512_xor_si512(_mm512_xor_si512(high_x, w),
-                             _mm512_set1_epi32((int)k1));
-        y = low_z;
-        w = low_x;
-        k0 += PHILOX_W0;
-        k1 += PHILOX_W1;
-    }
-    xy = _mm512_unpacklo_epi32(x, y);
-    zw = _mm512_unpacklo_epi32(z, w);
-    xy_high = _mm512_unpackhi_epi32(x, y);
-    zw_high = _mm512_unpackhi_epi32(z, w);
-    _mm512_storeu_si512(out, _mm512_unpacklo_epi64(xy, zw));
-    _mm512_storeu_si512(out + 16, _mm512_unpackhi_epi64(xy, zw));
-    _mm512_storeu_si512(out + 32, _mm512_unpacklo_epi64(xy_high, zw_high));
-    _mm512_storeu_si512(out + 48, _mm512_unpackhi_epi64(xy_high, zw_high));
 }
+
+static inline vd
+vd_odd(vd even, vd odd)
+{
+    return _mm512_mask_mov_epi32(even, 0xaaaa, odd);
+}
+
+#include "kernels/cpu/philox.inc"
 
 /* x where draw >= least, else 0. */
 static inline vf
