@@ -30,49 +30,71 @@ path_key(struct buf *key, const struct text_field *repo,
          const struct text_field *path)
 {
     buf_reset(key);
-    if (repo)
+    if (repo->data)
         buf_add(key, repo->data, repo->len);
     buf_addc(key, 0);
     buf_add(key, path->data, path->len);
 }
 
-static uint64_t
-group_of_path(struct groups *g, const struct text_field *repo,
-              const struct text_field *path, const struct text_field *old)
+static bool
+is_renamed(const struct group_key *k)
 {
-    struct map_entry *t;
-    uint64_t group = 0;
-    bool renamed = false;
+    return k->old.data && k->old.len > 0;
+}
+
+/* The field, or one without data. */
+static struct text_field
+field_of(const struct text_rec *r, const char *name)
+{
+    const struct text_field *f = text_get(r, name);
+
+    return f ? *f : (struct text_field){ .data = NULL };
+}
+
+struct group_key
+group_key_of(const struct text_rec *r, const void *p, size_t n)
+{
+    struct text_field text = field_of(r, "text");
+    struct group_key k = { .own = 0 };
     struct buf key;
 
-    buf_init(&key);
-    if (old && old->len > 0) {
-        path_key(&key, repo, old);
-        t = map_get(&g->of_path, key.data, key.len);
-        group = t ? t->value : number_of(key.data, key.len);
-        renamed = true;
+    if (r->kind == TEXT_COMMIT || r->kind == TEXT_FILE)
+        k.path = field_of(r, "path");
+    if (k.path.data) {
+        k.repo = field_of(r, "repo");
+        k.old = field_of(r, "old_path");
+        buf_init(&key);
+        path_key(&key, &k.repo, is_renamed(&k) ? &k.old : &k.path);
+        k.own = number_of(key.data, key.len);
+        buf_release(&key);
+    } else if (r->kind == TEXT_DOC && text.data) {
+        k.own = number_of(text.data, text.len);
+    } else {
+        k.own = number_of(p, n);
     }
-    path_key(&key, repo, path);
-    if (!renamed)
-        group = number_of(key.data, key.len);
+    return k;
+}
+
+uint64_t
+groups_next(struct groups *g, const struct group_key *k)
+{
+    uint64_t group = k->own;
+    struct map_entry *t;
+    struct buf key;
+
+    if (!k->path.data)
+        return group;
+    buf_init(&key);
+    if (is_renamed(k)) {
+        path_key(&key, &k->repo, &k->old);
+        t = map_get(&g->of_path, key.data, key.len);
+        group = t ? t->value : group;
+    }
+    path_key(&key, &k->repo, &k->path);
     t = map_put(&g->of_path, key.data, key.len, group, NULL);
-    if (renamed)
+    if (is_renamed(k))
         t->value = group;
     group = t->value;
     buf_release(&key);
     return group;
-}
-
-uint64_t
-groups_of(struct groups *g, const struct text_rec *r, const void *p, size_t n)
-{
-    const struct text_field *path = text_get(r, "path");
-    const struct text_field *text = text_get(r, "text");
-
-    if ((r->kind == TEXT_COMMIT || r->kind == TEXT_FILE) && path)
-        return group_of_path(g, text_get(r, "repo"), path,
-                             text_get(r, "old_path"));
-    if (r->kind == TEXT_DOC && text)
-        return number_of(text->data, text->len);
-    return number_of(p, n);
 }

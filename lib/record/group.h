@@ -16,11 +16,21 @@ struct groups {
     struct map of_path; /* repo, NUL, path -> group */
 };
 
+/* What a record itself says of its group; points into the record. */
+struct group_key {
+    struct text_field repo, path, old; /* data NULL: absent; a record whose
+                                          path is absent is alone */
+    uint64_t own; /* its group, unless an earlier record gave the file one */
+};
+
+/* The key of a decoded record; p[n] is its encoding. By any thread. */
+struct group_key group_key_of(const struct text_rec *r, const void *p,
+                              size_t n);
+
 void groups_init(struct groups *g);
 void groups_release(struct groups *g);
 
-/* The group of the next record, in stream order; p[n] is its encoding. */
-uint64_t groups_of(struct groups *g, const struct text_rec *r, const void *p,
-                   size_t n);
+/* The group of the next record in stream order. */
+uint64_t groups_next(struct groups *g, const struct group_key *k);
 
 #endif

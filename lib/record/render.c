@@ -92,6 +92,15 @@ render_result_reset(struct render_result *out)
     memset(out->left, 0, sizeof(out->left));
 }
 
+void
+render_result_group(struct render_result *out, uint64_t group)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < out->n; at = out->end[i++])
+        tokens_set_group(out->tokens.data + at, group);
+}
+
 /* ---- fields ---- */
 
 static void
@@ -331,7 +340,7 @@ choose(const struct render *r, enum text_kind kind)
 
 static int
 make_origin(struct tokens_origin *origin, const struct text_rec *rec,
-            uint64_t index, uint64_t group, struct err *e)
+            uint64_t index, struct err *e)
 {
     int64_t ordinal, when;
     int rc;
@@ -344,14 +353,13 @@ make_origin(struct tokens_origin *origin, const struct text_rec *rec,
     memset(origin, 0, sizeof(*origin));
     origin->ordinal = (uint64_t)ordinal;
     origin->time = when;
-    origin->group = group;
     return 0;
 }
 
 int
 render_record(const struct render *r, struct render_worker *w, const void *p,
-              size_t n, uint64_t index, uint64_t group,
-              struct render_result *out, struct err *e)
+              size_t n, uint64_t index, struct render_result *out,
+              struct err *e)
 {
     struct tokens_origin origin;
     enum template_kind kind;
@@ -359,10 +367,11 @@ render_record(const struct render *r, struct render_worker *w, const void *p,
 
     rc = text_decode(&w->rec, p, n, e);
     if (rc == 0)
-        rc = make_origin(&origin, &w->rec, index, group, e);
+        rc = make_origin(&origin, &w->rec, index, e);
     if (rc < 0)
         return rc;
     origin.text = text_id(p, n);
+    out->key = group_key_of(&w->rec, p, n);
     kind = choose(r, w->rec.kind);
     if (kind == TEMPLATE_KINDS)
         out->left[RENDER_KIND]++;

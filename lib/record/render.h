@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "record/change.h"
+#include "record/group.h"
 #include "record/text.h"
 #include "text/template.h"
 
@@ -68,6 +69,7 @@ const char *render_left_name(enum render_left reason);
 struct render_result {
     struct buf tokens;
     size_t *end, n, cap;
+    struct group_key key; /* of the record */
     uint64_t left[RENDER_REASONS];
     uint64_t lost; /* bytes that the tokenizer has no token for */
 };
@@ -79,10 +81,14 @@ void render_result_release(struct render_result *out);
 void render_result_reset(struct render_result *out);
 
 /* Appends what the encoded text record p[n] gives. index: its number, which
- * is its ordinal if it has none; group: as record/group.h gives it. ERR_DATA
- * for a record that can't be read. */
+ * is its ordinal if it has none. Its group follows from records before it
+ * that others may be at: until render_result_group has told it, it is 0.
+ * ERR_DATA for a record that can't be read. */
 int render_record(const struct render *r, struct render_worker *w,
-                  const void *p, size_t n, uint64_t index, uint64_t group,
+                  const void *p, size_t n, uint64_t index,
                   struct render_result *out, struct err *e);
+
+/* The group that record/group.h gives for out->key. */
+void render_result_group(struct render_result *out, uint64_t group);
 
 #endif

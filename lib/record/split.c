@@ -51,6 +51,7 @@ static int
 text_facts(struct split *s, struct split_facts *f, const void *p, size_t n,
            struct err *e)
 {
+    struct group_key key;
     int64_t ordinal;
     int rc;
 
@@ -63,8 +64,10 @@ text_facts(struct split *s, struct split_facts *f, const void *p, size_t n,
     f->ordinal = (uint64_t)ordinal;
     f->repo = number_of(&s->text, "repo");
     f->commit = number_of(&s->text, "commit");
-    if (s->by == SPLIT_BY_GROUP)
-        f->group = groups_of(&s->groups, &s->text, p, n);
+    if (s->by == SPLIT_BY_GROUP) {
+        key = group_key_of(&s->text, p, n);
+        f->group = groups_next(&s->groups, &key);
+    }
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 
 #define FIXED 64 /* bytes before the two counts */
+#define GROUP_AT 24
 #define NARROW 0x10000u
 
 /* Appends the run lengths to b and returns how many there are. */
@@ -89,6 +90,12 @@ tokens_encode(struct buf *b, const struct tokens_origin *origin,
     return 0;
 }
 
+void
+tokens_set_group(void *record, uint64_t group)
+{
+    store_u64((char *)record + GROUP_AT, group);
+}
+
 /* Steps over the runs; false unless they are what runs may be. */
 static bool
 decode_runs(struct tokens *t, struct cursor *c)
@@ -145,7 +152,7 @@ tokens_decode(struct tokens *t, const void *p, size_t n, uint64_t vocab,
     got.origin.quality = (int32_t)load_u32(b + 4);
     got.origin.ordinal = load_u64(b + 8);
     got.origin.time = (int64_t)load_u64(b + 16);
-    got.origin.group = load_u64(b + 24);
+    got.origin.group = load_u64(b + GROUP_AT);
     memcpy(got.origin.text.b, b + 32, ID_BYTES);
     n_ids = cursor_varint(&c);
     n_runs = cursor_varint(&c);

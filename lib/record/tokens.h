@@ -50,6 +50,9 @@ int tokens_encode(struct buf *b, const struct tokens_origin *origin,
                   const uint32_t *ids, const uint8_t *loss, size_t n,
                   uint64_t vocab, struct err *e);
 
+/* Changes the group of an encoded record. */
+void tokens_set_group(void *record, uint64_t group);
+
 /* Decodes without copying; everything is checked, the ids against vocab
  * (0: not). ERR_DATA, *t untouched. */
 int tokens_decode(struct tokens *t, const void *p, size_t n, uint64_t vocab,

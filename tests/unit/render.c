@@ -6,9 +6,8 @@
 
 #include "base/mem.h"
 #include "record/tokens.h"
-#include "text/alphabet.h"
 
-#include "test.h"
+#include "byte_tokenizer.h"
 
 /* Special tokens that make a tokenizer of each family. */
 static const char *const starcoder[] = {
@@ -37,37 +36,10 @@ struct world {
     struct buf rec, back, learnt;
 };
 
-/* A tokenizer of the 256 bytes and the special tokens. */
 static void
 world_open(struct world *w, const char *const *special)
 {
-    struct buf b, name;
-    struct err e;
-    char byte;
-    int i;
-
-    buf_init(&b);
-    buf_init(&name);
-    buf_addstr(&b, "{\"pre_tokenizer\":{\"type\":\"ByteLevel\","
-               "\"add_prefix_space\":false},\"added_tokens\":[");
-    for (i = 0; special[i]; i++)
-        buf_addf(&b, "%s{\"id\":%d,\"content\":\"%s\",\"special\":true}",
-                 i > 0 ? "," : "", 256 + i, special[i]);
-    buf_addstr(&b, "],\"model\":{\"merges\":[],\"vocab\":{");
-    for (i = 0; i < 256; i++) {
-        byte = (char)i;
-        buf_reset(&name);
-        alphabet_spell(&name, &byte, 1);
-        buf_addf(&b, "%s\"%s%s\":%d", i > 0 ? "," : "",
-                 byte == '"' || byte == '\\' ? "\\" : "", name.data, i);
-    }
-    buf_addstr(&b, "}}}");
-    if (!CHECK(tokenizer_read(&w->t, b.data, b.len, "t.json", &e) == 0)) {
-        printf("  %s\n", e.text);
-        exit(1);
-    }
-    buf_release(&b);
-    buf_release(&name);
+    byte_tokenizer(&w->t, special);
     render_init(&w->r, &w->t, tokenizer_end(&w->t));
     render_worker_init(&w->w, &w->t);
     render_result_init(&w->out);
@@ -138,8 +110,9 @@ rendered(struct world *w, enum template_kind kind, size_t i)
     render_result_reset(&w->out);
     buf_reset(&w->back);
     buf_reset(&w->learnt);
-    CHECK(render_record(&w->r, &w->w, w->rec.data, w->rec.len, 3, 5, &w->out,
+    CHECK(render_record(&w->r, &w->w, w->rec.data, w->rec.len, 3, &w->out,
                         &e) == 0);
+    render_result_group(&w->out, 5);
     if (!CHECK(i < w->out.n))
         return t;
     at = i > 0 ? w->out.end[i - 1] : 0;
@@ -289,21 +262,21 @@ TEST(kinds_without_a_layout_are_counted)
     world_open(&w, text);
     make_file(&w, "R");
     w.r.kind = TEMPLATE_COMMIT;
-    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, 0, &w.out,
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &e) == 0);
     make_commit(&w, change);
     w.r.kind = TEMPLATE_FILE;
-    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, 0, &w.out,
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &e) == 0);
     CHECK_EQ_U64(w.out.n, 0);
     CHECK_EQ_U64(w.out.left[RENDER_KIND], 2);
     make_commit(&w, "3 3\n");
     w.r.kind = TEMPLATE_COMMIT;
-    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, 0, &w.out,
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &e) == 0);
     CHECK_EQ_U64(w.out.left[RENDER_EDIT], 1);
     make_commit(&w, "nonsense\n");
-    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, 0, &w.out,
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &e) == ERR_DATA);
     CHECK_EQ_U64(w.out.n, 0);
     world_close(&w);
@@ -364,7 +337,7 @@ TEST(max_tokens_shrinks_context_then_splits)
     CHECK(strstr(w.back.data, "<commit_before>edit1\nedit2\n<") != NULL);
     w.r.max_tokens = 6 + 1 + 3 + 14 + 2 * 6 - 1;
     render_result_reset(&w.out);
-    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, 0, &w.out,
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &(struct err){ 0 }) == 0);
     CHECK_EQ_U64(w.out.n, 0);
     CHECK_EQ_U64(w.out.left[RENDER_LONG], 2);
@@ -378,7 +351,7 @@ TEST(max_tokens_shrinks_context_then_splits)
     make_file(&w, "R");
     w.r.max_tokens = 3;
     render_result_reset(&w.out);
-    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, 0, &w.out,
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &(struct err){ 0 }) != 0 || w.out.n == 0);
     buf_release(&b);
     world_close(&w);

@@ -1,0 +1,39 @@
+/* tokenizing.h - segments of text records to segments of token records, by
+ * all threads.
+ */
+#ifndef RECORD_TOKENIZING_H
+#define RECORD_TOKENIZING_H
+
+#include "record/render.h"
+#include "stream/stream.h"
+
+struct tokenizing {
+    const char *program;    /* what the ledger calls it; set by the caller */
+    struct render render;   /* kind, max_tokens and marks may be set */
+    uint64_t records;       /* made so far */
+    uint64_t left[RENDER_REASONS]; /* records left out, by reason */
+    uint64_t lost;          /* bytes that the tokenizer has no token for */
+
+    /* private */
+    uint32_t end;
+    struct tokenizing_worker *worker;
+    struct tokenizing_item *item; /* the batch */
+    size_t n_items;
+    struct buf text;        /* of its records */
+    struct groups groups;
+};
+
+/* end: the token that closes a record, or TOKEN_NONE. After par_set_threads;
+ * t must live as long. */
+void tokenizing_init(struct tokenizing *z, const struct tokenizer *t,
+                     uint32_t end);
+void tokenizing_release(struct tokenizing *z);
+
+/* Makes of the segment that `in` has begun a segment of `out`, whose bytes
+ * do not depend on the number of threads. prov: the program's line of
+ * provenance, or NULL. */
+int tokenizing_segment(struct tokenizing *z, struct stream_in *in,
+                       struct stream_out *out, const char *prov,
+                       struct err *e);
+
+#endif
