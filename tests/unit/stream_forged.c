@@ -350,7 +350,7 @@ TEST(digests_are_recomputed)
 TEST(a_set_with_the_content_id_of_other_records)
 {
     const char *dir = made_path("forged-set");
-    struct manifest m, got;
+    struct manifest m;
     struct forged f;
     struct err e = {0};
     struct set set;
@@ -367,7 +367,7 @@ TEST(a_set_with_the_content_id_of_other_records)
     CHECK(manifest_write(&m, dir, &e) == 0);
     if (CHECK(set_open(&set, dir, "text", &e) == 0))
         set_release(&set);
-    CHECK(set_verify(&got, dir, NULL, NULL, &good, &e) == ERR_DATA);
+    CHECK(set_verify(&m, dir, NULL, NULL, &good, &e) == ERR_DATA);
     CHECK(strstr(e.text, "content id is not that of the segment"));
     free(path);
     manifest_release(&m);
