@@ -1,4 +1,5 @@
-/* in.c - a stream by its name: a file, a pipe, or the directory of a set. */
+/* in.c - a stream by its name: a file, a pipe, or the directory of a set; and
+ * what may be asked of either when. */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -31,21 +32,45 @@ stream_in_release(struct stream_in *in)
 int
 stream_in_segment(struct stream_in *in, struct err *e)
 {
-    return in->kind->segment(in, e);
+    int rc;
+
+    if (in->phase != STREAM_BETWEEN)
+        return err_set(e, ERR_IO, "%s: segment asked for within another",
+                       in->in.name);
+    rc = in->kind->segment(in, e);
+    if (rc != 0)
+        in->phase = rc < 0 ? STREAM_FAILED : STREAM_WITHIN;
+    return rc;
 }
 
 int
 stream_in_record(struct stream_in *in, struct stream_rec *rec,
                  struct err *e)
 {
-    return in->kind->record(in, rec, e);
+    int rc;
+
+    if (in->phase != STREAM_WITHIN)
+        return err_set(e, ERR_IO, "%s: record asked for outside of a "
+                       "segment", in->in.name);
+    rc = in->kind->record(in, rec, e);
+    if (rc <= 0)
+        in->phase = rc < 0 ? STREAM_FAILED : STREAM_BETWEEN;
+    return rc;
 }
 
 int
 stream_in_data(struct stream_in *in, void *p, size_t n, size_t *got,
                struct err *e)
 {
-    return in->kind->data(in, p, n, got, e);
+    int rc;
+
+    *got = 0;
+    if (in->phase != STREAM_WITHIN)
+        return 0;
+    rc = in->kind->data(in, p, n, got, e);
+    if (rc < 0)
+        in->phase = STREAM_FAILED;
+    return rc;
 }
 
 int

@@ -6,8 +6,9 @@
 
 #include "stream/stream.h"
 
-/* What stream_in_segment, _record and _data do, and the release of `state`;
- * a stream_in has head, trailer and input besides. */
+/* What stream_in_segment, _record and _data do where they may be called, and
+ * the release of `state`; a stream_in has head, trailer and input besides.
+ * *got is 0 before data. */
 struct in_kind {
     int (*segment)(struct stream_in *in, struct err *e);
     int (*record)(struct stream_in *in, struct stream_rec *rec,

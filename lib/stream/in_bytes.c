@@ -15,15 +15,7 @@
 
 #define CHUNK (1u << 20)
 
-enum phase {
-    BETWEEN, /* before a segment or after one */
-    FRAMES,  /* at a frame, or within records */
-    DATA,    /* within a tensor's data */
-    FAILED
-};
-
 struct bytes_in {
-    enum phase phase;
     char *type;             /* what the caller expects, or NULL */
     uint64_t seq, seg_at;   /* next frame; input offset of the segment */
     uint64_t frame_at;      /* input offset of the current frame */
@@ -106,7 +98,7 @@ find_head(struct stream_in *in, struct stream_head *h, const char **block,
 }
 
 static int
-begin_segment(struct stream_in *in, struct err *e)
+bytes_segment(struct stream_in *in, struct err *e)
 {
     struct bytes_in *s = in->state;
     struct stream_head h;
@@ -137,22 +129,7 @@ begin_segment(struct stream_in *in, struct err *e)
     s->seq = s->index = 0;
     s->raw_len = s->pos = 0;
     in_take(&in->in, used);
-    s->phase = FRAMES;
     return 1;
-}
-
-static int
-bytes_segment(struct stream_in *in, struct err *e)
-{
-    int rc;
-
-    if (state_of(in)->phase != BETWEEN)
-        return err_set(e, ERR_IO, "%s: segment asked for within another",
-                       in->in.name);
-    rc = begin_segment(in, e);
-    if (rc < 0)
-        state_of(in)->phase = FAILED;
-    return rc;
 }
 
 /* ---- frames ---- */
@@ -249,7 +226,6 @@ take_tensor(struct stream_in *in, const struct frame_head *h,
     if (rc < 0)
         return rc;
     see(s, &data, 0);
-    s->phase = DATA;
     *rec = (struct stream_rec){
         .kind = FRAME_TENSOR, .p = s->plain.data, .n = s->plain.len,
         .data = data.stored
@@ -286,7 +262,6 @@ take_trailer(struct stream_in *in, struct err *e)
     if (rc < 0)
         return rc;
     in->n_segments++;
-    s->phase = BETWEEN;
     return 0;
 }
 
@@ -328,69 +303,36 @@ next_record(struct stream_in *in, struct stream_rec *rec, struct err *e)
 }
 
 static int
-take_data(struct stream_in *in, void *p, size_t n, size_t *got,
-          struct err *e)
+bytes_data(struct stream_in *in, void *p, size_t n, size_t *got,
+           struct err *e)
 {
     struct bytes_in *s = in->state;
     size_t k = tally_room(&s->tally, n);
-    int rc = take(in, p, k, "a tensor", e);
+    int rc;
 
+    if (k == 0)
+        return 0;
+    rc = take(in, p, k, "a tensor", e);
     if (rc < 0)
         return rc;
     if (in->check_content)
         tally_raw(&s->tally, p, k);
     tally_data(&s->tally, p, k);
-    if (s->tally.left == 0) {
-        rc = take_pad(in, e);
-        s->phase = FRAMES;
-    }
     *got = k;
-    return rc;
+    return s->tally.left > 0 ? 0 : take_pad(in, e);
 }
 
+/* Drops the data that the caller did not want, first. */
 static int
-bytes_data(struct stream_in *in, void *p, size_t n, size_t *got,
-           struct err *e)
-{
-    int rc;
-
-    *got = 0;
-    if (state_of(in)->phase != DATA || n == 0)
-        return 0;
-    rc = take_data(in, p, n, got, e);
-    if (rc < 0)
-        state_of(in)->phase = FAILED;
-    return rc;
-}
-
-/* Data that the caller did not want. */
-static int
-drop_data(struct stream_in *in, struct err *e)
+bytes_record(struct stream_in *in, struct stream_rec *rec, struct err *e)
 {
     struct bytes_in *s = in->state;
     size_t got;
     int rc = 0;
 
-    while (rc == 0 && s->phase == DATA)
+    while (rc == 0 && s->tally.left > 0)
         rc = bytes_data(in, buf_room(&s->stored, CHUNK), CHUNK, &got, e);
-    return rc;
-}
-
-static int
-bytes_record(struct stream_in *in, struct stream_rec *rec, struct err *e)
-{
-    struct bytes_in *s = in->state;
-    int rc = drop_data(in, e);
-
-    if (rc < 0)
-        return rc;
-    if (s->phase != FRAMES)
-        return err_set(e, ERR_IO, "%s: record asked for outside of a "
-                       "segment", in->in.name);
-    rc = next_record(in, rec, e);
-    if (rc < 0)
-        s->phase = FAILED;
-    return rc;
+    return rc < 0 ? rc : next_record(in, rec, e);
 }
 
 static void

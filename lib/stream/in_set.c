@@ -16,14 +16,7 @@
 #include "stream/set.h"
 #include "stream/set_part.h"
 
-enum phase {
-    BETWEEN, /* before a segment or after one */
-    RECORDS,
-    FAILED
-};
-
 struct set_in {
-    enum phase phase;
     struct manifest m;
     struct stream_in file; /* file number `part`, where open */
     size_t part;
@@ -51,9 +44,7 @@ set_in_segment(struct stream_in *in, struct err *e)
 {
     struct set_in *s = in->state;
 
-    if (s->phase != BETWEEN)
-        return err_set(e, ERR_IO, "%s: segment asked for within another",
-                       in->in.name);
+    (void)e;
     if (in->n_segments == n_segments(s))
         return 0;
     stream_head_release(&in->head);
@@ -62,7 +53,6 @@ set_in_segment(struct stream_in *in, struct err *e)
     s->left = s->m.n_segments ? s->m.segment[in->n_segments] : s->m.records;
     hash_init(&s->content);
     head_content(&s->content, &in->head);
-    s->phase = RECORDS;
     return 1;
 }
 
@@ -83,7 +73,6 @@ end_segment(struct stream_in *in)
             ledger_add(&t->ledger, l->line[i].program, l->line[i].reason,
                        l->line[i].count);
     in->n_segments++;
-    s->phase = BETWEEN;
     return 0;
 }
 
@@ -162,45 +151,28 @@ set_in_data(struct stream_in *in, void *p, size_t n, size_t *got, struct err *e)
     struct set_in *s = in->state;
     int rc;
 
-    *got = 0;
-    if (s->phase != RECORDS || !s->open)
+    if (!s->open)
         return 0;
     rc = stream_in_data(&s->file, p, n, got, e);
-    if (rc < 0)
-        s->phase = FAILED;
-    else
+    if (rc == 0)
         hash_add(&s->content, p, *got);
     return rc;
 }
 
-/* Data that the caller did not want are part of the content id. */
-static int
-drop_data(struct stream_in *in, struct err *e)
-{
-    char unwanted[16 << 10];
-    size_t got = 1;
-    int rc = 0;
-
-    while (rc == 0 && got > 0)
-        rc = set_in_data(in, unwanted, sizeof(unwanted), &got, e);
-    return rc;
-}
-
+/* First the data that the caller did not want: they are part of the content
+ * id. */
 static int
 set_in_record(struct stream_in *in, struct stream_rec *rec, struct err *e)
 {
-    struct set_in *s = in->state;
+    char unwanted[16 << 10];
+    size_t got;
     int rc;
 
-    if (s->phase != RECORDS)
-        return err_set(e, ERR_IO, "%s: record asked for outside of a "
-                       "segment", in->in.name);
-    rc = drop_data(in, e);
-    if (rc == 0)
-        rc = next_record(in, rec, e);
-    if (rc < 0)
-        s->phase = FAILED;
-    return rc;
+    do {
+        got = 0;
+        rc = set_in_data(in, unwanted, sizeof(unwanted), &got, e);
+    } while (rc == 0 && got > 0);
+    return rc < 0 ? rc : next_record(in, rec, e);
 }
 
 static void

@@ -64,6 +64,11 @@ struct stream_in {
     bool check_content;            /* recompute content ids (verify) */
     bool parts;                    /* take files of a set, see below */
     struct in in;                  /* of a set, the name and the offset */
+    enum stream_phase {
+        STREAM_BETWEEN, /* segments: before the first, or after one */
+        STREAM_WITHIN,
+        STREAM_FAILED
+    } phase;
     const struct in_kind *kind;
     void *state;
 };
