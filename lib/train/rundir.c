@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "tensor/modeldir.h"
 #include "train/checkpoint.h"
+#include "weights/init.h"
 
 #define CONFIG "config.json"
 #define MANIFEST "manifest.json"
@@ -330,32 +331,13 @@ put_param(void *ctx, const struct safetensor *s, struct out *out,
     return err_set(e, ERR_IO, "no parameter %s", s->name);
 }
 
-/* The parameters as tensors of a model directory; names are the caller's to
- * free. */
-static struct safetensor *
-list_tensors(const struct trainer *t)
-{
-    struct safetensor *item = mem_array(t->prog.n_params, sizeof(*item));
-
-    for (size_t i = 0; i < t->prog.n_params; i++) {
-        const struct param *q = &t->prog.param[i];
-        bool vector = q->tensor->n_dims == 1;
-
-        item[i].name = mem_strdup(q->tensor->name);
-        item[i].dtype = DTYPE_F32;
-        item[i].n_dims = vector ? 1 : 2;
-        item[i].shape[0] = vector ? q->cols : q->rows;
-        item[i].shape[1] = vector ? 0 : q->cols;
-    }
-    return item;
-}
-
 static int
 save_model(const struct trainer *t, const char *path, struct err *e)
 {
     struct modeldir_source source = { put_param, (void *)t };
     const struct weights *base = &t->model->weights;
-    struct safetensor *item = list_tensors(t);
+    size_t n;
+    struct safetensor *item = model_tensors(&t->model->desc, DTYPE_F32, &n);
     struct modeldir_writer w;
     int rc = path_remove(path, e);
 
@@ -369,15 +351,12 @@ save_model(const struct trainer *t, const char *path, struct err *e)
         rc = modeldir_put_asset(&w, a->name, a->data, a->n, e);
     }
     if (rc == 0)
-        rc = modeldir_put_weights(&w, item, t->prog.n_params, &source, NULL,
-                                  e);
+        rc = modeldir_put_weights(&w, item, n, &source, NULL, e);
     if (rc == 0)
         rc = modeldir_commit(&w, e);
     modeldir_writer_release(&w);
 out:
-    for (size_t i = 0; i < t->prog.n_params; i++)
-        free(item[i].name);
-    free(item);
+    model_tensors_free(item, n);
     return rc;
 }
 
