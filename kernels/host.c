@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 
-#define BATCH_ARRAYS 5 /* of int32_t */
+#define BATCH_ARRAYS 5 /* of int32_t, by row; two more are by sequence */
 
 struct memory {
     const struct backend *b;
@@ -22,7 +22,7 @@ struct memory {
     struct inputs in;
     struct results out;
     struct batch batch;
-    int32_t *index; /* the arrays of batch: ids, target, ... */
+    int32_t *index; /* the arrays of batch: ids, target, ..., seq_n */
     float *weight;
 };
 
@@ -78,7 +78,8 @@ host_prepare(struct backend *b, struct memory **out,
 
     m->b = b;
     m->p = p;
-    m->index = mem_array(BATCH_ARRAYS * (size_t)p->rows, sizeof(*m->index));
+    m->index = mem_array(BATCH_ARRAYS * (size_t)p->rows
+                         + 2 * (size_t)p->seqs, sizeof(*m->index));
     m->weight = mem_array(p->rows, sizeof(*m->weight));
     m->run = (struct run){ .buf = p->buf, .real_size = b->real_size,
                            .in = &m->in, .out = &m->out,
@@ -137,15 +138,24 @@ host_batch(struct memory *m, const struct batch *b, struct err *e)
 {
     const int32_t *from[BATCH_ARRAYS] = { b->ids, b->target, b->pos,
                                           b->doc_first, b->head_row };
-    size_t rows = m->p->rows;
+    size_t rows = m->p->rows, seqs = m->p->seqs;
+    int32_t *cache_at = m->index + BATCH_ARRAYS * rows;
 
     (void)e;
+    if (b->cache_at != NULL) {
+        memcpy(cache_at, b->cache_at, seqs * sizeof(*cache_at));
+        memcpy(cache_at + seqs, b->seq_n, seqs * sizeof(*cache_at));
+    }
     for (size_t i = 0; i < BATCH_ARRAYS; i++)
         memcpy(m->index + i * rows, from[i], rows * sizeof(*m->index));
     memcpy(m->weight, b->weight, rows * sizeof(*m->weight));
-    m->batch = (struct batch){ m->index, m->index + rows,
-                               m->index + 2 * rows, m->index + 3 * rows,
-                               m->index + 4 * rows, m->weight, b->n };
+    m->batch = (struct batch){ .ids = m->index, .target = m->index + rows,
+                               .pos = m->index + 2 * rows,
+                               .doc_first = m->index + 3 * rows,
+                               .head_row = m->index + 4 * rows,
+                               .weight = m->weight, .n = b->n,
+                               .cache_at = cache_at,
+                               .seq_n = cache_at + seqs };
     return 0;
 }
 

@@ -85,7 +85,7 @@ enum op_kind {
     OP_GLU_BWD,       /* x0 gate, x1 up, x2 dy; y0 dgate, y1 dup */
     OP_HEAD_CE,       /* see struct head_args */
     OP_LOGITS,        /* y0[k,vocab] = x0[head_row[k]] W^T + b, k < n_head */
-    OP_CACHE,         /* y0[cache_at + i] = x0[i], i < n */
+    OP_CACHE,         /* x0's rows go to caches y0: see cache_args */
     OP_COPY,          /* y0 = x0 */
     OP_ZERO,          /* y0 = 0 */
     OP_SQNORM,        /* results.gnorm2 = sum of squares of x0 */
@@ -137,6 +137,14 @@ struct head_args {
     uint32_t chunk;
 };
 
+/* Decoding. A cache holds the rows of each sequence's past, cache_len of room
+ * for each. Of sequence s, rows [s * seq_len, s * seq_len + seq_n[s]) of the
+ * batch hold tokens; CACHE puts them to rows s * cache_len + cache_at[s] and
+ * on of the cache. Rows that hold no token are left out. */
+struct cache_args {
+    uint32_t seq_len, cache_len;
+};
+
 enum { OP_MAX_X = 6, OP_MAX_Y = 6 };
 
 struct op {
@@ -155,11 +163,13 @@ struct op {
             rope;
         /* Row i sees rows max(doc_first[i], i - window + 1) .. i (window 0:
          * no bound) of its own sequence. Head h uses key head
-         * h / (heads / kv_heads). cached: k and v are caches, query row i
-         * stands at cache_at + i and sees rows max(0, that - window + 1)
-         * .. that; y1 is absent. */
+         * h / (heads / kv_heads). cache_len over 0: k and v are caches (see
+         * cache_args), row i of a sequence stands at cache_at + i of its
+         * cache and sees rows max(0, that - window + 1) .. that of it; o is
+         * 0 in rows that hold no token; y1 is absent. */
         struct { uint32_t heads, kv_heads, head_dim, window, seq_len;
-                 float scale; uint8_t cached; } attn;
+                 float scale; uint32_t cache_len; } attn;
+        struct cache_args cache;
         struct { uint8_t kind; } act;
         struct head_args head;
         struct { float beta1, beta2, eps, decay; } opt;
@@ -187,6 +197,7 @@ struct op_list {
     size_t n_bufs;
     uint64_t zone_bytes[ZONE_COUNT];
     uint32_t rows;       /* of a micro-batch: entries of a batch's arrays */
+    uint32_t seqs;       /* sequences of it */
     uint32_t head_chunk; /* supervised rows of one pass over HEAD */
 };
 
@@ -199,7 +210,6 @@ struct inputs {
     double inv_tokens; /* 1 / supervised tokens of the whole step */
     double bias1, bias2; /* 1 - beta^t of AdamW, t = step + 1 */
     uint32_t n_head;   /* supervised rows of this micro-batch */
-    uint32_t cache_at; /* rows already in the key-value cache */
 };
 
 /* What the ops put out beside their views. */
@@ -218,7 +228,11 @@ struct batch {
     const int32_t *doc_first; /* first row of the row's document */
     const int32_t *head_row;
     const float *weight;      /* of a row's loss; 0: none */
-    uint32_t n;               /* rows that hold tokens (decode: <= rows) */
+    uint32_t n;               /* rows up to the last that holds a token */
+
+    /* Decoding, by sequence: rows that are already in its cache, and rows of
+     * this pass that hold tokens, from its first on. Else NULL. */
+    const int32_t *cache_at, *seq_n;
 };
 
 /* AdamW (Loshchilov & Hutter; as torch.optim.AdamW), g = scale * gradient:

@@ -42,12 +42,14 @@ struct span
 attention_span(const struct job *j, size_t row)
 {
     size_t window = j->op->u.attn.window, seq = j->op->u.attn.seq_len;
-    size_t at = row, first = 0, doc;
+    size_t cache = j->op->u.attn.cache_len, s = row / seq;
+    size_t at = row, first, doc;
 
-    if (j->op->u.attn.cached) {
-        at = j->run->in->cache_at + row;
+    if (cache > 0) {
+        first = s * cache;
+        at = first + (size_t)j->run->batch->cache_at[s] + row % seq;
     } else {
-        first = row / seq * seq;
+        first = s * seq;
         doc = (size_t)j->run->batch->doc_first[row];
         first = doc > first ? doc : first;
     }
@@ -228,22 +230,40 @@ group_run(const struct group *g)
     group_finish(g);
 }
 
+/* Decoding: rows without a token. */
+static void
+clear_rows(const struct group *g, struct span rows)
+{
+    const struct job *j = g->job;
+    size_t hd = j->op->u.attn.head_dim;
+
+    for (size_t i = rows.first; i < rows.end && !(j->op->acc & 1); i++)
+        memset(attention_at(j, &j->op->y[0], i, g->head), 0,
+               hd * sizeof(float));
+}
+
 static void
 item(void *ctx, size_t i, int worker)
 {
     const struct fwd *f = ctx;
     const struct op *op = f->job.op;
     struct group g = { .job = &f->job };
-    size_t first = i / f->groups / op->u.attn.heads * f->seq;
-    size_t end = min_size(first + f->seq, f->n);
+    size_t s = i / f->groups / op->u.attn.heads, first = s * f->seq;
+    size_t end = min_size(first + f->seq, f->n), last, tokens = end;
 
     group_lay(op, &g, f32_at(&f->job, &op->scratch)
               + (size_t)worker * group_lay(op, NULL, NULL));
     g.head = i / f->groups % op->u.attn.heads;
+    if (op->u.attn.cache_len > 0)
+        tokens = min_size(first + (size_t)f->job.run->batch->seq_n[s], end);
     g.rows.first = first + i % f->groups * GROUP;
-    g.rows.end = min_size(g.rows.first + GROUP, end);
-    if (g.rows.first < end)
+    last = min_size(g.rows.first + GROUP, end);
+    g.rows.end = min_size(last, tokens);
+    if (g.rows.first < g.rows.end)
         group_run(&g);
+    clear_rows(&g, (struct span){ g.rows.first < tokens ? tokens
+                                                        : g.rows.first,
+                                  last });
 }
 
 void
@@ -251,9 +271,8 @@ cpu_attention(const struct job *j)
 {
     const struct op *op = j->op;
     struct fwd f = { .job = *j, .n = token_rows(j, &op->x[0]) };
-    size_t seq = op->u.attn.cached ? f.n : op->u.attn.seq_len;
 
-    f.seq = min_size(seq, f.n);
+    f.seq = min_size(op->u.attn.seq_len, f.n);
     f.groups = ceil_div(f.seq, GROUP);
     par_for(ceil_div(f.n, f.seq) * op->u.attn.heads * f.groups, item, &f);
 }

@@ -118,9 +118,13 @@ static void
 cache_row(const struct job *j, size_t r)
 {
     const struct op *op = j->op;
+    const struct batch *b = j->run->batch;
+    size_t seq = op->u.cache.seq_len, s = r / seq, i = r % seq;
 
-    memcpy(row_at(j, &op->y[0], j->run->in->cache_at + r),
-           row_at(j, &op->x[0], r), op->x[0].cols * sizeof(float));
+    if (i < (size_t)b->seq_n[s])
+        memcpy(row_at(j, &op->y[0], s * op->u.cache.cache_len
+                                    + (size_t)b->cache_at[s] + i),
+               row_at(j, &op->x[0], r), op->x[0].cols * sizeof(float));
 }
 
 void

@@ -25,13 +25,15 @@ query_at(struct run *r, const struct op *op, size_t row, size_t head)
     struct mat q = mat_of(r, &op->x[0]);
     size_t group = op->u.attn.heads / op->u.attn.kv_heads;
     size_t hd = op->u.attn.head_dim, window = op->u.attn.window;
+    size_t seq = op->u.attn.seq_len, cache = op->u.attn.cache_len;
     struct query s = {
         .op = op, .k = mat_of(r, &op->x[1]), .v = mat_of(r, &op->x[2]),
         .q = row_of(&q, row) + head * hd, .at = head / group * hd
     };
 
-    if (op->u.attn.cached) {
-        s.last = r->in->cache_at + row;
+    if (cache > 0) {
+        s.first = row / seq * cache;
+        s.last = s.first + (size_t)r->batch->cache_at[row / seq] + row % seq;
     } else {
         s.last = row;
         s.first = (size_t)r->batch->doc_first[row];
@@ -66,6 +68,14 @@ log_sum_exp(const struct query *s)
     return top + log(sum);
 }
 
+/* Whether a row sees any key: decoding, one without a token has none. */
+static bool
+sees(const struct run *r, const struct op *op, size_t row)
+{
+    return op->u.attn.cache_len == 0
+           || holds_token(r, row, op->u.attn.seq_len);
+}
+
 void
 REF(attention)(struct run *r, const struct op *op)
 {
@@ -75,7 +85,7 @@ REF(attention)(struct run *r, const struct op *op)
 
     clear_rows(&o, n, op->acc & 1);
     for (size_t i = 0; i < n; i++)
-        for (size_t h = 0; h < op->u.attn.heads; h++) {
+        for (size_t h = 0; h < op->u.attn.heads && sees(r, op, i); h++) {
             struct query s = query_at(r, op, i, h);
             double lse = log_sum_exp(&s);
             real *to = row_of(&o, i) + h * hd;

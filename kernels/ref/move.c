@@ -23,9 +23,13 @@ void
 REF(cache)(struct run *r, const struct op *op)
 {
     struct mat x = mat_of(r, &op->x[0]), y = mat_of(r, &op->y[0]);
-    size_t n = token_rows(r, &x);
+    size_t n = token_rows(r, &x), seq = op->u.cache.seq_len;
 
-    for (size_t i = 0; i < n; i++)
-        for (size_t c = 0; c < x.cols; c++)
-            row_of(&y, r->in->cache_at + i)[c] = row_of(&x, i)[c];
+    for (size_t i = 0; i < n; i++) {
+        size_t to = i / seq * op->u.cache.cache_len
+                    + (size_t)r->batch->cache_at[i / seq] + i % seq;
+
+        for (size_t c = 0; c < x.cols && holds_token(r, i, seq); c++)
+            row_of(&y, to)[c] = row_of(&x, i)[c];
+    }
 }

@@ -59,6 +59,13 @@ token_rows(const struct run *r, const struct mat *m)
     return r->batch->n < m->rows ? r->batch->n : m->rows;
 }
 
+/* Decoding: whether row i of sequences of seq rows holds a token. */
+static inline bool
+holds_token(const struct run *r, size_t i, size_t seq)
+{
+    return i % seq < (size_t)r->batch->seq_n[i / seq];
+}
+
 static inline void
 put(real *to, double value, bool add)
 {

@@ -96,9 +96,11 @@ feed(struct generator *g, const int32_t *ids, uint32_t n, uint32_t at,
      struct err *e)
 {
     struct exec *x = n == 1 ? &g->single_exec : &g->prefill_exec;
+    const int32_t before = (int32_t)at, rows = (int32_t)n;
     struct batch batch = { .ids = g->ids, .target = g->zero, .pos = g->pos,
                            .doc_first = g->zero, .head_row = g->head_row,
-                           .weight = g->none, .n = n };
+                           .weight = g->none, .n = n, .cache_at = &before,
+                           .seq_n = &rows };
     struct view last = x->prog->logits;
     int rc;
 
@@ -107,7 +109,7 @@ feed(struct generator *g, const int32_t *ids, uint32_t n, uint32_t at,
     for (uint32_t i = 0; i < GENERATE_CHUNK; i++)
         g->pos[i] = (int32_t)(i < n ? at + i : 0);
     g->head_row[0] = (int32_t)n - 1;
-    x->in = (struct inputs){ .n_head = 1, .cache_at = at };
+    x->in = (struct inputs){ .n_head = 1 };
     last.rows = 1;
     rc = exec_batch(x, &batch, e);
     if (rc == 0)

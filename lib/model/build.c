@@ -230,6 +230,9 @@ check_opts(const struct prog_opts *o, const struct model_desc *d,
     if ((uint64_t)o->batch * o->seq_len > 1u << 24)
         return err_set(e, ERR_LIMIT, "%u x %u tokens in a batch are over "
                        "the limit of 2^24", o->batch, o->seq_len);
+    if ((uint64_t)o->batch * longest > UINT32_MAX)
+        return err_set(e, ERR_LIMIT, "%u caches of %u positions are over the "
+                       "limit of 2^32", o->batch, longest);
     if (d->pos == POS_LEARNED && longest > d->max_pos)
         return err_set(e, ERR_USAGE, "%u tokens are more than the model's "
                        "%u learned positions", longest, d->max_pos);
@@ -248,6 +251,7 @@ list_ops(struct prog *p)
 
     *l = (struct op_list){ .op = p->op, .n = p->n_ops, .buf = p->buf,
                            .n_bufs = p->n_bufs, .rows = p->rows,
+                           .seqs = p->opts.batch,
                            .head_chunk = p->opts.mode == PROG_DECODE
                                          ? p->rows : p->opts.head_chunk };
     memcpy(l->range, p->range, sizeof(l->range));

@@ -22,9 +22,11 @@ prog_memory(const struct prog *p)
                              .state = p->zone_bytes[ZONE_STATE],
                              .arena = p->zone_bytes[ZONE_ARENA] };
 
-    /* The six arrays of a struct batch, and the record of each row. */
+    /* The arrays of a struct batch, and the record of each row. */
     m.batch = p->rows * (5 * sizeof(int32_t) + sizeof(float)
                          + sizeof(uint64_t));
+    if (p->opts.mode == PROG_DECODE)
+        m.batch += p->opts.batch * 2 * sizeof(int32_t);
     m.total = m.base + m.state + m.arena + m.batch;
     return m;
 }

@@ -24,16 +24,20 @@ emit_rope(struct build *b, uint32_t layer, struct view qk)
     build_record(b, op, build_needs(b, qk));
 }
 
-/* Decoding: appends this pass's rows to a cache and gives the cache. */
+/* Decoding: appends this pass's rows to a cache and gives the cache, which is
+ * the layer's own. */
 static struct view
 emit_cache(struct build *b, uint32_t layer, struct view x)
 {
-    struct view cache = build_view(b, ZONE_STATE, b->o->cache_len, x.cols,
+    struct view cache = build_view(b, ZONE_STATE,
+                                   b->o->batch * b->o->cache_len, x.cols,
                                    DTYPE_REAL);
     struct op *op = build_op(b, OP_CACHE, layer);
 
     op->x[0] = x;
     op->y[0] = cache;
+    op->u.cache.seq_len = b->o->seq_len;
+    op->u.cache.cache_len = b->o->cache_len;
     return cache;
 }
 
@@ -67,7 +71,7 @@ emit_attention(struct build *b, uint32_t layer, struct view qkv)
     op->u.attn.window = y->window;
     op->u.attn.seq_len = b->o->seq_len;
     op->u.attn.scale = 1.0f / sqrtf((float)y->head_dim);
-    op->u.attn.cached = cached;
+    op->u.attn.cache_len = cached ? b->o->cache_len : 0;
     build_record(b, op, build_needs(b, qkv));
     return o;
 }

@@ -10,7 +10,8 @@
  * Two zones hold everything: STATE (parameters first, then gradients and
  * moments, or caches) and ARENA. An evaluation program built with the same
  * parameters as a training program can run on the training program's memory,
- * and decoding programs of different rows on one another's.
+ * and decoding programs of as many sequences, with more or fewer rows of each,
+ * on one another's.
  */
 #ifndef MODEL_PROG_H
 #define MODEL_PROG_H
@@ -50,7 +51,7 @@ struct prog_opts {
     uint8_t mode, method;
     uint32_t batch, seq_len; /* a micro-batch is batch * seq_len rows */
     uint32_t head_chunk;     /* supervised rows a HEAD pass takes */
-    uint32_t cache_len;      /* PROG_DECODE: rows of the key-value cache */
+    uint32_t cache_len;      /* PROG_DECODE: positions of each sequence */
 
     /* METHOD_LORA. targets as PEFT's target_modules: a module is a target
      * when its name is one of them or ends in "." and one of them. None:

@@ -293,9 +293,11 @@ fill_batch(struct bench *b)
         ids[4 * b->n + i] = (int32_t)i;
         weight[i] = 1;
     }
-    b->batch = (struct batch){ ids, ids + b->n, ids + 2 * b->n,
-                               ids + 3 * b->n, ids + 4 * b->n, weight,
-                               b->n };
+    b->batch = (struct batch){ .ids = ids, .target = ids + b->n,
+                               .pos = ids + 2 * b->n,
+                               .doc_first = ids + 3 * b->n,
+                               .head_row = ids + 4 * b->n,
+                               .weight = weight, .n = b->n };
     b->in.n_head = b->n;
     b->in.inv_tokens = 1.0 / b->n;
 }

@@ -403,20 +403,25 @@ TEST(attention_matches)
     }
 }
 
+/* Three caches that are filled to different rows get different numbers of
+ * rows: all, some, none. */
 TEST(cached_attention_matches)
 {
-    for (uint32_t i = 0; i < 6; i++) {
-        struct attention_case c = { 1, i & 1 ? 1 : 70, 70, 4, 2, 16,
-                                    i & 2 ? 33 : 0, 0 };
+    for (uint32_t i = 0; i < 12; i++) {
+        struct attention_case c = { i < 6 ? 1 : 3, i & 1 ? 1 : 70, 70, 4, 2,
+                                    16, i & 2 ? 33 : 0, 0 };
+        int32_t at[3] = { (int32_t)(i % 6 * 60), 17, 0 };
+        int32_t n[3] = { (int32_t)c.seq, (int32_t)c.seq / 2, 0 };
         struct world w;
 
         attention_world(&w, &c, i);
         w.op.kind = OP_ATTENTION;
-        w.op.x[1] = world_real(&w, 400, 2 * 16, 2);
-        w.op.x[2] = world_real(&w, 400, 2 * 16, 2);
-        w.op.y[0] = world_real(&w, c.seq, 4 * 16, 1);
-        w.op.u.attn.cached = 1;
-        w.in.cache_at = i * 60;
+        w.op.x[1] = world_real(&w, c.seqs * 400, 2 * 16, 2);
+        w.op.x[2] = world_real(&w, c.seqs * 400, 2 * 16, 2);
+        w.op.y[0] = world_real(&w, c.seqs * c.seq, 4 * 16, 1);
+        w.op.u.attn.cache_len = 400;
+        w.batch.cache_at = at;
+        w.batch.seq_n = n;
         w.reduction = 400;
         try_op(&w, "cached attention");
         world_release(&w);
@@ -555,17 +560,21 @@ TEST(moves_match)
     for (uint32_t i = 0; i < 8; i++) {
         struct world w;
         uint32_t cols = i & 1 ? 40000 : 7;
+        int32_t at[3] = { 5, 0, 3 }, n[3] = { 2, 1, 0 };
 
         world_init(&w, i);
         w.reduction = cols;
         w.op.kind = kinds[i / 2];
         if (w.op.kind != OP_ZERO)
-            w.op.x[0] = world_real(&w, 3, cols, 1);
+            w.op.x[0] = world_real(&w, 6, cols, 1);
         if (w.op.kind != OP_SQNORM)
-            w.op.y[0] = world_real(&w, w.op.kind == OP_CACHE ? 9 : 3, cols,
+            w.op.y[0] = world_real(&w, w.op.kind == OP_CACHE ? 27 : 6, cols,
                                    1);
-        w.in.cache_at = 5;
-        world_batch(&w, 3, 3, 3, 1);
+        if (w.op.kind == OP_CACHE)
+            w.op.u.cache = (struct cache_args){ 2, 9 };
+        world_batch(&w, 6, 2, 2, 1);
+        w.batch.cache_at = at;
+        w.batch.seq_n = n;
         try_op(&w, "copy and zero");
         world_release(&w);
     }

@@ -181,8 +181,10 @@ world_batch(struct world *w, uint32_t n, uint32_t seq, uint32_t doc,
         p[4 * n + i] = (int32_t)i;
         w->weight[i] = (float)(0.5 + draw(w));
     }
-    w->batch = (struct batch){ p, p + n, p + 2 * n, p + 3 * n, p + 4 * n,
-                               w->weight, n };
+    w->batch = (struct batch){ .ids = p, .target = p + n, .pos = p + 2 * n,
+                               .doc_first = p + 3 * n,
+                               .head_row = p + 4 * n, .weight = w->weight,
+                               .n = n };
 }
 
 /* Element 0 of the zone is of the view of buffer i. */

@@ -8,12 +8,12 @@
 #define N 20 /* tokens of the text: more than a chunk, no multiple of it */
 #define CHUNK 8
 
-static int32_t ids[N + 1];
+static int32_t ids[N + 5];
 
 static void
 fill_ids(void)
 {
-    for (int i = 0; i <= N; i++)
+    for (int i = 0; i < N + 5; i++)
         ids[i] = (i * i * 7 + 11) % 61;
 }
 
@@ -77,16 +77,18 @@ decode_text(struct tiny_model *t, const struct backend *b, uint32_t rows,
     CHECK(exec_open(&x, &p, b, NULL, &e) == 0);
     for (uint32_t at = 0; at < N; at += rows) {
         uint32_t n = N - at < rows ? N - at : rows;
+        int32_t before = (int32_t)at, fed = (int32_t)n;
         struct batch batch = { .ids = in, .target = zero, .pos = pos,
                                .doc_first = zero, .head_row = row,
-                               .weight = none, .n = n };
+                               .weight = none, .n = n, .cache_at = &before,
+                               .seq_n = &fed };
 
         for (uint32_t i = 0; i < rows; i++) {
             in[i] = i < n ? ids[at + i] : 0;
             pos[i] = i < n ? (int32_t)(at + i) : 0;
             row[i] = (int32_t)i;
         }
-        x.in = (struct inputs){ .n_head = n, .cache_at = at };
+        x.in = (struct inputs){ .n_head = n };
         CHECK(exec_batch(&x, &batch, &e) == 0);
         CHECK(exec_forward(&x, &e) == 0);
         CHECK(exec_get(&x, &p.logits, logits, &e) == 0);
@@ -130,6 +132,143 @@ TEST(decoding_is_evaluation)
     compare(&b);
     if (CHECK(cpu_open(&b, NULL, "f32", &e) == 0)) {
         compare(&b);
+        cpu_close(&b);
+    }
+}
+
+#define SEQS 3
+
+/* Of three texts, of these lengths, side by side or alone: the logits after
+ * each token, [N, vocab] each. A pass feeds a sequence up to CHUNK tokens,
+ * while it has any. */
+static const uint32_t lengths[SEQS] = { 3, N, 11 };
+
+struct texts {
+    uint32_t n, first; /* how many of the three, from which on */
+    double *logits;    /* [n][N][vocab] */
+};
+
+/* What a pass feeds. */
+struct pass {
+    int32_t in[SEQS * CHUNK], pos[SEQS * CHUNK], row[SEQS * CHUNK];
+    int32_t at[SEQS], n[SEQS]; /* by sequence: fed before, fed now */
+    uint32_t n_head, rows;
+};
+
+/* Every sequence's next tokens. */
+static void
+fill_pass(struct pass *p, const struct texts *t)
+{
+    p->n_head = p->rows = 0;
+    for (uint32_t s = 0; s < t->n; s++) {
+        const int32_t *text = ids + 2 * (t->first + s);
+        int32_t left;
+
+        p->at[s] += p->n[s];
+        left = (int32_t)lengths[t->first + s] - p->at[s];
+        p->n[s] = left < CHUNK ? left : CHUNK;
+        for (int32_t i = 0; i < CHUNK; i++) {
+            uint32_t r = s * CHUNK + (uint32_t)i;
+            bool there = i < p->n[s];
+
+            p->in[r] = there ? text[p->at[s] + i] : 0;
+            p->pos[r] = there ? p->at[s] + i : 0;
+            if (!there)
+                continue;
+            p->row[p->n_head++] = (int32_t)r;
+            p->rows = r + 1;
+        }
+    }
+}
+
+static void
+keep_pass(struct texts *t, uint32_t vocab, const double *logits,
+          const struct pass *p)
+{
+    for (uint32_t s = 0; s < t->n; s++) {
+        memcpy(t->logits + ((size_t)s * N + (size_t)p->at[s]) * vocab,
+               logits, (size_t)p->n[s] * vocab * sizeof(*logits));
+        logits += (size_t)p->n[s] * vocab;
+    }
+}
+
+static void
+decode_texts(struct texts *t, struct tiny_model *m, const struct backend *b)
+{
+    struct prog_opts o = { .mode = PROG_DECODE, .batch = t->n,
+                           .seq_len = CHUNK, .cache_len = N };
+    const int32_t zero[SEQS * CHUNK] = { 0 };
+    const float none[SEQS * CHUNK] = { 0 };
+    struct pass pass = { .n_head = 0 };
+    uint32_t vocab = m->desc.vocab;
+    struct batch batch = { .ids = pass.in, .target = zero, .pos = pass.pos,
+                           .doc_first = zero, .head_row = pass.row,
+                           .weight = none, .cache_at = pass.at,
+                           .seq_n = pass.n };
+    double *logits = mem_array((size_t)t->n * CHUNK * vocab,
+                               sizeof(*logits));
+    struct prog p;
+    struct exec x;
+    struct err e;
+
+    t->logits = mem_array((size_t)t->n * N * vocab, sizeof(*t->logits));
+    CHECK(prog_build(&p, &m->desc, &o, &m->base, b, &e) == 0);
+    CHECK(exec_open(&x, &p, b, NULL, &e) == 0);
+    for (fill_pass(&pass, t); pass.n_head > 0; fill_pass(&pass, t)) {
+        batch.n = pass.rows;
+        x.in = (struct inputs){ .n_head = pass.n_head };
+        CHECK(exec_batch(&x, &batch, &e) == 0);
+        CHECK(exec_forward(&x, &e) == 0);
+        CHECK(exec_get(&x, &p.logits, logits, &e) == 0);
+        keep_pass(t, vocab, logits, &pass);
+    }
+    free(logits);
+    exec_release(&x);
+    prog_release(&p);
+}
+
+/* bound 0: the same bits. */
+static void
+compare_texts(const struct backend *b, double bound)
+{
+    for (size_t m = 0; m < N_TINY; m++) {
+        struct texts all = { .n = SEQS };
+        struct tiny_model t;
+        size_t size;
+
+        tiny_open(&t, tiny_configs[m]);
+        size = (size_t)N * t.desc.vocab;
+        decode_texts(&all, &t, b);
+        for (uint32_t s = 0; s < SEQS; s++) {
+            struct texts one = { .n = 1, .first = s };
+            double worst = 0;
+
+            decode_texts(&one, &t, b);
+            for (size_t i = 0; i < size; i++)
+                worst = fmax(worst, fabs(one.logits[i]
+                                         - all.logits[s * size + i]));
+            if (!CHECK(worst <= bound))
+                printf("  model %zu, sequence %u: off by %g on %s\n", m, s,
+                       worst, b->name);
+            free(one.logits);
+        }
+        free(all.logits);
+        tiny_close(&t);
+    }
+}
+
+/* The reference computes row by row; the CPU in tiles that depend on how many
+ * rows there are: to rounding. */
+TEST(sequences_of_different_lengths_decode_together)
+{
+    struct backend b;
+    struct err e;
+
+    fill_ids();
+    ref_open(&b);
+    compare_texts(&b, 0);
+    if (CHECK(cpu_open(&b, NULL, "f32", &e) == 0)) {
+        compare_texts(&b, 1e-4);
         cpu_close(&b);
     }
 }
@@ -190,6 +329,7 @@ TEST(generation_depends_on_prompt_and_seed_alone)
 
 static const struct test tests[] = {
     RUN(decoding_is_evaluation),
+    RUN(sequences_of_different_lengths_decode_together),
     RUN(generation_depends_on_prompt_and_seed_alone),
 };
 

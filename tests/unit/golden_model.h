@@ -189,8 +189,10 @@ session_open(struct session *s, const struct golden *g,
         CHECK(exec_load_base(&s->exec, &g->base, &e) == 0);
     for (size_t i = 0; i < s->prog.n_params && o->method == METHOD_LORA; i++)
         session_set_lora(s, &s->prog.param[i]);
-    s->batch = (struct batch){ g->ids, g->target, g->pos, g->doc_first,
-                               g->head_row, g->weight, g->rows };
+    s->batch = (struct batch){ .ids = g->ids, .target = g->target,
+                               .pos = g->pos, .doc_first = g->doc_first,
+                               .head_row = g->head_row, .weight = g->weight,
+                               .n = g->rows };
     s->in = (struct inputs){ .seed = 11, .lr = 0.01,
                              .inv_tokens = 1 / g->tokens, .bias1 = 0.1,
                              .bias2 = 0.001, .n_head = g->n_head };

@@ -155,6 +155,7 @@ decode(struct session *s, uint32_t d, uint32_t piece, char *out)
     for (uint32_t at = 0; at < len; at += piece) {
         uint32_t n = len - at < piece ? len - at : piece;
         int32_t ids[64] = { 0 }, pos[64] = { 0 }, index[64] = { 0 };
+        int32_t before = (int32_t)at, rows = (int32_t)n;
 
         for (uint32_t i = 0; i < n; i++) {
             ids[i] = g->ids[first + at + i];
@@ -165,7 +166,8 @@ decode(struct session *s, uint32_t d, uint32_t piece, char *out)
         s->batch.pos = pos;
         s->batch.head_row = index;
         s->batch.n = s->in.n_head = n;
-        s->in.cache_at = at;
+        s->batch.cache_at = &before;
+        s->batch.seq_n = &rows;
         session_forward(s);
         memcpy(out + at * row, view_at(s->run, &s->prog.logits),
                n * row);

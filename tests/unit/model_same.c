@@ -308,9 +308,12 @@ accumulated_step(const struct golden *g, struct prog_opts o,
         }
         for (uint32_t i = 0; i < g->seq_len; i++)
             index[i] = g->doc_first[at + i] - (int32_t)at;
-        s.batch = (struct batch){ g->ids + at, g->target + at, g->pos + at,
-                                  index, head_row, g->weight + at,
-                                  g->seq_len };
+        s.batch = (struct batch){ .ids = g->ids + at,
+                                  .target = g->target + at,
+                                  .pos = g->pos + at, .doc_first = index,
+                                  .head_row = head_row,
+                                  .weight = g->weight + at,
+                                  .n = g->seq_len };
         s.in.row0 = at;
         session_forward(&s);
         session_range(&s, RANGE_BWD);

@@ -270,6 +270,7 @@ TEST(attention_with_a_cache)
 {
     struct values v;
     struct view q, cache, row;
+    int32_t before, rows = 2;
     struct op op;
 
     values_open(&v, "window", 16);
@@ -280,12 +281,14 @@ TEST(attention_with_a_cache)
                       .y = { lab_real(&v.lab, 2, 32) },
                       .u.attn = { .heads = 4, .kv_heads = 2, .head_dim = 8,
                                   .window = 3, .seq_len = 2, .scale = 0.25f,
-                                  .cached = 1 } };
+                                  .cache_len = 11 } };
     op.x[2] = input(&v, "v");
     op.x[2].off += 5 * op.x[2].ld;
     v.lab.batch.n = 2;
+    v.lab.batch.cache_at = &before;
+    v.lab.batch.seq_n = &rows;
     for (uint32_t at = 3; at < 7; at += 2) {
-        v.lab.in.cache_at = at;
+        before = (int32_t)at;
         row = q;
         row.off += (5 + at) * (uint64_t)q.ld;
         row.rows = 2;

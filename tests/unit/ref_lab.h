@@ -163,8 +163,10 @@ lab_batch(struct lab *l, uint32_t n, uint32_t seq, uint32_t doc,
         p[4 * n + i] = (int32_t)i;
         l->weight[i] = i % 3 == 1 ? 0 : 0.5f + (float)(i % 5);
     }
-    l->batch = (struct batch){ p, p + n, p + 2 * n, p + 3 * n, p + 4 * n,
-                               l->weight, n };
+    l->batch = (struct batch){ .ids = p, .target = p + n, .pos = p + 2 * n,
+                               .doc_first = p + 3 * n,
+                               .head_row = p + 4 * n, .weight = l->weight,
+                               .n = n };
 }
 
 /* Runs an op with scratch of its own, full of NaN. */
