@@ -19,9 +19,10 @@ struct group_files {
 };
 
 static const struct group_files versions[] = {
-    { "memory.limit_in_bytes", "memory.usage_in_bytes",
-      "total_inactive_file ", "total_active_file " },
-    { "memory.max", "memory.current", "inactive_file ", "active_file " },
+    { .limit = "memory.limit_in_bytes", .usage = "memory.usage_in_bytes",
+      .inactive = "total_inactive_file ", .active = "total_active_file " },
+    { .limit = "memory.max", .usage = "memory.current",
+      .inactive = "inactive_file ", .active = "active_file " },
 };
 
 /* Where a version's hierarchy is mounted, and where in it the process is. */

@@ -23,34 +23,45 @@
 #define MAX_WINDOW (1 << 30)
 
 /* Rows of a family's keys. */
-#define COUNT(key, field, def, max) \
-    { key, KEY_COUNT, 0, AT(field), def, 1, max, NULL }
-#define COUNT_OR_NULL(key, field, def, max) \
-    { key, KEY_COUNT, KEY_NULL, AT(field), def, 1, max, NULL }
-#define COUNT_ALIAS(key, field, max) \
-    { key, KEY_COUNT, KEY_ALIAS, AT(field), 0, 1, max, NULL }
-#define REAL(key, field, def, min, max) \
-    { key, KEY_REAL, 0, AT(field), def, min, max, NULL }
-#define EPSILON(key, def) REAL(key, eps, def, 1e-12, 1)
+#define COUNT(key, field, preset, most) \
+    { .name = key, .kind = KEY_COUNT, .offset = AT(field), .def = preset, \
+      .min = 1, .max = most }
+#define COUNT_OR_NULL(key, field, preset, most) \
+    { .name = key, .kind = KEY_COUNT, .flags = KEY_NULL, \
+      .offset = AT(field), .def = preset, .min = 1, .max = most }
+#define COUNT_ALIAS(key, field, most) \
+    { .name = key, .kind = KEY_COUNT, .flags = KEY_ALIAS, \
+      .offset = AT(field), .min = 1, .max = most }
+#define REAL(key, field, preset, least, most) \
+    { .name = key, .kind = KEY_REAL, .offset = AT(field), .def = preset, \
+      .min = least, .max = most }
+#define EPSILON(key, preset) REAL(key, eps, preset, 1e-12, 1)
 #define THETA REAL("rope_theta", theta, 1e4, 1e-3, 1e15)
-#define INIT_RANGE(def) REAL("initializer_range", init_range, def, 0, 100)
-#define FLAG(key, field, def) { key, KEY_BOOL, 0, AT(field), def, 0, 0, NULL }
+#define INIT_RANGE(preset) \
+    REAL("initializer_range", init_range, preset, 0, 100)
+#define FLAG(key, field, preset) \
+    { .name = key, .kind = KEY_BOOL, .offset = AT(field), .def = preset }
 #define PAD \
-    { "pad_token_id", KEY_COUNT, KEY_NULL, AT(pad), PAD_NONE, -1, MAX_VOCAB, \
-      NULL, PAD_NONE }
-#define ACT(key, def) { key, KEY_WORD, 0, AT(act), def, 0, 0, acts }
-#define DROP(key, field, def) \
-    { key, KEY_DROP, 0, AT(field), def, 0, 1, NULL }
-#define DROP_OR_NULL(key, field, def) \
-    { key, KEY_DROP, KEY_NULL, AT(field), def, 0, 1, NULL }
-#define FREE(key) { key, KEY_FREE, 0, 0, 0, 0, 0, NULL }
-#define IDS(key) { key, KEY_IDS, KEY_NULL, 0, 0, 0, 0, NULL }
-#define TEXT(key) { key, KEY_TEXT, KEY_NULL, 0, 0, 0, 0, NULL }
-#define OBJECT(key) { key, KEY_OBJECT, KEY_NULL, 0, 0, 0, 0, NULL }
-#define OFF(key) { key, KEY_OFF, 0, 0, 0, 0, 0, NULL }
-#define OFF_OR_NULL(key) { key, KEY_OFF, KEY_NULL, 0, 0, 0, 0, NULL }
-#define ON(key) { key, KEY_ON, 0, 0, 0, 0, 0, NULL }
-#define END { NULL, 0, 0, 0, 0, 0, 0, NULL }
+    { .name = "pad_token_id", .kind = KEY_COUNT, .flags = KEY_NULL, \
+      .offset = AT(pad), .def = PAD_NONE, .min = -1, .max = MAX_VOCAB, \
+      .none = PAD_NONE }
+#define ACT(key, preset) \
+    { .name = key, .kind = KEY_WORD, .offset = AT(act), .def = preset, \
+      .words = acts }
+#define DROP(key, field, preset) \
+    { .name = key, .kind = KEY_DROP, .offset = AT(field), .def = preset, \
+      .max = 1 }
+#define DROP_OR_NULL(key, field, preset) \
+    { .name = key, .kind = KEY_DROP, .flags = KEY_NULL, \
+      .offset = AT(field), .def = preset, .max = 1 }
+#define FREE(key) { .name = key, .kind = KEY_FREE }
+#define IDS(key) { .name = key, .kind = KEY_IDS, .flags = KEY_NULL }
+#define TEXT(key) { .name = key, .kind = KEY_TEXT, .flags = KEY_NULL }
+#define OBJECT(key) { .name = key, .kind = KEY_OBJECT, .flags = KEY_NULL }
+#define OFF(key) { .name = key, .kind = KEY_OFF }
+#define OFF_OR_NULL(key) { .name = key, .kind = KEY_OFF, .flags = KEY_NULL }
+#define ON(key) { .name = key, .kind = KEY_ON }
+#define END { .name = NULL }
 
 static const struct key_word acts[] = {
     { "gelu_new", ACT_GELU_TANH }, { "gelu_pytorch_tanh", ACT_GELU_TANH },
@@ -102,19 +113,19 @@ static const struct key llama_keys[] = {
 };
 
 static const struct module_row llama_modules[] = {
-    { ROLE_EMBED, BIAS_NEVER, false, "embed_tokens" },
-    { ROLE_NORM1, BIAS_NEVER, false, "input_layernorm" },
-    { ROLE_Q, BIAS_ATTN, false, "self_attn.q_proj" },
-    { ROLE_K, BIAS_ATTN, false, "self_attn.k_proj" },
-    { ROLE_V, BIAS_ATTN, false, "self_attn.v_proj" },
-    { ROLE_O, BIAS_ATTN, false, "self_attn.o_proj" },
-    { ROLE_NORM2, BIAS_NEVER, false, "post_attention_layernorm" },
-    { ROLE_GATE, BIAS_MLP, false, "mlp.gate_proj" },
-    { ROLE_UP, BIAS_MLP, false, "mlp.up_proj" },
-    { ROLE_DOWN, BIAS_MLP, false, "mlp.down_proj" },
-    { ROLE_NORM_F, BIAS_NEVER, false, "norm" },
-    { ROLE_HEAD, BIAS_NEVER, false, "lm_head" },
-    { 0, 0, false, NULL },
+    { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
+    { ROLE_NORM1, "input_layernorm", BIAS_NEVER },
+    { ROLE_Q, "self_attn.q_proj", BIAS_ATTN },
+    { ROLE_K, "self_attn.k_proj", BIAS_ATTN },
+    { ROLE_V, "self_attn.v_proj", BIAS_ATTN },
+    { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
+    { ROLE_NORM2, "post_attention_layernorm", BIAS_NEVER },
+    { ROLE_GATE, "mlp.gate_proj", BIAS_MLP },
+    { ROLE_UP, "mlp.up_proj", BIAS_MLP },
+    { ROLE_DOWN, "mlp.down_proj", BIAS_MLP },
+    { ROLE_NORM_F, "norm", BIAS_NEVER },
+    { ROLE_HEAD, "lm_head", BIAS_NEVER },
+    END
 };
 
 static const struct key qwen2_keys[] = {
@@ -131,8 +142,8 @@ static const struct key qwen2_keys[] = {
     THETA,
     FLAG("use_sliding_window", use_window, false),
     COUNT_OR_NULL("sliding_window", window, 4096, MAX_WINDOW),
-    { "max_window_layers", KEY_COUNT, 0, AT(window_from), 28, 0, MAX_WINDOW,
-      NULL },
+    { .name = "max_window_layers", .kind = KEY_COUNT,
+      .offset = AT(window_from), .def = 28, .max = MAX_WINDOW },
     FREE("layer_types"), /* read for the windows of the layers */
     FLAG("tie_word_embeddings", tied, false),
     PAD,
@@ -142,19 +153,19 @@ static const struct key qwen2_keys[] = {
 };
 
 static const struct module_row qwen2_modules[] = {
-    { ROLE_EMBED, BIAS_NEVER, false, "embed_tokens" },
-    { ROLE_NORM1, BIAS_NEVER, false, "input_layernorm" },
-    { ROLE_Q, BIAS_ALWAYS, false, "self_attn.q_proj" },
-    { ROLE_K, BIAS_ALWAYS, false, "self_attn.k_proj" },
-    { ROLE_V, BIAS_ALWAYS, false, "self_attn.v_proj" },
-    { ROLE_O, BIAS_NEVER, false, "self_attn.o_proj" },
-    { ROLE_NORM2, BIAS_NEVER, false, "post_attention_layernorm" },
-    { ROLE_GATE, BIAS_NEVER, false, "mlp.gate_proj" },
-    { ROLE_UP, BIAS_NEVER, false, "mlp.up_proj" },
-    { ROLE_DOWN, BIAS_NEVER, false, "mlp.down_proj" },
-    { ROLE_NORM_F, BIAS_NEVER, false, "norm" },
-    { ROLE_HEAD, BIAS_NEVER, false, "lm_head" },
-    { 0, 0, false, NULL },
+    { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
+    { ROLE_NORM1, "input_layernorm", BIAS_NEVER },
+    { ROLE_Q, "self_attn.q_proj", BIAS_ALWAYS },
+    { ROLE_K, "self_attn.k_proj", BIAS_ALWAYS },
+    { ROLE_V, "self_attn.v_proj", BIAS_ALWAYS },
+    { ROLE_O, "self_attn.o_proj", BIAS_NEVER },
+    { ROLE_NORM2, "post_attention_layernorm", BIAS_NEVER },
+    { ROLE_GATE, "mlp.gate_proj", BIAS_NEVER },
+    { ROLE_UP, "mlp.up_proj", BIAS_NEVER },
+    { ROLE_DOWN, "mlp.down_proj", BIAS_NEVER },
+    { ROLE_NORM_F, "norm", BIAS_NEVER },
+    { ROLE_HEAD, "lm_head", BIAS_NEVER },
+    END
 };
 
 static const struct key starcoder2_keys[] = {
@@ -181,18 +192,18 @@ static const struct key starcoder2_keys[] = {
 };
 
 static const struct module_row starcoder2_modules[] = {
-    { ROLE_EMBED, BIAS_NEVER, false, "embed_tokens" },
-    { ROLE_NORM1, BIAS_ALWAYS, false, "input_layernorm" },
-    { ROLE_Q, BIAS_ATTN, false, "self_attn.q_proj" },
-    { ROLE_K, BIAS_ATTN, false, "self_attn.k_proj" },
-    { ROLE_V, BIAS_ATTN, false, "self_attn.v_proj" },
-    { ROLE_O, BIAS_ATTN, false, "self_attn.o_proj" },
-    { ROLE_NORM2, BIAS_ALWAYS, false, "post_attention_layernorm" },
-    { ROLE_UP, BIAS_ATTN, false, "mlp.c_fc" }, /* use_bias rules both */
-    { ROLE_DOWN, BIAS_ATTN, false, "mlp.c_proj" },
-    { ROLE_NORM_F, BIAS_ALWAYS, false, "norm" },
-    { ROLE_HEAD, BIAS_NEVER, false, "lm_head" },
-    { 0, 0, false, NULL },
+    { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
+    { ROLE_NORM1, "input_layernorm", BIAS_ALWAYS },
+    { ROLE_Q, "self_attn.q_proj", BIAS_ATTN },
+    { ROLE_K, "self_attn.k_proj", BIAS_ATTN },
+    { ROLE_V, "self_attn.v_proj", BIAS_ATTN },
+    { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
+    { ROLE_NORM2, "post_attention_layernorm", BIAS_ALWAYS },
+    { ROLE_UP, "mlp.c_fc", BIAS_ATTN }, /* use_bias rules both */
+    { ROLE_DOWN, "mlp.c_proj", BIAS_ATTN },
+    { ROLE_NORM_F, "norm", BIAS_ALWAYS },
+    { ROLE_HEAD, "lm_head", BIAS_NEVER },
+    END
 };
 
 /* transformers knows four of them by the names of other families, too. */
@@ -227,17 +238,17 @@ static const struct key gpt2_keys[] = {
 };
 
 static const struct module_row gpt2_modules[] = {
-    { ROLE_EMBED, BIAS_NEVER, false, "wte" },
-    { ROLE_POS, BIAS_NEVER, false, "wpe" },
-    { ROLE_NORM1, BIAS_ALWAYS, false, "ln_1" },
-    { ROLE_QKV, BIAS_ALWAYS, true, "attn.c_attn" },
-    { ROLE_O, BIAS_ALWAYS, true, "attn.c_proj" },
-    { ROLE_NORM2, BIAS_ALWAYS, false, "ln_2" },
-    { ROLE_UP, BIAS_ALWAYS, true, "mlp.c_fc" },
-    { ROLE_DOWN, BIAS_ALWAYS, true, "mlp.c_proj" },
-    { ROLE_NORM_F, BIAS_ALWAYS, false, "ln_f" },
-    { ROLE_HEAD, BIAS_NEVER, false, "lm_head" },
-    { 0, 0, false, NULL },
+    { ROLE_EMBED, "wte", BIAS_NEVER },
+    { ROLE_POS, "wpe", BIAS_NEVER },
+    { ROLE_NORM1, "ln_1", BIAS_ALWAYS },
+    { ROLE_QKV, "attn.c_attn", BIAS_ALWAYS, .in_out = true },
+    { ROLE_O, "attn.c_proj", BIAS_ALWAYS, .in_out = true },
+    { ROLE_NORM2, "ln_2", BIAS_ALWAYS },
+    { ROLE_UP, "mlp.c_fc", BIAS_ALWAYS, .in_out = true },
+    { ROLE_DOWN, "mlp.c_proj", BIAS_ALWAYS, .in_out = true },
+    { ROLE_NORM_F, "ln_f", BIAS_ALWAYS },
+    { ROLE_HEAD, "lm_head", BIAS_NEVER },
+    END
 };
 
 static const struct key phi_keys[] = {
@@ -264,17 +275,17 @@ static const struct key phi_keys[] = {
 };
 
 static const struct module_row phi_modules[] = {
-    { ROLE_EMBED, BIAS_NEVER, false, "embed_tokens" },
-    { ROLE_NORM1, BIAS_ALWAYS, false, "input_layernorm" },
-    { ROLE_Q, BIAS_ALWAYS, false, "self_attn.q_proj" },
-    { ROLE_K, BIAS_ALWAYS, false, "self_attn.k_proj" },
-    { ROLE_V, BIAS_ALWAYS, false, "self_attn.v_proj" },
-    { ROLE_O, BIAS_ALWAYS, false, "self_attn.dense" },
-    { ROLE_UP, BIAS_ALWAYS, false, "mlp.fc1" },
-    { ROLE_DOWN, BIAS_ALWAYS, false, "mlp.fc2" },
-    { ROLE_NORM_F, BIAS_ALWAYS, false, "final_layernorm" },
-    { ROLE_HEAD, BIAS_ALWAYS, false, "lm_head" },
-    { 0, 0, false, NULL },
+    { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
+    { ROLE_NORM1, "input_layernorm", BIAS_ALWAYS },
+    { ROLE_Q, "self_attn.q_proj", BIAS_ALWAYS },
+    { ROLE_K, "self_attn.k_proj", BIAS_ALWAYS },
+    { ROLE_V, "self_attn.v_proj", BIAS_ALWAYS },
+    { ROLE_O, "self_attn.dense", BIAS_ALWAYS },
+    { ROLE_UP, "mlp.fc1", BIAS_ALWAYS },
+    { ROLE_DOWN, "mlp.fc2", BIAS_ALWAYS },
+    { ROLE_NORM_F, "final_layernorm", BIAS_ALWAYS },
+    { ROLE_HEAD, "lm_head", BIAS_ALWAYS },
+    END
 };
 
 static const struct family families[] = {

@@ -28,9 +28,10 @@ enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTN, BIAS_MLP };
 
 /* A module of a family. */
 struct module_row {
-    uint8_t role, bias;
-    bool in_out;
+    uint8_t role;
     const char *name; /* layers' modules: below the layer's prefix */
+    uint8_t bias;
+    bool in_out;
 };
 
 struct family {

@@ -12,28 +12,29 @@
 
 struct dtype_info {
     const char *name;
-    uint8_t size, align, is_float;
+    uint8_t size, align;
+    bool is_float;
 };
 
 static const struct dtype_info info[DTYPE_COUNT] = {
-    [DTYPE_NONE] = { "?", 0, 1, 0 },
-    [DTYPE_F64] = { "F64", 8, 8, 1 },
-    [DTYPE_F32] = { "F32", 4, 4, 1 },
-    [DTYPE_F16] = { "F16", 2, 2, 1 },
-    [DTYPE_BF16] = { "BF16", 2, 2, 1 },
-    [DTYPE_I64] = { "I64", 8, 8, 0 },
-    [DTYPE_I32] = { "I32", 4, 4, 0 },
-    [DTYPE_I16] = { "I16", 2, 2, 0 },
-    [DTYPE_I8] = { "I8", 1, 1, 0 },
-    [DTYPE_U64] = { "U64", 8, 8, 0 },
-    [DTYPE_U32] = { "U32", 4, 4, 0 },
-    [DTYPE_U16] = { "U16", 2, 2, 0 },
-    [DTYPE_U8] = { "U8", 1, 1, 0 },
-    [DTYPE_BOOL] = { "BOOL", 1, 1, 0 },
-    [DTYPE_F8_E4M3] = { "F8_E4M3", 1, 1, 0 },
-    [DTYPE_F8_E5M2] = { "F8_E5M2", 1, 1, 0 },
-    [DTYPE_F8_E8M0] = { "F8_E8M0", 1, 1, 0 },
-    [DTYPE_C64] = { "C64", 8, 4, 0 },
+    [DTYPE_NONE] = { "?", .size = 0, .align = 1 },
+    [DTYPE_F64] = { "F64", .size = 8, .align = 8, .is_float = true },
+    [DTYPE_F32] = { "F32", .size = 4, .align = 4, .is_float = true },
+    [DTYPE_F16] = { "F16", .size = 2, .align = 2, .is_float = true },
+    [DTYPE_BF16] = { "BF16", .size = 2, .align = 2, .is_float = true },
+    [DTYPE_I64] = { "I64", .size = 8, .align = 8 },
+    [DTYPE_I32] = { "I32", .size = 4, .align = 4 },
+    [DTYPE_I16] = { "I16", .size = 2, .align = 2 },
+    [DTYPE_I8] = { "I8", .size = 1, .align = 1 },
+    [DTYPE_U64] = { "U64", .size = 8, .align = 8 },
+    [DTYPE_U32] = { "U32", .size = 4, .align = 4 },
+    [DTYPE_U16] = { "U16", .size = 2, .align = 2 },
+    [DTYPE_U8] = { "U8", .size = 1, .align = 1 },
+    [DTYPE_BOOL] = { "BOOL", .size = 1, .align = 1 },
+    [DTYPE_F8_E4M3] = { "F8_E4M3", .size = 1, .align = 1 },
+    [DTYPE_F8_E5M2] = { "F8_E5M2", .size = 1, .align = 1 },
+    [DTYPE_F8_E8M0] = { "F8_E8M0", .size = 1, .align = 1 },
+    [DTYPE_C64] = { "C64", .size = 8, .align = 4 },
 };
 
 size_t

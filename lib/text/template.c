@@ -15,14 +15,16 @@ struct template_part {
     const char *text; /* a token's name, or text */
 };
 
-#define TOKEN(field, name) {PART_TOKEN, FIELD_##field, true, name}
-#define TEXT(field, text) {PART_TEXT, FIELD_##field, true, text}
-#define FIELD(field) {PART_FIELD, FIELD_##field, true, NULL}
-#define TOKEN_0(field, name) {PART_TOKEN, FIELD_##field, false, name}
-#define TEXT_0(field, text) {PART_TEXT, FIELD_##field, false, text}
-#define FIELD_0(field) {PART_FIELD, FIELD_##field, false, NULL}
-#define END {PART_END, FIELD_ALWAYS, true, NULL}
-#define STOP {PART_STOP, FIELD_ALWAYS, false, NULL}
+#define PART(what, of, string) \
+    .kind = PART_##what, .field = FIELD_##of, .text = string
+#define TOKEN(of, name) { PART(TOKEN, of, name), .loss = true }
+#define TEXT(of, string) { PART(TEXT, of, string), .loss = true }
+#define FIELD(of) { PART(FIELD, of, NULL), .loss = true }
+#define TOKEN_0(of, name) { PART(TOKEN, of, name) }
+#define TEXT_0(of, string) { PART(TEXT, of, string) }
+#define FIELD_0(of) { PART(FIELD, of, NULL) }
+#define END { PART(END, ALWAYS, NULL), .loss = true }
+#define STOP { PART(STOP, ALWAYS, NULL) }
 
 static const struct template_part plain[] = { FIELD(TEXT), END, STOP };
 

@@ -20,24 +20,28 @@ struct fields {
 };
 
 #define AT(field) offsetof(struct fields, field)
-#define FREE(key) { key, KEY_FREE, 0, 0, 0, 0, 0, NULL }
-#define TEXT(key) { key, KEY_TEXT, KEY_NULL, 0, 0, 0, 0, NULL }
-#define FLAG(key, field) { key, KEY_BOOL, KEY_NULL, AT(field), 0, 0, 0, NULL }
-#define OFF(key) { key, KEY_OFF, KEY_NULL, 0, 0, 0, 0, NULL }
-#define WORD(key, flags, field, words) \
-    { key, KEY_WORD, flags, AT(field), 0, 0, 0, words }
+#define FREE(key) { .name = key, .kind = KEY_FREE }
+#define TEXT(key) { .name = key, .kind = KEY_TEXT, .flags = KEY_NULL }
+#define FLAG(key, field) \
+    { .name = key, .kind = KEY_BOOL, .flags = KEY_NULL, .offset = AT(field) }
+#define OFF(key) { .name = key, .kind = KEY_OFF, .flags = KEY_NULL }
+#define WORD(key, field, ...) \
+    { .name = key, .kind = KEY_WORD, .offset = AT(field), __VA_ARGS__ }
 
 static const struct key_word peft_types[] = { { "LORA", 0 }, { NULL, 0 } };
 static const struct key_word biases[] = { { "none", 0 }, { NULL, 0 } };
 
 static const struct key keys[] = {
-    WORD("peft_type", KEY_REQUIRED, peft_type, peft_types),
-    { "r", KEY_COUNT, 0, AT(r), 8, 1, MAX_RANK, NULL },
-    { "lora_alpha", KEY_REAL, 0, AT(alpha), 8, -1e9, 1e9, NULL },
-    { "lora_dropout", KEY_DROP, 0, AT(dropout), 0, 0, 1, NULL },
+    WORD("peft_type", peft_type, .words = peft_types, .flags = KEY_REQUIRED),
+    { .name = "r", .kind = KEY_COUNT, .offset = AT(r), .def = 8, .min = 1,
+      .max = MAX_RANK },
+    { .name = "lora_alpha", .kind = KEY_REAL, .offset = AT(alpha), .def = 8,
+      .min = -1e9, .max = 1e9 },
+    { .name = "lora_dropout", .kind = KEY_DROP, .offset = AT(dropout),
+      .max = 1 },
     FLAG("use_rslora", rslora),
     FLAG("fan_in_fan_out", fan),
-    WORD("bias", 0, bias, biases),
+    WORD("bias", bias, .words = biases),
     FREE("target_modules"), /* these three: adapter_config_selects */
     FREE("exclude_modules"),
     FREE("layers_to_transform"),
@@ -73,7 +77,7 @@ static const struct key keys[] = {
     TEXT("revision"),
     FREE("runtime_config"),
     TEXT("task_type"),
-    { NULL, 0, 0, 0, 0, 0, 0, NULL }
+    { .name = NULL }
 };
 
 static const cJSON *

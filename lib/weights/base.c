@@ -231,7 +231,7 @@ check_generation(const struct weights *w, struct err *e)
         { "bos_token_id", KEY_IDS, KEY_NULL },
         { "eos_token_id", KEY_IDS, KEY_NULL },
         { "pad_token_id", KEY_IDS, KEY_NULL },
-        { NULL, 0, 0 }
+        { .name = NULL }
     };
     const struct weight_asset *a = weights_asset(w, name);
     char *where = path_join(w->path, name);

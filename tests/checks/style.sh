@@ -109,6 +109,37 @@ rows() {
     function tell(line) { print FILENAME ":" FNR ": " line }' "$@"
 }
 verdict "rows of option tables name what they set" rows $code
+# unnamed FILE...: rows of tables, and macros for rows, in which more than three
+# fields stand without their names. Strings and what is in parentheses or inner
+# braces are passed over; a row may go on for twelve lines.
+unnamed() {
+    awk '
+    # Fields of the row in text that have no name; -1 when it goes on.
+    function unnamed(text,    n) {
+        gsub(/"([^"\\]|\\.)*"|\047([^\047\\]|\\.)+\047/, "s", text)
+        sub(/^[^{]*\{/, "", text)
+        while (gsub(/\([^()]*\)|\{[^{}]*\}/, "", text)) ;
+        if (!sub(/,? *\}.*/, "", text)) return -1
+        sub(/(^|,) *[.[].*/, "", text)
+        return text ~ /[^ ]/ ? 1 + gsub(/,/, "", text) : 0
+    }
+    # "    {", "    [INDEX] = {" and what follows "#define NAME(x)".
+    function begins(line) {
+        sub(/^#define [A-Z_0-9]+(\([^)]*\))?/, "", line)
+        return line ~ /^ +(\[[^]]*\] = )?\{[^}]*[a-zA-Z"]/
+    }
+    FNR == 1 { row = ""; at = 0 }
+    row == "" && begins($0) { at = FNR }
+    row != "" || at == FNR {
+        row = row $0
+        sub(/\\$/, "", row)
+        n = unnamed(row)
+        if (n > 3) print FILENAME ":" at ": " $0
+        if (n >= 0 || FNR > at + 12) row = ""
+    }' "$@"
+}
+verdict "at most three fields of a row stand without their names" \
+    unnamed $(ls $code | grep -E '^(lib|kernels|bin)/')
 verdict "the Makefile stays under 250 lines" \
     awk 'FNR == 250 { print FILENAME }' Makefile
 echo "1..$n"
