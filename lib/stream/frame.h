@@ -89,14 +89,6 @@ int pad_check(const void *p, size_t n, const char *where, uint64_t at,
 int record_next(const char *raw, size_t n, size_t *pos, const void **p,
                 size_t *len, const char *where, uint64_t at, struct err *e);
 
-/* Text of headers and trailers, read from the front. A decimal number has no
- * sign and no leading zero. line_next takes a line that ends in a newline,
- * without it; word_next takes what is before the next space, and the space.
- * Both give false when there is none. */
-bool decimal_parse(const char *s, size_t n, uint64_t *out);
-bool line_next(const char **p, const char *end, const char **line, size_t *n);
-bool word_next(const char **p, size_t *n, const char **word, size_t *len);
-
 /* Blocks of STREAM_BLOCK that n bytes of data make, and the offset behind a
  * frame of the index, padding included. */
 uint64_t data_blocks(uint64_t n);

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "stream/frame.h"
+#include "stream/lines.h"
 #include "stream/stream.h"
 
 #define SIZE_LIMIT (UINT64_C(1) << 60) /* of any one number in an index */
