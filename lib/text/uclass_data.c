@@ -1,5 +1,5 @@
-/* uclass_data.c - what each code point is taken for; made by
- * tests/golden/uclass.py, which says how. */
+/* uclass_data.c - what each code point is taken for: a table, so one
+ * long file; made by tests/golden/uclass.py, which says how. */
 #include "text/uclass.h"
 
 const struct uclass_run uclass_run[] = {

@@ -76,8 +76,8 @@ runs = []
 for c in range(0x110000):
     if not runs or runs[-1][1] != flag[c]:
         runs.append((c, flag[c]))
-print("/* uclass_data.c - what each code point is taken for; made by")
-print(" * tests/golden/uclass.py, which says how. */")
+print("/* uclass_data.c - what each code point is taken for: a table, so one")
+print(" * long file; made by tests/golden/uclass.py, which says how. */")
 print('#include "text/uclass.h"\n')
 print("const struct uclass_run uclass_run[] = {")
 line = "   "
