@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -75,6 +76,7 @@ open_codec(struct text_codec *c, const struct model *m,
                                                  "tokenizer.json");
     int rc;
 
+    memset(c, 0, sizeof(*c));
     if (o->tokenizer != NULL)
         rc = tokenizer_open(&c->tokenizer, o->tokenizer, e);
     else if (a != NULL)

@@ -154,7 +154,7 @@ evaluated(struct tiny_world *w, const struct adapter *a, int32_t *ids,
 {
     struct prog_opts o = { .mode = PROG_EVAL, .batch = 1, .seq_len = n,
                            .head_chunk = 16 };
-    int32_t pos[200], zero[200] = { 0 }, targets[200] = { 0 }, row[1];
+    int32_t pos[200], zero[200] = { 0 }, targets[200] = { 0 }, row[200] = { 0 };
     float weight[200] = { 0 };
     struct batch batch = { .ids = ids, .target = targets, .pos = pos,
                            .doc_first = zero, .head_row = row,
