@@ -30,6 +30,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "repo/edit.h"
 
 #define CHANGE_BEFORE 0
 #define CHANGE_AFTER 1
@@ -93,17 +94,11 @@ struct change_text {
     size_t n, n_lines;
 };
 
-/* A run of lines replaced by another: number of the first line (from 0), how
- * many, and where they are in the text. */
-struct change_edit {
-    size_t line[2], n_lines[2], at[2], len[2];
-};
-
 /* Appends the encoded change with that many lines of context. Edits ascend,
  * and the texts are equal between them; of an absent side the edits are not
  * looked at. */
 void change_build(struct buf *b, const struct change_text *before,
-                  const struct change_text *after,
-                  const struct change_edit *edit, size_t n, size_t context);
+                  const struct change_text *after, const struct edit *edit,
+                  size_t n, size_t context);
 
 #endif

@@ -29,26 +29,28 @@ put_lines(struct buf *b, char kind, const char *p, size_t n)
  * Kept lines are taken from the text before. */
 static void
 build_hunk(struct buf *b, const struct change_text *before,
-           const struct change_text *after, const struct change_edit *edit,
+           const struct change_text *after, const struct edit *edit,
            size_t n, size_t lead, size_t trail)
 {
-    const struct change_edit *last = &edit[n - 1];
+    const struct edit_run *first = edit->side, *last = edit[n - 1].side;
+    const struct edit_run *run;
     uint64_t start[2], count[2];
     size_t at, i;
     int s;
 
     for (s = 0; s < 2; s++) {
-        count[s] = last->line[s] + last->n_lines[s] + trail -
-                   (edit->line[s] - lead);
-        start[s] = edit->line[s] - lead + (count[s] > 0);
+        count[s] = last[s].line + last[s].n_lines + trail -
+                   (first[s].line - lead);
+        start[s] = first[s].line - lead + (count[s] > 0);
     }
     change_put_header(b, start, count);
-    at = lines_back(before->p, edit->at[0], lead);
+    at = lines_back(before->p, first[0].at, lead);
     for (i = 0; i < n; i++) {
-        put_lines(b, ' ', before->p + at, edit[i].at[0] - at);
-        put_lines(b, '-', before->p + edit[i].at[0], edit[i].len[0]);
-        put_lines(b, '+', after->p + edit[i].at[1], edit[i].len[1]);
-        at = edit[i].at[0] + edit[i].len[0];
+        run = edit[i].side;
+        put_lines(b, ' ', before->p + at, run[0].at - at);
+        put_lines(b, '-', before->p + run[0].at, run[0].len);
+        put_lines(b, '+', after->p + run[1].at, run[1].len);
+        at = run[0].at + run[0].len;
     }
     put_lines(b, ' ', before->p + at,
               lines_on(before->p, at, before->n, trail) - at);
@@ -60,22 +62,28 @@ less(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* The line of the text before that the edit ends at. */
+static size_t
+end_line(const struct edit *edit)
+{
+    return edit->side[0].line + edit->side[0].n_lines;
+}
+
 static void
 build_hunks(struct buf *b, const struct change_text *before,
-            const struct change_text *after, const struct change_edit *edit,
+            const struct change_text *after, const struct edit *edit,
             size_t n, size_t context)
 {
-    size_t i, k, end = 0, lead, behind;
+    size_t i, k, end = 0, lead, behind, between;
 
     for (i = 0; i < n; i = k) {
-        lead = less(edit[i].line[0] - end, context);
+        lead = less(edit[i].side[0].line - end, context);
         for (k = i + 1; k < n; k++) {
-            end = edit[k - 1].line[0] + edit[k - 1].n_lines[0];
-            if ((edit[k].line[0] - end) / 2 +
-                (edit[k].line[0] - end) % 2 > context)
+            between = edit[k].side[0].line - end_line(&edit[k - 1]);
+            if (between / 2 + between % 2 > context)
                 break;
         }
-        end = edit[k - 1].line[0] + edit[k - 1].n_lines[0];
+        end = end_line(&edit[k - 1]);
         behind = less(before->n_lines - end, context);
         build_hunk(b, before, after, edit + i, k - i, lead, behind);
         end += behind;
@@ -84,8 +92,8 @@ build_hunks(struct buf *b, const struct change_text *before,
 
 void
 change_build(struct buf *b, const struct change_text *before,
-             const struct change_text *after,
-             const struct change_edit *edit, size_t n, size_t context)
+             const struct change_text *after, const struct edit *edit,
+             size_t n, size_t context)
 {
     const struct change_text *whole = before->p ? before : after;
     const bool present[2] = {before->p != NULL, after->p != NULL};

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "record/dispatch.h"
 
 #define MAX_DEATHS 100
 
@@ -19,12 +19,10 @@ nonsense(struct err *e)
     return err_set(e, ERR_DATA, "the reader sent nonsense");
 }
 
-#define TIP_BYTES (4 + OID_BYTES)
-
 static int
 compare_tips(const void *a, const void *b)
 {
-    return memcmp(a, b, TIP_BYTES);
+    return memcmp(a, b, DISPATCH_TIP_BYTES);
 }
 
 /* The content id of what is read: its tips with their roles, sorted. */
@@ -34,39 +32,31 @@ tips_id(const void *tips, size_t n)
     char *sorted = mem_dup(tips, n);
     struct id id;
 
-    qsort(sorted, n / TIP_BYTES, TIP_BYTES, compare_tips);
+    qsort(sorted, n / DISPATCH_TIP_BYTES, DISPATCH_TIP_BYTES,
+          compare_tips);
     id = id_of(sorted, n);
     free(sorted);
     return id;
 }
 
 static int
-take_start(struct scrape *s, struct cursor c, struct err *e)
+take_start(struct scrape *s, const struct dispatch *d, struct err *e)
 {
     struct stream_head head;
-    uint64_t n, other_refs, replaced, n_name;
-    const char *name;
     struct id id;
     int rc;
 
-    n = cursor_u64(&c);
-    other_refs = cursor_u64(&c);
-    replaced = cursor_u64(&c);
-    n_name = cursor_u64(&c);
-    name = cursor_bytes(&c, (size_t)n_name);
-    if (!c.ok || c.left % TIP_BYTES != 0)
-        return nonsense(e);
     s->left_out = false; /* what was bad so far, the walk found */
     if (s->begun)
         return 0;
     if (s->job.history.files)
         progress_begin("files", 0, 0);
     else
-        progress_begin("commits", 0, n);
-    s->name = mem_dup(name, (size_t)n_name);
-    if (n == 0)
+        progress_begin("commits", 0, d->of.start.n_commits);
+    s->name = mem_dup(d->text.p, d->text.n);
+    if (d->of.start.n_commits == 0)
         log_warn("%s: an empty repository", s->job.path);
-    if (replaced)
+    if (d->of.start.replaced)
         log_warn("%s: has grafts or replace references: they are not "
                  "obeyed", s->job.path);
     stream_head_init(&head, "text");
@@ -75,9 +65,10 @@ take_start(struct scrape *s, struct cursor c, struct err *e)
     stream_head_release(&head);
     if (rc < 0)
         return rc;
-    id = tips_id(c.p, c.left);
+    id = tips_id(d->of.start.tips.p, d->of.start.tips.n);
     stream_out_input_id(s->out, &id);
-    stream_out_skip(s->out, s->program, "no-commit-ref", other_refs);
+    stream_out_skip(s->out, s->program, "no-commit-ref",
+                    d->of.start.other_refs);
     s->begun = true;
     s->n_segments++;
     return 0;
@@ -85,14 +76,14 @@ take_start(struct scrape *s, struct cursor c, struct err *e)
 
 /* "REPO author_K NAME MAIL", parted by tabs, control bytes as \xHH. */
 static int
-take_author(struct scrape *s, struct cursor c, struct err *e)
+take_author(struct scrape *s, const struct dispatch *d, struct err *e)
 {
-    uint64_t k = cursor_u64(&c);
-    const char *p = (const char *)c.p;
-    const char *mail = c.left ? memrchr(p, '<', c.left) : NULL;
-    size_t i;
+    const char *p = d->text.p;
+    size_t i, n = d->text.n;
+    const char *mail = n ? memrchr(p, '<', n) : NULL;
+    uint64_t k = d->of.author.k;
 
-    if (!c.ok || k > s->n_authors)
+    if (k > s->n_authors)
         return nonsense(e);
     if (k < s->n_authors)
         return 0;
@@ -100,12 +91,12 @@ take_author(struct scrape *s, struct cursor c, struct err *e)
     if (!s->authors)
         return 0;
     buf_addf(s->authors, "%s\tauthor_%" PRIu64 "\t", s->name, k);
-    for (i = 0; i < c.left; i++) {
+    for (i = 0; i < n; i++) {
         if (p + i == mail) {
             if (i > 0 && p[i - 1] == ' ')
                 s->authors->len--;
             buf_addc(s->authors, '\t');
-        } else if (!(mail && i == c.left - 1 && p[i] == '>')) {
+        } else if (!(mail && i == n - 1 && p[i] == '>')) {
             if ((unsigned char)p[i] < 32 || p[i] == 127 || p[i] == '\\')
                 buf_addf(s->authors, "\\x%02x", (unsigned char)p[i]);
             else
@@ -156,15 +147,15 @@ take_record(struct scrape *s, const char *p, size_t n, struct err *e)
 }
 
 static int
-take_commit(struct scrape *s, struct cursor c, struct err *e)
+take_commit(struct scrape *s, const struct dispatch *d, struct err *e)
 {
-    uint64_t ordinal = cursor_u64(&c), n;
+    uint64_t ordinal = d->of.commit.ordinal, n;
     int i;
 
     if (!s->begun || ordinal < s->next)
         return nonsense(e);
     for (i = 0; i < N_SKIPS; i++) {
-        n = cursor_u64(&c);
+        n = d->of.commit.skips[i];
         s->n_skips += n;
         stream_out_skip(s->out, s->program, skip_name((enum skip)i), n);
     }
@@ -175,60 +166,47 @@ take_commit(struct scrape *s, struct cursor c, struct err *e)
     s->drop = 0;
     s->n_commits += !s->left_out;
     s->left_out = false;
-    return c.ok ? 0 : nonsense(e);
-}
-
-static int
-take_bad(struct scrape *s, struct cursor c, struct err *e)
-{
-    const void *id = cursor_bytes(&c, OID_BYTES);
-    uint64_t cut = cursor_u64(&c);
-    bool added;
-
-    if (!c.ok)
-        return nonsense(e);
-    map_put(&s->bad, id, OID_BYTES, 0, &added);
-    s->left_out = true;
-    if (!added)
-        return 0;
-    s->n_cut += cut != 0;
-    log_warn("%s: %.*s; left out%s", s->job.path, (int)c.left,
-             (const char *)c.p, cut ? ", and so is what came before it" : "");
     return 0;
 }
 
 static int
-take_error(struct cursor c, struct err *e)
+take_bad(struct scrape *s, const struct dispatch *d)
 {
-    uint64_t code = cursor_u64(&c);
+    bool added;
 
-    if (!c.ok || code < 1 || code > 6)
-        return nonsense(e);
-    return err_set(e, (enum err_code)-(int)code, "%.*s", (int)c.left,
-                   (const char *)c.p);
+    map_put(&s->bad, d->of.bad.commit, OID_BYTES, 0, &added);
+    s->left_out = true;
+    if (!added)
+        return 0;
+    s->n_cut += d->of.bad.cut;
+    log_warn("%s: %.*s; left out%s", s->job.path, (int)d->text.n, d->text.p,
+             d->of.bad.cut ? ", and so is what came before it" : "");
+    return 0;
 }
 
 static int
 take(struct scrape *s, uint8_t type, const char *p, size_t n, struct err *e)
 {
-    struct cursor c = cursor_on(p, n);
+    struct dispatch d;
+    int rc = dispatch_decode(&d, type, p, n, e);
 
-    switch (type) {
-    case 'H':
-        return take_start(s, c, e);
-    case 'A':
-        return take_author(s, c, e);
-    case 'R':
-        return take_record(s, p, n, e);
-    case 'C':
-        return take_commit(s, c, e);
-    case 'B':
-        return take_bad(s, c, e);
-    case 'E':
-        return take_error(c, e);
-    default:
-        return nonsense(e);
+    if (rc < 0)
+        return rc;
+    switch (d.kind) {
+    case DISPATCH_START:
+        return take_start(s, &d, e);
+    case DISPATCH_AUTHOR:
+        return take_author(s, &d, e);
+    case DISPATCH_RECORD:
+        return take_record(s, d.text.p, d.text.n, e);
+    case DISPATCH_COMMIT:
+        return take_commit(s, &d, e);
+    case DISPATCH_BAD:
+        return take_bad(s, &d);
+    case DISPATCH_ERROR:
+        return err_set(e, d.of.error.code, "%.*s", (int)d.text.n, d.text.p);
     }
+    return nonsense(e);
 }
 
 /* The child died: of an object, which is then not to be touched again? */

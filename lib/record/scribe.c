@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "record/change.h"
+#include "record/dispatch.h"
 #include "record/text.h"
 #include "repo/lang.h"
 #include "repo/place.h"
@@ -19,8 +20,6 @@ struct scribe {
     const char *name;
     bool replaced;      /* place.replaced */
     struct buf change;
-    struct change_edit *edit;
-    size_t edits_cap;
     struct text_rec rec;
 };
 
@@ -29,22 +28,9 @@ send_start(void *ctx, const struct tips *tips, const struct walk *w,
            uint64_t other_refs, struct err *e)
 {
     struct scribe *c = ctx;
-    size_t i;
-    int rc;
 
-    sender_begin(c->s, 'H');
-    buf_u64(&c->s->out, w->n_order);
-    buf_u64(&c->s->out, other_refs);
-    buf_u64(&c->s->out, c->replaced);
-    buf_u64(&c->s->out, strlen(c->name));
-    buf_addstr(&c->s->out, c->name);
-    for (i = 0; i < tips->n; i++) {
-        buf_u32(&c->s->out, tips->tip[i].flags);
-        buf_add(&c->s->out, tips->tip[i].id.b, OID_BYTES);
-    }
-    /* Sent at once: with it the segment begins, whatever comes then. */
-    rc = sender_end(c->s, e);
-    return rc < 0 ? rc : sender_flush(c->s, e);
+    return dispatch_start(c->s, w->n_order, other_refs, c->replaced, c->name,
+                          tips, e);
 }
 
 static int
@@ -52,10 +38,7 @@ send_author(void *ctx, uint64_t k, struct span who, struct err *e)
 {
     struct scribe *c = ctx;
 
-    sender_begin(c->s, 'A');
-    buf_u64(&c->s->out, k);
-    buf_add(&c->s->out, who.p, who.n);
-    return sender_end(c->s, e);
+    return dispatch_author(c->s, k, who, e);
 }
 
 static struct change_text
@@ -75,25 +58,10 @@ build_change(struct scribe *c, const struct history_file *f)
 {
     struct change_text before = text_of(f, 0);
     struct change_text after = text_of(f, 1);
-    const struct edit_run *run;
-    size_t i, n = f->edits->n;
-    int s;
 
-    if (n > c->edits_cap) {
-        c->edits_cap = 2 * n;
-        c->edit = mem_grow(c->edit, c->edits_cap * sizeof(*c->edit));
-    }
-    for (i = 0; i < n; i++) {
-        for (s = 0; s < 2; s++) {
-            run = &f->edits->edit[i].side[s];
-            c->edit[i].line[s] = run->line;
-            c->edit[i].n_lines[s] = run->n_lines;
-            c->edit[i].at[s] = run->at;
-            c->edit[i].len[s] = run->len;
-        }
-    }
     buf_reset(&c->change);
-    change_build(&c->change, &before, &after, c->edit, n, c->job->context);
+    change_build(&c->change, &before, &after, f->edits->edit, f->edits->n,
+                 c->job->context);
 }
 
 static void
@@ -135,7 +103,7 @@ send_change(void *ctx, const struct history_file *f, struct err *e)
         text_add_str(r, "before_id", oid_hex(&f->side[0]->id, before));
     if (f->side[1])
         text_add_str(r, "after_id", oid_hex(&f->side[1]->id, after));
-    sender_begin(c->s, 'R');
+    dispatch_record_begin(c->s);
     rc = text_encode(&c->s->out, r, e);
     return rc < 0 ? rc : sender_end(c->s, e);
 }
@@ -157,7 +125,7 @@ send_file(void *ctx, const struct history_file *f, struct err *e)
     add_span(r, "path", f->path);
     text_add_str(r, "lang", lang_of_path(f->path.p, f->path.n));
     text_add(r, "text", text.p, text.n);
-    sender_begin(c->s, 'R');
+    dispatch_record_begin(c->s);
     rc = text_encode(&c->s->out, r, e);
     return rc < 0 ? rc : sender_end(c->s, e);
 }
@@ -167,13 +135,8 @@ send_commit(void *ctx, uint64_t ordinal, const uint64_t skips[N_SKIPS],
             struct err *e)
 {
     struct scribe *c = ctx;
-    int i;
 
-    sender_begin(c->s, 'C');
-    buf_u64(&c->s->out, ordinal);
-    for (i = 0; i < N_SKIPS; i++)
-        buf_u64(&c->s->out, skips[i]);
-    return sender_end(c->s, e);
+    return dispatch_commit(c->s, ordinal, skips, e);
 }
 
 static int
@@ -186,11 +149,7 @@ send_bad(void *ctx, const struct oid *commit, bool cut,
         *e = *why;
         return why->code;
     }
-    sender_begin(c->s, 'B');
-    buf_add(&c->s->out, commit->b, OID_BYTES);
-    buf_u64(&c->s->out, cut);
-    buf_addstr(&c->s->out, why->text);
-    return sender_end(c->s, e);
+    return dispatch_bad(c->s, commit, cut, why->text, e);
 }
 
 int
@@ -204,7 +163,7 @@ scribe_run(void *ctx, struct sender *s, struct watch *w)
     };
     struct objects objects;
     struct place place;
-    struct err e;
+    struct err e, why;
     int rc;
 
     text_init(&c.rec);
@@ -221,11 +180,7 @@ scribe_run(void *ctx, struct sender *s, struct watch *w)
         if (rc == 0)
             rc = history_run(&place, &objects, &job->history, &sink, &e);
     }
-    if (rc < 0) {
-        sender_begin(s, 'E');
-        buf_u64(&s->out, (uint64_t)-rc);
-        buf_addstr(&s->out, e.text);
-        sender_end(s, &e);
-    }
+    if (rc < 0)
+        dispatch_error(s, &e, &why);
     return 0; /* the end of the process frees the rest */
 }

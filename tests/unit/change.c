@@ -211,12 +211,10 @@ static bool
 agrees(struct edit_list *l, const struct buf *text, size_t context)
 {
     struct change_text t[2];
-    struct change_edit *edit;
     struct change c;
     struct buf b, view;
     struct err e;
     bool ok = true, too_hard;
-    size_t i;
     int s;
 
     for (s = 0; s < 2; s++) {
@@ -231,26 +229,16 @@ agrees(struct edit_list *l, const struct buf *text, size_t context)
     }
     if (l->n_lines[1] != t[1].n_lines)
         return false;
-    edit = mem_array(l->n, sizeof(*edit));
-    for (i = 0; i < l->n; i++) {
-        for (s = 0; s < 2; s++) {
-            edit[i].line[s] = l->edit[i].side[s].line;
-            edit[i].n_lines[s] = l->edit[i].side[s].n_lines;
-            edit[i].at[s] = l->edit[i].side[s].at;
-            edit[i].len[s] = l->edit[i].side[s].len;
-        }
-    }
     change_init(&c);
     buf_init(&b);
     buf_init(&view);
-    change_build(&b, &t[0], &t[1], edit, l->n, context);
+    change_build(&b, &t[0], &t[1], l->edit, l->n, context);
     ok = change_decode(&c, b.data, b.len, &e) == 0;
     for (s = 0; ok && context == CHANGE_ALL && s < 2; s++) {
         buf_reset(&view);
         change_side(&view, &c, s);
         ok = view.len == t[s].n && memcmp(view.data, t[s].p, t[s].n) == 0;
     }
-    free(edit);
     buf_release(&b);
     buf_release(&view);
     change_release(&c);

@@ -51,20 +51,10 @@ fail(struct check *c, const struct history_file *f, const char *what)
 static void
 build(struct buf *b, const struct history_file *f, size_t context)
 {
-    struct change_edit *edit = mem_array(f->edits->n, sizeof(*edit));
     struct change_text t[2] = {{NULL, 0, 0}, {NULL, 0, 0}};
-    const struct edit_run *run;
-    size_t i;
     int s;
 
     for (s = 0; s < 2; s++) {
-        for (i = 0; i < f->edits->n; i++) {
-            run = &f->edits->edit[i].side[s];
-            edit[i].line[s] = run->line;
-            edit[i].n_lines[s] = run->n_lines;
-            edit[i].at[s] = run->at;
-            edit[i].len[s] = run->len;
-        }
         if (f->side[s]) {
             t[s].p = f->side[s]->data;
             t[s].n = f->side[s]->size;
@@ -72,8 +62,7 @@ build(struct buf *b, const struct history_file *f, size_t context)
         }
     }
     buf_reset(b);
-    change_build(b, &t[0], &t[1], edit, f->edits->n, context);
-    free(edit);
+    change_build(b, &t[0], &t[1], f->edits->edit, f->edits->n, context);
 }
 
 static void
