@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "text/pair_hash.h"
 
 struct bpe_pair_entry {
     int64_t count;
@@ -40,18 +41,10 @@ bpe_pairs_release(struct bpe_pairs *s)
 
 /* ---- the table ---- */
 
-static size_t
-hash_pair(uint32_t left, uint32_t right)
-{
-    uint64_t h = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;
-
-    return (size_t)(h ^ h >> 32);
-}
-
 static void
 place_pair(struct bpe_pairs *s, uint32_t i)
 {
-    size_t at = hash_pair(s->pair[i].left, s->pair[i].right) & s->mask;
+    size_t at = pair_hash(s->pair[i].left, s->pair[i].right) & s->mask;
 
     while (s->slot[at])
         at = (at + 1) & s->mask;
@@ -83,7 +76,7 @@ pair_of(struct bpe_pairs *s, uint32_t left, uint32_t right)
 
     if (s->n == s->cap)
         grow_pairs(s);
-    at = hash_pair(left, right) & s->mask;
+    at = pair_hash(left, right) & s->mask;
     for (; s->slot[at]; at = (at + 1) & s->mask) {
         p = &s->pair[s->slot[at] - 1];
         if (p->left == left && p->right == right)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "text/pair_hash.h"
 
 #define SHORT_PIECE 32
 
@@ -27,14 +28,6 @@ struct merge_item {
 static const struct merge no_merge = {
     MERGE_NONE, MERGE_NONE, MERGE_NONE, MERGE_NONE
 };
-
-static inline size_t
-pair_hash(uint32_t left, uint32_t right)
-{
-    uint64_t h = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;
-
-    return (size_t)(h ^ h >> 32);
-}
 
 /* The pair's bit in maybe, 8 for each slot. */
 static inline size_t
