@@ -1,5 +1,6 @@
 /* dataset.c - sets of tokens as sources: what is opened and what is refused,
- * records by their number in a split, and which of them are of one commit. */
+ * records by their number in a split, and which of them are of one commit;
+ * the same with a file of lengths as without. */
 #include "data/dataset.h"
 
 #include "base/io.h"
@@ -43,6 +44,14 @@ open_set(struct dataset *d, const struct tiny_set *s)
         printf("  %s\n", e.text);
         exit(1);
     }
+}
+
+static void
+open_with_lengths(struct dataset *d, struct tiny_set *s, bool lengths)
+{
+    s->lengths = lengths;
+    open_set(d, s);
+    CHECK_EQ_U64(d->lengths.n, lengths ? s->n_records : 0);
 }
 
 static void
@@ -225,11 +234,13 @@ TEST(records_are_found_by_their_number_in_the_split)
     struct tiny_set s = whole_set();
     struct dataset d;
 
-    open_set(&d, &s);
-    check_split(&d, "train", in_train, LENGTH(in_train));
-    check_split(&d, "val", in_val, LENGTH(in_val));
-    check_split(&d, "test", NULL, 0);
-    close_set(&d);
+    for (int lengths = 0; lengths < 2; lengths++) {
+        open_with_lengths(&d, &s, lengths);
+        check_split(&d, "train", in_train, LENGTH(in_train));
+        check_split(&d, "val", in_val, LENGTH(in_val));
+        check_split(&d, "test", NULL, 0);
+        close_set(&d);
+    }
 }
 
 TEST(an_id_that_the_model_has_no_row_for_is_refused)
@@ -239,13 +250,15 @@ TEST(an_id_that_the_model_has_no_row_for_is_refused)
     struct dataset d;
     struct err e = { 0 };
 
-    open_set(&d, &s);
-    CHECK(data_split_open(&split, &d, "train", 25, &e) == ERR_DATA);
-    CHECK(strstr(e.text, DIR) == e.text); /* 'z' is 25 */
-    CHECK(data_split_open(&split, &d, "val", 26, &e) == 0);
-    data_split_release(&split);
-    CHECK(data_split_open(&split, &d, "val", 25, &e) == ERR_DATA);
-    close_set(&d);
+    for (int lengths = 0; lengths < 2; lengths++) {
+        open_with_lengths(&d, &s, lengths);
+        CHECK(data_split_open(&split, &d, "train", 25, &e) == ERR_DATA);
+        CHECK(strstr(e.text, DIR) == e.text); /* 'z' is 25 */
+        CHECK(data_split_open(&split, &d, "val", 26, &e) == 0);
+        data_split_release(&split);
+        CHECK(data_split_open(&split, &d, "val", 25, &e) == ERR_DATA);
+        close_set(&d);
+    }
 }
 
 static void
@@ -273,11 +286,13 @@ TEST(records_of_one_commit_are_one_cluster)
     struct tiny_set s = whole_set();
     struct dataset d;
 
-    open_set(&d, &s);
-    check_clusters(&d, "train", train, LENGTH(train));
-    check_clusters(&d, "val", val, LENGTH(val));
-    check_clusters(&d, "test", NULL, 0);
-    close_set(&d);
+    for (int lengths = 0; lengths < 2; lengths++) {
+        open_with_lengths(&d, &s, lengths);
+        check_clusters(&d, "train", train, LENGTH(train));
+        check_clusters(&d, "val", val, LENGTH(val));
+        check_clusters(&d, "test", NULL, 0);
+        close_set(&d);
+    }
 }
 
 /* Without times ordinals say nothing; with the same time the ordinal tells
@@ -291,12 +306,14 @@ TEST(neither_ordinal_nor_time_alone_makes_a_commit)
     static const struct tiny_range all = { "train", 0, LENGTH(mixed) };
     static const uint32_t want[] = { 0, 1, 0, 2, 3, 4, 1, 3 };
     struct tiny_set s = { .record = mixed, .n_records = LENGTH(mixed),
-                          .range = &all, .n_ranges = 1 };
+                          .range = &all, .n_ranges = 1, .vocab = "61" };
     struct dataset d;
 
-    open_set(&d, &s);
-    check_clusters(&d, "train", want, LENGTH(want));
-    close_set(&d);
+    for (int lengths = 0; lengths < 2; lengths++) {
+        open_with_lengths(&d, &s, lengths);
+        check_clusters(&d, "train", want, LENGTH(want));
+        close_set(&d);
+    }
 }
 
 /* What data_check_length says of the training split at that length. */

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "record/tokens.h"
+#include "record/lengths.h"
 #include "stream/set_out.h"
 
 #define TINY_LETTERS 200
@@ -36,6 +36,7 @@ struct tiny_set {
     const struct tiny_range *range;
     size_t n_ranges;
     const char *vocab, *tokenizer; /* of the head; NULL: not said */
+    bool lengths;                  /* has a file of them */
 };
 
 static inline void
@@ -65,6 +66,26 @@ tiny_put(struct set_out *o, const struct tiny_record *r, struct err *e)
     return rc;
 }
 
+/* The file of lengths: a head, and an entry for each record. */
+static inline int
+tiny_put_lengths(struct set_out *o, const struct tiny_set *s, struct err *e)
+{
+    int rc = set_out_lengths(o, LENGTHS_HEAD, LENGTHS_HEAD_BYTES, e);
+
+    for (size_t i = 0; rc == 0 && i < s->n_records; i++) {
+        const struct tiny_record *r = &s->record[i];
+        struct record_length l = { .ordinal = r->ordinal, .time = r->time };
+        uint8_t entry[LENGTHS_ENTRY_BYTES];
+
+        l.tokens = (uint32_t)strlen(r->letters);
+        for (uint32_t k = 1; k < l.tokens; k++)
+            l.supervised += islower(r->letters[k]) != 0;
+        length_encode(entry, &l);
+        rc = set_out_lengths(o, entry, sizeof(entry), e);
+    }
+    return rc;
+}
+
 /* Makes the set, of small files, in dir. Exits when it can't be made: tests
  * ask for good ones. */
 static inline void
@@ -84,6 +105,8 @@ tiny_set_make(const char *dir, const struct tiny_set *s)
         rc = set_out_begin(&o, &h, 256, &e);
     for (size_t i = 0; rc == 0 && i < s->n_records; i++)
         rc = tiny_put(&o, &s->record[i], &e);
+    if (rc == 0 && s->lengths)
+        rc = tiny_put_lengths(&o, s, &e);
     for (size_t i = 0; rc == 0 && i < s->n_ranges; i++) {
         const struct tiny_range *r = &s->range[i];
         uint64_t tokens = 0;
