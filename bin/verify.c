@@ -84,32 +84,22 @@ is_file(const char *path)
 }
 
 static bool
-holds(const char *path, const char *name)
-{
-    char *file = path_join(path, name);
-    bool yes = path_exists(file);
-
-    free(file);
-    return yes;
-}
-
-static bool
 is_run(const char *path)
 {
-    return holds(path, "metrics.jsonl")
-           || (holds(path, "config.json") && holds(path, "checkpoints"));
+    return dir_has(path, "metrics.jsonl")
+           || (dir_has(path, "config.json") && dir_has(path, "checkpoints"));
 }
 
 static bool
 is_adapter(const char *path)
 {
-    return holds(path, ADAPTER_CONFIG);
+    return dir_has(path, ADAPTER_CONFIG);
 }
 
 static bool
 is_model(const char *path)
 {
-    return holds(path, "config.json") || holds(path, "model.safetensors");
+    return dir_has(path, "config.json") || dir_has(path, "model.safetensors");
 }
 
 static int

@@ -131,6 +131,7 @@ void dir_list_free(char **names, size_t n);
 int path_remove(const char *path, struct err *e);
 bool path_exists(const char *path);
 char *path_join(const char *dir, const char *name); /* caller frees */
+bool dir_has(const char *dir, const char *name); /* a file of that name */
 char *path_parent(const char *path); /* "." without a slash; caller frees */
 
 /* Takes DIR/.lock until the process ends; ERR_EXISTS naming the holder's

@@ -49,6 +49,16 @@ path_exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
+bool
+dir_has(const char *dir, const char *name)
+{
+    char *path = path_join(dir, name);
+    bool has = path_exists(path);
+
+    free(path);
+    return has;
+}
+
 static int
 make_one(const char *path, struct err *e)
 {

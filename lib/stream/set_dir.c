@@ -74,23 +74,13 @@ check_no_others(const char *dir, bool replace, struct err *e)
     return rc;
 }
 
-bool
-set_dir_manifest(const char *dir)
-{
-    char *path = path_join(dir, MANIFEST_NAME);
-    bool has = path_exists(path);
-
-    free(path);
-    return has;
-}
-
 int
 set_dir_check(const char *dir, bool replace, struct err *e)
 {
     struct set old;
     int rc;
 
-    if (set_dir_manifest(dir)) {
+    if (dir_has(dir, MANIFEST_NAME)) {
         if (set_is(dir))
             return 0;
         rc = set_open(&old, dir, NULL, e);

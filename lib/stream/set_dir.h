@@ -16,8 +16,6 @@ int set_dir_make(const char *dir, bool *made, struct err *e);
  * a manifest that is no set's is that of a damaged one. */
 int set_dir_check(const char *dir, bool replace, struct err *e);
 
-bool set_dir_manifest(const char *dir); /* whether there is one */
-
 /* Removes what a set's maker leaves and the manifest does not name; with keep
  * NULL all of it, the lock included. */
 int set_dir_clean(const char *dir, const struct manifest *keep,

@@ -68,7 +68,7 @@ set_out_open(struct set_out *o, const char *dir, bool replace, struct err *e)
     if (rc < 0)
         goto out;
     s->locked = true;
-    if (!s->made && set_dir_manifest(s->dir))
+    if (!s->made && dir_has(s->dir, MANIFEST_NAME))
         rc = open_old(s, e);
 out:
     if (rc < 0)

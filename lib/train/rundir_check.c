@@ -158,26 +158,17 @@ check_manifest(const char *path, const char *run, const struct id *key,
     return rc;
 }
 
-static bool
-holds(const char *path, const char *name)
-{
-    char *file = path_join(path, name);
-    bool yes = path_exists(file);
-
-    free(file);
-    return yes;
-}
-
 int
 rundir_verify(struct run_report *r, const char *path, struct err *e)
 {
     char *manifest = path_join(path, MANIFEST);
-    struct run_report found = { .complete = holds(path, MANIFEST) };
+    struct run_report found = { .complete = dir_has(path, MANIFEST) };
     struct id key = { { 0 } };
     int rc = 0;
 
     /* An adapter alone has nothing to be compared with. */
-    if (found.complete || holds(path, CONFIG) || holds(path, "checkpoints"))
+    if (found.complete || dir_has(path, CONFIG)
+        || dir_has(path, "checkpoints"))
         rc = read_key(&key, path, e);
     if (rc == 0)
         rc = checkpoints_verify(path, &key, &found.checkpoints, &found.step,
