@@ -1,7 +1,7 @@
 /* manifest_read.c - reading manifest.json as hostile text.
  *
- * Each object is a table of its members. What was read is finished and
- * formatted again: only the text that this manifest has is taken.
+ * Each object is a table of its members. What they say together is checked
+ * by manifest_check.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "stream/manifest.h"
+#include "stream/manifest_check.h"
 #include "stream/members.h"
 
 #define MANIFEST_MAX (64u << 20)
@@ -376,66 +377,6 @@ check_first(struct member_reader *r)
     return rc;
 }
 
-static int
-by_begin(const void *a, const void *b)
-{
-    const struct set_range *x = a, *y = b;
-
-    return (x->begin > y->begin) - (x->begin < y->begin);
-}
-
-/* No record in two splits. */
-static int
-check_splits(const struct manifest *m, const char *path, struct err *e)
-{
-    struct set_range *all;
-    size_t n = 0, at = 0;
-    int rc = 0;
-
-    for (size_t i = 0; i < m->n_splits; i++)
-        n += m->split[i].n;
-    all = mem_array(n, sizeof(*all));
-    for (size_t i = 0; i < m->n_splits; i++)
-        for (size_t k = 0; k < m->split[i].n; k++)
-            all[at++] = m->split[i].range[k];
-    qsort(all, n, sizeof(*all), by_begin);
-    for (size_t i = 1; rc == 0 && i < n; i++)
-        if (all[i].begin < all[i - 1].end)
-            rc = err_set(e, ERR_DATA, "%s: record %" PRIu64 " is in two "
-                         "splits", path, all[i].begin);
-    free(all);
-    return rc;
-}
-
-/* What was read, against its sums, its id and its one form as text. */
-static int
-check_whole(struct manifest *m, const struct buf *text, const char *path,
-            struct err *e)
-{
-    uint64_t records = m->records, tensors = m->tensors;
-    struct id content = m->content;
-    struct buf again;
-    int rc = check_splits(m, path, e);
-
-    if (rc < 0)
-        return rc;
-    manifest_finish(m);
-    if (m->records != records || m->tensors != tensors)
-        return err_set(e, ERR_DATA, "%s: records (found %" PRIu64 ", files "
-                       "have %" PRIu64 ")", path, records, m->records);
-    if (!id_equal(&content, &m->content))
-        return err_set(e, ERR_DATA, "%s: content id is not that of its "
-                       "files", path);
-    buf_init(&again);
-    manifest_format(&again, m);
-    if (again.len != text->len
-        || memcmp(again.data, text->data, text->len) != 0)
-        rc = err_set(e, ERR_DATA, "%s: was changed: it does not match its "
-                     "check", path);
-    buf_release(&again);
-    return rc;
-}
-
 int
 manifest_read(struct manifest *m, const char *path, struct err *e)
 {
@@ -460,7 +401,7 @@ manifest_read(struct manifest *m, const char *path, struct err *e)
         rc = MEMBERS_READ(&r, members, &got);
     }
     if (rc == 0)
-        rc = check_whole(&got, &text, path, e);
+        rc = manifest_check(&got, &text, path, e);
     buf_release(&text);
     buf_release(&r.key);
     buf_release(&r.text);
