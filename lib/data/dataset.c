@@ -40,6 +40,8 @@ dataset_open(struct dataset *d, const char *path, struct err *e)
     d->tokenizer = stream_head_get(&d->set.manifest.head, "tokenizer");
     rc = lengths_open(&d->lengths, &d->set.manifest, path, e);
     if (rc == 0)
+        rc = lengths_check_splits(&d->lengths, &d->set.manifest, path, e);
+    if (rc == 0)
         rc = read_vocab(d, e);
     if (rc < 0)
         dataset_release(d);
@@ -165,8 +167,7 @@ list_firsts(struct data_split *s)
     }
 }
 
-/* The length of each record, and the sums. What the set says of the sum is
- * from the same records. */
+/* The length of each record, and the sums. */
 static int
 find_lengths(struct data_split *s, struct err *e)
 {
@@ -182,11 +183,6 @@ find_lengths(struct data_split *s, struct err *e)
         s->tokens += r.tokens;
         s->supervised += r.supervised;
     }
-    if (s->known && s->tokens != s->split->tokens)
-        return err_set(e, ERR_DATA, "%s: split %s has %llu tokens, its "
-                       "lengths add up to %llu", s->data->set.path,
-                       s->split->name, (unsigned long long)s->split->tokens,
-                       (unsigned long long)s->tokens);
     lengths_done(&s->data->lengths);
     s->source.n_records = s->split->records;
     s->source.len = s->len;

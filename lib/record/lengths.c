@@ -109,3 +109,25 @@ lengths_done(const struct lengths *l)
 {
     file_map_done(&l->map, 0, l->map.n);
 }
+
+int
+lengths_check_splits(const struct lengths *l, const struct manifest *m,
+                     const char *dir, struct err *e)
+{
+    const struct set_split *s = m->split;
+    uint64_t tokens;
+
+    for (; l->n > 0 && s < m->split + m->n_splits; s++) {
+        tokens = 0;
+        for (size_t k = 0; k < s->n; k++)
+            for (uint64_t i = s->range[k].begin; i < s->range[k].end; i++)
+                tokens += lengths_at(l, i).tokens;
+        if (tokens != s->tokens)
+            return err_set(e, ERR_DATA, "%s/" MANIFEST_NAME ": tokens of "
+                           "split %s (found %" PRIu64 ", its lengths add up "
+                           "to %" PRIu64 ")", dir, s->name, s->tokens,
+                           tokens);
+    }
+    lengths_done(l);
+    return 0;
+}

@@ -47,6 +47,11 @@ int lengths_open(struct lengths *l, const struct manifest *m,
                  const char *dir, struct err *e);
 void lengths_release(struct lengths *l);
 
+/* ERR_DATA unless the tokens of each split add up to what the manifest has.
+ * Nothing without entries. */
+int lengths_check_splits(const struct lengths *l, const struct manifest *m,
+                         const char *dir, struct err *e);
+
 /* Entry i, i < l->n. */
 struct record_length lengths_at(const struct lengths *l, uint64_t i);
 

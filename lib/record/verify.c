@@ -130,6 +130,8 @@ verify_files(const struct manifest *m, const char *path, uint64_t *good,
     d.set = m;
     d.lengths = &lengths;
     rc = set_verify(m, path, look_at, &d, good, e);
+    if (rc == 0)
+        rc = lengths_check_splits(&lengths, m, path, e);
     look_release(&d);
     lengths_release(&lengths);
     return rc;
