@@ -11,6 +11,7 @@
 #include "kernels/cpu/weight.h"
 
 #include "tensor/int8.h"
+#include "tensor/stored.h"
 
 enum { TURN_ROWS = 16, TURN_LD = WEIGHT_DEPTH + 16 };
 
@@ -30,6 +31,19 @@ widen_i8_row(const struct job *j, const int8_t *q, const uint16_t *scale,
                          f16_to_f32(scale[c / INT8_GROUP]));
         c = next;
     }
+}
+
+/* A format that has no fast widening here. */
+static void
+widen_stored(const struct job *j, const struct view *w, size_t row, size_t c0,
+             size_t nc, float *dst)
+{
+    const struct stored *s = stored_of(w->dtype);
+    const char *at = view_at(j->run, w), *side = view_side(j->run, w);
+
+    if (side != NULL)
+        side += row * stored_blocks(s, w->ld) * dtype_size(s->side_dtype);
+    s->widen(dst, at + row * stored_row_bytes(s, w->ld), side, c0, nc);
 }
 
 static void
@@ -54,9 +68,12 @@ widen_row(const struct job *j, const struct view *w, size_t row, size_t c0,
         widen_i8_row(j, (const int8_t *)at + off,
                      s + row * int8_groups(w->ld), c0, nc, dst);
         break;
-    default:
+    case DTYPE_F32: case DTYPE_REAL:
         j->vec->axpy(dst, (const float *)(const void *)at + off + c0, 1.0f,
                      nc, false);
+        break;
+    default:
+        widen_stored(j, w, row, c0, nc, dst);
     }
 }
 

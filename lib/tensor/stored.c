@@ -142,6 +142,12 @@ stored_named(const char *name)
     return NULL;
 }
 
+const struct stored *
+stored_at(size_t i)
+{
+    return i < N_STORED ? &table[i] : NULL;
+}
+
 uint64_t
 stored_row_bytes(const struct stored *s, uint64_t cols)
 {

@@ -4,8 +4,9 @@
  *   int8           blocks of 128 along a row, the last one short, with an F16
  *                  scale each in a side tensor (tensor/int8.h)
  *
- * Whoever reads or writes weights asks a row; a new format is a row, its
- * codec, and a fast widening in kernels/cpu.
+ * Whoever reads or writes weights asks a row; a new format is a row and its
+ * codec. Its widening serves the CPU back end, too, until it has a fast one.
+ * A weight's format is known by its element type alone: one row a type.
  */
 #ifndef TENSOR_STORED_H
 #define TENSOR_STORED_H
@@ -23,7 +24,8 @@ struct stored {
     const char *name;   /* as quantize --format has it */
     uint8_t dtype;      /* of its tensor */
     uint8_t side_dtype; /* of its side tensor; DTYPE_NONE: it has none */
-    uint32_t block;     /* elements of a row that share a side element; 1 */
+    uint32_t block;     /* elements of a row that share a side element, a
+                           divisor of 2^14 (a piece of quantize); 1 */
 
     /* Encodes finite x[n], a row or a part of one that begins with a block.
      * False, with *bad the first element of a block that it can't hold. */
@@ -43,6 +45,9 @@ struct stored {
  * stored so. */
 const struct stored *stored_of(unsigned dtype);
 const struct stored *stored_named(const char *name);
+
+/* Row i, NULL past the last. */
+const struct stored *stored_at(size_t i);
 
 /* Bytes of a row of so many elements, and side elements for it (0 where there
  * is no side tensor). */

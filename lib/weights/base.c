@@ -140,14 +140,20 @@ same_floats(const struct weight *a, const struct weight *b)
 static bool
 same_values(const struct weight *a, const struct weight *b)
 {
+    const struct stored *s = stored_of(a->dtype);
+
     if (a->n_dims != b->n_dims
         || memcmp(a->shape, b->shape, a->n_dims * sizeof(*a->shape)) != 0)
         return false;
     if (dtype_is_float(a->dtype) && dtype_is_float(b->dtype))
         return same_floats(a, b);
-    return a->dtype == b->dtype && a->scale && b->scale && a->n_dims == 2
-           && memcmp(a->data, b->data, (size_t)a->bytes) == 0
-           && memcmp(a->scale, b->scale, (size_t)weight_side_bytes(a)) == 0;
+    if (s == NULL || a->dtype != b->dtype
+        || memcmp(a->data, b->data, (size_t)a->bytes) != 0)
+        return false;
+    return s->side_dtype == DTYPE_NONE
+           || (a->scale && b->scale && a->n_dims == 2
+               && memcmp(a->scale, b->scale,
+                         (size_t)weight_side_bytes(a)) == 0);
 }
 
 /* The weight of a tied head that the base has all the same, or NULL. */

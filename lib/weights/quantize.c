@@ -133,30 +133,42 @@ put_row(struct quantize *q, struct stream_out *out, const struct weight *t,
     return rc;
 }
 
-/* A matrix in blocks, and its side tensor. */
+static int
+put_sides(struct quantize *q, struct stream_out *out, const struct weight *t,
+          const struct buf *sides, struct err *e)
+{
+    const struct stored *s = stored_of(q->dtype);
+    struct buf name;
+    int rc;
+
+    buf_init(&name);
+    buf_addf(&name, "%s" SCALE_SUFFIX, t->name);
+    rc = begin_tensor(q, out, name.data, s->side_dtype, t,
+                      stored_blocks(s, t->shape[1]), sides->len, e);
+    if (rc == 0)
+        rc = stream_out_data(out, sides->data, sides->len, e);
+    buf_release(&name);
+    return rc;
+}
+
+/* A matrix in blocks, and its side tensor if the format has one. */
 static int
 put_blocks(struct quantize *q, struct stream_out *out,
            const struct weight *t, struct err *e)
 {
     const struct stored *s = stored_of(q->dtype);
     uint64_t rows = t->shape[0], cols = t->shape[1], i;
-    struct buf sides, name;
+    struct buf sides;
     int rc;
 
     buf_init(&sides);
-    buf_init(&name);
-    buf_addf(&name, "%s" SCALE_SUFFIX, t->name);
     rc = begin_tensor(q, out, t->name, s->dtype, t, cols,
                       rows * stored_row_bytes(s, cols), e);
     for (i = 0; i < rows && cols > 0 && rc == 0; i++)
         rc = put_row(q, out, t, i, &sides, e);
-    if (rc == 0)
-        rc = begin_tensor(q, out, name.data, s->side_dtype, t,
-                          stored_blocks(s, cols), sides.len, e);
-    if (rc == 0)
-        rc = stream_out_data(out, sides.data, sides.len, e);
+    if (rc == 0 && s->side_dtype != DTYPE_NONE)
+        rc = put_sides(q, out, t, &sides, e);
     buf_release(&sides);
-    buf_release(&name);
     return rc;
 }
 

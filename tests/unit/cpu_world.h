@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/par.h"
 #include "kernels/host.h"
+#include "tensor/stored.h"
 #include "test.h"
 
 enum { WORLD_BUFS = 64, WORLD_PARTS = 4, PAD = 3 };
@@ -98,59 +99,50 @@ world_real(struct world *w, uint32_t rows, uint32_t cols, double range)
     return v;
 }
 
-static inline void
-store_weight(void *at, uint8_t dtype, size_t i, double x)
+/* A buffer of the base. */
+static inline uint32_t
+world_bytes(struct world *w, uint64_t bytes)
 {
-    float f = (float)x;
+    uint32_t i = w->n_bufs++;
 
-    if (dtype == DTYPE_I8)
-        ((int8_t *)at)[i] = (int8_t)(x * 127);
-    else
-        floats_store((char *)at + i * dtype_size(dtype), dtype, &f, 1);
+    w->base[i] = mem_alloc((size_t)bytes);
+    w->buf[i].zone = ZONE_BASE;
+    w->buf[i].source = w->base[i];
+    return i;
 }
 
-/* A stored weight of values in [-1, 1) (I8: -127 to 127). */
+/* A stored weight of values in [-1, 1), with its side if it has one. */
 static inline struct view
 world_base(struct world *w, uint32_t rows, uint32_t cols, uint8_t dtype)
 {
-    uint32_t i = w->n_bufs++;
-    size_t n = (size_t)rows * cols;
+    const struct stored *s = stored_of(dtype);
+    uint64_t row = stored_row_bytes(s, cols);
+    uint64_t side_row = stored_blocks(s, cols) * dtype_size(s->side_dtype);
+    struct view v = { world_bytes(w, rows * row), rows, cols, cols, 0, dtype,
+                      0 };
+    float *x = mem_array(cols, sizeof(*x));
+    size_t bad;
 
-    w->base[i] = mem_alloc(n * dtype_size(dtype));
-    w->buf[i].zone = ZONE_BASE;
-    w->buf[i].source = w->base[i];
-    for (size_t k = 0; k < n; k++)
-        store_weight(w->base[i], dtype, k, 2 * draw(w) - 1);
-    return (struct view){ i, rows, cols, cols, 0, dtype, 0 };
-}
+    if (side_row > 0)
+        v.side = world_bytes(w, rows * side_row);
+    for (uint32_t r = 0; r < rows; r++) {
+        char *side = v.side ? (char *)w->base[v.side] + r * side_row : NULL;
 
-/* The scales of an I8 weight, around 1/127. */
-static inline struct view
-world_scale(struct world *w, uint32_t rows, uint32_t cols)
-{
-    uint32_t groups = (cols + 127) / 128;
-    struct view v = world_base(w, rows, groups, DTYPE_F16);
-
-    for (size_t k = 0; k < (size_t)rows * groups; k++)
-        store_weight(w->base[v.buf], DTYPE_F16, k,
-                     (1 + draw(w)) / 127);
+        for (uint32_t c = 0; c < cols; c++)
+            x[c] = (float)(2 * draw(w) - 1);
+        CHECK(s->encode((char *)w->base[v.buf] + r * row, side, x, cols,
+                        &bad));
+    }
+    free(x);
     return v;
 }
 
-/* A weight of any dtype, with scales where it needs some. */
+/* A weight of any dtype. */
 static inline struct view
 world_weight(struct world *w, uint32_t rows, uint32_t cols, uint8_t dtype)
 {
-    struct view v;
-    uint32_t side = 0;
-
-    if (dtype == DTYPE_REAL)
-        return world_real(w, rows, cols, 1);
-    if (dtype == DTYPE_I8)
-        side = world_scale(w, rows, cols).buf;
-    v = world_base(w, rows, cols, dtype);
-    v.side = side;
-    return v;
+    return dtype == DTYPE_REAL ? world_real(w, rows, cols, 1)
+                               : world_base(w, rows, cols, dtype);
 }
 
 /* Rounds every float to bfloat16, so that products of bfloat16 are exact. */

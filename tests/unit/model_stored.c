@@ -1,4 +1,4 @@
-/* model_stored.c - a base in int8, bf16 or f16 is the base it decodes to.
+/* model_stored.c - a base in a stored format is the base it decodes to.
  *
  * Every golden model is encoded in memory, and once more as the floats that
  * this means. Losses and gradients of an adapter have the same bits on the
@@ -6,40 +6,36 @@
  */
 #include "golden_model.h"
 
-#include "tensor/int8.h"
+#include "tensor/stored.h"
 
-/* x[rows][cols] in int8; and what that means, in x. */
+/* x[rows][cols] as s stores it; and what that means, in x. */
 static void
-encode_int8(struct frozen_tensor *t, float *x, size_t rows, size_t cols)
+encode_matrix(struct frozen_tensor *t, const struct stored *s, float *x,
+              size_t rows, size_t cols)
 {
-    size_t groups = int8_groups(cols), bad;
-    int8_t *q = mem_alloc(rows * cols);
-    uint16_t *scale = mem_array(rows * groups, sizeof(*scale));
+    size_t row = (size_t)stored_row_bytes(s, cols), bad;
+    size_t side_row = (size_t)stored_blocks(s, cols)
+                      * dtype_size(s->side_dtype);
+    char *data = mem_alloc(rows * row), *side = NULL;
 
+    if (side_row > 0)
+        side = mem_alloc(rows * side_row);
     for (size_t i = 0; i < rows; i++) {
-        CHECK(int8_encode(q + i * cols, scale + i * groups, x + i * cols,
-                          cols, &bad));
-        int8_decode(x + i * cols, q + i * cols, scale + i * groups, cols);
+        char *at = side_row > 0 ? side + i * side_row : NULL;
+
+        CHECK(s->encode(data + i * row, at, x + i * cols, cols, &bad));
+        s->widen(x + i * cols, data + i * row, at, 0, cols);
     }
-    t->data = q;
-    t->side = scale;
-}
-
-static void
-encode_float(struct frozen_tensor *t, float *x, size_t n)
-{
-    void *data = mem_array(n, dtype_size(t->dtype));
-
-    floats_store(data, t->dtype, x, n);
-    floats_load(x, data, t->dtype, n);
     t->data = data;
+    t->side = side;
+    t->dtype = s->dtype;
 }
 
-/* *coded = the base in dtype (vectors in bf16 if that is I8), *plain = the
- * same numbers in F32. */
+/* *coded = the base in that format (vectors in bf16 if it is for matrices),
+ * *plain = the same numbers in F32. */
 static void
-encode_base(const struct golden *g, uint8_t dtype, struct frozen *coded,
-            struct frozen *plain)
+encode_base(const struct golden *g, const struct stored *s,
+            struct frozen *coded, struct frozen *plain)
 {
     const struct model_desc *d = &g->desc;
     size_t size = d->n_tensors * sizeof(*g->base.tensor);
@@ -53,12 +49,9 @@ encode_base(const struct golden *g, uint8_t dtype, struct frozen *coded,
         size_t n = (size_t)own->rows * own->cols;
         float *x = mem_dup(t->data, n * sizeof(*x));
 
-        t->dtype = dtype == DTYPE_I8 && own->n_dims == 1 ? DTYPE_BF16
-                                                         : dtype;
-        if (t->dtype == DTYPE_I8)
-            encode_int8(t, x, own->rows, own->cols);
-        else
-            encode_float(t, x, n);
+        encode_matrix(t, own->n_dims == 1 && !dtype_is_float(s->dtype)
+                         ? stored_of(DTYPE_BF16) : s, x, own->rows,
+                      own->cols);
         plain->tensor[i].data = x;
     }
 }
@@ -110,24 +103,24 @@ distance(const double *a, const double *b, size_t n)
 /* Also, that encoding changed the numbers at all. */
 static void
 check_base(const struct golden *g, const struct backend *ref,
-           const struct backend *cpu, uint8_t dtype)
+           const struct backend *cpu, const struct stored *s)
 {
     struct frozen coded, plain;
     double *want, *got, *fast, *exact;
     size_t n;
 
-    encode_base(g, dtype, &coded, &plain);
+    encode_base(g, s, &coded, &plain);
     exact = gradients(g, &g->base, ref, &n);
     want = gradients(g, &plain, ref, &n);
     got = gradients(g, &coded, ref, &n);
     fast = gradients(g, &coded, cpu, &n);
     if (!CHECK(memcmp(got, want, n * sizeof(*got)) == 0))
-        printf("    %s in %s on ref64\n", g->name, dtype_name(dtype));
+        printf("    %s in %s on ref64\n", g->name, s->name);
     CHECK(memcmp(exact, want, n * sizeof(*exact)) != 0);
     CHECK(fabs(fast[0] - want[0]) <= 1e-5 * want[0]);
     if (!CHECK(distance(fast + 1, want + 1, n - 1) <= 1e-5))
         printf("    %s in %s on %s: gradients are off by %.2e\n", g->name,
-               dtype_name(dtype), cpu->name,
+               s->name, cpu->name,
                distance(fast + 1, want + 1, n - 1));
     free(want);
     free(got);
@@ -138,7 +131,7 @@ check_base(const struct golden *g, const struct backend *ref,
 }
 
 static void
-check_type(uint8_t dtype)
+check_format(const struct stored *s)
 {
     struct backend ref, cpu;
     struct err e;
@@ -153,27 +146,22 @@ check_type(uint8_t dtype)
         struct golden g;
 
         golden_open(&g, golden_names[i]);
-        check_base(&g, &ref, &cpu, dtype);
+        check_base(&g, &ref, &cpu, s);
         golden_close(&g);
     }
     cpu_close(&cpu);
 }
 
-TEST(int8)
+/* All but f32, which the models are in. */
+TEST(every_format)
 {
-    check_type(DTYPE_I8);
+    const struct stored *s;
+
+    for (size_t i = 0; (s = stored_at(i)) != NULL; i++)
+        if (s->dtype != DTYPE_F32)
+            check_format(s);
 }
 
-TEST(bf16)
-{
-    check_type(DTYPE_BF16);
-}
-
-TEST(f16)
-{
-    check_type(DTYPE_F16);
-}
-
-static const struct test tests[] = { RUN(int8), RUN(bf16), RUN(f16) };
+static const struct test tests[] = { RUN(every_format) };
 
 TEST_MAIN("model_stored", tests)

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "record/tensor.h"
 #include "tensor/int8.h"
+#include "tensor/stored.h"
 #include "test.h"
 
 #define FILE_NAME "quantize-test.tmp"
@@ -174,6 +175,53 @@ TEST(a_matrix_becomes_int8_with_its_scales_behind)
     close_stream(&in);
 }
 
+/* The matrix, its side if the format has one, and nothing else. */
+static void
+check_format(const struct stored *s)
+{
+    struct quantize q = { .dtype = s->dtype };
+    struct weight t = matrix();
+    struct stream_in in;
+    struct tensor_desc d;
+    struct err e = { 0 };
+    size_t row = (size_t)stored_row_bytes(s, COLS), wrong = 0;
+    size_t side_row = (size_t)stored_blocks(s, COLS)
+                      * dtype_size(s->side_dtype);
+    char name[64], *data, *side = NULL;
+    float x[COLS];
+
+    CHECK(write_stream(&q, &t, &e) == 0);
+    open_stream(&in);
+    data = next_tensor(&in, &d, name);
+    CHECK_EQ_U64(d.dtype, s->dtype);
+    CHECK_EQ_U64(d.bytes, 3 * row);
+    if (s->side_dtype != DTYPE_NONE) {
+        side = next_tensor(&in, &d, name);
+        CHECK_STR(name, "w.weight" SCALE_SUFFIX);
+        CHECK_EQ_U64(d.dtype, s->side_dtype);
+        CHECK_EQ_U64(d.bytes, 3 * side_row);
+    }
+    for (size_t r = 0; r < 3; r++) {
+        s->widen(x, data + r * row, side ? side + r * side_row : NULL, 0,
+                 COLS);
+        for (size_t i = 0; i < COLS; i++)
+            wrong += !(fabs((double)x[i] - (double)values[r * COLS + i])
+                       <= s->bound(0.5));
+    }
+    CHECK_EQ_U64(wrong, 0);
+    free(data);
+    free(side);
+    close_stream(&in);
+}
+
+TEST(a_matrix_in_every_format)
+{
+    const struct stored *s;
+
+    for (size_t i = 0; (s = stored_at(i)) != NULL; i++)
+        check_format(s);
+}
+
 /* With int8, what is no matrix stays F32; integers always stay. */
 TEST(other_tensors_with_int8)
 {
@@ -248,17 +296,17 @@ TEST(row_41_what_is_not_finite_is_named)
 
 TEST(what_cannot_be_converted_is_refused)
 {
-    static const uint8_t bytes[4] = { 0 };
+    static const uint8_t bytes[32] = { 0 };
     static const uint16_t scale[1] = { 0x3c00 };
     struct quantize q = { .dtype = DTYPE_F32 };
     struct weight t = {
-        .name = "x", .dtype = DTYPE_F8_E4M3, .n_dims = 1, .shape = { 4 },
-        .data = bytes, .bytes = 4,
+        .name = "x", .dtype = DTYPE_C64, .n_dims = 1, .shape = { 4 },
+        .data = bytes, .bytes = sizeof(bytes),
     };
     struct err e = { 0 };
 
     CHECK(write_stream(&q, &t, &e) == ERR_DATA);
-    CHECK(strstr(e.text, "F8_E4M3") != NULL);
+    CHECK(strstr(e.text, "C64") != NULL);
     t.dtype = DTYPE_I8;
     t.scale = scale;
     CHECK(write_stream(&q, &t, &e) == ERR_DATA);
@@ -268,6 +316,7 @@ TEST(what_cannot_be_converted_is_refused)
 static const struct test tests[] = {
     RUN(floats_are_rounded),
     RUN(a_matrix_becomes_int8_with_its_scales_behind),
+    RUN(a_matrix_in_every_format),
     RUN(other_tensors_with_int8),
     RUN(row_41_what_is_not_finite_is_named),
     RUN(what_cannot_be_converted_is_refused),
