@@ -231,11 +231,7 @@ find_family(struct model_desc *d, const cJSON *root, struct err *e)
 
     if (!cJSON_IsString(type))
         return err_set(e, ERR_DATA, "no model_type");
-    d->family = family_find(type->valuestring);
-    if (d->family == NULL)
-        return err_set(e, ERR_DATA, "unknown model_type '%s'",
-                       type->valuestring);
-    return 0;
+    return family_find(&d->family, type->valuestring, e);
 }
 
 int

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "kernels/ops.h"
 
 #define AT(field) offsetof(struct config, field)
@@ -328,14 +329,22 @@ family_at(size_t i)
     return i < sizeof(families) / sizeof(families[0]) ? &families[i] : NULL;
 }
 
-const struct family *
-family_find(const char *model_type)
+int
+family_find(const struct family **f, const char *model_type, struct err *e)
 {
-    const struct family *f;
+    struct buf names;
+    int rc;
 
-    for (size_t i = 0; (f = family_at(i)) != NULL; i++) {
-        if (strcmp(f->model_type, model_type) == 0)
-            return f;
+    for (size_t i = 0; (*f = family_at(i)) != NULL; i++) {
+        if (strcmp((*f)->model_type, model_type) == 0)
+            return 0;
     }
-    return NULL;
+    buf_init(&names);
+    for (size_t i = 0; family_at(i) != NULL; i++)
+        buf_addf(&names, "%s%s", i == 0 ? "" : ", ",
+                 family_at(i)->model_type);
+    rc = err_set(e, ERR_DATA, "unknown model_type \"%s\" (expected one of %s)",
+                 model_type, names.data);
+    buf_release(&names);
+    return rc;
 }

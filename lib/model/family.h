@@ -46,15 +46,18 @@ struct family {
     bool parallel;
     bool scaled_residual; /* init of outputs scaled by 1/sqrt(2 layers) */
     const struct key *keys;           /* into a struct config */
-    const struct module_row *modules; /* ends with name NULL */
+    const struct module_row *modules; /* the layers' stand together; ends
+                                         with name NULL */
 };
 
 /* What any family's config.json may hold besides the family's own keys, and
  * what none of them does. */
 extern const struct key common_keys[];
 
-/* NULL for an unknown model_type. */
-const struct family *family_find(const char *model_type);
+/* *f = the family of that model_type; ERR_DATA, naming those there are, for an
+ * unknown one. */
+int family_find(const struct family **f, const char *model_type,
+                struct err *e);
 
 /* Family i, NULL past the last. */
 const struct family *family_at(size_t i);

@@ -241,10 +241,9 @@ complete(cJSON *root, unsigned *dtype, const struct vocab *v,
 
     if (!cJSON_IsObject(root) || !cJSON_IsString(type))
         return err_set(e, ERR_DATA, "%s: has no model_type", where);
-    f = family_find(type->valuestring);
-    if (f == NULL)
-        return err_set(e, ERR_DATA, "%s: unknown model_type \"%s\"", where,
-                       type->valuestring);
+    rc = family_find(&f, type->valuestring, e);
+    if (rc < 0)
+        return err_prefix(e, "%s", where);
     rc = check_keys(root, f, where, e);
     if (rc == 0)
         rc = fill_dtype(root, dtype, where, e);

@@ -121,6 +121,21 @@ gitscrape_set() {
     train --config file 2>&1
 }
 
+@test "every family is in arch.json, initmodel's page and the README" {
+    echo '{"model_type": ""}' >file
+    run -4 --separate-stderr initmodel -o x file
+    [[ $stderr == *' (expected one of '*')' ]]
+    names=${stderr##*' (expected one of '}
+    tr -d ' )' <<<"$names" | tr , '\n' >known
+    [ "$(wc -l <known)" -ge 5 ]
+    cmp known <(jq -r '.properties.model_type.enum[]' "$schemas/arch.json")
+    # 'llama, qwen2 and phi', in a line or over several
+    list=$(paste -sd , known | sed 's/,/, /g; s/\(.*\), /\1 and /')
+    tr '\n' ' ' <"$root/README.md" | grep -qF "of the types $list:"
+    mandoc -T utf8 "$root/man/man1/initmodel.1" | col -b | tr -s '\n ' ' ' |
+        grep -qF "model_type is one of $list."
+}
+
 @test "the schemas refuse what is wrong" {
     tiny_run
     jq -c '.files[0].bytes = -1' data/manifest.json >file

@@ -184,7 +184,7 @@ TEST(what_would_not_be_obeyed_is_refused)
     check_refused("{\"model_type\": null}", NULL, "has no model_type");
     check_refused("{\"model_type\": 2}", NULL, "has no model_type");
     check_refused("{\"model_type\": \"bert\"}", NULL,
-                  "arch: unknown model_type \"bert\"");
+                  "arch: unknown model_type \"bert\" (expected one of llama, ");
     check_refused("{\"model_type\": \"gpt2\", \"n_embed\": 8}", NULL,
                   "gpt2 models have no key \"n_embed\" (the nearest is "
                   "\"n_embd\")");

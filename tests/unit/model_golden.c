@@ -7,6 +7,7 @@
  */
 #include "cpu_isa.h"
 #include "golden_model.h"
+#include "model/family.h"
 
 struct target {
     struct backend backend;
@@ -261,7 +262,28 @@ TEST(logits_with_a_cache)
     for_all(logits_case);
 }
 
+/* A family that nothing is held against transformers of is named. */
+TEST(every_family_has_a_model)
+{
+    const struct family *f;
+
+    for (size_t i = 0; (f = family_at(i)) != NULL; i++) {
+        bool found = false;
+
+        for (size_t k = 0; k < N_GOLDEN && !found; k++) {
+            struct golden g;
+
+            golden_open(&g, golden_names[k]);
+            found = g.desc.family == f;
+            golden_close(&g);
+        }
+        if (!CHECK(found))
+            printf("  no golden model of %s\n", f->model_type);
+    }
+}
+
 static const struct test tests[] = {
+    RUN(every_family_has_a_model),
     RUN(gradients_of_every_parameter), RUN(gradients_of_an_adapter),
     RUN(losses_of_rows), RUN(logits_with_a_cache)
 };
