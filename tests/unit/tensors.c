@@ -189,7 +189,39 @@ TEST(every_family_has_a_tiny_model)
     }
 }
 
+static void
+check_tables(const struct family *f)
+{
+    const struct module_row *m = f->modules;
+    size_t drops = 0, runs = 0;
+
+    for (const struct key *k = f->keys; k->name != NULL; k++)
+        drops += k->kind == KEY_DROP;
+    CHECK(drops <= CONFIG_DROPS);
+    for (bool was = false; m->name != NULL; m++) {
+        bool inside = role_info(m->role)->in_layer;
+
+        runs += inside && !was;
+        was = inside;
+    }
+    if (!CHECK(runs == 1))
+        printf("  the layers' modules of %s\n", f->model_type);
+}
+
+TEST(tables_are_whole)
+{
+    for (size_t i = 0; family_at(i) != NULL; i++)
+        check_tables(family_at(i));
+    for (unsigned k = 0; k < MIXER_KINDS; k++)
+        CHECK(mixer_kind(k)->name != NULL && mixer_kind(k)->emit != NULL);
+    for (unsigned k = 0; k < FFN_KINDS; k++)
+        CHECK(ffn_kind(k)->name != NULL && ffn_kind(k)->emit != NULL);
+    for (unsigned r = 0; r < ROLE_COUNT; r++)
+        CHECK(role_info(r)->out != NULL);
+}
+
 static const struct test tests[] = {
+    RUN(tables_are_whole),
     RUN(every_family_has_a_tiny_model),
     RUN(tensors_of_gpt2),
     RUN(tensors_of_llama),
