@@ -23,14 +23,16 @@
 #include "tensor/stored.h"
 #include "test.h"
 
-enum { WORLD_BUFS = 64, WORLD_PARTS = 4, PAD = 3 };
+enum { WORLD_BUFS = 64, WORLD_PARTS = 4 };
 
 struct world {
     struct tensor_buf buf[WORLD_BUFS];
     float *value[WORLD_BUFS]; /* of a real buffer */
     size_t len[WORLD_BUFS];
+    bool act[WORLD_BUFS];     /* it holds activations or their gradients */
     void *base[WORLD_BUFS];   /* of a stored one */
     uint32_t n_bufs;
+    uint32_t pad, off;        /* of the next real views: see world_real */
     struct op op;
     struct part part[WORLD_PARTS];
     struct inputs in;
@@ -42,6 +44,8 @@ struct world {
     double reduction;         /* K */
     double magnitude;         /* of terms, where larger than the result's */
     double extra;             /* share of M that is added to the bound */
+    double rounding;          /* of bf16: of a buffer's largest, the share
+                                 that is the bound; 0: any will do */
     uint64_t seed;
 };
 
@@ -63,6 +67,8 @@ world_init(struct world *w, uint64_t seed)
 {
     memset(w, 0, sizeof(*w));
     w->n_bufs = 1;
+    w->pad = 3;
+    w->off = 1;
     w->seed = seed * 77 + 5;
     w->reduction = 1;
     w->out.scale = 1;
@@ -83,19 +89,29 @@ world_release(struct world *w)
     free(w->weight);
 }
 
-/* A real buffer of values in [-range, range), its rows PAD longer than the
- * view. */
+/* A real buffer of values in [-range, range), its rows w->pad longer than the
+ * view, which starts at w->off. */
 static inline struct view
 world_real(struct world *w, uint32_t rows, uint32_t cols, double range)
 {
     uint32_t i = w->n_bufs++;
-    struct view v = { i, rows, cols, cols + PAD, 1, DTYPE_REAL, 0 };
+    struct view v = { i, rows, cols, cols + w->pad, w->off, DTYPE_REAL, 0 };
 
-    w->len[i] = (size_t)rows * v.ld + 1;
+    w->len[i] = (size_t)rows * v.ld + v.off;
     w->value[i] = mem_array(w->len[i], sizeof(float));
     w->buf[i].zone = ZONE_ARENA;
     for (size_t k = 0; k < w->len[i]; k++)
         w->value[i][k] = (float)((2 * draw(w) - 1) * range);
+    return v;
+}
+
+/* The same of activations, or of their gradients. */
+static inline struct view
+world_act(struct world *w, uint32_t rows, uint32_t cols, double range)
+{
+    struct view v = world_real(w, rows, cols, range);
+
+    w->act[v.buf] = true;
     return v;
 }
 
@@ -108,6 +124,7 @@ world_bytes(struct world *w, uint64_t bytes)
     w->base[i] = mem_alloc((size_t)bytes);
     w->buf[i].zone = ZONE_BASE;
     w->buf[i].source = w->base[i];
+    w->buf[i].bytes = bytes;
     return i;
 }
 

@@ -1,0 +1,681 @@
+/* op_cases.h - cases for every op, on shapes around the sizes of tiles.
+ *
+ * Whoever includes it says what is done with a case, a world with its op:
+ * try_op runs it everywhere and compares, try_bf16 does so where products are
+ * of bfloat16. exact: all that is multiplied can be held in one.
+ */
+#ifndef OP_CASES_H
+#define OP_CASES_H
+
+#include "cpu_world.h"
+#include "model/op_info.h"
+
+void try_op(struct world *w, const char *name);
+void try_bf16(struct world *w, bool exact, const char *name);
+
+/* What the cases so far had, by kind: try_op notes it. */
+static bool tried[OP_KINDS];
+static unsigned most_x[OP_KINDS], most_y[OP_KINDS]; /* operands, of any case */
+
+static void
+note_case(const struct op *op)
+{
+    tried[op->kind] = true;
+    for (unsigned i = 0; i < OP_MAX_X; i++)
+        if (op->x[i].buf != 0 && most_x[op->kind] <= i)
+            most_x[op->kind] = i + 1;
+    for (unsigned i = 0; i < OP_MAX_Y; i++)
+        if (op->y[i].buf != 0 && most_y[op->kind] <= i)
+            most_y[op->kind] = i + 1;
+}
+
+static const uint32_t widths[] = { 1, 15, 16, 17, 100 };
+
+enum { N_WIDTHS = sizeof(widths) / sizeof(widths[0]) };
+
+TEST(activations_match)
+{
+    for (int kind = 0; kind < 4; kind++)
+        for (int i = 0; i < N_WIDTHS * 4; i++) {
+            struct world w;
+            int bwd = i & 1;
+
+            world_init(&w, (uint64_t)i);
+            w.magnitude = 9; /* of x, which the slope is made from */
+            w.op.kind = bwd ? OP_ACT_BWD : OP_ACT;
+            w.op.acc = i >> 1 & 1;
+            w.op.u.act.kind = (uint8_t)kind;
+            w.op.x[0] = world_act(&w, 13, widths[i / 4], 9);
+            if (bwd)
+                w.op.x[1] = world_act(&w, 13, widths[i / 4], 2);
+            w.op.y[0] = world_act(&w, 13, widths[i / 4], 2);
+            if (bwd && !w.op.acc)
+                w.op.y[0] = w.op.x[1];
+            world_batch(&w, 13, 13, 13, 1);
+            try_op(&w, "activation");
+            world_release(&w);
+        }
+}
+
+TEST(gated_activations_match)
+{
+    for (int i = 0; i < N_WIDTHS * 2; i++) {
+        struct world w;
+        uint32_t cols = widths[i / 2];
+
+        world_init(&w, (uint64_t)i);
+        w.op.kind = i & 1 ? OP_GLU_BWD : OP_GLU;
+        w.op.acc = (uint8_t)(i % 4);
+        w.op.u.act.kind = i & 2 ? ACT_SILU : ACT_GELU_TANH;
+        w.op.x[0] = world_act(&w, 13, cols, 5);
+        w.op.x[1] = world_act(&w, 13, cols, 2);
+        if (i & 1)
+            w.op.x[2] = world_act(&w, 13, cols, 2);
+        w.op.y[0] = world_act(&w, 13, cols, 2);
+        if (i & 1)
+            w.op.y[1] = world_act(&w, 13, cols, 2);
+        world_batch(&w, 13, 13, 13, 1);
+        try_op(&w, "glu");
+        world_release(&w);
+    }
+}
+
+TEST(norms_match)
+{
+    static const uint32_t rows[] = { 1, 63, 64, 65, 130 };
+
+    for (uint32_t i = 0; i < 5 * N_WIDTHS; i++) {
+        struct world w;
+        uint32_t n = rows[i % 5], cols = widths[i / 5] + 7;
+
+        world_init(&w, i);
+        w.reduction = cols;
+        w.magnitude = 6; /* x - mean before it is divided */
+        w.op.kind = OP_NORM;
+        w.op.acc = i % 7 == 3;
+        w.op.u.norm.eps = 1e-5f;
+        w.op.u.norm.rms = i % 3 == 0;
+        w.op.x[0] = world_act(&w, n, cols, 3);
+        w.op.x[1] = i % 2 ? world_base(&w, 1, cols, DTYPE_BF16)
+                          : world_real(&w, 1, cols, 1);
+        if (!w.op.u.norm.rms)
+            w.op.x[2] = i % 4 ? world_base(&w, 1, cols, DTYPE_F16)
+                              : world_real(&w, 1, cols, 1);
+        w.op.y[0] = world_act(&w, n, cols, 1);
+        w.op.y[1] = world_real(&w, n, 2, 1);
+        world_batch(&w, n, n, n, 1);
+        try_op(&w, "norm");
+        world_release(&w);
+    }
+}
+
+TEST(norm_gradients_match)
+{
+    static const uint32_t rows[] = { 1, 63, 64, 65, 130 };
+
+    for (uint32_t i = 0; i < 5 * N_WIDTHS; i++) {
+        struct world w;
+        uint32_t n = rows[i % 5], cols = widths[i / 5] + 7;
+
+        world_init(&w, i);
+        w.reduction = cols + n;
+        w.op.kind = OP_NORM_BWD;
+        w.op.acc = i & 1;
+        w.op.u.norm.rms = i % 3 == 0;
+        w.op.x[0] = world_act(&w, n, cols, 3);
+        w.op.x[1] = i % 2 ? world_base(&w, 1, cols, DTYPE_BF16)
+                          : world_real(&w, 1, cols, 1);
+        w.op.x[2] = world_real(&w, n, 2, 0.5);
+        w.op.x[3] = world_act(&w, n, cols, 1);
+        w.op.y[0] = world_act(&w, n, cols, 1);
+        if (i % 4)
+            w.op.y[1] = world_real(&w, 1, cols, 1);
+        if (i % 4 == 1)
+            w.op.y[2] = world_real(&w, 1, cols, 1);
+        world_batch(&w, n, n, n, 1);
+        try_op(&w, "norm backward");
+        world_release(&w);
+    }
+}
+
+TEST(rotations_match)
+{
+    for (uint32_t i = 0; i < 12; i++) {
+        struct world w;
+        uint32_t hd = i & 1 ? 64 : 20, heads = 3;
+
+        world_init(&w, i);
+        w.op.kind = OP_ROPE;
+        w.op.u.rope.heads = heads;
+        w.op.u.rope.head_dim = hd;
+        w.op.u.rope.rope_dim = i & 2 ? hd : hd / 2;
+        w.op.u.rope.theta = 10000;
+        w.op.u.rope.sign = i & 4 ? -1 : 1;
+        w.op.x[0] = world_act(&w, 37, heads * hd, 2);
+        w.op.y[0] = i % 3 ? world_act(&w, 37, heads * hd, 1) : w.op.x[0];
+        world_batch(&w, 37, 37, 37, 1);
+        if (i > 8)
+            w.ids[2 * 37 + 5] = 100000;
+        try_op(&w, "rope");
+        world_release(&w);
+    }
+}
+
+/* In every stored format, and trained. */
+TEST(embeddings_match)
+{
+    bool trained = false;
+
+    for (uint32_t i = 0; !trained || i & 1; i++) {
+        const struct stored *s = stored_at(i / 2);
+        struct world w;
+        uint32_t dim = i & 1 ? 300 : 16, n = 21;
+        uint8_t type = s != NULL ? s->dtype : DTYPE_REAL;
+
+        trained = s == NULL;
+        world_init(&w, i);
+        w.op.kind = OP_EMBED;
+        w.op.x[0] = world_weight(&w, 50, dim, type);
+        if (i % 3)
+            w.op.x[1] = world_weight(&w, n, dim, type);
+        w.op.y[0] = world_act(&w, n, dim, 1);
+        world_batch(&w, n, n, 7, 50);
+        try_op(&w, "embed");
+        world_release(&w);
+    }
+}
+
+TEST(embedding_gradients_match)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        struct world w;
+        uint32_t dim = i & 1 ? 300 : 16, n = 200;
+
+        world_init(&w, i);
+        w.reduction = n;
+        w.op.kind = OP_EMBED_BWD;
+        w.op.x[0] = world_act(&w, n, dim, 1);
+        w.op.y[0] = world_real(&w, 10, dim, 1);
+        w.op.u.embed.skip = i; /* none, and three ids */
+        if (i & 2)
+            w.op.y[1] = world_real(&w, 50, dim, 1);
+        world_batch(&w, n, n, 50, 10);
+        try_op(&w, "embed backward");
+        world_release(&w);
+    }
+}
+
+struct linear_case {
+    uint32_t n, in, out, parts, rank;
+    uint8_t dtype, in_out, bias, residual, acc;
+    float dropout;
+    uint8_t full; /* gradients of weight and bias */
+};
+
+static const struct linear_case linears[] = {
+    { 1, 5, 3, 1, 0, DTYPE_F32, 0, 0, 0, 0, 0, 0 },
+    { 127, 128, 129, 1, 4, DTYPE_F32, 1, 1, 0, 0, 0, 0 },
+    { 129, 300, 257, 1, 3, DTYPE_F32, 0, 1, 1, 0, 0.25f, 0 },
+    { 128, 127, 128, 3, 8, DTYPE_BF16, 0, 1, 0, 0, 0, 0 },
+    { 257, 129, 100, 2, 4, DTYPE_F16, 1, 0, 1, 0, 0.5f, 0 },
+    { 40, 1030, 255, 1, 0, DTYPE_BF16, 0, 1, 0, 1, 0, 0 },
+    { 40, 1030, 130, 1, 2, DTYPE_I8, 0, 1, 0, 0, 0.1f, 0 },
+    { 33, 200, 1027, 1, 2, DTYPE_I8, 1, 0, 0, 0, 0, 0 },
+    { 70, 65, 63, 2, 0, DTYPE_REAL, 0, 1, 0, 0, 0, 1 },
+    { 300, 256, 129, 1, 0, DTYPE_REAL, 1, 1, 1, 1, 0, 1 },
+    { 1100, 260, 130, 1, 4, DTYPE_F32, 1, 1, 0, 0, 0, 0 },
+    { 3, 500, 130, 1, 2, DTYPE_BF16, 0, 1, 1, 0, 0, 0 },
+    { 2, 260, 400, 2, 0, DTYPE_I8, 1, 1, 0, 0, 0, 0 },
+    { 2600, 520, 20, 1, 2, DTYPE_F32, 0, 1, 0, 0, 0.5f, 0 },
+};
+
+enum { N_LINEARS = sizeof(linears) / sizeof(linears[0]) };
+
+static void
+linear_parts(struct world *w, const struct linear_case *c, bool bwd)
+{
+    for (uint32_t i = 0; i < c->parts; i++) {
+        struct part *p = &w->part[i];
+        uint32_t out = c->out + i;
+
+        p->in = c->in;
+        p->out = out;
+        p->col = i * (c->out + c->parts);
+        p->in_out = c->in_out;
+        p->site = 1234567 + i;
+        p->w = c->in_out ? world_weight(w, c->in, out, c->dtype)
+                         : world_weight(w, out, c->in, c->dtype);
+        if (c->bias)
+            p->bias = c->dtype == DTYPE_I8
+                ? world_base(w, 1, out, DTYPE_BF16)
+                : world_real(w, 1, out, 1);
+        if (bwd && c->full) {
+            p->grad_w = world_real(w, p->w.rows, p->w.cols, 1);
+            p->grad_bias = world_real(w, 1, out, 1);
+        }
+        if (c->rank == 0)
+            continue;
+        p->rank = c->rank;
+        p->lora_scale = 1.5f;
+        p->dropout = c->dropout;
+        p->a = world_real(w, c->rank, c->in, 1);
+        p->b = world_real(w, out, c->rank, 1);
+        p->h = world_act(w, c->n, c->rank, 1);
+        if (bwd) {
+            p->grad_a = world_real(w, c->rank, c->in, 1);
+            p->grad_b = world_real(w, out, c->rank, 1);
+        }
+    }
+    w->op.u.lin.part = w->part;
+    w->op.u.lin.n = c->parts;
+}
+
+TEST(linears_match)
+{
+    for (uint32_t i = 0; i < N_LINEARS; i++) {
+        const struct linear_case *c = &linears[i];
+        struct world w;
+        uint32_t cols = c->parts * (c->out + c->parts);
+        char name[32];
+
+        snprintf(name, sizeof(name), "linear %u", i);
+        world_init(&w, i);
+        w.reduction = c->in + c->rank;
+        w.op.kind = OP_LINEAR;
+        w.op.acc = c->acc;
+        linear_parts(&w, c, false);
+        w.op.x[0] = world_act(&w, c->n, c->in, 1);
+        if (c->residual)
+            w.op.x[1] = world_act(&w, c->n, cols, 1);
+        w.op.y[0] = world_act(&w, c->n, cols, 1);
+        world_batch(&w, c->n, c->n, c->n, 1);
+        try_op(&w, name);
+        try_bf16(&w, c->dtype == DTYPE_BF16, name);
+        world_release(&w);
+    }
+}
+
+TEST(linear_gradients_match)
+{
+    for (uint32_t i = 0; i < N_LINEARS; i++) {
+        const struct linear_case *c = &linears[i];
+        struct world w;
+        uint32_t cols = c->parts * (c->out + c->parts);
+        char name[32];
+
+        snprintf(name, sizeof(name), "linear backward %u", i);
+        world_init(&w, i);
+        w.reduction = c->parts * c->out + c->n + c->rank;
+        w.op.kind = OP_LINEAR_BWD;
+        w.op.acc = c->acc;
+        linear_parts(&w, c, true);
+        w.op.x[0] = world_act(&w, c->n, c->in, 1);
+        w.op.x[1] = world_act(&w, c->n, cols, 1);
+        if (i != 2)
+            w.op.y[0] = world_act(&w, c->n, c->in, 1);
+        world_batch(&w, c->n, c->n, c->n, 1);
+        try_op(&w, name);
+        try_bf16(&w, c->dtype == DTYPE_BF16, name);
+        world_release(&w);
+    }
+}
+
+struct attention_case {
+    uint32_t seqs, seq, doc, heads, kv_heads, head_dim, window;
+    uint8_t acc;
+    uint32_t pad, off; /* see world_real; of 8 each views are aligned */
+};
+
+/* Tiles are of 16, 32 and 64 rows, and of heads of 32 to 256 columns. */
+static const struct attention_case attentions[] = {
+    { 1, 1, 1, 1, 1, 8, 0, 0, 3, 1 },
+    { 2, 63, 63, 2, 2, 16, 0, 0, 8, 8 },
+    { 1, 64, 20, 4, 2, 12, 0, 7, 8, 8 },
+    { 2, 65, 30, 3, 1, 8, 5, 0, 8, 8 },
+    { 1, 300, 300, 2, 1, 16, 0, 0, 8, 8 },
+    { 1, 330, 270, 2, 2, 8, 100, 2, 3, 1 },
+    { 1, 63, 63, 2, 1, 64, 0, 0, 8, 8 },
+    { 1, 64, 64, 2, 2, 80, 0, 7, 8, 8 },
+    { 1, 65, 40, 4, 1, 64, 0, 0, 8, 8 },
+    { 2, 65, 65, 1, 1, 96, 30, 0, 8, 8 },
+    { 1, 127, 50, 2, 1, 128, 0, 4, 8, 8 },
+    { 1, 128, 128, 1, 1, 80, 70, 0, 8, 1 },
+    { 1, 129, 129, 8, 1, 32, 64, 1, 8, 8 },
+    { 1, 200, 90, 1, 1, 256, 0, 0, 8, 8 },
+    { 1, 200, 200, 2, 1, 64, 100, 2, 8, 8 },
+    { 1, 65, 33, 1, 1, 192, 0, 0, 8, 8 },
+    { 1, 66, 66, 1, 1, 200, 20, 5, 3, 8 },
+};
+
+enum { N_ATTENTIONS = sizeof(attentions) / sizeof(attentions[0]) };
+
+/* Where products are of bf16 an element is off by 2^-9 of its value, for its
+ * own rounding, and for those of p, which add up to 1, by 2^-9 of the largest
+ * v. A gradient is a sum of terms off by 2^-9 / sqrt(3) of themselves, root
+ * mean square; six of that, of the root of their squares' sum, which is about
+ * what they add up to, cover every element of these shapes. */
+#define ATTENTION_ROUNDING 0x1p-8
+#define ATTENTION_BWD_ROUNDING (0x1p-9 * (1 + 6 / 1.73))
+
+static void
+attention_world(struct world *w, const struct attention_case *c, uint32_t i)
+{
+    uint32_t n = c->seqs * c->seq, kv = c->kv_heads * c->head_dim;
+
+    world_init(w, i);
+    w->pad = c->pad;
+    w->off = c->off;
+    w->reduction = c->seq + c->head_dim;
+    w->rounding = ATTENTION_ROUNDING;
+    w->op.x[0] = world_act(w, n, c->heads * c->head_dim, 2);
+    w->op.x[1] = world_act(w, n, kv, 2);
+    w->op.x[2] = world_act(w, n, kv, 2);
+    w->op.u.attn.heads = c->heads;
+    w->op.u.attn.kv_heads = c->kv_heads;
+    w->op.u.attn.head_dim = c->head_dim;
+    w->op.u.attn.window = c->window;
+    w->op.u.attn.seq_len = c->seq;
+    w->op.u.attn.scale = 1 / sqrtf((float)c->head_dim);
+    world_batch(w, n, c->seq, c->doc, 1);
+}
+
+TEST(attention_matches)
+{
+    for (uint32_t i = 0; i < N_ATTENTIONS; i++) {
+        const struct attention_case *c = &attentions[i];
+        struct world w;
+        char name[32];
+
+        snprintf(name, sizeof(name), "attention %u", i);
+        attention_world(&w, c, i);
+        w.op.kind = OP_ATTENTION;
+        w.op.acc = c->acc & 1;
+        w.op.y[0] = world_act(&w, c->seqs * c->seq, c->heads * c->head_dim,
+                               1);
+        if (i % 8 != 3)
+            w.op.y[1] = world_real(&w, c->seqs * c->seq, c->heads, 1);
+        try_op(&w, name);
+        world_release(&w);
+    }
+}
+
+/* Of about -130, which e to the power of is no float; and rows whose document
+ * is not in the first tile of keys. */
+TEST(attention_of_low_scores_matches)
+{
+    const struct attention_case c = { 1, 100, 70, 2, 1, 64, 0, 0, 8, 8 };
+    struct world w;
+    float *q, *k;
+
+    attention_world(&w, &c, 1);
+    w.magnitude = 130;
+    w.op.kind = OP_ATTENTION;
+    w.op.y[0] = world_act(&w, c.seq, c.heads * c.head_dim, 1);
+    w.op.y[1] = world_real(&w, c.seq, c.heads, 1);
+    q = w.value[w.op.x[0].buf];
+    k = w.value[w.op.x[1].buf];
+    for (size_t i = 0; i < w.len[w.op.x[0].buf]; i++)
+        q[i] = 3 + fabsf(q[i]);
+    for (size_t i = 0; i < w.len[w.op.x[1].buf]; i++)
+        k[i] = -3 - fabsf(k[i]);
+    try_op(&w, "attention of low scores");
+    world_release(&w);
+}
+
+/* Three caches that are filled to different rows get different numbers of
+ * rows: all, some, none. */
+TEST(cached_attention_matches)
+{
+    for (uint32_t i = 0; i < 16; i++) {
+        uint32_t hd = i < 12 ? 16 : 136, kv = 2 * hd;
+        struct attention_case c = { i < 6 ? 1 : 3,
+                                    i & 1 ? 1 : i < 12 ? 70 : 5, 70, 4, 2,
+                                    hd, i & 2 ? 33 : 0, 0, 3, 1 };
+        int32_t at[3] = { (int32_t)(i % 6 * 60), 17, 0 };
+        int32_t n[3] = { (int32_t)c.seq, (int32_t)c.seq / 2, 0 };
+        struct world w;
+
+        attention_world(&w, &c, i);
+        w.op.kind = OP_ATTENTION;
+        w.op.x[1] = world_act(&w, c.seqs * 400, kv, 2);
+        w.op.x[2] = world_act(&w, c.seqs * 400, kv, 2);
+        w.op.y[0] = world_act(&w, c.seqs * c.seq, 4 * hd, 1);
+        w.op.u.attn.cache_len = 400;
+        w.batch.cache_at = at;
+        w.batch.seq_n = n;
+        w.reduction = 400 + hd;
+        try_op(&w, "cached attention");
+        world_release(&w);
+    }
+}
+
+/* The backward wants the forward's own o and log-sum-exp. */
+static void
+fill_forward(struct world *w)
+{
+    struct op bwd = w->op;
+    struct backend ref;
+    struct outcome out;
+    uint32_t o = bwd.x[3].buf, lse = bwd.x[4].buf;
+
+    w->op.kind = OP_ATTENTION;
+    w->op.acc = 0;
+    w->op.y[0] = bwd.x[3];
+    w->op.y[1] = bwd.x[4];
+    ref64_open(&ref);
+    out = world_run(w, &ref, 1);
+    for (size_t k = 0; k < w->len[o]; k++)
+        w->value[o][k] = (float)out.value[o][k];
+    for (size_t k = 0; k < w->len[lse]; k++)
+        w->value[lse][k] = (float)out.value[lse][k];
+    outcome_release(w, &out);
+    w->op = bwd;
+}
+
+TEST(attention_gradients_match)
+{
+    for (uint32_t i = 0; i < N_ATTENTIONS; i++) {
+        const struct attention_case *c = &attentions[i];
+        uint32_t n = c->seqs * c->seq, cols = c->heads * c->head_dim;
+        struct world w;
+        char name[32];
+
+        snprintf(name, sizeof(name), "attention backward %u", i);
+        attention_world(&w, c, i);
+        w.op.x[3] = world_act(&w, n, cols, 1);
+        w.op.x[4] = world_real(&w, n, c->heads, 1);
+        w.op.x[5] = world_act(&w, n, cols, 1);
+        w.op.y[0] = world_act(&w, n, cols, 1);
+        w.op.y[1] = world_act(&w, n, w.op.x[1].cols, 1);
+        w.op.y[2] = world_act(&w, n, w.op.x[1].cols, 1);
+        w.op.kind = OP_ATTENTION_BWD;
+        w.op.acc = c->acc;
+        w.reduction *= c->heads / c->kv_heads;
+        w.magnitude = 8;
+        w.rounding = ATTENTION_BWD_ROUNDING;
+        fill_forward(&w);
+        try_op(&w, name);
+        world_release(&w);
+    }
+}
+
+struct head_case {
+    uint32_t n, dim, vocab, n_head, head_at, chunk;
+    uint8_t dtype, full, eval, acc;
+};
+
+static const struct head_case heads[] = {
+    { 9, 16, 255, 9, 0, 16, DTYPE_F32, 0, 0, 0 },
+    { 40, 30, 256, 40, 32, 16, DTYPE_BF16, 0, 0, 2 },
+    { 300, 17, 257, 270, 0, 270, DTYPE_I8, 0, 1, 0 },
+    { 30, 64, 5000, 20, 4, 8, DTYPE_REAL, 1, 0, 0 },
+    { 30, 300, 1000, 20, 4, 8, DTYPE_F16, 0, 0, 3 },
+    { 8, 16, 255, 4, 8, 8, DTYPE_F32, 0, 0, 0 },
+};
+
+TEST(heads_match)
+{
+    for (uint32_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        const struct head_case *c = &heads[i];
+        struct world w;
+        struct part *p = w.part;
+        char name[32];
+
+        snprintf(name, sizeof(name), "head %u", i);
+        world_init(&w, i);
+        w.reduction = c->dim + c->vocab;
+        w.op.kind = OP_HEAD_CE;
+        w.op.acc = c->acc;
+        w.op.u.head.part = p;
+        w.op.u.head.chunk = c->chunk;
+        p->w = world_weight(&w, c->vocab, c->dim, c->dtype);
+        if (i % 2)
+            p->bias = world_real(&w, 1, c->vocab, 1);
+        w.op.x[0] = world_act(&w, c->n, c->dim, 1);
+        w.op.y[0] = world_real(&w, c->n, 1, 1);
+        if (!c->eval)
+            w.op.y[1] = world_act(&w, c->n, c->dim, 1);
+        if (c->full) {
+            p->grad_w = world_real(&w, c->vocab, c->dim, 1);
+            p->grad_bias = world_real(&w, 1, c->vocab, 1);
+        }
+        world_batch(&w, c->n, c->n, c->n, c->vocab);
+        for (uint32_t k = 0; k < c->n; k++)
+            w.ids[4 * c->n + k] = (int32_t)(k * 7 % c->n);
+        if (c->n % 7 == 0)
+            CHECK(!"head_row needs distinct rows");
+        w.in.n_head = c->n_head;
+        w.head_at = c->head_at;
+        try_op(&w, name);
+        try_bf16(&w, false, name);
+        world_release(&w);
+    }
+}
+
+TEST(logits_match)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        struct world w;
+        struct part *p = w.part;
+
+        world_init(&w, i);
+        w.reduction = 40;
+        w.op.kind = OP_LOGITS;
+        w.op.u.head.part = p;
+        p->w = world_weight(&w, 513, 40, i & 1 ? DTYPE_I8 : DTYPE_F32);
+        if (i & 2)
+            p->bias = world_base(&w, 1, 513, DTYPE_BF16);
+        w.op.x[0] = world_act(&w, 9, 40, 1);
+        w.op.y[0] = world_real(&w, 9, 513, 1);
+        world_batch(&w, 9, 9, 9, 1);
+        w.ids[4 * 9] = 8;
+        w.in.n_head = i == 3 ? 9 : 1;
+        try_op(&w, "logits");
+        world_release(&w);
+    }
+}
+
+TEST(moves_match)
+{
+    static const uint8_t kinds[] = { OP_CACHE, OP_COPY, OP_ZERO, OP_SQNORM };
+
+    for (uint32_t i = 0; i < 8; i++) {
+        struct world w;
+        uint32_t cols = i & 1 ? 40000 : 7;
+        int32_t at[3] = { 5, 0, 3 }, n[3] = { 2, 1, 0 };
+
+        world_init(&w, i);
+        w.reduction = cols;
+        w.op.kind = kinds[i / 2];
+        if (w.op.kind != OP_ZERO)
+            w.op.x[0] = world_real(&w, 6, cols, 1);
+        if (w.op.kind != OP_SQNORM)
+            w.op.y[0] = world_real(&w, w.op.kind == OP_CACHE ? 27 : 6, cols,
+                                   1);
+        if (w.op.kind == OP_CACHE)
+            w.op.u.cache = (struct cache_args){ 2, 9 };
+        w.act[w.op.x[0].buf] = w.act[w.op.y[0].buf] = w.op.kind == OP_CACHE;
+        world_batch(&w, 6, 2, 2, 1);
+        w.batch.cache_at = at;
+        w.batch.seq_n = n;
+        try_op(&w, "copy and zero");
+        world_release(&w);
+    }
+}
+
+TEST(clipping_matches)
+{
+    static const double norms[] = { 0, 0.5, 4, 1e30, INFINITY, NAN, 4e-12 };
+
+    for (uint32_t i = 0; i < 14; i++) {
+        struct world w;
+
+        world_init(&w, i);
+        w.op.kind = OP_CLIP;
+        /* the last so small that what is added to the norm counts */
+        w.op.u.clip.max_norm = i == 13 ? 1e-6f : i & 1;
+        w.out.gnorm2 = norms[i / 2];
+        world_batch(&w, 1, 1, 1, 1);
+        try_op(&w, "clip");
+        world_release(&w);
+    }
+}
+
+TEST(optimisers_match)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        struct world w;
+        uint32_t cols = i & 2 ? 40000 : 7;
+
+        world_init(&w, i);
+        w.op.kind = i & 1 ? OP_ADAMW : OP_SGD;
+        w.op.u.opt.beta1 = 0.9f;
+        w.op.u.opt.beta2 = 0.99f;
+        w.op.u.opt.eps = 1e-3f;
+        w.op.u.opt.decay = 0.1f;
+        w.in.lr = 0.01;
+        w.in.bias1 = 0.1;
+        w.in.bias2 = 0.01;
+        w.out.scale = 0.7;
+        w.out.skipped = i > 5;
+        w.op.x[0] = world_real(&w, 1, cols, 1);
+        w.op.y[0] = world_real(&w, 1, cols, 1);
+        if (i & 1) {
+            w.op.y[1] = world_real(&w, 1, cols, 1);
+            w.op.y[2] = world_real(&w, 1, cols, 1);
+            for (size_t k = 0; k < w.len[w.op.y[2].buf]; k++)
+                w.value[w.op.y[2].buf][k]
+                    = fabsf(w.value[w.op.y[2].buf][k]);
+        }
+        world_batch(&w, 1, 1, 1, 1);
+        try_op(&w, "optimiser");
+        world_release(&w);
+    }
+}
+
+/* Runs last. With every operand that its row counts, and no other: of those
+ * the planner knows nothing. */
+TEST(every_kind_was_compared)
+{
+    for (unsigned k = OP_NONE + 1; k < OP_KINDS; k++) {
+        const struct op_info *info = op_info(k);
+
+        if (!CHECK(tried[k]))
+            printf("  no case for %s\n", info->name);
+        else if (!CHECK(most_x[k] == info->n_x && most_y[k] == info->n_y))
+            printf("  the cases of %s have %u x and %u y\n", info->name,
+                   most_x[k], most_y[k]);
+    }
+}
+
+#define RUN_OP_CASES                                                        \
+    RUN(activations_match), RUN(gated_activations_match),                   \
+    RUN(norms_match), RUN(norm_gradients_match), RUN(rotations_match),      \
+    RUN(embeddings_match), RUN(embedding_gradients_match),                  \
+    RUN(linears_match), RUN(linear_gradients_match),                        \
+    RUN(attention_matches), RUN(attention_of_low_scores_matches),           \
+    RUN(cached_attention_matches), RUN(attention_gradients_match),          \
+    RUN(heads_match), RUN(logits_match),                                    \
+    RUN(moves_match), RUN(clipping_matches), RUN(optimisers_match)
+
+#endif
