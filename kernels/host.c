@@ -212,6 +212,7 @@ host_memory_run(struct memory *m)
 void
 host_backend(struct backend *b, struct host *h)
 {
+    b->activation = DTYPE_REAL;
     b->reserve = 0;
     b->prepare = host_prepare;
     b->release = host_release;
@@ -220,5 +221,7 @@ host_backend(struct backend *b, struct host *h)
     b->batch = host_batch;
     b->run = host_range;
     b->results = host_results;
+    b->room = NULL;
+    b->close = NULL;
     b->priv = h;
 }

@@ -32,8 +32,10 @@
 #include "base/err.h"
 #include "tensor/dtype.h"
 
-/* The dtype of activations, trainable parameters, their gradients and the
- * optimiser's state: float, or double in the reference's proof build. */
+/* The dtype of trainable parameters, their gradients and the optimiser's
+ * state, of statistics, losses and logits, and, but for back ends that have
+ * narrower ones, of activations: float, or double in the reference's proof
+ * build. */
 #define DTYPE_REAL 255
 
 enum zone {
@@ -248,6 +250,8 @@ struct backend {
     char detail[200];       /* instruction set and libraries: what, besides
                                the program, decides the bits */
     size_t real_size;       /* of DTYPE_REAL: 4 or 8 */
+    uint8_t activation;     /* dtype of activations and their gradients:
+                               DTYPE_REAL or DTYPE_BF16 */
     uint64_t kinds;         /* bit k: it can run ops of kind k */
     uint64_t reserve;       /* bytes of address space that its libraries map
                                while they compute; few become resident */
@@ -280,6 +284,13 @@ struct backend {
     int (*run)(struct memory *m, enum range r, const struct inputs *in,
                struct err *e);
     int (*results)(struct memory *m, struct results *out, struct err *e);
+
+    /* Bytes that are free where the back end's memory is, and what says so;
+     * NULL: it is this process's. */
+    uint64_t (*room)(const struct backend *b, char *by, size_t cap);
+
+    /* Gives back what opening took; NULL: nothing. */
+    void (*close)(struct backend *b);
     void *priv;
 };
 

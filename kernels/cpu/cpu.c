@@ -146,6 +146,7 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
     b->scratch = cpu_scratch;
     cpu->host.op = cpu_run;
     host_backend(b, &cpu->host);
+    b->close = cpu_close;
     b->reserve = (uint64_t)par_threads() * GEMM_RESERVE;
     return 0;
 }

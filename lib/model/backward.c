@@ -16,10 +16,10 @@ build_grad(struct build *b, struct view v)
     uint32_t g = b->mark[v.buf].grad;
 
     if (g == 0) {
-        uint64_t n = of->bytes / b->backend->real_size;
+        uint64_t n = of->bytes / build_bytes(b, v.dtype);
 
         g = build_view(b, ZONE_ARENA, b->p->rows,
-                       (uint32_t)(n / b->p->rows), DTYPE_REAL).buf;
+                       (uint32_t)(n / b->p->rows), v.dtype).buf;
         b->mark[v.buf].grad = g;
     }
     v.buf = g;

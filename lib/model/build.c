@@ -16,14 +16,18 @@
 
 #include "base/mem.h"
 
+size_t
+build_bytes(const struct build *b, uint8_t dtype)
+{
+    return dtype == DTYPE_REAL ? b->backend->real_size : dtype_size(dtype);
+}
+
 struct view
 build_view(struct build *b, enum zone zone, uint32_t rows, uint32_t cols,
            uint8_t dtype)
 {
     struct prog *p = b->p;
     struct view v = { (uint32_t)p->n_bufs, rows, cols, cols, 0, dtype };
-    size_t size = dtype == DTYPE_REAL ? b->backend->real_size
-                                      : dtype_size(dtype);
 
     if (p->n_bufs == b->buf_cap) {
         size_t cap = 2 * b->buf_cap + 64;
@@ -34,7 +38,7 @@ build_view(struct build *b, enum zone zone, uint32_t rows, uint32_t cols,
     }
     memset(&p->buf[p->n_bufs], 0, sizeof(*p->buf));
     memset(&b->mark[p->n_bufs], 0, sizeof(*b->mark));
-    p->buf[p->n_bufs].bytes = (uint64_t)rows * cols * size;
+    p->buf[p->n_bufs].bytes = (uint64_t)rows * cols * build_bytes(b, dtype);
     p->buf[p->n_bufs].zone = (uint8_t)zone;
     p->n_bufs++;
     return v;

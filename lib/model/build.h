@@ -47,6 +47,9 @@ struct build {
     size_t n_tape, tape_cap;
 };
 
+/* Bytes of an element. */
+size_t build_bytes(const struct build *b, uint8_t dtype);
+
 /* A new buffer in a zone: rows * cols elements. */
 struct view build_view(struct build *b, enum zone zone, uint32_t rows,
                        uint32_t cols, uint8_t dtype);
@@ -69,11 +72,13 @@ int bind_tensors(struct build *b);
 /* The views of tensor i of the description; absent ones for NO_TENSOR. */
 const struct bound *bound_tensor(const struct build *b, uint32_t i);
 
-/* forward.c: what emitters of layers share. An activation is [rows, cols]. A
+/* forward.c: what emitters of layers share. An activation is [rows, cols],
+ * of the back end's type, or of reals where that matters (statistics). A
  * linear is the roles' modules that are there, in order, side by side in one
  * output; residual may be absent (buf 0). build_record puts a forward op on
  * the tape when something in it needs a gradient. */
 struct view build_activation(struct build *b, uint32_t cols);
+struct view build_reals(struct build *b, uint32_t cols);
 struct view build_norm(struct build *b, uint32_t layer, enum role role,
                        struct view x);
 struct view build_linear(struct build *b, uint32_t layer,

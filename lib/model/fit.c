@@ -253,6 +253,11 @@ fit_now(const struct fit *f, bool force, struct err *e)
     int rc;
 
     room_measure(&room, "");
+    if (f->backend->room != NULL) {
+        room.resident.bytes = f->backend->room(f->backend, room.resident.by,
+                                               sizeof(room.resident.by));
+        room.mapped.bytes = UINT64_MAX;
+    }
     rc = fit_check(f, &room, e);
     if (rc != ERR_LIMIT || !force)
         return rc;

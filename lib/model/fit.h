@@ -3,7 +3,8 @@
  *
  * A plan is an upper bound, known before anything is taken. It is held
  * against what may become resident and what may be mapped (see room.h); the
- * base is mapped already, but its pages have to stay.
+ * base is mapped already, but its pages have to stay. Where the back end has
+ * memory of its own, it is held against what is free there.
  */
 #ifndef MODEL_FIT_H
 #define MODEL_FIT_H

@@ -15,6 +15,13 @@
 struct view
 build_activation(struct build *b, uint32_t cols)
 {
+    return build_view(b, ZONE_ARENA, b->p->rows, cols,
+                      b->backend->activation);
+}
+
+struct view
+build_reals(struct build *b, uint32_t cols)
+{
     return build_view(b, ZONE_ARENA, b->p->rows, cols, DTYPE_REAL);
 }
 
@@ -38,7 +45,7 @@ build_norm(struct build *b, uint32_t layer, enum role role, struct view x)
     const struct module *m = desc_module(b->d, role, layer);
     const struct bound *gain = bound_tensor(b, m->weight);
     struct view y = build_activation(b, b->d->dim);
-    struct view stats = build_activation(b, 2);
+    struct view stats = build_reals(b, 2);
     struct op *op = build_op(b, OP_NORM, layer);
 
     op->x[0] = x;

@@ -31,7 +31,7 @@ emit_cache(struct build *b, uint32_t layer, struct view x)
 {
     struct view cache = build_view(b, ZONE_STATE,
                                    b->o->batch * b->o->cache_len, x.cols,
-                                   DTYPE_REAL);
+                                   x.dtype);
     struct op *op = build_op(b, OP_CACHE, layer);
 
     op->x[0] = x;
@@ -57,7 +57,7 @@ emit_attention(struct build *b, uint32_t layer, struct view qkv)
         k = emit_cache(b, layer, k);
         v = emit_cache(b, layer, v);
     } else {
-        lse = build_activation(b, y->heads);
+        lse = build_reals(b, y->heads);
     }
     op = build_op(b, OP_ATTENTION, layer);
     op->x[0] = view_cols(qkv, 0, q);

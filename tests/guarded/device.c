@@ -167,6 +167,7 @@ device_open(struct backend *b, const struct device_opts *o, struct err *e)
     b->batch = guard_batch;
     b->run = guard_run;
     b->results = guard_results;
+    b->close = NULL;
     b->priv = NULL;
     return 0;
 }

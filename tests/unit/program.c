@@ -16,6 +16,7 @@ mock_scratch(const struct backend *b, const struct op *op)
 }
 
 static const struct backend mock = { .name = "mock", .real_size = 4,
+                                     .activation = DTYPE_REAL,
                                      .scratch = mock_scratch };
 
 struct walk {
