@@ -6,6 +6,7 @@
 #   make demo     from a repository to a scored adapter
 #   make stress   runs of train and of the demo, stopped at random moments
 #   make bench    speed and memory, as ratios to other tools
+#   make cuda     train and evalprompts for NVIDIA cards, in build/cuda
 #   make install  PREFIX=/usr/local DESTDIR=
 #
 # Adding a program, a library file or a test is adding a file: sources are
@@ -19,6 +20,8 @@ PREFIX ?= /usr/local
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 SAN ?=
 BUILD ?= build$(if $(filter-out gcc,$(CC)),/$(CC))$(if $(SAN),/san)
+
+CXX := $(if $(findstring clang,$(CC)),clang++,g++)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wvla -Wno-missing-field-initializers -Werror
@@ -43,7 +46,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(sort $(wildcard tests/bench/*.c)))
 
-.PHONY: all unit clean check check-unit check-cli stress man golden bench \
+.PHONY: all unit standin cuda clean check check-unit check-cli stress man golden bench \
 	bench-programs demo install deps
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -55,6 +58,7 @@ all: $(PROGRAMS)
 $(BUILD)/obj/lib/tool/version.o: ALL_CFLAGS += \
 	-DGRAFT_FORMAT=$(FORMAT) -DGRAFT_VERSION='"$(VERSION)"'
 $(BUILD)/obj/lib/tool/version.o: lib/stream/head.h
+$(BUILD)/obj/lib/model/device.o: ALL_CFLAGS += -DGRAFT_VERSION='"$(VERSION)"'
 # Elsewhere these files are empty.
 ifeq ($(shell uname -m),x86_64)
 AVX2 := -mavx2 -mfma -mf16c
@@ -118,7 +122,9 @@ $(BUILD)/guarded/%: $(BUILD)/obj/bin/%.o $(BUILD)/obj/tests/guarded/device.o \
 	@echo "  LD $@"; $(CC) $(LDFLAGS) $(filter %.o,$^) $(ARCHIVES) $(LDLIBS) \
 	-o $@
 
-unit: $(UNIT) $(GUARDED)
+include kernels/cuda/cuda.mk
+
+unit: $(UNIT) $(GUARDED) standin
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
@@ -195,6 +201,8 @@ install: all
 	install $(filter-out %/graft,$(PROGRAMS)) \
 		"$(DESTDIR)$(PREFIX)/libexec/graft"
 	install $(BUILD)/bin/graft "$(DESTDIR)$(PREFIX)/bin"
+	[ ! -e $(BUILD)/cuda/graft-cuda.so ] || install -m 644 \
+		$(BUILD)/cuda/graft-cuda.so "$(DESTDIR)$(PREFIX)/libexec/graft"
 	for f in man/man?/*.[157]; do n=$${f##*/} d="$(DATA)/$${f%/*}"; \
 		case $$n in graft*) ;; *) n=graft-$$n; esac; \
 		$(INSTALLED) $$f >"$$d/$$n" && chmod 644 "$$d/$$n" || exit; done
@@ -207,7 +215,7 @@ install: all
 
 # ---- what it needs ------------------------------------------------------
 
-DEPS := gcc clang make libc6-dev libgit2-dev libssl-dev \
+DEPS := gcc g++ clang make libc6-dev libgit2-dev libssl-dev \
 	libsodium-dev libzstd-dev zlib1g-dev libcjson-dev libopenblas0-pthread \
 	libdnnl-dev libpcre2-dev libutf8proc-dev mandoc bats jq \
 	git python3 zstd

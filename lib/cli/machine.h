@@ -24,9 +24,9 @@ struct machine_options {
     .help = "type that products compute in"
 
 #define DEVICE_OPTION \
-    .name = "device", .type = OPT_NAME, .arg = "NAME", .def = "auto", \
-    .choices = DEVICE_NAMES, \
-    .help = "where to compute; auto takes the processor"
+    .name = "device", .type = OPT_STRING, .arg = "NAME", .def = "auto", \
+    .help = "where to compute: " DEVICE_NAMES "; auto takes a card where " \
+            "there is one"
 
 #define MACHINE_THREADS_OPTION \
     THREADS_OPTION, .help = "threads; 0 for one a processor"

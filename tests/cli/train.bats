@@ -553,7 +553,6 @@ EOF
     run -2 --separate-stderr train $options --rank 0 -o run
     run -2 --separate-stderr train $options --targets q_prj -o run
     one_line "train: target 'q_prj' is no linear module"
-    run -2 --separate-stderr train $options --device cuda -o run
     run -1 --separate-stderr train $options --data nowhere -o run
     [ ! -e run/config.json ]
 }

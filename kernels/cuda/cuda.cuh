@@ -1,0 +1,120 @@
+/* cuda.cuh - what the files of the CUDA back end share.
+ *
+ * A program's ranges are captured once as graphs of launches; what varies
+ * from step to step lies in device memory (struct step, struct arrays), where
+ * kernels read it. All rows of a micro-batch are computed, whether they hold
+ * tokens or not: EMBED fills every row, so none is ever undefined, and rows
+ * without a loss have a gradient of zero.
+ *
+ * Activations and their gradients are floats or, computing in bf16, bf16;
+ * every sum, parameter, gradient of a parameter and moment is a float. No
+ * sum depends on the order in which blocks run.
+ */
+#ifndef KERNELS_CUDA_CUDA_CUH
+#define KERNELS_CUDA_CUDA_CUH
+
+#include <cuda_runtime.h>
+
+extern "C" {
+#include "kernels/ops.h"
+}
+
+/* In device memory: in and head_at come from the host before each range. */
+struct step {
+    struct inputs in;
+    uint32_t head_at; /* first k of the HEAD chunk to run */
+    uint32_t n;       /* batch.n: rows that may hold tokens */
+    struct results out;
+};
+
+/* A struct batch in device memory. */
+struct arrays {
+    int32_t *ids, *target, *pos, *doc_first, *head_row;
+    float *weight;
+    int32_t *cache_at, *seq_n; /* by sequence */
+};
+
+struct gemm_library;
+
+/* The priv of the back end. */
+struct card {
+    int device;
+    bool bf16; /* activations and products */
+    int processors;
+    cudaStream_t stream;
+    struct gemm_library *gemm;
+};
+
+/* What a function that puts an op's launches on the stream gets. */
+struct call {
+    struct card *card;
+    const struct op *op;
+    const struct tensor_buf *buf;
+    char *zone[ZONE_COUNT];
+    struct step *step;
+    struct arrays batch;
+    uint32_t rows;      /* of a micro-batch */
+    cudaError_t error;  /* the first one */
+};
+
+/* Of a kind of op: a function for each type of activations, and what scratch
+ * they want. */
+struct op_impl {
+    unsigned kind;
+    void (*run[2])(struct call *c); /* of floats, of bf16 */
+    uint64_t (*scratch)(const struct card *card, const struct op *op);
+};
+
+/* NULL for a kind that a card can't do. */
+const struct op_impl *op_impl_of(unsigned kind);
+
+/* Sets *e: a plugin has no functions of the programs. */
+int fail(struct err *e, enum err_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* memory.cu: the functions of struct backend. */
+int cuda_prepare(struct backend *b, struct memory **m,
+                 const struct op_list *p, struct memory *with,
+                 struct err *e);
+void cuda_release(struct memory *m);
+int cuda_put(struct memory *m, const struct view *v, const void *from,
+             struct err *e);
+int cuda_get(struct memory *m, const struct view *v, void *to,
+             struct err *e);
+int cuda_batch(struct memory *m, const struct batch *b, struct err *e);
+int cuda_run(struct memory *m, enum range r, const struct inputs *in,
+             struct err *e);
+int cuda_results(struct memory *m, struct results *out, struct err *e);
+
+/* run.cu: puts ops on the call's stream. */
+cudaError_t run_ops(struct call *c, const struct op *op, size_t n);
+
+template <class... P, class... A>
+static void
+launch(struct call *c, void (*kernel)(P...), dim3 grid, dim3 threads,
+       size_t shared_bytes, A... args)
+{
+    cudaLaunchConfig_t config = {};
+    cudaError_t rc = cudaSuccess;
+
+    config.gridDim = grid;
+    config.blockDim = threads;
+    config.dynamicSmemBytes = shared_bytes;
+    config.stream = c->card->stream;
+    if (shared_bytes > 48 << 10)
+        rc = cudaFuncSetAttribute(
+            kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+            (int)shared_bytes);
+    if (rc == cudaSuccess)
+        rc = cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...);
+    if (c->error == cudaSuccess)
+        c->error = rc;
+}
+
+static inline unsigned
+blocks_of(uint64_t n, unsigned each)
+{
+    return (unsigned)((n + each - 1) / each);
+}
+
+#endif

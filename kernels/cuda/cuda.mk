@@ -1,0 +1,55 @@
+# cuda.mk - the CUDA back end: the plugin, and its sources over a stand-in.
+# Part of the Makefile.
+
+CUDA_SOURCES := $(sort $(wildcard kernels/cuda/*.cu))
+CUDA_FLAGS := -std=c++17 -Ikernels/cuda -Ilib -I. \
+	-DGRAFT_VERSION='"$(VERSION)"'
+
+# The plugin, for whoever has nvcc, and the programs that use it beside it:
+# code for each kind of card since 2020, and PTX for later ones.
+NVCC ?= nvcc
+CUDA_ARCHS ?= 80 86 89 90 100
+NVCC_FLAGS := -O3 -Ikernels/cuda/ptx -Xcompiler -fPIC,-fvisibility=hidden \
+	$(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+	-gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword \
+	$(CUDA_ARCHS))
+
+cuda: $(addprefix $(BUILD)/cuda/,train evalprompts graft-cuda.so)
+
+$(BUILD)/obj/kernels/cuda/%.o: kernels/cuda/%.cu
+	@mkdir -p $(@D)
+	@echo "  NVCC $<"; $(NVCC) $(CUDA_FLAGS) $(NVCC_FLAGS) -MMD -MP -c $< \
+	-o $@
+
+$(BUILD)/cuda/graft-cuda.so: $(CUDA_SOURCES:%.cu=$(BUILD)/obj/%.o)
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(NVCC) -shared -cudart static $^ -o $@ -lcublasLt \
+	-Xlinker -rpath,'$$ORIGIN/../lib' -Xlinker -rpath,'$$ORIGIN'
+
+# The same sources for the processor, over tests/standin: programs beside a
+# plugin that needs no card.
+STANDIN := $(BUILD)/standin
+STANDIN_FLAGS := $(CUDA_FLAGS) -Itests/standin -O1 -g -Wall -Wextra -Werror \
+	-fPIC -fvisibility=hidden -MMD -MP \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+STANDIN_OBJS := $(patsubst %,$(BUILD)/obj/standin/%.o,\
+	$(filter-out kernels/cuda/gemm.cu,$(CUDA_SOURCES)) \
+	$(sort $(wildcard tests/standin/*.cc)))
+
+$(BUILD)/obj/standin/%.cu.o: %.cu
+	@mkdir -p $(@D)
+	@echo "  CXX $<"; $(CXX) $(STANDIN_FLAGS) -x c++ -c $< -o $@
+
+$(BUILD)/obj/standin/%.cc.o: %.cc
+	@mkdir -p $(@D)
+	@echo "  CXX $<"; $(CXX) $(STANDIN_FLAGS) -c $< -o $@
+
+$(STANDIN)/graft-cuda.so: $(STANDIN_OBJS)
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CXX) -shared $(LDFLAGS) $^ -o $@
+
+$(STANDIN)/% $(BUILD)/cuda/%: $(BUILD)/bin/%
+	@mkdir -p $(@D)
+	@ln -f $< $@
+
+standin: $(addprefix $(STANDIN)/,train evalprompts graft-cuda.so)

@@ -1,0 +1,283 @@
+/* head.cu - HEAD_CE and LOGITS: see struct head_args in kernels/ops.h.
+ *
+ * A chunk of the supervised rows is gathered, multiplied by the head's
+ * weight, and turned into losses and the logits' gradient in place, a block a
+ * row; rows of the chunk beyond n_head are zero throughout. Losses are added
+ * in the order of k.
+ */
+#include "ops.cuh"
+#include "reduce.cuh"
+#include "tensor.cuh"
+
+constexpr unsigned THREADS = 512;
+
+/* Scratch of a chunk. */
+template <class T>
+struct head_space {
+    char *w, *x, *logits, *loss, *dx, *sums, *workspace;
+    uint64_t bytes;
+
+    head_space(char *base, const struct op *op, uint32_t chunk)
+    {
+        const struct part *p = op->u.head.part;
+        struct cutter cut = { base, 0 };
+        bool loss_op = op->kind == OP_HEAD_CE;
+        uint32_t dim = op->x[0].cols, vocab = p->w.rows;
+
+        w = cut.take(widened_bytes<T>(&p->w));
+        x = cut.take((uint64_t)chunk * dim * sizeof(T));
+        logits = cut.take(loss_op ? (uint64_t)chunk * vocab * sizeof(float)
+                                  : 0);
+        loss = cut.take(loss_op ? chunk * sizeof(double) : 0);
+        dx = cut.take(loss_op && op->y[1].buf
+                      ? (uint64_t)chunk * dim * sizeof(T) : 0);
+        sums = cut.take(p->grad_bias.buf ? column_sums_bytes(chunk, vocab)
+                                         : 0);
+        workspace = cut.take(gemm_workspace());
+        bytes = cut.at;
+    }
+};
+
+static uint32_t
+chunk_of(const struct op *op)
+{
+    return op->kind == OP_HEAD_CE ? op->u.head.chunk : op->y[0].rows;
+}
+
+uint64_t
+head_scratch(const struct card *card, const struct op *op)
+{
+    uint32_t chunk = chunk_of(op);
+
+    return card->bf16 ? head_space<bf16>(nullptr, op, chunk).bytes
+                      : head_space<float>(nullptr, op, chunk).bytes;
+}
+
+/* x[k] = hidden[head_row[head_at + k]]; zero beyond n_head. */
+template <class T>
+static __global__ void
+gather(mat<T> x, mat<T> hidden, const int32_t *head_row,
+       const struct step *step)
+{
+    uint32_t k = step->head_at + blockIdx.x;
+    bool there = k < step->in.n_head;
+    const T *from = hidden.row(there ? (uint32_t)head_row[k] : 0);
+
+    for (uint32_t c = threadIdx.x; c < x.cols; c += THREADS)
+        set(x.row(blockIdx.x) + c, there ? get(from + c) : 0);
+}
+
+template <class T>
+static __global__ void
+scatter(mat<T> to, mat<T> dx, const int32_t *head_row,
+        const struct step *step, bool add)
+{
+    uint32_t k = step->head_at + blockIdx.x;
+    T *row;
+
+    if (k >= step->in.n_head)
+        return;
+    row = to.row((uint32_t)head_row[k]);
+    for (uint32_t c = threadIdx.x; c < dx.cols; c += THREADS)
+        put(row + c, get(dx.row(blockIdx.x) + c), add);
+}
+
+/* The largest of a row's logits, and the sum of exp(logit - largest). */
+struct peak {
+    float top, sum;
+};
+
+static __device__ __forceinline__ struct peak
+find_peak(const float *x, uint32_t n)
+{
+    struct peak p = { -INFINITY, 0 };
+
+    for (uint32_t c = threadIdx.x; c < n; c += THREADS) {
+        float top = fmaxf(p.top, x[c]);
+
+        p.sum = p.sum * expf(p.top - top) + expf(x[c] - top);
+        p.top = top;
+    }
+    float top = block_max<THREADS>(p.top);
+    p.sum = p.top > -INFINITY ? p.sum * expf(p.top - top) : 0;
+    return { top, block_sum<THREADS>(p.sum) };
+}
+
+/* What a row's gradient is made of. */
+struct softmax {
+    float top, over; /* the largest logit; weight / tokens / sum */
+    float hot;       /* weight / tokens, off the target's */
+    uint32_t target;
+};
+
+/* d[c] of T over x[c] of floats: c's place is in what has been read by then,
+ * for all threads read THREADS elements before any of them writes. */
+template <class T>
+static __device__ __forceinline__ void
+write_gradient(float *x, uint32_t n, const struct softmax &s)
+{
+    T *d = reinterpret_cast<T *>(x);
+
+    for (uint32_t at = 0; at < n; at += THREADS) {
+        uint32_t c = at + threadIdx.x;
+        float v = 0;
+
+        if (c < n && s.over > 0)
+            v = expf(x[c] - s.top) * s.over - (c == s.target ? s.hot : 0);
+        __syncthreads();
+        if (c < n)
+            set(d + c, v);
+        __syncthreads();
+    }
+}
+
+struct labels {
+    const int32_t *head_row, *target;
+    const float *weight;
+};
+
+/* loss[k] = weight * loss, row_loss the loss; logits become their gradient
+ * where one is wanted. */
+template <class T>
+static __global__ void
+cross_entropy(mat<float> logits, double *loss, mat<float> row_loss,
+              struct labels l, const struct step *step, bool gradient,
+              bool add)
+{
+    float *x = logits.row(blockIdx.x);
+    uint32_t k = step->head_at + blockIdx.x, n = logits.cols, row;
+    bool there = k < step->in.n_head;
+    struct softmax s = { 0, 0, 0, n };
+    struct peak p;
+    float own;
+
+    if (there) {
+        row = (uint32_t)l.head_row[k];
+        p = find_peak(x, n);
+        s.target = (uint32_t)l.target[row];
+        own = p.top + logf(p.sum) - x[s.target];
+        s.top = p.top;
+        s.hot = l.weight[row] * (float)step->in.inv_tokens;
+        s.over = s.hot / p.sum;
+        if (threadIdx.x == 0 && row_loss.p != nullptr)
+            put(row_loss.row(row), own, add);
+        if (threadIdx.x == 0)
+            loss[blockIdx.x] = (double)l.weight[row] * (double)own;
+    } else if (threadIdx.x == 0) {
+        loss[blockIdx.x] = 0;
+    }
+    __syncthreads(); /* x[target] has been read */
+    if (gradient)
+        write_gradient<T>(x, n, s);
+}
+
+/* loss_sum += the chunk's losses, in order. */
+static __global__ void
+add_losses(struct step *step, const double *loss, uint32_t n)
+{
+    double sum = step->out.loss_sum;
+
+    for (uint32_t k = 0; k < n; k++)
+        sum += loss[k];
+    step->out.loss_sum = sum;
+}
+
+template <class T>
+static mat<T>
+gathered(struct call *c, char *space, uint32_t chunk)
+{
+    mat<T> hidden = mat_of<T>(c, &c->op->x[0]);
+    mat<T> x = packed<T>(space, chunk, hidden.cols);
+
+    launch(c, gather<T>, chunk, THREADS, 0, x, hidden,
+           (const int32_t *)c->batch.head_row, (const struct step *)c->step);
+    return x;
+}
+
+/* logits = x W^T + bias, in floats. */
+template <class T>
+static void
+put_logits(struct call *c, mat<float> logits, mat<T> x, mat<T> w,
+           mat<float> old, void *workspace)
+{
+    const struct part *p = c->op->u.head.part;
+
+    if (p->bias.buf != 0) {
+        put_start(c, logits, old, none<float>(), &p->bias);
+        old = logits;
+    }
+    multiply(c, logits, old, 1.0f, x, false, w, true, workspace);
+}
+
+/* From d, the loss's gradient by the logits. */
+template <class T>
+static void
+put_head_grads(struct call *c, mat<T> d, mat<T> x, mat<T> w,
+               const head_space<T> &space)
+{
+    const struct part *p = c->op->u.head.part;
+    mat<T> to = mat_of<T>(c, &c->op->y[1]);
+    mat<float> grad_w = mat_of<float>(c, &p->grad_w);
+    mat<float> grad_bias = mat_of<float>(c, &p->grad_bias);
+
+    if (to.p != nullptr) {
+        mat<T> dx = packed<T>(space.dx, x.rows, x.cols);
+
+        multiply(c, dx, none<T>(), 1.0f, d, false, w, false,
+                 space.workspace);
+        launch(c, scatter<T>, dx.rows, THREADS, 0, to, dx,
+               (const int32_t *)c->batch.head_row,
+               (const struct step *)c->step, (c->op->acc & 2) != 0);
+    }
+    if (grad_w.p != nullptr)
+        multiply(c, grad_w, grad_w, 1.0f, d, true, x, false,
+                 space.workspace);
+    if (grad_bias.p != nullptr)
+        put_column_sums(c, grad_bias.p, d, space.sums);
+}
+
+template <class T>
+void
+run_head_ce(struct call *c)
+{
+    const struct op *op = c->op;
+    const struct part *p = op->u.head.part;
+    uint32_t chunk = chunk_of(op), vocab = p->w.rows;
+    head_space<T> space(view_at(c, &op->scratch), op, chunk);
+    mat<T> x = gathered<T>(c, space.x, chunk);
+    mat<T> w = as_operand<T>(c, &p->w, space.w);
+    mat<float> logits = packed<float>(space.logits, chunk, vocab);
+    mat<T> d = { reinterpret_cast<T *>(space.logits), chunk, vocab,
+                 (uint32_t)(vocab * sizeof(float) / sizeof(T)) };
+    bool gradient = op->y[1].buf || p->grad_w.buf || p->grad_bias.buf;
+    auto *loss = reinterpret_cast<double *>(space.loss);
+    const struct labels l = { c->batch.head_row, c->batch.target,
+                              c->batch.weight };
+
+    put_logits(c, logits, x, w, none<float>(), space.workspace);
+    launch(c, cross_entropy<T>, chunk, THREADS, block_sum_bytes(THREADS),
+           logits, loss, mat_of<float>(c, &op->y[0]), l,
+           (const struct step *)c->step, gradient, (op->acc & 1) != 0);
+    launch(c, add_losses, 1, 1, 0, c->step, (const double *)loss, chunk);
+    if (gradient)
+        put_head_grads(c, d, x, w, space);
+}
+
+template <class T>
+void
+run_logits(struct call *c)
+{
+    const struct op *op = c->op;
+    const struct part *p = op->u.head.part;
+    head_space<T> space(view_at(c, &op->scratch), op, chunk_of(op));
+    mat<float> y = mat_of<float>(c, &op->y[0]);
+
+    put_logits(c, y, gathered<T>(c, space.x, y.rows),
+               as_operand<T>(c, &p->w, space.w),
+               op->acc & 1 ? y : none<float>(), space.workspace);
+}
+
+template void run_head_ce<float>(struct call *c);
+template void run_head_ce<bf16>(struct call *c);
+template void run_logits<float>(struct call *c);
+template void run_logits<bf16>(struct call *c);

@@ -1,0 +1,100 @@
+/* linear.cu - LINEAR: a module's product, bias, residual and adapter.
+ *
+ *   y = x W^T + bias + residual;  h = drop(x) A^T;  y += s h B^T
+ *
+ * A weight that is no operand as it is stored is widened into scratch.
+ */
+#include "ops.cuh"
+#include "tensor.cuh"
+
+/* Scratch of one part; parts use the same, one after the other. */
+template <class T>
+struct linear_space {
+    char *w, *a, *b, *dropped, *workspace;
+    uint64_t bytes;
+
+    linear_space(char *base, const struct part *p, uint32_t rows)
+    {
+        struct cutter cut = { base, 0 };
+
+        w = cut.take(widened_bytes<T>(&p->w));
+        a = cut.take(widened_bytes<T>(&p->a));
+        b = cut.take(widened_bytes<T>(&p->b));
+        dropped = cut.take(p->dropout > 0 ? (uint64_t)rows * p->in * sizeof(T)
+                                          : 0);
+        workspace = cut.take(gemm_workspace());
+        bytes = cut.at;
+    }
+};
+
+uint64_t
+linear_scratch(const struct card *card, const struct op *op)
+{
+    uint64_t most = 0;
+
+    for (uint32_t i = 0; i < op->u.lin.n; i++) {
+        const struct part *p = &op->u.lin.part[i];
+        uint32_t rows = op->x[0].rows;
+        uint64_t n = card->bf16 ? linear_space<bf16>(nullptr, p, rows).bytes
+                                : linear_space<float>(nullptr, p, rows).bytes;
+
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* y += s h B^T, h = drop(x) A^T. */
+template <class T>
+static void
+put_adapter(struct call *c, const struct part *p, mat<T> x, mat<T> y,
+            const linear_space<T> &space)
+{
+    mat<T> h = mat_of<T>(c, &p->h);
+
+    if (p->dropout > 0) {
+        mat<T> dropped = packed<T>(space.dropped, x.rows, x.cols);
+
+        put_drop(c, dropped, x, p);
+        x = dropped;
+    }
+    multiply(c, h, none<T>(), 1.0f, x, false,
+             as_operand<T>(c, &p->a, space.a), true, space.workspace);
+    multiply(c, y, y, p->lora_scale, h, false,
+             as_operand<T>(c, &p->b, space.b), true, space.workspace);
+}
+
+template <class T>
+static void
+put_part(struct call *c, const struct part *p, char *base)
+{
+    mat<T> x = mat_of<T>(c, &c->op->x[0]);
+    mat<T> y = columns(mat_of<T>(c, &c->op->y[0]), p->col, p->out);
+    mat<T> residual = columns(mat_of<T>(c, &c->op->x[1]), p->col, p->out);
+    linear_space<T> space(base, p, x.rows);
+
+    mat<T> old = c->op->acc & 1 ? y : none<T>(), added = old;
+
+    if (p->bias.buf != 0 || (old.p != nullptr && residual.p != nullptr)) {
+        put_start(c, y, old, residual, &p->bias);
+        added = y;
+    } else if (residual.p != nullptr) {
+        added = residual;
+    }
+    multiply(c, y, added, 1.0f, x, false,
+             as_operand<T>(c, &p->w, space.w), !p->in_out, space.workspace);
+    if (p->a.buf != 0)
+        put_adapter(c, p, x, y, space);
+}
+
+template <class T>
+void
+run_linear(struct call *c)
+{
+    char *base = view_at(c, &c->op->scratch);
+
+    for (uint32_t i = 0; i < c->op->u.lin.n; i++)
+        put_part<T>(c, &c->op->u.lin.part[i], base);
+}
+
+template void run_linear<float>(struct call *c);
+template void run_linear<bf16>(struct call *c);

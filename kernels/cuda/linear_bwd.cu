@@ -1,0 +1,148 @@
+/* linear_bwd.cu - gradients of LINEAR: see struct part in kernels/ops.h.
+ *
+ *   dh = s dy B;  dx (+)= dy W + drop(dh A);  grad_b += s dy^T h
+ *   grad_a += dh^T drop(x);  grad_w += dy^T x;  grad_bias += sums of dy
+ */
+#include "ops.cuh"
+#include "tensor.cuh"
+
+template <class T>
+struct linear_bwd_space {
+    char *w, *a, *b, *dh, *dropped, *sums, *workspace;
+    uint64_t bytes;
+
+    linear_bwd_space(char *base, const struct part *p, uint32_t rows)
+    {
+        struct cutter cut = { base, 0 };
+
+        w = cut.take(widened_bytes<T>(&p->w));
+        a = cut.take(widened_bytes<T>(&p->a));
+        b = cut.take(widened_bytes<T>(&p->b));
+        dh = cut.take(p->a.buf ? (uint64_t)rows * p->rank * sizeof(T) : 0);
+        dropped = cut.take(p->dropout > 0 ? (uint64_t)rows * p->in * sizeof(T)
+                                          : 0);
+        sums = cut.take(p->grad_bias.buf ? column_sums_bytes(rows, p->out)
+                                         : 0);
+        workspace = cut.take(gemm_workspace());
+        bytes = cut.at;
+    }
+};
+
+uint64_t
+linear_bwd_scratch(const struct card *card, const struct op *op)
+{
+    uint64_t most = 0;
+
+    for (uint32_t i = 0; i < op->u.lin.n; i++) {
+        const struct part *p = &op->u.lin.part[i];
+        uint32_t rows = op->x[0].rows;
+        uint64_t n = card->bf16
+            ? linear_bwd_space<bf16>(nullptr, p, rows).bytes
+            : linear_bwd_space<float>(nullptr, p, rows).bytes;
+
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* One part's backward: dy are its columns. */
+template <class T>
+struct back {
+    struct call *c;
+    const struct part *p;
+    mat<T> x, dy, dx, dh, dropped;
+    linear_bwd_space<T> space;
+};
+
+template <class T>
+static void
+put_dx(const back<T> &b, bool add)
+{
+    const struct part *p = b.p;
+
+    multiply(b.c, b.dx, add ? b.dx : none<T>(), 1.0f, b.dy, false,
+             as_operand<T>(b.c, &p->w, b.space.w), p->in_out != 0,
+             b.space.workspace);
+    if (p->a.buf == 0)
+        return;
+    mat<T> a = as_operand<T>(b.c, &p->a, b.space.a);
+    if (p->dropout > 0) {
+        multiply(b.c, b.dropped, none<T>(), 1.0f, b.dh, false, a, false,
+                 b.space.workspace);
+        put_drop_add(b.c, b.dx, b.dropped, p);
+    } else {
+        multiply(b.c, b.dx, b.dx, 1.0f, b.dh, false, a, false,
+                 b.space.workspace);
+    }
+}
+
+template <class T>
+static void
+put_adapter_grads(const back<T> &b)
+{
+    const struct part *p = b.p;
+    mat<float> grad_a = mat_of<float>(b.c, &p->grad_a);
+    mat<float> grad_b = mat_of<float>(b.c, &p->grad_b);
+    mat<T> x = b.x;
+
+    if (grad_b.p != nullptr)
+        multiply(b.c, grad_b, grad_b, p->lora_scale, b.dy, true,
+                 mat_of<T>(b.c, &p->h), false, b.space.workspace);
+    if (grad_a.p == nullptr)
+        return;
+    if (p->dropout > 0) {
+        put_drop(b.c, b.dropped, x, p);
+        x = b.dropped;
+    }
+    multiply(b.c, grad_a, grad_a, 1.0f, b.dh, true, x, false,
+             b.space.workspace);
+}
+
+template <class T>
+static void
+put_weight_grads(const back<T> &b)
+{
+    mat<float> grad_w = mat_of<float>(b.c, &b.p->grad_w);
+    mat<float> grad_bias = mat_of<float>(b.c, &b.p->grad_bias);
+
+    if (grad_w.p != nullptr && b.p->in_out)
+        multiply(b.c, grad_w, grad_w, 1.0f, b.x, true, b.dy, false,
+                 b.space.workspace);
+    else if (grad_w.p != nullptr)
+        multiply(b.c, grad_w, grad_w, 1.0f, b.dy, true, b.x, false,
+                 b.space.workspace);
+    if (grad_bias.p != nullptr)
+        put_column_sums(b.c, grad_bias.p, b.dy, b.space.sums);
+}
+
+template <class T>
+void
+run_linear_bwd(struct call *c)
+{
+    const struct op *op = c->op;
+    char *base = view_at(c, &op->scratch);
+    mat<T> x = mat_of<T>(c, &op->x[0]), dy = mat_of<T>(c, &op->x[1]);
+
+    for (uint32_t i = 0; i < op->u.lin.n; i++) {
+        const struct part *p = &op->u.lin.part[i];
+        linear_bwd_space<T> space(base, p, x.rows);
+        const back<T> b = {
+            c, p, x, columns(dy, p->col, p->out), mat_of<T>(c, &op->y[0]),
+            packed<T>(space.dh, x.rows, p->rank),
+            packed<T>(space.dropped, x.rows, x.cols), space
+        };
+
+        if (p->a.buf != 0)
+            multiply(c, b.dh, none<T>(), p->lora_scale, b.dy, false,
+                     as_operand<T>(c, &p->b, space.b), false,
+                     space.workspace);
+        if (b.dx.p != nullptr)
+            put_dx(b, i > 0 || op->acc & 1);
+        if (p->a.buf != 0)
+            put_adapter_grads(b);
+        put_weight_grads(b);
+    }
+}
+
+template void run_linear_bwd<float>(struct call *c);
+template void run_linear_bwd<bf16>(struct call *c);

@@ -1,0 +1,170 @@
+/* norm.cu - NORM: LayerNorm, and RMSNorm, where the mean counts as zero.
+ *
+ *   y = xhat * gain + bias, xhat = (x - mean) * rstd,
+ *   rstd = 1 / sqrt(mean of (x - mean)^2 + eps)
+ *
+ * A block takes a row. Gradients of gain and bias are sums over rows: of 64
+ * rows each into scratch, then over those.
+ */
+#include "ops.cuh"
+#include "reduce.cuh"
+#include "view.cuh"
+
+constexpr unsigned THREADS = 256;
+constexpr unsigned GROUP = 64; /* rows of a partial sum */
+
+template <class T>
+static __global__ void
+norm(mat<T> y, mat<float> stats, mat<T> x, table gain, table bias, float eps,
+     bool rms, bool add)
+{
+    const T *from = x.row(blockIdx.x);
+    T *to = y.row(blockIdx.x);
+    float mean = 0, sum = 0, rstd;
+
+    if (!rms) {
+        for (uint32_t c = threadIdx.x; c < x.cols; c += THREADS)
+            sum += get(from + c);
+        mean = block_sum<THREADS>(sum) / (float)x.cols;
+    }
+    sum = 0;
+    for (uint32_t c = threadIdx.x; c < x.cols; c += THREADS) {
+        float d = get(from + c) - mean;
+
+        sum += d * d;
+    }
+    rstd = 1 / sqrtf(block_sum<THREADS>(sum) / (float)x.cols + eps);
+    for (uint32_t c = threadIdx.x; c < x.cols; c += THREADS) {
+        float v = (get(from + c) - mean) * rstd * table_at(gain, 0, c);
+
+        if (bias.p != nullptr)
+            v += table_at(bias, 0, c);
+        put(to + c, v, add);
+    }
+    if (threadIdx.x == 0 && stats.p != nullptr) {
+        stats.row(blockIdx.x)[0] = mean;
+        stats.row(blockIdx.x)[1] = rstd;
+    }
+}
+
+template <class T>
+void
+run_norm(struct call *c)
+{
+    const struct op *op = c->op;
+    mat<T> x = mat_of<T>(c, &op->x[0]);
+
+    launch(c, norm<T>, x.rows, THREADS, block_sum_bytes(THREADS),
+           mat_of<T>(c, &op->y[0]), mat_of<float>(c, &op->y[1]), x,
+           table_of(c, &op->x[1]), table_of(c, &op->x[2]), op->u.norm.eps,
+           op->u.norm.rms != 0, (op->acc & 1) != 0);
+}
+
+/* With g = dy * gain: dx = rstd * (g - mean(g) - xhat * mean(g * xhat)),
+ * mean(g) only where the mean was taken off. */
+template <class T>
+static __global__ void
+norm_dx(mat<T> dx, mat<T> x, mat<T> dy, mat<float> stats, table gain,
+        bool rms, bool add)
+{
+    uint32_t i = blockIdx.x;
+    const T *from = x.row(i), *d = dy.row(i);
+    float mean = stats.row(i)[0], rstd = stats.row(i)[1];
+    float sum = 0, sum_xhat = 0;
+
+    for (uint32_t c = threadIdx.x; c < x.cols; c += THREADS) {
+        float g = get(d + c) * table_at(gain, 0, c);
+
+        sum += g;
+        sum_xhat += g * (get(from + c) - mean) * rstd;
+    }
+    sum = rms ? 0 : block_sum<THREADS>(sum) / (float)x.cols;
+    sum_xhat = block_sum<THREADS>(sum_xhat) / (float)x.cols;
+    for (uint32_t c = threadIdx.x; c < x.cols; c += THREADS) {
+        float g = get(d + c) * table_at(gain, 0, c);
+        float xhat = (get(from + c) - mean) * rstd;
+
+        put(dx.row(i) + c, rstd * (g - sum - xhat * sum_xhat), add);
+    }
+}
+
+/* part[group][0][c] and [1][c]: sums over GROUP rows of dy * xhat and dy. */
+template <class T>
+static __global__ void
+gain_parts(float *part, mat<T> x, mat<T> dy, mat<float> stats)
+{
+    uint32_t c = blockIdx.x * THREADS + threadIdx.x;
+    uint32_t from = blockIdx.y * GROUP, end = from + GROUP;
+    float gain = 0, bias = 0;
+
+    if (c >= x.cols)
+        return;
+    for (uint32_t i = from; i < end && i < x.rows; i++) {
+        float d = get(dy.row(i) + c);
+
+        gain += d * (get(x.row(i) + c) - stats.row(i)[0]) * stats.row(i)[1];
+        bias += d;
+    }
+    part[(size_t)2 * blockIdx.y * x.cols + c] = gain;
+    part[((size_t)2 * blockIdx.y + 1) * x.cols + c] = bias;
+}
+
+static __global__ void
+gain_sum(float *dgain, float *dbias, const float *part, uint32_t cols,
+         uint32_t groups)
+{
+    uint32_t c = blockIdx.x * THREADS + threadIdx.x;
+    float gain = 0, bias = 0;
+
+    if (c >= cols)
+        return;
+    for (uint32_t i = 0; i < groups; i++) {
+        gain += part[(size_t)2 * i * cols + c];
+        bias += part[((size_t)2 * i + 1) * cols + c];
+    }
+    if (dgain != nullptr)
+        dgain[c] += gain;
+    if (dbias != nullptr)
+        dbias[c] += bias;
+}
+
+uint64_t
+norm_bwd_scratch(const struct card *, const struct op *op)
+{
+    if (op->y[1].buf == 0 && op->y[2].buf == 0)
+        return 0;
+    return (uint64_t)2 * blocks_of(op->x[0].rows, GROUP) * op->x[0].cols
+           * sizeof(float);
+}
+
+template <class T>
+void
+run_norm_bwd(struct call *c)
+{
+    const struct op *op = c->op;
+    mat<T> x = mat_of<T>(c, &op->x[0]), dy = mat_of<T>(c, &op->x[3]);
+    mat<T> dx = mat_of<T>(c, &op->y[0]);
+    mat<float> stats = mat_of<float>(c, &op->x[2]);
+    float *dgain = mat_of<float>(c, &op->y[1]).p;
+    float *dbias = mat_of<float>(c, &op->y[2]).p;
+    unsigned groups = blocks_of(x.rows, GROUP);
+    unsigned blocks = blocks_of(x.cols, THREADS);
+
+    if (dgain != nullptr || dbias != nullptr) {
+        auto *part = reinterpret_cast<float *>(view_at(c, &op->scratch));
+
+        launch(c, gain_parts<T>, dim3(blocks, groups), THREADS, 0, part, x,
+               dy, stats);
+        launch(c, gain_sum, blocks, THREADS, 0, dgain, dbias,
+               (const float *)part, x.cols, groups);
+    }
+    if (dx.p != nullptr)
+        launch(c, norm_dx<T>, x.rows, THREADS, block_sum_bytes(THREADS), dx,
+               x, dy, stats, table_of(c, &op->x[1]), op->u.norm.rms != 0,
+               (op->acc & 1) != 0);
+}
+
+template void run_norm<float>(struct call *c);
+template void run_norm<bf16>(struct call *c);
+template void run_norm_bwd<float>(struct call *c);
+template void run_norm_bwd<bf16>(struct call *c);

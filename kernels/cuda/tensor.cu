@@ -1,0 +1,174 @@
+/* tensor.cu - widening, dropout, bias and column sums: see tensor.cuh. */
+#include "tensor.cuh"
+
+#include "philox.cuh"
+
+constexpr unsigned THREADS = 256;
+constexpr unsigned GROUP = 64; /* rows of a partial sum */
+
+template <class T>
+static __global__ void
+widen(mat<T> to, table from)
+{
+    uint32_t c = blockIdx.y * THREADS + threadIdx.x;
+
+    if (c < to.cols)
+        set(to.row(blockIdx.x) + c, table_at(from, blockIdx.x, c));
+}
+
+template <class T>
+mat<T>
+as_operand(struct call *c, const struct view *v, void *space)
+{
+    mat<T> m = { static_cast<T *>(space), v->rows, v->cols, v->cols };
+
+    if (is_operand<T>(v->dtype))
+        return mat_of<T>(c, v);
+    launch(c, widen<T>, dim3(v->rows, blocks_of(v->cols, THREADS)), THREADS,
+           0, m, table_of(c, v));
+    return m;
+}
+
+/* ---- dropout ------------------------------------------------------------ */
+
+struct mask {
+    uint64_t site, limit; /* the least draw that keeps an element */
+    float kept;           /* 1 / (1 - dropout) */
+};
+
+static struct mask
+mask_of(const struct part *p)
+{
+    return { p->site, (uint64_t)ceil((double)p->dropout * 0x1p32),
+             (float)(1 / (1 - (double)p->dropout)) };
+}
+
+/* A thread has four columns. */
+template <class T>
+static __global__ void
+drop(mat<T> to, mat<T> x, struct mask m, const struct step *step, bool add)
+{
+    uint32_t i = blockIdx.x, quad = blockIdx.y * THREADS + threadIdx.x;
+    uint32_t c = 4 * quad;
+    uint4 draw;
+
+    if (c >= x.cols)
+        return;
+    draw = dropout_draw_of(step->in, m.site, i, quad);
+    const uint32_t d[4] = { draw.x, draw.y, draw.z, draw.w };
+    for (uint32_t k = 0; k < 4 && c + k < x.cols; k++)
+        put(to.row(i) + c + k,
+            d[k] >= m.limit ? get(x.row(i) + c + k) * m.kept : 0, add);
+}
+
+template <class T>
+static void
+put_drop_to(struct call *c, mat<T> to, mat<T> x, const struct part *p,
+            bool add)
+{
+    launch(c, drop<T>, dim3(x.rows, blocks_of(x.cols, 4 * THREADS)), THREADS,
+           0, to, x, mask_of(p), (const struct step *)c->step, add);
+}
+
+template <class T>
+void
+put_drop(struct call *c, mat<T> to, mat<T> x, const struct part *p)
+{
+    put_drop_to(c, to, x, p, false);
+}
+
+template <class T>
+void
+put_drop_add(struct call *c, mat<T> to, mat<T> x, const struct part *p)
+{
+    put_drop_to(c, to, x, p, true);
+}
+
+/* ---- bias and its gradient ---------------------------------------------- */
+
+template <class T>
+static __global__ void
+start(mat<T> y, mat<T> d, mat<T> residual, table bias)
+{
+    uint32_t i = blockIdx.x, c = blockIdx.y * THREADS + threadIdx.x;
+    float sum = 0;
+
+    if (c >= y.cols)
+        return;
+    if (d.p != nullptr)
+        sum += get(d.row(i) + c);
+    if (residual.p != nullptr)
+        sum += get(residual.row(i) + c);
+    if (bias.p != nullptr)
+        sum += table_at(bias, 0, c);
+    set(y.row(i) + c, sum);
+}
+
+template <class T>
+void
+put_start(struct call *c, mat<T> y, mat<T> d, mat<T> residual,
+          const struct view *bias)
+{
+    launch(c, start<T>, dim3(y.rows, blocks_of(y.cols, THREADS)), THREADS, 0,
+           y, d, residual, table_of(c, bias));
+}
+
+template <class T>
+static __global__ void
+column_parts(float *part, mat<T> x)
+{
+    uint32_t c = blockIdx.x * THREADS + threadIdx.x;
+    uint32_t from = blockIdx.y * GROUP;
+    float sum = 0;
+
+    if (c >= x.cols)
+        return;
+    for (uint32_t i = from; i < from + GROUP && i < x.rows; i++)
+        sum += get(x.row(i) + c);
+    part[(size_t)blockIdx.y * x.cols + c] = sum;
+}
+
+static __global__ void
+column_sum(float *to, const float *part, uint32_t cols, uint32_t groups)
+{
+    uint32_t c = blockIdx.x * THREADS + threadIdx.x;
+    float sum = 0;
+
+    if (c >= cols)
+        return;
+    for (uint32_t i = 0; i < groups; i++)
+        sum += part[(size_t)i * cols + c];
+    to[c] += sum;
+}
+
+uint64_t
+column_sums_bytes(uint32_t rows, uint32_t cols)
+{
+    return (uint64_t)blocks_of(rows, GROUP) * cols * sizeof(float);
+}
+
+template <class T>
+void
+put_column_sums(struct call *c, float *to, mat<T> x, void *space)
+{
+    unsigned blocks = blocks_of(x.cols, THREADS);
+    unsigned groups = blocks_of(x.rows, GROUP);
+    auto *part = static_cast<float *>(space);
+
+    launch(c, column_parts<T>, dim3(blocks, groups), THREADS, 0, part, x);
+    launch(c, column_sum, blocks, THREADS, 0, to, (const float *)part, x.cols,
+           groups);
+}
+
+#define INSTANCE(T)                                                         \
+    template mat<T> as_operand(struct call *, const struct view *, void *); \
+    template void put_drop(struct call *, mat<T>, mat<T>,                   \
+                           const struct part *);                            \
+    template void put_drop_add(struct call *, mat<T>, mat<T>,               \
+                               const struct part *);                        \
+    template void put_start(struct call *, mat<T>, mat<T>, mat<T>,          \
+                            const struct view *);                           \
+    template void put_column_sums(struct call *, float *, mat<T>, void *);
+
+INSTANCE(float)
+INSTANCE(bf16)

@@ -1,0 +1,129 @@
+/* tensor.cuh - what LINEAR and HEAD do to matrices beside products. */
+#ifndef KERNELS_CUDA_TENSOR_CUH
+#define KERNELS_CUDA_TENSOR_CUH
+
+#include "gemm.cuh"
+#include "view.cuh"
+
+/* Whether a weight of that type is an operand as it stands. */
+template <class T> static inline bool is_operand(unsigned dtype);
+
+template <>
+inline bool
+is_operand<float>(unsigned dtype)
+{
+    return dtype == DTYPE_REAL || dtype == DTYPE_F32;
+}
+
+template <>
+inline bool
+is_operand<bf16>(unsigned dtype)
+{
+    return dtype == DTYPE_BF16;
+}
+
+/* A stored matrix as an operand: itself, or widened (narrowed) into space,
+ * which has room for widened_bytes. */
+template <class T>
+mat<T> as_operand(struct call *c, const struct view *v, void *space);
+
+template <class T>
+static inline uint64_t
+widened_bytes(const struct view *v)
+{
+    return v->buf == 0 || is_operand<T>(v->dtype)
+           ? 0 : (uint64_t)v->rows * v->cols * sizeof(T);
+}
+
+/* to = drop(x) of the module at site: see kernels/ops.h. */
+template <class T>
+void put_drop(struct call *c, mat<T> to, mat<T> x, const struct part *p);
+
+/* to += drop(x). */
+template <class T>
+void put_drop_add(struct call *c, mat<T> to, mat<T> x, const struct part *p);
+
+/* y = d + residual + bias for all rows of y; what is absent counts as zero,
+ * and d may be y itself. */
+template <class T>
+void put_start(struct call *c, mat<T> y, mat<T> d, mat<T> residual,
+               const struct view *bias);
+
+/* to[col] += sum of x's column: of 64 rows each into space, which has
+ * column_sums_bytes, then of those. */
+template <class T>
+void put_column_sums(struct call *c, float *to, mat<T> x, void *space);
+uint64_t column_sums_bytes(uint32_t rows, uint32_t cols);
+
+/* C (+)= alpha op(A) op(B) on the call's stream, with matrices of T and
+ * products of C's shape. */
+template <class T, class C>
+static inline void
+multiply(struct call *c, mat<C> out, mat<C> added, float alpha, mat<T> a,
+         bool ta, mat<T> b, bool tb, void *workspace)
+{
+    struct gemm x = {};
+    cudaError_t rc;
+
+    x.ta = ta;
+    x.tb = tb;
+    x.bf16 = sizeof(T) == 2;
+    x.c_bf16 = sizeof(C) == 2;
+    x.m = out.rows;
+    x.n = out.cols;
+    x.k = ta ? a.rows : a.cols;
+    x.a = a.p;
+    x.b = b.p;
+    x.c = out.p;
+    x.d = added.p;
+    x.lda = a.ld;
+    x.ldb = b.ld;
+    x.ldc = out.ld;
+    x.ldd = added.ld;
+    x.alpha = alpha;
+    rc = gemm_run(c->card->gemm, &x, workspace, c->card->stream);
+    if (c->error == cudaSuccess)
+        c->error = rc;
+}
+
+template <class T>
+static inline mat<T>
+columns(mat<T> m, uint32_t col, uint32_t n)
+{
+    if (m.p != nullptr)
+        m.p += col;
+    m.cols = n;
+    return m;
+}
+
+/* A matrix in scratch, its rows one after the other. */
+template <class T>
+static inline mat<T>
+packed(void *space, uint32_t rows, uint32_t cols)
+{
+    return { static_cast<T *>(space), rows, cols, cols };
+}
+
+template <class T>
+static inline mat<T>
+none()
+{
+    return { nullptr, 0, 0, 0 };
+}
+
+/* Cuts scratch into pieces, 256-byte aligned; with base NULL it only counts.
+ */
+struct cutter {
+    char *base;
+    uint64_t at;
+
+    char *take(uint64_t bytes)
+    {
+        char *p = base ? base + at : nullptr;
+
+        at += (bytes + 255) / 256 * 256;
+        return p;
+    }
+};
+
+#endif

@@ -1,0 +1,270 @@
+/* tile.cuh - tiles of matrices in shared memory, and their products.
+ *
+ * A tile is some rows of one head's columns, dim of them, and zeros up to D;
+ * its rows lie LD elements apart, so that threads that read a column of 16
+ * bytes hit different banks. A block has a tile of ROWS own rows, and goes
+ * through tiles of COLS other rows:
+ *
+ *   scores[ROWS, COLS] = own other^T        sums[ROWS, D] += scores other
+ *
+ * Scores and sums live in registers. Each thread has MINE rows of both, row
+ * (i) of the tile being its i-th, and of each the columns score_col(j) and
+ * sum_col(j); LANES lanes that follow on each other share the same rows. There
+ * are two such arithmetics with the same names, so that an algorithm is
+ * written once: bf16 operands on tensor cores, floats without.
+ */
+#ifndef KERNELS_CUDA_TILE_CUH
+#define KERNELS_CUDA_TILE_CUH
+
+#include "ptx.cuh"
+#include "reduce.cuh"
+#include "view.cuh"
+
+/* Operands of bf16, sums of floats. Warp w of four has rows 16 w and on; for
+ * who holds what see ptx.cuh. */
+template <unsigned HEAD, unsigned OTHERS>
+struct tensor_tile {
+    typedef bf16 type;
+    static constexpr unsigned D = HEAD, LD = D + 8;
+    static constexpr unsigned ROWS = 64, COLS = OTHERS, THREADS = 128;
+    static constexpr unsigned MINE = 2, LANES = 4;
+
+    template <unsigned WIDTH>
+    struct fragments {
+        static constexpr unsigned EACH = WIDTH / 4;
+        float x[WIDTH / 8][4];
+
+        __device__ __forceinline__ float &at(unsigned i, unsigned j)
+        {
+            return x[j / 2][2 * i + j % 2];
+        }
+    };
+    typedef fragments<COLS> scores;
+    typedef fragments<D> sums;
+
+    static __device__ __forceinline__ unsigned row(unsigned i)
+    {
+        return threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4 + 8 * i;
+    }
+
+    static __device__ __forceinline__ unsigned score_col(unsigned j)
+    {
+        return j / 2 * 8 + threadIdx.x % 4 * 2 + j % 2;
+    }
+
+    static __device__ __forceinline__ unsigned sum_col(unsigned j)
+    {
+        return score_col(j);
+    }
+
+    static __device__ __forceinline__ void
+    multiply(scores &s, const bf16 *own, const bf16 *other)
+    {
+        unsigned lane = threadIdx.x % 32;
+        uint32_t a[4], b[4];
+
+        own += (threadIdx.x / 32 * 16 + lane % 16) * LD + lane / 16 * 8;
+        other += (lane / 16 * 8 + lane % 8) * LD + lane / 8 % 2 * 8;
+        s = {};
+        UNROLL
+        for (unsigned k = 0; k < D; k += 16) {
+            load_matrices(a, own + k);
+            UNROLL
+            for (unsigned n = 0; n < COLS; n += 16) {
+                load_matrices(b, other + n * LD + k);
+                mma_bf16(s.x[n / 8], a, b);
+                mma_bf16(s.x[n / 8 + 1], a, b + 2);
+            }
+        }
+    }
+
+    /* Two neighbours of 8 columns of scores are an operand of 16. */
+    static __device__ __forceinline__ void
+    add_product(sums &to, const scores &s, const bf16 *other)
+    {
+        unsigned lane = threadIdx.x % 32;
+        uint32_t a[4], b[4];
+
+        other += lane % 16 * LD + lane / 16 * 8;
+        UNROLL
+        for (unsigned k = 0; k < COLS; k += 16) {
+            UNROLL
+            for (unsigned i = 0; i < 4; i++)
+                a[i] = pack_bf16(s.x[k / 8 + i / 2][i % 2 * 2],
+                                 s.x[k / 8 + i / 2][i % 2 * 2 + 1]);
+            UNROLL
+            for (unsigned n = 0; n < D; n += 16) {
+                load_matrices_transposed(b, other + k * LD + n);
+                mma_bf16(to.x[n / 8], a, b);
+                mma_bf16(to.x[n / 8 + 1], a, b + 2);
+            }
+        }
+    }
+};
+
+/* All floats. Threads stand in 16 rows of 16; one has rows and scores 16
+ * apart, and of sums four columns of every 64. */
+template <unsigned HEAD, unsigned SIDE>
+struct float_tile {
+    typedef float type;
+    static constexpr unsigned D = HEAD, LD = D + 4;
+    static constexpr unsigned ROWS = SIDE, COLS = SIDE, THREADS = 256;
+    static constexpr unsigned MINE = SIDE / 16, LANES = 16;
+
+    template <unsigned WIDTH>
+    struct fragments {
+        static constexpr unsigned EACH = WIDTH / 16;
+        float x[MINE][EACH];
+
+        __device__ __forceinline__ float &at(unsigned i, unsigned j)
+        {
+            return x[i][j];
+        }
+    };
+    typedef fragments<COLS> scores;
+    typedef fragments<D> sums;
+
+    static __device__ __forceinline__ unsigned row(unsigned i)
+    {
+        return threadIdx.x / 16 + 16 * i;
+    }
+
+    static __device__ __forceinline__ unsigned score_col(unsigned j)
+    {
+        return threadIdx.x % 16 + 16 * j;
+    }
+
+    static __device__ __forceinline__ unsigned sum_col(unsigned j)
+    {
+        return j / 4 * 64 + threadIdx.x % 16 * 4 + j % 4;
+    }
+
+    static __device__ __forceinline__ float4 four(const float *p)
+    {
+        return *reinterpret_cast<const float4 *>(p);
+    }
+
+    static __device__ __forceinline__ void
+    multiply(scores &s, const float *own, const float *other)
+    {
+        float4 a[MINE], b;
+
+        s = {};
+        for (unsigned k = 0; k < D; k += 4) {
+            UNROLL
+            for (unsigned i = 0; i < MINE; i++)
+                a[i] = four(own + row(i) * LD + k);
+            UNROLL
+            for (unsigned j = 0; j < scores::EACH; j++) {
+                b = four(other + score_col(j) * LD + k);
+                UNROLL
+                for (unsigned i = 0; i < MINE; i++)
+                    s.x[i][j] += a[i].x * b.x + a[i].y * b.y + a[i].z * b.z
+                                 + a[i].w * b.w;
+            }
+        }
+    }
+
+    /* A row's scores come from the lanes that have them. */
+    static __device__ __forceinline__ void
+    add_product(sums &to, const scores &s, const float *other)
+    {
+        UNROLL
+        for (unsigned k = 0; k < COLS; k++) {
+            float a[MINE];
+
+            UNROLL
+            for (unsigned i = 0; i < MINE; i++)
+                a[i] = __shfl_sync(ALL_LANES, s.x[i][k / 16],
+                                   (int)((threadIdx.x & 16) + k % 16));
+            UNROLL
+            for (unsigned j = 0; j < sums::EACH; j += 4) {
+                float4 b = four(other + k * LD + sum_col(j));
+
+                UNROLL
+                for (unsigned i = 0; i < MINE; i++) {
+                    to.x[i][j] += a[i] * b.x;
+                    to.x[i][j + 1] += a[i] * b.y;
+                    to.x[i][j + 2] += a[i] * b.z;
+                    to.x[i][j + 3] += a[i] * b.w;
+                }
+            }
+        }
+    }
+};
+
+/* Over the lanes that share a row. */
+template <class E>
+__device__ __forceinline__ float
+row_sum(float x)
+{
+    for (unsigned with = E::LANES / 2; with > 0; with /= 2)
+        x += __shfl_xor_sync(ALL_LANES, x, (int)with);
+    return x;
+}
+
+template <class E>
+__device__ __forceinline__ float
+row_max(float x)
+{
+    for (unsigned with = E::LANES / 2; with > 0; with /= 2)
+        x = fmaxf(x, __shfl_xor_sync(ALL_LANES, x, (int)with));
+    return x;
+}
+
+/* The columns of one head in a matrix. wide: copies of 16 bytes are aligned
+ * and don't reach beyond the head. */
+template <class T>
+struct head_of {
+    mat<T> m; /* from the head's first column on */
+    uint32_t dim;
+    bool wide;
+};
+
+/* Rows row and on of a head into shared memory, zeros beyond its last row
+ * and column. It is there after copy_group, copy_wait and a barrier. */
+template <class E, unsigned ROWS>
+__device__ __forceinline__ void
+load_tile(typename E::type *to, const head_of<typename E::type> &from,
+          uint32_t row)
+{
+    constexpr unsigned EACH = 16 / sizeof(typename E::type);
+    constexpr unsigned PIECES = E::D / EACH;
+
+    for (unsigned k = threadIdx.x; k < ROWS * PIECES; k += E::THREADS) {
+        unsigned r = k / PIECES, col = k % PIECES * EACH;
+        bool there = row + r < from.m.rows && col < from.dim;
+        const typename E::type *p = from.m.row(there ? row + r : 0)
+                                    + (there ? col : 0);
+        typename E::type *at = to + r * E::LD + col;
+
+        if (from.wide) {
+            copy_16(at, p, there);
+            continue;
+        }
+        for (unsigned e = 0; e < EACH; e++)
+            at[e] = there && col + e < from.dim ? p[e] : typename E::type();
+    }
+}
+
+/* The block's own rows, row and on: to (+)= factor * sums. */
+template <class E>
+__device__ __forceinline__ void
+store_sums(const head_of<typename E::type> &to, uint32_t row,
+           typename E::sums &sums, float factor, bool add)
+{
+    UNROLL
+    for (unsigned i = 0; i < E::MINE; i++) {
+        uint32_t r = row + E::row(i);
+
+        if (r >= to.m.rows)
+            continue;
+        UNROLL
+        for (unsigned j = 0; j < E::sums::EACH; j++)
+            if (E::sum_col(j) < to.dim)
+                put(to.m.row(r) + E::sum_col(j), sums.at(i, j) * factor,
+                    add);
+    }
+}
+
+#endif

@@ -1,0 +1,134 @@
+# The CUDA back end from the command line, over the stand-in of tests/standin:
+# programs beside a plugin that computes on this machine's processor.
+
+load helper
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    cat >arch.json <<'EOF'
+{"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
+ "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
+ "num_key_value_heads": 1, "max_position_embeddings": 64}
+EOF
+    initmodel -q -o base arch.json
+    for i in $(seq 24); do
+        echo "{\"ids\": [$((i % 7)), $((i % 11)), 3, $((i % 5)), 4, 9, 1]}"
+    done | fromjsonl -q --vocab 40 >tokens
+    shard -q --val 0.2 --test 0 -o data <tokens
+    options="--data data --base base --rank 4 --batch 2 --seq-len 16
+        --dropout 0.1 --lr 0.01"
+    PATH=$GRAFT_BUILD/standin:$PATH
+}
+
+# near A B SHARE: the losses of two runs, validation's too, line by line.
+near() {
+    local run
+    for run in "$1" "$2"; do
+        jq -r '.loss // .val_loss // empty' "$run/metrics.jsonl" >"$run.losses"
+    done
+    [ "$(wc -l <"$1.losses")" -eq "$(wc -l <"$2.losses")" ]
+    paste "$1.losses" "$2.losses" | awk -v share="$3" '
+        { d = $1 - $2; if (d < 0) d = -d
+          if (!(d <= share * $2)) { print "# " $0; bad = 1 } }
+        END { exit bad || !NR }'
+}
+
+@test "a run on a card has the losses of the processor's" {
+    train -q $options --steps 5 --device cpu -o cpu
+    train -q $options --steps 5 --device cuda -o cuda
+    near cuda cpu 0.0001
+    train -q $options --steps 5 --device cuda:0 --recompute block -o again
+    cmp cuda/adapter/adapter_model.safetensors \
+        again/adapter/adapter_model.safetensors
+    jq -e '.machine.backend == "cuda"' cuda/config.json
+}
+
+@test "a run on a card in bf16, from int8, and of all weights" {
+    quantize -q --format int8 base | shard -q -o small
+    for how in '--compute bf16' '--base small' '--base small --compute bf16' \
+        '--method full --dropout 0' \
+        '--method full --dropout 0 --compute bf16'; do
+        share=0.0001
+        [[ $how != *bf16* ]] || share=0.02
+        train -q $options $how --compute f32 --steps 4 --device cpu -o cpu
+        train -q $options $how --steps 4 --device cuda -o cuda
+        near cuda cpu $share
+        rm -r cpu cuda
+    done
+}
+
+@test "a card that is lost in mid-run: the run goes on from the last step" {
+    train -q $options --steps 6 --device cuda -o whole
+    STANDIN_LOST=400 run -1 --separate-stderr train -q $options --steps 6 \
+        --save-every 1 --device cuda -o run
+    [[ $stderr == "train: the card: "*cudaErrorLaunchFailure* ]]
+    [ -n "$(ls run/checkpoints)" ]
+    run -2 --separate-stderr train -q $options --steps 6 --device cpu \
+        -o run --resume
+    train -q $options --steps 6 --save-every 1 --device cuda -o run --resume
+    cmp whole/adapter/adapter_model.safetensors \
+        run/adapter/adapter_model.safetensors
+}
+
+@test "evaluation and prompts on a card" {
+    train -q $options --steps 3 --device cuda -o run
+    echo '{"id": "a", "prompt": [1, 2, 3], "expect": [4], "max_tokens": 4}' \
+        >prompts
+    for device in cpu cuda; do
+        evalprompts -q --base base --adapter run --data data --split val \
+            --device $device >$device.json
+    done
+    cat cpu.json cuda.json
+    jq -es '.[0].base.loss as $x | .[1].base.loss as $y
+        | ($x - $y) | fabs < 0.0001 * $x' cpu.json cuda.json
+    jq -es '.[0].adapter.loss as $x | .[1].adapter.loss as $y
+        | ($x - $y) | fabs < 0.0001 * $x' cpu.json cuda.json
+}
+
+@test "no card, no driver, too little of one: a line, and auto goes on" {
+    export STANDIN_CARDS=0
+    run -1 --separate-stderr train $options --steps 1 --device cuda -o run
+    one_line "train: no CUDA card was found"
+    run -0 --separate-stderr train $options --steps 1 -o auto
+    [[ $stderr == *"train: computing on the processor: no CUDA card"* ]]
+    jq -e '.machine.backend == "cpu"' auto/config.json
+    STANDIN_DRIVER=0 run -1 --separate-stderr train $options --steps 1 \
+        --device cuda -o run
+    one_line "train: no NVIDIA driver was found"
+    STANDIN_DRIVER=11080 run -1 --separate-stderr train $options --steps 1 \
+        --device cuda -o run
+    one_line "train: the NVIDIA driver is too old"
+    export STANDIN_CARDS=2
+    run -2 --separate-stderr train $options --steps 1 --device cuda:7 -o run
+    one_line "train: no device cuda:7 (found 2 cards)"
+    [ ! -e run ]
+}
+
+@test "a plan that a card can't hold is refused before anything is there" {
+    export STANDIN_MEMORY=$((66 << 20))
+    run -5 --separate-stderr train $options --steps 1 --seq-len 64 \
+        --batch 512 --device cuda -o run
+    [[ $stderr == *"are free (card 0, of 66 MiB)"* ]]
+    [ ! -e run ]
+}
+
+@test "a device that is none is named" {
+    for device in gpu cuda: cuda:1x cuda:-1 cuda:99999999999999999999; do
+        run -2 --separate-stderr train $options --device $device -o run
+        one_line "train: bad --device (found '$device', expected auto, cpu"
+    done
+    [ ! -e run ]
+}
+
+@test "a plugin of another graft is not used" {
+    mkdir elsewhere
+    cp "$GRAFT_BUILD"/standin/train elsewhere
+    echo nothing >elsewhere/graft-cuda.so
+    run -1 --separate-stderr elsewhere/train $options --steps 1 \
+        --device cuda -o run
+    [[ $stderr == *graft-cuda.so* ]]
+    rm elsewhere/graft-cuda.so
+    run -1 --separate-stderr elsewhere/train $options --steps 1 \
+        --device cuda -o run
+    one_line "train: no graft-cuda.so is beside the program"
+}

@@ -1,0 +1,440 @@
+/* standin.cc - memory, streams and graphs of the stand-in: see its
+ * cuda_runtime.h. Blocks of threads are block.cc's. */
+#include "cuda_runtime.h"
+
+#include <cstdio>
+#include <map>
+#include <sys/mman.h>
+#include <vector>
+
+#include "block.h"
+
+typedef std::function<void()> task;
+
+struct standin_stream {
+    std::vector<task> queue;
+    std::vector<task> *captured; /* while capturing */
+};
+
+struct standin_event {
+    standin_stream *stream;
+};
+
+struct standin_graph {
+    std::vector<task> tasks;
+};
+
+namespace {
+
+struct settings {
+    uint64_t seed = 1;
+    size_t memory = (size_t)1 << 40;
+    uint64_t lost = 0;
+    int cards = 1, driver = 13000;
+
+    settings()
+    {
+        number("STANDIN_SEED", [&](uint64_t n) { seed = n; });
+        number("STANDIN_MEMORY", [&](uint64_t n) { memory = n; });
+        number("STANDIN_LOST", [&](uint64_t n) { lost = n; });
+        number("STANDIN_CARDS", [&](uint64_t n) { cards = (int)n; });
+        number("STANDIN_DRIVER", [&](uint64_t n) { driver = (int)n; });
+    }
+
+    static void number(const char *name, std::function<void(uint64_t)> set)
+    {
+        const char *text = getenv(name);
+
+        if (text != nullptr)
+            set(strtoull(text, nullptr, 10));
+    }
+};
+
+struct settings settings;
+std::map<char *, size_t> device_memory, pinned_memory;
+size_t in_use;
+bool is_lost;
+uint64_t launches;
+
+constexpr size_t PAGE = 4096;
+
+size_t
+pages(size_t n)
+{
+    return (n + PAGE - 1) / PAGE * PAGE;
+}
+
+/* The host's way to device memory, open only while the device works. */
+void
+open_memory(bool open)
+{
+    for (auto &m : device_memory)
+        mprotect(m.first, pages(m.second),
+                 open ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
+bool
+inside(const std::map<char *, size_t> &maps, const void *p, size_t n)
+{
+    auto *at = static_cast<char *>(const_cast<void *>(p));
+    auto m = maps.upper_bound(at);
+
+    if (m == maps.begin())
+        return false;
+    --m;
+    return at + n <= m->first + m->second;
+}
+
+void
+drain(standin_stream *s)
+{
+    if (s->queue.empty())
+        return;
+    open_memory(true);
+    for (size_t i = 0; i < s->queue.size() && !is_lost; i++)
+        s->queue[i]();
+    s->queue.clear();
+    open_memory(false);
+}
+
+[[noreturn]] void
+fatal(const char *what)
+{
+    fprintf(stderr, "stand-in: %s\n", what);
+    abort();
+}
+
+} // namespace
+
+extern "C" void
+standin_seed(uint64_t seed)
+{
+    settings.seed = seed;
+}
+
+cudaError_t
+standin_enqueue(cudaStream_t s, task work)
+{
+    if (is_lost)
+        return cudaErrorLaunchFailure;
+    (s->captured ? *s->captured : s->queue).push_back(std::move(work));
+    return cudaSuccess;
+}
+
+cudaError_t
+standin_launch(const cudaLaunchConfig_t *c, const void *kernel, task body)
+{
+    unsigned threads = c->blockDim.x * c->blockDim.y * c->blockDim.z;
+    struct launch l = { c->gridDim, c->blockDim, c->dynamicSmemBytes, body };
+
+    if (threads == 0 || threads > 1024 || c->gridDim.x == 0
+        || c->gridDim.y == 0 || c->gridDim.y > 65535 || c->gridDim.z == 0
+        || c->gridDim.z > 65535 || c->dynamicSmemBytes > block_shared(kernel))
+        return cudaErrorInvalidValue;
+    return standin_enqueue(c->stream, [l] {
+        if (settings.lost != 0 && ++launches >= settings.lost) {
+            is_lost = true;
+            return;
+        }
+        block_run(&l, settings.seed++);
+    });
+}
+
+cudaError_t
+standin_attribute(const void *kernel, cudaFuncAttribute a, int n)
+{
+    if (a != cudaFuncAttributeMaxDynamicSharedMemorySize || n < 0
+        || n > BLOCK_SHARED)
+        return cudaErrorInvalidValue;
+    block_allow(kernel, (size_t)n);
+    return cudaSuccess;
+}
+
+const char *
+cudaGetErrorName(cudaError_t e)
+{
+    switch (e) {
+    case cudaSuccess: return "cudaSuccess";
+    case cudaErrorInvalidValue: return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation: return "cudaErrorMemoryAllocation";
+    case cudaErrorInsufficientDriver: return "cudaErrorInsufficientDriver";
+    case cudaErrorNoDevice: return "cudaErrorNoDevice";
+    case cudaErrorInvalidDevice: return "cudaErrorInvalidDevice";
+    case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
+    case cudaErrorNotSupported: return "cudaErrorNotSupported";
+    }
+    return "?";
+}
+
+const char *
+cudaGetErrorString(cudaError_t e)
+{
+    return cudaGetErrorName(e);
+}
+
+cudaError_t
+cudaGetLastError()
+{
+    return is_lost ? cudaErrorLaunchFailure : cudaSuccess;
+}
+
+cudaError_t
+cudaDriverGetVersion(int *version)
+{
+    *version = settings.driver;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaRuntimeGetVersion(int *version)
+{
+    *version = 13000;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaGetDeviceCount(int *n)
+{
+    *n = settings.cards;
+    if (settings.driver == 0)
+        return cudaErrorInsufficientDriver;
+    return settings.cards > 0 ? cudaSuccess : cudaErrorNoDevice;
+}
+
+cudaError_t
+cudaSetDevice(int i)
+{
+    return i >= 0 && i < settings.cards ? cudaSuccess
+                                        : cudaErrorInvalidDevice;
+}
+
+cudaError_t
+cudaGetDeviceProperties(cudaDeviceProp *p, int i)
+{
+    if (cudaSetDevice(i) != cudaSuccess)
+        return cudaErrorInvalidDevice;
+    *p = {};
+    snprintf(p->name, sizeof(p->name), "stand-in");
+    p->totalGlobalMem = settings.memory;
+    p->sharedMemPerBlockOptin = BLOCK_SHARED;
+    p->major = 9;
+    p->multiProcessorCount = 2;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaMemGetInfo(size_t *free, size_t *total)
+{
+    *total = settings.memory;
+    *free = settings.memory - in_use;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaMalloc(void **p, size_t n)
+{
+    void *m;
+
+    if (is_lost)
+        return cudaErrorLaunchFailure;
+    if (in_use + n > settings.memory)
+        return cudaErrorMemoryAllocation;
+    m = mmap(nullptr, pages(n), PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (m == MAP_FAILED)
+        return cudaErrorMemoryAllocation;
+    memset(m, 0xff, n);
+    mprotect(m, pages(n), PROT_NONE);
+    device_memory[static_cast<char *>(m)] = n;
+    in_use += n;
+    *p = m;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaFree(void *p)
+{
+    auto m = device_memory.find(static_cast<char *>(p));
+
+    if (p == nullptr)
+        return cudaSuccess;
+    if (m == device_memory.end())
+        return cudaErrorInvalidValue;
+    munmap(p, pages(m->second));
+    in_use -= m->second;
+    device_memory.erase(m);
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaHostAlloc(void **p, size_t n, unsigned)
+{
+    *p = malloc(n);
+    if (*p == nullptr)
+        return cudaErrorMemoryAllocation;
+    pinned_memory[static_cast<char *>(*p)] = n;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaFreeHost(void *p)
+{
+    pinned_memory.erase(static_cast<char *>(p));
+    free(p);
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
+{
+    *s = new standin_stream();
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaStreamDestroy(cudaStream_t s)
+{
+    drain(s);
+    delete s;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaStreamSynchronize(cudaStream_t s)
+{
+    if (s->captured)
+        fatal("a stream that captures is waited for");
+    drain(s);
+    return cudaGetLastError();
+}
+
+/* What the host's side of a copy has to be: pinned, or read (written) now. */
+static cudaError_t
+copy(void *to, size_t to_pitch, const void *from, size_t from_pitch,
+     size_t width, size_t height, cudaMemcpyKind kind, cudaStream_t s)
+{
+    bool up = kind == cudaMemcpyHostToDevice;
+    bool down = kind == cudaMemcpyDeviceToHost;
+    size_t to_n = height ? to_pitch * (height - 1) + width : 0;
+    size_t from_n = height ? from_pitch * (height - 1) + width : 0;
+    auto move = [=](void *dst, const void *src) {
+        for (size_t i = 0; i < height; i++)
+            memcpy(static_cast<char *>(dst) + i * to_pitch,
+                   static_cast<const char *>(src) + i * from_pitch, width);
+    };
+
+    if ((!up && !inside(device_memory, from, from_n))
+        || (!down && !inside(device_memory, to, to_n)))
+        return cudaErrorInvalidValue;
+    if (up && !inside(pinned_memory, from, from_n)) {
+        auto *bytes = static_cast<const char *>(from);
+        std::vector<char> now(bytes, bytes + from_n);
+
+        return standin_enqueue(s, [=] { move(to, now.data()); });
+    }
+    if (standin_enqueue(s, [=] { move(to, from); }) != cudaSuccess)
+        return cudaErrorLaunchFailure;
+    if (down && !inside(pinned_memory, to, to_n))
+        return cudaStreamSynchronize(s);
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaMemcpyAsync(void *to, const void *from, size_t n, cudaMemcpyKind kind,
+                cudaStream_t s)
+{
+    return copy(to, n, from, n, n, 1, kind, s);
+}
+
+cudaError_t
+cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from,
+                  size_t from_pitch, size_t width, size_t height,
+                  cudaMemcpyKind kind, cudaStream_t s)
+{
+    return copy(to, to_pitch, from, from_pitch, width, height, kind, s);
+}
+
+cudaError_t
+cudaMemsetAsync(void *p, int value, size_t n, cudaStream_t s)
+{
+    if (!inside(device_memory, p, n))
+        return cudaErrorInvalidValue;
+    return standin_enqueue(s, [=] { memset(p, value, n); });
+}
+
+cudaError_t
+cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
+{
+    *e = new standin_event();
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaEventDestroy(cudaEvent_t e)
+{
+    delete e;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaEventRecord(cudaEvent_t e, cudaStream_t s)
+{
+    e->stream = s;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaEventSynchronize(cudaEvent_t e)
+{
+    return e->stream ? cudaStreamSynchronize(e->stream) : cudaSuccess;
+}
+
+cudaError_t
+cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode)
+{
+    if (s->captured)
+        return cudaErrorInvalidValue;
+    s->captured = new std::vector<task>();
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
+{
+    if (!s->captured)
+        return cudaErrorInvalidValue;
+    *g = new standin_graph{ std::move(*s->captured) };
+    delete s->captured;
+    s->captured = nullptr;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g, unsigned long long)
+{
+    *x = new standin_graph(*g);
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s)
+{
+    for (auto &t : x->tasks)
+        if (standin_enqueue(s, t) != cudaSuccess)
+            return cudaErrorLaunchFailure;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaGraphDestroy(cudaGraph_t g)
+{
+    delete g;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaGraphExecDestroy(cudaGraphExec_t x)
+{
+    delete x;
+    return cudaSuccess;
+}
