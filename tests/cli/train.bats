@@ -1,4 +1,5 @@
-# train: runs on tiny models, from the command line.
+# train: runs on tiny models, from the command line. All in one file, for
+# tests/guarded runs it once more with programs of its own.
 
 load helper
 

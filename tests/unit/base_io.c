@@ -1,5 +1,6 @@
 /* base_io.c - files: atomic outputs, refused names, inputs in small pieces,
- * locks, and what signals leave behind. */
+ * locks, and what signals leave behind. Long, for it is one module's contract
+ * and one directory of helpers. */
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/log.h"

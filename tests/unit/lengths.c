@@ -1,4 +1,5 @@
-/* lengths.c - a set's file of lengths: made, compared, damaged, used. */
+/* lengths.c - a set's file of lengths: made, compared, damaged, used. Long,
+ * for all of it works on the sets that it makes first. */
 #include "record/lengths.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* op_cases.h - cases for every op, on shapes around the sizes of tiles.
+/* op_cases.h - cases for every op, on shapes around the sizes of tiles. Long,
+ * for there are that many ops.
  *
  * Whoever includes it says what is done with a case, a world with its op:
  * try_op runs it everywhere and compares, try_bf16 does so where products are

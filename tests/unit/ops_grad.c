@@ -1,4 +1,5 @@
-/* ops_grad.c - the gradients of the reference are derivatives.
+/* ops_grad.c - the gradients of the reference are derivatives. Long: a case
+ * for every op that has one.
  *
  * For every op with a backward, in double: <u, J v> by central difference
  * against <J^T u, v>, to 1e-7 of the larger, for random u and, input by

@@ -1,5 +1,5 @@
 /* ops_values.c - single ops of the reference against PyTorch in float64, and
- * dropout's mask against its definition.
+ * dropout's mask against its definition. Long: a case for each op.
  *
  * golden/ops.py made tests/golden/ops.safetensors and describes its cases;
  * their constants are repeated here. A tensor agrees when |a - b| <=

@@ -1,5 +1,6 @@
 /* prompts.c - prompt files as people write them and as nobody should, and how
- * a completion ends: by the model, by a stop string, by its length. */
+ * a completion ends: by the model, by a stop string, by its length. Long, for
+ * each member of a line has what can be wrong with it. */
 #include "eval/prompts.h"
 
 #include "base/io.h"

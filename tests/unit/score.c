@@ -1,5 +1,6 @@
 /* score.c - losses on a split: each record's own, whatever it is packed with,
- * and the summary, made of the lines of the records once more. */
+ * and the summary, made of the lines of the records once more. Long, for most
+ * of it is the small world that is scored. */
 #include "eval/score.h"
 
 #include <math.h>
