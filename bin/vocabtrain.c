@@ -58,7 +58,7 @@ const struct tool tool = {
     .exits = "4 5",
 };
 
-struct job {
+struct training {
     const struct options *o;
     struct bpe_trainer trainer;
     struct texts texts;
@@ -67,7 +67,7 @@ struct job {
 static void
 add_text(void *ctx, const char *p, size_t n)
 {
-    struct job *j = ctx;
+    struct training *j = ctx;
     const char *end = p + n, *newline;
     size_t len;
 
@@ -81,7 +81,7 @@ add_text(void *ctx, const char *p, size_t n)
 }
 
 static int
-add_stream(struct job *j, const char *path, struct err *e)
+add_stream(struct training *j, const char *path, struct err *e)
 {
     struct stream_in in;
     struct stream_rec rec;
@@ -159,7 +159,7 @@ check_readable(const struct buf *json, const char *path, struct err *e)
 }
 
 static int
-finish(struct job *j, struct err *e)
+finish(struct training *j, struct err *e)
 {
     const struct options *o = j->o;
     struct bpe_train_options t = {
@@ -189,7 +189,7 @@ static int
 run(void *opts, const struct args *args, struct err *e)
 {
     const struct options *o = opts;
-    struct job j = { .o = o };
+    struct training j = { .o = o };
     int rc;
 
     rc = check_options(o, e);

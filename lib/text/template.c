@@ -104,7 +104,7 @@ static const struct template_part text_message[] = {
 
 #define MAX_NEEDS 6
 
-static const struct family {
+static const struct tokenizer_family {
     const char *name;
     const char *needs[MAX_NEEDS];
     const struct template_part *part[TEMPLATE_KINDS];
@@ -128,7 +128,7 @@ find(const struct tokenizer *t, const char *name)
 }
 
 static bool
-has_all(const struct tokenizer *t, const struct family *f)
+has_all(const struct tokenizer *t, const struct tokenizer_family *f)
 {
     size_t i;
 
@@ -142,7 +142,7 @@ void
 template_init(struct template *tp, enum template_kind kind,
               const struct tokenizer *t, uint32_t end)
 {
-    const struct family *f = families;
+    const struct tokenizer_family *f = families;
 
     while (!has_all(t, f))
         f++;

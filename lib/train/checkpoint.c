@@ -43,36 +43,36 @@ static const struct {
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
 /* The flat vectors of a program by name; absent ones have buf 0. */
-#define N_FLATS 3
-struct flat {
+#define N_VECTORS 3
+struct vector {
     const char *name;
     const struct view *view;
 };
 
 static void
-flats_of(const struct prog *p, struct flat out[N_FLATS])
+vectors_of(const struct prog *p, struct vector out[N_VECTORS])
 {
-    out[0] = (struct flat){ "params", &p->params };
-    out[1] = (struct flat){ "m", &p->m };
-    out[2] = (struct flat){ "v", &p->v };
+    out[0] = (struct vector){ "params", &p->params };
+    out[1] = (struct vector){ "m", &p->m };
+    out[2] = (struct vector){ "v", &p->v };
 }
 
 static int
 write_tensors(const char *path, const struct exec *x, struct err *e)
 {
     const struct prog *p = x->prog;
-    struct flat flat[N_FLATS];
-    struct safetensor item[N_FLATS];
+    struct vector vector[N_VECTORS];
+    struct safetensor item[N_VECTORS];
     struct out out;
     size_t n = 0;
     int rc;
 
-    flats_of(p, flat);
+    vectors_of(p, vector);
     memset(item, 0, sizeof(item));
-    for (size_t i = 0; i < N_FLATS; i++) {
-        if (flat[i].view->buf == 0)
+    for (size_t i = 0; i < N_VECTORS; i++) {
+        if (vector[i].view->buf == 0)
             continue;
-        item[n].name = (char *)flat[i].name;
+        item[n].name = (char *)vector[i].name;
         item[n].dtype = DTYPE_F32;
         item[n].n_dims = 1;
         item[n++].shape[0] = p->n_flat;
@@ -82,9 +82,9 @@ write_tensors(const char *path, const struct exec *x, struct err *e)
         return rc;
     rc = safetensors_start(&out, item, n, NULL, 0, e);
     for (size_t i = 0; i < n && rc == 0; i++) {
-        for (size_t j = 0; j < N_FLATS && rc == 0; j++) {
-            if (strcmp(flat[j].name, item[i].name) == 0)
-                rc = exec_write(x, flat[j].view, &out, e);
+        for (size_t j = 0; j < N_VECTORS && rc == 0; j++) {
+            if (strcmp(vector[j].name, item[i].name) == 0)
+                rc = exec_write(x, vector[j].view, &out, e);
         }
     }
     if (rc == 0)
@@ -346,25 +346,25 @@ static int
 read_tensors(const char *path, struct exec *x, struct err *e)
 {
     const struct prog *p = x->prog;
-    struct flat flat[N_FLATS];
+    struct vector vector[N_VECTORS];
     struct safetensors s;
     int rc = safetensors_open(&s, path, MAX_JSON, e);
 
     if (rc < 0)
         return rc;
-    flats_of(p, flat);
-    for (size_t i = 0; i < N_FLATS && rc == 0; i++) {
-        const struct safetensor *t = safetensors_find(&s, flat[i].name);
+    vectors_of(p, vector);
+    for (size_t i = 0; i < N_VECTORS && rc == 0; i++) {
+        const struct safetensor *t = safetensors_find(&s, vector[i].name);
 
-        if (flat[i].view->buf == 0)
+        if (vector[i].view->buf == 0)
             continue;
         if (t == NULL || t->dtype != DTYPE_F32 || t->n_dims != 1
             || t->shape[0] != p->n_flat) {
             rc = err_set(e, ERR_DATA, "%s: no %s of %" PRIu64 " elements",
-                         path, flat[i].name, p->n_flat);
+                         path, vector[i].name, p->n_flat);
             break;
         }
-        rc = exec_put(x, flat[i].view, safetensors_data(&s, t), e);
+        rc = exec_put(x, vector[i].view, safetensors_data(&s, t), e);
     }
     safetensors_release(&s);
     return rc;

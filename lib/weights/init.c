@@ -90,7 +90,7 @@ values_of(const struct model_init *m, const struct safetensor *t,
 }
 
 /* Up to BATCH pieces of a tensor, made side by side. */
-struct span {
+struct values {
     uint64_t at, end; /* the first element, and the tensor's last one + 1 */
     uint64_t seed, site;
     double mean, deviation;
@@ -101,7 +101,7 @@ struct span {
 static void
 make_piece(void *ctx, size_t i, int worker)
 {
-    const struct span *b = ctx;
+    const struct values *b = ctx;
     uint64_t at = b->at + i * PIECE;
     size_t n = b->end - at < PIECE ? (size_t)(b->end - at) : PIECE, k;
     float x[PIECE];
@@ -124,7 +124,7 @@ model_init_put(void *ctx, const struct safetensor *t, struct out *out,
 {
     const struct model_init *m = ctx;
     size_t size = dtype_size(t->dtype);
-    struct span b = {
+    struct values b = {
         .end = t->bytes / size, .seed = m->seed, .site = rng_site(t->name),
         .dtype = t->dtype, .raw = mem_alloc(BATCH * PIECE * size),
     };
