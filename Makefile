@@ -7,6 +7,7 @@
 #   make stress   runs of train and of the demo, stopped at random moments
 #   make bench    speed and memory, as ratios to other tools
 #   make cuda     train and evalprompts for NVIDIA cards, in build/cuda
+#   make bundle   all of it with its libraries, in build/bundle
 #   make install  PREFIX=/usr/local DESTDIR=
 #
 # Adding a program, a library file or a test is adding a file: sources are
@@ -32,7 +33,9 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -I. \
 	-fno-omit-frame-pointer)
 LDLIBS := -Wl,--as-needed -lgit2 -lcrypto -lpcre2-8 -lutf8proc -lzstd -lz \
 	-lsodium -lcjson -ldl -lm
-LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN))
+LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN)) $(if $(BUNDLED), \
+	-Wl$(comma)--disable-new-dtags$(comma)-rpath$(comma)'$$ORIGIN/../lib:$$ORIGIN/../../lib')
+comma := ,
 
 # Lowest last: the order of the link line.
 LAYERS := cli tool train eval data weights model kernels-cpu kernels-ref \
@@ -46,7 +49,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(sort $(wildcard tests/bench/*.c)))
 
-.PHONY: all unit standin cuda clean check check-unit check-cli stress man golden bench \
+.PHONY: all unit standin cuda bundle check-cuda clean check check-unit check-cli stress man golden bench \
 	bench-programs demo install deps
 .DELETE_ON_ERROR:
 .SECONDARY:

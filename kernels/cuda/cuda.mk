@@ -24,7 +24,7 @@ $(BUILD)/obj/kernels/cuda/%.o: kernels/cuda/%.cu
 $(BUILD)/cuda/graft-cuda.so: $(CUDA_SOURCES:%.cu=$(BUILD)/obj/%.o)
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(NVCC) -shared -cudart static $^ -o $@ -lcublasLt \
-	-Xlinker -rpath,'$$ORIGIN/../lib' -Xlinker -rpath,'$$ORIGIN'
+	-Xlinker --disable-new-dtags -Xlinker -rpath,'$$ORIGIN/../../lib'
 
 # The same sources for the processor, over tests/standin: programs beside a
 # plugin that needs no card.
@@ -53,3 +53,15 @@ $(STANDIN)/% $(BUILD)/cuda/%: $(BUILD)/bin/%
 	@ln -f $< $@
 
 standin: $(addprefix $(STANDIN)/,train evalprompts graft-cuda.so)
+
+# All of it in one folder, to be copied to a machine with a card. SLIM=1
+# leaves CUDA's own libraries out.
+BUNDLE := $(BUILD)/bundle
+bundle:
+	@$(MAKE) --no-print-directory BUNDLED=1 BUILD=$(BUILD)/bundled all cuda \
+		$(BUILD)/bundled/unit/cuda_ops
+	@SLIM=$(SLIM) bash kernels/cuda/bundle.sh $(BUILD)/bundled $(BUNDLE)
+
+# On a machine with a card.
+check-cuda: bundle
+	@bash $(BUNDLE)/check/check.sh

@@ -1,0 +1,77 @@
+#!/bin/bash
+# check.sh - of a bundle, on a machine with a card: every op against plain C,
+# a run against the processor's losses, the same bits again and after a stop,
+# and memory against the plan. Prints "ok" and "not ok" lines.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+export PATH=$here/../libexec/graft:$PATH
+export GRAFT_CUDA=$here/../libexec/graft/graft-cuda.so
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit
+n=0 failed=0
+
+result() { # STATUS NAME
+    n=$((n + 1))
+    [ "$1" -eq 0 ] || { printf 'not '; failed=1; }
+    echo "ok $n $2"
+}
+
+"$here/cuda_ops"
+result $? "every op agrees with the reference"
+
+cat >arch.json <<'EOF'
+{"model_type": "llama", "vocab_size": 512, "hidden_size": 128,
+ "intermediate_size": 320, "num_hidden_layers": 2, "num_attention_heads": 2,
+ "num_key_value_heads": 1, "max_position_embeddings": 512}
+EOF
+initmodel -q -o base arch.json
+for i in {1..120}; do
+    echo "{\"ids\": [$((i % 7)), $((i % 11)), 3, $((i % 5)), 4, 9, $i]}"
+done | fromjsonl -q --vocab 512 | shard -q --val 0.2 --test 0 -o data
+options="-q --data data --base base --rank 8 --batch 2 --seq-len 64
+    --dropout 0.1 --lr 0.001 --steps 6"
+
+# near A B SHARE: the losses of two runs.
+near() {
+    paste <(sed -nE 's/.*"(val_)?loss": ([0-9.]+).*/\2/p' "$1/metrics.jsonl") \
+        <(sed -nE 's/.*"(val_)?loss": ([0-9.]+).*/\2/p' "$2/metrics.jsonl") |
+        awk -v share="$3" '
+            { d = $1 - $2; if (d < 0) d = -d
+              if (NF != 2 || !(d <= share * $2)) { print "# " $0; bad = 1 } }
+            END { exit bad || !NR }'
+}
+
+same() {
+    cmp "$1/adapter/adapter_model.safetensors" \
+        "$2/adapter/adapter_model.safetensors"
+}
+
+train $options --device cpu -o cpu
+train $options --device cuda -o card && near card cpu 0.001
+result $? "f32: the losses are the processor's"
+train $options --device cuda --compute bf16 -o card16 && near card16 cpu 0.02
+result $? "bf16: the losses are near"
+quantize -q --format int8 base | shard -q -o small
+train $options --base small --device cpu -o small_cpu
+train $options --base small --device cuda -o small_card &&
+    near small_card small_cpu 0.001
+result $? "an int8 base has the processor's losses"
+train $options --device cuda --recompute block -o again && same card again
+result $? "the same bits again, with recomputation"
+train $options --device cuda --save-every 2 --keep 9 -o stopped &
+sleep 1
+kill -TERM $! 2>/dev/null
+wait
+train $options --device cuda --save-every 2 --keep 9 --resume -o stopped &&
+    same card stopped
+result $? "the same bits after a stop"
+if command -v compute-sanitizer >/dev/null; then
+    compute-sanitizer --error-exitcode 9 "$here/../libexec/graft/train" \
+        $options --steps 1 --device cuda -o checked >sanitizer.log 2>&1
+    status=$?
+    [ $status -eq 0 ] || tail -n 20 sanitizer.log
+    result $status "compute-sanitizer finds nothing"
+fi
+echo "1..$n"
+exit $failed
