@@ -47,14 +47,11 @@ const struct tool tool = {
 static int
 exec_path(char **out, struct err *e)
 {
-    char self[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     char *own, *prefix, *installed;
+    int rc = path_program(&own, e);
 
-    if (n < 0 || n == (ssize_t)sizeof(self) - 1)
-        return err_errno(e, ERR_IO, "/proc/self/exe");
-    self[n] = '\0';
-    own = path_parent(self);
+    if (rc < 0)
+        return rc;
     prefix = path_parent(own);
     installed = path_join(prefix, "libexec/graft");
     if (path_exists(installed)) {

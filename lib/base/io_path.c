@@ -41,6 +41,19 @@ path_parent(const char *path)
     return mem_dup(path, n == 1 ? 1 : n - 1);
 }
 
+int
+path_program(char **out, struct err *e)
+{
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    if (n < 0 || n == (ssize_t)sizeof(self) - 1)
+        return err_errno(e, ERR_IO, "/proc/self/exe");
+    self[n] = '\0';
+    *out = path_parent(self);
+    return 0;
+}
+
 bool
 path_exists(const char *path)
 {

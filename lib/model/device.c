@@ -6,7 +6,6 @@
 #include "model/device.h"
 
 #include <dlfcn.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,14 +25,13 @@
 static char *
 find_plugin(void)
 {
-    char self[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *path;
+    char *dir, *path;
+    struct err e;
 
-    if (n < 0)
+    if (path_program(&dir, &e) < 0)
         return NULL;
-    self[n] = '\0';
-    path = path_join(dirname(self), CUDA_PLUGIN);
+    path = path_join(dir, CUDA_PLUGIN);
+    free(dir);
     if (access(path, R_OK) == 0)
         return path;
     free(path);
