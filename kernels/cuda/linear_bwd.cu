@@ -31,18 +31,8 @@ struct linear_bwd_space {
 uint64_t
 linear_bwd_scratch(const struct card *card, const struct op *op)
 {
-    uint64_t most = 0;
-
-    for (uint32_t i = 0; i < op->u.lin.n; i++) {
-        const struct part *p = &op->u.lin.part[i];
-        uint32_t rows = op->x[0].rows;
-        uint64_t n = card->bf16
-            ? linear_bwd_space<bf16>(nullptr, p, rows).bytes
-            : linear_bwd_space<float>(nullptr, p, rows).bytes;
-
-        most = n > most ? n : most;
-    }
-    return most;
+    return card->bf16 ? widest_part<linear_bwd_space<bf16>>(op)
+                      : widest_part<linear_bwd_space<float>>(op);
 }
 
 /* One part's backward: dy are its columns. */

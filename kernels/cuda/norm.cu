@@ -3,15 +3,14 @@
  *   y = xhat * gain + bias, xhat = (x - mean) * rstd,
  *   rstd = 1 / sqrt(mean of (x - mean)^2 + eps)
  *
- * A block takes a row. Gradients of gain and bias are sums over rows: of 64
- * rows each into scratch, then over those.
+ * A block takes a row. Gradients of gain and bias are sums over rows: of
+ * SUM_GROUP each into scratch, then over those.
  */
 #include "ops.cuh"
 #include "reduce.cuh"
-#include "view.cuh"
+#include "tensor.cuh"
 
 constexpr unsigned THREADS = 256;
-constexpr unsigned GROUP = 64; /* rows of a partial sum */
 
 template <class T>
 static __global__ void
@@ -88,44 +87,26 @@ norm_dx(mat<T> dx, mat<T> x, mat<T> dy, mat<float> stats, table gain,
     }
 }
 
-/* part[group][0][c] and [1][c]: sums over GROUP rows of dy * xhat and dy. */
+/* Sums over SUM_GROUP rows of dy * xhat, of column c at gain[group * cols +
+ * c], and of dy. */
 template <class T>
 static __global__ void
-gain_parts(float *part, mat<T> x, mat<T> dy, mat<float> stats)
+gain_parts(float *gain, float *bias, mat<T> x, mat<T> dy, mat<float> stats)
 {
     uint32_t c = blockIdx.x * THREADS + threadIdx.x;
-    uint32_t from = blockIdx.y * GROUP, end = from + GROUP;
-    float gain = 0, bias = 0;
+    uint32_t from = blockIdx.y * SUM_GROUP, end = from + SUM_GROUP;
+    float sum = 0, sum_bias = 0;
 
     if (c >= x.cols)
         return;
     for (uint32_t i = from; i < end && i < x.rows; i++) {
         float d = get(dy.row(i) + c);
 
-        gain += d * (get(x.row(i) + c) - stats.row(i)[0]) * stats.row(i)[1];
-        bias += d;
+        sum += d * (get(x.row(i) + c) - stats.row(i)[0]) * stats.row(i)[1];
+        sum_bias += d;
     }
-    part[(size_t)2 * blockIdx.y * x.cols + c] = gain;
-    part[((size_t)2 * blockIdx.y + 1) * x.cols + c] = bias;
-}
-
-static __global__ void
-gain_sum(float *dgain, float *dbias, const float *part, uint32_t cols,
-         uint32_t groups)
-{
-    uint32_t c = blockIdx.x * THREADS + threadIdx.x;
-    float gain = 0, bias = 0;
-
-    if (c >= cols)
-        return;
-    for (uint32_t i = 0; i < groups; i++) {
-        gain += part[(size_t)2 * i * cols + c];
-        bias += part[((size_t)2 * i + 1) * cols + c];
-    }
-    if (dgain != nullptr)
-        dgain[c] += gain;
-    if (dbias != nullptr)
-        dbias[c] += bias;
+    gain[(size_t)blockIdx.y * x.cols + c] = sum;
+    bias[(size_t)blockIdx.y * x.cols + c] = sum_bias;
 }
 
 uint64_t
@@ -133,8 +114,7 @@ norm_bwd_scratch(const struct card *, const struct op *op)
 {
     if (op->y[1].buf == 0 && op->y[2].buf == 0)
         return 0;
-    return (uint64_t)2 * blocks_of(op->x[0].rows, GROUP) * op->x[0].cols
-           * sizeof(float);
+    return 2 * column_sums_bytes(op->x[0].rows, op->x[0].cols);
 }
 
 template <class T>
@@ -147,16 +127,18 @@ run_norm_bwd(struct call *c)
     mat<float> stats = mat_of<float>(c, &op->x[2]);
     float *dgain = mat_of<float>(c, &op->y[1]).p;
     float *dbias = mat_of<float>(c, &op->y[2]).p;
-    unsigned groups = blocks_of(x.rows, GROUP);
-    unsigned blocks = blocks_of(x.cols, THREADS);
 
     if (dgain != nullptr || dbias != nullptr) {
-        auto *part = reinterpret_cast<float *>(view_at(c, &op->scratch));
+        auto *gain = reinterpret_cast<float *>(view_at(c, &op->scratch));
+        unsigned groups = blocks_of(x.rows, SUM_GROUP);
+        float *bias = gain + (size_t)groups * x.cols;
 
-        launch(c, gain_parts<T>, dim3(blocks, groups), THREADS, 0, part, x,
-               dy, stats);
-        launch(c, gain_sum, blocks, THREADS, 0, dgain, dbias,
-               (const float *)part, x.cols, groups);
+        launch(c, gain_parts<T>, dim3(blocks_of(x.cols, THREADS), groups),
+               THREADS, 0, gain, bias, x, dy, stats);
+        if (dgain != nullptr)
+            put_parts_sum(c, dgain, gain, x.cols, groups);
+        if (dbias != nullptr)
+            put_parts_sum(c, dbias, bias, x.cols, groups);
     }
     if (dx.p != nullptr)
         launch(c, norm_dx<T>, x.rows, THREADS, block_sum_bytes(THREADS), dx,

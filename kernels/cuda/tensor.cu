@@ -4,7 +4,6 @@
 #include "philox.cuh"
 
 constexpr unsigned THREADS = 256;
-constexpr unsigned GROUP = 64; /* rows of a partial sum */
 
 template <class T>
 static __global__ void
@@ -118,12 +117,12 @@ static __global__ void
 column_parts(float *part, mat<T> x)
 {
     uint32_t c = blockIdx.x * THREADS + threadIdx.x;
-    uint32_t from = blockIdx.y * GROUP;
+    uint32_t from = blockIdx.y * SUM_GROUP;
     float sum = 0;
 
     if (c >= x.cols)
         return;
-    for (uint32_t i = from; i < from + GROUP && i < x.rows; i++)
+    for (uint32_t i = from; i < from + SUM_GROUP && i < x.rows; i++)
         sum += get(x.row(i) + c);
     part[(size_t)blockIdx.y * x.cols + c] = sum;
 }
@@ -144,20 +143,27 @@ column_sum(float *to, const float *part, uint32_t cols, uint32_t groups)
 uint64_t
 column_sums_bytes(uint32_t rows, uint32_t cols)
 {
-    return (uint64_t)blocks_of(rows, GROUP) * cols * sizeof(float);
+    return (uint64_t)blocks_of(rows, SUM_GROUP) * cols * sizeof(float);
+}
+
+void
+put_parts_sum(struct call *c, float *to, const float *part, uint32_t cols,
+              unsigned groups)
+{
+    launch(c, column_sum, blocks_of(cols, THREADS), THREADS, 0, to, part,
+           cols, groups);
 }
 
 template <class T>
 void
 put_column_sums(struct call *c, float *to, mat<T> x, void *space)
 {
-    unsigned blocks = blocks_of(x.cols, THREADS);
-    unsigned groups = blocks_of(x.rows, GROUP);
+    unsigned groups = blocks_of(x.rows, SUM_GROUP);
     auto *part = static_cast<float *>(space);
 
-    launch(c, column_parts<T>, dim3(blocks, groups), THREADS, 0, part, x);
-    launch(c, column_sum, blocks, THREADS, 0, to, (const float *)part, x.cols,
-           groups);
+    launch(c, column_parts<T>, dim3(blocks_of(x.cols, THREADS), groups),
+           THREADS, 0, part, x);
+    put_parts_sum(c, to, part, x.cols, groups);
 }
 
 #define INSTANCE(T)                                                         \

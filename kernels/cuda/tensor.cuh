@@ -49,7 +49,13 @@ template <class T>
 void put_start(struct call *c, mat<T> y, mat<T> d, mat<T> residual,
                const struct view *bias);
 
-/* to[col] += sum of x's column: of 64 rows each into space, which has
+#define SUM_GROUP 64 /* rows of a partial sum */
+
+/* to[c] += sum over the groups of part[group * cols + c], in order. */
+void put_parts_sum(struct call *c, float *to, const float *part,
+                   uint32_t cols, unsigned groups);
+
+/* to[col] += sum of x's column: of SUM_GROUP rows each into space, which has
  * column_sums_bytes, then of those. */
 template <class T>
 void put_column_sums(struct call *c, float *to, mat<T> x, void *space);
@@ -125,5 +131,20 @@ struct cutter {
         return p;
     }
 };
+
+/* The scratch of the part of a linear that wants most; Space counts it. */
+template <class Space>
+static inline uint64_t
+widest_part(const struct op *op)
+{
+    uint64_t most = 0;
+
+    for (uint32_t i = 0; i < op->u.lin.n; i++) {
+        Space space(nullptr, &op->u.lin.part[i], op->x[0].rows);
+
+        most = space.bytes > most ? space.bytes : most;
+    }
+    return most;
+}
 
 #endif
