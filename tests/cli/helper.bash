@@ -97,6 +97,22 @@ no_leftovers() {
     [ -z "$(find "$1" -name '*.tmp.*')" ]
 }
 
+# token_base RECORDS: arch.json and base, a tiny model of 40 tokens; data, a
+# set of that many short records of tokens, a fifth held out; tokens, the
+# stream that it was made of.
+token_base() {
+    cat >arch.json <<'EOF'
+{"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
+ "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
+ "num_key_value_heads": 1, "max_position_embeddings": 64}
+EOF
+    initmodel -q -o base arch.json
+    for i in $(seq "$1"); do
+        echo "{\"ids\": [$((i % 7)), $((i % 11)), 3, $((i % 5)), 4, 9, 1]}"
+    done | fromjsonl -q --vocab 40 >tokens
+    shard -q --val 0.2 --test 0 -o data <tokens
+}
+
 # text_base: in the working directory arch.json and a random llama of it in
 # base, the text of 30 documents, tok.json of 300 tokens, and data, of which
 # three tenths are held out to test.

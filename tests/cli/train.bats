@@ -5,16 +5,7 @@ load helper
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    cat >arch.json <<'EOF'
-{"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
- "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
- "num_key_value_heads": 1, "max_position_embeddings": 64}
-EOF
-    initmodel -q -o base arch.json
-    for i in $(seq 60); do
-        echo "{\"ids\": [$((i % 7)), $((i % 11)), 3, $((i % 5)), 4, 9, 1]}"
-    done | fromjsonl -q --vocab 40 >tokens
-    shard -q --val 0.2 --test 0 -o data <tokens
+    token_base 60
     options="--data data --base base --rank 4 --batch 2 --seq-len 16
         --dropout 0.1 --lr 0.01"
 }
