@@ -72,7 +72,7 @@ const struct op_impl *op_impl_of(unsigned kind);
 int fail(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* memory.cu: the functions of struct backend. */
+/* The functions of struct backend: memory.cu, transfer.cu and graph.cu. */
 int cuda_prepare(struct backend *b, struct memory **m,
                  const struct op_list *p, struct memory *with,
                  struct err *e);
