@@ -38,8 +38,8 @@ LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN)) $(if $(BUNDLED), \
 comma := ,
 
 # Lowest last: the order of the link line.
-LAYERS := cli tool train eval data weights model kernels-cpu kernels-ref \
-	kernels-ref64 kernels record stream repo text tensor base
+LAYERS := cli tool train eval data weights model kernels-cpu kernels-cuda \
+	kernels-ref kernels-ref64 kernels record stream repo text tensor base
 ARCHIVES := $(LAYERS:%=$(BUILD)/lib/lib%.a)
 
 lib_objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(1)/*.c)))
@@ -91,6 +91,8 @@ define archive
 endef
 
 $(BUILD)/lib/libkernels-cpu.a: $(call lib_objs,kernels/cpu)
+	$(archive)
+$(BUILD)/lib/libkernels-cuda.a: $(call lib_objs,kernels/cuda)
 	$(archive)
 $(BUILD)/lib/libkernels-ref.a: $(call lib_objs,kernels/ref)
 	$(archive)

@@ -273,12 +273,6 @@ attention_cached(struct forward<T> f, struct arrays b, struct cache_args a)
             f.add);
 }
 
-uint64_t
-attention_scratch(const struct card *, const struct op *)
-{
-    return 0;
-}
-
 template <class T>
 void
 run_attention(struct call *c)

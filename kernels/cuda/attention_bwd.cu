@@ -33,21 +33,6 @@ struct backward {
     bool add_dx, add_dy;
 };
 
-constexpr unsigned ROUND = 64; /* rows that known is padded to */
-
-static uint32_t
-known_rows(uint32_t rows)
-{
-    return (rows + ROUND - 1) / ROUND * ROUND;
-}
-
-uint64_t
-attention_bwd_scratch(const struct card *, const struct op *op)
-{
-    return (uint64_t)op->u.attn.heads * known_rows(op->x[0].rows)
-           * sizeof(float2);
-}
-
 /* known[head][row] = { lse as an exponent of 2, delta }, a warp to a row. Where
  * there is no row any p will do, as q and do are read as 0. */
 constexpr unsigned KNOW_THREADS = 256;
@@ -267,7 +252,7 @@ run_attention_bwd(struct call *c)
     auto dk = heads_of_view<T>(c, &op->y[1]);
     auto dv = heads_of_view<T>(c, &op->y[2]);
     auto *known = reinterpret_cast<float2 *>(view_at(c, &op->scratch));
-    uint32_t ld = known_rows(q.m.rows);
+    uint32_t ld = attention_known_rows(q.m.rows);
     struct backward<T> queries = {
         q, d, k, v, dq, {}, known, ld, sight_of(c),
         op->u.attn.heads / op->u.attn.kv_heads, op->u.attn.scale,

@@ -16,6 +16,7 @@
 #include <cuda_runtime.h>
 
 extern "C" {
+#include "kernels/cuda/space.h"
 #include "kernels/ops.h"
 }
 
@@ -39,8 +40,7 @@ struct gemm_library;
 /* The priv of the back end. */
 struct card {
     int device;
-    bool bf16; /* activations and products */
-    int processors;
+    struct sizing sizing;
     cudaStream_t stream;
     struct gemm_library *gemm;
 };
@@ -57,12 +57,10 @@ struct call {
     cudaError_t error;  /* the first one */
 };
 
-/* Of a kind of op: a function for each type of activations, and what scratch
- * they want. */
+/* Of a kind of op: a function for each type of activations. */
 struct op_impl {
     unsigned kind;
     void (*run[2])(struct call *c); /* of floats, of bf16 */
-    uint64_t (*scratch)(const struct card *card, const struct op *op);
 };
 
 /* NULL for a kind that a card can't do. */

@@ -2,6 +2,8 @@
 # Part of the Makefile.
 
 CUDA_SOURCES := $(sort $(wildcard kernels/cuda/*.cu))
+CUDA_PLAIN := $(patsubst %.c,$(BUILD)/obj/plugin/%.o,\
+	$(sort $(wildcard kernels/cuda/*.c)))
 CUDA_FLAGS := -std=c++17 -Ikernels/cuda -Ilib -I. \
 	-DGRAFT_VERSION='"$(VERSION)"'
 
@@ -21,7 +23,14 @@ $(BUILD)/obj/kernels/cuda/%.o: kernels/cuda/%.cu
 	@echo "  NVCC $<"; $(NVCC) $(CUDA_FLAGS) $(NVCC_FLAGS) -MMD -MP -c $< \
 	-o $@
 
-$(BUILD)/cuda/graft-cuda.so: $(CUDA_SOURCES:%.cu=$(BUILD)/obj/%.o)
+# What the programs have as well, to plan by.
+$(BUILD)/obj/plugin/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC $< (plugin)"; \
+	$(CC) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -c $< -o $@
+
+$(BUILD)/cuda/graft-cuda.so: $(CUDA_SOURCES:%.cu=$(BUILD)/obj/%.o) \
+		$(CUDA_PLAIN)
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(NVCC) -shared -cudart static $^ -o $@ -lcublasLt \
 	-Xlinker --disable-new-dtags -Xlinker -rpath,'$$ORIGIN/../../lib'
@@ -34,7 +43,7 @@ STANDIN_FLAGS := $(CUDA_FLAGS) -Itests/standin -O1 -g -Wall -Wextra -Werror \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 STANDIN_OBJS := $(patsubst %,$(BUILD)/obj/standin/%.o,\
 	$(filter-out kernels/cuda/gemm.cu,$(CUDA_SOURCES)) \
-	$(sort $(wildcard tests/standin/*.cc)))
+	$(sort $(wildcard tests/standin/*.cc))) $(CUDA_PLAIN)
 
 $(BUILD)/obj/standin/%.cu.o: %.cu
 	@mkdir -p $(@D)

@@ -65,7 +65,7 @@ gemm_close(struct gemm_library *g)
     delete g;
 }
 
-size_t
+uint64_t
 gemm_workspace()
 {
     return GEMM_WORKSPACE;

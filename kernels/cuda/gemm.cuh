@@ -22,16 +22,13 @@ struct gemm {
     float alpha;
 };
 
-/* Bytes of workspace that a product may want, 256-byte aligned. */
-#define GEMM_WORKSPACE ((size_t)32 << 20)
-
 /* Opens the library; name says which it is, and its version. */
 int gemm_open(struct gemm_library **g, char *name, size_t cap,
               struct err *e);
 void gemm_close(struct gemm_library *g);
 
-/* The workspace that products really need here. */
-size_t gemm_workspace();
+/* Bytes of workspace that a product may want, 256-byte aligned. */
+uint64_t gemm_workspace();
 
 cudaError_t gemm_run(struct gemm_library *g, const struct gemm *x,
                      void *workspace, cudaStream_t s);

@@ -11,48 +11,6 @@
 
 constexpr unsigned THREADS = 512;
 
-/* Scratch of a chunk. */
-template <class T>
-struct head_space {
-    char *w, *x, *logits, *loss, *dx, *sums, *workspace;
-    uint64_t bytes;
-
-    head_space(char *base, const struct op *op, uint32_t chunk)
-    {
-        const struct part *p = op->u.head.part;
-        struct cutter cut = { base, 0 };
-        bool loss_op = op->kind == OP_HEAD_CE;
-        uint32_t dim = op->x[0].cols, vocab = p->w.rows;
-
-        w = cut.take(widened_bytes<T>(&p->w));
-        x = cut.take((uint64_t)chunk * dim * sizeof(T));
-        logits = cut.take(loss_op ? (uint64_t)chunk * vocab * sizeof(float)
-                                  : 0);
-        loss = cut.take(loss_op ? chunk * sizeof(double) : 0);
-        dx = cut.take(loss_op && op->y[1].buf
-                      ? (uint64_t)chunk * dim * sizeof(T) : 0);
-        sums = cut.take(p->grad_bias.buf ? column_sums_bytes(chunk, vocab)
-                                         : 0);
-        workspace = cut.take(gemm_workspace());
-        bytes = cut.at;
-    }
-};
-
-static uint32_t
-chunk_of(const struct op *op)
-{
-    return op->kind == OP_HEAD_CE ? op->u.head.chunk : op->y[0].rows;
-}
-
-uint64_t
-head_scratch(const struct card *card, const struct op *op)
-{
-    uint32_t chunk = chunk_of(op);
-
-    return card->bf16 ? head_space<bf16>(nullptr, op, chunk).bytes
-                      : head_space<float>(nullptr, op, chunk).bytes;
-}
-
 /* x[k] = hidden[head_row[head_at + k]]; zero beyond n_head. */
 template <class T>
 static __global__ void
@@ -213,7 +171,7 @@ put_logits(struct call *c, mat<float> logits, mat<T> x, mat<T> w,
 template <class T>
 static void
 put_head_grads(struct call *c, mat<T> d, mat<T> x, mat<T> w,
-               const head_space<T> &space)
+               const struct head_space &space)
 {
     const struct part *p = c->op->u.head.part;
     mat<T> to = mat_of<T>(c, &c->op->y[1]);
@@ -242,8 +200,9 @@ run_head_ce(struct call *c)
 {
     const struct op *op = c->op;
     const struct part *p = op->u.head.part;
-    uint32_t chunk = chunk_of(op), vocab = p->w.rows;
-    head_space<T> space(view_at(c, &op->scratch), op, chunk);
+    uint32_t chunk = head_chunk_of(op), vocab = p->w.rows;
+    struct head_space space = head_space_at(view_at(c, &op->scratch),
+                                            &c->card->sizing, op);
     mat<T> x = gathered<T>(c, space.x, chunk);
     mat<T> w = as_operand<T>(c, &p->w, space.w);
     mat<float> logits = packed<float>(space.logits, chunk, vocab);
@@ -269,7 +228,8 @@ run_logits(struct call *c)
 {
     const struct op *op = c->op;
     const struct part *p = op->u.head.part;
-    head_space<T> space(view_at(c, &op->scratch), op, chunk_of(op));
+    struct head_space space = head_space_at(view_at(c, &op->scratch),
+                                            &c->card->sizing, op);
     mat<float> y = mat_of<float>(c, &op->y[0]);
 
     put_logits(c, y, gathered<T>(c, space.x, y.rows),

@@ -7,38 +7,11 @@
 #include "ops.cuh"
 #include "tensor.cuh"
 
-/* Scratch of one part; parts use the same, one after the other. */
-template <class T>
-struct linear_space {
-    char *w, *a, *b, *dropped, *workspace;
-    uint64_t bytes;
-
-    linear_space(char *base, const struct part *p, uint32_t rows)
-    {
-        struct cutter cut = { base, 0 };
-
-        w = cut.take(widened_bytes<T>(&p->w));
-        a = cut.take(widened_bytes<T>(&p->a));
-        b = cut.take(widened_bytes<T>(&p->b));
-        dropped = cut.take(p->dropout > 0 ? (uint64_t)rows * p->in * sizeof(T)
-                                          : 0);
-        workspace = cut.take(gemm_workspace());
-        bytes = cut.at;
-    }
-};
-
-uint64_t
-linear_scratch(const struct card *card, const struct op *op)
-{
-    return card->bf16 ? widest_part<linear_space<bf16>>(op)
-                      : widest_part<linear_space<float>>(op);
-}
-
 /* y += s h B^T, h = drop(x) A^T. */
 template <class T>
 static void
 put_adapter(struct call *c, const struct part *p, mat<T> x, mat<T> y,
-            const linear_space<T> &space)
+            const struct linear_space &space)
 {
     mat<T> h = mat_of<T>(c, &p->h);
 
@@ -61,7 +34,8 @@ put_part(struct call *c, const struct part *p, char *base)
     mat<T> x = mat_of<T>(c, &c->op->x[0]);
     mat<T> y = columns(mat_of<T>(c, &c->op->y[0]), p->col, p->out);
     mat<T> residual = columns(mat_of<T>(c, &c->op->x[1]), p->col, p->out);
-    linear_space<T> space(base, p, x.rows);
+    struct linear_space space = linear_space_at(base, &c->card->sizing, p,
+                                                x.rows);
 
     mat<T> old = c->op->acc & 1 ? y : none<T>(), added = old;
 

@@ -6,42 +6,13 @@
 #include "ops.cuh"
 #include "tensor.cuh"
 
-template <class T>
-struct linear_bwd_space {
-    char *w, *a, *b, *dh, *dropped, *sums, *workspace;
-    uint64_t bytes;
-
-    linear_bwd_space(char *base, const struct part *p, uint32_t rows)
-    {
-        struct cutter cut = { base, 0 };
-
-        w = cut.take(widened_bytes<T>(&p->w));
-        a = cut.take(widened_bytes<T>(&p->a));
-        b = cut.take(widened_bytes<T>(&p->b));
-        dh = cut.take(p->a.buf ? (uint64_t)rows * p->rank * sizeof(T) : 0);
-        dropped = cut.take(p->dropout > 0 ? (uint64_t)rows * p->in * sizeof(T)
-                                          : 0);
-        sums = cut.take(p->grad_bias.buf ? column_sums_bytes(rows, p->out)
-                                         : 0);
-        workspace = cut.take(gemm_workspace());
-        bytes = cut.at;
-    }
-};
-
-uint64_t
-linear_bwd_scratch(const struct card *card, const struct op *op)
-{
-    return card->bf16 ? widest_part<linear_bwd_space<bf16>>(op)
-                      : widest_part<linear_bwd_space<float>>(op);
-}
-
 /* One part's backward: dy are its columns. */
 template <class T>
 struct back {
     struct call *c;
     const struct part *p;
     mat<T> x, dy, dx, dh, dropped;
-    linear_bwd_space<T> space;
+    struct linear_bwd_space space;
 };
 
 template <class T>
@@ -115,7 +86,8 @@ run_linear_bwd(struct call *c)
 
     for (uint32_t i = 0; i < op->u.lin.n; i++) {
         const struct part *p = &op->u.lin.part[i];
-        linear_bwd_space<T> space(base, p, x.rows);
+        struct linear_bwd_space space =
+            linear_bwd_space_at(base, &c->card->sizing, p, x.rows);
         const back<T> b = {
             c, p, x, columns(dy, p->col, p->out), mat_of<T>(c, &op->y[0]),
             packed<T>(space.dh, x.rows, p->rank),

@@ -109,14 +109,6 @@ gain_parts(float *gain, float *bias, mat<T> x, mat<T> dy, mat<float> stats)
     bias[(size_t)blockIdx.y * x.cols + c] = sum_bias;
 }
 
-uint64_t
-norm_bwd_scratch(const struct card *, const struct op *op)
-{
-    if (op->y[1].buf == 0 && op->y[2].buf == 0)
-        return 0;
-    return 2 * column_sums_bytes(op->x[0].rows, op->x[0].cols);
-}
-
 template <class T>
 void
 run_norm_bwd(struct call *c)
@@ -129,9 +121,11 @@ run_norm_bwd(struct call *c)
     float *dbias = mat_of<float>(c, &op->y[2]).p;
 
     if (dgain != nullptr || dbias != nullptr) {
-        auto *gain = reinterpret_cast<float *>(view_at(c, &op->scratch));
+        struct norm_bwd_space space =
+            norm_bwd_space_at(view_at(c, &op->scratch), op);
+        auto *gain = reinterpret_cast<float *>(space.gain);
+        auto *bias = reinterpret_cast<float *>(space.bias);
         unsigned groups = blocks_of(x.rows, SUM_GROUP);
-        float *bias = gain + (size_t)groups * x.cols;
 
         launch(c, gain_parts<T>, dim3(blocks_of(x.cols, THREADS), groups),
                THREADS, 0, gain, bias, x, dy, stats);

@@ -20,31 +20,24 @@ template <class T> void run_zero(struct call *c);
 /* norm.cu */
 template <class T> void run_norm(struct call *c);
 template <class T> void run_norm_bwd(struct call *c);
-uint64_t norm_bwd_scratch(const struct card *card, const struct op *op);
 
 /* linear.cu, linear_bwd.cu */
 template <class T> void run_linear(struct call *c);
 template <class T> void run_linear_bwd(struct call *c);
-uint64_t linear_scratch(const struct card *card, const struct op *op);
-uint64_t linear_bwd_scratch(const struct card *card, const struct op *op);
 
 /* attention.cu, attention_bwd.cu. The largest head outside of decoding: */
 #define ATTENTION_HEAD 256
 template <class T> void run_attention(struct call *c);
 template <class T> void run_attention_bwd(struct call *c);
-uint64_t attention_scratch(const struct card *card, const struct op *op);
-uint64_t attention_bwd_scratch(const struct card *card, const struct op *op);
 
 /* head.cu */
 template <class T> void run_head_ce(struct call *c);
 template <class T> void run_logits(struct call *c);
-uint64_t head_scratch(const struct card *card, const struct op *op);
 
 /* optim.cu */
 void run_sqnorm(struct call *c);
 void run_clip(struct call *c);
 void run_adamw(struct call *c);
 void run_sgd(struct call *c);
-uint64_t sqnorm_scratch(const struct card *card, const struct op *op);
 
 #endif

@@ -5,13 +5,7 @@
 #include "view.cuh"
 
 constexpr unsigned THREADS = 256;
-constexpr unsigned PARTS = 256; /* blocks of the first pass of a sum */
-
-uint64_t
-sqnorm_scratch(const struct card *, const struct op *)
-{
-    return PARTS * sizeof(double);
-}
+constexpr unsigned PARTS = SQNORM_PARTS;
 
 /* Block i sums elements i * each to (i + 1) * each: bounds of the size
  * alone. */

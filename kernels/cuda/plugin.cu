@@ -28,11 +28,7 @@ fail(struct err *e, enum err_code code, const char *fmt, ...)
 static uint64_t
 cuda_scratch(const struct backend *b, const struct op *op)
 {
-    const struct op_impl *impl = op_impl_of(op->kind);
-
-    if (impl == nullptr || impl->scratch == nullptr)
-        return 0;
-    return impl->scratch(static_cast<struct card *>(b->priv), op);
+    return space_bytes(&static_cast<struct card *>(b->priv)->sizing, op);
 }
 
 static uint64_t
@@ -117,14 +113,13 @@ open_card(struct card *card, char *detail, size_t cap,
                                                cudaStreamNonBlocking);
     char library[64];
 
-    card->processors = p->multiProcessorCount;
     if (rc != cudaSuccess)
         return fail(e, ERR_IO, "card %d: %s", card->device,
                     cudaGetErrorString(rc));
     if (gemm_open(&card->gemm, library, sizeof(library), e) < 0)
         return e->code;
     snprintf(detail, cap, "%.100s, sm_%d%d, %s, %s", p->name, p->major,
-             p->minor, library, card->bf16 ? "bf16" : "f32");
+             p->minor, library, card->sizing.bf16 ? "bf16" : "f32");
     return 0;
 }
 
@@ -147,7 +142,7 @@ plugin_open(struct backend *b, int index, const char *compute, struct err *e)
     memset(b, 0, sizeof(*b));
     b->priv = card;
     card->device = index;
-    card->bf16 = bf16;
+    card->sizing = { bf16, gemm_workspace() };
     rc = open_card(card, b->detail, sizeof(b->detail), &p, e);
     if (rc < 0) {
         plugin_close(b);

@@ -3,34 +3,32 @@
 #include "view.cuh"
 
 /* A function for each type of activations; one for both. */
-#define TYPED(kind, f, scratch) \
-    { OP_##kind, { run_##f<float>, run_##f<bf16> }, scratch }
-#define PLAIN(kind, f, scratch) \
-    { OP_##kind, { run_##f, run_##f }, scratch }
+#define TYPED(kind, f) { OP_##kind, { run_##f<float>, run_##f<bf16> } }
+#define PLAIN(kind, f) { OP_##kind, { run_##f, run_##f } }
 
 static const struct op_impl impls[] = {
-    TYPED(EMBED, embed, nullptr),
-    TYPED(EMBED_BWD, embed_bwd, nullptr),
-    TYPED(NORM, norm, nullptr),
-    TYPED(NORM_BWD, norm_bwd, norm_bwd_scratch),
-    TYPED(LINEAR, linear, linear_scratch),
-    TYPED(LINEAR_BWD, linear_bwd, linear_bwd_scratch),
-    TYPED(ROPE, rope, nullptr),
-    TYPED(ATTENTION, attention, attention_scratch),
-    TYPED(ATTENTION_BWD, attention_bwd, attention_bwd_scratch),
-    TYPED(ACT, act, nullptr),
-    TYPED(ACT_BWD, act_bwd, nullptr),
-    TYPED(GLU, glu, nullptr),
-    TYPED(GLU_BWD, glu_bwd, nullptr),
-    TYPED(HEAD_CE, head_ce, head_scratch),
-    TYPED(LOGITS, logits, head_scratch),
-    TYPED(CACHE, cache, nullptr),
-    TYPED(COPY, copy, nullptr),
-    TYPED(ZERO, zero, nullptr),
-    PLAIN(SQNORM, sqnorm, sqnorm_scratch),
-    PLAIN(CLIP, clip, nullptr),
-    PLAIN(ADAMW, adamw, nullptr),
-    PLAIN(SGD, sgd, nullptr),
+    TYPED(EMBED, embed),
+    TYPED(EMBED_BWD, embed_bwd),
+    TYPED(NORM, norm),
+    TYPED(NORM_BWD, norm_bwd),
+    TYPED(LINEAR, linear),
+    TYPED(LINEAR_BWD, linear_bwd),
+    TYPED(ROPE, rope),
+    TYPED(ATTENTION, attention),
+    TYPED(ATTENTION_BWD, attention_bwd),
+    TYPED(ACT, act),
+    TYPED(ACT_BWD, act_bwd),
+    TYPED(GLU, glu),
+    TYPED(GLU_BWD, glu_bwd),
+    TYPED(HEAD_CE, head_ce),
+    TYPED(LOGITS, logits),
+    TYPED(CACHE, cache),
+    TYPED(COPY, copy),
+    TYPED(ZERO, zero),
+    PLAIN(SQNORM, sqnorm),
+    PLAIN(CLIP, clip),
+    PLAIN(ADAMW, adamw),
+    PLAIN(SGD, sgd),
 };
 
 const struct op_impl *
@@ -51,7 +49,7 @@ run_ops(struct call *c, const struct op *op, size_t n)
         if (impl == nullptr)
             return c->error = cudaErrorNotSupported;
         c->op = &op[i];
-        impl->run[c->card->bf16](c);
+        impl->run[c->card->sizing.bf16](c);
     }
     return c->error;
 }

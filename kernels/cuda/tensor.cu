@@ -21,7 +21,7 @@ as_operand(struct call *c, const struct view *v, void *space)
 {
     mat<T> m = { static_cast<T *>(space), v->rows, v->cols, v->cols };
 
-    if (is_operand<T>(v->dtype))
+    if (is_operand(&c->card->sizing, v->dtype))
         return mat_of<T>(c, v);
     launch(c, widen<T>, dim3(v->rows, blocks_of(v->cols, THREADS)), THREADS,
            0, m, table_of(c, v));
@@ -138,12 +138,6 @@ column_sum(float *to, const float *part, uint32_t cols, uint32_t groups)
     for (uint32_t i = 0; i < groups; i++)
         sum += part[(size_t)i * cols + c];
     to[c] += sum;
-}
-
-uint64_t
-column_sums_bytes(uint32_t rows, uint32_t cols)
-{
-    return (uint64_t)blocks_of(rows, SUM_GROUP) * cols * sizeof(float);
 }
 
 void

@@ -5,35 +5,9 @@
 #include "gemm.cuh"
 #include "view.cuh"
 
-/* Whether a weight of that type is an operand as it stands. */
-template <class T> static inline bool is_operand(unsigned dtype);
-
-template <>
-inline bool
-is_operand<float>(unsigned dtype)
-{
-    return dtype == DTYPE_REAL || dtype == DTYPE_F32;
-}
-
-template <>
-inline bool
-is_operand<bf16>(unsigned dtype)
-{
-    return dtype == DTYPE_BF16;
-}
-
-/* A stored matrix as an operand: itself, or widened (narrowed) into space,
- * which has room for widened_bytes. */
+/* A stored matrix as an operand: itself, or widened (narrowed) into space. */
 template <class T>
 mat<T> as_operand(struct call *c, const struct view *v, void *space);
-
-template <class T>
-static inline uint64_t
-widened_bytes(const struct view *v)
-{
-    return v->buf == 0 || is_operand<T>(v->dtype)
-           ? 0 : (uint64_t)v->rows * v->cols * sizeof(T);
-}
 
 /* to = drop(x) of the module at site: see kernels/ops.h. */
 template <class T>
@@ -49,8 +23,6 @@ template <class T>
 void put_start(struct call *c, mat<T> y, mat<T> d, mat<T> residual,
                const struct view *bias);
 
-#define SUM_GROUP 64 /* rows of a partial sum */
-
 /* to[c] += sum over the groups of part[group * cols + c], in order. */
 void put_parts_sum(struct call *c, float *to, const float *part,
                    uint32_t cols, unsigned groups);
@@ -59,7 +31,6 @@ void put_parts_sum(struct call *c, float *to, const float *part,
  * column_sums_bytes, then of those. */
 template <class T>
 void put_column_sums(struct call *c, float *to, mat<T> x, void *space);
-uint64_t column_sums_bytes(uint32_t rows, uint32_t cols);
 
 /* C (+)= alpha op(A) op(B) on the call's stream, with matrices of T and
  * products of C's shape. */
@@ -115,36 +86,6 @@ static inline mat<T>
 none()
 {
     return { nullptr, 0, 0, 0 };
-}
-
-/* Cuts scratch into pieces, 256-byte aligned; with base NULL it only counts.
- */
-struct cutter {
-    char *base;
-    uint64_t at;
-
-    char *take(uint64_t bytes)
-    {
-        char *p = base ? base + at : nullptr;
-
-        at += (bytes + 255) / 256 * 256;
-        return p;
-    }
-};
-
-/* The scratch of the part of a linear that wants most; Space counts it. */
-template <class Space>
-static inline uint64_t
-widest_part(const struct op *op)
-{
-    uint64_t most = 0;
-
-    for (uint32_t i = 0; i < op->u.lin.n; i++) {
-        Space space(nullptr, &op->u.lin.part[i], op->x[0].rows);
-
-        most = space.bytes > most ? space.bytes : most;
-    }
-    return most;
 }
 
 #endif

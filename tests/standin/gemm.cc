@@ -19,7 +19,7 @@ gemm_close(struct gemm_library *)
 {
 }
 
-size_t
+uint64_t
 gemm_workspace()
 {
     return 256;

@@ -1,0 +1,86 @@
+/* space.h - how the scratch of each op lies on a card: private to this folder.
+ *
+ * Plain C, which the plugin and the programs compile alike: kernels take
+ * their places from here, and a plan counts the same bytes where there is no
+ * card. Places are pointers into the op's scratch, 256-byte aligned; with
+ * `at` NULL they are NULL, and only bytes counts. What an op doesn't need has
+ * no bytes.
+ */
+#ifndef KERNELS_CUDA_SPACE_H
+#define KERNELS_CUDA_SPACE_H
+
+#include <stdbool.h>
+
+#include "kernels/ops.h"
+
+/* What sizes depend on, beside an op. */
+struct sizing {
+    bool bf16;          /* activations and operands: bf16, or floats */
+    uint64_t workspace; /* bytes that the library of products may take */
+};
+
+/* What cuBLASLt may take for a product. */
+#define GEMM_WORKSPACE ((uint64_t)32 << 20)
+
+/* Of an activation, or an operand of a product. */
+static inline uint32_t
+operand_bytes(const struct sizing *s)
+{
+    return s->bf16 ? 2 : 4;
+}
+
+/* Whether a stored matrix of that type is an operand as it stands. */
+static inline bool
+is_operand(const struct sizing *s, unsigned dtype)
+{
+    return s->bf16 ? dtype == DTYPE_BF16
+                   : dtype == DTYPE_REAL || dtype == DTYPE_F32;
+}
+
+/* Of one part of a LINEAR of so many rows; parts use the same, one after the
+ * other. w, a, b: the part's matrices as operands, where they are none as
+ * they are stored. */
+struct linear_space {
+    char *w, *a, *b, *dropped, *workspace;
+    uint64_t bytes;
+};
+struct linear_space linear_space_at(char *at, const struct sizing *s,
+                                    const struct part *p, uint32_t rows);
+
+struct linear_bwd_space {
+    char *w, *a, *b, *dh, *dropped, *sums, *workspace;
+    uint64_t bytes;
+};
+struct linear_bwd_space linear_bwd_space_at(char *at, const struct sizing *s,
+                                            const struct part *p,
+                                            uint32_t rows);
+
+/* Of a chunk of supervised rows: of HEAD_CE, or all of LOGITS. */
+struct head_space {
+    char *w, *x, *logits, *loss, *dx, *sums, *workspace;
+    uint64_t bytes;
+};
+struct head_space head_space_at(char *at, const struct sizing *s,
+                                const struct op *op);
+uint32_t head_chunk_of(const struct op *op);
+
+struct norm_bwd_space {
+    char *gain, *bias; /* column sums */
+    uint64_t bytes;
+};
+struct norm_bwd_space norm_bwd_space_at(char *at, const struct op *op);
+
+/* Column sums over rows: SUM_GROUP rows each first. */
+enum { SUM_GROUP = 64 };
+uint64_t column_sums_bytes(uint32_t rows, uint32_t cols);
+
+/* ATTENTION_BWD: two floats for each head and row, rows rounded up. */
+uint32_t attention_known_rows(uint32_t rows);
+
+/* SQNORM: a double for each block of the first pass. */
+enum { SQNORM_PARTS = 256 };
+
+/* The scratch of any op. */
+uint64_t space_bytes(const struct sizing *s, const struct op *op);
+
+#endif
