@@ -54,6 +54,7 @@ struct call {
     struct step *step;
     struct arrays batch;
     uint32_t rows;      /* of a micro-batch */
+    bool choosing;      /* algorithms of products; nothing is launched */
     cudaError_t error;  /* the first one */
 };
 
@@ -95,6 +96,8 @@ launch(struct call *c, void (*kernel)(P...), dim3 grid, dim3 threads,
     cudaLaunchConfig_t config = {};
     cudaError_t rc = cudaSuccess;
 
+    if (c->choosing)
+        return;
     config.gridDim = grid;
     config.blockDim = threads;
     config.dynamicSmemBytes = shared_bytes;

@@ -1,6 +1,6 @@
 /* gemm.cu - products by cuBLASLt: the one place that calls it.
  *
- * The algorithm of a shape is chosen when the shape is first seen, by the
+ * The algorithm of a shape is chosen when a program is prepared, by the
  * library's own rule and never by a clock, and kept: a rerun on the same card
  * and version has the same bits. Algorithms that add up in an order of their
  * own (in place, through atomics) are not asked for.
@@ -9,22 +9,13 @@
 
 #include <cublasLt.h>
 #include <cstdio>
-#include <cstring>
 #include <new>
 #include <vector>
 
-#define ALIGN_MOST 256
-
-/* All that the choice depends on. */
-struct shape {
-    uint64_t lda, ldb, ldc, ldd;
-    uint32_t m, n, k;
-    uint32_t align[4]; /* of A, B, C, D */
-    bool ta, tb, bf16, c_bf16, adds;
-};
+#define CANDIDATES 8
 
 struct choice {
-    struct shape shape;
+    struct gemm_shape shape;
     cublasLtMatmulAlgo_t algo;
 };
 
@@ -34,10 +25,12 @@ struct gemm_library {
 };
 
 /* A product's descriptors, in the library's terms: column major, so that it
- * computes C^T[n, m] = op(B)^T op(A)^T. */
+ * computes C^T[n, m] = op(B)^T op(A)^T. What is added in place has the one
+ * layout with the result, as the library wants it. */
 struct task {
     cublasLtMatmulDesc_t op;
-    cublasLtMatrixLayout_t first, second, added, out;
+    cublasLtMatrixLayout_t first, second, out;
+    cublasLtMatrixLayout_t apart; /* of D where it is not C's own place */
 };
 
 int
@@ -71,41 +64,6 @@ gemm_workspace()
     return GEMM_WORKSPACE;
 }
 
-static uint32_t
-alignment(const void *p)
-{
-    uint32_t a = ALIGN_MOST;
-
-    while (reinterpret_cast<uintptr_t>(p) % a != 0)
-        a /= 2;
-    return a;
-}
-
-static struct shape
-shape_of(const struct gemm *x)
-{
-    struct shape s;
-
-    memset(&s, 0, sizeof(s)); /* compared as bytes */
-    s.lda = x->lda;
-    s.ldb = x->ldb;
-    s.ldc = x->ldc;
-    s.ldd = x->ldd;
-    s.m = x->m;
-    s.n = x->n;
-    s.k = x->k;
-    s.align[0] = alignment(x->a);
-    s.align[1] = alignment(x->b);
-    s.align[2] = alignment(x->c);
-    s.align[3] = alignment(x->d);
-    s.ta = x->ta;
-    s.tb = x->tb;
-    s.bf16 = x->bf16;
-    s.c_bf16 = x->c_bf16;
-    s.adds = x->d != nullptr;
-    return s;
-}
-
 static cudaDataType_t
 type_of(bool bf16)
 {
@@ -115,10 +73,10 @@ type_of(bool bf16)
 static void
 task_release(struct task *t)
 {
+    if (t->apart != nullptr)
+        cublasLtMatrixLayoutDestroy(t->apart);
     if (t->out != nullptr)
         cublasLtMatrixLayoutDestroy(t->out);
-    if (t->added != nullptr)
-        cublasLtMatrixLayoutDestroy(t->added);
     if (t->second != nullptr)
         cublasLtMatrixLayoutDestroy(t->second);
     if (t->first != nullptr)
@@ -150,16 +108,23 @@ task_make(struct task *t, const struct gemm *x)
                                          x->ta ? x->m : x->k,
                                          x->ta ? x->k : x->m, x->lda)
                   == CUBLAS_STATUS_SUCCESS
-           && cublasLtMatrixLayoutCreate(&t->added, type_of(x->c_bf16), x->n,
-                                         x->m, x->d ? x->ldd : x->ldc)
-                  == CUBLAS_STATUS_SUCCESS
            && cublasLtMatrixLayoutCreate(&t->out, type_of(x->c_bf16), x->n,
                                          x->m, x->ldc)
-                  == CUBLAS_STATUS_SUCCESS;
+                  == CUBLAS_STATUS_SUCCESS
+           && (x->d == nullptr || x->d == x->c
+               || cublasLtMatrixLayoutCreate(&t->apart, type_of(x->c_bf16),
+                                             x->n, x->m, x->ldd)
+                      == CUBLAS_STATUS_SUCCESS);
+}
+
+static cublasLtMatrixLayout_t
+added(const struct task *t)
+{
+    return t->apart ? t->apart : t->out;
 }
 
 static bool
-set_preference(cublasLtMatmulPreference_t p, const struct shape *s)
+set_preference(cublasLtMatmulPreference_t p, const struct gemm_shape *s)
 {
     const uint64_t workspace = GEMM_WORKSPACE;
     const uint32_t schemes = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
@@ -183,58 +148,73 @@ set_preference(cublasLtMatmulPreference_t p, const struct shape *s)
     return true;
 }
 
+/* The first of the library's candidates that holds. */
 static bool
 ask(struct choice *c, struct gemm_library *g, const struct task *t)
 {
     cublasLtMatmulPreference_t p = nullptr;
-    cublasLtMatmulHeuristicResult_t found;
-    int n = 0;
+    cublasLtMatmulHeuristicResult_t found[CANDIDATES];
+    int n = 0, i = 0;
     bool ok = cublasLtMatmulPreferenceCreate(&p) == CUBLAS_STATUS_SUCCESS
               && set_preference(p, &c->shape)
               && cublasLtMatmulAlgoGetHeuristic(g->handle, t->op, t->first,
-                                                t->second, t->added, t->out, p,
-                                                1, &found, &n)
-                     == CUBLAS_STATUS_SUCCESS
-              && n == 1;
+                                                t->second, added(t), t->out,
+                                                p, CANDIDATES, found, &n)
+                     == CUBLAS_STATUS_SUCCESS;
 
     if (p != nullptr)
         cublasLtMatmulPreferenceDestroy(p);
-    if (ok)
-        c->algo = found.algo;
-    return ok;
+    while (ok && i < n && found[i].state != CUBLAS_STATUS_SUCCESS)
+        i++;
+    if (!ok || i == n)
+        return false;
+    c->algo = found[i].algo;
+    return true;
 }
 
-/* The algorithm of x's shape; NULL when the library has none. */
 static const cublasLtMatmulAlgo_t *
-choose(struct gemm_library *g, const struct gemm *x, const struct task *t)
+chosen(const struct gemm_library *g, const struct gemm *x)
 {
-    struct choice c = { shape_of(x), {} };
+    const struct gemm_shape shape = gemm_shape_of(x);
 
-    for (const struct choice &old : g->choice)
-        if (memcmp(&old.shape, &c.shape, sizeof(c.shape)) == 0)
-            return &old.algo;
-    if (!ask(&c, g, t))
-        return nullptr;
-    g->choice.push_back(c);
-    return &g->choice.back().algo;
+    for (const struct choice &c : g->choice)
+        if (memcmp(&c.shape, &shape, sizeof(shape)) == 0)
+            return &c.algo;
+    return nullptr;
+}
+
+cudaError_t
+gemm_choose(struct gemm_library *g, const struct gemm *x)
+{
+    struct choice c = { gemm_shape_of(x), {} };
+    struct task t;
+    bool ok;
+
+    if (chosen(g, x) != nullptr)
+        return cudaSuccess;
+    ok = task_make(&t, x) && ask(&c, g, &t);
+    if (ok)
+        g->choice.push_back(c);
+    task_release(&t);
+    return ok ? cudaSuccess : cudaErrorNotSupported;
 }
 
 cudaError_t
 gemm_run(struct gemm_library *g, const struct gemm *x, void *workspace,
          cudaStream_t s)
 {
-    const cublasLtMatmulAlgo_t *algo = nullptr;
-    const void *added = x->d ? x->d : x->c; /* not read with beta 0 */
+    const cublasLtMatmulAlgo_t *algo = chosen(g, x);
+    const void *d = x->d ? x->d : x->c; /* not read with beta 0 */
     const float beta = x->d != nullptr;
     struct task t;
-    bool ok = task_make(&t, x);
+    bool ok;
 
-    if (ok)
-        algo = choose(g, x, &t);
-    ok = algo != nullptr
+    if (algo == nullptr)
+        return cudaErrorNotSupported;
+    ok = task_make(&t, x)
          && cublasLtMatmul(g->handle, t.op, &x->alpha, x->b, t.first, x->a,
-                           t.second, &beta, added, t.added, x->c, t.out,
-                           algo, workspace, GEMM_WORKSPACE, s)
+                           t.second, &beta, d, added(&t), x->c, t.out, algo,
+                           workspace, GEMM_WORKSPACE, s)
                 == CUBLAS_STATUS_SUCCESS;
     task_release(&t);
     return ok ? cudaSuccess : cudaErrorInvalidValue;

@@ -9,6 +9,8 @@
 #ifndef KERNELS_CUDA_GEMM_CUH
 #define KERNELS_CUDA_GEMM_CUH
 
+#include <cstring>
+
 #include "cuda.cuh"
 
 struct gemm {
@@ -30,7 +32,57 @@ void gemm_close(struct gemm_library *g);
 /* Bytes of workspace that a product may want, 256-byte aligned. */
 uint64_t gemm_workspace();
 
+/* Chooses the algorithm of a product, and keeps it for all of its shape. Not
+ * while a stream captures: the library asks the driver then what it may not.
+ * cudaErrorNotSupported: it has none. */
+cudaError_t gemm_choose(struct gemm_library *g, const struct gemm *x);
+
+/* Puts a product on the stream; cudaErrorNotSupported when none was chosen
+ * for its shape. */
 cudaError_t gemm_run(struct gemm_library *g, const struct gemm *x,
                      void *workspace, cudaStream_t s);
+
+/* All that the choice depends on; compared as bytes. */
+struct gemm_shape {
+    uint64_t lda, ldb, ldc, ldd;
+    uint32_t m, n, k;
+    uint32_t align[4]; /* of A, B, C, D, in bytes: at most 256 */
+    uint8_t ta, tb, bf16, c_bf16, adds;
+};
+
+static inline uint32_t
+alignment_of(const void *p)
+{
+    uint32_t a = 256;
+
+    while (reinterpret_cast<uintptr_t>(p) % a != 0)
+        a /= 2;
+    return a;
+}
+
+static inline struct gemm_shape
+gemm_shape_of(const struct gemm *x)
+{
+    struct gemm_shape s;
+
+    memset(&s, 0, sizeof(s));
+    s.lda = x->lda;
+    s.ldb = x->ldb;
+    s.ldc = x->ldc;
+    s.ldd = x->ldd;
+    s.m = x->m;
+    s.n = x->n;
+    s.k = x->k;
+    s.align[0] = alignment_of(x->a);
+    s.align[1] = alignment_of(x->b);
+    s.align[2] = alignment_of(x->c);
+    s.align[3] = alignment_of(x->d ? x->d : x->c);
+    s.ta = x->ta;
+    s.tb = x->tb;
+    s.bf16 = x->bf16;
+    s.c_bf16 = x->c_bf16;
+    s.adds = x->d != nullptr;
+    return s;
+}
 
 #endif

@@ -29,14 +29,14 @@ put_range(struct memory *m, enum range r)
     return c.error;
 }
 
-/* The graph of a range, made when it is first run. */
+/* The graph of a range, made when it is first run. Relaxed, for a library may
+ * load a kernel's code when it is first launched. */
 static cudaError_t
 capture(struct memory *m, enum range r)
 {
     cudaStream_t s = m->card->stream;
     cudaGraph_t graph = nullptr;
-    cudaError_t rc = cudaStreamBeginCapture(
-        s, cudaStreamCaptureModeThreadLocal);
+    cudaError_t rc = cudaStreamBeginCapture(s, cudaStreamCaptureModeRelaxed);
     cudaError_t end;
 
     if (rc != cudaSuccess)

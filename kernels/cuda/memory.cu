@@ -104,6 +104,18 @@ check_ops(const struct op_list *p, struct err *e)
     return 0;
 }
 
+/* Before anything is captured; an op's products are those of its launches. */
+static int
+choose_products(struct memory *m, struct err *e)
+{
+    struct call c = call_of(m);
+
+    c.choosing = true;
+    run_ops(&c, m->p->op, m->p->n);
+    return c.error == cudaSuccess ? 0 : failed(e, c.error,
+                                               "a product of matrices");
+}
+
 int
 cuda_prepare(struct backend *b, struct memory **out, const struct op_list *p,
              struct memory *with, struct err *e)
@@ -123,6 +135,8 @@ cuda_prepare(struct backend *b, struct memory **out, const struct op_list *p,
         memcpy(m->zone, with->zone, sizeof(m->zone));
     else if (rc == 0)
         rc = take_zones(m, e);
+    if (rc == 0)
+        rc = choose_products(m, e);
     if (rc == 0 && with == nullptr && p->zone_bytes[ZONE_STATE] > 0
         && cudaMemsetAsync(m->zone[ZONE_STATE], 0, p->zone_bytes[ZONE_STATE],
                            m->card->stream) != cudaSuccess)

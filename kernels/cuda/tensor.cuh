@@ -58,7 +58,9 @@ multiply(struct call *c, mat<C> out, mat<C> added, float alpha, mat<T> a,
     x.ldc = out.ld;
     x.ldd = added.ld;
     x.alpha = alpha;
-    rc = gemm_run(c->card->gemm, &x, workspace, c->card->stream);
+    rc = c->choosing ? gemm_choose(c->card->gemm, &x)
+                     : gemm_run(c->card->gemm, &x, workspace,
+                                c->card->stream);
     if (c->error == cudaSuccess)
         c->error = rc;
 }
