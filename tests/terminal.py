@@ -4,7 +4,8 @@ then the screen.
 
 It knows the little of ECMA-48 that the programs use, and exits with 99 for
 anything else. The command runs as a job in the foreground of a session, as
-under a shell; its status is this program's (128 + N for signal N).
+under a shell, and signals do to it what they do there, whatever was ignored
+before; its status is this program's (128 + N for signal N).
 
   --size COLUMNS,ROWS   of the terminal (80,24)
   --type NAME           TERM (xterm)
@@ -14,6 +15,7 @@ under a shell; its status is this program's (128 + N for signal N).
   --when REGEX TEXT     types TEXT as soon as the screen matches (^C and ^Z as
                         003 and 032, octal, after a backslash); of several,
                         one after the other
+  --seen REGEX FILE     makes FILE as soon as the screen matches
   --stdin FILE, --stdout FILE   in the place of the terminal
 """
 import argparse
@@ -111,6 +113,8 @@ def start(o):
         size = struct.pack("HHHH", o.size[1], o.size[0], 0, 0)
         fcntl.ioctl(2, termios.TIOCSWINSZ, size)
         os.environ["TERM"] = o.type
+        for number in signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP:
+            signal.signal(number, signal.SIG_DFL)
         if o.stdin:
             os.dup2(os.open(o.stdin, os.O_RDONLY), 0)
         if o.stdout:
@@ -141,6 +145,8 @@ def watch(o, master, screen):
         screen.feed(data)
         if keys and keys[0][0].search(screen.text()):
             os.write(master, keys.pop(0)[1])
+        if o.seen and re.search(o.seen[0], screen.text(), re.M):
+            open(o.seen[1], "w").close()
         if frames:
             frames.write(screen.text() + "\f")
 
@@ -153,6 +159,7 @@ def main():
     p.add_argument("--raw")
     p.add_argument("--frames")
     p.add_argument("--when", action="append", default=[], nargs=2)
+    p.add_argument("--seen", nargs=2)
     p.add_argument("--stdin")
     p.add_argument("--stdout")
     p.add_argument("command", nargs=argparse.REMAINDER)

@@ -22,6 +22,8 @@
 
 #define ROWS 16
 #define ROW_BYTES 512
+#define CURSOR_MS 200 /* how long a stopped program may keep the cursor, */
+#define WRITE_MS 200  /* and somebody's write the terminal */
 
 /* Where the locks are, from place(): the device's number parts terminals,
  * as /dev/tty is one file for all of them. */
@@ -212,17 +214,30 @@ term_columns(void)
 
 /* ---- rows ---- */
 
+/* Whether fd takes bytes, which it doesn't after a ^S and for as long as
+ * somebody else's are being written: that is waited for by who has a row. */
+static bool
+has_room(int fd, int ms)
+{
+    struct pollfd room = {fd, POLLOUT, 0};
+    int n;
+
+    do
+        n = poll(&room, 1, ms);
+    while (n < 0 && errno == EINTR);
+    return n == 1 && (room.revents & POLLOUT);
+}
+
 static bool
 may_draw(int fd, off_t base)
 {
-    struct pollfd room = {fd, POLLOUT, 0};
     struct termios t;
     pid_t group = tcgetpgrp(fd);
 
     return (group < 0 || group == getpgrp()) && tcgetattr(fd, &t) == 0
-           && (t.c_lflag & ICANON) && poll(&room, 1, 0) == 1
-           && (room.revents & POLLOUT) && !me.data
-           && !held(fd, base + AT_DATA, 1);
+           && (t.c_lflag & ICANON) && !me.data
+           && !held(fd, base + AT_DATA, 1)
+           && has_room(fd, has_row(base) ? WRITE_MS : 0);
 }
 
 static void
@@ -358,7 +373,7 @@ term_hide(int fd)
 
     if (base < 0)
         return;
-    take_cursor(fd, base, 200);
+    take_cursor(fd, base, CURSOR_MS);
     erase(fd, n_rows(fd, base));
 }
 
@@ -408,7 +423,7 @@ term_data(int fd)
     if (base < 0 || (me.data && !has_row(base)))
         return;
     own();
-    take_cursor(fd, base, 200);
+    take_cursor(fd, base, CURSOR_MS);
     erase(fd, n_rows(fd, base));
     drop_row(base);
     me.data = lock(fd, base + AT_DATA, F_RDLCK)
