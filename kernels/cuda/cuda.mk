@@ -16,7 +16,7 @@ NVCC_FLAGS := -O3 -Ikernels/cuda/ptx -Xcompiler -fPIC,-fvisibility=hidden \
 	-gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword \
 	$(CUDA_ARCHS))
 
-cuda: $(addprefix $(BUILD)/cuda/,train evalprompts graft-cuda.so)
+cuda: $(addprefix $(BUILD)/cuda/,train evalprompts op_times graft-cuda.so)
 
 $(BUILD)/obj/kernels/cuda/%.o: kernels/cuda/%.cu
 	@mkdir -p $(@D)
@@ -61,7 +61,11 @@ $(STANDIN)/% $(BUILD)/cuda/%: $(BUILD)/bin/%
 	@mkdir -p $(@D)
 	@ln -f $< $@
 
-standin: $(addprefix $(STANDIN)/,train evalprompts graft-cuda.so)
+$(STANDIN)/op_times $(BUILD)/cuda/op_times: $(BUILD)/bench/op_times
+	@mkdir -p $(@D)
+	@ln -f $< $@
+
+standin: $(addprefix $(STANDIN)/,train evalprompts op_times graft-cuda.so)
 
 # All of it in one folder, to be copied to a machine with a card. SLIM=1
 # leaves CUDA's own libraries out.

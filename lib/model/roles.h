@@ -10,6 +10,7 @@
 #include "model/desc.h"
 
 struct role_info {
+    const char *name; /* what people are told, "q" */
     bool in_layer; /* layers have it (layer_kind.h says which), named below
                       the layer's prefix */
     bool top;      /* named beside the family's body, not below it */

@@ -5,6 +5,7 @@
 
 #include "model/op_info.h"
 #include "test.h"
+#include "tests/bench/op_rows.h"
 #include "tiny_model.h"
 
 enum { N = 32, DIM = 24, QKV = 64, Q = 32, FF = 40, VOCAB = 61, RANK = 4,
@@ -200,12 +201,44 @@ TEST(the_ops_of_a_range_add_up_to_its_work)
     }
 }
 
+/* The table of tests/bench/op_times.c: what it sums up are all ops, and each
+ * row's are alike. */
+TEST(every_op_is_in_one_row_of_the_table)
+{
+    struct rows t;
+    struct made m;
+    size_t ops = 0;
+    double flops = 0, whole = 0;
+
+    if (!make(&m, tiny_qwen2, PROG_TRAIN, METHOD_LORA))
+        return;
+    rows_make(&t, &m.prog);
+    for (size_t i = 0; i < t.n; i++) {
+        const struct row *row = &t.row[i];
+
+        ops += row->n;
+        flops += (double)row->n * row->cost.flops;
+        CHECK(row->op[row->n - 1].kind == row->op->kind);
+        CHECK(row->n == 1 || row->op[1].layer != row->op[0].layer
+              || row->op->kind == OP_NORM || row->op->kind == OP_NORM_BWD);
+        CHECK(op_info(row->op->kind)->parts == PARTS_NONE || *row->of);
+    }
+    for (int r = 0; r < RANGE_COUNT; r++)
+        whole += prog_flops(&m.prog, r, N);
+    CHECK_EQ_U64(ops, m.prog.n_ops);
+    CHECK(flops == whole);
+    CHECK_STR(t.row[3].of, "q|k|v");
+    rows_release(&t);
+    drop(&m);
+}
+
 static const struct test tests[] = {
     RUN(ops_of_an_adapter_cost_what_they_do_by_hand),
     RUN(the_head_reads_its_weight_for_each_product_of_a_chunk),
     RUN(ops_of_full_training_cost_what_they_do_by_hand),
     RUN(an_int8_base_is_read_as_it_is_stored),
     RUN(the_ops_of_a_range_add_up_to_its_work),
+    RUN(every_op_is_in_one_row_of_the_table),
 };
 
 TEST_MAIN("cost", tests)
