@@ -3,7 +3,9 @@
 #ifndef BENCH_OP_ROWS_H
 #define BENCH_OP_ROWS_H
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
