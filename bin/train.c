@@ -188,6 +188,7 @@ run(void *opts, const struct args *args, struct err *e)
     if (rc < 0)
         return rc;
     device = machine_use(&o->machine);
+    device.plan = o->dry_run;
     rc = inputs_open(&in, o->base, o->init_adapter, o->data, &device, e);
     if (rc < 0)
         return rc;

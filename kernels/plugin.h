@@ -7,6 +7,8 @@
 #ifndef KERNELS_PLUGIN_H
 #define KERNELS_PLUGIN_H
 
+#include <stdbool.h>
+
 #include "kernels/ops.h"
 
 /* Goes up with every change of ops.h's structures or of this table. */
@@ -25,5 +27,10 @@ struct plugin {
     int (*open)(struct backend *b, int index, const char *compute,
                 struct err *e);
 };
+
+/* A card that is not here, to plan by: what the plugin would say of one
+ * (names, types, scratch), and nothing that computes; prepare is NULL. It is
+ * the program's own, and needs no plugin. False for another compute. */
+bool cuda_plan(struct backend *b, const char *compute);
 
 #endif

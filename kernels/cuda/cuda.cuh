@@ -39,8 +39,8 @@ struct gemm_library;
 
 /* The priv of the back end. */
 struct card {
+    struct sizing sizing; /* first: see cuda_describe */
     int device;
-    struct sizing sizing;
     cudaStream_t stream;
     struct gemm_library *gemm;
 };

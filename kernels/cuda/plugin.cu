@@ -26,12 +26,6 @@ fail(struct err *e, enum err_code code, const char *fmt, ...)
 }
 
 static uint64_t
-cuda_scratch(const struct backend *b, const struct op *op)
-{
-    return space_bytes(&static_cast<struct card *>(b->priv)->sizing, op);
-}
-
-static uint64_t
 cuda_room(const struct backend *b, char *by, size_t cap)
 {
     auto *card = static_cast<struct card *>(b->priv);
@@ -126,34 +120,27 @@ open_card(struct card *card, char *detail, size_t cap,
 static int
 plugin_open(struct backend *b, int index, const char *compute, struct err *e)
 {
-    bool bf16 = strcmp(compute, "bf16") == 0;
+    struct sizing sizing;
     cudaDeviceProp p;
     struct card *card;
     int rc = choose_card(&index, &p, e);
 
     if (rc < 0)
         return rc;
-    if (!bf16 && strcmp(compute, "f32") != 0)
+    if (!sizing_of(&sizing, compute, gemm_workspace()))
         return fail(e, ERR_USAGE, "cannot compute in '%s' (expected f32 or "
                     "bf16)", compute);
     card = static_cast<struct card *>(calloc(1, sizeof(*card)));
     if (card == nullptr)
         return fail(e, ERR_IO, "out of memory");
-    memset(b, 0, sizeof(*b));
-    b->priv = card;
+    card->sizing = sizing;
     card->device = index;
-    card->sizing = { bf16, gemm_workspace() };
+    cuda_describe(b, &card->sizing);
     rc = open_card(card, b->detail, sizeof(b->detail), &p, e);
     if (rc < 0) {
         plugin_close(b);
         return rc;
     }
-    b->name = "cuda";
-    b->real_size = sizeof(float);
-    b->activation = bf16 ? DTYPE_BF16 : DTYPE_REAL;
-    for (unsigned k = 0; k < OP_KINDS; k++)
-        b->kinds |= (uint64_t)(op_impl_of(k) != nullptr) << k;
-    b->scratch = cuda_scratch;
     b->prepare = cuda_prepare;
     b->release = cuda_release;
     b->put = cuda_put;

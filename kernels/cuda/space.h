@@ -83,4 +83,11 @@ enum { SQNORM_PARTS = 256 };
 /* The scratch of any op. */
 uint64_t space_bytes(const struct sizing *s, const struct op *op);
 
+/* plan.c: of compute, "f32" or "bf16"; false for another. */
+bool sizing_of(struct sizing *s, const char *compute, uint64_t workspace);
+
+/* plan.c: sets *b but for what computes, and for its detail. s, or what
+ * begins with it, becomes b->priv. */
+void cuda_describe(struct backend *b, struct sizing *s);
+
 #endif

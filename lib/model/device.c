@@ -87,6 +87,22 @@ open_any(struct backend *b, const char *compute, struct err *e)
     return rc;
 }
 
+/* The one that is asked for; a plan alone needs none. */
+static int
+open_named(struct backend *b, int index, const struct device_opts *o,
+           struct err *e)
+{
+    char *path = find_plugin();
+    int rc = open_card(b, path, index, o->compute, e);
+
+    if (rc == ERR_IO && o->plan && cuda_plan(b, o->compute)) {
+        log_info("planning for a card that is not here: %s", e->text);
+        rc = 0;
+    }
+    free(path);
+    return rc;
+}
+
 /* The card of "cuda" (-1: the first that will do) or "cuda:N"; false for
  * another name. */
 static bool
@@ -108,8 +124,7 @@ parse_card(const char *name, int *index)
 int
 device_open(struct backend *b, const struct device_opts *o, struct err *e)
 {
-    char *path;
-    int index, rc;
+    int index;
 
     if (strcmp(o->name, "auto") == 0)
         return open_any(b, o->compute, e);
@@ -118,10 +133,7 @@ device_open(struct backend *b, const struct device_opts *o, struct err *e)
     if (!parse_card(o->name, &index))
         return err_set(e, ERR_USAGE, "bad --device (found '%s', expected "
                        "auto, cpu, cuda or cuda:N)", o->name);
-    path = find_plugin();
-    rc = open_card(b, path, index, o->compute, e);
-    free(path);
-    return rc;
+    return open_named(b, index, o, e);
 }
 
 void

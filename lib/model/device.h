@@ -14,6 +14,7 @@
 struct device_opts {
     const char *name;    /* of DEVICE_NAMES */
     const char *compute; /* of COMPUTE_TYPES: what products compute in */
+    bool plan;           /* nothing will be computed */
 };
 
 /* Opens the back end that is meant. "cuda" is the first card, "cuda:N" card
@@ -21,7 +22,8 @@ struct device_opts {
  * processor, and a line says so where only the card is missing. ERR_USAGE for
  * a name that is none and for what this machine can't do, ERR_IO for a card,
  * a driver or a plugin that is not there or not what it should be; both with
- * advice. */
+ * advice. To plan, one that is not there will do: *b is what it would be, with
+ * prepare NULL, and a line says why. */
 int device_open(struct backend *b, const struct device_opts *o,
                 struct err *e);
 

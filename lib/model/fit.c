@@ -252,6 +252,8 @@ fit_now(const struct fit *f, bool force, struct err *e)
     struct room room;
     int rc;
 
+    if (f->backend->prepare == NULL)
+        return 0;
     room_measure(&room, "");
     if (f->backend->room != NULL) {
         room.resident.bytes = f->backend->room(f->backend, room.resident.by,

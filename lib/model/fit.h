@@ -53,7 +53,8 @@ struct fit {
  * none of them does. */
 int fit_check(const struct fit *f, const struct room *room, struct err *e);
 
-/* The same for this process, now; with force a warning and 0. */
+/* The same for this process, now; with force a warning and 0. A back end that
+ * is there for plans alone has any room. */
 int fit_now(const struct fit *f, bool force, struct err *e);
 
 #endif

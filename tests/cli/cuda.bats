@@ -103,6 +103,32 @@ near() {
     [ ! -e run ]
 }
 
+@test "a dry run plans for a card without one, to the byte" {
+    STANDIN_WORKSPACE=$((32 << 20)) # as cuBLASLt's
+    export STANDIN_WORKSPACE
+    quantize -q --format int8 base | shard -q -o small
+    for how in '' '--compute bf16' '--base small --compute bf16' \
+        '--method full --dropout 0 --compute bf16' '--recompute block'; do
+        train $options $how --dry-run --device cuda >there
+        run -0 --separate-stderr "$GRAFT_BUILD/bin/train" $options $how \
+            --dry-run --device cuda
+        cmp there - <<<"$output"
+        [ "$stderr" = "train: planning for a card that is not here: no \
+graft-cuda.so is beside the program (make cuda builds it; or use --device \
+cpu)" ]
+    done
+    STANDIN_CARDS=0 run -0 --separate-stderr train $options --dry-run \
+        --device cuda
+    [[ $stderr == "train: planning for a card that is not here: no CUDA "* ]]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    # what computes wants a card, and a plan the card that is named
+    run -1 --separate-stderr "$GRAFT_BUILD/bin/train" $options --steps 1 \
+        --device cuda -o run
+    run -2 --separate-stderr train $options --dry-run --device cuda:7
+    one_line "train: no device cuda:7 (found 1 card)"
+    [ ! -e run ]
+}
+
 @test "a device that is none is named" {
     for device in gpu cuda: cuda:1x cuda:-1 cuda:99999999999999999999; do
         run -2 --separate-stderr train $options --device $device -o run

@@ -264,7 +264,8 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *c,
 /* For tests. The seed of all orders; the memory of the card, in bytes; the
  * launch, counted from 1, at which the card is lost (0: never); how many
  * cards there are; what the driver says of itself. Read from STANDIN_SEED,
- * STANDIN_MEMORY, STANDIN_LOST, STANDIN_CARDS and STANDIN_DRIVER. */
+ * STANDIN_MEMORY, STANDIN_LOST, STANDIN_CARDS and STANDIN_DRIVER; gemm.cc
+ * has STANDIN_WORKSPACE, the bytes that its products ask for. */
 extern "C" void standin_seed(uint64_t seed);
 
 #endif
