@@ -4,12 +4,12 @@
  *   o = sum p_j v_j, lse = log sum exp(s_j)
  *
  * A block has a tile of query rows of one head and goes through the tiles of
- * keys that any of them sees, the next one on its way while it computes. Of
- * each row it knows the largest score so far, and sums of e^(s - largest) and
- * of that times v; when a larger one comes, the sums shrink. Divided at the
- * end, they are the softmax (Dao, "FlashAttention-2: Faster attention with
- * better parallelism and work partitioning", 2023). Computing in bf16, p is
- * rounded to it for the product with v.
+ * keys that any of them sees. Of each row it knows the largest score so far,
+ * and sums of e^(s - largest) and of that times v; when a larger one comes,
+ * the sums shrink. Divided at the end, they are the softmax (Dao,
+ * "FlashAttention-2: Faster attention with better parallelism and work
+ * partitioning", 2023). Computing in bf16, p is rounded to it for the product
+ * with v.
  *
  * Decoding, where few rows see a cache of many, a block has one row and head
  * and goes through CACHE_KEYS keys at a time.
@@ -31,7 +31,7 @@ struct forward {
 /* The softmax of a thread's rows so far. */
 template <class E>
 struct running {
-    float top[E::MINE]; /* largest q . k */
+    float top[E::MINE]; /* the largest score, as an exponent of 2 */
     float sum[E::MINE]; /* this lane's part */
     typename E::sums o;
 };
@@ -39,36 +39,40 @@ struct running {
 /* The scores that a row does not see become -infinity; key: column 0's. */
 template <class E>
 static __device__ __forceinline__ void
-hide(typename E::scores &s, uint32_t row, const uint32_t *first,
-     uint32_t key)
+hide(typename E::scores &s, const struct sight &sight, uint32_t row,
+     uint32_t last, uint32_t key)
 {
     UNROLL
-    for (unsigned i = 0; i < E::MINE; i++)
+    for (unsigned i = 0; i < E::MINE; i++) {
+        uint32_t own = row + E::row(i), first = sight.first(min(own, last));
+
         UNROLL
         for (unsigned j = 0; j < E::scores::EACH; j++) {
             uint32_t at = key + E::score_col(j);
 
-            if (at < first[i] || at > row + E::row(i))
+            if (at < first || at > own)
                 s.at(i, j) = -INFINITY;
         }
+    }
 }
 
 /* Takes a tile of scores into the softmax, and leaves its p in s; per: what
- * of an exponent of 2 a score is worth. */
+ * of an exponent of 2 a score is worth, over 0. Whatever top is rounded to, p
+ * and sum are relative to that. */
 template <class E>
 static __device__ __forceinline__ void
 take_scores(struct running<E> &r, typename E::scores &s, float per)
 {
     UNROLL
     for (unsigned i = 0; i < E::MINE; i++) {
-        float top = r.top[i], off, shrink;
+        float top = -INFINITY, off, shrink;
 
         UNROLL
         for (unsigned j = 0; j < E::scores::EACH; j++)
             top = fmaxf(top, s.at(i, j));
-        top = row_max<E>(top);
+        top = fmaxf(r.top[i], row_max<E>(top) * per);
         off = top == -INFINITY ? 0 : top; /* nothing seen yet: all p are 0 */
-        shrink = exp2f((r.top[i] - off) * per);
+        shrink = power_of_2(r.top[i] - off);
         r.top[i] = top;
         r.sum[i] *= shrink;
         UNROLL
@@ -76,7 +80,7 @@ take_scores(struct running<E> &r, typename E::scores &s, float per)
             r.o.at(i, j) *= shrink;
         UNROLL
         for (unsigned j = 0; j < E::scores::EACH; j++) {
-            s.at(i, j) = exp2f((s.at(i, j) - off) * per);
+            s.at(i, j) = power_of_2(fmaf(s.at(i, j), per, -off));
             r.sum[i] += s.at(i, j);
         }
     }
@@ -87,7 +91,7 @@ static __device__ __forceinline__ void
 store(const struct forward<typename E::type> &f, struct running<E> &r,
       uint32_t row)
 {
-    uint32_t head = blockIdx.y;
+    uint32_t head = blockIdx.x;
 
     UNROLL
     for (unsigned i = 0; i < E::MINE; i++) {
@@ -99,53 +103,49 @@ store(const struct forward<typename E::type> &f, struct running<E> &r,
             r.o.at(i, j) *= share;
         if (f.lse.p != nullptr && at < f.lse.rows
             && threadIdx.x % E::LANES == 0)
-            f.lse.row(at)[head] = r.top[i] * f.scale + logf(sum);
+            f.lse.row(at)[head] = r.top[i] * LN_2 + logf(sum);
     }
     store_sums<E>(f.o.head(head), row, r.o, 1, f.add);
 }
 
-/* The last tiles, which see most keys, start first. */
+/* A tile of keys is on its way while scores become sums, and one of values
+ * while scores are made. The last tiles of queries, which see most keys, start
+ * first, of all heads. */
 template <class E>
 static __global__ void __launch_bounds__(E::THREADS)
 attention(struct forward<typename E::type> f)
 {
-    constexpr unsigned TILE = E::COLS * E::LD;
     auto *q = reinterpret_cast<typename E::type *>(shared);
-    auto *kv = q + E::ROWS * E::LD;
-    const auto k = f.k.head(blockIdx.y / f.group);
-    const auto v = f.v.head(blockIdx.y / f.group);
-    uint32_t row = (gridDim.x - 1 - blockIdx.x) * E::ROWS;
+    auto *keys = q + E::ROWS * E::LD, *values = keys + E::COLS * E::LD;
+    uint32_t head = blockIdx.x;
+    const auto k = f.k.head(head / f.group), v = f.v.head(head / f.group);
+    uint32_t row = (gridDim.y - 1 - blockIdx.y) * E::ROWS;
     uint32_t last = min(row + E::ROWS, f.q.m.rows) - 1;
     uint32_t at = f.sight.first(row), all = f.sight.first(last);
-    uint32_t first[E::MINE];
     struct running<E> r = {};
     typename E::scores s;
 
     UNROLL
-    for (unsigned i = 0; i < E::MINE; i++) {
-        first[i] = f.sight.first(min(row + E::row(i), last));
+    for (unsigned i = 0; i < E::MINE; i++)
         r.top[i] = -INFINITY;
-    }
-    load_tile<E, E::ROWS>(q, f.q.head(blockIdx.y), row);
-    load_tile<E, E::COLS>(kv, k, at);
-    load_tile<E, E::COLS>(kv + TILE, v, at);
+    load_tile<E, E::ROWS>(q, f.q.head(head), row);
+    load_tile<E, E::COLS>(keys, k, at);
     copy_group();
-    for (unsigned turn = 0; at <= last; turn ^= 1, at += E::COLS) {
-        auto *now = kv + turn * 2 * TILE, *next = kv + (turn ^ 1) * 2 * TILE;
-
-        if (at + E::COLS <= last) {
-            load_tile<E, E::COLS>(next, k, at + E::COLS);
-            load_tile<E, E::COLS>(next + TILE, v, at + E::COLS);
-        }
+    for (; at <= last; at += E::COLS) {
+        copy_wait<0>();
+        __syncthreads(); /* keys are there, and nobody reads values */
+        load_tile<E, E::COLS>(values, v, at);
         copy_group();
-        copy_wait<1>();
-        __syncthreads();
-        E::multiply(s, q, now);
+        E::multiply(s, q, keys);
+        copy_wait<0>();
+        __syncthreads(); /* values are there, and nobody reads keys */
+        if (at + E::COLS <= last)
+            load_tile<E, E::COLS>(keys, k, at + E::COLS);
+        copy_group();
         if (at + E::COLS > row + 1 || at < all)
-            hide<E>(s, row, first, at);
+            hide<E>(s, f.sight, row, last, at);
         take_scores<E>(r, s, f.scale * LOG2_E);
-        E::add_product(r.o, s, now + TILE);
-        __syncthreads(); /* now is the next but one's place */
+        E::add_product(r.o, s, values);
     }
     store<E>(f, r, row);
 }
@@ -154,10 +154,10 @@ template <class E>
 static void
 put_tiles(struct call *c, struct forward<typename E::type> f)
 {
-    size_t elements = (size_t)(E::ROWS + 4 * E::COLS) * E::LD;
+    size_t elements = (size_t)(E::ROWS + 2 * E::COLS) * E::LD;
 
     launch(c, attention<E>,
-           dim3(blocks_of(f.q.m.rows, E::ROWS), c->op->u.attn.heads),
+           dim3(c->op->u.attn.heads, blocks_of(f.q.m.rows, E::ROWS)),
            E::THREADS, elements * sizeof(typename E::type), f);
 }
 
@@ -165,17 +165,17 @@ static void
 put_for_size(struct call *c, const struct forward<bf16> &f)
 {
     if (f.q.dim <= 32)
-        put_tiles<tensor_tile<32, 64>>(c, f);
+        put_tiles<tensor_tile<32, 64, 2>>(c, f);
     else if (f.q.dim <= 64)
-        put_tiles<tensor_tile<64, 64>>(c, f);
+        put_tiles<tensor_tile<64, 64, 2>>(c, f);
     else if (f.q.dim <= 96)
-        put_tiles<tensor_tile<96, 64>>(c, f);
+        put_tiles<tensor_tile<96, 64, 2>>(c, f);
     else if (f.q.dim <= 128)
-        put_tiles<tensor_tile<128, 64>>(c, f);
+        put_tiles<tensor_tile<128, 64, 2>>(c, f);
     else if (f.q.dim <= 192)
-        put_tiles<tensor_tile<192, 32>>(c, f);
+        put_tiles<tensor_tile<192, 64>>(c, f);
     else
-        put_tiles<tensor_tile<256, 32>>(c, f);
+        put_tiles<tensor_tile<256, 64>>(c, f);
 }
 
 static void
@@ -186,7 +186,7 @@ put_for_size(struct call *c, const struct forward<float> &f)
     else if (f.q.dim <= 128)
         put_tiles<float_tile<128, 32>>(c, f);
     else
-        put_tiles<float_tile<256, 16>>(c, f);
+        put_tiles<float_tile<256, 32>>(c, f);
 }
 
 /* ---- decoding ----------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "tile.cuh"
 
 #define LOG2_E 1.44269504088896340736f
+#define LN_2 0.69314718055994530942f
 
 /* A query row sees the rows first(row) .. row: of its document, which lies in
  * one sequence, and its window. Neither end falls from a row to the next. */

@@ -20,23 +20,24 @@
 #include "reduce.cuh"
 #include "view.cuh"
 
-/* Operands of bf16, sums of floats. Warp w of four has rows 16 w and on; for
- * who holds what see ptx.cuh. */
-template <unsigned HEAD, unsigned OTHERS>
+/* Operands of bf16, sums of floats. Each of four warps has 16 STRIPS rows
+ * that follow on each other, so that what it reads of the others serves STRIPS
+ * products; for who holds what of a strip see ptx.cuh. */
+template <unsigned HEAD, unsigned OTHERS, unsigned STRIPS = 1>
 struct tensor_tile {
     typedef bf16 type;
     static constexpr unsigned D = HEAD, LD = D + 8;
-    static constexpr unsigned ROWS = 64, COLS = OTHERS, THREADS = 128;
-    static constexpr unsigned MINE = 2, LANES = 4;
+    static constexpr unsigned ROWS = 64 * STRIPS, COLS = OTHERS;
+    static constexpr unsigned THREADS = 128, MINE = 2 * STRIPS, LANES = 4;
 
     template <unsigned WIDTH>
     struct fragments {
         static constexpr unsigned EACH = WIDTH / 4;
-        float x[WIDTH / 8][4];
+        float x[STRIPS][WIDTH / 8][4];
 
         __device__ __forceinline__ float &at(unsigned i, unsigned j)
         {
-            return x[j / 2][2 * i + j % 2];
+            return x[i / 2][j / 2][i % 2 * 2 + j % 2];
         }
     };
     typedef fragments<COLS> scores;
@@ -44,7 +45,7 @@ struct tensor_tile {
 
     static __device__ __forceinline__ unsigned row(unsigned i)
     {
-        return threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4 + 8 * i;
+        return threadIdx.x / 32 * 16 * STRIPS + threadIdx.x % 32 / 4 + 8 * i;
     }
 
     static __device__ __forceinline__ unsigned score_col(unsigned j)
@@ -61,19 +62,25 @@ struct tensor_tile {
     multiply(scores &s, const bf16 *own, const bf16 *other)
     {
         unsigned lane = threadIdx.x % 32;
-        uint32_t a[4], b[4];
+        unsigned first = threadIdx.x / 32 * 16 * STRIPS + lane % 16;
+        uint32_t a[STRIPS][4], b[4];
 
-        own += (threadIdx.x / 32 * 16 + lane % 16) * LD + lane / 16 * 8;
+        own += first * LD + lane / 16 * 8;
         other += (lane / 16 * 8 + lane % 8) * LD + lane / 8 % 2 * 8;
         s = {};
         UNROLL
         for (unsigned k = 0; k < D; k += 16) {
-            load_matrices(a, own + k);
+            UNROLL
+            for (unsigned i = 0; i < STRIPS; i++)
+                load_matrices(a[i], own + i * 16 * LD + k);
             UNROLL
             for (unsigned n = 0; n < COLS; n += 16) {
                 load_matrices(b, other + n * LD + k);
-                mma_bf16(s.x[n / 8], a, b);
-                mma_bf16(s.x[n / 8 + 1], a, b + 2);
+                UNROLL
+                for (unsigned i = 0; i < STRIPS; i++) {
+                    mma_bf16(s.x[i][n / 8], a[i], b);
+                    mma_bf16(s.x[i][n / 8 + 1], a[i], b + 2);
+                }
             }
         }
     }
@@ -83,22 +90,33 @@ struct tensor_tile {
     add_product(sums &to, const scores &s, const bf16 *other)
     {
         unsigned lane = threadIdx.x % 32;
-        uint32_t a[4], b[4];
+        uint32_t a[STRIPS][4], b[4];
 
         other += lane % 16 * LD + lane / 16 * 8;
         UNROLL
         for (unsigned k = 0; k < COLS; k += 16) {
             UNROLL
-            for (unsigned i = 0; i < 4; i++)
-                a[i] = pack_bf16(s.x[k / 8 + i / 2][i % 2 * 2],
-                                 s.x[k / 8 + i / 2][i % 2 * 2 + 1]);
+            for (unsigned i = 0; i < STRIPS; i++)
+                pack(a[i], s.x[i][k / 8], s.x[i][k / 8 + 1]);
             UNROLL
             for (unsigned n = 0; n < D; n += 16) {
                 load_matrices_transposed(b, other + k * LD + n);
-                mma_bf16(to.x[n / 8], a, b);
-                mma_bf16(to.x[n / 8 + 1], a, b + 2);
+                UNROLL
+                for (unsigned i = 0; i < STRIPS; i++) {
+                    mma_bf16(to.x[i][n / 8], a[i], b);
+                    mma_bf16(to.x[i][n / 8 + 1], a[i], b + 2);
+                }
             }
         }
+    }
+
+    static __device__ __forceinline__ void
+    pack(uint32_t a[4], const float low[4], const float high[4])
+    {
+        a[0] = pack_bf16(low[0], low[1]);
+        a[1] = pack_bf16(low[2], low[3]);
+        a[2] = pack_bf16(high[0], high[1]);
+        a[3] = pack_bf16(high[2], high[3]);
     }
 };
 
@@ -222,32 +240,81 @@ struct head_of {
 };
 
 /* Rows row and on of a head into shared memory, zeros beyond its last row
- * and column. It is there after copy_group, copy_wait and a barrier. */
+ * and column, in copies of 16 bytes that are on their way all at once. SPAN
+ * threads that follow on each other share a row: enough to reach all banks. */
+template <class E, unsigned ROWS>
+__device__ __forceinline__ void
+load_wide(typename E::type *to, const head_of<typename E::type> &from,
+          uint32_t row)
+{
+    constexpr unsigned EACH = 16 / sizeof(typename E::type);
+    constexpr unsigned PIECES = E::D / EACH, LEAST = PIECES % 8 ? 4 : 8;
+    constexpr unsigned FILL = E::THREADS / ROWS; /* threads to a row, of all */
+    constexpr unsigned SPAN = FILL > LEAST ? FILL : LEAST;
+    constexpr unsigned STEP = E::THREADS / SPAN;
+    unsigned r = threadIdx.x / SPAN, col = threadIdx.x % SPAN * EACH;
+    const auto *p = from.m.row(row + r) + col;
+
+    static_assert(PIECES % SPAN == 0 && ROWS % STEP == 0, "nothing is left");
+    to += r * E::LD + col;
+    UNROLL
+    for (unsigned i = 0; i < ROWS; i += STEP) {
+        UNROLL
+        for (unsigned c = 0; c < E::D; c += SPAN * EACH)
+            copy_16(to + i * E::LD + c, p + c,
+                    row + r + i < from.m.rows && col + c < from.dim);
+        p += (size_t)STEP * from.m.ld;
+    }
+}
+
+/* The same, element by element. */
+template <class E, unsigned ROWS>
+__device__ __forceinline__ void
+load_narrow(typename E::type *to, const head_of<typename E::type> &from,
+            uint32_t row)
+{
+    for (unsigned k = threadIdx.x; k < ROWS * E::D; k += E::THREADS) {
+        unsigned r = k / E::D, col = k % E::D;
+        bool there = row + r < from.m.rows && col < from.dim;
+
+        to[r * E::LD + col] = there ? from.m.row(row + r)[col]
+                                    : typename E::type();
+    }
+}
+
+/* It is there after copy_group, copy_wait and a barrier. */
 template <class E, unsigned ROWS>
 __device__ __forceinline__ void
 load_tile(typename E::type *to, const head_of<typename E::type> &from,
           uint32_t row)
 {
-    constexpr unsigned EACH = 16 / sizeof(typename E::type);
-    constexpr unsigned PIECES = E::D / EACH;
-
-    for (unsigned k = threadIdx.x; k < ROWS * PIECES; k += E::THREADS) {
-        unsigned r = k / PIECES, col = k % PIECES * EACH;
-        bool there = row + r < from.m.rows && col < from.dim;
-        const typename E::type *p = from.m.row(there ? row + r : 0)
-                                    + (there ? col : 0);
-        typename E::type *at = to + r * E::LD + col;
-
-        if (from.wide) {
-            copy_16(at, p, there);
-            continue;
-        }
-        for (unsigned e = 0; e < EACH; e++)
-            at[e] = there && col + e < from.dim ? p[e] : typename E::type();
-    }
+    if (from.wide)
+        load_wide<E, ROWS>(to, from, row);
+    else
+        load_narrow<E, ROWS>(to, from, row);
 }
 
-/* The block's own rows, row and on: to (+)= factor * sums. */
+__device__ __forceinline__ void
+put_pair(float *p, float x, float y, bool add)
+{
+    auto *pair = reinterpret_cast<float2 *>(p);
+    float2 old = add ? *pair : float2();
+
+    *pair = { old.x + x, old.y + y };
+}
+
+__device__ __forceinline__ void
+put_pair(bf16 *p, float x, float y, bool add)
+{
+    auto *pair = reinterpret_cast<uint32_t *>(p);
+    uint32_t old = add ? *pair : 0;
+
+    *pair = pack_bf16(x + __uint_as_float(old << 16),
+                      y + __uint_as_float(old & 0xffff0000u));
+}
+
+/* The block's own rows, row and on: to (+)= factor * sums. Sums j and j + 1
+ * are neighbours for even j. */
 template <class E>
 __device__ __forceinline__ void
 store_sums(const head_of<typename E::type> &to, uint32_t row,
@@ -260,10 +327,20 @@ store_sums(const head_of<typename E::type> &to, uint32_t row,
         if (r >= to.m.rows)
             continue;
         UNROLL
-        for (unsigned j = 0; j < E::sums::EACH; j++)
-            if (E::sum_col(j) < to.dim)
-                put(to.m.row(r) + E::sum_col(j), sums.at(i, j) * factor,
-                    add);
+        for (unsigned j = 0; j < E::sums::EACH; j += 2) {
+            uint32_t col = E::sum_col(j);
+            float x = sums.at(i, j) * factor, y = sums.at(i, j + 1) * factor;
+            auto *p = to.m.row(r) + col;
+
+            if (to.wide && col < to.dim) {
+                put_pair(p, x, y, add);
+                continue;
+            }
+            if (col < to.dim)
+                put(p, x, add);
+            if (col + 1 < to.dim)
+                put(p + 1, y, add);
+        }
     }
 }
 

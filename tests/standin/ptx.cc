@@ -134,6 +134,14 @@ pack_bf16(float low, float high)
     return round_bf16(high) << 16 | round_bf16(low);
 }
 
+float
+power_of_2(float x)
+{
+    float y = exp2f(x);
+
+    return y < 0x1p-126f ? 0 : y;
+}
+
 void
 mma_bf16(float c[4], const uint32_t a[4], const uint32_t b[2])
 {

@@ -11,6 +11,7 @@
  * of a warp in one of them, and an address that is not aligned or not in
  * shared memory, end the program. */
 uint32_t pack_bf16(float low, float high);
+float power_of_2(float x);
 void mma_bf16(float c[4], const uint32_t a[4], const uint32_t b[2]);
 void load_matrices(uint32_t r[4], const void *row);
 void load_matrices_transposed(uint32_t r[4], const void *row);

@@ -327,7 +327,7 @@ struct attention_case {
     uint32_t pad, off; /* see world_real; of 8 each views are aligned */
 };
 
-/* Tiles are of 16, 32 and 64 rows, and of heads of 32 to 256 columns. */
+/* Tiles are of 16 to 128 rows, and of heads of 32 to 256 columns. */
 static const struct attention_case attentions[] = {
     { 1, 1, 1, 1, 1, 8, 0, 0, 3, 1 },
     { 2, 63, 63, 2, 2, 16, 0, 0, 8, 8 },
@@ -346,6 +346,7 @@ static const struct attention_case attentions[] = {
     { 1, 200, 200, 2, 1, 64, 100, 2, 8, 8 },
     { 1, 65, 33, 1, 1, 192, 0, 0, 8, 8 },
     { 1, 66, 66, 1, 1, 200, 20, 5, 3, 8 },
+    { 1, 257, 190, 2, 1, 128, 0, 0, 8, 8 },
 };
 
 enum { N_ATTENTIONS = sizeof(attentions) / sizeof(attentions[0]) };

@@ -30,6 +30,16 @@ pack_bf16(float low, float high)
     return pair;
 }
 
+/* 2^x to two units in the last place; 0 where that is subnormal. */
+__device__ __forceinline__ float
+power_of_2(float x)
+{
+    float y;
+
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
 /* c += A B; A and B of bf16, two to a register, the lower column (row) in the
  * lower half. All lanes of the warp. */
 __device__ __forceinline__ void
