@@ -16,6 +16,7 @@
 
 struct choice {
     struct gemm_shape shape;
+    bool found;
     cublasLtMatmulAlgo_t algo;
 };
 
@@ -85,6 +86,23 @@ task_release(struct task *t)
         cublasLtMatmulDescDestroy(t->op);
 }
 
+/* The bias runs along the library's rows, and is of the result's type. */
+static bool
+set_bias(cublasLtMatmulDesc_t op, const void *bias)
+{
+    const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+
+    return bias == nullptr
+           || (cublasLtMatmulDescSetAttribute(op,
+                                              CUBLASLT_MATMUL_DESC_EPILOGUE,
+                                              &epilogue, sizeof(epilogue))
+                   == CUBLAS_STATUS_SUCCESS
+               && cublasLtMatmulDescSetAttribute(
+                      op, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias,
+                      sizeof(bias))
+                      == CUBLAS_STATUS_SUCCESS);
+}
+
 static bool
 task_make(struct task *t, const struct gemm *x)
 {
@@ -100,6 +118,7 @@ task_make(struct task *t, const struct gemm *x)
            && cublasLtMatmulDescSetAttribute(
                   t->op, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof(second))
                   == CUBLAS_STATUS_SUCCESS
+           && set_bias(t->op, x->bias)
            && cublasLtMatrixLayoutCreate(&t->first, type_of(x->bf16),
                                          x->tb ? x->k : x->n,
                                          x->tb ? x->n : x->k, x->ldb)
@@ -172,49 +191,49 @@ ask(struct choice *c, struct gemm_library *g, const struct task *t)
     return true;
 }
 
-static const cublasLtMatmulAlgo_t *
-chosen(const struct gemm_library *g, const struct gemm *x)
+/* NULL for a shape that was not asked for. */
+static const struct choice *
+choice_of(const struct gemm_library *g, const struct gemm *x)
 {
     const struct gemm_shape shape = gemm_shape_of(x);
 
     for (const struct choice &c : g->choice)
         if (memcmp(&c.shape, &shape, sizeof(shape)) == 0)
-            return &c.algo;
+            return &c;
     return nullptr;
 }
 
 cudaError_t
 gemm_choose(struct gemm_library *g, const struct gemm *x)
 {
-    struct choice c = { gemm_shape_of(x), {} };
+    const struct choice *old = choice_of(g, x);
+    struct choice c = { gemm_shape_of(x), false, {} };
     struct task t;
-    bool ok;
 
-    if (chosen(g, x) != nullptr)
-        return cudaSuccess;
-    ok = task_make(&t, x) && ask(&c, g, &t);
-    if (ok)
-        g->choice.push_back(c);
+    if (old != nullptr)
+        return old->found ? cudaSuccess : cudaErrorNotSupported;
+    c.found = task_make(&t, x) && ask(&c, g, &t);
+    g->choice.push_back(c);
     task_release(&t);
-    return ok ? cudaSuccess : cudaErrorNotSupported;
+    return c.found ? cudaSuccess : cudaErrorNotSupported;
 }
 
 cudaError_t
 gemm_run(struct gemm_library *g, const struct gemm *x, void *workspace,
          cudaStream_t s)
 {
-    const cublasLtMatmulAlgo_t *algo = chosen(g, x);
+    const struct choice *choice = choice_of(g, x);
     const void *d = x->d ? x->d : x->c; /* not read with beta 0 */
     const float beta = x->d != nullptr;
     struct task t;
     bool ok;
 
-    if (algo == nullptr)
+    if (choice == nullptr || !choice->found)
         return cudaErrorNotSupported;
     ok = task_make(&t, x)
          && cublasLtMatmul(g->handle, t.op, &x->alpha, x->b, t.first, x->a,
-                           t.second, &beta, d, added(&t), x->c, t.out, algo,
-                           workspace, GEMM_WORKSPACE, s)
+                           t.second, &beta, d, added(&t), x->c, t.out,
+                           &choice->algo, workspace, GEMM_WORKSPACE, s)
                 == CUBLAS_STATUS_SUCCESS;
     task_release(&t);
     return ok ? cudaSuccess : cudaErrorInvalidValue;

@@ -1,10 +1,11 @@
 /* gemm.cuh - matrix products, all of them.
  *
- * Row major: C[m, n] = alpha * op(A) op(B) + D, op(A) being [m, k] and op(B)
- * [k, n]; ta says that A is stored [k, m], tb that B is stored [n, k]. D is
- * of C's type, may be C itself, or NULL: nothing. A and B are both floats or
- * both bf16, C is a float or, with bf16 operands, bf16; sums are floats. The
- * same shapes give the same bits on one card and version of its library.
+ * Row major: C[m, n] = alpha * op(A) op(B) + D + bias, op(A) being [m, k] and
+ * op(B) [k, n]; ta says that A is stored [k, m], tb that B is stored [n, k].
+ * D is of C's type, may be C itself, or NULL: nothing; bias[n], of C's type,
+ * is added to every row. A and B are both floats or both bf16, C is a float
+ * or, with bf16 operands, bf16; sums are floats. The same shapes give the same
+ * bits on one card and version of its library.
  */
 #ifndef KERNELS_CUDA_GEMM_CUH
 #define KERNELS_CUDA_GEMM_CUH
@@ -18,7 +19,7 @@ struct gemm {
     bool bf16;   /* A and B */
     bool c_bf16; /* C */
     uint32_t m, n, k;
-    const void *a, *b, *d;
+    const void *a, *b, *d, *bias; /* d and bias may be NULL */
     void *c;
     uint64_t lda, ldb, ldc, ldd;
     float alpha;
@@ -32,9 +33,12 @@ void gemm_close(struct gemm_library *g);
 /* Bytes of workspace that a product may want, 256-byte aligned. */
 uint64_t gemm_workspace();
 
-/* Chooses the algorithm of a product, and keeps it for all of its shape. Not
- * while a stream captures: the library asks the driver then what it may not.
- * cudaErrorNotSupported: it has none. */
+/* What the library's kernels read a bias by: its heuristic takes no notice. */
+#define GEMM_BIAS_ALIGN 16
+
+/* Chooses the algorithm of a product, and keeps it for all of its shape. A new
+ * shape is not for when a stream captures: the library asks the driver then
+ * what it may not. cudaErrorNotSupported: it has none. */
 cudaError_t gemm_choose(struct gemm_library *g, const struct gemm *x);
 
 /* Puts a product on the stream; cudaErrorNotSupported when none was chosen
@@ -46,8 +50,8 @@ cudaError_t gemm_run(struct gemm_library *g, const struct gemm *x,
 struct gemm_shape {
     uint64_t lda, ldb, ldc, ldd;
     uint32_t m, n, k;
-    uint32_t align[4]; /* of A, B, C, D, in bytes: at most 256 */
-    uint8_t ta, tb, bf16, c_bf16, adds;
+    uint32_t align[5]; /* of A, B, C, D, bias, in bytes: at most 256 */
+    uint8_t ta, tb, bf16, c_bf16, adds, biased;
 };
 
 static inline uint32_t
@@ -77,11 +81,13 @@ gemm_shape_of(const struct gemm *x)
     s.align[1] = alignment_of(x->b);
     s.align[2] = alignment_of(x->c);
     s.align[3] = alignment_of(x->d ? x->d : x->c);
+    s.align[4] = alignment_of(x->bias);
     s.ta = x->ta;
     s.tb = x->tb;
     s.bf16 = x->bf16;
     s.c_bf16 = x->c_bf16;
     s.adds = x->d != nullptr;
+    s.biased = x->bias != nullptr;
     return s;
 }
 

@@ -156,15 +156,10 @@ gathered(struct call *c, char *space, uint32_t chunk)
 template <class T>
 static void
 put_logits(struct call *c, mat<float> logits, mat<T> x, mat<T> w,
-           mat<float> old, void *workspace)
+           mat<float> old, const struct head_space &space)
 {
-    const struct part *p = c->op->u.head.part;
-
-    if (p->bias.buf != 0) {
-        put_start(c, logits, old, none<float>(), &p->bias);
-        old = logits;
-    }
-    multiply(c, logits, old, 1.0f, x, false, w, true, workspace);
+    multiply(c, logits, old, 1.0f, x, false, w, true, space.workspace,
+             as_bias<float>(c, &c->op->u.head.part->bias, space.bias));
 }
 
 /* From d, the loss's gradient by the logits. */
@@ -213,7 +208,7 @@ run_head_ce(struct call *c)
     const struct labels l = { c->batch.head_row, c->batch.target,
                               c->batch.weight };
 
-    put_logits(c, logits, x, w, none<float>(), space.workspace);
+    put_logits(c, logits, x, w, none<float>(), space);
     launch(c, cross_entropy<T>, chunk, THREADS, block_sum_bytes(THREADS),
            logits, loss, mat_of<float>(c, &op->y[0]), l,
            (const struct step *)c->step, gradient, (op->acc & 1) != 0);
@@ -234,7 +229,7 @@ run_logits(struct call *c)
 
     put_logits(c, y, gathered<T>(c, space.x, y.rows),
                as_operand<T>(c, &p->w, space.w),
-               op->acc & 1 ? y : none<float>(), space.workspace);
+               op->acc & 1 ? y : none<float>(), space);
 }
 
 template void run_head_ce<float>(struct call *c);

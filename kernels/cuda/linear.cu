@@ -1,32 +1,33 @@
 /* linear.cu - LINEAR: a module's product, bias, residual and adapter.
  *
- *   y = x W^T + bias + residual;  h = drop(x) A^T;  y += s h B^T
+ *   h = drop(x) A^T;  y = s h B^T + bias + residual;  y += x W^T
  *
  * A weight that is no operand as it is stored is widened into scratch.
  */
 #include "ops.cuh"
 #include "tensor.cuh"
 
-/* y += s h B^T, h = drop(x) A^T. */
+/* h = drop(x) A^T. */
 template <class T>
-static void
-put_adapter(struct call *c, const struct part *p, mat<T> x, mat<T> y,
-            const struct linear_space &space)
+static mat<T>
+put_h(struct call *c, const struct part *p, mat<T> x,
+      const struct linear_space &space)
 {
     mat<T> h = mat_of<T>(c, &p->h);
 
     if (p->dropout > 0) {
         mat<T> dropped = packed<T>(space.dropped, x.rows, x.cols);
 
-        put_drop(c, dropped, x, p);
+        put_drop(c, dropped, x, p, false);
         x = dropped;
     }
     multiply(c, h, none<T>(), 1.0f, x, false,
              as_operand<T>(c, &p->a, space.a), true, space.workspace);
-    multiply(c, y, y, p->lora_scale, h, false,
-             as_operand<T>(c, &p->b, space.b), true, space.workspace);
+    return h;
 }
 
+/* The adapter's product, which takes no time but for memory, is the one that
+ * has nothing to read of y; the weight's adds to it. */
 template <class T>
 static void
 put_part(struct call *c, const struct part *p, char *base)
@@ -36,19 +37,24 @@ put_part(struct call *c, const struct part *p, char *base)
     mat<T> residual = columns(mat_of<T>(c, &c->op->x[1]), p->col, p->out);
     struct linear_space space = linear_space_at(base, &c->card->sizing, p,
                                                 x.rows);
+    const T *bias = as_bias<T>(c, &p->bias, space.bias);
+    bool adds = (c->op->acc & 1) != 0;
+    mat<T> added = adds ? y : residual;
 
-    mat<T> old = c->op->acc & 1 ? y : none<T>(), added = old;
+    if (adds && residual.p != nullptr)
+        put_start<T>(c, y, y, residual, nullptr);
+    if (p->a.buf != 0) {
+        mat<T> h = put_h(c, p, x, space);
 
-    if (p->bias.buf != 0 || (old.p != nullptr && residual.p != nullptr)) {
-        put_start(c, y, old, residual, &p->bias);
+        multiply(c, y, added, p->lora_scale, h, false,
+                 as_operand<T>(c, &p->b, space.b), true, space.workspace,
+                 bias);
         added = y;
-    } else if (residual.p != nullptr) {
-        added = residual;
+        bias = nullptr;
     }
     multiply(c, y, added, 1.0f, x, false,
-             as_operand<T>(c, &p->w, space.w), !p->in_out, space.workspace);
-    if (p->a.buf != 0)
-        put_adapter(c, p, x, y, space);
+             as_operand<T>(c, &p->w, space.w), !p->in_out, space.workspace,
+             bias);
 }
 
 template <class T>

@@ -1,6 +1,6 @@
 /* linear_bwd.cu - gradients of LINEAR: see struct part in kernels/ops.h.
  *
- *   dh = s dy B;  dx (+)= dy W + drop(dh A);  grad_b += s dy^T h
+ *   dh = s dy B;  dx (+)= drop(dh A);  dx += dy W;  grad_b += s dy^T h
  *   grad_a += dh^T drop(x);  grad_w += dy^T x;  grad_bias += sums of dy
  */
 #include "ops.cuh"
@@ -15,26 +15,27 @@ struct back {
     struct linear_bwd_space space;
 };
 
+/* The adapter's first, as in the forward. */
 template <class T>
 static void
 put_dx(const back<T> &b, bool add)
 {
     const struct part *p = b.p;
+    mat<T> added = add ? b.dx : none<T>();
 
-    multiply(b.c, b.dx, add ? b.dx : none<T>(), 1.0f, b.dy, false,
+    if (p->a.buf != 0) {
+        mat<T> a = as_operand<T>(b.c, &p->a, b.space.a);
+
+        multiply(b.c, p->dropout > 0 ? b.dropped : b.dx,
+                 p->dropout > 0 ? none<T>() : added, 1.0f, b.dh, false, a,
+                 false, b.space.workspace);
+        if (p->dropout > 0)
+            put_drop(b.c, b.dx, b.dropped, p, add);
+        added = b.dx;
+    }
+    multiply(b.c, b.dx, added, 1.0f, b.dy, false,
              as_operand<T>(b.c, &p->w, b.space.w), p->in_out != 0,
              b.space.workspace);
-    if (p->a.buf == 0)
-        return;
-    mat<T> a = as_operand<T>(b.c, &p->a, b.space.a);
-    if (p->dropout > 0) {
-        multiply(b.c, b.dropped, none<T>(), 1.0f, b.dh, false, a, false,
-                 b.space.workspace);
-        put_drop_add(b.c, b.dx, b.dropped, p);
-    } else {
-        multiply(b.c, b.dx, b.dx, 1.0f, b.dh, false, a, false,
-                 b.space.workspace);
-    }
 }
 
 template <class T>
@@ -52,7 +53,7 @@ put_adapter_grads(const back<T> &b)
     if (grad_a.p == nullptr)
         return;
     if (p->dropout > 0) {
-        put_drop(b.c, b.dropped, x, p);
+        put_drop(b.c, b.dropped, x, p, false);
         x = b.dropped;
     }
     multiply(b.c, grad_a, grad_a, 1.0f, b.dh, true, x, false,

@@ -29,6 +29,14 @@ widened_bytes(const struct sizing *s, const struct view *v)
            ? 0 : matrix_bytes(s, v->rows, v->cols);
 }
 
+/* Of a bias as a row of elements of so many bytes. */
+static uint64_t
+row_bytes(const struct view *bias, unsigned bytes)
+{
+    return bias->buf == 0 || is_row_of(bias->dtype, bytes)
+           ? 0 : (uint64_t)bias->cols * bytes;
+}
+
 static uint64_t
 dropped_bytes(const struct sizing *s, const struct part *p, uint32_t rows)
 {
@@ -52,6 +60,7 @@ linear_space_at(char *at, const struct sizing *s, const struct part *p,
     l.w = take(at, &l.bytes, widened_bytes(s, &p->w));
     l.a = take(at, &l.bytes, widened_bytes(s, &p->a));
     l.b = take(at, &l.bytes, widened_bytes(s, &p->b));
+    l.bias = take(at, &l.bytes, row_bytes(&p->bias, operand_bytes(s)));
     l.dropped = take(at, &l.bytes, dropped_bytes(s, p, rows));
     l.workspace = take(at, &l.bytes, s->workspace);
     return l;
@@ -90,6 +99,7 @@ head_space_at(char *at, const struct sizing *s, const struct op *op)
     struct head_space h = { 0 };
 
     h.w = take(at, &h.bytes, widened_bytes(s, &p->w));
+    h.bias = take(at, &h.bytes, row_bytes(&p->bias, sizeof(float)));
     h.x = take(at, &h.bytes, x);
     h.logits = take(at, &h.bytes,
                     loss ? chunk * p->w.rows * sizeof(float) : 0);

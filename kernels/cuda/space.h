@@ -29,19 +29,26 @@ operand_bytes(const struct sizing *s)
     return s->bf16 ? 2 : 4;
 }
 
+/* Whether a stored row is one of floats (of 4 bytes) or bf16 (of 2). */
+static inline bool
+is_row_of(unsigned dtype, unsigned bytes)
+{
+    return bytes == 2 ? dtype == DTYPE_BF16
+                      : dtype == DTYPE_REAL || dtype == DTYPE_F32;
+}
+
 /* Whether a stored matrix of that type is an operand as it stands. */
 static inline bool
 is_operand(const struct sizing *s, unsigned dtype)
 {
-    return s->bf16 ? dtype == DTYPE_BF16
-                   : dtype == DTYPE_REAL || dtype == DTYPE_F32;
+    return is_row_of(dtype, operand_bytes(s));
 }
 
 /* Of one part of a LINEAR of so many rows; parts use the same, one after the
- * other. w, a, b: the part's matrices as operands, where they are none as
- * they are stored. */
+ * other. w, a, b, bias: the part's as operands, and as a row of the result's
+ * type, where they are none as they are stored. */
 struct linear_space {
-    char *w, *a, *b, *dropped, *workspace;
+    char *w, *a, *b, *bias, *dropped, *workspace;
     uint64_t bytes;
 };
 struct linear_space linear_space_at(char *at, const struct sizing *s,
@@ -57,7 +64,7 @@ struct linear_bwd_space linear_bwd_space_at(char *at, const struct sizing *s,
 
 /* Of a chunk of supervised rows: of HEAD_CE, or all of LOGITS. */
 struct head_space {
-    char *w, *x, *logits, *loss, *dx, *sums, *workspace;
+    char *w, *bias, *x, *logits, *loss, *dx, *sums, *workspace;
     uint64_t bytes;
 };
 struct head_space head_space_at(char *at, const struct sizing *s,

@@ -16,6 +16,14 @@ widen(mat<T> to, table from)
 }
 
 template <class T>
+static void
+put_widened(struct call *c, mat<T> to, const struct view *v)
+{
+    launch(c, widen<T>, dim3(v->rows, blocks_of(v->cols, THREADS)), THREADS,
+           0, to, table_of(c, v));
+}
+
+template <class T>
 mat<T>
 as_operand(struct call *c, const struct view *v, void *space)
 {
@@ -23,9 +31,22 @@ as_operand(struct call *c, const struct view *v, void *space)
 
     if (is_operand(&c->card->sizing, v->dtype))
         return mat_of<T>(c, v);
-    launch(c, widen<T>, dim3(v->rows, blocks_of(v->cols, THREADS)), THREADS,
-           0, m, table_of(c, v));
+    put_widened(c, m, v);
     return m;
+}
+
+template <class T>
+const T *
+as_bias(struct call *c, const struct view *v, void *space)
+{
+    mat<T> row = { static_cast<T *>(space), 1, v->cols, v->cols };
+
+    if (v->buf == 0)
+        return nullptr;
+    if (is_row_of(v->dtype, sizeof(T)))
+        return mat_of<T>(c, v).p;
+    put_widened(c, row, v);
+    return row.p;
 }
 
 /* ---- dropout ------------------------------------------------------------ */
@@ -61,33 +82,18 @@ drop(mat<T> to, mat<T> x, struct mask m, const struct step *step, bool add)
 }
 
 template <class T>
-static void
-put_drop_to(struct call *c, mat<T> to, mat<T> x, const struct part *p,
-            bool add)
+void
+put_drop(struct call *c, mat<T> to, mat<T> x, const struct part *p, bool add)
 {
     launch(c, drop<T>, dim3(x.rows, blocks_of(x.cols, 4 * THREADS)), THREADS,
            0, to, x, mask_of(p), (const struct step *)c->step, add);
-}
-
-template <class T>
-void
-put_drop(struct call *c, mat<T> to, mat<T> x, const struct part *p)
-{
-    put_drop_to(c, to, x, p, false);
-}
-
-template <class T>
-void
-put_drop_add(struct call *c, mat<T> to, mat<T> x, const struct part *p)
-{
-    put_drop_to(c, to, x, p, true);
 }
 
 /* ---- bias and its gradient ---------------------------------------------- */
 
 template <class T>
 static __global__ void
-start(mat<T> y, mat<T> d, mat<T> residual, table bias)
+start(mat<T> y, mat<T> d, mat<T> residual, const T *bias)
 {
     uint32_t i = blockIdx.x, c = blockIdx.y * THREADS + threadIdx.x;
     float sum = 0;
@@ -98,18 +104,17 @@ start(mat<T> y, mat<T> d, mat<T> residual, table bias)
         sum += get(d.row(i) + c);
     if (residual.p != nullptr)
         sum += get(residual.row(i) + c);
-    if (bias.p != nullptr)
-        sum += table_at(bias, 0, c);
+    if (bias != nullptr)
+        sum += get(bias + c);
     set(y.row(i) + c, sum);
 }
 
 template <class T>
 void
-put_start(struct call *c, mat<T> y, mat<T> d, mat<T> residual,
-          const struct view *bias)
+put_start(struct call *c, mat<T> y, mat<T> d, mat<T> residual, const T *bias)
 {
     launch(c, start<T>, dim3(y.rows, blocks_of(y.cols, THREADS)), THREADS, 0,
-           y, d, residual, table_of(c, bias));
+           y, d, residual, bias);
 }
 
 template <class T>
@@ -162,12 +167,11 @@ put_column_sums(struct call *c, float *to, mat<T> x, void *space)
 
 #define INSTANCE(T)                                                         \
     template mat<T> as_operand(struct call *, const struct view *, void *); \
+    template const T *as_bias(struct call *, const struct view *, void *);  \
     template void put_drop(struct call *, mat<T>, mat<T>,                   \
-                           const struct part *);                            \
-    template void put_drop_add(struct call *, mat<T>, mat<T>,               \
-                               const struct part *);                        \
+                           const struct part *, bool);                      \
     template void put_start(struct call *, mat<T>, mat<T>, mat<T>,          \
-                            const struct view *);                           \
+                            const T *);                                     \
     template void put_column_sums(struct call *, float *, mat<T>, void *);
 
 INSTANCE(float)

@@ -9,19 +9,20 @@
 template <class T>
 mat<T> as_operand(struct call *c, const struct view *v, void *space);
 
-/* to = drop(x) of the module at site: see kernels/ops.h. */
+/* A bias as a row of T: itself, or converted into space; NULL for none. */
 template <class T>
-void put_drop(struct call *c, mat<T> to, mat<T> x, const struct part *p);
+const T *as_bias(struct call *c, const struct view *v, void *space);
 
-/* to += drop(x). */
+/* to (+)= drop(x) of the module at site: see kernels/ops.h. */
 template <class T>
-void put_drop_add(struct call *c, mat<T> to, mat<T> x, const struct part *p);
+void put_drop(struct call *c, mat<T> to, mat<T> x, const struct part *p,
+              bool add);
 
 /* y = d + residual + bias for all rows of y; what is absent counts as zero,
  * and d may be y itself. */
 template <class T>
 void put_start(struct call *c, mat<T> y, mat<T> d, mat<T> residual,
-               const struct view *bias);
+               const T *bias);
 
 /* to[c] += sum over the groups of part[group * cols + c], in order. */
 void put_parts_sum(struct call *c, float *to, const float *part,
@@ -32,12 +33,21 @@ void put_parts_sum(struct call *c, float *to, const float *part,
 template <class T>
 void put_column_sums(struct call *c, float *to, mat<T> x, void *space);
 
-/* C (+)= alpha op(A) op(B) on the call's stream, with matrices of T and
- * products of C's shape. */
+/* Whether the library adds x's bias. */
+static inline bool
+adds_bias(struct call *c, const struct gemm *x)
+{
+    return alignment_of(x->bias) >= GEMM_BIAS_ALIGN
+           && gemm_choose(c->card->gemm, x) == cudaSuccess;
+}
+
+/* C = alpha op(A) op(B) + added + bias on the call's stream, with matrices of
+ * T and products of C's shape. */
 template <class T, class C>
 static inline void
 multiply(struct call *c, mat<C> out, mat<C> added, float alpha, mat<T> a,
-         bool ta, mat<T> b, bool tb, void *workspace)
+         bool ta, mat<T> b, bool tb, void *workspace,
+         const C *bias = nullptr)
 {
     struct gemm x = {};
     cudaError_t rc;
@@ -58,6 +68,13 @@ multiply(struct call *c, mat<C> out, mat<C> added, float alpha, mat<T> a,
     x.ldc = out.ld;
     x.ldd = added.ld;
     x.alpha = alpha;
+    x.bias = bias;
+    if (bias != nullptr && !adds_bias(c, &x)) {
+        put_start(c, out, added, mat<C>(), bias);
+        x.bias = nullptr;
+        x.d = out.p;
+        x.ldd = out.ld;
+    }
     rc = c->choosing ? gemm_choose(c->card->gemm, &x)
                      : gemm_run(c->card->gemm, &x, workspace,
                                 c->card->stream);

@@ -57,6 +57,8 @@ product(const struct gemm &x)
             sum *= x.alpha;
             if (x.d != nullptr)
                 sum += element(x.d, x.c_bf16, i * x.ldd + j);
+            if (x.bias != nullptr)
+                sum += element(x.bias, x.c_bf16, j);
             if (x.c_bf16)
                 set(static_cast<bf16 *>(x.c) + at, sum);
             else
