@@ -48,7 +48,7 @@ until_step() {
 
 # free WORK: its lock can be had, and so nothing is at work there.
 free() {
-    flock -w 5 "$1/key/lock" true
+    flock -w 60 "$1/key/lock" true
 }
 
 # ended: begin's pipeline is, with a failure.
@@ -129,7 +129,7 @@ same_adapter() {
 }
 
 @test "a pipeline that is stopped goes on at the checkpoint of its training" {
-    LORA='--rank 2 --batch 2 --steps 120'
+    LORA='--rank 2 --batch 2 --steps 300'
     pipeline REPO='a project' WORK=whole >/dev/null 2>&1
     pipeline REPO='a project' LORA='--rank 2 --batch 2 --steps 1' \
         >/dev/null 2>&1
@@ -160,7 +160,7 @@ same_adapter() {
 }
 
 @test "a signal that was to be ignored is ignored" {
-    LORA='--rank 2 --batch 2 --steps 60' signals=--ignore-signal=INT
+    LORA='--rank 2 --batch 2 --steps 300' signals=--ignore-signal=INT
     begin REPO='a project'
     until_step work/run 5
     kill -INT -- -$pid

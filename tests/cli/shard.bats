@@ -407,8 +407,7 @@ END
     shard -q -o set <pipe &
     first=$!
     exec 7>pipe
-    until [ -e set/.lock ]; do sleep 0.02; done
-    sleep 0.5
+    until grep -qs " $first " /proc/locks; do kill -0 $first; done
     docs 1 2 >a.gs
     run -6 --separate-stderr shard -o set a.gs
     one_line "shard: set: locked by process $first"

@@ -177,10 +177,11 @@ Tokenizer.from_file("back.json")'
     one_line 'vocabtrain: in: is the input, too'
     cmp in same
     mkdir dir
-    run -6 --separate-stderr bash -c 'timeout 5 vocabtrain --size 270 \
-        -o dir < <(sleep 10)'
+    mkfifo silent
+    run -6 --separate-stderr bash -c 'timeout 60 vocabtrain --size 270 \
+        -o dir <>silent'
     one_line 'vocabtrain: dir: output exists (found a directory'
-    run -1 --separate-stderr bash -c 'timeout 5 vocabtrain --size 270 \
-        -o none/t.json < <(sleep 10)'
+    run -1 --separate-stderr bash -c 'timeout 60 vocabtrain --size 270 \
+        -o none/t.json <>silent'
     one_line 'vocabtrain: none/t.json: No such file or directory'
 }

@@ -17,6 +17,15 @@ rest(long ms)
         continue;
 }
 
+static long
+now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (long)(t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
 /* Status of a process that asks itself to stop by first, then, ms later, by
  * second; exit code 1 where it does not know of the request then. */
 static int
@@ -36,10 +45,25 @@ ask_twice(int first, int second, long ms)
     return status;
 }
 
+/* The same with two requests that came close together: what a machine that
+ * stood still made of them is no answer. */
+static int
+ask_twice_soon(int first, int second, long ms)
+{
+    long began;
+    int status;
+
+    do {
+        began = now();
+        status = ask_twice(first, second, ms);
+    } while (status != 0 && now() - began >= STOP_AGAIN);
+    return status;
+}
+
 TEST(one_request_may_come_twice)
 {
-    CHECK_EQ_U64(ask_twice(SIGTERM, SIGTERM, 0), 0);
-    CHECK_EQ_U64(ask_twice(SIGINT, SIGTERM, 1), 0);
+    CHECK_EQ_U64(ask_twice_soon(SIGTERM, SIGTERM, 0), 0);
+    CHECK_EQ_U64(ask_twice_soon(SIGINT, SIGTERM, 1), 0);
 }
 
 TEST(a_later_request_ends_the_process)
