@@ -59,13 +59,15 @@ host_release(struct memory *m)
 static int
 take_zones(struct memory *m, struct err *e)
 {
-    int rc = zone_take(&m->run.zone[ZONE_STATE],
-                       m->p->zone_bytes[ZONE_STATE], "state", e);
+    static const char *const name[ZONE_COUNT] = {
+        [ZONE_STATE] = "state", [ZONE_ARENA] = "arena",
+        [ZONE_HOST] = "activations that wait"
+    };
+    int rc = 0;
 
     m->owns = true;
-    if (rc == 0)
-        rc = zone_take(&m->run.zone[ZONE_ARENA],
-                       m->p->zone_bytes[ZONE_ARENA], "arena", e);
+    for (int z = ZONE_STATE; z < ZONE_COUNT && rc == 0; z++)
+        rc = zone_take(&m->run.zone[z], m->p->zone_bytes[z], name[z], e);
     return rc;
 }
 
@@ -159,6 +161,34 @@ host_batch(struct memory *m, const struct batch *b, struct err *e)
     return 0;
 }
 
+/* STASH and FETCH; in this process's memory nothing runs beside the ops, and
+ * for a WAIT there is nothing to do. */
+static void
+copy_aside(struct run *run, const struct op *op)
+{
+    const struct view *x = &op->x[0];
+    size_t size = x->dtype == DTYPE_REAL ? run->real_size
+                                         : dtype_size(x->dtype);
+
+    memcpy(view_at(run, &op->y[0]), view_at(run, x),
+           (size_t)x->rows * x->cols * size);
+}
+
+static void
+run_one(const struct host *h, struct run *run, const struct op *op)
+{
+    switch (op->kind) {
+    case OP_STASH:
+    case OP_FETCH:
+        copy_aside(run, op);
+        break;
+    case OP_WAIT:
+        break;
+    default:
+        h->op(h, run, op);
+    }
+}
+
 int
 host_run(const struct backend *b, struct run *run, const struct op *op,
          size_t n, struct err *e)
@@ -169,7 +199,7 @@ host_run(const struct backend *b, struct run *run, const struct op *op,
         if (op[i].kind >= OP_KINDS || !(b->kinds >> op[i].kind & 1))
             return err_set(e, ERR_IO, "%s: op %zu: unknown kind %u",
                            b->name, i, op[i].kind);
-        h->op(h, run, &op[i]);
+        run_one(h, run, &op[i]);
     }
     return 0;
 }
@@ -212,6 +242,8 @@ host_memory_run(struct memory *m)
 void
 host_backend(struct backend *b, struct host *h)
 {
+    b->kinds |= (uint64_t)1 << OP_STASH | (uint64_t)1 << OP_FETCH
+                | (uint64_t)1 << OP_WAIT;
     b->activation = DTYPE_REAL;
     b->reserve = 0;
     b->prepare = host_prepare;

@@ -11,7 +11,7 @@
 
 /* What a function that runs an op gets. */
 struct run {
-    void *zone[ZONE_COUNT]; /* STATE and ARENA */
+    void *zone[ZONE_COUNT]; /* STATE, ARENA and HOST */
     const struct tensor_buf *buf;
     size_t real_size;       /* 4 or 8 */
     const struct inputs *in;
@@ -26,7 +26,8 @@ struct host {
     void (*op)(const struct host *h, struct run *run, const struct op *op);
 };
 
-/* Sets what all host back ends have in common; h has to outlive b. */
+/* Sets what all host back ends have in common, and adds to b->kinds what they
+ * all can; h has to outlive b. */
 void host_backend(struct backend *b, struct host *h);
 
 /* Runs ops [0, n) one after the other; ERR_IO for a kind that b lacks. */

@@ -43,6 +43,7 @@ enum zone {
     ZONE_BASE,  /* frozen weights, read-only */
     ZONE_STATE, /* parameters, gradients, moments, caches: live all the run */
     ZONE_ARENA, /* activations, their gradients, scratch: reused by lifetime */
+    ZONE_HOST,  /* activations that wait in this process's memory */
     ZONE_COUNT
 };
 
@@ -89,6 +90,9 @@ enum op_kind {
     OP_LOGITS,        /* y0[k,vocab] = x0[head_row[k]] W^T + b, k < n_head */
     OP_CACHE,         /* x0's rows go to caches y0: see cache_args */
     OP_COPY,          /* y0 = x0 */
+    OP_STASH,         /* y0 = x0, from ARENA to HOST: see aside_args */
+    OP_FETCH,         /* the same, from HOST to ARENA */
+    OP_WAIT,          /* the STASH or FETCH from x0 to y0 is done */
     OP_ZERO,          /* y0 = 0 */
     OP_SQNORM,        /* results.gnorm2 = sum of squares of x0 */
     OP_CLIP,          /* results.scale and .skipped from gnorm2 */
@@ -147,6 +151,14 @@ struct cache_args {
     uint32_t seq_len, cache_len;
 };
 
+/* A STASH or FETCH may run beside the ops that follow it, until the WAIT of
+ * the same range with its number and views, of which there is one: meanwhile
+ * nobody writes x0, and nobody else touches y0. The rows of both views follow
+ * one another. Numbers are counted from 0 in their range. */
+struct aside_args {
+    uint32_t number;
+};
+
 enum { OP_MAX_X = 6, OP_MAX_Y = 6 };
 
 struct op {
@@ -172,6 +184,7 @@ struct op {
         struct { uint32_t heads, kv_heads, head_dim, window, seq_len;
                  float scale; uint32_t cache_len; } attn;
         struct cache_args cache;
+        struct aside_args aside;
         struct { uint8_t kind; } act;
         struct head_args head;
         struct { float beta1, beta2, eps, decay; } opt;
@@ -260,7 +273,7 @@ struct backend {
     uint64_t (*scratch)(const struct backend *b, const struct op *op);
 
     /* Takes a program, which has to outlive *m, and its memory: STATE
-     * zeroed, ARENA as it comes, and the base where it wants it. With
+     * zeroed, ARENA and HOST as they come, and the base where it wants it. With
      * another program's memory it runs in that (its zones are at least as
      * large, its STATE begins with the same parameters), and ends first.
      * ERR_IO when there isn't that much. */

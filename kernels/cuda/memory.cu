@@ -1,8 +1,9 @@
 /* memory.cu - a program's memory on the card.
  *
- * Three zones, the step and the batch are allocated when a program is
- * prepared, and nothing after that. A program that is prepared with another
- * one's memory has its own step and batch in the other's zones.
+ * The zones, the step and the batch are allocated when a program is prepared,
+ * and nothing after that; HOST is pinned memory of the host's. A program that
+ * is prepared with another one's memory has its own step and batch in the
+ * other's zones.
  */
 #include <cstdlib>
 #include <cstring>
@@ -47,16 +48,31 @@ take(void **out, uint64_t bytes, const char *what, struct err *e)
 }
 
 static int
+take_pinned(void **out, uint64_t bytes, struct err *e)
+{
+    cudaError_t rc = cudaSuccess;
+
+    if (bytes > 0)
+        rc = cudaHostAlloc(out, bytes, cudaHostAllocDefault);
+    if (rc == cudaSuccess)
+        return 0;
+    return fail(e, ERR_IO, "%llu bytes of the host's memory for activations: "
+                "%s", (unsigned long long)bytes, cudaGetErrorString(rc));
+}
+
+static int
 take_zones(struct memory *m, struct err *e)
 {
-    static const char *const name[ZONE_COUNT] = { "", "base", "state",
-                                                  "arena" };
+    static const char *const name[] = { "", "base", "state", "arena" };
     int rc = 0;
 
     m->owns = true;
-    for (int z = ZONE_BASE; z < ZONE_COUNT && rc == 0; z++)
+    for (int z = ZONE_BASE; z <= ZONE_ARENA && rc == 0; z++)
         rc = take(reinterpret_cast<void **>(&m->zone[z]),
                   m->p->zone_bytes[z], name[z], e);
+    if (rc == 0)
+        rc = take_pinned(reinterpret_cast<void **>(&m->zone[ZONE_HOST]),
+                         m->p->zone_bytes[ZONE_HOST], e);
     return rc;
 }
 
@@ -160,8 +176,10 @@ cuda_release(struct memory *m)
     for (int r = 0; r < RANGE_COUNT; r++)
         if (m->graph[r] != nullptr)
             cudaGraphExecDestroy(m->graph[r]);
-    for (int z = 0; z < ZONE_COUNT && m->owns; z++)
+    for (int z = ZONE_BASE; z <= ZONE_ARENA && m->owns; z++)
         cudaFree(m->zone[z]);
+    if (m->owns && m->zone[ZONE_HOST] != nullptr)
+        cudaFreeHost(m->zone[ZONE_HOST]);
     cudaFree(m->own);
     if (m->batch_up != nullptr)
         cudaEventDestroy(m->batch_up);

@@ -17,6 +17,11 @@ template <class T> void run_cache(struct call *c);
 template <class T> void run_copy(struct call *c);
 template <class T> void run_zero(struct call *c);
 
+/* aside.cu */
+void run_stash(struct call *c);
+void run_fetch(struct call *c);
+void run_wait(struct call *c);
+
 /* norm.cu */
 template <class T> void run_norm(struct call *c);
 template <class T> void run_norm_bwd(struct call *c);

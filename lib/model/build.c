@@ -2,7 +2,8 @@
  *
  * Order: bind tensors and parameters; emit START, FWD (recording a tape of
  * the ops that want a gradient), HEAD, then BWD by walking the tape back,
- * then UPDATE; last, scratch, lifetimes and places.
+ * then UPDATE; last, copies to the host's memory, scratch, lifetimes and
+ * places.
  *
  * Recomputation (RECOMPUTE_BLOCK) keeps of each layer its input alone, and
  * what the ops that write its output keep for their gradient: in BWD the layer
@@ -286,6 +287,8 @@ prog_build(struct prog *p, const struct model_desc *d,
     rc = bind_tensors(&b);
     if (rc == 0) {
         emit_ranges(&b);
+        if (o->offload == OFFLOAD_ACTIVATIONS)
+            build_offload(&b);
         rc = plan_scratch(&b);
     }
     if (rc == 0) {

@@ -6,6 +6,7 @@
  *   forward.c   layers to ops: norms, residuals, linears, embedding, head
  *   layer_kind.c, mix_attention.c, ffn.c   what a layer is made of
  *   recompute.c   a layer's ops once more
+ *   offload.c   what the backward needs, in the host's memory meanwhile
  *   backward.c  an op to the ops of its gradient
  *   op_info.c   what the walks over a program know of a kind of op
  *   plan.c      lifetimes and places
@@ -114,6 +115,9 @@ void grad_glu(struct build *b, const struct op *f);
 
 /* Gradient of a view: its buffer's gradient, made on first use. */
 struct view build_grad(struct build *b, struct view v);
+
+/* offload.c: over the ops of all ranges. */
+void build_offload(struct build *b);
 
 /* plan.c */
 int plan_scratch(struct build *b);

@@ -133,6 +133,14 @@ cache(const struct prog *p, const struct op *op, double n_head)
     return 2 * view_bytes(&op->x[0]);
 }
 
+static double
+aside(const struct prog *p, const struct op *op, double n_head)
+{
+    (void)p;
+    (void)n_head;
+    return op->kind == OP_WAIT ? 0 : view_bytes(&op->x[0]);
+}
+
 /* NULL: all_views. */
 static double (*const bytes_of[OP_KINDS])(const struct prog *p,
                                           const struct op *op,
@@ -143,6 +151,9 @@ static double (*const bytes_of[OP_KINDS])(const struct prog *p,
     [OP_HEAD_CE] = head_ce,
     [OP_LOGITS] = logits,
     [OP_CACHE] = cache,
+    [OP_STASH] = aside,
+    [OP_FETCH] = aside,
+    [OP_WAIT] = aside,
 };
 
 struct op_cost

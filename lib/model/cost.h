@@ -18,6 +18,7 @@
  *                     and read once, as wide as an activation, where a
  *                     gradient is made of them
  *   LOGITS, CACHE     have as many rows as the pass, not as y0
+ *   STASH, FETCH      have one end in the device's memory; WAIT moves nothing
  *
  * The batch's own arrays (24 bytes a row) are not counted, nor is what the
  * bounds of documents save. Decoding's ATTENTION counts its caches whole.

@@ -1,6 +1,6 @@
 /* plan.c - lifetimes of buffers, and their places.
  *
- * A buffer of the arena lives from the first op that names it to the last;
+ * A buffer of ARENA or HOST lives from the first op that names it to the last;
  * two whose lives don't meet may share memory. Placement takes the largest
  * first, at the lowest 256-byte boundary that is free for all its life.
  * Quadratic in the buffers that live at one time: some hundreds.
@@ -50,6 +50,13 @@ plan_scratch(struct build *b)
     return 0;
 }
 
+/* By lifetime. */
+static bool
+is_reused(const struct tensor_buf *t)
+{
+    return t->zone == ZONE_ARENA || t->zone == ZONE_HOST;
+}
+
 void
 plan_lifetimes(struct build *b)
 {
@@ -63,7 +70,7 @@ plan_lifetimes(struct build *b)
         op_walk(&p->op[i], touch, &t);
     }
     for (size_t i = 1; i < p->n_bufs; i++) {
-        if (b->mark[i].pinned || p->buf[i].zone != ZONE_ARENA) {
+        if (b->mark[i].pinned || !is_reused(&p->buf[i])) {
             p->buf[i].born = 0;
             p->buf[i].dies = (int32_t)p->n_ops;
         }
@@ -118,11 +125,16 @@ insert_placed(struct tensor_buf **placed, size_t n, struct tensor_buf *t)
 }
 
 static void
-place_arena(struct prog *p, struct tensor_buf **order, size_t n)
+place_zone(struct prog *p, enum zone zone)
 {
-    struct tensor_buf **placed = mem_array(n, sizeof(*placed));
+    struct tensor_buf **order = mem_array(p->n_bufs, sizeof(*order));
+    struct tensor_buf **placed = mem_array(p->n_bufs, sizeof(*placed));
     uint64_t top = 0;
+    size_t n = 0;
 
+    for (size_t i = 1; i < p->n_bufs; i++)
+        if (p->buf[i].zone == zone && p->buf[i].born >= 0)
+            order[n++] = &p->buf[i];
     qsort(order, n, sizeof(*order), by_size);
     for (size_t i = 0; i < n; i++) {
         struct tensor_buf *t = order[i];
@@ -133,23 +145,20 @@ place_arena(struct prog *p, struct tensor_buf **order, size_t n)
         if (t->at + t->bytes > top)
             top = t->at + t->bytes;
     }
-    p->zone_bytes[ZONE_ARENA] = size_round(top, PLACE_ALIGN);
+    p->zone_bytes[zone] = size_round(top, PLACE_ALIGN);
     free(placed);
+    free(order);
 }
 
 void
 plan_place(struct build *b)
 {
     struct prog *p = b->p;
-    struct tensor_buf **order = mem_array(p->n_bufs, sizeof(*order));
     uint64_t end[ZONE_COUNT] = { 0 };
-    size_t n = 0;
 
     for (size_t i = 1; i < p->n_bufs; i++) {
         struct tensor_buf *t = &p->buf[i];
 
-        if (t->zone == ZONE_ARENA && t->born >= 0)
-            order[n++] = t;
         if (t->zone == ZONE_BASE)
             p->base_bytes += t->bytes;
         if (t->zone != ZONE_STATE && t->zone != ZONE_BASE)
@@ -159,6 +168,6 @@ plan_place(struct build *b)
     }
     p->zone_bytes[ZONE_STATE] = end[ZONE_STATE];
     p->zone_bytes[ZONE_BASE] = end[ZONE_BASE];
-    place_arena(p, order, n);
-    free(order);
+    place_zone(p, ZONE_ARENA);
+    place_zone(p, ZONE_HOST);
 }

@@ -7,11 +7,11 @@
  *
  * The ranges are those of kernels/ops.h; decoding has FWD and HEAD alone.
  *
- * Two zones hold everything: STATE (parameters first, then gradients and
- * moments, or caches) and ARENA. An evaluation program built with the same
- * parameters as a training program can run on the training program's memory,
- * and decoding programs of as many sequences, with more or fewer rows of each,
- * on one another's.
+ * Three zones hold everything: STATE (parameters first, then gradients and
+ * moments, or caches), ARENA, and HOST for what is offloaded. An evaluation
+ * program built with the same parameters as a training program can run on the
+ * training program's memory, and decoding programs of as many sequences, with
+ * more or fewer rows of each, on one another's.
  */
 #ifndef MODEL_PROG_H
 #define MODEL_PROG_H
@@ -38,6 +38,7 @@ struct frozen {
 enum prog_mode { PROG_TRAIN, PROG_EVAL, PROG_DECODE };
 enum method { METHOD_NONE, METHOD_LORA, METHOD_FULL };
 enum recompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK };
+enum offload { OFFLOAD_NONE, OFFLOAD_ACTIVATIONS };
 enum optimizer { OPT_ADAMW, OPT_SGD };
 
 /* Supervised rows of a HEAD pass where nobody says how many: of a run of
@@ -62,6 +63,8 @@ struct prog_opts {
     size_t n_targets;
 
     uint8_t recompute;
+    uint8_t offload;         /* to the HOST zone; of no effect but in
+                                PROG_TRAIN */
     bool no_reuse;           /* every buffer its own place: for tests */
     uint8_t optimizer;
     float decay, beta1, beta2, adam_eps;

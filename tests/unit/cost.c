@@ -178,6 +178,27 @@ TEST(an_int8_base_is_read_as_it_is_stored)
     drop(&m);
 }
 
+TEST(copies_to_the_host_have_one_end_on_the_device)
+{
+    struct made m;
+    struct prog_opts o;
+    struct prog p;
+    struct err e;
+
+    if (!make(&m, tiny_llama, PROG_TRAIN, METHOD_LORA))
+        return;
+    o = m.prog.opts;
+    o.offload = OFFLOAD_ACTIVATIONS;
+    if (CHECK(prog_build(&p, &m.model.desc, &o, &m.model.base, &mock,
+                         &e) == 0)) {
+        check_cost(&p, OP_STASH, 0, 0, N * DIM * BF16);
+        check_cost(&p, OP_FETCH, 0, 0, N * FF * BF16);
+        check_cost(&p, OP_WAIT, 0, 0, 0);
+        prog_release(&p);
+    }
+    drop(&m);
+}
+
 TEST(the_ops_of_a_range_add_up_to_its_work)
 {
     for (size_t i = 0; i < N_TINY; i++) {
@@ -237,6 +258,7 @@ static const struct test tests[] = {
     RUN(the_head_reads_its_weight_for_each_product_of_a_chunk),
     RUN(ops_of_full_training_cost_what_they_do_by_hand),
     RUN(an_int8_base_is_read_as_it_is_stored),
+    RUN(copies_to_the_host_have_one_end_on_the_device),
     RUN(the_ops_of_a_range_add_up_to_its_work),
     RUN(every_op_is_in_one_row_of_the_table),
 };

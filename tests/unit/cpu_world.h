@@ -34,6 +34,8 @@ struct world {
     uint32_t n_bufs;
     uint32_t pad, off;        /* of the next real views: see world_real */
     struct op op;
+    struct op more[3];        /* that follow it, without scratch */
+    size_t n_more;
     struct part part[WORLD_PARTS];
     struct inputs in;
     uint32_t head_at;
@@ -112,6 +114,19 @@ world_act(struct world *w, uint32_t rows, uint32_t cols, double range)
     struct view v = world_real(w, rows, cols, range);
 
     w->act[v.buf] = true;
+    return v;
+}
+
+/* Room for activations in the host's memory, without values. */
+static inline struct view
+world_host(struct world *w, uint32_t rows, uint32_t cols)
+{
+    uint32_t i = w->n_bufs++;
+    struct view v = { i, rows, cols, cols, w->off, DTYPE_REAL, 0 };
+
+    w->len[i] = (size_t)rows * cols + v.off;
+    w->buf[i].zone = ZONE_HOST;
+    w->act[i] = true;
     return v;
 }
 
@@ -204,7 +219,7 @@ world_lay(struct world *w, size_t real_size, uint64_t scratch,
     uint64_t at = 0;
 
     for (uint32_t i = 1; i < w->n_bufs; i++) {
-        if (w->buf[i].zone != ZONE_ARENA)
+        if (w->buf[i].zone == ZONE_BASE)
             continue;
         w->buf[i].at = at;
         w->buf[i].bytes = w->len[i] * real_size;
@@ -218,7 +233,7 @@ world_lay(struct world *w, size_t real_size, uint64_t scratch,
     *bytes = at + scratch;
 }
 
-/* Runs the world's op on b with that many threads. */
+/* Runs the world's ops on b with that many threads. */
 static inline struct outcome
 world_run(struct world *w, struct backend *b, int threads)
 {
@@ -235,7 +250,7 @@ world_run(struct world *w, struct backend *b, int threads)
     zone = mem_try(size_round(bytes + 64, 64));
     memset(zone, 0xff, bytes);
     memset(zone + bytes, 0x5a, 64);
-    run.zone[ZONE_ARENA] = zone;
+    run.zone[ZONE_ARENA] = run.zone[ZONE_HOST] = zone;
     for (uint32_t i = 1; i < w->n_bufs; i++)
         for (size_t k = 0; w->value[i] && k < w->len[i]; k++) {
             if (b->real_size == 4)
@@ -244,7 +259,8 @@ world_run(struct world *w, struct backend *b, int threads)
                 ((double *)(void *)(zone + w->buf[i].at))[k]
                     = (double)w->value[i][k];
         }
-    if (!CHECK(host_run(b, &run, &w->op, 1, &e) == 0))
+    if (!CHECK(host_run(b, &run, &w->op, 1, &e) == 0
+               && host_run(b, &run, w->more, w->n_more, &e) == 0))
         printf("%s\n", e.text);
     for (int k = 0; k < 64; k++)
         if (zone[bytes + (uint64_t)k] != 0x5a)

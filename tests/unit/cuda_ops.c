@@ -7,7 +7,7 @@
 /* A program of one op, or of those that lead to it, over a world's buffers. */
 struct program {
     struct op_list list;
-    struct op op[3];
+    struct op op[4];
     struct part part[WORLD_PARTS];
     struct tensor_buf buf[WORLD_BUFS + 2];
     struct view whole[WORLD_BUFS + 2]; /* of a buffer, padding included */
@@ -39,7 +39,7 @@ lay_buffers(struct program *p, const struct world *w, bool bf16)
         p->whole[i] = (struct view){ i, 1, (uint32_t)w->len[i],
                                      (uint32_t)w->len[i], 0, DTYPE_REAL, 0 };
         p->whole[i] = for_device(w, p->whole[i], bf16);
-        if (b->zone == ZONE_ARENA)
+        if (b->zone != ZONE_BASE)
             b->bytes = w->len[i] * (p->whole[i].dtype == DTYPE_BF16 ? 2 : 4);
         b->at = at[b->zone];
         at[b->zone] += size_round(b->bytes, 256);
@@ -78,19 +78,30 @@ patch_parts(struct program *p, const struct world *w, bool bf16)
     }
 }
 
-/* The world's op, with a buffer of scratch. */
-static void
-add_op(struct program *p, const struct world *w, const struct backend *b,
+static struct op *
+add_op(struct program *p, const struct world *w, const struct op *from,
        bool bf16)
 {
     struct op *op = &p->op[p->list.n++];
-    uint64_t scratch;
 
-    *op = w->op;
+    *op = *from;
     for (int i = 0; i < OP_MAX_X; i++)
         op->x[i] = for_device(w, op->x[i], bf16);
     for (int i = 0; i < OP_MAX_Y; i++)
         op->y[i] = for_device(w, op->y[i], bf16);
+    return op;
+}
+
+/* The world's ops, the first with a buffer of scratch. */
+static void
+add_ops(struct program *p, const struct world *w, const struct backend *b,
+        bool bf16)
+{
+    struct op *op = add_op(p, w, &w->op, bf16);
+    uint64_t scratch;
+
+    for (size_t i = 0; i < w->n_more; i++)
+        add_op(p, w, &w->more[i], bf16);
     if (op->kind == OP_LINEAR || op->kind == OP_LINEAR_BWD)
         op->u.lin.part = p->part;
     if (op->kind == OP_HEAD_CE || op->kind == OP_LOGITS)
@@ -171,7 +182,7 @@ get_buffers(struct program *p, struct memory *m, struct backend *b,
     return out;
 }
 
-/* Runs the world's op on b. */
+/* Runs the world's ops on b. */
 static struct outcome
 device_run(struct world *w, struct backend *b, bool bf16)
 {
@@ -185,7 +196,7 @@ device_run(struct world *w, struct backend *b, bool bf16)
     lay_buffers(&p, w, bf16);
     patch_parts(&p, w, bf16);
     add_prologue(&p, w, b, &seed);
-    add_op(&p, w, b, bf16);
+    add_ops(&p, w, b, bf16);
     p.list.op = p.op;
     for (int k = r + 1; k <= RANGE_COUNT; k++)
         p.list.range[k] = p.list.n;

@@ -1,6 +1,6 @@
 /* model_same.c - what must not change the bits of a step, and does not:
- * threads, recomputation, reuse of memory, what dead buffers hold, other
- * documents; and that accumulated micro-batches make one batch.
+ * threads, recomputation, offloading, reuse of memory, what dead buffers
+ * hold, other documents; and that accumulated micro-batches make one batch.
  *
  * Every check runs a whole step of training, with dropout, of every golden
  * model, on the reference and on the CPU back end.
@@ -131,30 +131,34 @@ TEST(one_and_three_threads)
     for_all(threads_case);
 }
 
-/* Recomputation and memory of its own for every buffer, in all pairs. */
+/* Recomputation, offloading and memory of its own for every buffer, in all
+ * ways at once. */
 static void
 memory_case(const struct golden *g, const struct backend *b)
 {
     static const enum method methods[] = { METHOD_LORA, METHOD_FULL };
+    static const char *const what[] = {
+        "", "no reuse", "recomputation", "recomputation, no reuse",
+        "offloading", "offloading, no reuse", "offloading, recomputation",
+        "offloading, recomputation, no reuse"
+    };
 
     for (int i = 0; i < 2; i++) {
         struct prog_opts o = train_opts(g, methods[i]);
         struct result plain = train_step(g, &o, b), other;
 
-        o.no_reuse = true;
-        other = train_step(g, &o, b);
-        check_same(g, b, &plain, &other, "an arena without reuse");
-        o.recompute = RECOMPUTE_BLOCK;
-        other = train_step(g, &o, b);
-        check_same(g, b, &plain, &other, "recomputation without reuse");
-        o.no_reuse = false;
-        other = train_step(g, &o, b);
-        check_same(g, b, &plain, &other, "recomputation");
+        for (int way = 1; way < 8; way++) {
+            o.no_reuse = way & 1;
+            o.recompute = way & 2 ? RECOMPUTE_BLOCK : RECOMPUTE_NONE;
+            o.offload = way & 4 ? OFFLOAD_ACTIVATIONS : OFFLOAD_NONE;
+            other = train_step(g, &o, b);
+            check_same(g, b, &plain, &other, what[way]);
+        }
         result_free(&plain);
     }
 }
 
-TEST(recomputation_and_reuse)
+TEST(recomputation_offloading_and_reuse)
 {
     for_all(memory_case);
 }
@@ -211,11 +215,12 @@ poison_case(const struct golden *g, const struct backend *b)
 {
     static const enum method methods[] = { METHOD_LORA, METHOD_FULL };
 
-    for (int i = 0; i < 4; i++) {
-        struct prog_opts o = train_opts(g, methods[i / 2]);
+    for (int i = 0; i < 8; i++) {
+        struct prog_opts o = train_opts(g, methods[i / 4]);
         struct result plain, other;
 
         o.recompute = i % 2 ? RECOMPUTE_BLOCK : RECOMPUTE_NONE;
+        o.offload = i / 2 % 2;
         o.head_chunk = g->n_head;
         plain = train_step(g, &o, b);
         other = poisoned_step(g, o, b);
@@ -377,7 +382,7 @@ TEST(accumulation_is_a_batch)
 }
 
 static const struct test tests[] = {
-    RUN(one_and_three_threads), RUN(recomputation_and_reuse),
+    RUN(one_and_three_threads), RUN(recomputation_offloading_and_reuse),
     RUN(dead_buffers_full_of_nan), RUN(documents_do_not_see_each_other),
     RUN(accumulation_is_a_batch)
 };

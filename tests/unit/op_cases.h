@@ -605,6 +605,36 @@ TEST(moves_match)
     }
 }
 
+/* To the host's memory and back to another place. */
+TEST(copies_beside_the_ops_match)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        struct world w;
+        uint32_t cols = i & 1 ? 40000 : 7;
+        struct view x, host, y;
+
+        world_init(&w, i);
+        w.pad = 0;
+        w.off = i;
+        x = world_act(&w, 6, cols, 1);
+        host = world_host(&w, 6, cols);
+        y = world_act(&w, 6, cols, 1);
+        w.op = (struct op){ .kind = OP_STASH, .x = { x }, .y = { host } };
+        w.more[0] = (struct op){ .kind = OP_WAIT, .x = { x },
+                                 .y = { host } };
+        w.more[1] = (struct op){ .kind = OP_FETCH, .x = { host },
+                                 .y = { y }, .u.aside.number = 1 };
+        w.more[2] = (struct op){ .kind = OP_WAIT, .x = { host },
+                                 .y = { y }, .u.aside.number = 1 };
+        w.n_more = 3;
+        for (size_t k = 0; k < w.n_more; k++)
+            note_case(&w.more[k]);
+        world_batch(&w, 6, 2, 2, 1);
+        try_op(&w, "stash and fetch");
+        world_release(&w);
+    }
+}
+
 TEST(clipping_matches)
 {
     static const double norms[] = { 0, 0.5, 4, 1e30, INFINITY, NAN, 4e-12 };
@@ -678,6 +708,7 @@ TEST(every_kind_was_compared)
     RUN(attention_matches), RUN(attention_of_low_scores_matches),           \
     RUN(cached_attention_matches), RUN(attention_gradients_match),          \
     RUN(heads_match), RUN(logits_match),                                    \
-    RUN(moves_match), RUN(clipping_matches), RUN(optimisers_match)
+    RUN(moves_match), RUN(copies_beside_the_ops_match),                     \
+    RUN(clipping_matches), RUN(optimisers_match)
 
 #endif

@@ -1,6 +1,7 @@
 /* program.c - every program that the builder makes, checked by walking it:
  * nothing is read before it was written, no two buffers that live at one
- * time share memory, gradients are stored once and then added to. */
+ * time share memory, gradients are stored once and then added to, and nobody
+ * meddles with what is copied beside the ops. */
 #include "test.h"
 
 #include "model/layer_kind.h"
@@ -83,6 +84,84 @@ check_places(const struct prog *p)
     }
 }
 
+/* The range of op i. */
+static int
+range_of(const struct prog *p, size_t i)
+{
+    int r = 0;
+
+    while (p->range[r + 1] <= i)
+        r++;
+    return r;
+}
+
+/* What must not be touched until op `at`, or at all, is. */
+struct meddler {
+    const struct op *copy;
+    size_t at;
+    bool over; /* the copy is */
+};
+
+static void
+meddle(void *ctx, const struct view *v, enum view_use use)
+{
+    const struct meddler *m = ctx;
+    const struct op *c = m->copy;
+    bool source = v->buf == c->x[0].buf, to = v->buf == c->y[0].buf;
+    bool stash = c->kind == OP_STASH;
+
+    if (!CHECK(!(m->over ? source && stash
+                         : to || (source && use != VIEW_READ))))
+        printf("  op %zu meddles with copy %u\n", m->at,
+               c->u.aside.number);
+}
+
+/* Op i is a STASH or FETCH: one WAIT of its range ends it. Until then nobody
+ * writes what is copied or touches the copy; later nobody uses what went. */
+static void
+check_copy(const struct prog *p, size_t i)
+{
+    struct meddler m = { &p->op[i], i + 1, false };
+    size_t waits = 0;
+
+    for (; m.at < p->n_ops; m.at++) {
+        const struct op *op = &p->op[m.at];
+
+        if (op->kind == OP_WAIT && range_of(p, m.at) == range_of(p, i)
+            && op->u.aside.number == m.copy->u.aside.number) {
+            CHECK(op->x[0].buf == m.copy->x[0].buf);
+            CHECK(op->y[0].buf == m.copy->y[0].buf);
+            m.over = true;
+            waits++;
+        } else {
+            op_walk(op, meddle, &m);
+        }
+    }
+    CHECK_EQ_U64(waits, 1);
+}
+
+static size_t
+count_ops(const struct prog *p, int kind)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_ops; i++)
+        n += p->op[i].kind == kind;
+    return n;
+}
+
+static void
+check_copies(const struct prog *p)
+{
+    size_t n = count_ops(p, OP_STASH);
+
+    CHECK_EQ_U64(count_ops(p, OP_FETCH), n);
+    CHECK_EQ_U64(count_ops(p, OP_WAIT), 2 * n);
+    for (size_t i = 0; i < p->n_ops; i++)
+        if (p->op[i].kind == OP_STASH || p->op[i].kind == OP_FETCH)
+            check_copy(p, i);
+}
+
 static struct prog_opts
 some_opts(int mode, int method)
 {
@@ -100,14 +179,15 @@ TEST(programs_are_sound)
         struct tiny_model t;
 
         tiny_open(&t, tiny_configs[m]);
-        for (int i = 0; i < 12; i++) {
+        for (int i = 0; i < 24; i++) {
             struct prog_opts o = some_opts(i % 3 == 2 ? PROG_DECODE : i % 3,
                                            i / 3 % 2 ? METHOD_FULL
                                                      : METHOD_LORA);
             struct prog p;
             struct err e;
 
-            o.recompute = i >= 6;
+            o.recompute = i / 6 % 2;
+            o.offload = i >= 12;
             if (!CHECK(prog_build(&p, &t.desc, &o, &t.base, &mock,
                                   &e) == 0)) {
                 printf("  %s\n", e.text);
@@ -115,6 +195,9 @@ TEST(programs_are_sound)
             }
             check_order(&p);
             check_places(&p);
+            check_copies(&p);
+            CHECK((count_ops(&p, OP_STASH) > 0)
+                  == (o.offload && o.mode == PROG_TRAIN));
             prog_release(&p);
         }
         tiny_close(&t);
@@ -142,14 +225,51 @@ TEST(recomputation_and_reuse_save_memory)
     tiny_close(&t);
 }
 
-static size_t
-count_ops(const struct prog *p, int kind)
-{
-    size_t n = 0;
+static const char llama_of_layers[] =
+    "{\"model_type\": \"llama\", \"vocab_size\": 61, \"hidden_size\": 128,"
+    " \"intermediate_size\": 320, \"num_hidden_layers\": %d,"
+    " \"num_attention_heads\": 4, \"num_key_value_heads\": 2}";
 
-    for (size_t i = 0; i < p->n_ops; i++)
-        n += p->op[i].kind == kind;
-    return n;
+/* Bytes by which the arena (or HOST) of 12 layers is larger than that of
+ * 8, for each of the four. */
+static uint64_t
+bytes_a_layer(const struct prog_opts *o, enum zone zone)
+{
+    uint64_t bytes[2];
+
+    for (int i = 0; i < 2; i++) {
+        struct tiny_model t;
+        char config[400];
+        struct prog p;
+        struct err e;
+
+        snprintf(config, sizeof(config), llama_of_layers, 8 + 4 * i);
+        tiny_open(&t, config);
+        CHECK(prog_build(&p, &t.desc, o, &t.base, &mock, &e) == 0);
+        bytes[i] = p.zone_bytes[zone];
+        prog_release(&p);
+        tiny_close(&t);
+    }
+    return (bytes[1] - bytes[0]) / 4;
+}
+
+/* Floats of a row that a layer keeps: x, norm1, q|k|v, attention, x1, norm2,
+ * gate|up, glu; and small ones: statistics of two norms and of attention's
+ * heads, seven modules' products with A. */
+TEST(what_is_offloaded_takes_the_arena_of_one_layer)
+{
+    struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
+    uint64_t row = 4 * 2 * 16, small = 2 * 2 + 4 + 7 * 4;
+    uint64_t kept = 128 + 128 + 256 + 128 + 128 + 128 + 640 + 320;
+
+    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_ARENA), row * (kept + small));
+    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_HOST), 0);
+    o.offload = OFFLOAD_ACTIVATIONS;
+    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_ARENA), row * small);
+    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_HOST), row * kept);
+    o.recompute = RECOMPUTE_BLOCK;
+    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_HOST), row * 128);
+    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_ARENA), row * 4);
 }
 
 TEST(nothing_below_the_lowest_adapter_is_walked_back)
@@ -307,6 +427,7 @@ TEST(what_does_not_fit_is_refused)
 static const struct test tests[] = {
     RUN(programs_are_sound),
     RUN(recomputation_and_reuse_save_memory),
+    RUN(what_is_offloaded_takes_the_arena_of_one_layer),
     RUN(nothing_below_the_lowest_adapter_is_walked_back),
     RUN(a_recomputed_layer_is_its_first_pass),
     RUN(layers_may_be_of_different_kinds),
