@@ -36,26 +36,6 @@ struct running {
     typename E::sums o;
 };
 
-/* The scores that a row does not see become -infinity; key: column 0's. */
-template <class E>
-static __device__ __forceinline__ void
-hide(typename E::scores &s, const struct sight &sight, uint32_t row,
-     uint32_t last, uint32_t key)
-{
-    UNROLL
-    for (unsigned i = 0; i < E::MINE; i++) {
-        uint32_t own = row + E::row(i), first = sight.first(min(own, last));
-
-        UNROLL
-        for (unsigned j = 0; j < E::scores::EACH; j++) {
-            uint32_t at = key + E::score_col(j);
-
-            if (at < first || at > own)
-                s.at(i, j) = -INFINITY;
-        }
-    }
-}
-
 /* Takes a tile of scores into the softmax, and leaves its p in s; per: what
  * of an exponent of 2 a score is worth, over 0. Whatever top is rounded to, p
  * and sum are relative to that. */
@@ -143,7 +123,7 @@ attention(struct forward<typename E::type> f)
             load_tile<E, E::COLS>(keys, k, at + E::COLS);
         copy_group();
         if (at + E::COLS > row + 1 || at < all)
-            hide<E>(s, f.sight, row, last, at);
+            hide<E, false>(s, f.sight, row, at, f.q.m.rows);
         take_scores<E>(r, s, f.scale * LOG2_E);
         E::add_product(r.o, s, values);
     }

@@ -29,6 +29,31 @@ sight_of(const struct call *c)
     return { c->batch.doc_first, c->op->u.attn.window };
 }
 
+/* The scores of what does not see each other become -infinity: of own rows
+ * row and on with others at and on. KEYS: own rows are keys, not queries. */
+template <class E, bool KEYS>
+static __device__ __forceinline__ void
+hide(typename E::scores &s, const struct sight &sight, uint32_t row,
+     uint32_t at, uint32_t rows)
+{
+    uint32_t first[KEYS ? E::scores::EACH : E::MINE];
+
+    UNROLL
+    for (unsigned k = 0; k < (KEYS ? E::scores::EACH : E::MINE); k++)
+        first[k] = sight.first(min(KEYS ? at + E::score_col(k)
+                                        : row + E::row(k), rows - 1));
+    UNROLL
+    for (unsigned j = 0; j < E::scores::EACH; j++)
+        UNROLL
+        for (unsigned i = 0; i < E::MINE; i++) {
+            uint32_t own = row + E::row(i), other = at + E::score_col(j);
+            uint32_t query = KEYS ? other : own, key = KEYS ? own : other;
+
+            if (key > query || key < first[KEYS ? j : i])
+                s.at(i, j) = -INFINITY;
+        }
+}
+
 /* A view of heads, as wide as they are. */
 template <class T>
 struct heads_of {

@@ -8,29 +8,39 @@
  * Nothing but lse is kept from the forward: p is computed anew, twice. One
  * kernel has tiles of queries and goes through the keys that they see, for
  * dq; the other has tiles of keys and goes through the queries that see
- * them, of all the heads that share the key head, for dk and dv (after Dao,
- * "FlashAttention-2", 2023, whose dq is added up by atomics). They are the
- * same but for who is who: with x, y of the own rows q, do (k, v) and of the
- * others k, v (q, do),
+ * them, for dk and dv (after Dao, "FlashAttention-2", 2023, whose dq is added
+ * up by atomics). They are the same but for who is who: with x, y of the own
+ * rows q, do (k, v) and of the others k, v (q, do),
  *
  *   p and ds of x other_x^T and y other_y^T,
  *   dx = scale * sum ds other_x    dy = sum p other_y
  *
- * Computing in bf16, p and ds are rounded to it for these products.
+ * Every query head has blocks of its own, so that there are enough of them;
+ * where some share a key head, each one's dk and dv are floats in scratch,
+ * and added up in order. Computing in bf16, p and ds are rounded to it for
+ * these products.
  */
 #include "attention.cuh"
 
 enum { DX = 1, DY = 2 };
 
+/* Where a gradient goes: into a view, or a query head's part of it. */
+template <class T>
+struct gradient {
+    heads_of<T> to;
+    heads_of<float> part; /* m.p NULL: none */
+    bool add;
+};
+
 template <class T>
 struct backward {
-    heads_of<T> x, y, other_x, other_y, dx, dy;
+    heads_of<T> x, y, other_x, other_y;
+    struct gradient<T> dx, dy;
     const float2 *known; /* see know_rows */
     uint32_t known_ld;
     struct sight sight;
     uint32_t group; /* query heads of a key head */
     float scale;
-    bool add_dx, add_dy;
 };
 
 /* known[head][row] = { lse as an exponent of 2, delta }, a warp to a row. Where
@@ -77,17 +87,13 @@ count_tiles(const struct sight &s, uint32_t at, uint32_t rows, uint32_t key)
     return n;
 }
 
-/* Where a block is: its own first row, and the others' and their head. */
-struct spot {
-    uint32_t row, at, head;
-};
-
-/* Whether every own row and every other one see each other. */
+/* Whether rows row and on of the own tile and rows at and on of the other
+ * all see each other. */
 template <class E, bool KEYS>
 static __device__ __forceinline__ bool
-all_seen(const struct sight &s, const struct spot &p, uint32_t rows)
+all_seen(const struct sight &s, uint32_t row, uint32_t at, uint32_t rows)
 {
-    uint32_t query = KEYS ? p.at : p.row, key = KEYS ? p.row : p.at;
+    uint32_t query = KEYS ? at : row, key = KEYS ? row : at;
     uint32_t queries = KEYS ? E::COLS : E::ROWS;
     uint32_t keys = KEYS ? E::ROWS : E::COLS;
 
@@ -95,37 +101,62 @@ all_seen(const struct sight &s, const struct spot &p, uint32_t rows)
            && s.first(min(query + queries, rows) - 1) <= key;
 }
 
-/* s becomes p, and slope, which is do . v, ds. */
+/* What is known of row `at` of a tile of queries lies behind its columns. */
+template <class E>
+static __device__ __forceinline__ float2 *
+known_of(typename E::type *tile, unsigned at)
+{
+    return reinterpret_cast<float2 *>(tile + at * E::LD + E::D);
+}
+
+/* A block's others: their tiles of x and y from row `at` on into to. */
+template <class E, bool KEYS>
+static __device__ __forceinline__ void
+load_others(typename E::type *to, const struct backward<typename E::type> &b,
+            uint32_t head, uint32_t at)
+{
+    const float2 *known = b.known + (size_t)head * b.known_ld + at;
+    uint32_t h = KEYS ? head : head / b.group;
+
+    load_tile<E, E::COLS>(to, b.other_x.head(h), at);
+    load_tile<E, E::COLS>(to + E::COLS * E::LD, b.other_y.head(h), at);
+    if (KEYS && threadIdx.x < E::COLS)
+        copy_8(known_of<E>(to, threadIdx.x), known + threadIdx.x);
+}
+
+/* s becomes p, and slope, which is do . v, ds. known: of the own rows, or,
+ * KEYS, NULL, as it lies with the others; per: what of an exponent of 2 a
+ * score is worth. */
 template <class E, bool KEYS>
 static __device__ __forceinline__ void
 differentiate(typename E::scores &s, typename E::scores &slope,
-              const struct backward<typename E::type> &b,
-              const struct spot &spot)
+              const float2 *known, typename E::type *others, float per)
 {
-    const float2 *known = b.known + (size_t)(KEYS ? spot.head : blockIdx.y)
-                                    * b.known_ld;
-    uint32_t rows = b.x.m.rows;
-    bool all = all_seen<E, KEYS>(b.sight, spot, rows);
-
     UNROLL
     for (unsigned j = 0; j < E::scores::EACH; j++)
         UNROLL
         for (unsigned i = 0; i < E::MINE; i++) {
-            uint32_t own = spot.row + E::row(i);
-            uint32_t other = spot.at + E::score_col(j);
-            uint32_t query = KEYS ? other : own, key = KEYS ? own : other;
-            float2 k = known[query];
-            float p = exp2f(s.at(i, j) * (b.scale * LOG2_E) - k.x);
+            float2 k = KEYS ? *known_of<E>(others, E::score_col(j))
+                            : known[i];
 
-            if (!all && (key > query
-                         || key < b.sight.first(min(query, rows - 1))))
-                p = 0;
-            s.at(i, j) = p;
-            slope.at(i, j) = p * (slope.at(i, j) - k.y);
+            s.at(i, j) = power_of_2(fmaf(s.at(i, j), per, -k.x));
+            slope.at(i, j) = s.at(i, j) * (slope.at(i, j) - k.y);
         }
 }
 
-/* KEYS: own rows are keys, and others queries. WANT: DX, DY or both. */
+template <class E>
+static __device__ __forceinline__ void
+store_gradient(const struct gradient<typename E::type> &g, uint32_t row,
+               typename E::sums &sums, float factor)
+{
+    if (g.part.m.p != nullptr)
+        store_sums<E>(g.part.head(blockIdx.x), row, sums, factor, false);
+    else
+        store_sums<E>(g.to.head(blockIdx.x), row, sums, factor, g.add);
+}
+
+/* KEYS: own rows are keys, and others queries. WANT: DX, DY or both. Of all
+ * heads those tiles start first that have most to do. */
 template <class E, bool KEYS, unsigned WANT>
 static __global__ void __launch_bounds__(E::THREADS)
 attention_bwd(struct backward<typename E::type> b)
@@ -133,40 +164,40 @@ attention_bwd(struct backward<typename E::type> b)
     constexpr unsigned TILE = E::COLS * E::LD, OWN = E::ROWS * E::LD;
     auto *x = reinterpret_cast<typename E::type *>(shared);
     auto *y = x + OWN, *others = WANT & DX ? y + OWN : y;
-    uint32_t rows = b.x.m.rows, row = blockIdx.x * E::ROWS;
+    uint32_t head = blockIdx.x, own = KEYS ? head / b.group : head;
+    uint32_t tile = KEYS ? blockIdx.y : gridDim.y - 1 - blockIdx.y;
+    uint32_t rows = b.x.m.rows, row = tile * E::ROWS;
     uint32_t last = min(row + E::ROWS, rows) - 1;
-    uint32_t first = KEYS ? row : b.sight.first(row);
-    uint32_t head = KEYS ? blockIdx.y * b.group : blockIdx.y / b.group;
+    uint32_t at = KEYS ? row : b.sight.first(row);
     unsigned tiles = KEYS ? count_tiles<E::COLS>(b.sight, row, rows, last)
-                          : (last - first) / E::COLS + 1;
-    unsigned turns = KEYS ? tiles * b.group : tiles;
+                          : (last - at) / E::COLS + 1;
     typename E::sums dx = {}, dy = {};
+    float2 known[E::MINE];
 
-    load_tile<E, E::ROWS>(x, b.x.head(blockIdx.y), row);
+    UNROLL
+    for (unsigned i = 0; !KEYS && i < E::MINE; i++)
+        known[i] = b.known[(size_t)head * b.known_ld + row + E::row(i)];
+    load_tile<E, E::ROWS>(x, b.x.head(own), row);
     if (WANT & DX)
-        load_tile<E, E::ROWS>(y, b.y.head(blockIdx.y), row);
-    for (unsigned t = 0; t <= turns; t++) {
-        struct spot spot = { row, first + (t - 1) % tiles * E::COLS,
-                             head + (t - 1) / tiles };
-        auto *now = others + (t + 1) % 2 * 2 * TILE;
+        load_tile<E, E::ROWS>(y, b.y.head(own), row);
+    load_others<E, KEYS>(others, b, head, at);
+    copy_group();
+    for (unsigned t = 0; t < tiles; t++, at += E::COLS) {
+        auto *now = others + t % 2 * 2 * TILE;
         typename E::scores s, slope = {};
 
-        if (t < turns) {
-            uint32_t h = head + t / tiles, at = first + t % tiles * E::COLS;
-            auto *next = others + t % 2 * 2 * TILE;
-
-            load_tile<E, E::COLS>(next, b.other_x.head(h), at);
-            load_tile<E, E::COLS>(next + TILE, b.other_y.head(h), at);
-        }
+        if (t + 1 < tiles)
+            load_others<E, KEYS>(others + (t + 1) % 2 * 2 * TILE, b, head,
+                                 at + E::COLS);
         copy_group();
-        if (t == 0)
-            continue;
         copy_wait<1>();
         __syncthreads();
         E::multiply(s, x, now);
         if (WANT & DX)
             E::multiply(slope, y, now + TILE);
-        differentiate<E, KEYS>(s, slope, b, spot);
+        if (!all_seen<E, KEYS>(b.sight, row, at, rows))
+            hide<E, KEYS>(s, b.sight, row, at, rows);
+        differentiate<E, KEYS>(s, slope, known, now, b.scale * LOG2_E);
         if (WANT & DX)
             E::add_product(dx, slope, now);
         if (WANT & DY)
@@ -174,9 +205,39 @@ attention_bwd(struct backward<typename E::type> b)
         __syncthreads(); /* now is the place of the next but one */
     }
     if (WANT & DX)
-        store_sums<E>(b.dx.head(blockIdx.y), row, dx, b.scale, b.add_dx);
+        store_gradient<E>(b.dx, row, dx, b.scale);
     if (WANT & DY)
-        store_sums<E>(b.dy.head(blockIdx.y), row, dy, 1, b.add_dy);
+        store_gradient<E>(b.dy, row, dy, 1);
+}
+
+/* ---- heads that share a key head ---------------------------------------- */
+
+constexpr unsigned ADD_THREADS = 256;
+
+/* to (+)= the sum of part's heads, group of which follow on each other. */
+template <class T>
+static __global__ void
+add_heads(heads_of<T> to, heads_of<float> part, uint32_t group, bool add)
+{
+    uint32_t c = blockIdx.y * ADD_THREADS + threadIdx.x;
+    uint32_t head = c / to.dim, i = blockIdx.x;
+    float sum = 0;
+
+    if (c >= to.m.cols)
+        return;
+    for (uint32_t g = 0; g < group; g++)
+        sum += part.head(head * group + g).m.row(i)[c % to.dim];
+    put(to.m.row(i) + c, sum, add);
+}
+
+template <class T>
+static void
+put_add_heads(struct call *c, const struct gradient<T> &g, uint32_t group)
+{
+    if (g.part.m.p != nullptr)
+        launch(c, add_heads<T>,
+               dim3(g.to.m.rows, blocks_of(g.to.m.cols, ADD_THREADS)),
+               ADD_THREADS, 0, g.to, g.part, group, g.add);
 }
 
 /* ---- launches ----------------------------------------------------------- */
@@ -188,8 +249,7 @@ put_kernel(struct call *c, const struct backward<typename E::type> &b)
     size_t rows = E::ROWS * (WANT & DX ? 2 : 1) + 4 * E::COLS;
 
     launch(c, attention_bwd<E, KEYS, WANT>,
-           dim3(blocks_of(b.x.m.rows, E::ROWS),
-                KEYS ? c->op->u.attn.kv_heads : c->op->u.attn.heads),
+           dim3(c->op->u.attn.heads, blocks_of(b.x.m.rows, E::ROWS)),
            E::THREADS, rows * E::LD * sizeof(typename E::type), b);
 }
 
@@ -240,34 +300,47 @@ put_for_size(struct call *c, const struct backward<float> &queries,
         put_tiles<float_tile<256, 16>>(c, queries, keys);
 }
 
+/* A gradient's view, and its parts where query heads share a key head. */
+template <class T>
+static struct gradient<T>
+gradient_of(struct call *c, const struct view *v, char *part, bool add)
+{
+    uint32_t dim = c->op->u.attn.head_dim, cols = c->op->u.attn.heads * dim;
+    auto *p = cols == v->cols ? nullptr : reinterpret_cast<float *>(part);
+
+    return { heads_of_view<T>(c, v),
+             { { p, v->rows, cols, cols }, dim, dim % 4 == 0 }, add };
+}
+
 template <class T>
 void
 run_attention_bwd(struct call *c)
 {
     const struct op *op = c->op;
+    const struct attention_bwd_space space
+        = attention_bwd_space_at(view_at(c, &op->scratch), op);
     auto q = heads_of_view<T>(c, &op->x[0]), k = heads_of_view<T>(c, &op->x[1]);
     auto v = heads_of_view<T>(c, &op->x[2]), o = heads_of_view<T>(c, &op->x[3]);
     auto d = heads_of_view<T>(c, &op->x[5]);
-    auto dq = heads_of_view<T>(c, &op->y[0]);
-    auto dk = heads_of_view<T>(c, &op->y[1]);
-    auto dv = heads_of_view<T>(c, &op->y[2]);
-    auto *known = reinterpret_cast<float2 *>(view_at(c, &op->scratch));
+    auto *known = reinterpret_cast<float2 *>(space.known);
     uint32_t ld = attention_known_rows(q.m.rows);
     struct backward<T> queries = {
-        q, d, k, v, dq, {}, known, ld, sight_of(c),
-        op->u.attn.heads / op->u.attn.kv_heads, op->u.attn.scale,
-        (op->acc & 1) != 0, false
+        q, d, k, v, gradient_of<T>(c, &op->y[0], nullptr, op->acc & 1), {},
+        known, ld, sight_of(c), op->u.attn.heads / op->u.attn.kv_heads,
+        op->u.attn.scale
     };
-    struct backward<T> keys = {
-        k, v, q, d, dk, dv, known, ld, queries.sight, queries.group,
-        queries.scale, (op->acc & 2) != 0, (op->acc & 4) != 0
-    };
+    struct backward<T> keys = queries;
 
+    keys.x = k, keys.y = v, keys.other_x = q, keys.other_y = d;
+    keys.dx = gradient_of<T>(c, &op->y[1], space.dk, op->acc >> 1 & 1);
+    keys.dy = gradient_of<T>(c, &op->y[2], space.dv, op->acc >> 2 & 1);
     launch(c, know_rows<T>,
            dim3(blocks_of(ld, KNOW_THREADS / 32), op->u.attn.heads),
            KNOW_THREADS, 0, known, ld, o, d,
            mat_of<float>(c, &op->x[4]));
     put_for_size(c, queries, keys);
+    put_add_heads(c, keys.dx, keys.group);
+    put_add_heads(c, keys.dy, keys.group);
 }
 
 template void run_attention_bwd<float>(struct call *c);

@@ -130,6 +130,22 @@ attention_known_rows(uint32_t rows)
     return (rows + KNOWN_ROWS - 1) / KNOWN_ROWS * KNOWN_ROWS;
 }
 
+struct attention_bwd_space
+attention_bwd_space_at(char *at, const struct op *op)
+{
+    uint64_t heads = op->u.attn.heads, rows = op->x[0].rows;
+    uint64_t part = heads * op->u.attn.head_dim * rows * sizeof(float);
+    struct attention_bwd_space b = { 0 };
+
+    if (op->u.attn.heads == op->u.attn.kv_heads)
+        part = 0;
+    b.known = take(at, &b.bytes, heads * attention_known_rows((uint32_t)rows)
+                                 * 2 * sizeof(float));
+    b.dk = take(at, &b.bytes, part);
+    b.dv = take(at, &b.bytes, part);
+    return b;
+}
+
 /* Of the part of a linear that wants most. */
 static uint64_t
 linear_bytes(const struct sizing *s, const struct op *op)
@@ -161,8 +177,7 @@ space_bytes(const struct sizing *s, const struct op *op)
     case OP_NORM_BWD:
         return norm_bwd_space_at(NULL, op).bytes;
     case OP_ATTENTION_BWD:
-        return (uint64_t)op->u.attn.heads
-               * attention_known_rows(op->x[0].rows) * 2 * sizeof(float);
+        return attention_bwd_space_at(NULL, op).bytes;
     case OP_SQNORM:
         return SQNORM_PARTS * sizeof(double);
     default:

@@ -81,7 +81,14 @@ struct norm_bwd_space norm_bwd_space_at(char *at, const struct op *op);
 enum { SUM_GROUP = 64 };
 uint64_t column_sums_bytes(uint32_t rows, uint32_t cols);
 
-/* ATTENTION_BWD: two floats for each head and row, rows rounded up. */
+/* Of ATTENTION_BWD. known: two floats for each head and row, rows rounded up;
+ * dk, dv: floats of each query head, where some share a key head. */
+struct attention_bwd_space {
+    char *known, *dk, *dv;
+    uint64_t bytes;
+};
+struct attention_bwd_space attention_bwd_space_at(char *at,
+                                                  const struct op *op);
 uint32_t attention_known_rows(uint32_t rows);
 
 /* SQNORM: a double for each block of the first pass. */

@@ -315,10 +315,10 @@ put_pair(bf16 *p, float x, float y, bool add)
 
 /* The block's own rows, row and on: to (+)= factor * sums. Sums j and j + 1
  * are neighbours for even j. */
-template <class E>
+template <class E, class T>
 __device__ __forceinline__ void
-store_sums(const head_of<typename E::type> &to, uint32_t row,
-           typename E::sums &sums, float factor, bool add)
+store_sums(const head_of<T> &to, uint32_t row, typename E::sums &sums,
+           float factor, bool add)
 {
     UNROLL
     for (unsigned i = 0; i < E::MINE; i++) {

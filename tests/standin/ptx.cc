@@ -64,6 +64,15 @@ multiply(void *const every[32], unsigned mask)
         }
 }
 
+bool
+in_shared(const void *p, size_t n)
+{
+    auto at = reinterpret_cast<uintptr_t>(p);
+    auto from = reinterpret_cast<uintptr_t>(shared);
+
+    return at >= from && at + n <= from + BLOCK_SHARED;
+}
+
 struct fragment {
     uint32_t *r;
     const void *row;
@@ -77,8 +86,7 @@ row_of(void *const every[32], unsigned matrix, unsigned row)
 
     if (at % 16 != 0)
         fatal("a row of ldmatrix that is not aligned to 16 bytes");
-    if (at < reinterpret_cast<uintptr_t>(shared)
-        || at + 16 > reinterpret_cast<uintptr_t>(shared) + BLOCK_SHARED)
+    if (!in_shared(f->row, 16))
         fatal("a row of ldmatrix that is not in shared memory");
     return static_cast<const uint16_t *>(f->row);
 }
@@ -108,6 +116,7 @@ load(void *const every[32], unsigned mask)
 /* A thread's copies on their way. */
 struct copy {
     void *to;
+    size_t n;
     unsigned char bytes[16];
 };
 
@@ -174,18 +183,32 @@ own_copies()
     return of[standin_thread()];
 }
 
+static void
+start_copy(void *to, const void *from, size_t n, bool there)
+{
+    struct copy c = { to, n, {} };
+
+    if (reinterpret_cast<uintptr_t>(to) % n != 0
+        || (there && reinterpret_cast<uintptr_t>(from) % n != 0))
+        fatal("an asynchronous copy that is not aligned to its size");
+    if (!in_shared(to, n))
+        fatal("an asynchronous copy that does not go to shared memory");
+    if (there)
+        memcpy(c.bytes, from, n);
+    memset(to, 0xff, n);
+    own_copies().open.push_back(c);
+}
+
 void
 copy_16(void *to, const void *from, bool there)
 {
-    struct copy c = { to, {} };
+    start_copy(to, from, 16, there);
+}
 
-    if (reinterpret_cast<uintptr_t>(to) % 16 != 0
-        || (there && reinterpret_cast<uintptr_t>(from) % 16 != 0))
-        fatal("an asynchronous copy that is not aligned to 16 bytes");
-    if (there)
-        memcpy(c.bytes, from, sizeof(c.bytes));
-    memset(to, 0xff, sizeof(c.bytes));
-    own_copies().open.push_back(c);
+void
+copy_8(void *to, const void *from)
+{
+    start_copy(to, from, 8, true);
 }
 
 void
@@ -204,7 +227,7 @@ standin_copy_wait(unsigned most)
 
     while (c.group.size() > most) {
         for (auto &one : c.group.front())
-            memcpy(one.to, one.bytes, sizeof(one.bytes));
+            memcpy(one.to, one.bytes, one.n);
         c.group.erase(c.group.begin());
     }
 }

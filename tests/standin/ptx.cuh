@@ -18,6 +18,7 @@ void load_matrices_transposed(uint32_t r[4], const void *row);
 
 /* A copy happens when it is waited for; until then its place is NaN. */
 void copy_16(void *to, const void *from, bool there);
+void copy_8(void *to, const void *from);
 void copy_group();
 void standin_copy_wait(unsigned most);
 
