@@ -7,6 +7,7 @@
 #   make stress   runs of train and of the demo, stopped at random moments
 #   make bench    speed and memory, as ratios to other tools
 #   make cuda     train and evalprompts for NVIDIA cards, in build/cuda
+#   make bench-cuda   their speed, as shares of what a card can do
 #   make bundle   all of it with its libraries, in build/bundle
 #   make install  PREFIX=/usr/local DESTDIR=
 #
@@ -49,8 +50,9 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(sort $(wildcard tests/bench/*.c)))
 
-.PHONY: all unit standin cuda bundle check-cuda clean check check-unit check-cli stress man golden bench \
-	bench-programs demo install deps
+.PHONY: all unit standin cuda bundle check-cuda bench-cuda clean check \
+	check-unit check-cli stress man golden bench bench-programs demo install \
+	deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -17,8 +17,9 @@ for f in "$build"/bin/*; do
     *) cp "$f" "$out/libexec/graft" ;;
     esac
 done
-cp "$build/cuda/graft-cuda.so" "$out/libexec/graft"
-cp "$build/unit/cuda_ops" kernels/cuda/check.sh "$out/check"
+cp "$build/cuda/graft-cuda.so" "$build/bench/op_times" "$out/libexec/graft"
+cp "$build/unit/cuda_ops" kernels/cuda/check.sh tests/bench/cuda.sh \
+    tests/bench/lora_torch.py "$out/check"
 cp LICENSE "$out"
 
 # libraries FILE...: paths of what they need, but for glibc's.

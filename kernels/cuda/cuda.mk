@@ -72,9 +72,15 @@ standin: $(addprefix $(STANDIN)/,train evalprompts op_times graft-cuda.so)
 BUNDLE := $(BUILD)/bundle
 bundle:
 	@$(MAKE) --no-print-directory BUNDLED=1 BUILD=$(BUILD)/bundled all cuda \
-		$(BUILD)/bundled/unit/cuda_ops
+		$(BUILD)/bundled/unit/cuda_ops $(BUILD)/bundled/bench/op_times
 	@SLIM=$(SLIM) bash kernels/cuda/bundle.sh $(BUILD)/bundled $(BUNDLE)
 
 # On a machine with a card.
 check-cuda: bundle
 	@bash $(BUNDLE)/check/check.sh
+
+# What a card does, or, without one, what it would do at best. Variables are
+# at the top of the script.
+bench-cuda: all bench-programs
+	@! command -v $(NVCC) >/dev/null || $(MAKE) --no-print-directory cuda
+	@GRAFT_BUILD=$(abspath $(BUILD)) bash tests/bench/cuda.sh

@@ -1,5 +1,6 @@
 /* op_rows.h - a program's ops as rows of a table: ops of one range, kind and
- * cost that work on modules of the same roles are one. */
+ * cost that work on modules of the same roles are one; and a row as a line,
+ * against what a device does at best. */
 #ifndef BENCH_OP_ROWS_H
 #define BENCH_OP_ROWS_H
 
@@ -100,6 +101,69 @@ rows_release(struct rows *t)
     for (size_t i = 0; i < t->n; i++)
         free(t->row[i].op);
     free(t->row);
+}
+
+/* ---- lines -------------------------------------------------------------- */
+
+/* What the device does at best. */
+struct ceiling {
+    double flops, bytes; /* a second */
+};
+
+static inline bool
+by_work(const struct op_cost *c, const struct ceiling *best)
+{
+    return c->flops / best->flops > c->bytes / best->bytes;
+}
+
+/* Seconds at best. */
+static inline double
+floor_of(const struct op_cost *c, const struct ceiling *best)
+{
+    return by_work(c, best) ? c->flops / best->flops
+                            : c->bytes / best->bytes;
+}
+
+struct sums {
+    uint64_t count;
+    double flops, bytes, floor, seconds;
+};
+
+/* A line from its middle on; seconds 0: not measured. */
+static inline void
+print_sums(const struct sums *s, const char *bound)
+{
+    printf("%6llu %12.3f %11.1f %10.3f %5s",
+           (unsigned long long)s->count, s->flops * 1e-9, s->bytes * 1e-6,
+           s->floor * 1e3, bound);
+    if (s->seconds > 0)
+        printf(" %10.3f %5.1f%%", s->seconds * 1e3,
+               100 * s->floor / s->seconds);
+    printf("\n");
+}
+
+/* A row that a step runs so often; adds it to *all. */
+static inline void
+print_row(const struct row *row, uint64_t times, const struct ceiling *best,
+          struct sums *all)
+{
+    static const char *const range[RANGE_COUNT] = { "start", "fwd", "head",
+                                                    "bwd", "update" };
+    double n = (double)(times * row->n);
+    struct sums s = { .count = times * row->n,
+                      .flops = n * row->cost.flops,
+                      .bytes = n * row->cost.bytes,
+                      .floor = n * floor_of(&row->cost, best),
+                      .seconds = (double)times * row->seconds };
+
+    printf("%-6s %-13s %-8s ", range[row->range],
+           op_info(row->op->kind)->name, *row->of ? row->of : "-");
+    print_sums(&s, by_work(&row->cost, best) ? "work" : "bytes");
+    all->count += s.count;
+    all->flops += s.flops;
+    all->bytes += s.bytes;
+    all->floor += s.floor;
+    all->seconds += s.seconds;
 }
 
 #endif

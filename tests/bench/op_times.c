@@ -18,6 +18,8 @@
 #include "base/io.h"
 #include "card.h"
 #include "cli/machine.h"
+#include "kernels/plugin.h"
+#include "model/fit.h"
 #include "op_rows.h"
 #include "seam.h"
 #include "tool/tool.h"
@@ -72,11 +74,6 @@ const struct tool tool = {
     .exits = "4 5",
 };
 
-/* What the device does at best. */
-struct ceiling {
-    double flops, bytes; /* a second */
-};
-
 struct bench {
     const struct options *o;
     struct backend *b;
@@ -92,28 +89,11 @@ struct bench {
     double step; /* seconds of a whole one */
 };
 
-static const char *const range_name[RANGE_COUNT] = { "start", "fwd", "head",
-                                                     "bwd", "update" };
-
 /* How often a step runs a range. */
 static uint64_t
 times(const struct bench *t, int range)
 {
     return range == RANGE_START || range == RANGE_UPDATE ? 1 : t->o->accum;
-}
-
-static bool
-by_work(const struct bench *t, const struct op_cost *c)
-{
-    return c->flops / t->best.flops > c->bytes / t->best.bytes;
-}
-
-/* Seconds of one op at best. */
-static double
-floor_of(const struct bench *t, const struct op_cost *c)
-{
-    return by_work(t, c) ? c->flops / t->best.flops
-                         : c->bytes / t->best.bytes;
 }
 
 /* ---- the program -------------------------------------------------------- */
@@ -129,14 +109,6 @@ prog_options(const struct options *o)
         .optimizer = OPT_ADAMW, .decay = 0.01f, .beta1 = 0.9f,
         .beta2 = 0.999f, .adam_eps = 1e-8f, .clip = 1,
     };
-}
-
-static uint64_t
-no_scratch(const struct backend *b, const struct op *op)
-{
-    (void)b;
-    (void)op;
-    return 0;
 }
 
 /* A base of which nobody has the weights. */
@@ -228,7 +200,7 @@ time_step(struct bench *t, struct err *e)
 static size_t
 copies_of(const struct bench *t, const struct row *row)
 {
-    double least = (double)row->n * floor_of(t, &row->cost);
+    double least = (double)row->n * floor_of(&row->cost, &t->best);
     size_t copies = 1;
 
     while ((double)copies * least < 2e-4 && copies * row->n < 64)
@@ -278,45 +250,6 @@ time_all(struct bench *t, struct err *e)
 
 /* ---- the table ---------------------------------------------------------- */
 
-struct sums {
-    uint64_t count;
-    double flops, bytes, floor, seconds;
-};
-
-/* A line from its middle on; seconds 0: not measured. */
-static void
-print_sums(const struct sums *s, const char *bound)
-{
-    printf("%6llu %12.3f %11.1f %10.3f %5s",
-           (unsigned long long)s->count, s->flops * 1e-9, s->bytes * 1e-6,
-           s->floor * 1e3, bound);
-    if (s->seconds > 0)
-        printf(" %10.3f %5.1f%%", s->seconds * 1e3,
-               100 * s->floor / s->seconds);
-    printf("\n");
-}
-
-static void
-print_row(const struct bench *t, const struct row *row, struct sums *all)
-{
-    double n = (double)(times(t, row->range) * row->n);
-    struct sums s = { .count = times(t, row->range) * row->n,
-                      .flops = n * row->cost.flops,
-                      .bytes = n * row->cost.bytes,
-                      .floor = n * floor_of(t, &row->cost),
-                      .seconds = (double)times(t, row->range)
-                                 * row->seconds };
-
-    printf("%-6s %-13s %-8s ", range_name[row->range],
-           op_info(row->op->kind)->name, *row->of ? row->of : "-");
-    print_sums(&s, by_work(t, &row->cost) ? "work" : "bytes");
-    all->count += s.count;
-    all->flops += s.flops;
-    all->bytes += s.bytes;
-    all->floor += s.floor;
-    all->seconds += s.seconds;
-}
-
 static void
 print_table(const struct bench *t)
 {
@@ -327,7 +260,8 @@ print_table(const struct bench *t)
            "of", "ops", "GFLOP", "MB", "floor ms", "by",
            t->step > 0 ? "         ms  share" : "");
     for (size_t i = 0; i < t->rows.n; i++)
-        print_row(t, &t->rows.row[i], &all);
+        print_row(&t->rows.row[i], times(t, t->rows.row[i].range),
+                  &t->best, &all);
     printf("%-29s ", "sum");
     print_sums(&all, "-");
     printf("\na step of %.0f tokens at the floor: %.3f ms, %.0f tokens/s\n",
@@ -340,6 +274,7 @@ print_table(const struct bench *t)
 static void
 print_head(const struct bench *t, const char *base)
 {
+    const struct plan_memory m = prog_memory(&t->prog);
     const struct options *o = t->o;
 
     printf("%s: LoRA rank %llu on all linears, %s, %llu x %llu x %llu "
@@ -349,6 +284,8 @@ print_head(const struct bench *t, const char *base)
     printf("%s: %.2f TFLOP/s, %.1f GB/s, %s\n", o->as ? o->as : t->b->detail,
            t->best.flops * 1e-12, t->best.bytes * 1e-9,
            o->as ? "by its maker" : "by a large linear and a large copy");
+    printf("memory: %.0f MiB, of them %.0f for activations and scratch\n",
+           (double)m.total / (1 << 20), (double)m.arena / (1 << 20));
 }
 
 /* ---- both ways ---------------------------------------------------------- */
@@ -379,14 +316,13 @@ run_as(struct bench *t, const struct card *card, const char *arch,
        struct err *e)
 {
     bool bf16 = strcmp(t->o->machine.compute, "bf16") == 0;
-    struct backend b = { .name = "none", .real_size = sizeof(float),
-                         .activation = bf16 ? DTYPE_BF16 : DTYPE_REAL,
-                         .scratch = no_scratch };
     struct model_desc d;
+    struct backend b;
     struct frozen base;
     struct buf text;
     int rc;
 
+    cuda_plan(&b, t->o->machine.compute);
     t->b = &b;
     t->best = (struct ceiling){ 1e12 * (bf16 ? card->bf16 : card->f32),
                                 1e9 * card->memory };

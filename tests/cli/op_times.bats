@@ -77,3 +77,22 @@ rows() {
     run -4 --separate-stderr op_times --as H200 mamba.json
     [[ $stderr == *mamba* ]]
 }
+
+@test "bench-cuda computes where there is no card, and measures on one" {
+    export CUDA_PROGRAMS=$GRAFT_BUILD/standin:$GRAFT_BUILD/bin MODELS=tiny
+    export SHAPES="1x8 2x8" FORMATS=int8 ACCUM=1 RANK=2 STEPS=4 PEERS=none
+    STANDIN_CARDS=0 run -0 --separate-stderr bash "$root/tests/bench/cuda.sh"
+    [ -z "$stderr" ]
+    [[ $output == *"no CUDA card was found"*"== computed, not measured: "* ]]
+    [[ $output == *": tiny, 2x8, H200"*"a step of 16 tokens at the floor: "* ]]
+    SHAPES=1x8 run --separate-stderr bash "$root/tests/bench/cuda.sh"
+    printf '%s\n' "$output" "$stderr"
+    [ "$status" -eq 0 ]
+    [ -z "$stderr" ]
+    [[ $output == "stand-in, "*"torch + PEFT skipped"* ]]
+    [[ $output =~ "tiny 1x8 int8: "[1-9][0-9]*" tokens/s" ]]
+    [[ $output == *"BAR tiny 1x8 int8 tokens/s: "*" ok" ]]
+    CUDA_PROGRAMS=$GRAFT_BUILD/standin:$GRAFT_BUILD/bin MODELS=huge \
+        run -2 --separate-stderr bash "$root/tests/bench/cuda.sh"
+    [[ $stderr == "cuda: no model huge in MODELS" ]]
+}
