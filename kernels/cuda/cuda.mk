@@ -12,6 +12,7 @@ CUDA_FLAGS := -std=c++17 -Ikernels/cuda -Ilib -I. \
 NVCC ?= nvcc
 CUDA_ARCHS ?= 80 86 89 90 100
 NVCC_FLAGS := -O3 -Ikernels/cuda/ptx -Xcompiler -fPIC,-fvisibility=hidden \
+	-Xfatbin -compress-all \
 	$(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
 	-gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword \
 	$(CUDA_ARCHS))
@@ -67,8 +68,8 @@ $(STANDIN)/op_times $(BUILD)/cuda/op_times: $(BUILD)/bench/op_times
 
 standin: $(addprefix $(STANDIN)/,train evalprompts op_times graft-cuda.so)
 
-# All of it in one folder, to be copied to a machine with a card. SLIM=1
-# leaves CUDA's own libraries out.
+# All of it in one folder, to be copied to a machine with a card; with SLIM=1
+# a small one.
 BUNDLE := $(BUILD)/bundle
 bundle:
 	@$(MAKE) --no-print-directory BUNDLED=1 BUILD=$(BUILD)/bundled all cuda \
