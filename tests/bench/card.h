@@ -3,9 +3,9 @@
  * memory.
  *
  * From NVIDIA's datasheets of H100 (2023), H200 (2024), A100 (2022), L4 and
- * L40S (2023), A10 (2021) and HGX B200 (2025), which name products with
- * sparsity where they say so, twice the dense ones, and from the whitepapers
- * of the GA102 (RTX 3090) and Ada (RTX 4090) architectures.
+ * L40S (2023) and A10 (2021), where half of a rate "with sparsity" is meant,
+ * the technical brief of the Blackwell architecture (B200, HGX), and the
+ * whitepapers of GA102 (RTX 3090) and Ada (RTX 4090).
  */
 #ifndef BENCH_CARD_H
 #define BENCH_CARD_H
@@ -22,7 +22,7 @@ struct card {
 };
 
 static const struct card cards[] = {
-    { "B200", .bf16 = 2250, .f32 = 75, .memory = 7700 },
+    { "B200", .bf16 = 2250, .f32 = 80, .memory = 8000 },
     { "H200", .bf16 = 989, .f32 = 67, .memory = 4800 },
     { "H100", .bf16 = 989, .f32 = 67, .memory = 3350 }, /* SXM */
     { "H100 PCIe", .bf16 = 756, .f32 = 51, .memory = 2000 },

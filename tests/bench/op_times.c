@@ -352,7 +352,7 @@ run_here(struct bench *t, const char *path, struct err *e)
     if (rc < 0)
         return rc;
     t->b = &m.backend;
-    rc = best_rate(linear_rate, t->b, 256, 8192, 0.002, &t->best.flops, e);
+    rc = best_rate(linear_rate, t->b, 256, 8192, 0.02, &t->best.flops, e);
     if (rc == 0)
         rc = best_rate(copy_rate, t->b, 512, 131072, 0.02, &t->best.bytes, e);
     if (rc == 0)
