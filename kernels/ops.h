@@ -26,6 +26,7 @@
 #ifndef KERNELS_OPS_H
 #define KERNELS_OPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -265,6 +266,7 @@ struct backend {
     size_t real_size;       /* of DTYPE_REAL: 4 or 8 */
     uint8_t activation;     /* dtype of activations and their gradients:
                                DTYPE_REAL or DTYPE_BF16 */
+    bool apart;             /* its memory is not this process's, HOST aside */
     uint64_t kinds;         /* bit k: it can run ops of kind k */
     uint64_t reserve;       /* bytes of address space that its libraries map
                                while they compute; few become resident */

@@ -77,6 +77,10 @@ const struct opt train_option_table[] = {
       .def = "none", .choices = "none|block",
       .help = "what backward computes anew instead of keeping it; the result "
               "is the same" },
+    { .name = "offload", .type = OPT_CHOICE, IN(offload), .arg = "WHAT",
+      .def = "none", .choices = "none|activations",
+      .help = "what waits in the machine's memory until a card's backward "
+              "needs it; the result is the same" },
     { .name = "head-chunk", .type = OPT_U64, .output = true, IN(head_chunk),
       .arg = "N", .def = OPT_DEFAULT(TRAIN_HEAD_CHUNK), .min = 1,
       .max = 65536,
@@ -180,6 +184,10 @@ train_options_settle(struct train_options *o, const struct args *args,
 {
     int rc = 0;
 
+    if (o->offload == OFFLOAD_ACTIVATIONS && !in->model.backend.apart)
+        return err_set(e, ERR_USAGE, "--offload activations: on the processor "
+                       "they are in the machine's memory as it is (expected "
+                       "a card: --device cuda)");
     if (in->model.with != NULL)
         rc = settle_adapter(o, args, in->model.with, e);
     if (rc < 0)
@@ -198,6 +206,7 @@ program(const struct train_options *o)
         .rank = (uint32_t)o->rank, .alpha = (float)o->alpha,
         .dropout = (float)o->dropout, .targets = o->targets.item,
         .n_targets = o->targets.n, .recompute = (uint8_t)o->recompute,
+        .offload = (uint8_t)o->offload,
         .optimizer = (uint8_t)o->optimizer, .decay = (float)o->decay,
         .beta1 = 0.9f, .beta2 = 0.999f, .adam_eps = 1e-8f,
         .clip = (float)o->clip

@@ -20,7 +20,8 @@ prog_memory(const struct prog *p)
 {
     struct plan_memory m = { .base = p->base_bytes,
                              .state = p->zone_bytes[ZONE_STATE],
-                             .arena = p->zone_bytes[ZONE_ARENA] };
+                             .arena = p->zone_bytes[ZONE_ARENA],
+                             .host = p->zone_bytes[ZONE_HOST] };
 
     /* The arrays of a struct batch, and the record of each row. */
     m.batch = p->rows * (5 * sizeof(int32_t) + sizeof(float)
@@ -31,10 +32,11 @@ prog_memory(const struct prog *p)
     return m;
 }
 
-/* The search for a way: the question, the room, where it stands. */
+/* The search for a way: the question, the rooms, where it stands. */
 struct search {
     const struct fit *f;
     const struct room *room;
+    uint64_t host;
     struct fit_way way;
 };
 
@@ -58,6 +60,14 @@ is_mapped(const struct plan_memory *m, const struct backend *b,
            <= room->mapped.bytes;
 }
 
+/* A plan for a card: held is this process's own. */
+static bool
+is_hosted(const struct plan_memory *m, const struct room *room,
+          uint64_t host)
+{
+    return m->host == 0 || m->host + margin(room) <= host;
+}
+
 static bool
 fits(const struct search *s)
 {
@@ -66,7 +76,8 @@ fits(const struct search *s)
 
     return s->f->plan(s->f->ctx, &s->way, &m, &e) == 0
            && is_resident(&m, s->room)
-           && is_mapped(&m, s->f->backend, s->room);
+           && is_mapped(&m, s->f->backend, s->room)
+           && is_hosted(&m, s->room, s->host);
 }
 
 /* From the batches that the way has down to one sequence. The sequences of a
@@ -116,6 +127,12 @@ search_ways(struct search *s)
         if (smaller_batch(s))
             return true;
     }
+    if (s->way.prog.mode == PROG_TRAIN && s->f->backend->apart
+        && s->way.prog.offload != OFFLOAD_ACTIVATIONS) {
+        s->way.prog.offload = OFFLOAD_ACTIVATIONS;
+        if (smaller_batch(s))
+            return true;
+    }
     return shorter(s);
 }
 
@@ -156,6 +173,8 @@ describe(const struct fit_way *was, const struct fit_way *now,
         buf_addf(b, " --accum %u", now->accum);
     if (o->recompute != was->prog.recompute)
         buf_addstr(b, " --recompute block");
+    if (o->offload != was->prog.offload)
+        buf_addstr(b, " --offload activations");
     if (o->mode != PROG_DECODE && o->seq_len != was->prog.seq_len)
         buf_addf(b, " --seq-len %u", o->seq_len);
     if (o->cache_len != was->prog.cache_len)
@@ -168,25 +187,24 @@ describe(const struct fit_way *was, const struct fit_way *now,
 
 /* What is free is a little less or more a moment later, and who follows the
  * advice is not to be refused again. */
-static struct room
-later(const struct room *now)
+static uint64_t
+later(uint64_t now)
 {
-    struct room room = *now;
-
-    room.resident.bytes -= room.resident.bytes / ADVICE_SLACK;
-    room.mapped.bytes -= room.mapped.bytes / ADVICE_SLACK;
-    return room;
+    return now - now / ADVICE_SLACK;
 }
 
 /* The first way that fits, in words. */
 static void
 advise(const struct fit *f, const struct room *now, struct buf *b)
 {
-    const struct room room = later(now);
-    struct search s = { f, &room, f->way };
+    struct room room = *now;
+    struct search s = { f, &room, later(f->host.bytes), f->way };
     struct frozen base;
-    bool found = search_ways(&s);
+    bool found;
 
+    room.resident.bytes = later(now->resident.bytes);
+    room.mapped.bytes = later(now->mapped.bytes);
+    found = search_ways(&s);
     if (!found && f->way.prog.method != METHOD_FULL) {
         s.way = f->way;
         s.way.int8 = true;
@@ -197,8 +215,9 @@ advise(const struct fit *f, const struct room *now, struct buf *b)
     if (found)
         describe(&f->way, &s.way, b);
     else
-        buf_addstr(b, " no smaller batch, recomputation, shorter sequence "
-                   "or base in " ADVISED " would fit");
+        buf_addf(b, " no smaller batch, recomputation, %sshorter sequence "
+                 "or base in " ADVISED " would fit",
+                 f->backend->apart ? "offloading, " : "");
 }
 
 static unsigned long long
@@ -233,6 +252,24 @@ refuse(const struct fit *f, const struct plan_memory *m,
     return e->code;
 }
 
+/* It fits on the card, but what would wait here does not. */
+static int
+refuse_host(const struct fit *f, const struct plan_memory *m,
+            const struct room *room, struct err *e)
+{
+    struct buf b;
+
+    buf_init(&b);
+    advise(f, room, &b);
+    err_set(e, ERR_LIMIT, "%s: %s takes %llu MiB of the machine's memory for "
+            "activations that wait and %llu for programs and libraries; %llu "
+            "MiB are free (%s):%s; --force goes on as it is",
+            f->way.base->path, f->what, mib(m->host), mib(margin(room)),
+            (unsigned long long)(f->host.bytes >> 20), f->host.by, b.data);
+    buf_release(&b);
+    return e->code;
+}
+
 int
 fit_check(const struct fit *f, const struct room *room, struct err *e)
 {
@@ -241,26 +278,30 @@ fit_check(const struct fit *f, const struct room *room, struct err *e)
 
     if (rc < 0)
         return rc;
-    if (is_resident(&m, room) && is_mapped(&m, f->backend, room))
-        return 0;
-    return refuse(f, &m, room, e);
+    if (!is_resident(&m, room) || !is_mapped(&m, f->backend, room))
+        return refuse(f, &m, room, e);
+    if (!is_hosted(&m, room, f->host.bytes))
+        return refuse_host(f, &m, room, e);
+    return 0;
 }
 
 int
 fit_now(const struct fit *f, bool force, struct err *e)
 {
+    struct fit here = *f;
     struct room room;
     int rc;
 
     if (f->backend->prepare == NULL)
         return 0;
     room_measure(&room, "");
+    here.host = room.resident;
     if (f->backend->room != NULL) {
         room.resident.bytes = f->backend->room(f->backend, room.resident.by,
                                                sizeof(room.resident.by));
         room.mapped.bytes = UINT64_MAX;
     }
-    rc = fit_check(f, &room, e);
+    rc = fit_check(&here, &room, e);
     if (rc != ERR_LIMIT || !force)
         return rc;
     log_warn("%s", e->text);

@@ -4,7 +4,8 @@
  * A plan is an upper bound, known before anything is taken. It is held
  * against what may become resident and what may be mapped (see room.h); the
  * base is mapped already, but its pages have to stay. Where the back end has
- * memory of its own, it is held against what is free there.
+ * memory of its own, it is held against what is free there, and what waits in
+ * the host's memory against what may become resident here.
  */
 #ifndef MODEL_FIT_H
 #define MODEL_FIT_H
@@ -12,13 +13,14 @@
 #include "base/room.h"
 #include "model/prog.h"
 
-/* What a plan takes, in bytes; total is their sum. */
+/* What a plan takes, in bytes; total is the sum of the first four. */
 struct plan_memory {
     uint64_t base;   /* the base's tensors that the program reads */
     uint64_t state;  /* parameters, gradients, moments, caches */
     uint64_t arena;  /* activations and scratch */
     uint64_t batch;  /* rows of tokens, the index of the data */
     uint64_t total;
+    uint64_t host;   /* activations that wait in the host's memory */
 };
 
 /* Of a program and one micro-batch. */
@@ -44,13 +46,14 @@ struct fit {
     const struct model_desc *desc;
     struct fit_way way;
     const struct backend *backend;
+    struct room_bound host; /* for plan_memory.host; fit_now sets it */
 };
 
 /* 0 when the way fits into the room. Else ERR_LIMIT, with the plan, what is
  * free and what bounds it, and the first of the ways that would fit: smaller
- * batches (of training with as many more of them), recomputation, a shorter
- * sequence or context, a base in int8, each with a little left free; or that
- * none of them does. */
+ * batches (of training with as many more of them), recomputation, on a card
+ * also offloading, a shorter sequence or context, a base in int8, each with a
+ * little left free; or that none of them does. */
 int fit_check(const struct fit *f, const struct room *room, struct err *e);
 
 /* The same for this process, now; with force a warning and 0. A back end that

@@ -77,6 +77,7 @@ trainer_plan_json(const struct trainer *t, struct buf *b)
         { "arena_bytes", m.arena },
         { "batch_bytes", m.batch },
         { "total_bytes", m.total },
+        { "host_bytes", m.host },
         { "parameters", desc_params(&t->model->desc) },
         { "trainable", t->prog.n_trainable },
         { "steps", t->opts.steps },
@@ -117,6 +118,9 @@ trainer_plan_table(const struct trainer *t, struct buf *b)
     put_memory(b, "batch", m.batch, "tokens of a step, lengths of records");
     put_memory(b, "total", m.total,
                "and at most 64 for programs and libraries");
+    if (m.host > 0)
+        put_memory(b, "host", m.host,
+                   "activations that wait in the machine's memory");
     buf_addc(b, '\n');
     put_count(b, "parameters", desc_params(&t->model->desc), "");
     put_count(b, "trainable", t->prog.n_trainable, "");

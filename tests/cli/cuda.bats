@@ -61,6 +61,49 @@ near() {
         run/adapter/adapter_model.safetensors
 }
 
+@test "activations that wait in the machine's memory change no byte" {
+    jq '.num_hidden_layers = 5' arch.json >deep.json
+    initmodel -q -o deep deep.json
+    options=${options/--base base/--base deep}
+    for how in '' '--compute bf16' '--method full --dropout 0'; do
+        train -q $options $how --steps 3 --device cuda -o run
+        for more in '' '--recompute block'; do
+            train -q $options $how $more --offload activations --steps 3 \
+                --device cuda -o waited
+            cmp run/checkpoints/step-3/state.safetensors \
+                waited/checkpoints/step-3/state.safetensors
+            rm -r waited
+        done
+        rm -r run
+    done
+    # a run that began without goes on with it
+    train -q $options --steps 6 --device cuda -o whole
+    STANDIN_LOST=400 run -1 train -q $options --steps 6 --save-every 1 \
+        --device cuda -o run
+    [ -n "$(ls run/checkpoints)" ]
+    train -q $options --steps 6 --save-every 1 --device cuda -o run --resume \
+        --offload activations
+    cmp whole/adapter/adapter_model.safetensors \
+        run/adapter/adapter_model.safetensors
+}
+
+@test "the plan of a card tells what waits in the machine's memory" {
+    train $options --device cuda --dry-run >plain
+    train $options --device cuda --dry-run --offload activations >waits
+    jq -es '.[0].host_bytes == 0 and .[1].host_bytes > 0
+        and .[1].arena_bytes < .[0].arena_bytes' plain waits
+    run -0 on_terminal train $options --device cuda --dry-run \
+        --offload activations
+    n=$(jq '.host_bytes' waits | awk '{ printf "%.1f", $1 / 1048576 }')
+    grep -E "^host +$n  activations that wait" <<<"$output"
+    for device in cpu auto; do
+        STANDIN_CARDS=0 run -2 --separate-stderr train -q $options \
+            --device $device --offload activations -o run
+        one_line "train: --offload activations: on the processor"
+    done
+    [ ! -e run ]
+}
+
 @test "evaluation and prompts on a card" {
     train -q $options --steps 3 --device cuda -o run
     echo '{"id": "a", "prompt": [1, 2, 3], "expect": [4], "max_tokens": 4}' \
@@ -108,7 +151,8 @@ near() {
     export STANDIN_WORKSPACE
     quantize -q --format int8 base | shard -q -o small
     for how in '' '--compute bf16' '--base small --compute bf16' \
-        '--method full --dropout 0 --compute bf16' '--recompute block'; do
+        '--method full --dropout 0 --compute bf16' '--recompute block' \
+        '--offload activations' '--offload activations --recompute block'; do
         train $options $how --dry-run --device cuda >there
         run -0 --separate-stderr "$GRAFT_BUILD/bin/train" $options $how \
             --dry-run --device cuda

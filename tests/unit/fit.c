@@ -7,8 +7,9 @@
 
 #define MIB ((uint64_t)1 << 20)
 
-/* A model whose arena is a MiB a token, a quarter of that recomputed, and
- * whose base is 400 MiB, or 100 in int8. */
+/* A model whose activations are a MiB a token, a quarter of that recomputed,
+ * and an eighth of it in the arena when the rest is offloaded, and whose base
+ * is 400 MiB, or 100 in int8. */
 static int
 plan_made_up(void *ctx, const struct fit_way *way, struct plan_memory *m,
              struct err *e)
@@ -16,6 +17,9 @@ plan_made_up(void *ctx, const struct fit_way *way, struct plan_memory *m,
     const struct prog_opts *o = &way->prog;
     uint32_t length = o->mode == PROG_DECODE ? o->cache_len : o->seq_len;
     const struct frozen_tensor *t = way->base->tensor;
+    uint64_t kept = (uint64_t)o->batch * length * MIB
+                    / (o->recompute == RECOMPUTE_BLOCK ? 4 : 1);
+    bool offload = o->offload == OFFLOAD_ACTIVATIONS;
 
     (void)ctx;
     (void)e;
@@ -23,9 +27,9 @@ plan_made_up(void *ctx, const struct fit_way *way, struct plan_memory *m,
     CHECK(t[1].dtype == (way->int8 ? DTYPE_F32 : DTYPE_BF16));
     *m = (struct plan_memory){
         .base = 100 * dtype_size(t->dtype) * MIB, .state = 10 * MIB,
-        .arena = (uint64_t)o->batch * length * MIB
-                 / (o->recompute == RECOMPUTE_BLOCK ? 4 : 1),
+        .arena = offload ? kept / 8 : kept,
         .batch = 2 * MIB,
+        .host = offload ? kept : 0,
     };
     m->total = m->base + m->state + m->arena + m->batch;
     return 0;
@@ -41,6 +45,7 @@ static struct frozen_tensor items[] = {
 };
 static const struct frozen base = { .path = "base", .tensor = items };
 static const struct backend backend = { .reserve = 200 * MIB };
+static const struct backend card = { .apart = true };
 
 static struct fit
 made_up(uint8_t mode, uint32_t batch, uint32_t accum)
@@ -153,6 +158,42 @@ TEST(what_costs_least_is_advised_first)
                  "is");
 }
 
+TEST(on_a_card_offloading_comes_after_recomputation)
+{
+    struct fit f = made_up(PROG_TRAIN, 4, 1);
+
+    f.backend = &card;
+    f.host = (struct room_bound){ 1000 * MIB, "the machine" };
+    check_advice(&f, 500, " --batch 1 --accum 4 --recompute block would fit; "
+                 "--force goes on as it is");
+    check_advice(&f, 450, " --recompute block --offload activations would "
+                 "fit; --force goes on as it is");
+    f.host.bytes = 240 * MIB;
+    check_advice(&f, 450, " --batch 2 --accum 2 --recompute block --offload "
+                 "activations would fit; --force goes on as it is");
+    check_advice(&f, 100, " no smaller batch, recomputation, offloading, "
+                 "shorter sequence or base in int8 would fit; --force goes "
+                 "on as it is");
+}
+
+TEST(what_waits_in_the_machines_memory_has_to_fit_there)
+{
+    struct fit f = made_up(PROG_TRAIN, 4, 1);
+    struct room room = room_of(5000, 5000);
+    struct err e;
+
+    f.backend = &card;
+    f.way.prog.offload = OFFLOAD_ACTIVATIONS;
+    f.host = (struct room_bound){ (1024 + 40) * MIB, "the machine" };
+    CHECK(fit_check(&f, &room, &e) == 0);
+    f.host.bytes--;
+    CHECK(fit_check(&f, &room, &e) == ERR_LIMIT);
+    CHECK_STR(e.text, "base: training takes 1024 MiB of the machine's memory "
+              "for activations that wait and 40 for programs and libraries; "
+              "1063 MiB are free (the machine): --batch 2 --accum 2 would "
+              "fit; --force goes on as it is");
+}
+
 /* The room would hold three, were it the same a moment later. */
 TEST(what_is_advised_leaves_something_free)
 {
@@ -191,6 +232,8 @@ static const struct test tests[] = {
     RUN(the_line_tells_the_plan_what_is_free_and_what_bounds_it),
     RUN(of_two_bounds_the_narrower_is_told),
     RUN(what_costs_least_is_advised_first),
+    RUN(on_a_card_offloading_comes_after_recomputation),
+    RUN(what_waits_in_the_machines_memory_has_to_fit_there),
     RUN(what_is_advised_leaves_something_free),
     RUN(full_training_is_not_told_to_take_an_int8_base),
     RUN(without_training_there_is_nothing_to_accumulate_or_recompute),

@@ -128,10 +128,12 @@ TEST(options_become_the_trainers)
 
     parse(&o, &args, LINE("--steps=7", "--method=full", "--optimizer=sgd",
                           "--recompute=block", "--schedule=linear",
-                          "--batch=3", "--accum=5"));
+                          "--offload=activations", "--batch=3",
+                          "--accum=5"));
     t = train_options_resolve(&o, &in, &targets);
     CHECK(t.prog.method == METHOD_FULL && t.prog.optimizer == OPT_SGD
           && t.prog.recompute == RECOMPUTE_BLOCK
+          && t.prog.offload == OFFLOAD_ACTIVATIONS
           && t.schedule == SCHEDULE_LINEAR);
     CHECK(t.steps == 7 && t.prog.batch == 3 && t.accum == 5);
     CHECK(t.prog.head_chunk == TRAIN_HEAD_CHUNK && targets == NULL);
@@ -139,6 +141,7 @@ TEST(options_become_the_trainers)
     t = train_options_resolve(&o, &in, &targets);
     CHECK(t.prog.method == METHOD_LORA && t.prog.optimizer == OPT_ADAMW
           && t.prog.recompute == RECOMPUTE_NONE
+          && t.prog.offload == OFFLOAD_NONE
           && t.schedule == SCHEDULE_COSINE);
 }
 
