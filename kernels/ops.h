@@ -55,6 +55,8 @@ struct tensor_buf {
                            a back end reads it there or copies it to `at` */
     int32_t born, dies; /* op indices: first written, last used */
     uint8_t zone;
+    uint8_t dtype, source_dtype; /* ZONE_BASE: of the elements; where they
+                                    differ, the copy converts them */
 };
 
 /* A matrix inside a buffer: element (r, c) lies at off + r * ld + c, counted
@@ -267,6 +269,8 @@ struct backend {
     uint8_t activation;     /* dtype of activations and their gradients:
                                DTYPE_REAL or DTYPE_BF16 */
     bool apart;             /* its memory is not this process's, HOST aside */
+    uint8_t operand;        /* dtype that it copies the base's matrices of
+                               floats as; DTYPE_NONE: as they are stored */
     uint64_t kinds;         /* bit k: it can run ops of kind k */
     uint64_t reserve;       /* bytes of address space that its libraries map
                                while they compute; few become resident */

@@ -3,7 +3,7 @@
 
 CUDA_SOURCES := $(sort $(wildcard kernels/cuda/*.cu))
 CUDA_PLAIN := $(patsubst %.c,$(BUILD)/obj/plugin/%.o,\
-	$(sort $(wildcard kernels/cuda/*.c)))
+	$(sort $(wildcard kernels/cuda/*.c)) lib/tensor/dtype.c lib/base/bytes.c)
 CUDA_FLAGS := -std=c++17 -Ikernels/cuda -Ilib -I. \
 	-DGRAFT_VERSION='"$(VERSION)"'
 
@@ -24,7 +24,7 @@ $(BUILD)/obj/kernels/cuda/%.o: kernels/cuda/%.cu
 	@echo "  NVCC $<"; $(NVCC) $(CUDA_FLAGS) $(NVCC_FLAGS) -MMD -MP -c $< \
 	-o $@
 
-# What the programs have as well, to plan by.
+# What the programs have as well: to plan by, and conversions.
 $(BUILD)/obj/plugin/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC $< (plugin)"; \

@@ -1,16 +1,40 @@
 /* upload.cu - the base goes up once, through two pinned pieces, one being
- * filled while the other is on its way. */
+ * filled while the other is on its way. What is another type of floats there
+ * becomes that in the pieces. */
+#include <algorithm>
 #include <cstring>
 
 #include "memory.cuh"
 
 #define UPLOAD_PIECE ((size_t)16 << 20)
+#define CONVERTED 4096 /* elements at one time */
 
 struct upload {
     char *piece[2];
     cudaEvent_t gone[2];
     unsigned turn;
 };
+
+/* Bytes [at, at + n) of a buffer, whole elements. */
+static void
+fill(char *piece, const struct tensor_buf *b, uint64_t at, size_t n)
+{
+    auto *from = static_cast<const char *>(b->source);
+    size_t size = dtype_size(b->dtype), k;
+    float x[CONVERTED];
+
+    if (b->dtype == b->source_dtype) {
+        memcpy(piece, from + at, n);
+        return;
+    }
+    from += at / size * dtype_size(b->source_dtype);
+    for (size_t i = 0; i < n / size; i += k) {
+        k = std::min(n / size - i, (size_t)CONVERTED);
+        floats_load(x, from + i * dtype_size(b->source_dtype),
+                    b->source_dtype, k);
+        floats_store(piece + i * size, b->dtype, x, k);
+    }
+}
 
 static cudaError_t
 upload_tensor(struct upload *u, struct memory *m, const struct tensor_buf *b)
@@ -25,7 +49,7 @@ upload_tensor(struct upload *u, struct memory *m, const struct tensor_buf *b)
 
         if (rc != cudaSuccess)
             return rc;
-        memcpy(u->piece[i], static_cast<const char *>(b->source) + at, n);
+        fill(u->piece[i], b, at, n);
         rc = cudaMemcpyAsync(m->zone[ZONE_BASE] + b->at + at, u->piece[i], n,
                              cudaMemcpyHostToDevice, s);
         if (rc == cudaSuccess)

@@ -183,16 +183,31 @@ bind_params(struct build *b)
     }
 }
 
-/* A buffer over a tensor of the base, and its view. */
+/* A buffer over a tensor of the base, and its view; dtype is what the back
+ * end has it as. */
 static struct view
-base_view(struct build *b, const void *data, uint64_t rows, uint64_t cols,
-          uint8_t dtype)
+base_view(struct build *b, const void *data, uint8_t data_dtype,
+          uint64_t rows, uint64_t cols, uint8_t dtype)
 {
     struct view v = build_view(b, ZONE_BASE, (uint32_t)rows, (uint32_t)cols,
                                dtype);
+    struct tensor_buf *t = &b->p->buf[v.buf];
 
-    b->p->buf[v.buf].source = data;
+    t->source = data;
+    t->source_dtype = data_dtype;
+    t->dtype = dtype;
     return v;
+}
+
+/* Vectors, which are added and multiplied by in floats, stay as they are. */
+static uint8_t
+dtype_there(const struct build *b, size_t i)
+{
+    uint8_t dtype = b->base->tensor[i].dtype;
+    bool matrix = b->d->tensor[i].n_dims == 2;
+
+    return b->backend->operand != DTYPE_NONE && matrix
+           && dtype_is_float(dtype) ? b->backend->operand : dtype;
 }
 
 /* Tensor i of the description. Trained: checked, but not a view. */
@@ -209,9 +224,10 @@ bind_tensor(struct build *b, size_t i)
                : err_set(b->e, ERR_USAGE, "%s: full training needs a "
                          "floating-point base (%s is %s)", b->base->path,
                          t->name, stored->name);
-    *v = base_view(b, t->data, own->rows, own->cols, t->dtype);
+    *v = base_view(b, t->data, t->dtype, own->rows, own->cols,
+                   dtype_there(b, i));
     if (stored->side_dtype != DTYPE_NONE)
-        v->side = base_view(b, t->side, own->rows,
+        v->side = base_view(b, t->side, stored->side_dtype, own->rows,
                             stored_blocks(stored, own->cols),
                             stored->side_dtype).buf;
     return 0;

@@ -146,6 +146,30 @@ near() {
     [ ! -e run ]
 }
 
+# as_bf16 BASE: the run of it and of what quantize makes of it in bf16 are
+# the same, and so is what they take.
+as_bf16() {
+    local of
+    quantize -q --format bf16 "$1" | shard -q -o "$1.bf16"
+    for of in "$1" "$1.bf16"; do
+        train -q $options --base "$of" --compute bf16 --steps 1 --device cuda \
+            -o run
+        mv run/adapter/adapter_model.safetensors "$of.adapter"
+        rm -r run
+        train $options --base "$of" --compute bf16 --device cuda --dry-run |
+            jq -c '[.arena_bytes, .base_bytes]' >"$of.plan"
+    done
+    cmp "$1.adapter" "$1.bf16.adapter"
+    jq -s '.[0][0] == .[1][0] and .[0][1] < 1.1 * .[1][1]' "$1.plan" \
+        "$1.bf16.plan" | grep -x true
+}
+
+@test "in bf16 a base of other floats is rounded once, on its way up" {
+    quantize -q --format f16 base | shard -q -o half
+    as_bf16 base
+    as_bf16 half
+}
+
 @test "a dry run plans for a card without one, to the byte" {
     STANDIN_WORKSPACE=$((32 << 20)) # as cuBLASLt's
     export STANDIN_WORKSPACE

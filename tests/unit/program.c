@@ -392,6 +392,43 @@ TEST(full_training_trains_every_parameter)
     }
 }
 
+/* A copy of the base may have its matrices in another type: its views say so,
+ * and where each element comes from. */
+TEST(a_back_end_may_keep_matrices_in_a_type_of_its_own)
+{
+    struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
+    struct backend narrow = mock;
+
+    narrow.operand = DTYPE_BF16;
+    for (size_t m = 0; m < N_TINY; m++) {
+        uint64_t stored = 0, kept = 0;
+        struct tiny_model t;
+        struct prog p;
+        struct err e;
+
+        tiny_open(&t, tiny_configs[m]);
+        CHECK(prog_build(&p, &t.desc, &o, &t.base, &narrow, &e) == 0);
+        for (size_t i = 0; i < t.desc.n_tensors; i++) {
+            const struct model_tensor *d = &t.desc.tensor[i];
+            uint64_t n = (uint64_t)d->rows * d->cols;
+
+            stored += n * dtype_size(t.base.tensor[i].dtype);
+            kept += n * (d->n_dims == 2 ? 2 : 4);
+        }
+        CHECK_EQ_U64(p.base_bytes, kept);
+        CHECK(kept < stored);
+        for (size_t i = 1; i < p.n_bufs; i++) {
+            const struct tensor_buf *b = &p.buf[i];
+
+            if (b->zone == ZONE_BASE)
+                CHECK(b->source_dtype == DTYPE_F32
+                      && (b->dtype == DTYPE_F32 || b->dtype == DTYPE_BF16));
+        }
+        prog_release(&p);
+        tiny_close(&t);
+    }
+}
+
 static int
 build_error(const struct prog_opts *o, struct tiny_model *t, struct err *e)
 {
@@ -432,6 +469,7 @@ static const struct test tests[] = {
     RUN(a_recomputed_layer_is_its_first_pass),
     RUN(layers_may_be_of_different_kinds),
     RUN(full_training_trains_every_parameter),
+    RUN(a_back_end_may_keep_matrices_in_a_type_of_its_own),
     RUN(what_does_not_fit_is_refused),
 };
 
