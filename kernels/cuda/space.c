@@ -37,12 +37,6 @@ row_bytes(const struct view *bias, unsigned bytes)
            ? 0 : (uint64_t)bias->cols * bytes;
 }
 
-static uint64_t
-dropped_bytes(const struct sizing *s, const struct part *p, uint32_t rows)
-{
-    return p->dropout > 0 ? matrix_bytes(s, rows, p->in) : 0;
-}
-
 uint64_t
 column_sums_bytes(uint32_t rows, uint32_t cols)
 {
@@ -51,34 +45,81 @@ column_sums_bytes(uint32_t rows, uint32_t cols)
     return groups * cols * sizeof(float);
 }
 
-struct linear_space
-linear_space_at(char *at, const struct sizing *s, const struct part *p,
-                uint32_t rows)
+struct parts
+parts_before(const struct sizing *s, const struct op *op, uint32_t n)
 {
+    struct parts all = { .n = n };
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct part *p = &op->u.lin.part[i];
+
+        all.out += p->out;
+        all.w += widened_bytes(s, &p->w);
+        all.biases += p->bias.buf != 0;
+        if (p->a.buf == 0)
+            continue;
+        all.adapters++;
+        all.rank += p->rank;
+        all.a += widened_bytes(s, &p->a);
+        all.b += widened_bytes(s, &p->b);
+        all.drops |= p->dropout > 0;
+    }
+    return all;
+}
+
+static uint64_t
+lora_a_bytes(const struct sizing *s, const struct parts *all, uint32_t in)
+{
+    return all->adapters > 1 ? matrix_bytes(s, all->rank, in) : all->a;
+}
+
+struct linear_space
+linear_space_at(char *at, const struct sizing *s, const struct op *op)
+{
+    const struct parts all = parts_before(s, op, op->u.lin.n);
+    uint32_t rows = op->x[0].rows, in = op->x[0].cols;
     struct linear_space l = { 0 };
 
-    l.w = take(at, &l.bytes, widened_bytes(s, &p->w));
-    l.a = take(at, &l.bytes, widened_bytes(s, &p->a));
-    l.b = take(at, &l.bytes, widened_bytes(s, &p->b));
-    l.bias = take(at, &l.bytes, row_bytes(&p->bias, operand_bytes(s)));
-    l.dropped = take(at, &l.bytes, dropped_bytes(s, p, rows));
+    l.w = take(at, &l.bytes, all.w);
+    l.a = take(at, &l.bytes, lora_a_bytes(s, &all, in));
+    l.b = take(at, &l.bytes, all.b);
+    l.bias = take(at, &l.bytes, all.biases ? matrix_bytes(s, 1, all.out) : 0);
+    l.dropped = take(at, &l.bytes, all.drops ? matrix_bytes(s, rows, in) : 0);
     l.workspace = take(at, &l.bytes, s->workspace);
     return l;
 }
 
-struct linear_bwd_space
-linear_bwd_space_at(char *at, const struct sizing *s, const struct part *p,
-                    uint32_t rows)
+static uint64_t
+grad_bias_bytes(const struct op *op)
 {
+    uint64_t most = 0;
+
+    for (uint32_t i = 0; i < op->u.lin.n; i++) {
+        const struct part *p = &op->u.lin.part[i];
+        uint64_t n = p->grad_bias.buf
+                     ? column_sums_bytes(op->x[0].rows, p->out) : 0;
+
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+struct linear_bwd_space
+linear_bwd_space_at(char *at, const struct sizing *s, const struct op *op)
+{
+    const struct parts all = parts_before(s, op, op->u.lin.n);
+    uint32_t rows = op->x[0].rows, in = op->x[0].cols;
+    bool one_grad_a = all.adapters > 1 && !all.drops;
     struct linear_bwd_space l = { 0 };
 
-    l.w = take(at, &l.bytes, widened_bytes(s, &p->w));
-    l.a = take(at, &l.bytes, widened_bytes(s, &p->a));
-    l.b = take(at, &l.bytes, widened_bytes(s, &p->b));
-    l.dh = take(at, &l.bytes, p->a.buf ? matrix_bytes(s, rows, p->rank) : 0);
-    l.dropped = take(at, &l.bytes, dropped_bytes(s, p, rows));
-    l.sums = take(at, &l.bytes,
-                  p->grad_bias.buf ? column_sums_bytes(rows, p->out) : 0);
+    l.w = take(at, &l.bytes, all.w);
+    l.a = take(at, &l.bytes, lora_a_bytes(s, &all, in));
+    l.b = take(at, &l.bytes, all.b);
+    l.dh = take(at, &l.bytes, matrix_bytes(s, rows, all.rank));
+    l.dropped = take(at, &l.bytes, all.drops ? matrix_bytes(s, rows, in) : 0);
+    l.grad_a = take(at, &l.bytes,
+                    one_grad_a ? (uint64_t)all.rank * in * sizeof(float) : 0);
+    l.sums = take(at, &l.bytes, grad_bias_bytes(op));
     l.workspace = take(at, &l.bytes, s->workspace);
     return l;
 }
@@ -146,31 +187,14 @@ attention_bwd_space_at(char *at, const struct op *op)
     return b;
 }
 
-/* Of the part of a linear that wants most. */
-static uint64_t
-linear_bytes(const struct sizing *s, const struct op *op)
-{
-    uint64_t most = 0;
-
-    for (uint32_t i = 0; i < op->u.lin.n; i++) {
-        const struct part *p = &op->u.lin.part[i];
-        uint32_t rows = op->x[0].rows;
-        uint64_t n = op->kind == OP_LINEAR
-                     ? linear_space_at(NULL, s, p, rows).bytes
-                     : linear_bwd_space_at(NULL, s, p, rows).bytes;
-
-        most = n > most ? n : most;
-    }
-    return most;
-}
-
 uint64_t
 space_bytes(const struct sizing *s, const struct op *op)
 {
     switch (op->kind) {
     case OP_LINEAR:
+        return linear_space_at(NULL, s, op).bytes;
     case OP_LINEAR_BWD:
-        return linear_bytes(s, op);
+        return linear_bwd_space_at(NULL, s, op).bytes;
     case OP_HEAD_CE:
     case OP_LOGITS:
         return head_space_at(NULL, s, op).bytes;

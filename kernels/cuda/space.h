@@ -44,23 +44,35 @@ is_operand(const struct sizing *s, unsigned dtype)
     return is_row_of(dtype, operand_bytes(s));
 }
 
-/* Of one part of a LINEAR of so many rows; parts use the same, one after the
- * other. w, a, b, bias: the part's as operands, and as a row of the result's
- * type, where they are none as they are stored. */
+/* What some parts of a LINEAR are together: columns of y, ranks, how many have
+ * an adapter and a bias, and the bytes of w, a and b in scratch, which are
+ * those that are no operands as they are stored. */
+struct parts {
+    uint32_t n, out, rank, adapters, biases;
+    uint64_t w, a, b;
+    bool drops; /* one has dropout */
+};
+
+/* The first n parts of op. */
+struct parts parts_before(const struct sizing *s, const struct op *op,
+                          uint32_t n);
+
+/* w, b: the parts' as operands, one after the other; a: one under the other,
+ * if there are several; bias: a row of them all. */
 struct linear_space {
     char *w, *a, *b, *bias, *dropped, *workspace;
     uint64_t bytes;
 };
 struct linear_space linear_space_at(char *at, const struct sizing *s,
-                                    const struct part *p, uint32_t rows);
+                                    const struct op *op);
 
+/* dh, grad_a: of all adapters. */
 struct linear_bwd_space {
-    char *w, *a, *b, *dh, *dropped, *sums, *workspace;
+    char *w, *a, *b, *dh, *dropped, *grad_a, *sums, *workspace;
     uint64_t bytes;
 };
 struct linear_bwd_space linear_bwd_space_at(char *at, const struct sizing *s,
-                                            const struct part *p,
-                                            uint32_t rows);
+                                            const struct op *op);
 
 /* Of a chunk of supervised rows: of HEAD_CE, or all of LOGITS. */
 struct head_space {

@@ -16,7 +16,7 @@ widen(mat<T> to, table from)
 }
 
 template <class T>
-static void
+void
 put_widened(struct call *c, mat<T> to, const struct view *v)
 {
     launch(c, widen<T>, dim3(v->rows, blocks_of(v->cols, THREADS)), THREADS,
@@ -167,6 +167,7 @@ put_column_sums(struct call *c, float *to, mat<T> x, void *space)
 
 #define INSTANCE(T)                                                         \
     template mat<T> as_operand(struct call *, const struct view *, void *); \
+    template void put_widened(struct call *, mat<T>, const struct view *);  \
     template const T *as_bias(struct call *, const struct view *, void *);  \
     template void put_drop(struct call *, mat<T>, mat<T>,                   \
                            const struct part *, bool);                      \

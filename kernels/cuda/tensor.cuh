@@ -9,6 +9,10 @@
 template <class T>
 mat<T> as_operand(struct call *c, const struct view *v, void *space);
 
+/* to = a stored matrix of its size. */
+template <class T>
+void put_widened(struct call *c, mat<T> to, const struct view *v);
+
 /* A bias as a row of T: itself, or converted into space; NULL for none. */
 template <class T>
 const T *as_bias(struct call *c, const struct view *v, void *space);
@@ -89,6 +93,16 @@ columns(mat<T> m, uint32_t col, uint32_t n)
     if (m.p != nullptr)
         m.p += col;
     m.cols = n;
+    return m;
+}
+
+template <class T>
+static inline mat<T>
+row_range(mat<T> m, uint32_t row, uint32_t n)
+{
+    if (m.p != nullptr)
+        m.p += (size_t)row * m.ld;
+    m.rows = n;
     return m;
 }
 

@@ -84,11 +84,30 @@ fill_part(struct build *b, struct part *t, const struct module *m,
     t->b = lora->b.v;
     t->grad_a = lora->a.grad;
     t->grad_b = lora->b.grad;
-    t->h = build_activation(b, b->o->rank);
     t->rank = b->o->rank;
     t->lora_scale = b->o->alpha / (float)b->o->rank;
     t->dropout = b->o->mode == PROG_TRAIN ? b->o->dropout : 0;
     return b->o->method == METHOD_LORA;
+}
+
+/* The adapters' h side by side, so that one product can make them all. */
+static void
+place_h(struct build *b, struct part *part, uint32_t n)
+{
+    uint32_t cols = 0;
+    struct view all;
+
+    for (uint32_t i = 0; i < n; i++)
+        cols += part[i].rank;
+    if (cols == 0)
+        return;
+    all = build_activation(b, cols);
+    cols = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (part[i].rank > 0)
+            part[i].h = view_cols(all, cols, part[i].rank);
+        cols += part[i].rank;
+    }
 }
 
 struct view
@@ -109,6 +128,7 @@ build_linear(struct build *b, uint32_t layer, const uint8_t *roles,
         need |= fill_part(b, &part[n++], m, col);
         col += m->out;
     }
+    place_h(b, part, n);
     y = build_activation(b, col);
     op = build_op(b, OP_LINEAR, layer);
     op->x[0] = x;

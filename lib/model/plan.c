@@ -150,24 +150,54 @@ place_zone(struct prog *p, enum zone zone)
     free(order);
 }
 
+/* Where a buffer of the base that has no place yet ends, at end. */
+static uint64_t
+place_after(struct prog *p, uint32_t buf, uint64_t end, bool *placed)
+{
+    struct tensor_buf *t = &p->buf[buf];
+
+    if (t->zone != ZONE_BASE || placed[buf])
+        return end;
+    placed[buf] = true;
+    t->at = end;
+    p->base_bytes += t->bytes;
+    return size_round(end + t->bytes, PLACE_ALIGN);
+}
+
+/* The weights of one LINEAR side by side, so that they can be one matrix
+ * (where they are multiples of the boundary); then the rest. */
+static void
+place_base(struct prog *p)
+{
+    bool *placed = mem_array(p->n_bufs, sizeof(*placed));
+    uint64_t end = 0;
+
+    for (size_t i = 0; i < p->n_ops; i++)
+        for (uint32_t k = 0; p->op[i].kind == OP_LINEAR
+                             && k < p->op[i].u.lin.n; k++)
+            end = place_after(p, p->op[i].u.lin.part[k].w.buf, end, placed);
+    for (uint32_t i = 1; i < p->n_bufs; i++)
+        end = place_after(p, i, end, placed);
+    p->zone_bytes[ZONE_BASE] = end;
+    free(placed);
+}
+
 void
 plan_place(struct build *b)
 {
     struct prog *p = b->p;
-    uint64_t end[ZONE_COUNT] = { 0 };
+    uint64_t end = 0;
 
     for (size_t i = 1; i < p->n_bufs; i++) {
         struct tensor_buf *t = &p->buf[i];
 
-        if (t->zone == ZONE_BASE)
-            p->base_bytes += t->bytes;
-        if (t->zone != ZONE_STATE && t->zone != ZONE_BASE)
+        if (t->zone != ZONE_STATE)
             continue;
-        t->at = end[t->zone];
-        end[t->zone] = size_round(t->at + t->bytes, PLACE_ALIGN);
+        t->at = end;
+        end = size_round(t->at + t->bytes, PLACE_ALIGN);
     }
-    p->zone_bytes[ZONE_STATE] = end[ZONE_STATE];
-    p->zone_bytes[ZONE_BASE] = end[ZONE_BASE];
+    p->zone_bytes[ZONE_STATE] = end;
+    place_base(p);
     place_zone(p, ZONE_ARENA);
     place_zone(p, ZONE_HOST);
 }

@@ -8,6 +8,14 @@
 
 #include "view.cuh"
 
+static uint64_t products; /* so far */
+
+extern "C" __attribute__((visibility("default"))) uint64_t
+standin_products()
+{
+    return products;
+}
+
 struct gemm_library {
     std::vector<struct gemm_shape> chosen;
 };
@@ -93,5 +101,6 @@ gemm_run(struct gemm_library *g, const struct gemm *x, void *,
 
     if (!is_chosen(g, gemm_shape_of(x)))
         return cudaErrorNotSupported;
+    products++;
     return standin_enqueue(s, [copy] { product(copy); });
 }

@@ -302,8 +302,41 @@ try_bf16(struct world *w, bool exact, const char *name)
     (void)name;
 }
 
+/* What parts have in common is one product, where it can be. */
+TEST(parts_are_one_product)
+{
+    uint64_t (*products)(void) = NULL;
+    void *f = device_function("standin_products");
+
+    memcpy(&products, &f, sizeof(f));
+    if (products == NULL)
+        SKIP("a card does not count its products");
+    for (uint32_t i = 0; i < 2 * N_JOINED; i++) {
+        const struct joined_case *c = &joined[i / 2];
+        bool bf16 = c->dtype == DTYPE_BF16;
+        struct world w;
+        struct outcome out;
+        struct backend b;
+        uint64_t n;
+
+        if (!device_here(&b, bf16 ? "bf16" : "f32"))
+            return;
+        joined_world(&w, c, i & 1);
+        n = products();
+        out = device_run(&w, &b, bf16);
+        n = products() - n;
+        if (!CHECK(n == c->products[i & 1]))
+            printf("    case %u%s: %u products, not %u\n", i / 2,
+                   i & 1 ? " backward" : "", (unsigned)n, c->products[i & 1]);
+        outcome_release(&w, &out);
+        world_release(&w);
+        device_done(&b);
+    }
+}
+
 static const struct test tests[] = {
     RUN_OP_CASES,
+    RUN(parts_are_one_product),
     RUN(every_kind_was_compared),
 };
 

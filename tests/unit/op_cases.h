@@ -1,18 +1,13 @@
 /* op_cases.h - cases for every op, on shapes around the sizes of tiles. Long,
  * for there are that many ops.
  *
- * Whoever includes it says what is done with a case, a world with its op:
- * try_op runs it everywhere and compares, try_bf16 does so where products are
- * of bfloat16. exact: all that is multiplied can be held in one.
+ * Whoever includes it says what is done with a case: see linear_cases.h.
  */
 #ifndef OP_CASES_H
 #define OP_CASES_H
 
-#include "cpu_world.h"
+#include "linear_cases.h"
 #include "model/op_info.h"
-
-void try_op(struct world *w, const char *name);
-void try_bf16(struct world *w, bool exact, const char *name);
 
 /* What the cases so far had, by kind: try_op notes it. */
 static bool tried[OP_KINDS];
@@ -202,121 +197,6 @@ TEST(embedding_gradients_match)
             w.op.y[1] = world_real(&w, 50, dim, 1);
         world_batch(&w, n, n, 50, 10);
         try_op(&w, "embed backward");
-        world_release(&w);
-    }
-}
-
-struct linear_case {
-    uint32_t n, in, out, parts, rank;
-    uint8_t dtype, in_out, bias, residual, acc;
-    float dropout;
-    uint8_t full; /* gradients of weight and bias */
-};
-
-static const struct linear_case linears[] = {
-    { 1, 5, 3, 1, 0, DTYPE_F32, 0, 0, 0, 0, 0, 0 },
-    { 127, 128, 129, 1, 4, DTYPE_F32, 1, 1, 0, 0, 0, 0 },
-    { 129, 300, 257, 1, 3, DTYPE_F32, 0, 1, 1, 0, 0.25f, 0 },
-    { 128, 127, 128, 3, 8, DTYPE_BF16, 0, 1, 0, 0, 0, 0 },
-    { 257, 129, 100, 2, 4, DTYPE_F16, 1, 0, 1, 0, 0.5f, 0 },
-    { 40, 1030, 255, 1, 0, DTYPE_BF16, 0, 1, 0, 1, 0, 0 },
-    { 40, 1030, 130, 1, 2, DTYPE_I8, 0, 1, 0, 0, 0.1f, 0 },
-    { 33, 200, 1027, 1, 2, DTYPE_I8, 1, 0, 0, 0, 0, 0 },
-    { 70, 65, 63, 2, 0, DTYPE_REAL, 0, 1, 0, 0, 0, 1 },
-    { 300, 256, 129, 1, 0, DTYPE_REAL, 1, 1, 1, 1, 0, 1 },
-    { 1100, 260, 130, 1, 4, DTYPE_F32, 1, 1, 0, 0, 0, 0 },
-    { 3, 500, 130, 1, 2, DTYPE_BF16, 0, 1, 1, 0, 0, 0 },
-    { 2, 260, 400, 2, 0, DTYPE_I8, 1, 1, 0, 0, 0, 0 },
-    { 2600, 520, 20, 1, 2, DTYPE_F32, 0, 1, 0, 0, 0.5f, 0 },
-};
-
-enum { N_LINEARS = sizeof(linears) / sizeof(linears[0]) };
-
-static void
-linear_parts(struct world *w, const struct linear_case *c, bool bwd)
-{
-    for (uint32_t i = 0; i < c->parts; i++) {
-        struct part *p = &w->part[i];
-        uint32_t out = c->out + i;
-
-        p->in = c->in;
-        p->out = out;
-        p->col = i * (c->out + c->parts);
-        p->in_out = c->in_out;
-        p->site = 1234567 + i;
-        p->w = c->in_out ? world_weight(w, c->in, out, c->dtype)
-                         : world_weight(w, out, c->in, c->dtype);
-        if (c->bias)
-            p->bias = c->dtype == DTYPE_I8
-                ? world_base(w, 1, out, DTYPE_BF16)
-                : world_real(w, 1, out, 1);
-        if (bwd && c->full) {
-            p->grad_w = world_real(w, p->w.rows, p->w.cols, 1);
-            p->grad_bias = world_real(w, 1, out, 1);
-        }
-        if (c->rank == 0)
-            continue;
-        p->rank = c->rank;
-        p->lora_scale = 1.5f;
-        p->dropout = c->dropout;
-        p->a = world_real(w, c->rank, c->in, 1);
-        p->b = world_real(w, out, c->rank, 1);
-        p->h = world_act(w, c->n, c->rank, 1);
-        if (bwd) {
-            p->grad_a = world_real(w, c->rank, c->in, 1);
-            p->grad_b = world_real(w, out, c->rank, 1);
-        }
-    }
-    w->op.u.lin.part = w->part;
-    w->op.u.lin.n = c->parts;
-}
-
-TEST(linears_match)
-{
-    for (uint32_t i = 0; i < N_LINEARS; i++) {
-        const struct linear_case *c = &linears[i];
-        struct world w;
-        uint32_t cols = c->parts * (c->out + c->parts);
-        char name[32];
-
-        snprintf(name, sizeof(name), "linear %u", i);
-        world_init(&w, i);
-        w.reduction = c->in + c->rank;
-        w.op.kind = OP_LINEAR;
-        w.op.acc = c->acc;
-        linear_parts(&w, c, false);
-        w.op.x[0] = world_act(&w, c->n, c->in, 1);
-        if (c->residual)
-            w.op.x[1] = world_act(&w, c->n, cols, 1);
-        w.op.y[0] = world_act(&w, c->n, cols, 1);
-        world_batch(&w, c->n, c->n, c->n, 1);
-        try_op(&w, name);
-        try_bf16(&w, c->dtype == DTYPE_BF16, name);
-        world_release(&w);
-    }
-}
-
-TEST(linear_gradients_match)
-{
-    for (uint32_t i = 0; i < N_LINEARS; i++) {
-        const struct linear_case *c = &linears[i];
-        struct world w;
-        uint32_t cols = c->parts * (c->out + c->parts);
-        char name[32];
-
-        snprintf(name, sizeof(name), "linear backward %u", i);
-        world_init(&w, i);
-        w.reduction = c->parts * c->out + c->n + c->rank;
-        w.op.kind = OP_LINEAR_BWD;
-        w.op.acc = c->acc;
-        linear_parts(&w, c, true);
-        w.op.x[0] = world_act(&w, c->n, c->in, 1);
-        w.op.x[1] = world_act(&w, c->n, cols, 1);
-        if (i != 2)
-            w.op.y[0] = world_act(&w, c->n, c->in, 1);
-        world_batch(&w, c->n, c->n, c->n, 1);
-        try_op(&w, name);
-        try_bf16(&w, c->dtype == DTYPE_BF16, name);
         world_release(&w);
     }
 }
@@ -705,6 +585,7 @@ TEST(every_kind_was_compared)
     RUN(norms_match), RUN(norm_gradients_match), RUN(rotations_match),      \
     RUN(embeddings_match), RUN(embedding_gradients_match),                  \
     RUN(linears_match), RUN(linear_gradients_match),                        \
+    RUN(joined_linears_match),                                              \
     RUN(attention_matches), RUN(attention_of_low_scores_matches),           \
     RUN(cached_attention_matches), RUN(attention_gradients_match),          \
     RUN(heads_match), RUN(logits_match),                                    \

@@ -63,9 +63,35 @@ check_order(const struct prog *p)
     free(w.written);
 }
 
+/* A LINEAR's parts side by side: weights in the base, adapters' h in one
+ * buffer. */
+static void
+check_parts(const struct prog *p, const struct op *op)
+{
+    uint64_t h = 0;
+
+    for (uint32_t i = 0; i < op->u.lin.n; i++) {
+        const struct part *t = &op->u.lin.part[i];
+        const struct tensor_buf *w = &p->buf[t->w.buf];
+
+        if (i > 0 && w->zone == ZONE_BASE) {
+            const struct tensor_buf *last = &p->buf[t[-1].w.buf];
+
+            CHECK(w->at == size_round(last->at + last->bytes, 256));
+        }
+        if (t->rank > 0)
+            CHECK(t->h.off == h && t->h.ld >= h + t->rank);
+        h += t->rank;
+    }
+}
+
 static void
 check_places(const struct prog *p)
 {
+    for (size_t i = 0; i < p->n_ops; i++)
+        if (p->op[i].kind == OP_LINEAR)
+            check_parts(p, &p->op[i]);
+
     for (size_t i = 1; i < p->n_bufs; i++) {
         const struct tensor_buf *a = &p->buf[i];
 

@@ -1,0 +1,236 @@
+/* linear_cases.h - cases for LINEAR and its gradient, a part of op_cases.h.
+ *
+ * Whoever includes it says what is done with a case, a world with its op:
+ * try_op runs it everywhere and compares, try_bf16 does so where products are
+ * of bfloat16. exact: all that is multiplied can be held in one.
+ */
+#ifndef LINEAR_CASES_H
+#define LINEAR_CASES_H
+
+#include "cpu_world.h"
+
+void try_op(struct world *w, const char *name);
+void try_bf16(struct world *w, bool exact, const char *name);
+
+struct linear_case {
+    uint32_t n, in, out, parts, rank;
+    uint8_t dtype, in_out, bias, residual, acc;
+    float dropout;
+    uint8_t full; /* gradients of weight and bias */
+};
+
+static const struct linear_case linears[] = {
+    { 1, 5, 3, 1, 0, DTYPE_F32, 0, 0, 0, 0, 0, 0 },
+    { 127, 128, 129, 1, 4, DTYPE_F32, 1, 1, 0, 0, 0, 0 },
+    { 129, 300, 257, 1, 3, DTYPE_F32, 0, 1, 1, 0, 0.25f, 0 },
+    { 128, 127, 128, 3, 8, DTYPE_BF16, 0, 1, 0, 0, 0, 0 },
+    { 257, 129, 100, 2, 4, DTYPE_F16, 1, 0, 1, 0, 0.5f, 0 },
+    { 40, 1030, 255, 1, 0, DTYPE_BF16, 0, 1, 0, 1, 0, 0 },
+    { 40, 1030, 130, 1, 2, DTYPE_I8, 0, 1, 0, 0, 0.1f, 0 },
+    { 33, 200, 1027, 1, 2, DTYPE_I8, 1, 0, 0, 0, 0, 0 },
+    { 70, 65, 63, 2, 0, DTYPE_REAL, 0, 1, 0, 0, 0, 1 },
+    { 300, 256, 129, 1, 0, DTYPE_REAL, 1, 1, 1, 1, 0, 1 },
+    { 1100, 260, 130, 1, 4, DTYPE_F32, 1, 1, 0, 0, 0, 0 },
+    { 3, 500, 130, 1, 2, DTYPE_BF16, 0, 1, 1, 0, 0, 0 },
+    { 2, 260, 400, 2, 0, DTYPE_I8, 1, 1, 0, 0, 0, 0 },
+    { 2600, 520, 20, 1, 2, DTYPE_F32, 0, 1, 0, 0, 0.5f, 0 },
+};
+
+enum { N_LINEARS = sizeof(linears) / sizeof(linears[0]) };
+
+static void
+linear_parts(struct world *w, const struct linear_case *c, bool bwd)
+{
+    for (uint32_t i = 0; i < c->parts; i++) {
+        struct part *p = &w->part[i];
+        uint32_t out = c->out + i;
+
+        p->in = c->in;
+        p->out = out;
+        p->col = i * (c->out + c->parts);
+        p->in_out = c->in_out;
+        p->site = 1234567 + i;
+        p->w = c->in_out ? world_weight(w, c->in, out, c->dtype)
+                         : world_weight(w, out, c->in, c->dtype);
+        if (c->bias)
+            p->bias = c->dtype == DTYPE_I8
+                ? world_base(w, 1, out, DTYPE_BF16)
+                : world_real(w, 1, out, 1);
+        if (bwd && c->full) {
+            p->grad_w = world_real(w, p->w.rows, p->w.cols, 1);
+            p->grad_bias = world_real(w, 1, out, 1);
+        }
+        if (c->rank == 0)
+            continue;
+        p->rank = c->rank;
+        p->lora_scale = 1.5f;
+        p->dropout = c->dropout;
+        p->a = world_real(w, c->rank, c->in, 1);
+        p->b = world_real(w, out, c->rank, 1);
+        p->h = world_act(w, c->n, c->rank, 1);
+        if (bwd) {
+            p->grad_a = world_real(w, c->rank, c->in, 1);
+            p->grad_b = world_real(w, out, c->rank, 1);
+        }
+    }
+    w->op.u.lin.part = w->part;
+    w->op.u.lin.n = c->parts;
+}
+
+TEST(linears_match)
+{
+    for (uint32_t i = 0; i < N_LINEARS; i++) {
+        const struct linear_case *c = &linears[i];
+        struct world w;
+        uint32_t cols = c->parts * (c->out + c->parts);
+        char name[32];
+
+        snprintf(name, sizeof(name), "linear %u", i);
+        world_init(&w, i);
+        w.reduction = c->in + c->rank;
+        w.op.kind = OP_LINEAR;
+        w.op.acc = c->acc;
+        linear_parts(&w, c, false);
+        w.op.x[0] = world_act(&w, c->n, c->in, 1);
+        if (c->residual)
+            w.op.x[1] = world_act(&w, c->n, cols, 1);
+        w.op.y[0] = world_act(&w, c->n, cols, 1);
+        world_batch(&w, c->n, c->n, c->n, 1);
+        try_op(&w, name);
+        try_bf16(&w, c->dtype == DTYPE_BF16, name);
+        world_release(&w);
+    }
+}
+
+TEST(linear_gradients_match)
+{
+    for (uint32_t i = 0; i < N_LINEARS; i++) {
+        const struct linear_case *c = &linears[i];
+        struct world w;
+        uint32_t cols = c->parts * (c->out + c->parts);
+        char name[32];
+
+        snprintf(name, sizeof(name), "linear backward %u", i);
+        world_init(&w, i);
+        w.reduction = c->parts * c->out + c->n + c->rank;
+        w.op.kind = OP_LINEAR_BWD;
+        w.op.acc = c->acc;
+        linear_parts(&w, c, true);
+        w.op.x[0] = world_act(&w, c->n, c->in, 1);
+        w.op.x[1] = world_act(&w, c->n, cols, 1);
+        if (i != 2)
+            w.op.y[0] = world_act(&w, c->n, c->in, 1);
+        world_batch(&w, c->n, c->n, c->n, 1);
+        try_op(&w, name);
+        try_bf16(&w, c->dtype == DTYPE_BF16, name);
+        world_release(&w);
+    }
+}
+
+/* Parts without gaps, their weights one after the other or apart, h in one
+ * buffer; of 8 each views are aligned. A part of rank 0 has no adapter. */
+struct joined_case {
+    uint32_t n, in, parts, out[3], rank[3];
+    uint8_t dtype, apart, bias; /* bias: bit i: part i has one */
+    uint8_t residual, acc;
+    float dropout;
+    uint8_t products[2]; /* that a card makes of it, and of its gradient, in
+                            its weights' own type where that is one */
+};
+
+static const struct joined_case joined[] = {
+    { 65, 64, 3, { 96, 32, 32 }, { 4, 4, 4 }, DTYPE_BF16, .bias = 7,
+      .products = { 5, 9 } },
+    { 65, 64, 3, { 96, 32, 32 }, { 4, 8, 2 }, DTYPE_BF16, .apart = 1,
+      .bias = 7, .residual = 1, .products = { 7, 11 } },
+    { 40, 64, 2, { 64, 64 }, { 3, 3 }, DTYPE_F32, .acc = 1,
+      .products = { 4, 7 } },
+    { 40, 64, 3, { 64, 64, 64 }, { 4, 0, 4 }, DTYPE_F32, .bias = 5,
+      .residual = 1, .products = { 4, 7 } },
+    { 40, 64, 3, { 64, 64, 64 }, { 4, 0, 4 }, DTYPE_F32, .apart = 1,
+      .products = { 6, 9 } },
+    { 40, 64, 3, { 64, 64, 64 }, { 0, 0, 4 }, DTYPE_BF16,
+      .products = { 3, 5 } },
+    { 33, 64, 3, { 64, 32, 32 }, { 0, 0, 0 }, DTYPE_BF16, .bias = 7,
+      .products = { 1, 1 } },
+    { 33, 64, 3, { 64, 32, 32 }, { 0, 0, 0 }, DTYPE_F32, .bias = 2,
+      .residual = 1, .acc = 1, .products = { 3, 1 } },
+    { 70, 130, 2, { 64, 64 }, { 4, 4 }, DTYPE_I8, .bias = 3,
+      .dropout = 0.25f, .products = { 5, 9 } },
+    { 30, 65, 2, { 33, 31 }, { 2, 2 }, DTYPE_F16, .bias = 3,
+      .products = { 4, 7 } },
+};
+
+enum { N_JOINED = sizeof(joined) / sizeof(joined[0]) };
+
+static void
+joined_world(struct world *w, const struct joined_case *c, bool bwd)
+{
+    uint32_t col = 0, r = 0, ranks = c->rank[0] + c->rank[1] + c->rank[2];
+    uint32_t cols = c->out[0] + c->out[1] + c->out[2];
+    struct view h = { 0 };
+
+    world_init(w, c->n + c->out[1]);
+    w->pad = w->off = 8;
+    w->op.kind = bwd ? OP_LINEAR_BWD : OP_LINEAR;
+    w->op.acc = c->acc;
+    w->op.u.lin.part = w->part;
+    w->op.u.lin.n = c->parts;
+    w->reduction = c->in + ranks + (bwd ? cols + c->n : 0);
+    for (uint32_t i = 0; i < c->parts; i++) {
+        w->part[i].w = world_base(w, c->out[i], c->in, c->dtype);
+        if (c->apart)
+            world_bytes(w, 256);
+    }
+    if (ranks > 0)
+        h = world_act(w, c->n, ranks, 1);
+    for (uint32_t i = 0; i < c->parts; i++) {
+        struct part *p = &w->part[i];
+        uint32_t rank = p->rank = c->rank[i];
+
+        p->in = c->in;
+        p->out = c->out[i];
+        p->col = col;
+        p->site = 7654321 + i;
+        col += p->out;
+        if (c->bias >> i & 1)
+            p->bias = world_real(w, 1, p->out, 1);
+        if (rank == 0)
+            continue;
+        p->lora_scale = 1.5f;
+        p->dropout = c->dropout;
+        p->a = world_real(w, rank, c->in, 1);
+        p->b = world_real(w, p->out, rank, 1);
+        p->h = h;
+        p->h.off += r;
+        p->h.cols = rank;
+        r += rank;
+        if (bwd) {
+            p->grad_a = world_real(w, rank, c->in, 1);
+            p->grad_b = world_real(w, p->out, rank, 1);
+        }
+    }
+    w->op.x[0] = world_act(w, c->n, c->in, 1);
+    if (bwd || c->residual)
+        w->op.x[1] = world_act(w, c->n, cols, 1);
+    w->op.y[0] = world_act(w, c->n, bwd ? c->in : cols, 1);
+    world_batch(w, c->n, c->n, c->n, 1);
+}
+
+TEST(joined_linears_match)
+{
+    for (uint32_t i = 0; i < 2 * N_JOINED; i++) {
+        const struct joined_case *c = &joined[i / 2];
+        struct world w;
+        char name[32];
+
+        snprintf(name, sizeof(name), "joined linear%s %u",
+                 i & 1 ? " backward" : "", i / 2);
+        joined_world(&w, c, i & 1);
+        try_op(&w, name);
+        try_bf16(&w, c->dtype == DTYPE_BF16, name);
+        world_release(&w);
+    }
+}
+
+#endif
