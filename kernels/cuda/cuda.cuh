@@ -54,7 +54,7 @@ struct call {
     struct step *step;
     struct arrays batch;
     uint32_t rows;      /* of a micro-batch */
-    bool choosing;      /* algorithms of products; nothing is launched */
+    bool choosing;      /* algorithms of an op's products: no launches */
     cudaError_t error;  /* the first one */
 };
 
