@@ -45,6 +45,16 @@ struct card {
     struct gemm_library *gemm;
 };
 
+/* Of a program with activations that wait in the host's memory: copies have a
+ * stream of their own, which leaves that of the ops and comes back to it by
+ * events. */
+struct asides {
+    cudaStream_t stream;
+    cudaEvent_t fork;
+    cudaEvent_t *done; /* by number of a copy */
+    uint32_t n;
+};
+
 /* What a function that puts an op's launches on the stream gets. */
 struct call {
     struct card *card;
@@ -53,6 +63,7 @@ struct call {
     char *zone[ZONE_COUNT];
     struct step *step;
     struct arrays batch;
+    const struct asides *asides;
     uint32_t rows;      /* of a micro-batch */
     bool choosing;      /* algorithms of an op's products: no launches */
     cudaError_t error;  /* the first one */

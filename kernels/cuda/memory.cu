@@ -28,6 +28,7 @@ call_of(struct memory *m)
     memcpy(c.zone, m->zone, sizeof(c.zone));
     c.step = m->step;
     c.batch = m->batch;
+    c.asides = &m->asides;
     c.rows = m->p->rows;
     return c;
 }
@@ -48,7 +49,7 @@ take(void **out, uint64_t bytes, const char *what, struct err *e)
 }
 
 static int
-take_pinned(void **out, uint64_t bytes, struct err *e)
+take_host(void **out, uint64_t bytes, struct err *e)
 {
     cudaError_t rc = cudaSuccess;
 
@@ -71,8 +72,8 @@ take_zones(struct memory *m, struct err *e)
         rc = take(reinterpret_cast<void **>(&m->zone[z]),
                   m->p->zone_bytes[z], name[z], e);
     if (rc == 0)
-        rc = take_pinned(reinterpret_cast<void **>(&m->zone[ZONE_HOST]),
-                         m->p->zone_bytes[ZONE_HOST], e);
+        rc = take_host(reinterpret_cast<void **>(&m->zone[ZONE_HOST]),
+                       m->p->zone_bytes[ZONE_HOST], e);
     return rc;
 }
 
@@ -96,6 +97,8 @@ take_own(struct memory *m, struct err *e)
     if (error == cudaSuccess)
         error = cudaEventCreateWithFlags(&m->batch_up,
                                          cudaEventDisableTiming);
+    if (error == cudaSuccess)
+        error = asides_take(&m->asides, m->p);
     if (error == cudaSuccess)
         error = cudaMemsetAsync(m->own, 0, head, m->card->stream);
     return error == cudaSuccess ? 0 : failed(e, error, "taking memory");
@@ -185,6 +188,7 @@ cuda_release(struct memory *m)
     for (int r = 0; r < RANGE_COUNT; r++)
         if (m->graph[r] != nullptr)
             cudaGraphExecDestroy(m->graph[r]);
+    asides_release(&m->asides);
     for (int z = ZONE_BASE; z <= ZONE_ARENA && m->owns; z++)
         cudaFree(m->zone[z]);
     if (m->owns && m->zone[ZONE_HOST] != nullptr)

@@ -18,6 +18,7 @@ struct memory {
     struct arrays batch;
     int32_t *pinned;          /* a copy of a batch on its way */
     cudaEvent_t batch_up;     /* it has arrived */
+    struct asides asides;
     cudaGraphExec_t graph[RANGE_COUNT];
 };
 
@@ -33,6 +34,10 @@ batch_bytes(const struct op_list *p)
 {
     return ((size_t)ROW_ARRAYS * p->rows + (size_t)SEQ_ARRAYS * p->seqs) * 4;
 }
+
+/* aside.cu: what the program's copies need; nothing, if it has none. */
+cudaError_t asides_take(struct asides *a, const struct op_list *p);
+void asides_release(struct asides *a);
 
 /* upload.cu: puts the base into its zone. */
 int upload_base(struct memory *m, struct err *e);

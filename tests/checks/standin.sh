@@ -97,6 +97,60 @@ static bool run(void (*kernel)(float *), float *card, float out[64],
                               s) == cudaSuccess;
 }
 
+/* Copies 64 numbers to the host beside what follows, which writes zeroes over
+ * them: after the copy, or too early. */
+static int beside(bool wrong, float *card, cudaStream_t s)
+{
+    constexpr size_t n = 64 * sizeof(float);
+    float *host;
+    cudaStream_t other;
+    cudaEvent_t fork, done;
+    cudaGraph_t graph;
+    cudaGraphExec_t exec;
+    bool same = true;
+
+    cudaHostAlloc(reinterpret_cast<void **>(&host), n, 0);
+    cudaStreamCreateWithFlags(&other, 0);
+    cudaEventCreateWithFlags(&fork, 0);
+    cudaEventCreateWithFlags(&done, 0);
+    cudaStreamBeginCapture(s, cudaStreamCaptureModeRelaxed);
+    cudaMemsetAsync(card, 0x3f, n, s);
+    cudaEventRecord(fork, s);
+    cudaStreamWaitEvent(other, fork, 0);
+    cudaMemcpyAsync(host, card, n, cudaMemcpyDeviceToHost, other);
+    cudaEventRecord(done, other);
+    if (!wrong)
+        cudaStreamWaitEvent(s, done, 0);
+    cudaMemsetAsync(card, 0, n, s);
+    if (wrong)
+        cudaStreamWaitEvent(s, done, 0);
+    if (cudaStreamEndCapture(s, &graph) != cudaSuccess
+        || cudaGraphInstantiate(&exec, graph, 0) != cudaSuccess)
+        return 3;
+    for (int i = 0; i < 20; i++) {
+        cudaGraphLaunch(exec, s);
+        cudaStreamSynchronize(s);
+        same &= host[0] != 0;
+    }
+    return same ? 0 : 1;
+}
+
+/* A stream that was forked off and never joined. */
+static bool unjoined(float *card, cudaStream_t s)
+{
+    cudaStream_t other;
+    cudaEvent_t fork;
+    cudaGraph_t graph;
+
+    cudaStreamCreateWithFlags(&other, 0);
+    cudaEventCreateWithFlags(&fork, 0);
+    cudaStreamBeginCapture(s, cudaStreamCaptureModeRelaxed);
+    cudaEventRecord(fork, s);
+    cudaStreamWaitEvent(other, fork, 0);
+    cudaMemsetAsync(card, 0, 4, other);
+    return cudaStreamEndCapture(s, &graph) == cudaErrorStreamCaptureUnjoined;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -119,6 +173,10 @@ int main(int argc, char **argv)
         card[0] = 1;
         return 0;
     }
+    if (strcmp(argv[1], "beside") == 0)
+        return beside(wrong, card, s);
+    if (strcmp(argv[1], "unjoined") == 0)
+        return unjoined(card, s) ? 0 : 1;
     for (const auto &k : kernel) {
         if (strcmp(argv[1], k.name) != 0)
             continue;
@@ -141,7 +199,7 @@ if ! ${CXX:-g++} -std=c++17 -O1 -Wall -Itests/standin "$scratch/kernels.cc" \
     exit 1
 fi
 
-for name in reverse sum meet add copy; do
+for name in reverse sum meet add copy beside; do
     "$scratch/kernels" $name
     result $? "$name: right kernels have one result in any order"
     ! ("$scratch/kernels" $name wrong; exit) 2>/dev/null
@@ -152,6 +210,8 @@ done
 result $? "a barrier that not all come to is named"
 "$scratch/kernels" sum wrong 2>&1 | grep -q "stand-in: block .*: a warp's op"
 result $? "a warp's operation that not all come to is named"
+"$scratch/kernels" unjoined
+result $? "a stream that was not joined spoils the capture"
 ! ("$scratch/kernels" touch; exit) 2>/dev/null
 result $? "the host can't touch the card's memory"
 echo "1..$n"

@@ -13,7 +13,8 @@
  *     (standin_seed), so that a missing barrier shows
  *   - a barrier or a warp's operation that not all take part in ends the
  *     program with a line that says so
- *   - a copy from pinned memory reads it when the stream comes to it
+ *   - a copy from pinned memory reads it when the stream comes to it;
+ *     what a graph lets run beside other work is done early, late, or between
  *
  * It has what kernels/cuda uses, spelled as CUDA does, and no more.
  */
@@ -171,7 +172,8 @@ enum cudaError_t {
     cudaErrorNoDevice = 100,
     cudaErrorInvalidDevice = 101,
     cudaErrorLaunchFailure = 719,
-    cudaErrorNotSupported = 801
+    cudaErrorNotSupported = 801,
+    cudaErrorStreamCaptureUnjoined = 904
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost,
                       cudaMemcpyDeviceToDevice };
@@ -227,6 +229,8 @@ cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from,
 cudaError_t cudaMemsetAsync(void *p, int value, size_t n, cudaStream_t s);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t e);
+cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e,
+                                unsigned flags);
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s);
 cudaError_t cudaEventSynchronize(cudaEvent_t e);
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode m);

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <map>
+#include <random>
 #include <sys/mman.h>
 #include <vector>
 
@@ -13,15 +14,25 @@ typedef std::function<void()> task;
 
 struct standin_stream {
     std::vector<task> queue;
-    std::vector<task> *captured; /* while capturing */
+    uint64_t capture;         /* that it is part of, or was */
+    std::vector<size_t> last; /* there: what its next task comes after */
 };
 
 struct standin_event {
     standin_stream *stream;
+    uint64_t capture; /* that it was recorded in; 0: none */
+    std::vector<size_t> last;
+};
+
+/* What was captured, in the order of the calls. */
+struct node {
+    task work;
+    std::vector<size_t> after; /* nodes before it */
+    bool forked;               /* on another stream than the graph's own */
 };
 
 struct standin_graph {
-    std::vector<task> tasks;
+    std::vector<node> nodes;
 };
 
 namespace {
@@ -97,6 +108,69 @@ drain(standin_stream *s)
     open_memory(false);
 }
 
+/* The capture that is under way; streams and events know it by its number. */
+struct {
+    uint64_t number;
+    standin_stream *origin; /* NULL: none is */
+    std::vector<node> nodes;
+} capture;
+
+bool
+captures(const standin_stream *s)
+{
+    return capture.origin != nullptr && s->capture == capture.number;
+}
+
+/* Whether all that was captured comes before what the origin would do next. */
+bool
+is_joined()
+{
+    std::vector<bool> before(capture.nodes.size());
+
+    for (size_t i : capture.origin->last)
+        before[i] = true;
+    for (size_t i = before.size(); i-- > 0;) {
+        if (!before[i])
+            return false;
+        for (size_t k : capture.nodes[i].after)
+            before[k] = true;
+    }
+    return true;
+}
+
+/* An order that the graph allows: what is forked as early as can be, as late,
+ * or anywhere between, by turns. */
+std::vector<size_t>
+order_of(const std::vector<node> &nodes)
+{
+    static uint64_t turn = 0;
+    std::vector<size_t> order, ready, left(nodes.size());
+    std::vector<std::vector<size_t>> next(nodes.size());
+    std::minstd_rand draw((unsigned)(settings.seed + turn));
+    unsigned way = turn++ % 3;
+
+    for (size_t i = 0; i < nodes.size(); i++) {
+        left[i] = nodes[i].after.size();
+        for (size_t k : nodes[i].after)
+            next[k].push_back(i);
+        if (left[i] == 0)
+            ready.push_back(i);
+    }
+    while (!ready.empty()) {
+        size_t pick = draw() % ready.size();
+
+        for (size_t k = 0; k < ready.size() && way < 2; k++)
+            if (nodes[ready[k]].forked == (way == 0))
+                pick = k;
+        order.push_back(ready[pick]);
+        ready.erase(ready.begin() + (long)pick);
+        for (size_t k : next[order.back()])
+            if (--left[k] == 0)
+                ready.push_back(k);
+    }
+    return order;
+}
+
 [[noreturn]] void
 fatal(const char *what)
 {
@@ -117,7 +191,13 @@ standin_enqueue(cudaStream_t s, task work)
 {
     if (is_lost)
         return cudaErrorLaunchFailure;
-    (s->captured ? *s->captured : s->queue).push_back(std::move(work));
+    if (!captures(s)) {
+        s->queue.push_back(std::move(work));
+        return cudaSuccess;
+    }
+    capture.nodes.push_back({ std::move(work), s->last,
+                              s != capture.origin });
+    s->last = { capture.nodes.size() - 1 };
     return cudaSuccess;
 }
 
@@ -161,6 +241,8 @@ cudaGetErrorName(cudaError_t e)
     case cudaErrorNoDevice: return "cudaErrorNoDevice";
     case cudaErrorInvalidDevice: return "cudaErrorInvalidDevice";
     case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
+    case cudaErrorStreamCaptureUnjoined:
+        return "cudaErrorStreamCaptureUnjoined";
     case cudaErrorNotSupported: return "cudaErrorNotSupported";
     }
     return "?";
@@ -302,7 +384,7 @@ cudaStreamDestroy(cudaStream_t s)
 cudaError_t
 cudaStreamSynchronize(cudaStream_t s)
 {
-    if (s->captured)
+    if (captures(s))
         fatal("a stream that captures is waited for");
     drain(s);
     return cudaGetLastError();
@@ -380,6 +462,23 @@ cudaError_t
 cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
     e->stream = s;
+    e->capture = captures(s) ? capture.number : 0;
+    e->last = s->last;
+    return cudaSuccess;
+}
+
+/* A stream that waits for what is captured is captured, too. Between streams
+ * that aren't, nothing here has a use for it. */
+cudaError_t
+cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
+{
+    if (capture.origin == nullptr || e->capture != capture.number)
+        return cudaErrorInvalidValue;
+    if (!captures(s)) {
+        s->capture = capture.number;
+        s->last.clear();
+    }
+    s->last.insert(s->last.end(), e->last.begin(), e->last.end());
     return cudaSuccess;
 }
 
@@ -392,21 +491,26 @@ cudaEventSynchronize(cudaEvent_t e)
 cudaError_t
 cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode)
 {
-    if (s->captured)
+    if (capture.origin != nullptr)
         return cudaErrorInvalidValue;
-    s->captured = new std::vector<task>();
+    capture.origin = s;
+    s->capture = ++capture.number;
+    s->last.clear();
     return cudaSuccess;
 }
 
 cudaError_t
 cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
 {
-    if (!s->captured)
+    bool joined;
+
+    if (capture.origin != s)
         return cudaErrorInvalidValue;
-    *g = new standin_graph{ std::move(*s->captured) };
-    delete s->captured;
-    s->captured = nullptr;
-    return cudaSuccess;
+    joined = is_joined();
+    *g = joined ? new standin_graph{ capture.nodes } : nullptr;
+    capture.origin = nullptr;
+    capture.nodes.clear();
+    return joined ? cudaSuccess : cudaErrorStreamCaptureUnjoined;
 }
 
 cudaError_t
@@ -419,8 +523,8 @@ cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g, unsigned long long)
 cudaError_t
 cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s)
 {
-    for (auto &t : x->tasks)
-        if (standin_enqueue(s, t) != cudaSuccess)
+    for (size_t i : order_of(x->nodes))
+        if (standin_enqueue(s, x->nodes[i].work) != cudaSuccess)
             return cudaErrorLaunchFailure;
     return cudaSuccess;
 }
