@@ -271,6 +271,8 @@ struct backend {
     bool apart;             /* its memory is not this process's, HOST aside */
     uint8_t operand;        /* dtype that it copies the base's matrices of
                                floats as; DTYPE_NONE: as they are stored */
+    uint32_t head_dim;      /* the most that ATTENTION takes, but for one
+                               with a cache; 0: any */
     uint64_t kinds;         /* bit k: it can run ops of kind k */
     uint64_t reserve;       /* bytes of address space that its libraries map
                                while they compute; few become resident */

@@ -114,11 +114,6 @@ check_ops(const struct op_list *p, struct err *e)
         if (op_impl_of(op->kind) == nullptr)
             return fail(e, ERR_IO, "cuda: op %zu: unknown kind %u", i,
                         op->kind);
-        if (op->kind == OP_ATTENTION && op->u.attn.cache_len == 0
-            && op->u.attn.head_dim > ATTENTION_HEAD)
-            return fail(e, ERR_USAGE, "heads of %u columns are more than the "
-                        "%u that a card's attention takes (use --device "
-                        "cpu)", op->u.attn.head_dim, ATTENTION_HEAD);
     }
     return 0;
 }

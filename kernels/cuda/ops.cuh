@@ -30,8 +30,7 @@ template <class T> void run_norm_bwd(struct call *c);
 template <class T> void run_linear(struct call *c);
 template <class T> void run_linear_bwd(struct call *c);
 
-/* attention.cu, attention_bwd.cu. The largest head outside of decoding: */
-#define ATTENTION_HEAD 256
+/* attention.cu, attention_bwd.cu */
 template <class T> void run_attention(struct call *c);
 template <class T> void run_attention_bwd(struct call *c);
 

@@ -30,6 +30,7 @@ cuda_describe(struct backend *b, struct sizing *s)
     b->activation = s->bf16 ? DTYPE_BF16 : DTYPE_REAL;
     b->apart = true;
     b->operand = s->bf16 ? DTYPE_BF16 : DTYPE_NONE;
+    b->head_dim = ATTENTION_HEAD;
     b->kinds = ((uint64_t)1 << OP_KINDS) - 2; /* all but OP_NONE */
     b->scratch = scratch;
     b->priv = s;

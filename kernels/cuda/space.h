@@ -93,6 +93,9 @@ struct norm_bwd_space norm_bwd_space_at(char *at, const struct op *op);
 enum { SUM_GROUP = 64 };
 uint64_t column_sums_bytes(uint32_t rows, uint32_t cols);
 
+/* The most columns of a head for which there are tiles; see attention.cu. */
+#define ATTENTION_HEAD 256
+
 /* Of ATTENTION_BWD. known: two floats for each head and row, rows rounded up;
  * dk, dv: floats of each query head, where some share a key head. */
 struct attention_bwd_space {

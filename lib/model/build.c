@@ -249,6 +249,26 @@ check_opts(const struct prog_opts *o, const struct model_desc *d,
     return 0;
 }
 
+/* Decoding, attention goes through a cache, in which any head will do. */
+static int
+check_heads(const struct build *b)
+{
+    uint32_t most = b->backend->head_dim;
+
+    if (most == 0 || b->o->mode == PROG_DECODE)
+        return 0;
+    for (uint32_t l = 0; l < b->d->n_layers; l++) {
+        const struct layer_desc *y = &b->d->layer[l];
+
+        if (y->mixer == MIX_ATTENTION && y->head_dim > most)
+            return err_set(b->e, ERR_USAGE, "heads of %u columns are more "
+                           "than the %u that attention on %s takes (use "
+                           "--device cpu)", y->head_dim, most,
+                           b->backend->name);
+    }
+    return 0;
+}
+
 static void
 list_ops(struct prog *p)
 {
@@ -274,6 +294,8 @@ prog_build(struct prog *p, const struct model_desc *d,
 
     memset(p, 0, sizeof(*p));
     rc = check_opts(o, d, e);
+    if (rc == 0)
+        rc = check_heads(&b);
     if (rc < 0)
         return rc;
     p->opts = *o;

@@ -197,6 +197,33 @@ cpu)" ]
     [ ! -e run ]
 }
 
+@test "heads that a card's attention has no tiles for are refused early" {
+    rm -r base data
+    text_base
+    jq '.hidden_size = 600' arch.json >wide.json
+    initmodel -q -t tok.json -o wide wide.json
+    options="$options --base wide"
+    said='heads of 300 columns are more than the 256 that attention on cuda'
+    for how in '-o run' --dry-run; do
+        run -2 --separate-stderr train $options --steps 1 --device cuda $how
+        one_line "train: $said"
+    done
+    run -2 --separate-stderr "$GRAFT_BUILD/bin/train" $options --dry-run \
+        --device cuda
+    [ "${stderr_lines[-1]}" = "train: $said takes (use --device cpu)" ]
+    [ ! -e run ]
+    run -2 --separate-stderr evalprompts --base wide --data data --split val \
+        --per-record records --device cuda
+    one_line "evalprompts: $said"
+    [ ! -e records ]
+    # what is completed is, from a cache
+    for device in cpu cuda; do
+        evalprompts -q --base wide --device $device - \
+            <<<'{"prompt": "line 3", "max_tokens": 3}' >$device.json
+    done
+    diff <(jq -c .completion cpu.json) <(jq -c .completion cuda.json)
+}
+
 @test "a device that is none is named" {
     for device in gpu cuda: cuda:1x cuda:-1 cuda:99999999999999999999; do
         run -2 --separate-stderr train $options --device $device -o run

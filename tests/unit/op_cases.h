@@ -227,6 +227,13 @@ static const struct attention_case attentions[] = {
     { 1, 65, 33, 1, 1, 192, 0, 0, 8, 8 },
     { 1, 66, 66, 1, 1, 200, 20, 5, 3, 8 },
     { 1, 257, 190, 2, 1, 128, 0, 0, 8, 8 },
+    /* documents, a window and shared heads at one time, of odd sizes */
+    { 1, 40, 17, 2, 1, 33, 11, 0, 3, 1 },
+    { 1, 70, 33, 4, 2, 20, 9, 3, 8, 8 },
+    { 1, 131, 45, 2, 1, 80, 50, 0, 3, 1 },
+    { 1, 70, 29, 4, 2, 96, 12, 5, 8, 8 },
+    { 1, 97, 41, 2, 1, 100, 33, 0, 8, 8 },
+    { 1, 67, 31, 3, 1, 256, 17, 2, 8, 8 },
 };
 
 enum { N_ATTENTIONS = sizeof(attentions) / sizeof(attentions[0]) };

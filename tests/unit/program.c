@@ -467,7 +467,9 @@ TEST(what_does_not_fit_is_refused)
 {
     static const char *const targets[] = { "q_proj", "c_attn" };
     struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
+    struct backend narrow;
     struct tiny_model t;
+    struct prog p;
     struct err e;
 
     tiny_open(&t, tiny_gpt2);
@@ -476,6 +478,13 @@ TEST(what_does_not_fit_is_refused)
     CHECK(build_error(&o, &t, &e) == ERR_USAGE);
     CHECK(strstr(e.text, "q_proj") != NULL);
     o.n_targets = 0;
+    narrow = mock;
+    narrow.head_dim = t.desc.layer[0].head_dim - 1;
+    CHECK(prog_build(&p, &t.desc, &o, &t.base, &narrow, &e) == ERR_USAGE);
+    CHECK(strstr(e.text, "that attention on mock takes") != NULL);
+    narrow.head_dim++;
+    if (CHECK(prog_build(&p, &t.desc, &o, &t.base, &narrow, &e) == 0))
+        prog_release(&p);
     o.seq_len = 65; /* positions: 64 */
     CHECK(build_error(&o, &t, &e) == ERR_USAGE);
     o.seq_len = 16;
