@@ -139,6 +139,7 @@ probe_view(struct probe *p, uint32_t i, enum zone zone, uint32_t rows,
     size_t size = dtype == DTYPE_REAL ? p->b->real_size : dtype_size(dtype);
 
     probe_buffer(p, i, zone, (uint64_t)rows * cols * size);
+    p->buf[i].dtype = p->buf[i].source_dtype = dtype;
     return (struct view){ i, rows, cols, cols, 0, dtype, 0 };
 }
 
