@@ -7,38 +7,50 @@
  * SUM_GROUP each into scratch, then over those.
  */
 #include "ops.cuh"
+#include "piece.cuh"
 #include "reduce.cuh"
 #include "tensor.cuh"
 
-constexpr unsigned THREADS = 256;
+constexpr unsigned THREADS = 128;
 
-template <class T>
+/* The first columns of a thread's pieces. */
+#define EACH_PIECE(c, cols)                                                 \
+    for (uint32_t c = threadIdx.x * N; c < (cols); c += THREADS * N)
+
+template <class T, unsigned N>
 static __global__ void
 norm(mat<T> y, mat<float> stats, mat<T> x, table gain, table bias, float eps,
      bool rms, bool add)
 {
     const T *from = x.row(blockIdx.x);
-    T *to = y.row(blockIdx.x);
-    float mean = 0, sum = 0, rstd;
+    float mean = 0, sum = 0, rstd, v[N], g[N], b[N] = {};
 
     if (!rms) {
-        for (uint32_t c = threadIdx.x; c < x.cols; c += THREADS)
-            sum += get(from + c);
+        EACH_PIECE(c, x.cols) {
+            get_piece(from + c, v);
+            UNROLL
+            for (unsigned e = 0; e < N; e++)
+                sum += v[e];
+        }
         mean = block_sum<THREADS>(sum) / (float)x.cols;
     }
     sum = 0;
-    for (uint32_t c = threadIdx.x; c < x.cols; c += THREADS) {
-        float d = get(from + c) - mean;
-
-        sum += d * d;
+    EACH_PIECE(c, x.cols) {
+        get_piece(from + c, v);
+        UNROLL
+        for (unsigned e = 0; e < N; e++)
+            sum += (v[e] - mean) * (v[e] - mean);
     }
     rstd = 1 / sqrtf(block_sum<THREADS>(sum) / (float)x.cols + eps);
-    for (uint32_t c = threadIdx.x; c < x.cols; c += THREADS) {
-        float v = (get(from + c) - mean) * rstd * table_at(gain, 0, c);
-
+    EACH_PIECE(c, x.cols) {
+        get_piece(from + c, v);
+        get_piece(gain, c, g);
         if (bias.p != nullptr)
-            v += table_at(bias, 0, c);
-        put(to + c, v, add);
+            get_piece(bias, c, b);
+        UNROLL
+        for (unsigned e = 0; e < N; e++)
+            v[e] = (v[e] - mean) * rstd * g[e] + b[e];
+        put_piece(y.row(blockIdx.x) + c, v, add);
     }
     if (threadIdx.x == 0 && stats.p != nullptr) {
         stats.row(blockIdx.x)[0] = mean;
@@ -51,39 +63,47 @@ void
 run_norm(struct call *c)
 {
     const struct op *op = c->op;
-    mat<T> x = mat_of<T>(c, &op->x[0]);
+    mat<T> x = mat_of<T>(c, &op->x[0]), y = mat_of<T>(c, &op->y[0]);
+    table gain = table_of(c, &op->x[1]), bias = table_of(c, &op->x[2]);
+    bool wide = are_wide(x, y, gain, bias);
 
-    launch(c, norm<T>, x.rows, THREADS, block_sum_bytes(THREADS),
-           mat_of<T>(c, &op->y[0]), mat_of<float>(c, &op->y[1]), x,
-           table_of(c, &op->x[1]), table_of(c, &op->x[2]), op->u.norm.eps,
-           op->u.norm.rms != 0, (op->acc & 1) != 0);
+    launch(c, wide ? norm<T, WIDE<T>> : norm<T, 1>, x.rows, THREADS,
+           block_sum_bytes(THREADS), y, mat_of<float>(c, &op->y[1]), x, gain,
+           bias, op->u.norm.eps, op->u.norm.rms != 0, (op->acc & 1) != 0);
 }
 
 /* With g = dy * gain: dx = rstd * (g - mean(g) - xhat * mean(g * xhat)),
  * mean(g) only where the mean was taken off. */
-template <class T>
+template <class T, unsigned N>
 static __global__ void
 norm_dx(mat<T> dx, mat<T> x, mat<T> dy, mat<float> stats, table gain,
         bool rms, bool add)
 {
     uint32_t i = blockIdx.x;
-    const T *from = x.row(i), *d = dy.row(i);
     float mean = stats.row(i)[0], rstd = stats.row(i)[1];
-    float sum = 0, sum_xhat = 0;
+    float sum = 0, sum_xhat = 0, v[N], d[N], g[N];
 
-    for (uint32_t c = threadIdx.x; c < x.cols; c += THREADS) {
-        float g = get(d + c) * table_at(gain, 0, c);
-
-        sum += g;
-        sum_xhat += g * (get(from + c) - mean) * rstd;
+    EACH_PIECE(c, x.cols) {
+        get_piece(x.row(i) + c, v);
+        get_piece(dy.row(i) + c, d);
+        get_piece(gain, c, g);
+        UNROLL
+        for (unsigned e = 0; e < N; e++) {
+            sum += d[e] * g[e];
+            sum_xhat += d[e] * g[e] * (v[e] - mean) * rstd;
+        }
     }
     sum = rms ? 0 : block_sum<THREADS>(sum) / (float)x.cols;
     sum_xhat = block_sum<THREADS>(sum_xhat) / (float)x.cols;
-    for (uint32_t c = threadIdx.x; c < x.cols; c += THREADS) {
-        float g = get(d + c) * table_at(gain, 0, c);
-        float xhat = (get(from + c) - mean) * rstd;
-
-        put(dx.row(i) + c, rstd * (g - sum - xhat * sum_xhat), add);
+    EACH_PIECE(c, x.cols) {
+        get_piece(x.row(i) + c, v);
+        get_piece(dy.row(i) + c, d);
+        get_piece(gain, c, g);
+        UNROLL
+        for (unsigned e = 0; e < N; e++)
+            d[e] = rstd * (d[e] * g[e] - sum
+                           - (v[e] - mean) * rstd * sum_xhat);
+        put_piece(dx.row(i) + c, d, add);
     }
 }
 
@@ -116,6 +136,8 @@ run_norm_bwd(struct call *c)
     const struct op *op = c->op;
     mat<T> x = mat_of<T>(c, &op->x[0]), dy = mat_of<T>(c, &op->x[3]);
     mat<T> dx = mat_of<T>(c, &op->y[0]);
+    table gain = table_of(c, &op->x[1]);
+    bool wide = are_wide(dx, x, dy, gain);
     mat<float> stats = mat_of<float>(c, &op->x[2]);
     float *dgain = mat_of<float>(c, &op->y[1]).p;
     float *dbias = mat_of<float>(c, &op->y[2]).p;
@@ -123,21 +145,21 @@ run_norm_bwd(struct call *c)
     if (dgain != nullptr || dbias != nullptr) {
         struct norm_bwd_space space =
             norm_bwd_space_at(view_at(c, &op->scratch), op);
-        auto *gain = reinterpret_cast<float *>(space.gain);
+        auto *parts = reinterpret_cast<float *>(space.gain);
         auto *bias = reinterpret_cast<float *>(space.bias);
         unsigned groups = blocks_of(x.rows, SUM_GROUP);
 
         launch(c, gain_parts<T>, dim3(blocks_of(x.cols, THREADS), groups),
-               THREADS, 0, gain, bias, x, dy, stats);
+               THREADS, 0, parts, bias, x, dy, stats);
         if (dgain != nullptr)
-            put_parts_sum(c, dgain, gain, x.cols, groups);
+            put_parts_sum(c, dgain, parts, x.cols, groups);
         if (dbias != nullptr)
             put_parts_sum(c, dbias, bias, x.cols, groups);
     }
     if (dx.p != nullptr)
-        launch(c, norm_dx<T>, x.rows, THREADS, block_sum_bytes(THREADS), dx,
-               x, dy, stats, table_of(c, &op->x[1]), op->u.norm.rms != 0,
-               (op->acc & 1) != 0);
+        launch(c, wide ? norm_dx<T, WIDE<T>> : norm_dx<T, 1>, x.rows, THREADS,
+               block_sum_bytes(THREADS), dx, x, dy, stats, gain,
+               op->u.norm.rms != 0, (op->acc & 1) != 0);
 }
 
 template void run_norm<float>(struct call *c);

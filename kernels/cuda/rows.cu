@@ -5,7 +5,8 @@
  */
 #include "act.cuh"
 #include "ops.cuh"
-#include "view.cuh"
+#include "piece.cuh"
+#include "reduce.cuh"
 
 constexpr unsigned THREADS = 256;
 constexpr unsigned EACH = 4; /* elements a thread */
@@ -20,6 +21,25 @@ static dim3
 grid_of(uint32_t rows, uint32_t cols)
 {
     return dim3(rows, blocks_of(cols, THREADS * EACH));
+}
+
+/* Launches a kernel whose threads have a piece each, in the form that its
+ * matrices allow; y is what it writes. */
+#define LAUNCH_PIECES(c, kernel, wide, y, ...)                              \
+    do {                                                                    \
+        unsigned each = (wide) ? WIDE<T> : 1;                               \
+                                                                            \
+        launch(c, (wide) ? kernel<T, WIDE<T>> : kernel<T, 1>,               \
+               dim3((y).rows, blocks_of((y).cols, each * THREADS)),         \
+               THREADS, 0, y, __VA_ARGS__);                                 \
+    } while (0)
+
+/* The first column of a thread's piece. */
+template <unsigned N>
+static __device__ __forceinline__ uint32_t
+own_column()
+{
+    return (blockIdx.y * THREADS + threadIdx.x) * N;
 }
 
 /* ---- tables --------------------------------------------------------------*/
@@ -50,6 +70,16 @@ run_embed(struct call *c)
            (c->op->acc & 1) != 0);
 }
 
+/* Which of the 32 rows from k on, up to end, have the index `at`: a bit each.
+ * Asked by whole warps. */
+static __device__ __forceinline__ uint32_t
+rows_with(const int32_t *index, uint32_t at, uint32_t k, uint32_t end)
+{
+    uint32_t row = k + threadIdx.x % 32;
+
+    return __ballot_sync(ALL_LANES, row < end && (uint32_t)index[row] == at);
+}
+
 /* The first row of those with the same index adds them all up, in order;
  * `step` tells which rows hold tokens. skip: 1 + the index that gets
  * nothing, 0 for none. */
@@ -59,21 +89,20 @@ embed_bwd(mat<float> to, mat<T> dy, const int32_t *index,
           const struct step *step, uint32_t skip)
 {
     uint32_t i = blockIdx.x, n = min(dy.rows, step->n);
-    uint32_t at = (uint32_t)index[i];
+    uint32_t at = (uint32_t)index[i], c = blockIdx.y * THREADS + threadIdx.x;
+    float sum = 0;
 
     if (i >= n || at + 1 == skip)
         return;
-    for (uint32_t k = 0; k < i; k++)
-        if ((uint32_t)index[k] == at)
+    for (uint32_t k = 0; k < i; k += 32)
+        if (rows_with(index, at, k, i))
             return;
-    EACH_COLUMN(c, dy.cols) {
-        float sum = 0;
-
-        for (uint32_t k = i; k < n; k++)
-            if ((uint32_t)index[k] == at)
-                sum += get(dy.row(k) + c);
+    for (uint32_t k = i; k < n; k += 32)
+        for (uint32_t all = rows_with(index, at, k, n); all; all &= all - 1)
+            if (c < dy.cols)
+                sum += get(dy.row(k + (uint32_t)__ffs((int)all) - 1) + c);
+    if (c < dy.cols)
         to.row(at)[c] += sum;
-    }
 }
 
 template <class T>
@@ -83,7 +112,7 @@ run_embed_bwd(struct call *c)
     mat<T> dy = mat_of<T>(c, &c->op->x[0]);
     mat<float> ids = mat_of<float>(c, &c->op->y[0]);
     mat<float> pos = mat_of<float>(c, &c->op->y[1]);
-    dim3 grid = grid_of(dy.rows, dy.cols);
+    dim3 grid(dy.rows, blocks_of(dy.cols, THREADS));
 
     if (ids.p != nullptr)
         launch(c, embed_bwd<T>, grid, THREADS, 0, ids, dy,
@@ -103,34 +132,53 @@ struct rope {
     bool add;
 };
 
-/* Thread t of a row turns pairs t, t + THREADS, ... of all heads; what does
- * not turn is copied by those whose pair number is beyond the last. */
-template <class T>
+constexpr unsigned ROPE_THREADS = 128;
+
+/* Cosine and sine of a row's angles, as many as pairs in a head. */
+static __device__ __forceinline__ void
+find_turns(float2 *turn, int32_t pos, const struct rope &r)
+{
+    for (uint32_t j = threadIdx.x; j < r.rope_dim / 2; j += ROPE_THREADS) {
+        double angle = pos * pow((double)r.theta, -2.0 * j / r.rope_dim);
+
+        turn[j] = { (float)cos(angle), r.sign * (float)sin(angle) };
+    }
+    __syncthreads();
+}
+
+/* A row is a block's. Of each head, piece after piece is turned with that
+ * half a rope on; what does not turn is copied, pieces that come after. */
+template <class T, unsigned N>
 static __global__ void
 rotate(mat<T> y, mat<T> x, const int32_t *pos, struct rope r)
 {
     uint32_t i = blockIdx.x, half = r.rope_dim / 2;
-    uint32_t rest = r.head_dim - r.rope_dim, each = half + rest;
+    uint32_t each = (r.head_dim - half) / N;
+    auto *turn = reinterpret_cast<float2 *>(shared);
 
-    for (uint32_t k = threadIdx.x; k < r.heads * each; k += THREADS) {
-        uint32_t j = k % each, at = k / each * r.head_dim;
+    find_turns(turn, pos[i], r);
+    for (uint32_t k = threadIdx.x; k < r.heads * each; k += ROPE_THREADS) {
+        uint32_t j = k % each * N, at = k / each * r.head_dim + j;
         T *to = y.row(i) + at;
         const T *from = x.row(i) + at;
-        double angle;
-        float c, s, a, b;
+        float a[N], b[N];
 
+        get_piece(from + half, b);
         if (j >= half) {
-            j += half;
-            put(to + j, get(from + j), r.add);
+            put_piece(to + half, b, r.add);
             continue;
         }
-        angle = pos[i] * pow((double)r.theta, -2.0 * j / r.rope_dim);
-        c = (float)cos(angle);
-        s = r.sign * (float)sin(angle);
-        a = get(from + j);
-        b = get(from + j + half);
-        put(to + j, a * c - b * s, r.add);
-        put(to + j + half, b * c + a * s, r.add);
+        get_piece(from, a);
+        UNROLL
+        for (unsigned e = 0; e < N; e++) {
+            float2 t = turn[j + e];
+            float turned = a[e] * t.x - b[e] * t.y;
+
+            b[e] = b[e] * t.x + a[e] * t.y;
+            a[e] = turned;
+        }
+        put_piece(to, a, r.add);
+        put_piece(to + half, b, r.add);
     }
 }
 
@@ -142,21 +190,30 @@ run_rope(struct call *c)
     struct rope r = { c->op->u.rope.heads, c->op->u.rope.head_dim,
                       c->op->u.rope.rope_dim, c->op->u.rope.theta,
                       c->op->u.rope.sign, (c->op->acc & 1) != 0 };
+    bool wide = are_wide(y, x) && r.head_dim % WIDE<T> == 0
+                && r.rope_dim % (2 * WIDE<T>) == 0;
 
-    launch(c, rotate<T>, dim3(y.rows), THREADS, 0, y, x,
+    launch(c, wide ? rotate<T, WIDE<T>> : rotate<T, 1>, dim3(y.rows),
+           ROPE_THREADS, r.rope_dim / 2 * sizeof(float2), y, x,
            (const int32_t *)c->batch.pos, r);
 }
 
 /* ---- activation functions ----------------------------------------------- */
 
-template <class T>
+template <class T, unsigned N>
 static __global__ void
 act(mat<T> y, mat<T> x, uint8_t kind, bool add)
 {
-    uint32_t i = blockIdx.x;
+    uint32_t i = blockIdx.x, c = own_column<N>();
+    float v[N];
 
-    EACH_COLUMN(c, y.cols)
-        put(y.row(i) + c, act_value(kind, get(x.row(i) + c)), add);
+    if (c >= y.cols)
+        return;
+    get_piece(x.row(i) + c, v);
+    UNROLL
+    for (unsigned e = 0; e < N; e++)
+        v[e] = act_value(kind, v[e]);
+    put_piece(y.row(i) + c, v, add);
 }
 
 template <class T>
@@ -165,81 +222,99 @@ run_act(struct call *c)
 {
     mat<T> y = mat_of<T>(c, &c->op->y[0]), x = mat_of<T>(c, &c->op->x[0]);
 
-    launch(c, act<T>, grid_of(y.rows, y.cols), THREADS, 0, y, x,
-           c->op->u.act.kind, (c->op->acc & 1) != 0);
+    LAUNCH_PIECES(c, act, are_wide(y, x), y, x, c->op->u.act.kind,
+                  (c->op->acc & 1) != 0);
 }
 
 /* dx may be dy's place. */
-template <class T>
+template <class T, unsigned N>
 static __global__ void
 act_bwd(mat<T> dx, mat<T> x, mat<T> dy, uint8_t kind, bool add)
 {
-    uint32_t i = blockIdx.x;
+    uint32_t i = blockIdx.x, c = own_column<N>();
+    float v[N], d[N];
 
-    EACH_COLUMN(c, dx.cols)
-        put(dx.row(i) + c,
-            get(dy.row(i) + c) * act_slope(kind, get(x.row(i) + c)), add);
+    if (c >= dx.cols)
+        return;
+    get_piece(x.row(i) + c, v);
+    get_piece(dy.row(i) + c, d);
+    UNROLL
+    for (unsigned e = 0; e < N; e++)
+        d[e] *= act_slope(kind, v[e]);
+    put_piece(dx.row(i) + c, d, add);
 }
 
 template <class T>
 void
 run_act_bwd(struct call *c)
 {
-    mat<T> dx = mat_of<T>(c, &c->op->y[0]);
+    mat<T> dx = mat_of<T>(c, &c->op->y[0]), x = mat_of<T>(c, &c->op->x[0]);
+    mat<T> dy = mat_of<T>(c, &c->op->x[1]);
 
-    launch(c, act_bwd<T>, grid_of(dx.rows, dx.cols), THREADS, 0, dx,
-           mat_of<T>(c, &c->op->x[0]), mat_of<T>(c, &c->op->x[1]),
-           c->op->u.act.kind, (c->op->acc & 1) != 0);
+    LAUNCH_PIECES(c, act_bwd, are_wide(dx, x, dy), dx, x, dy,
+                  c->op->u.act.kind, (c->op->acc & 1) != 0);
 }
 
-template <class T>
+template <class T, unsigned N>
 static __global__ void
 glu(mat<T> y, mat<T> gate, mat<T> up, uint8_t kind, bool add)
 {
-    uint32_t i = blockIdx.x;
+    uint32_t i = blockIdx.x, c = own_column<N>();
+    float g[N], u[N];
 
-    EACH_COLUMN(c, y.cols)
-        put(y.row(i) + c,
-            act_value(kind, get(gate.row(i) + c)) * get(up.row(i) + c), add);
+    if (c >= y.cols)
+        return;
+    get_piece(gate.row(i) + c, g);
+    get_piece(up.row(i) + c, u);
+    UNROLL
+    for (unsigned e = 0; e < N; e++)
+        u[e] *= act_value(kind, g[e]);
+    put_piece(y.row(i) + c, u, add);
 }
 
 template <class T>
 void
 run_glu(struct call *c)
 {
-    mat<T> y = mat_of<T>(c, &c->op->y[0]);
+    mat<T> y = mat_of<T>(c, &c->op->y[0]), gate = mat_of<T>(c, &c->op->x[0]);
+    mat<T> up = mat_of<T>(c, &c->op->x[1]);
 
-    launch(c, glu<T>, grid_of(y.rows, y.cols), THREADS, 0, y,
-           mat_of<T>(c, &c->op->x[0]), mat_of<T>(c, &c->op->x[1]),
-           c->op->u.act.kind, (c->op->acc & 1) != 0);
+    LAUNCH_PIECES(c, glu, are_wide(y, gate, up), y, gate, up,
+                  c->op->u.act.kind, (c->op->acc & 1) != 0);
 }
 
-template <class T>
+template <class T, unsigned N>
 static __global__ void
 glu_bwd(mat<T> dgate, mat<T> dup, mat<T> gate, mat<T> up, mat<T> dy,
         uint8_t kind, uint8_t acc)
 {
-    uint32_t i = blockIdx.x;
+    uint32_t i = blockIdx.x, c = own_column<N>();
+    float g[N], u[N], d[N];
 
-    EACH_COLUMN(c, dy.cols) {
-        float g = get(gate.row(i) + c), d = get(dy.row(i) + c);
-        float u = get(up.row(i) + c);
-
-        put(dgate.row(i) + c, d * u * act_slope(kind, g), acc & 1);
-        put(dup.row(i) + c, d * act_value(kind, g), acc >> 1 & 1);
+    if (c >= dy.cols)
+        return;
+    get_piece(gate.row(i) + c, g);
+    get_piece(up.row(i) + c, u);
+    get_piece(dy.row(i) + c, d);
+    UNROLL
+    for (unsigned e = 0; e < N; e++) {
+        u[e] *= d[e] * act_slope(kind, g[e]);
+        d[e] *= act_value(kind, g[e]);
     }
+    put_piece(dgate.row(i) + c, u, acc & 1);
+    put_piece(dup.row(i) + c, d, acc >> 1 & 1);
 }
 
 template <class T>
 void
 run_glu_bwd(struct call *c)
 {
+    mat<T> dgate = mat_of<T>(c, &c->op->y[0]), dup = mat_of<T>(c, &c->op->y[1]);
+    mat<T> gate = mat_of<T>(c, &c->op->x[0]), up = mat_of<T>(c, &c->op->x[1]);
     mat<T> dy = mat_of<T>(c, &c->op->x[2]);
 
-    launch(c, glu_bwd<T>, grid_of(dy.rows, dy.cols), THREADS, 0,
-           mat_of<T>(c, &c->op->y[0]), mat_of<T>(c, &c->op->y[1]),
-           mat_of<T>(c, &c->op->x[0]), mat_of<T>(c, &c->op->x[1]), dy,
-           c->op->u.act.kind, c->op->acc);
+    LAUNCH_PIECES(c, glu_bwd, are_wide(dgate, dup, gate, up, dy), dgate, dup,
+                  gate, up, dy, c->op->u.act.kind, c->op->acc);
 }
 
 /* ---- moves -------------------------------------------------------------- */

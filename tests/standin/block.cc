@@ -287,27 +287,28 @@ __syncwarp(unsigned mask)
 }
 
 struct vote {
-    int in, out;
+    bool in;
+    unsigned out;
 };
 
 static void
-vote_any(void *const every[32], unsigned mask)
+vote(void *const every[32], unsigned mask)
 {
-    int any = 0;
+    unsigned out = 0;
 
     for (unsigned i = 0; i < 32; i++)
         if (mask >> i & 1)
-            any |= static_cast<struct vote *>(every[i])->in;
+            out |= (unsigned)static_cast<struct vote *>(every[i])->in << i;
     for (unsigned i = 0; i < 32; i++)
         if (mask >> i & 1)
-            static_cast<struct vote *>(every[i])->out = any != 0;
+            static_cast<struct vote *>(every[i])->out = out;
 }
 
-int
-__any_sync(unsigned mask, int predicate)
+unsigned
+__ballot_sync(unsigned mask, int predicate)
 {
     struct vote v = { predicate != 0, 0 };
 
-    standin_warp(mask, &v, vote_any);
+    standin_warp(mask, &v, vote);
     return v.out;
 }

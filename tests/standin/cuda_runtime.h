@@ -127,7 +127,7 @@ T __shfl_down_sync(unsigned mask, T value, unsigned by)
     return standin_shuffle<T>::run(mask, value, standin_lane() + by);
 }
 
-int __any_sync(unsigned mask, int predicate);
+unsigned __ballot_sync(unsigned mask, int predicate);
 
 /* Functions of the device. */
 
@@ -141,6 +141,11 @@ inline unsigned min(unsigned a, unsigned b)
 inline unsigned max(unsigned a, unsigned b)
 {
     return a > b ? a : b;
+}
+
+inline int __ffs(int x)
+{
+    return __builtin_ffs(x);
 }
 
 inline unsigned __umulhi(unsigned a, unsigned b)
