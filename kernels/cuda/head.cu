@@ -6,6 +6,7 @@
  * in the order of k.
  */
 #include "ops.cuh"
+#include "piece.cuh"
 #include "reduce.cuh"
 #include "tensor.cuh"
 
@@ -50,10 +51,19 @@ find_peak(const float *x, uint32_t n)
 {
     struct peak p = { -INFINITY, 0 };
 
-    for (uint32_t c = threadIdx.x; c < n; c += THREADS) {
-        float top = fmaxf(p.top, x[c]);
+    for (uint32_t c = 4 * threadIdx.x; c < n; c += 4 * THREADS) {
+        float v[4], top = p.top, sum = 0;
 
-        p.sum = p.sum * expf(p.top - top) + expf(x[c] - top);
+        get_piece(x + c, v);
+        UNROLL
+        for (unsigned e = 0; e < 4; e++) {
+            v[e] = c + e < n ? v[e] : -INFINITY;
+            top = fmaxf(top, v[e]);
+        }
+        UNROLL
+        for (unsigned e = 0; e < 4; e++)
+            sum += expf(v[e] - top);
+        p.sum = p.sum * expf(p.top - top) + sum;
         p.top = top;
     }
     float top = block_max<THREADS>(p.top);
@@ -68,24 +78,28 @@ struct softmax {
     uint32_t target;
 };
 
-/* d[c] of T over x[c] of floats: c's place is in what has been read by then,
- * for all threads read THREADS elements before any of them writes. */
+/* d[c] of T over x[c] of floats, four to a thread: all threads read theirs
+ * before any writes, and none writes beyond what has been read by then. */
 template <class T>
 static __device__ __forceinline__ void
 write_gradient(float *x, uint32_t n, const struct softmax &s)
 {
     T *d = reinterpret_cast<T *>(x);
 
-    for (uint32_t at = 0; at < n; at += THREADS) {
-        uint32_t c = at + threadIdx.x;
-        float v = 0;
+    for (uint32_t at = 0; at < n; at += 4 * THREADS) {
+        uint32_t c = at + 4 * threadIdx.x;
+        float v[4] = {};
 
-        if (c < n && s.over > 0)
-            v = expf(x[c] - s.top) * s.over - (c == s.target ? s.hot : 0);
+        if (c < n && s.over != 0) {
+            get_piece(x + c, v);
+            UNROLL
+            for (unsigned e = 0; e < 4; e++)
+                v[e] = expf(v[e] - s.top) * s.over
+                       - (c + e == s.target ? s.hot : 0);
+        }
         __syncthreads();
         if (c < n)
-            set(d + c, v);
-        __syncthreads();
+            set_piece(d + c, v);
     }
 }
 
@@ -129,15 +143,23 @@ cross_entropy(mat<float> logits, double *loss, mat<float> row_loss,
         write_gradient<T>(x, n, s);
 }
 
-/* loss_sum += the chunk's losses, in order. */
+/* loss_sum += the chunk's losses, in order: one thread adds what all load. */
 static __global__ void
 add_losses(struct step *step, const double *loss, uint32_t n)
 {
+    auto *some = reinterpret_cast<double *>(shared);
     double sum = step->out.loss_sum;
 
-    for (uint32_t k = 0; k < n; k++)
-        sum += loss[k];
-    step->out.loss_sum = sum;
+    for (uint32_t at = 0; at < n; at += THREADS) {
+        if (at + threadIdx.x < n)
+            some[threadIdx.x] = loss[at + threadIdx.x];
+        __syncthreads();
+        for (uint32_t k = 0; threadIdx.x == 0 && k < min(n - at, THREADS); k++)
+            sum += some[k];
+        __syncthreads();
+    }
+    if (threadIdx.x == 0)
+        step->out.loss_sum = sum;
 }
 
 template <class T>
@@ -196,13 +218,15 @@ run_head_ce(struct call *c)
     const struct op *op = c->op;
     const struct part *p = op->u.head.part;
     uint32_t chunk = head_chunk_of(op), vocab = p->w.rows;
+    uint32_t ld = head_logits_ld(op);
     struct head_space space = head_space_at(view_at(c, &op->scratch),
                                             &c->card->sizing, op);
     mat<T> x = gathered<T>(c, space.x, chunk);
     mat<T> w = as_operand<T>(c, &p->w, space.w);
-    mat<float> logits = packed<float>(space.logits, chunk, vocab);
+    mat<float> logits = { reinterpret_cast<float *>(space.logits), chunk,
+                          vocab, ld };
     mat<T> d = { reinterpret_cast<T *>(space.logits), chunk, vocab,
-                 (uint32_t)(vocab * sizeof(float) / sizeof(T)) };
+                 (uint32_t)(ld * sizeof(float) / sizeof(T)) };
     bool gradient = op->y[1].buf || p->grad_w.buf || p->grad_bias.buf;
     auto *loss = reinterpret_cast<double *>(space.loss);
     const struct labels l = { c->batch.head_row, c->batch.target,
@@ -212,7 +236,8 @@ run_head_ce(struct call *c)
     launch(c, cross_entropy<T>, chunk, THREADS, block_sum_bytes(THREADS),
            logits, loss, mat_of<float>(c, &op->y[0]), l,
            (const struct step *)c->step, gradient, (op->acc & 1) != 0);
-    launch(c, add_losses, 1, 1, 0, c->step, (const double *)loss, chunk);
+    launch(c, add_losses, 1, THREADS, THREADS * sizeof(double), c->step,
+           (const double *)loss, chunk);
     if (gradient)
         put_head_grads(c, d, x, w, space);
 }

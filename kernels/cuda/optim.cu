@@ -1,26 +1,31 @@
 /* optim.cu - the norm of the gradient, clipping, AdamW and SGD: formulas in
  * kernels/ops.h. All of it is floats, and sums of squares are doubles. */
 #include "ops.cuh"
+#include "piece.cuh"
 #include "reduce.cuh"
 #include "view.cuh"
 
 constexpr unsigned THREADS = 256;
-constexpr unsigned PARTS = SQNORM_PARTS;
+constexpr unsigned SQUARE_THREADS = 512, PARTS = SQNORM_PARTS;
 
-/* Block i sums elements i * each to (i + 1) * each: bounds of the size
- * alone. */
+/* Block i sums elements i * each to (i + 1) * each, N of them at a time:
+ * bounds of the size alone. */
+template <unsigned N>
 static __global__ void
 square_parts(double *part, mat<float> x, uint64_t n, uint64_t each)
 {
     uint64_t at = blockIdx.x * each, end = at + each < n ? at + each : n;
     double sum = 0;
 
-    for (at += threadIdx.x; at < end; at += THREADS) {
-        double v = x.p[flat(x, at)];
+    for (at += N * threadIdx.x; at < end; at += N * SQUARE_THREADS) {
+        float v[N];
 
-        sum += v * v;
+        get_piece(x.p + flat(x, at), v);
+        UNROLL
+        for (unsigned e = 0; e < N; e++)
+            sum += (double)v[e] * v[e];
     }
-    sum = block_sum<THREADS>(sum);
+    sum = block_sum<SQUARE_THREADS>(sum);
     if (threadIdx.x == 0)
         part[blockIdx.x] = sum;
 }
@@ -37,12 +42,15 @@ square_sum(struct step *step, const double *part)
 void
 run_sqnorm(struct call *c)
 {
-    const struct view *v = &c->op->x[0];
-    uint64_t n = (uint64_t)v->rows * v->cols;
+    mat<float> x = mat_of<float>(c, &c->op->x[0]);
+    uint64_t n = (uint64_t)x.rows * x.cols;
+    bool wide = is_wide(x);
+    unsigned at_once = wide ? 4 : 1;
+    uint64_t each = (n / at_once + PARTS - 1) / PARTS * at_once;
     auto *part = reinterpret_cast<double *>(view_at(c, &c->op->scratch));
 
-    launch(c, square_parts, PARTS, THREADS, block_sum_bytes(THREADS), part,
-           mat_of<float>(c, v), n, (n + PARTS - 1) / PARTS);
+    launch(c, wide ? square_parts<4> : square_parts<1>, PARTS, SQUARE_THREADS,
+           block_sum_bytes(SQUARE_THREADS), part, x, n, each);
     launch(c, square_sum, 1, PARTS, block_sum_bytes(PARTS), c->step,
            (const double *)part);
 }

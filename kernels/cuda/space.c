@@ -130,6 +130,12 @@ head_chunk_of(const struct op *op)
     return op->kind == OP_HEAD_CE ? op->u.head.chunk : op->y[0].rows;
 }
 
+uint32_t
+head_logits_ld(const struct op *op)
+{
+    return (op->u.head.part->w.rows + 7) / 8 * 8;
+}
+
 struct head_space
 head_space_at(char *at, const struct sizing *s, const struct op *op)
 {
@@ -143,7 +149,7 @@ head_space_at(char *at, const struct sizing *s, const struct op *op)
     h.bias = take(at, &h.bytes, row_bytes(&p->bias, sizeof(float)));
     h.x = take(at, &h.bytes, x);
     h.logits = take(at, &h.bytes,
-                    loss ? chunk * p->w.rows * sizeof(float) : 0);
+                    loss ? chunk * head_logits_ld(op) * sizeof(float) : 0);
     h.loss = take(at, &h.bytes, loss ? chunk * sizeof(double) : 0);
     h.dx = take(at, &h.bytes, loss && op->y[1].buf ? x : 0);
     h.sums = take(at, &h.bytes,

@@ -82,6 +82,8 @@ struct head_space {
 struct head_space head_space_at(char *at, const struct sizing *s,
                                 const struct op *op);
 uint32_t head_chunk_of(const struct op *op);
+/* From one row of logits to the next: each is aligned to 32 bytes. */
+uint32_t head_logits_ld(const struct op *op);
 
 struct norm_bwd_space {
     char *gain, *bias; /* column sums */

@@ -13,8 +13,20 @@ wait(struct memory *m, struct err *e)
     return rc == cudaSuccess ? 0 : failed(e, rc, "computing");
 }
 
+/* Rows that follow on each other are one: a copy of rows takes no row of
+ * 2 GiB, which all parameters at once may be. */
+static cudaError_t
+copy_rows(char *to, size_t to_pitch, const char *from, size_t from_pitch,
+          size_t width, size_t rows, cudaMemcpyKind kind, cudaStream_t s)
+{
+    if (rows == 1 || (to_pitch == width && from_pitch == width))
+        return cudaMemcpyAsync(to, from, width * rows, kind, s);
+    return cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, rows,
+                             kind, s);
+}
+
 static int
-copy_view(struct memory *m, const struct view *v, void *host, bool up,
+copy_view(struct memory *m, const struct view *v, char *host, bool up,
           struct err *e)
 {
     struct call c = call_of(m);
@@ -26,11 +38,11 @@ copy_view(struct memory *m, const struct view *v, void *host, bool up,
     if (v->rows == 0 || v->cols == 0)
         return 0;
     if (up)
-        rc = cudaMemcpy2DAsync(card, pitch, host, width, width, v->rows,
-                               cudaMemcpyHostToDevice, m->card->stream);
+        rc = copy_rows(card, pitch, host, width, width, v->rows,
+                       cudaMemcpyHostToDevice, m->card->stream);
     else
-        rc = cudaMemcpy2DAsync(host, width, card, pitch, width, v->rows,
-                               cudaMemcpyDeviceToHost, m->card->stream);
+        rc = copy_rows(host, width, card, pitch, width, v->rows,
+                       cudaMemcpyDeviceToHost, m->card->stream);
     return rc == cudaSuccess ? wait(m, e) : failed(e, rc, "copying");
 }
 
@@ -38,13 +50,14 @@ int
 cuda_put(struct memory *m, const struct view *v, const void *from,
          struct err *e)
 {
-    return copy_view(m, v, const_cast<void *>(from), true, e);
+    return copy_view(m, v, static_cast<char *>(const_cast<void *>(from)), true,
+                     e);
 }
 
 int
 cuda_get(struct memory *m, const struct view *v, void *to, struct err *e)
 {
-    return copy_view(m, v, to, false, e);
+    return copy_view(m, v, static_cast<char *>(to), false, e);
 }
 
 /* The batch as it will lie on the card. */

@@ -68,6 +68,7 @@ bool is_lost;
 uint64_t launches;
 
 constexpr size_t PAGE = 4096;
+constexpr size_t LARGEST_PITCH = 0x7fffffff; /* memPitch of real cards */
 
 size_t
 pages(size_t n)
@@ -433,6 +434,9 @@ cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from,
                   size_t from_pitch, size_t width, size_t height,
                   cudaMemcpyKind kind, cudaStream_t s)
 {
+    if (to_pitch > LARGEST_PITCH || from_pitch > LARGEST_PITCH
+        || width > to_pitch || width > from_pitch)
+        return cudaErrorInvalidValue;
     return copy(to, to_pitch, from, from_pitch, width, height, kind, s);
 }
 

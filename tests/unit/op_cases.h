@@ -490,6 +490,7 @@ TEST(moves_match)
         int32_t at[3] = { 5, 0, 3 }, n[3] = { 2, 1, 0 };
 
         world_init(&w, i);
+        align_rows(&w, cols);
         w.reduction = cols;
         w.op.kind = kinds[i / 2];
         if (w.op.kind != OP_ZERO)
