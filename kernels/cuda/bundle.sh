@@ -78,11 +78,12 @@ for f in "$build"/bin/*; do
     esac
 done
 cp "$build/cuda/graft-cuda.so" "$build/bench/op_times" "$out/libexec/graft"
-cp "$build/unit/cuda_ops" kernels/cuda/check.sh tests/bench/cuda.sh \
-    tests/bench/lora_torch.py "$out/check"
+cp "$build/unit/cuda_ops" "$build/cuda/instructions" kernels/cuda/check.sh \
+    tests/bench/cuda.sh tests/bench/lora_torch.py "$out/check"
 cp LICENSE "$out"
 
-programs=("$out"/bin/* "$out"/libexec/graft/* "$out/check/cuda_ops")
+programs=("$out"/bin/* "$out"/libexec/graft/*
+    "$out"/check/{cuda_ops,instructions})
 strip "${programs[@]}"
 products=$(opened libdnnl.so.2 libdnnl.so.3)
 [ -n "$slim" ] || products+=" $(opened libopenblas.so.0)"

@@ -1,7 +1,8 @@
 #!/bin/bash
-# check.sh - of a bundle, on a machine with a card: every op against plain C,
-# a run against the processor's losses, the same bits again and after a stop,
-# and memory against the plan. Prints "ok" and "not ok" lines.
+# check.sh - of a bundle, on a machine with a card: the instructions that ops
+# are made of against the manual, every op against plain C, a run against the
+# processor's losses, the same bits again and after a stop, and memory against
+# the plan. Prints "ok" and "not ok" lines.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 export PATH=$here/../libexec/graft:$PATH
@@ -17,6 +18,8 @@ result() { # STATUS NAME
     echo "ok $n $2"
 }
 
+"$here/instructions" | sed 's/^/# /'
+result "${PIPESTATUS[0]}" "instructions do what the PTX manual says"
 "$here/cuda_ops"
 result $? "every op agrees with the reference"
 

@@ -58,6 +58,18 @@ $(STANDIN)/graft-cuda.so: $(STANDIN_OBJS)
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(CXX) -shared $(LDFLAGS) $^ -o $@
 
+# What the instructions of ptx.cuh do, of a card and of the stand-in.
+INSTRUCTIONS := tests/checks/instructions.cu
+$(BUILD)/cuda/instructions: $(INSTRUCTIONS) kernels/cuda/ptx/ptx.cuh
+	@mkdir -p $(@D)
+	@echo "  NVCC $@"; $(NVCC) $(CUDA_FLAGS) $(NVCC_FLAGS) $< -o $@
+
+$(STANDIN)/instructions: $(BUILD)/obj/standin/$(INSTRUCTIONS).o \
+		$(patsubst %,$(BUILD)/obj/standin/tests/standin/%.cc.o,\
+		standin block fiber ptx)
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CXX) $(LDFLAGS) $^ -o $@
+
 $(STANDIN)/% $(BUILD)/cuda/%: $(BUILD)/bin/%
 	@mkdir -p $(@D)
 	@ln -f $< $@
@@ -66,14 +78,16 @@ $(STANDIN)/op_times $(BUILD)/cuda/op_times: $(BUILD)/bench/op_times
 	@mkdir -p $(@D)
 	@ln -f $< $@
 
-standin: $(addprefix $(STANDIN)/,train evalprompts op_times graft-cuda.so)
+standin: $(addprefix $(STANDIN)/,train evalprompts op_times instructions \
+	graft-cuda.so)
 
 # All of it in one folder, to be copied to a machine with a card; with SLIM=1
 # a small one.
 BUNDLE := $(BUILD)/bundle
 bundle:
 	@$(MAKE) --no-print-directory BUNDLED=1 BUILD=$(BUILD)/bundled all cuda \
-		$(BUILD)/bundled/unit/cuda_ops $(BUILD)/bundled/bench/op_times
+		$(BUILD)/bundled/unit/cuda_ops $(BUILD)/bundled/bench/op_times \
+		$(BUILD)/bundled/cuda/instructions
 	@SLIM=$(SLIM) bash kernels/cuda/bundle.sh $(BUILD)/bundled $(BUNDLE)
 
 # On a machine with a card.

@@ -40,7 +40,7 @@ unshare -rm true 2>/dev/null || skip "no namespaces of a user's own"
 
 mkdir -p "$scratch/build"/{bin,cuda,unit,bench} "$root"/{lib64,proc,work}
 cp "$build"/bin/* "$scratch/build/bin"
-cp "$build/standin/graft-cuda.so" "$scratch/build/cuda"
+cp "$build"/standin/{graft-cuda.so,instructions} "$scratch/build/cuda"
 cp "$build/unit/cuda_ops" "$scratch/build/unit"
 cp "$build/unit/cuda_ops" "$scratch/build/bench/op_times" # not run here
 bundle "$scratch/build"
@@ -73,6 +73,9 @@ for device in cpu cuda; do
         -o "/work/$device"
     result $? "a run on $device in an empty root"
 done
+
+inside /bundle/check/instructions >"$scratch/said"
+result $? "what instructions do can be asked there"
 
 # What is missing is named, and nothing is left.
 cat >"$scratch/missing.c" <<'END'
