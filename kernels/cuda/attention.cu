@@ -15,6 +15,7 @@
  * and goes through CACHE_KEYS keys at a time.
  */
 #include "attention.cuh"
+#include "piece.cuh"
 
 template <class T>
 struct forward {
@@ -190,15 +191,29 @@ place_of(const struct arrays &b, const struct cache_args &a, uint32_t i)
              first + (uint32_t)b.cache_at[seq] + at };
 }
 
-template <class T>
+/* N columns at a time, of which dim is a multiple. */
+template <unsigned N, class T>
 static __device__ __forceinline__ float
 dot(const float *q, const T *k, uint32_t dim)
 {
-    float sum = 0;
+    float sum = 0, v[N];
 
-    for (uint32_t c = 0; c < dim; c++)
-        sum += q[c] * get(k + c);
+    for (uint32_t c = 0; c < dim; c += N) {
+        get_piece(k + c, v);
+        UNROLL
+        for (unsigned e = 0; e < N; e++)
+            sum += q[c + e] * v[e];
+    }
     return sum;
+}
+
+/* Of a thread's key. */
+template <class T>
+static __device__ __forceinline__ float
+score(const float *q, const head_of<T> &k, uint32_t row)
+{
+    return k.wide ? dot<WIDE<T>>(q, k.m.row(row), k.dim)
+                  : dot<1>(q, k.m.row(row), k.dim);
 }
 
 /* o[c] = shrink * o[c] + sum of p[j] * v[j][c] over n rows. */
@@ -225,7 +240,7 @@ attention_cached(struct forward<T> f, struct arrays b, struct cache_args a)
     uint32_t i = blockIdx.x, dim = f.q.dim;
     auto *q = reinterpret_cast<float *>(shared) + CACHE_KEYS;
     float *o = q + dim, *p = o + dim, top = -INFINITY, sum = 0;
-    const auto k = f.k.head(blockIdx.y / f.group).m;
+    const auto k = f.k.head(blockIdx.y / f.group);
     const auto v = f.v.head(blockIdx.y / f.group).m;
     struct place at = place_of(b, a, i);
     uint32_t first = at.first, end = at.token ? at.own + 1 : first;
@@ -239,7 +254,7 @@ attention_cached(struct forward<T> f, struct arrays b, struct cache_args a)
     __syncthreads();
     for (uint32_t key = first; key < end; key += CACHE_KEYS) {
         uint32_t n = min(end - key, CACHE_KEYS), j = threadIdx.x;
-        float s = j < n ? f.scale * dot(q, k.row(key + j), dim) : -INFINITY;
+        float s = j < n ? f.scale * score(q, k, key + j) : -INFINITY;
         float most = fmaxf(top, block_max<CACHE_KEYS>(s));
         float shrink = expf(top - most);
 

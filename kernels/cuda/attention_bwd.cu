@@ -184,6 +184,7 @@ attention_bwd(struct backward<typename E::type> b)
     copy_group();
     for (unsigned t = 0; t < tiles; t++, at += E::COLS) {
         auto *now = others + t % 2 * 2 * TILE;
+        bool all = all_seen<E, KEYS>(b.sight, row, at, rows);
         typename E::scores s, slope = {};
 
         if (t + 1 < tiles)
@@ -195,7 +196,7 @@ attention_bwd(struct backward<typename E::type> b)
         E::multiply(s, x, now);
         if (WANT & DX)
             E::multiply(slope, y, now + TILE);
-        if (!all_seen<E, KEYS>(b.sight, row, at, rows))
+        if (!all)
             hide<E, KEYS>(s, b.sight, row, at, rows);
         differentiate<E, KEYS>(s, slope, known, now, b.scale * LOG2_E);
         if (WANT & DX)
