@@ -136,7 +136,8 @@ host_get(struct memory *m, const struct view *v, void *to, struct err *e)
 }
 
 static int
-host_batch(struct memory *m, const struct batch *b, struct err *e)
+host_batch(struct memory *m, const struct batch *b, const struct inputs *in,
+           struct err *e)
 {
     const int32_t *from[BATCH_ARRAYS] = { b->ids, b->target, b->pos,
                                           b->doc_first, b->head_row };
@@ -144,6 +145,7 @@ host_batch(struct memory *m, const struct batch *b, struct err *e)
     int32_t *cache_at = m->index + BATCH_ARRAYS * rows;
 
     (void)e;
+    m->in = *in;
     if (b->cache_at != NULL) {
         memcpy(cache_at, b->cache_at, seqs * sizeof(*cache_at));
         memcpy(cache_at + seqs, b->seq_n, seqs * sizeof(*cache_at));
@@ -204,24 +206,32 @@ host_run(const struct backend *b, struct run *run, const struct op *op,
     return 0;
 }
 
+/* HEAD, chunk by chunk. */
 static int
-host_range(struct memory *m, enum range r, const struct inputs *in,
-           struct err *e)
+host_head(struct memory *m, const struct op *op, size_t n, struct err *e)
+{
+    int rc = 0;
+
+    for (m->run.head_at = 0; m->run.head_at < m->in.n_head && rc == 0;
+         m->run.head_at += m->p->head_chunk)
+        rc = host_run(m->b, &m->run, op, n, e);
+    return rc;
+}
+
+static int
+host_range(struct memory *m, enum range r, struct err *e)
 {
     const struct op_list *p = m->p;
     const struct op *op = p->op + p->range[r];
     size_t n = p->range[r + 1] - p->range[r];
-    int rc = 0;
+    int rc;
 
-    m->in = *in;
-    m->run.head_at = 0;
     if (r == RANGE_START)
         m->out.loss_sum = 0;
-    if (r != RANGE_HEAD)
-        return host_run(m->b, &m->run, op, n, e);
-    for (; m->run.head_at < in->n_head && rc == 0;
-         m->run.head_at += p->head_chunk)
-        rc = host_run(m->b, &m->run, op, n, e);
+    rc = r == RANGE_HEAD ? host_head(m, op, n, e)
+                         : host_run(m->b, &m->run, op, n, e);
+    if (r == RANGE_UPDATE)
+        m->out.updates += !m->out.skipped;
     return rc;
 }
 
@@ -247,6 +257,7 @@ host_backend(struct backend *b, struct host *h)
     b->activation = DTYPE_REAL;
     b->operand = DTYPE_NONE;
     b->apart = false;
+    b->ahead = 1;
     b->reserve = 0;
     b->prepare = host_prepare;
     b->release = host_release;

@@ -197,7 +197,8 @@ struct op {
 
 /* The parts of a program, which are run one by one. */
 enum range {
-    RANGE_START,  /* once a step: gradients and results.loss_sum are zeroed */
+    RANGE_START,  /* once a step, before its first batch: gradients and
+                     results.loss_sum are zeroed */
     RANGE_FWD,    /* once a batch: embedding to final norm */
     RANGE_HEAD,   /* once a batch: loss, and gradient of the final norm, in
                      chunks of its supervised rows; decoding: logits */
@@ -219,14 +220,15 @@ struct op_list {
     uint32_t head_chunk; /* supervised rows of one pass over HEAD */
 };
 
-/* All that varies from step to step, given with each range. */
+/* All that varies from step to step, given with each micro-batch. */
 struct inputs {
     uint64_t seed;     /* of dropout masks */
     uint64_t step;     /* optimiser step, counted from 0 */
+    uint64_t updates;  /* that the parameters had seen when the program was
+                          prepared; those since are in results.updates */
     uint64_t row0;     /* index in the global batch of this batch's row 0 */
     double lr;
     double inv_tokens; /* 1 / supervised tokens of the whole step */
-    double bias1, bias2; /* 1 - beta^t of AdamW, t = step + 1 */
     uint32_t n_head;   /* supervised rows of this micro-batch */
 };
 
@@ -237,6 +239,8 @@ struct results {
     double scale;      /* CLIP: min(1, max_norm / (norm + 1e-6)), 0 and
                           skipped = 1 when gnorm2 is not finite */
     uint32_t skipped;  /* 1: ADAMW and SGD leave everything as it is */
+    uint64_t updates;  /* UPDATEs since the program was prepared that were
+                          not skipped; one counts when it is done */
 };
 
 /* The micro-batch: arrays of op_list.rows entries (head_row: the first
@@ -253,7 +257,8 @@ struct batch {
     const int32_t *cache_at, *seq_n;
 };
 
-/* AdamW (Loshchilov & Hutter; as torch.optim.AdamW), g = scale * gradient:
+/* AdamW (Loshchilov & Hutter; as torch.optim.AdamW), g = scale * gradient,
+ * t = inputs.updates + results.updates + 1, biasN = 1 - betaN^t in double:
  *   p -= lr * decay * p;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2
  *   p -= lr * (m / bias1) / (sqrt(v / bias2) + eps)
  * SGD: p -= lr * (g + decay * p). */
@@ -273,6 +278,8 @@ struct backend {
                                floats as; DTYPE_NONE: as they are stored */
     uint32_t head_dim;      /* the most that ATTENTION takes, but for one
                                with a cache; 0: any */
+    uint32_t ahead;         /* UPDATEs that may be run before the results of
+                               the first of them are read */
     uint64_t kinds;         /* bit k: it can run ops of kind k */
     uint64_t reserve;       /* bytes of address space that its libraries map
                                while they compute; few become resident */
@@ -297,13 +304,16 @@ struct backend {
     int (*get)(struct memory *m, const struct view *v, void *to,
                struct err *e);
 
-    /* The micro-batch of the ranges to come: a copy is taken. */
-    int (*batch)(struct memory *m, const struct batch *b, struct err *e);
+    /* The micro-batch of the ranges to come, and their inputs: copies are
+     * taken. UPDATE has those of its step's last micro-batch. */
+    int (*batch)(struct memory *m, const struct batch *b,
+                 const struct inputs *in, struct err *e);
 
     /* Runs a range, HEAD as often as inputs.n_head takes chunks. It may
      * return before the ops are done; get and results wait for them. */
-    int (*run)(struct memory *m, enum range r, const struct inputs *in,
-               struct err *e);
+    int (*run)(struct memory *m, enum range r, struct err *e);
+
+    /* The results of the oldest UPDATE whose results were not read yet. */
     int (*results)(struct memory *m, struct results *out, struct err *e);
 
     /* Bytes that are free where the back end's memory is, and what says so;

@@ -145,6 +145,9 @@ cpu_adamw(const struct job *j)
     const struct op *op = j->op;
     const struct inputs *in = j->run->in;
     const struct results *s = j->run->out;
+    double t = (double)(in->updates + s->updates + 1);
+    double bias1 = 1 - pow(op->u.opt.beta1, t);
+    double bias2 = 1 - pow(op->u.opt.beta2, t);
     struct flat f = { .job = *j };
 
     if (s->skipped)
@@ -154,8 +157,8 @@ cpu_adamw(const struct job *j)
         .beta1 = op->u.opt.beta1, .beta2 = op->u.opt.beta2,
         .eps = op->u.opt.eps,
         .keep = (float)(1.0 - in->lr * (double)op->u.opt.decay),
-        .scale = (float)s->scale, .rate = (float)(in->lr / in->bias1),
-        .root = (float)(1.0 / sqrt(in->bias2))
+        .scale = (float)s->scale, .rate = (float)(in->lr / bias1),
+        .root = (float)(1.0 / sqrt(bias2))
     };
     par_for(f.items, adamw_item, &f);
 }

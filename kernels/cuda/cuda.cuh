@@ -20,12 +20,19 @@ extern "C" {
 #include "kernels/ops.h"
 }
 
-/* In device memory: in and head_at come from the host before each range. */
+#define AHEAD 64 /* UPDATEs whose results may wait to be read */
+
+/* In device memory. */
 struct step {
-    struct inputs in;
-    uint32_t head_at; /* first k of the HEAD chunk to run */
-    uint32_t n;       /* batch.n: rows that may hold tokens */
     struct results out;
+    struct results done[AHEAD]; /* a ring: out at the end of each UPDATE */
+    uint32_t n_done;
+    uint32_t head_at;           /* first k of the HEAD chunk to run */
+    double bias1, bias2;        /* of the ADAMW that runs */
+
+    /* From here on it comes up with a micro-batch, whose arrays are next. */
+    struct inputs in;
+    uint32_t n; /* batch.n: rows that may hold tokens */
 };
 
 /* A struct batch in device memory. */
@@ -91,9 +98,9 @@ int cuda_put(struct memory *m, const struct view *v, const void *from,
              struct err *e);
 int cuda_get(struct memory *m, const struct view *v, void *to,
              struct err *e);
-int cuda_batch(struct memory *m, const struct batch *b, struct err *e);
-int cuda_run(struct memory *m, enum range r, const struct inputs *in,
-             struct err *e);
+int cuda_batch(struct memory *m, const struct batch *b,
+               const struct inputs *in, struct err *e);
+int cuda_run(struct memory *m, enum range r, struct err *e);
 int cuda_results(struct memory *m, struct results *out, struct err *e);
 
 /* run.cu: puts ops on the call's stream. */

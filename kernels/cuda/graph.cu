@@ -9,9 +9,19 @@ clear_loss(struct step *s)
 }
 
 static __global__ void
+keep_results(struct step *s)
+{
+    s->out.updates += !s->out.skipped;
+    s->done[s->n_done++ % AHEAD] = s->out;
+}
+
+/* After the last one comes the first one of another micro-batch. */
+static __global__ void
 next_chunk(struct step *s, uint32_t chunk)
 {
-    s->head_at += chunk;
+    uint32_t next = s->head_at + chunk;
+
+    s->head_at = next < s->in.n_head ? next : 0;
 }
 
 static cudaError_t
@@ -26,6 +36,8 @@ put_range(struct memory *m, enum range r)
         run_ops(&c, p->op + p->range[r], p->range[r + 1] - p->range[r]);
     if (r == RANGE_HEAD)
         launch(&c, next_chunk, 1, 1, 0, m->step, p->head_chunk);
+    if (r == RANGE_UPDATE)
+        launch(&c, keep_results, 1, 1, 0, m->step);
     return c.error;
 }
 
@@ -53,22 +65,16 @@ capture(struct memory *m, enum range r)
 }
 
 int
-cuda_run(struct memory *m, enum range r, const struct inputs *in,
-         struct err *e)
+cuda_run(struct memory *m, enum range r, struct err *e)
 {
-    struct { struct inputs in; uint32_t head_at; } values = { *in, 0 };
     uint32_t times = r == RANGE_HEAD
-                     ? blocks_of(in->n_head, m->p->head_chunk) : 1;
+                     ? blocks_of(m->n_head, m->p->head_chunk) : 1;
     cudaError_t rc = cudaSuccess;
 
     if (m->graph[r] == nullptr)
         rc = capture(m, r);
-    if (rc == cudaSuccess)
-        rc = cudaMemcpyAsync(m->step, &values,
-                             offsetof(struct step, head_at)
-                                 + sizeof(values.head_at),
-                             cudaMemcpyHostToDevice, m->card->stream);
     for (uint32_t i = 0; i < times && rc == cudaSuccess; i++)
         rc = cudaGraphLaunch(m->graph[r], m->card->stream);
+    m->n_updates += r == RANGE_UPDATE;
     return rc == cudaSuccess ? 0 : failed(e, rc, "launching");
 }

@@ -77,13 +77,29 @@ take_zones(struct memory *m, struct err *e)
     return rc;
 }
 
+static cudaError_t
+take_pinned(struct memory *m)
+{
+    cudaError_t rc = cudaHostAlloc(reinterpret_cast<void **>(&m->slot),
+                                   SLOTS * slot_bytes(m->p),
+                                   cudaHostAllocDefault);
+
+    if (rc == cudaSuccess)
+        rc = cudaHostAlloc(reinterpret_cast<void **>(&m->done),
+                           sizeof(m->step->done), cudaHostAllocDefault);
+    for (int i = 0; i < SLOTS && rc == cudaSuccess; i++)
+        rc = cudaEventCreateWithFlags(&m->gone[i], cudaEventDisableTiming
+                                                   | cudaEventBlockingSync);
+    return rc;
+}
+
 static int
 take_own(struct memory *m, struct err *e)
 {
-    size_t rows = m->p->rows, head = 256 * blocks_of(sizeof(*m->step), 256);
+    size_t rows = m->p->rows;
     int rc = take(reinterpret_cast<void **>(&m->own),
-                  head + batch_bytes(m->p), "batch", e);
-    int32_t *at = reinterpret_cast<int32_t *>(m->own + head);
+                  offsetof(struct step, in) + slot_bytes(m->p), "batch", e);
+    int32_t *at = reinterpret_cast<int32_t *>(m->own + STEP_BYTES);
     cudaError_t error;
 
     if (rc < 0)
@@ -92,15 +108,11 @@ take_own(struct memory *m, struct err *e)
     m->batch = { at, at + rows, at + 2 * rows, at + 3 * rows, at + 4 * rows,
                  reinterpret_cast<float *>(at + 5 * rows), at + 6 * rows,
                  at + 6 * rows + m->p->seqs };
-    error = cudaHostAlloc(reinterpret_cast<void **>(&m->pinned),
-                          batch_bytes(m->p), cudaHostAllocDefault);
-    if (error == cudaSuccess)
-        error = cudaEventCreateWithFlags(&m->batch_up,
-                                         cudaEventDisableTiming);
+    error = take_pinned(m);
     if (error == cudaSuccess)
         error = asides_take(&m->asides, m->p);
     if (error == cudaSuccess)
-        error = cudaMemsetAsync(m->own, 0, head, m->card->stream);
+        error = cudaMemsetAsync(m->own, 0, STEP_BYTES, m->card->stream);
     return error == cudaSuccess ? 0 : failed(e, error, "taking memory");
 }
 
@@ -189,9 +201,12 @@ cuda_release(struct memory *m)
     if (m->owns && m->zone[ZONE_HOST] != nullptr)
         cudaFreeHost(m->zone[ZONE_HOST]);
     cudaFree(m->own);
-    if (m->batch_up != nullptr)
-        cudaEventDestroy(m->batch_up);
-    if (m->pinned != nullptr)
-        cudaFreeHost(m->pinned);
+    for (int i = 0; i < SLOTS; i++)
+        if (m->gone[i] != nullptr)
+            cudaEventDestroy(m->gone[i]);
+    if (m->slot != nullptr)
+        cudaFreeHost(m->slot);
+    if (m->done != nullptr)
+        cudaFreeHost(m->done);
     free(m);
 }

@@ -7,6 +7,7 @@
 
 #define ROW_ARRAYS 6 /* of four bytes an entry, by row */
 #define SEQ_ARRAYS 2 /* and by sequence */
+#define SLOTS 4      /* micro-batches that the host may be ahead */
 
 struct memory {
     struct card *card;
@@ -16,10 +17,18 @@ struct memory {
     char *own; /* step and arrays */
     struct step *step;
     struct arrays batch;
-    int32_t *pinned;          /* a copy of a batch on its way */
-    cudaEvent_t batch_up;     /* it has arrived */
     struct asides asides;
     cudaGraphExec_t graph[RANGE_COUNT];
+
+    /* In pinned memory: micro-batches on their way up, a ring, and the
+     * card's ring of results as it was last read. */
+    char *slot;
+    cudaEvent_t gone[SLOTS];  /* a slot's copy has been made */
+    unsigned turn;
+    uint32_t n_head;          /* of the last micro-batch */
+    struct results *done;
+    uint64_t n_updates;       /* that were launched, */
+    uint64_t n_done, n_read;  /* are in done, and were read */
 };
 
 /* ERR_IO with what the card said of what. */
@@ -28,11 +37,15 @@ int failed(struct err *e, cudaError_t rc, const char *what);
 /* What ops are put on the stream with. */
 struct call call_of(struct memory *m);
 
-/* Of a batch as it lies on the card. */
+/* Of struct step, and where a batch's arrays begin behind it. */
+static constexpr size_t STEP_BYTES = (sizeof(struct step) + 255) / 256 * 256;
+
+/* Of what comes up with a micro-batch: struct step from in on, and arrays. */
 static inline size_t
-batch_bytes(const struct op_list *p)
+slot_bytes(const struct op_list *p)
 {
-    return ((size_t)ROW_ARRAYS * p->rows + (size_t)SEQ_ARRAYS * p->seqs) * 4;
+    return STEP_BYTES - offsetof(struct step, in)
+           + ((size_t)ROW_ARRAYS * p->rows + (size_t)SEQ_ARRAYS * p->seqs) * 4;
 }
 
 /* aside.cu: what the program's copies need; nothing, if it has none. */

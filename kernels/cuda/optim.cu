@@ -76,6 +76,16 @@ struct adam {
     float beta1, beta2, eps, decay;
 };
 
+/* How far the moments are from their start: for all elements the same. */
+static __global__ void
+adam_bias(struct step *s, struct adam o)
+{
+    double t = (double)(s->in.updates + s->out.updates + 1);
+
+    s->bias1 = 1 - pow((double)o.beta1, t);
+    s->bias2 = 1 - pow((double)o.beta2, t);
+}
+
 /* What an optimiser's step reads and writes, and its elements. */
 struct tensors {
     mat<float> param, mean, square, grad;
@@ -109,8 +119,8 @@ adamw(struct tensors t, const struct step *step, struct adam o)
     *mean = m;
     *square = v;
     *param = *param - lr * o.decay * *param
-             - lr * (m / (float)step->in.bias1)
-                   / (sqrtf(v / (float)step->in.bias2) + o.eps);
+             - lr * (m / (float)step->bias1)
+                   / (sqrtf(v / (float)step->bias2) + o.eps);
 }
 
 void
@@ -121,6 +131,7 @@ run_adamw(struct call *c)
     const struct adam o = { op->u.opt.beta1, op->u.opt.beta2, op->u.opt.eps,
                             op->u.opt.decay };
 
+    launch(c, adam_bias, 1, 1, 0, c->step, o);
     launch(c, adamw, blocks_of(t.n, THREADS), THREADS, 0, t,
            (const struct step *)c->step, o);
 }

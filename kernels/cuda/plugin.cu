@@ -141,6 +141,7 @@ plugin_open(struct backend *b, int index, const char *compute, struct err *e)
         plugin_close(b);
         return rc;
     }
+    b->ahead = AHEAD;
     b->prepare = cuda_prepare;
     b->release = cuda_release;
     b->put = cuda_put;

@@ -60,48 +60,66 @@ cuda_get(struct memory *m, const struct view *v, void *to, struct err *e)
     return copy_view(m, v, static_cast<char *>(to), false, e);
 }
 
-/* The batch as it will lie on the card. */
+/* A micro-batch as it will lie on the card. */
 static void
-pack_batch(struct memory *m, const struct batch *b)
+pack_slot(const struct memory *m, char *slot, const struct batch *b,
+          const struct inputs *in)
 {
     const void *row[ROW_ARRAYS] = { b->ids, b->target, b->pos, b->doc_first,
                                     b->head_row, b->weight };
     const void *seq[SEQ_ARRAYS] = { b->cache_at, b->seq_n };
+    constexpr size_t from = offsetof(struct step, in);
     size_t rows = m->p->rows, seqs = m->p->seqs;
-    int32_t *to = m->pinned;
+    char *to = slot + STEP_BYTES - from;
 
-    for (size_t i = 0; i < ROW_ARRAYS; i++, to += rows)
-        memcpy(to, row[i], rows * 4);
-    for (size_t i = 0; i < SEQ_ARRAYS; i++, to += seqs)
+    memcpy(slot, in, sizeof(*in));
+    memcpy(slot + offsetof(struct step, n) - from, &b->n, 4);
+    for (size_t i = 0; i < ROW_ARRAYS; i++, to += 4 * rows)
+        memcpy(to, row[i], 4 * rows);
+    for (size_t i = 0; i < SEQ_ARRAYS; i++, to += 4 * seqs)
         if (seq[i] != nullptr)
-            memcpy(to, seq[i], seqs * 4);
+            memcpy(to, seq[i], 4 * seqs);
 }
 
+/* The host packs while the card computes: it waits where all slots are on
+ * their way, so it is SLOTS micro-batches ahead at most, which is soon done
+ * when a run is stopped. The copy is on the stream that computes, since
+ * graphs read one place; it is small. */
 int
-cuda_batch(struct memory *m, const struct batch *b, struct err *e)
+cuda_batch(struct memory *m, const struct batch *b, const struct inputs *in,
+           struct err *e)
 {
-    cudaStream_t s = m->card->stream;
-    cudaError_t rc = cudaEventSynchronize(m->batch_up);
+    size_t bytes = slot_bytes(m->p);
+    unsigned i = m->turn++ % SLOTS;
+    char *slot = m->slot + i * bytes;
+    cudaError_t rc = cudaEventSynchronize(m->gone[i]);
 
     if (rc != cudaSuccess)
         return failed(e, rc, "copying a batch");
-    pack_batch(m, b);
-    rc = cudaMemcpyAsync(m->batch.ids, m->pinned, batch_bytes(m->p),
-                         cudaMemcpyHostToDevice, s);
+    pack_slot(m, slot, b, in);
+    m->n_head = in->n_head;
+    rc = cudaMemcpyAsync(&m->step->in, slot, bytes, cudaMemcpyHostToDevice,
+                         m->card->stream);
     if (rc == cudaSuccess)
-        rc = cudaMemcpyAsync(&m->step->n, &b->n, sizeof(b->n),
-                             cudaMemcpyHostToDevice, s);
-    if (rc == cudaSuccess)
-        rc = cudaEventRecord(m->batch_up, s);
+        rc = cudaEventRecord(m->gone[i], m->card->stream);
     return rc == cudaSuccess ? 0 : failed(e, rc, "copying a batch");
 }
 
+/* Reads all that there are, of which this gives the oldest. */
 int
 cuda_results(struct memory *m, struct results *out, struct err *e)
 {
-    cudaError_t rc = cudaMemcpyAsync(out, &m->step->out, sizeof(*out),
-                                     cudaMemcpyDeviceToHost,
-                                     m->card->stream);
+    cudaError_t rc;
 
-    return rc == cudaSuccess ? wait(m, e) : failed(e, rc, "copying");
+    if (m->n_read == m->n_done) {
+        rc = cudaMemcpyAsync(m->done, m->step->done, sizeof(m->step->done),
+                             cudaMemcpyDeviceToHost, m->card->stream);
+        if (rc != cudaSuccess)
+            return failed(e, rc, "copying");
+        if (wait(m, e) < 0)
+            return e->code;
+        m->n_done = m->n_updates;
+    }
+    *out = m->done[m->n_read++ % AHEAD];
+    return 0;
 }

@@ -34,6 +34,8 @@ REF(adamw)(struct run *r, const struct op *op)
     const struct inputs *in = r->in;
     const struct results *s = r->out;
     double b1 = op->u.opt.beta1, b2 = op->u.opt.beta2;
+    double t = (double)(in->updates + s->updates + 1);
+    double bias1 = 1 - pow(b1, t), bias2 = 1 - pow(b2, t);
 
     for (size_t i = 0; i < grad.rows && !s->skipped; i++)
         for (size_t c = 0; c < grad.cols; c++) {
@@ -44,8 +46,8 @@ REF(adamw)(struct run *r, const struct op *op)
 
             *m = (real)(b1 * *m + (1 - b1) * g);
             *v = (real)(b2 * *v + (1 - b2) * g * g);
-            *p = (real)(kept - in->lr * (*m / in->bias1)
-                               / (sqrt(*v / in->bias2) + op->u.opt.eps));
+            *p = (real)(kept - in->lr * (*m / bias1)
+                               / (sqrt(*v / bias2) + op->u.opt.eps));
         }
 }
 

@@ -17,9 +17,10 @@ static int
 run_batch(struct exec *x, const struct batch_rows *b, double *loss,
           struct record_loss *out, struct err *e)
 {
-    int rc = exec_batch(x, &b->view, e);
+    int rc;
 
     x->in = (struct inputs){ .n_head = b->n_head };
+    rc = exec_batch(x, &b->view, e);
     if (rc == 0)
         rc = exec_forward(x, e);
     if (rc == 0)

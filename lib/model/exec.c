@@ -38,13 +38,13 @@ exec_release(struct exec *x)
 int
 exec_batch(struct exec *x, const struct batch *b, struct err *e)
 {
-    return x->backend->batch(x->memory, b, e);
+    return x->backend->batch(x->memory, b, &x->in, e);
 }
 
 int
 exec_range(struct exec *x, enum range r, struct err *e)
 {
-    return x->backend->run(x->memory, r, &x->in, e);
+    return x->backend->run(x->memory, r, e);
 }
 
 int

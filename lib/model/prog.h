@@ -130,7 +130,7 @@ void prog_param_name(const struct param *p, char out[128]);
 double prog_flops(const struct prog *p, enum range r, uint32_t n_head);
 
 /* A program with memory to run in; see kernels/ops.h for what each function
- * asks of the back end. What it is given with each range, in is. */
+ * asks of the back end. What it is given with each micro-batch, in is. */
 struct exec {
     const struct prog *prog;
     struct backend *backend;
@@ -146,7 +146,7 @@ int exec_open(struct exec *x, const struct prog *p, const struct backend *b,
               const struct exec *with, struct err *e);
 void exec_release(struct exec *x);
 
-/* The micro-batch of the ranges to come. */
+/* The micro-batch of the ranges to come, and x->in. */
 int exec_batch(struct exec *x, const struct batch *b, struct err *e);
 
 int exec_range(struct exec *x, enum range r, struct err *e);

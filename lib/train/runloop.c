@@ -1,5 +1,6 @@
 /* runloop.c - one step after the other, and what is due after each: a line, an
- * evaluation, a checkpoint, an end. */
+ * evaluation, a checkpoint, an end. What needs a step's result waits for it;
+ * between these the back end may be behind. */
 #include "train/runloop.h"
 
 #include <math.h>
@@ -17,6 +18,7 @@ struct loop {
     struct rundir *dir;
     const struct adapter *meta;
     const struct run_opts *o;
+    struct step_report last; /* read */
     double since;           /* clock at the last line */
     uint64_t tokens, steps; /* since then, in this process */
     double saved_at;        /* clock at the last checkpoint */
@@ -46,9 +48,40 @@ put_number(struct buf *b, const char *key, double v)
     json_put_double(b, v);
 }
 
-static int
-log_step(struct loop *l, const struct step_report *r, struct err *e)
+static void
+count_step(struct loop *l, const struct step_report *r)
 {
+    struct train_state *s = &l->t->state;
+
+    l->last = *r;
+    l->tokens += r->tokens;
+    l->steps++;
+    if (r->skipped) {
+        log_warn("step %llu: left out, %s", (unsigned long long)r->step,
+                 r->supervised ? "the gradient is not finite"
+                               : "no token has a loss");
+        return;
+    }
+    s->line_loss += r->loss * (double)r->supervised;
+    s->line_supervised += r->supervised;
+}
+
+/* Waits for all steps and counts them: state is whole then. */
+static int
+settle(struct loop *l, struct err *e)
+{
+    struct step_report r;
+    int rc;
+
+    while ((rc = trainer_report(l->t, &r, e)) > 0)
+        count_step(l, &r);
+    return rc;
+}
+
+static int
+log_step(struct loop *l, struct err *e)
+{
+    const struct step_report *r = &l->last;
     struct train_state *s = &l->t->state;
     double seconds = seconds_now() - l->since;
     struct run_line line = {
@@ -87,7 +120,7 @@ static int
 log_evaluation(struct loop *l, struct err *e)
 {
     struct train_state *s = &l->t->state;
-    double began = seconds_now();
+    double began;
     struct mean_loss m;
     struct run_line line = { .step = s->step, .val = &m };
     struct buf b;
@@ -95,7 +128,10 @@ log_evaluation(struct loop *l, struct err *e)
 
     if (l->t->val.n_records == 0)
         return 0;
-    rc = trainer_evaluate(l->t, &m, e);
+    rc = settle(l, e);
+    began = seconds_now();
+    if (rc == 0)
+        rc = trainer_evaluate(l->t, &m, e);
     if (rc < 0)
         return rc;
     line.seconds = seconds_now() - began;
@@ -118,8 +154,10 @@ log_evaluation(struct loop *l, struct err *e)
 static int
 save(struct loop *l, struct err *e)
 {
-    int rc = rundir_sync(l->dir, e);
+    int rc = settle(l, e);
 
+    if (rc == 0)
+        rc = rundir_sync(l->dir, e);
     if (rc == 0)
         rc = checkpoint_write(l->dir->path, &l->t->state, &l->t->exec,
                               &l->dir->key, l->o->keep, e);
@@ -166,36 +204,21 @@ evaluate_if_due(struct loop *l, struct err *e)
     return log_evaluation(l, e);
 }
 
-static void
-count_step(struct loop *l, const struct step_report *r)
-{
-    struct train_state *s = &l->t->state;
-
-    l->saved = false;
-    l->tokens += r->tokens;
-    l->steps++;
-    if (r->skipped) {
-        log_warn("step %llu: left out, %s", (unsigned long long)s->step,
-                 r->supervised ? "the gradient is not finite"
-                               : "no token has a loss");
-        return;
-    }
-    s->line_loss += r->loss * (double)r->supervised;
-    s->line_supervised += r->supervised;
-}
-
 static int
 one_step(struct loop *l, struct err *e)
 {
-    struct step_report r;
+    bool line;
     int rc = stop_asked() ? err_set(e, ERR_AGAIN, "stopped")
-                          : trainer_step(l->t, &r, e);
+                          : trainer_step(l->t, e);
 
     if (rc < 0)
         return rc;
-    count_step(l, &r);
-    if (is_due(l->t->state.step, l->o->log_every) || is_last(l))
-        rc = log_step(l, &r, e);
+    l->saved = false;
+    line = is_due(l->t->state.step, l->o->log_every) || is_last(l);
+    if (line || trainer_is_full(l->t))
+        rc = settle(l, e);
+    if (rc == 0 && line)
+        rc = log_step(l, e);
     if (rc == 0 && save_is_due(l))
         rc = save(l, e);
     return rc < 0 ? rc : evaluate_if_due(l, e);

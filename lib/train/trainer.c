@@ -1,5 +1,5 @@
-/* trainer.c - a step: micro-batches through forward and backward, one update;
- * counters move only with a step that is done. */
+/* trainer.c - a step: micro-batches through forward and backward, one update.
+ * The back end may be behind: what only a step's end tells is read later. */
 #include "train/trainer.h"
 
 #include <math.h>
@@ -91,6 +91,7 @@ trainer_start(struct trainer *t, struct err *e)
     t->micro = mem_array(t->opts.accum, sizeof(*t->micro));
     for (uint32_t i = 0; i < t->opts.accum; i++)
         batch_init(&t->micro[i], o->batch, o->seq_len);
+    t->ring = mem_array(b->ahead, sizeof(*t->ring));
     t->val_loss = mem_array(t->val.n_records, sizeof(*t->val_loss));
     packer_init(&t->packer, t->train.len, t->train.n_records, o->seq_len,
                 t->opts.seed);
@@ -105,6 +106,7 @@ trainer_release(struct trainer *t)
     for (uint32_t i = 0; t->micro != NULL && i < t->opts.accum; i++)
         batch_release(&t->micro[i]);
     free(t->micro);
+    free(t->ring);
     free(t->val_loss);
     packer_release(&t->packer);
     exec_release(&t->eval_exec);
@@ -118,6 +120,7 @@ void
 trainer_resume(struct trainer *t)
 {
     packer_seek(&t->packer, t->state.cursor);
+    t->updates_before = t->state.updates;
 }
 
 /* The packed sequences that this step may still take: all steps before were
@@ -147,22 +150,18 @@ fill_micro(struct trainer *t, struct step_report *r, struct err *e)
         r->tokens += t->micro[i].n_tokens;
         r->supervised += t->micro[i].n_head;
     }
-    t->state.cursor = t->packer.at;
     return rc;
 }
 
 static void
 set_inputs(struct trainer *t, const struct step_report *r)
 {
-    double n = (double)t->state.updates + 1;
-
     t->exec.in = (struct inputs){
         .seed = t->opts.seed,
         .step = t->state.step,
+        .updates = t->updates_before,
         .lr = r->lr,
         .inv_tokens = 1.0 / (double)r->supervised,
-        .bias1 = 1 - pow(t->opts.prog.beta1, n),
-        .bias2 = 1 - pow(t->opts.prog.beta2, n),
     };
 }
 
@@ -186,7 +185,7 @@ run_one(struct trainer *t, uint32_t i, struct err *e)
 }
 
 static int
-run_micro(struct trainer *t, struct results *out, struct err *e)
+run_micro(struct trainer *t, struct err *e)
 {
     int rc = exec_range(&t->exec, RANGE_START, e);
 
@@ -194,49 +193,83 @@ run_micro(struct trainer *t, struct results *out, struct err *e)
         rc = run_one(t, i, e);
         progress_part("batch", i + 1, t->opts.accum);
     }
-    if (rc == 0)
-        rc = exec_range(&t->exec, RANGE_UPDATE, e);
-    return rc < 0 ? rc : exec_results(&t->exec, out, e);
+    return rc < 0 ? rc : exec_range(&t->exec, RANGE_UPDATE, e);
 }
 
 int
-trainer_step(struct trainer *t, struct step_report *r, struct err *e)
+trainer_step(struct trainer *t, struct err *e)
 {
     struct train_state *s = &t->state;
     const struct train_opts *o = &t->opts;
-    struct cursor_row before = s->cursor;
-    struct results out;
+    struct step_report *r
+        = &t->ring[t->launched % t->model->backend.ahead];
     int rc = fill_micro(t, r, e);
 
     if (rc < 0)
         return rc;
+    r->step = s->step + 1;
     r->lr = schedule_rate(o->schedule, o->lr, o->lr_floor, s->step,
                           o->warmup, o->steps);
-    r->loss = r->grad_norm = NAN;
-    r->skipped = true;
     if (r->supervised > 0) {
         set_inputs(t, r);
-        rc = run_micro(t, &out, e);
-        if (rc < 0) {
-            s->cursor = before;
-            trainer_resume(t);
-            return rc;
-        }
-        r->loss = out.loss_sum / (double)r->supervised;
-        r->grad_norm = sqrt(out.gnorm2);
-        r->skipped = out.skipped != 0;
-        s->bad_row = r->skipped ? s->bad_row + 1 : 0;
+        rc = run_micro(t, e);
     }
+    if (rc < 0) {
+        packer_seek(&t->packer, s->cursor);
+        return rc;
+    }
+    t->launched++;
+    s->cursor = t->packer.at;
     s->step++;
-    s->updates += !r->skipped;
-    s->skipped += r->skipped;
     s->tokens += r->tokens;
     s->supervised += r->supervised;
+    return 0;
+}
+
+bool
+trainer_is_full(const struct trainer *t)
+{
+    return t->launched - t->reported == t->model->backend.ahead;
+}
+
+/* What the end of the step tells. */
+static int
+read_results(struct trainer *t, struct step_report *r, struct err *e)
+{
+    struct results out;
+    int rc = exec_results(&t->exec, &out, e);
+
+    if (rc < 0)
+        return rc;
+    r->loss = out.loss_sum / (double)r->supervised;
+    r->grad_norm = sqrt(out.gnorm2);
+    r->skipped = out.skipped != 0;
+    t->state.bad_row = r->skipped ? t->state.bad_row + 1 : 0;
+    return 0;
+}
+
+int
+trainer_report(struct trainer *t, struct step_report *r, struct err *e)
+{
+    struct train_state *s = &t->state;
+    int rc = 0;
+
+    if (t->reported == t->launched)
+        return 0;
+    *r = t->ring[t->reported++ % t->model->backend.ahead];
+    r->loss = r->grad_norm = NAN;
+    r->skipped = true;
+    if (r->supervised > 0)
+        rc = read_results(t, r, e);
+    if (rc < 0)
+        return rc;
+    s->updates += !r->skipped;
+    s->skipped += r->skipped;
     if (s->bad_row >= TRAINER_MAX_BAD)
         return err_set(e, ERR_IO, "step %llu: loss or gradient not finite "
                        "for %d steps in a row",
-                       (unsigned long long)s->step, TRAINER_MAX_BAD);
-    return 0;
+                       (unsigned long long)r->step, TRAINER_MAX_BAD);
+    return 1;
 }
 
 int

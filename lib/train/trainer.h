@@ -1,9 +1,10 @@
 /* trainer.h - one run of training: programs, memory, data and counters.
  *
  * trainer_plan builds the programs and knows the memory; trainer_start takes
- * it; trainer_step does one step of the optimiser. Which step, which rows and
- * which random numbers come next is all in state, so a run that goes on from
- * a checkpoint is the run that was never stopped.
+ * it; trainer_step gives one step of the optimiser to the back end, which may
+ * do it later; trainer_report says what came of it. Which step, which rows
+ * and which random numbers come next is all in state, so a run that goes on
+ * from a checkpoint is the run that was never stopped.
  */
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
@@ -28,6 +29,15 @@ struct train_opts {
     uint64_t eval_records;   /* of the validation split; 0: all */
 };
 
+struct step_report {
+    uint64_t step;      /* counted from 1 */
+    double loss;        /* mean over supervised tokens; NAN if there are none */
+    double lr, grad_norm;
+    uint64_t tokens;    /* positions of this step, without padding */
+    uint64_t supervised;
+    bool skipped;       /* not finite or nothing supervised: nothing moved */
+};
+
 struct trainer {
     struct train_opts opts;
     const struct model *model;
@@ -37,7 +47,11 @@ struct trainer {
     struct exec exec, eval_exec;
     struct packer packer;
     struct batch_rows *micro; /* accum of them */
-    struct train_state state;
+    struct train_state state; /* whole while no report is to come */
+    struct step_report *ring; /* backend.ahead of them: those to come, as far
+                                 as they are known */
+    uint64_t launched, reported; /* steps */
+    uint64_t updates_before;  /* state.updates when the run was taken up */
     struct record_loss *val_loss;
 };
 
@@ -65,22 +79,26 @@ int trainer_plan(struct trainer *t, const struct train_opts *o,
 int trainer_start(struct trainer *t, struct err *e);
 void trainer_release(struct trainer *t);
 
-/* Puts the data at state.cursor: after state was read from a checkpoint. */
+/* Goes on from state, which was read from a checkpoint. */
 void trainer_resume(struct trainer *t);
 
-struct step_report {
-    double loss;        /* mean over supervised tokens; NAN if there are none */
-    double lr, grad_norm;
-    uint64_t tokens;    /* positions of this step, without padding */
-    uint64_t supervised;
-    bool skipped;       /* not finite or nothing supervised: nothing moved */
-};
+/* One step more, not while trainer_is_full. Of state, what only the step's
+ * end can tell (updates, skipped, bad_row) moves with its report. ERR_AGAIN
+ * when it was asked to stop (base/stop.h) between two micro-batches: then the
+ * step was not taken, and state is as before. What the back end has of it by
+ * then is left: the next step, if there were one, would begin with gradients
+ * of zero. */
+int trainer_step(struct trainer *t, struct err *e);
 
-/* One step. ERR_IO after TRAINER_MAX_BAD steps in a row that were not
- * finite. ERR_AGAIN when it was asked to stop (base/stop.h) between two
- * micro-batches: then the step was not taken, and state is as before. */
+/* Whether reports have to be read before the next step. */
+bool trainer_is_full(const struct trainer *t);
+
+/* The report of the oldest step that has none yet, which is waited for: 1; 0
+ * when there is no such step. ERR_IO after TRAINER_MAX_BAD steps in a row
+ * that were not finite: up to backend.ahead - 1 more have been done by the
+ * time somebody asks. */
 #define TRAINER_MAX_BAD 10
-int trainer_step(struct trainer *t, struct step_report *r, struct err *e);
+int trainer_report(struct trainer *t, struct step_report *r, struct err *e);
 
 /* The loss over the validation split with the parameters as they are;
  * ERR_AGAIN as in evaluate. */

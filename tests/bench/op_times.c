@@ -155,8 +155,7 @@ make_batch(struct bench *t)
                                .pos = ids + 2 * n, .doc_first = ids + 3 * n,
                                .head_row = ids + 4 * n, .weight = t->weight,
                                .n = n };
-    t->exec.in = (struct inputs){ .lr = 1e-4, .bias1 = 0.1, .bias2 = 0.001,
-                                  .n_head = n, .inv_tokens =
+    t->exec.in = (struct inputs){ .lr = 1e-4, .n_head = n, .inv_tokens =
                                   1.0 / ((double)n * (double)t->o->accum) };
 }
 

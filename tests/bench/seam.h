@@ -2,8 +2,8 @@
  * a back end reaches at best: a large LINEAR and a large COPY.
  *
  * A back end may return from a range before it is done, so what is timed is
- * so many runs and the wait for their results, long enough that the wait is
- * little of it. The median of some rounds counts.
+ * so many runs and the wait for the results of an empty UPDATE, long enough
+ * that the wait is little of it. The median of some rounds counts.
  */
 #ifndef BENCH_SEAM_H
 #define BENCH_SEAM_H
@@ -21,8 +21,7 @@ enum { ROUNDS = 5, MOST_RUNS = 4096 };
 struct timed {
     struct backend *b;
     struct memory *m;
-    enum range range;
-    struct inputs in;
+    enum range range; /* but UPDATE */
 };
 
 static inline double
@@ -59,7 +58,9 @@ timed_runs(const struct timed *t, unsigned runs, double *seconds,
     int rc = 0;
 
     for (unsigned i = 0; i < runs && rc == 0; i++)
-        rc = t->b->run(t->m, t->range, &t->in, e);
+        rc = t->b->run(t->m, t->range, e);
+    if (rc == 0)
+        rc = t->b->run(t->m, RANGE_UPDATE, e);
     if (rc == 0)
         rc = t->b->results(t->m, &results, e);
     *seconds = clock_now() - start;
@@ -88,22 +89,24 @@ timed_median(const struct timed *t, double *seconds, struct err *e)
     return rc;
 }
 
-/* Ops of one range by themselves, in the memory of a program that has their
- * buffers (NULL: in memory of their own). */
+/* Ops of one range, UPDATE's among BWD's, by themselves, in the memory of a
+ * program that has their buffers (NULL: in memory of their own). */
 static inline int
 time_list(struct backend *b, struct op_list *list, enum range range,
           struct memory *with, const struct batch *batch,
           const struct inputs *in, double *seconds, struct err *e)
 {
-    struct timed t = { .b = b, .range = range, .in = *in };
+    struct timed t = { .b = b, .range = range };
     int rc;
 
+    if (range == RANGE_UPDATE)
+        t.range = RANGE_BWD;
     for (int r = 0; r <= RANGE_COUNT; r++)
-        list->range[r] = r <= (int)range ? 0 : list->n;
+        list->range[r] = r <= (int)t.range ? 0 : list->n;
     rc = b->prepare(b, &t.m, list, with, e);
     if (rc < 0)
         return rc;
-    rc = b->batch(t.m, batch, e);
+    rc = b->batch(t.m, batch, in, e);
     if (rc == 0)
         rc = timed_median(&t, seconds, e);
     b->release(t.m);

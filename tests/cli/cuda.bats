@@ -104,6 +104,78 @@ near() {
     [ ! -e run ]
 }
 
+# poison TOKEN: records with it have a loss that is not finite.
+poison() {
+    python3 - "$1" <<'PY'
+import json, struct, sys
+with open("base/model.safetensors", "r+b") as f:
+    n = struct.unpack("<Q", f.read(8))[0]
+    name = "model.embed_tokens.weight"
+    at = json.loads(f.read(n))[name]["data_offsets"][0]
+    f.seek(8 + n + at + 4 * 16 * int(sys.argv[1]))
+    f.write(struct.pack("<f", float("nan")) * 16)
+PY
+}
+
+# said RUN: what metrics.jsonl says, but for clocks.
+said() {
+    jq -c 'del(.tok_s, .peak_bytes)' "$1/metrics.jsonl"
+}
+
+@test "the host waits for a card at lines alone" {
+    for n in 1 4 7; do
+        STANDIN_CALLS=calls train -q $options --steps $n --log-every $n \
+            --device cuda -o run
+        jq -c '[.waits, .pageable, .allocations]' calls >>waits
+        jq .event_waits calls >>slots
+        rm -r run
+    done
+    cat waits slots
+    [ "$(sort -u waits | wc -l)" -eq 1 ]
+    # a ring of four micro-batches: the fifth waits for the first's place
+    [ "$(sed -n 2p slots)" -eq "$(sed -n 1p slots)" ]
+    [ "$(sed -n 3p slots)" -eq $(($(sed -n 1p slots) + 3)) ]
+}
+
+@test "steps left out on a card are those of the processor" {
+    poison 10
+    options+=' --steps 6 --accum 2'
+    for device in cpu cuda; do
+        train $options --device $device --log-every 4 -o $device 2>&1 |
+            grep 'left out' >$device.warned
+        jq -c '[.step, .tokens, .skipped, .supervised]' \
+            $device/metrics.jsonl >$device.counts
+    done
+    cat cpu.warned
+    [ "$(wc -l <cpu.warned)" -ge 2 ]
+    cmp cpu.warned cuda.warned
+    cmp cpu.counts cuda.counts
+    near cuda cpu 0.0001
+    # and with a line for each step
+    train -q $options --device cuda --log-every 1 -o lines
+    cmp {cuda,lines}/adapter/adapter_model.safetensors
+    for run in cuda lines; do
+        jq -c 'select(.step % 4 == 0) | [.step, .lr, .grad_norm, .tokens,
+            .val_loss, .skipped]' $run/metrics.jsonl >$run.fours
+    done
+    cmp cuda.fours lines.fours
+}
+
+@test "a run that is stopped while steps are under way goes on to its bits" {
+    poison 10
+    options+=' --steps 6 --accum 2 --device cuda --log-every 4'
+    train -q $options -o whole
+    for launch in 250 350 550; do
+        STANDIN_STOP=$launch run -143 --separate-stderr train -q $options \
+            -o run
+        [[ $stderr == *"train: run: stopped after step "*" --resume" ]]
+        train -q $options -o run --resume
+        cmp {whole,run}/adapter/adapter_model.safetensors
+        cmp <(said whole) <(said run)
+        rm -r run
+    done
+}
+
 @test "evaluation and prompts on a card" {
     train -q $options --steps 3 --device cuda -o run
     echo '{"id": "a", "prompt": [1, 2, 3], "expect": [4], "max_tokens": 4}' \

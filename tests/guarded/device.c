@@ -125,17 +125,17 @@ guard_get(struct memory *m, const struct view *v, void *to, struct err *e)
 }
 
 static int
-guard_batch(struct memory *m, const struct batch *b, struct err *e)
+guard_batch(struct memory *m, const struct batch *b, const struct inputs *in,
+            struct err *e)
 {
-    return cpu.batch(m->inner, b, e);
+    return cpu.batch(m->inner, b, in, e);
 }
 
 static int
-guard_run(struct memory *m, enum range r, const struct inputs *in,
-          struct err *e)
+guard_run(struct memory *m, enum range r, struct err *e)
 {
     open_pages(m);
-    return close_pages(m, cpu.run(m->inner, r, in, e));
+    return close_pages(m, cpu.run(m->inner, r, e));
 }
 
 static int

@@ -13,7 +13,8 @@
  *     (standin_seed), so that a missing barrier shows
  *   - a barrier or a warp's operation that not all take part in ends the
  *     program with a line that says so
- *   - a copy from pinned memory reads it when the stream comes to it;
+ *   - a copy from pinned memory reads it when the stream comes to it, and who
+ *     waits for an event is ahead of what was put on the stream since;
  *     what a graph lets run beside other work is done early, late, or between
  *
  * It has what kernels/cuda uses, spelled as CUDA does, and no more.
@@ -182,8 +183,8 @@ enum cudaError_t {
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost,
                       cudaMemcpyDeviceToDevice };
-enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2,
-       cudaHostAllocDefault = 0 };
+enum { cudaStreamNonBlocking = 1, cudaEventBlockingSync = 1,
+       cudaEventDisableTiming = 2, cudaHostAllocDefault = 0 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 
@@ -271,10 +272,13 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *c,
 }
 
 /* For tests. The seed of all orders; the memory of the card, in bytes; the
- * launch, counted from 1, at which the card is lost (0: never); how many
- * cards there are; what the driver says of itself. Read from STANDIN_SEED,
- * STANDIN_MEMORY, STANDIN_LOST, STANDIN_CARDS and STANDIN_DRIVER; gemm.cc
- * has STANDIN_WORKSPACE, the bytes that its products ask for. */
+ * launch, counted from 1, at which the card is lost (0: never), and at which
+ * the program is asked to stop; how many cards there are; what the driver
+ * says of itself. Read from STANDIN_SEED, STANDIN_MEMORY, STANDIN_LOST,
+ * STANDIN_STOP, STANDIN_CARDS and STANDIN_DRIVER; gemm.cc has
+ * STANDIN_WORKSPACE, the bytes that its products ask for. STANDIN_CALLS
+ * names a file: what of a program's calls can hold up its host, counted, goes
+ * there as a JSON object when it ends. */
 extern "C" void standin_seed(uint64_t seed);
 
 #endif

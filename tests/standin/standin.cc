@@ -2,7 +2,9 @@
  * cuda_runtime.h. Blocks of threads are block.cc's. */
 #include "cuda_runtime.h"
 
+#include <csignal>
 #include <cstdio>
+#include <deque>
 #include <map>
 #include <random>
 #include <sys/mman.h>
@@ -13,13 +15,15 @@
 typedef std::function<void()> task;
 
 struct standin_stream {
-    std::vector<task> queue;
+    std::deque<task> queue;
+    uint64_t n_done;          /* tasks that have left the queue */
     uint64_t capture;         /* that it is part of, or was */
     std::vector<size_t> last; /* there: what its next task comes after */
 };
 
 struct standin_event {
     standin_stream *stream;
+    uint64_t after;   /* so many of its tasks */
     uint64_t capture; /* that it was recorded in; 0: none */
     std::vector<size_t> last;
 };
@@ -40,7 +44,7 @@ namespace {
 struct settings {
     uint64_t seed = 1;
     size_t memory = (size_t)1 << 40;
-    uint64_t lost = 0;
+    uint64_t lost = 0, stop = 0;
     int cards = 1, driver = 13000;
 
     settings()
@@ -48,6 +52,7 @@ struct settings {
         number("STANDIN_SEED", [&](uint64_t n) { seed = n; });
         number("STANDIN_MEMORY", [&](uint64_t n) { memory = n; });
         number("STANDIN_LOST", [&](uint64_t n) { lost = n; });
+        number("STANDIN_STOP", [&](uint64_t n) { stop = n; });
         number("STANDIN_CARDS", [&](uint64_t n) { cards = (int)n; });
         number("STANDIN_DRIVER", [&](uint64_t n) { driver = (int)n; });
     }
@@ -61,7 +66,29 @@ struct settings {
     }
 };
 
+/* What can hold up the host; told when the program ends. */
+struct calls {
+    uint64_t waits;       /* for all of a stream, which was behind */
+    uint64_t event_waits; /* for a part of it */
+    uint64_t pageable;    /* copies, that may be waits as well */
+    uint64_t allocations;
+
+    ~calls()
+    {
+        const char *path = getenv("STANDIN_CALLS");
+        FILE *f = path ? fopen(path, "w") : nullptr;
+
+        if (f == nullptr)
+            return;
+        fprintf(f, "{\"waits\": %ju, \"event_waits\": %ju, "
+                "\"pageable\": %ju, \"allocations\": %ju}\n", waits,
+                event_waits, pageable, allocations);
+        fclose(f);
+    }
+};
+
 struct settings settings;
+struct calls calls;
 std::map<char *, size_t> device_memory, pinned_memory;
 size_t in_use;
 bool is_lost;
@@ -97,16 +124,27 @@ inside(const std::map<char *, size_t> &maps, const void *p, size_t n)
     return at + n <= m->first + m->second;
 }
 
-void
-drain(standin_stream *s)
+/* Does the stream's first n tasks, as far as that wasn't done yet; false when
+ * it was. */
+bool
+drain(standin_stream *s, uint64_t n)
 {
-    if (s->queue.empty())
-        return;
+    if (s->n_done >= n)
+        return false;
     open_memory(true);
-    for (size_t i = 0; i < s->queue.size() && !is_lost; i++)
-        s->queue[i]();
-    s->queue.clear();
+    for (; s->n_done < n; s->n_done++) {
+        if (!is_lost)
+            s->queue.front()();
+        s->queue.pop_front();
+    }
     open_memory(false);
+    return true;
+}
+
+uint64_t
+end_of(const standin_stream *s)
+{
+    return s->n_done + s->queue.size();
 }
 
 /* The capture that is under way; streams and events know it by its number. */
@@ -213,7 +251,9 @@ standin_launch(const cudaLaunchConfig_t *c, const void *kernel, task body)
         || c->gridDim.z > 65535 || c->dynamicSmemBytes > block_shared(kernel))
         return cudaErrorInvalidValue;
     return standin_enqueue(c->stream, [l] {
-        if (settings.lost != 0 && ++launches >= settings.lost) {
+        if (++launches == settings.stop)
+            raise(SIGTERM);
+        if (settings.lost != 0 && launches >= settings.lost) {
             is_lost = true;
             return;
         }
@@ -322,6 +362,7 @@ cudaMalloc(void **p, size_t n)
         return cudaErrorLaunchFailure;
     if (in_use + n > settings.memory)
         return cudaErrorMemoryAllocation;
+    calls.allocations++;
     m = mmap(nullptr, pages(n), PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (m == MAP_FAILED)
@@ -355,6 +396,7 @@ cudaHostAlloc(void **p, size_t n, unsigned)
     *p = malloc(n);
     if (*p == nullptr)
         return cudaErrorMemoryAllocation;
+    calls.allocations++;
     pinned_memory[static_cast<char *>(*p)] = n;
     return cudaSuccess;
 }
@@ -377,7 +419,7 @@ cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
 cudaError_t
 cudaStreamDestroy(cudaStream_t s)
 {
-    drain(s);
+    drain(s, end_of(s));
     delete s;
     return cudaSuccess;
 }
@@ -387,7 +429,7 @@ cudaStreamSynchronize(cudaStream_t s)
 {
     if (captures(s))
         fatal("a stream that captures is waited for");
-    drain(s);
+    calls.waits += drain(s, end_of(s));
     return cudaGetLastError();
 }
 
@@ -409,6 +451,8 @@ copy(void *to, size_t to_pitch, const void *from, size_t from_pitch,
     if ((!up && !inside(device_memory, from, from_n))
         || (!down && !inside(device_memory, to, to_n)))
         return cudaErrorInvalidValue;
+    calls.pageable += (up && !inside(pinned_memory, from, from_n))
+                      || (down && !inside(pinned_memory, to, to_n));
     if (up && !inside(pinned_memory, from, from_n)) {
         auto *bytes = static_cast<const char *>(from);
         std::vector<char> now(bytes, bytes + from_n);
@@ -466,6 +510,7 @@ cudaError_t
 cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
     e->stream = s;
+    e->after = end_of(s);
     e->capture = captures(s) ? capture.number : 0;
     e->last = s->last;
     return cudaSuccess;
@@ -489,7 +534,12 @@ cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
 cudaError_t
 cudaEventSynchronize(cudaEvent_t e)
 {
-    return e->stream ? cudaStreamSynchronize(e->stream) : cudaSuccess;
+    if (e->stream == nullptr)
+        return cudaSuccess;
+    if (captures(e->stream))
+        fatal("a stream that captures is waited for");
+    calls.event_waits += drain(e->stream, e->after);
+    return cudaGetLastError();
 }
 
 cudaError_t

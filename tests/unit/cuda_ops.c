@@ -208,9 +208,10 @@ device_run(struct world *w, struct backend *b, bool bf16)
         return out;
     }
     put_buffers(&p, m, b, w, seed);
-    if (!CHECK(b->batch(m, &w->batch, &e) == 0
-               && b->run(m, RANGE_START, &w->in, &e) == 0
-               && b->run(m, r, &w->in, &e) == 0))
+    if (!CHECK(b->run(m, RANGE_START, &e) == 0
+               && b->batch(m, &w->batch, &w->in, &e) == 0
+               && b->run(m, r, &e) == 0
+               && b->run(m, RANGE_UPDATE, &e) == 0))
         printf("    %s\n", e.text);
     out = get_buffers(&p, m, b, w);
     b->release(m);

@@ -52,8 +52,8 @@ run(struct backend *b, struct program *p, uint16_t *out)
     struct err e = { 0 };
 
     if (!CHECK(b->prepare(b, &m, &p->list, NULL, &e) == 0
-               && b->batch(m, &batch, &e) == 0
-               && b->run(m, RANGE_FWD, &in, &e) == 0
+               && b->batch(m, &batch, &in, &e) == 0
+               && b->run(m, RANGE_FWD, &e) == 0
                && b->get(m, &p->op.y[0], out, &e) == 0))
         printf("    %s\n", e.text);
     b->release(m);

@@ -570,8 +570,7 @@ TEST(optimisers_match)
         w.op.u.opt.eps = 1e-3f;
         w.op.u.opt.decay = 0.1f;
         w.in.lr = 0.01;
-        w.in.bias1 = 0.1;
-        w.in.bias2 = 0.01;
+        w.in.updates = 2 * i;
         w.out.scale = 0.7;
         w.out.skipped = i > 5;
         w.op.x[0] = world_real(&w, 1, cols, 1);

@@ -159,14 +159,21 @@ loss_of(struct tiny_run *r)
     return mean_of(loss, NULL, N_RECORDS).mean;
 }
 
+static bool
+step(struct trainer *t, struct step_report *report)
+{
+    struct err e;
+
+    return trainer_step(t, &e) == 0 && trainer_report(t, report, &e) == 1;
+}
+
 /* One step of rate 0 leaves the gradient of the same mean loss. */
 static void
 take_gradient(struct tiny_run *r)
 {
     struct step_report report;
-    struct err e;
 
-    CHECK(trainer_step(&r->trainer, &report, &e) == 0);
+    CHECK(step(&r->trainer, &report));
     CHECK(!report.skipped);
 }
 
@@ -240,13 +247,12 @@ train_three(const char *config, const char *backend,
 {
     struct outcome out;
     struct tiny_run r;
-    struct err e;
 
     open_run(&r, config, backend, o);
     for (int i = 0; i < 3; i++) {
         struct step_report report;
 
-        CHECK(trainer_step(&r.trainer, &report, &e) == 0);
+        CHECK(step(&r.trainer, &report));
         out.loss[i] = report.loss;
     }
     out.n = r.trainer.prog.n_flat;
@@ -298,7 +304,6 @@ TEST(the_last_step_holds_what_is_left)
     struct train_length epoch = { .epochs = 1, .seq_len = 16, .seed = 3 };
     struct step_report report;
     struct tiny_run r;
-    struct err e;
 
     o.prog.batch = 3;
     o.accum = 3;
@@ -307,7 +312,7 @@ TEST(the_last_step_holds_what_is_left)
     o.rows = train_rows(&r.source, &epoch);
     CHECK_EQ_U64(o.rows, 4);
     open_run(&r, tiny_llama, "ref64", &o);
-    CHECK(trainer_step(&r.trainer, &report, &e) == 0);
+    CHECK(step(&r.trainer, &report));
     CHECK_EQ_U64(report.tokens, 49);
     CHECK(fabs(report.loss - loss_of(&r)) < 1e-12);
     for (size_t i = 0; i < r.trainer.prog.n_params; i++)
@@ -384,13 +389,12 @@ TEST(sgd_moves_by_rate_times_gradient)
     const float *p, *g;
     float *before;
     struct tiny_run r;
-    struct err e;
 
     open_run(&r, tiny_gpt2, "cpu", &o);
     p = at_view(&r.trainer, &r.trainer.prog.params);
     g = at_view(&r.trainer, &r.trainer.prog.grads);
     before = mem_dup(p, r.trainer.prog.n_flat * sizeof(float));
-    CHECK(trainer_step(&r.trainer, &report, &e) == 0);
+    CHECK(step(&r.trainer, &report));
     CHECK(report.grad_norm > 0);
     for (uint64_t i = 0; i < r.trainer.prog.n_flat; i++)
         CHECK(fabsf(before[i] - 0.01f * g[i] - p[i])
@@ -406,13 +410,12 @@ TEST(losses_fall)
         struct step_report report;
         double first, last;
         struct tiny_run r;
-        struct err e;
 
         o.prog.optimizer = OPT_ADAMW;
         open_run(&r, tiny_configs[m], "cpu", &o);
         first = loss_of(&r);
         for (int i = 0; i < 30; i++)
-            CHECK(trainer_step(&r.trainer, &report, &e) == 0);
+            CHECK(step(&r.trainer, &report));
         last = loss_of(&r);
         CHECK(last < first / 2);
         close_run(&r);
