@@ -63,11 +63,8 @@ copy_aside(struct call *c, cudaMemcpyKind kind)
     const struct asides *a = c->asides;
     const struct view *x = &c->op->x[0];
     size_t n = (size_t)x->rows * x->cols * element_bytes(x->dtype);
-    cudaError_t rc;
+    cudaError_t rc = cudaEventRecord(a->fork, c->card->stream);
 
-    if (c->choosing)
-        return;
-    rc = cudaEventRecord(a->fork, c->card->stream);
     if (rc == cudaSuccess)
         rc = cudaStreamWaitEvent(a->stream, a->fork, 0);
     if (rc == cudaSuccess)
@@ -93,7 +90,6 @@ run_fetch(struct call *c)
 void
 run_wait(struct call *c)
 {
-    if (!c->choosing)
-        c->error = cudaStreamWaitEvent(
-            c->card->stream, c->asides->done[c->op->u.aside.number], 0);
+    c->error = cudaStreamWaitEvent(
+        c->card->stream, c->asides->done[c->op->u.aside.number], 0);
 }

@@ -25,7 +25,7 @@ result $? "every op agrees with the reference"
 
 cat >arch.json <<'EOF'
 {"model_type": "llama", "vocab_size": 512, "hidden_size": 128,
- "intermediate_size": 320, "num_hidden_layers": 2, "num_attention_heads": 2,
+ "intermediate_size": 320, "num_hidden_layers": 4, "num_attention_heads": 2,
  "num_key_value_heads": 1, "max_position_embeddings": 512}
 EOF
 initmodel -q -o base arch.json
@@ -62,6 +62,9 @@ train $options --base small --device cuda -o small_card &&
 result $? "an int8 base has the processor's losses"
 train $options --device cuda --recompute block -o again && same card again
 result $? "the same bits again, with recomputation"
+train $options --device cuda --offload activations -o waited &&
+    same card waited
+result $? "the same bits where activations wait in the machine's memory"
 train $options --device cuda --save-every 2 --keep 9 -o stopped &
 sleep 1
 kill -TERM $! 2>/dev/null

@@ -64,8 +64,10 @@ near() {
 @test "activations that wait in the machine's memory change no byte" {
     jq '.num_hidden_layers = 5' arch.json >deep.json
     initmodel -q -o deep deep.json
+    quantize -q --format int8 deep | shard -q -o small
     options=${options/--base base/--base deep}
-    for how in '' '--compute bf16' '--method full --dropout 0'; do
+    for how in '' '--compute bf16' '--base small' \
+        '--method full --dropout 0'; do
         train -q $options $how --steps 3 --device cuda -o run
         for more in '' '--recompute block'; do
             train -q $options $how $more --offload activations --steps 3 \

@@ -389,12 +389,14 @@ TEST(layers_may_be_of_different_kinds)
     t.desc.layer[1].ffn = FF_MLP;
     for (int i = 0; i < 2; i++) {
         o.recompute = i == 0 ? RECOMPUTE_NONE : RECOMPUTE_BLOCK;
+        o.offload = OFFLOAD_ACTIVATIONS;
         CHECK(prog_build(&p, &t.desc, &o, &t.base, &mock, &e) == 0);
         CHECK_EQ_U64(count_ops(&p, OP_GLU_BWD), 2);
         CHECK_EQ_U64(count_ops(&p, OP_ACT_BWD), 1);
         CHECK_EQ_U64(count_ops(&p, OP_ACT), 1 + (size_t)i);
         check_order(&p);
         check_places(&p);
+        check_copies(&p);
         prog_release(&p);
     }
     tiny_close(&t);
