@@ -33,14 +33,14 @@ dropout_key_of(uint64_t seed, uint64_t site)
     return { c.x, c.y };
 }
 
-/* The draws of columns 4 * quad .. 4 * quad + 3 of a row of the batch. */
+/* The draws of columns 4 * quad .. 4 * quad + 3 of a row of the batch; key:
+ * the module's dropout_key_of. */
 __device__ __forceinline__ uint4
-dropout_draw_of(const struct inputs &in, uint64_t site, uint32_t row,
+dropout_draw_of(const struct inputs &in, uint2 key, uint32_t row,
                 uint32_t quad)
 {
     return philox({ (uint32_t)in.step, (uint32_t)(in.step >> 32),
-                    (uint32_t)(in.row0 + row), quad },
-                  dropout_key_of(in.seed, site));
+                    (uint32_t)(in.row0 + row), quad }, key);
 }
 
 #endif

@@ -2,6 +2,8 @@
 #include "tensor.cuh"
 
 #include "philox.cuh"
+#include "piece.cuh"
+#include "reduce.cuh"
 
 constexpr unsigned THREADS = 256;
 
@@ -63,30 +65,77 @@ mask_of(const struct part *p)
              (float)(1 / (1 - (double)p->dropout)) };
 }
 
-/* A thread has four columns. */
+/* Drops some of four columns' elements. */
+static __device__ __forceinline__ void
+drop_four(float *x, uint4 draw, const struct mask &m)
+{
+    x[0] = draw.x >= m.limit ? x[0] * m.kept : 0;
+    x[1] = draw.y >= m.limit ? x[1] * m.kept : 0;
+    x[2] = draw.z >= m.limit ? x[2] * m.kept : 0;
+    x[3] = draw.w >= m.limit ? x[3] * m.kept : 0;
+}
+
+/* The module's key, found once by each block. */
+static __device__ __forceinline__ uint2
+find_key(const struct step *step, const struct mask &m)
+{
+    auto *key = reinterpret_cast<uint2 *>(shared);
+
+    if (threadIdx.x == 0)
+        *key = dropout_key_of(step->in.seed, m.site);
+    __syncthreads();
+    return *key;
+}
+
+/* A thread has N columns: a piece. */
+template <class T, unsigned N>
+static __global__ void
+drop_pieces(mat<T> to, mat<T> x, struct mask m, const struct step *step,
+            bool add)
+{
+    uint32_t i = blockIdx.x, c = (blockIdx.y * THREADS + threadIdx.x) * N;
+    uint2 key = find_key(step, m);
+    float v[N];
+
+    if (c >= x.cols)
+        return;
+    get_piece(x.row(i) + c, v);
+    UNROLL
+    for (unsigned k = 0; k < N; k += 4)
+        drop_four(v + k, dropout_draw_of(step->in, key, i, (c + k) / 4), m);
+    put_piece(to.row(i) + c, v, add);
+}
+
+/* A thread has four columns, or those that there are. */
 template <class T>
 static __global__ void
 drop(mat<T> to, mat<T> x, struct mask m, const struct step *step, bool add)
 {
-    uint32_t i = blockIdx.x, quad = blockIdx.y * THREADS + threadIdx.x;
-    uint32_t c = 4 * quad;
-    uint4 draw;
+    uint32_t i = blockIdx.x, c = (blockIdx.y * THREADS + threadIdx.x) * 4;
+    uint2 key = find_key(step, m);
+    float v[4];
 
-    if (c >= x.cols)
-        return;
-    draw = dropout_draw_of(step->in, m.site, i, quad);
-    const uint32_t d[4] = { draw.x, draw.y, draw.z, draw.w };
-    for (uint32_t k = 0; k < 4 && c + k < x.cols; k++)
-        put(to.row(i) + c + k,
-            d[k] >= m.limit ? get(x.row(i) + c + k) * m.kept : 0, add);
+    UNROLL
+    for (uint32_t k = 0; k < 4; k++)
+        v[k] = c + k < x.cols ? get(x.row(i) + c + k) : 0;
+    drop_four(v, dropout_draw_of(step->in, key, i, c / 4), m);
+    UNROLL
+    for (uint32_t k = 0; k < 4; k++)
+        if (c + k < x.cols)
+            put(to.row(i) + c + k, v[k], add);
 }
 
 template <class T>
 void
 put_drop(struct call *c, mat<T> to, mat<T> x, const struct part *p, bool add)
 {
-    launch(c, drop<T>, dim3(x.rows, blocks_of(x.cols, 4 * THREADS)), THREADS,
-           0, to, x, mask_of(p), (const struct step *)c->step, add);
+    bool wide = are_wide(to, x);
+    unsigned each = wide ? WIDE<T> : 4;
+
+    launch(c, wide ? drop_pieces<T, WIDE<T>> : drop<T>,
+           dim3(x.rows, blocks_of(x.cols, each * THREADS)), THREADS,
+           sizeof(uint2), to, x, mask_of(p), (const struct step *)c->step,
+           add);
 }
 
 /* ---- bias and its gradient ---------------------------------------------- */
