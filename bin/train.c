@@ -97,15 +97,33 @@ write_rest(struct buf *b, const struct train_options *o,
              in->model.backend.detail, tool_version(), par_threads());
 }
 
+/* Bytes free on the card, by its driver; 0 where there is none. */
+static uint64_t
+room_there(const struct backend *b, char *by, size_t cap)
+{
+    uint64_t total;
+
+    return b->room ? b->room(b, &total, by, cap) : 0;
+}
+
 /* Nothing of a run is made before its memory is there. */
 static int
 take_memory(struct trainer *t, const struct train_options *o,
             const struct run_inputs *in, struct err *e)
 {
+    const struct backend *b = &in->model.backend;
     int rc = trainer_fit(t, o->force, e);
+    char by[64];
+    uint64_t before = room_there(b, by, sizeof(by)), taken;
 
     if (rc == 0)
         rc = trainer_start(t, e);
+    if (rc == 0 && b->room != NULL) {
+        taken = before - room_there(b, by, sizeof(by));
+        log_debug("%s: %llu bytes taken, %llu planned", by,
+                  (unsigned long long)taken,
+                  (unsigned long long)trainer_memory(t).total);
+    }
     if (rc == 0 && in->model.with != NULL)
         rc = lora_load(&t->exec, in->model.with, e);
     return rc;

@@ -258,7 +258,7 @@ host_backend(struct backend *b, struct host *h)
     b->operand = DTYPE_NONE;
     b->apart = false;
     b->ahead = 1;
-    b->reserve = 0;
+    b->reserve = b->workspace = b->pinned = 0;
     b->prepare = host_prepare;
     b->release = host_release;
     b->put = host_put;

@@ -283,6 +283,10 @@ struct backend {
     uint64_t kinds;         /* bit k: it can run ops of kind k */
     uint64_t reserve;       /* bytes of address space that its libraries map
                                while they compute; few become resident */
+    uint64_t workspace;     /* apart: bytes of an op's scratch that are a
+                               library's */
+    uint64_t pinned;        /* apart: bytes of this process's memory that
+                               the base goes up through */
 
     /* Scratch bytes of an op, for par_threads() workers. */
     uint64_t (*scratch)(const struct backend *b, const struct op *op);
@@ -316,9 +320,10 @@ struct backend {
     /* The results of the oldest UPDATE whose results were not read yet. */
     int (*results)(struct memory *m, struct results *out, struct err *e);
 
-    /* Bytes that are free where the back end's memory is, and what says so;
-     * NULL: it is this process's. */
-    uint64_t (*room)(const struct backend *b, char *by, size_t cap);
+    /* Bytes that are free where the back end's memory is, of *total, and
+     * what says so; NULL: it is this process's. */
+    uint64_t (*room)(const struct backend *b, uint64_t *total, char *by,
+                     size_t cap);
 
     /* Gives back what opening took; NULL: nothing. */
     void (*close)(struct backend *b);

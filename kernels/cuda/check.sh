@@ -72,6 +72,12 @@ wait
 train $options --device cuda --save-every 2 --keep 9 --resume -o stopped &&
     same card stopped
 result $? "the same bits after a stop"
+line=$(train -v ${options#-q} --steps 1 --device cuda -o taken 2>&1 |
+    grep ' bytes taken, ')
+echo "# $line"
+[[ $line =~ ([0-9]+)\ bytes\ taken,\ ([0-9]+)\ planned ]] &&
+    [ "${BASH_REMATCH[1]}" -le $((BASH_REMATCH[2] + (64 << 20))) ]
+result $? "the card's memory is as planned"
 if command -v compute-sanitizer >/dev/null; then
     compute-sanitizer --error-exitcode 9 "$here/../libexec/graft/train" \
         $options --steps 1 --device cuda -o checked >sanitizer.log 2>&1

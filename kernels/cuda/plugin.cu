@@ -26,13 +26,14 @@ fail(struct err *e, enum err_code code, const char *fmt, ...)
 }
 
 static uint64_t
-cuda_room(const struct backend *b, char *by, size_t cap)
+cuda_room(const struct backend *b, uint64_t *total, char *by, size_t cap)
 {
     auto *card = static_cast<struct card *>(b->priv);
-    size_t free_bytes = 0, total = 0;
+    size_t free_bytes = 0, all = 0;
 
-    cudaMemGetInfo(&free_bytes, &total);
-    snprintf(by, cap, "card %d, of %zu MiB", card->device, total >> 20);
+    cudaMemGetInfo(&free_bytes, &all);
+    snprintf(by, cap, "card %d, of %zu MiB", card->device, all >> 20);
+    *total = all;
     return free_bytes;
 }
 

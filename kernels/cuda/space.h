@@ -111,6 +111,10 @@ uint32_t attention_known_rows(uint32_t rows);
 /* SQNORM: a double for each block of the first pass. */
 enum { SQNORM_PARTS = 256 };
 
+/* Pinned memory that the base goes up through. */
+#define UPLOAD_PIECES 2
+#define UPLOAD_PIECE ((uint64_t)16 << 20)
+
 /* The scratch of any op. */
 uint64_t space_bytes(const struct sizing *s, const struct op *op);
 

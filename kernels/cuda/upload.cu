@@ -6,12 +6,11 @@
 
 #include "memory.cuh"
 
-#define UPLOAD_PIECE ((size_t)16 << 20)
 #define CONVERTED 4096 /* elements at one time */
 
 struct upload {
-    char *piece[2];
-    cudaEvent_t gone[2];
+    char *piece[UPLOAD_PIECES];
+    cudaEvent_t gone[UPLOAD_PIECES];
     unsigned turn;
 };
 
@@ -42,9 +41,9 @@ upload_tensor(struct upload *u, struct memory *m, const struct tensor_buf *b)
     cudaStream_t s = m->card->stream;
 
     for (uint64_t at = 0; at < b->bytes;) {
-        unsigned i = u->turn++ % 2;
+        unsigned i = u->turn++ % UPLOAD_PIECES;
         size_t n = b->bytes - at < UPLOAD_PIECE ? (size_t)(b->bytes - at)
-                                                : UPLOAD_PIECE;
+                                                : (size_t)UPLOAD_PIECE;
         cudaError_t rc = cudaEventSynchronize(u->gone[i]);
 
         if (rc != cudaSuccess)
@@ -67,7 +66,7 @@ upload_base(struct memory *m, struct err *e)
     struct upload u = {};
     cudaError_t rc = cudaSuccess;
 
-    for (int i = 0; i < 2 && rc == cudaSuccess; i++) {
+    for (int i = 0; i < UPLOAD_PIECES && rc == cudaSuccess; i++) {
         rc = cudaHostAlloc(reinterpret_cast<void **>(&u.piece[i]),
                            UPLOAD_PIECE, cudaHostAllocDefault);
         if (rc == cudaSuccess)
@@ -79,7 +78,7 @@ upload_base(struct memory *m, struct err *e)
             rc = upload_tensor(&u, m, &m->p->buf[i]);
     if (rc == cudaSuccess)
         rc = cudaStreamSynchronize(m->card->stream);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < UPLOAD_PIECES; i++) {
         if (u.gone[i] != nullptr)
             cudaEventDestroy(u.gone[i]);
         if (u.piece[i] != nullptr)

@@ -16,7 +16,7 @@
 #define MAX_ACCUM 65536
 
 struct plan_memory
-prog_memory(const struct prog *p)
+prog_memory(const struct prog *p, const struct backend *b)
 {
     struct plan_memory m = { .base = p->base_bytes,
                              .state = p->zone_bytes[ZONE_STATE],
@@ -28,6 +28,10 @@ prog_memory(const struct prog *p)
                          + sizeof(uint64_t));
     if (p->opts.mode == PROG_DECODE)
         m.batch += p->opts.batch * 2 * sizeof(int32_t);
+    if (b->apart) { /* a batch is here, pinned on its way, and there */
+        m.base = p->zone_bytes[ZONE_BASE];
+        m.host += 2 * m.batch + b->pinned;
+    }
     m.total = m.base + m.state + m.arena + m.batch;
     return m;
 }
@@ -252,7 +256,7 @@ refuse(const struct fit *f, const struct plan_memory *m,
     return e->code;
 }
 
-/* It fits on the card, but what would wait here does not. */
+/* It fits on the card, but what it takes here does not. */
 static int
 refuse_host(const struct fit *f, const struct plan_memory *m,
             const struct room *room, struct err *e)
@@ -261,9 +265,9 @@ refuse_host(const struct fit *f, const struct plan_memory *m,
 
     buf_init(&b);
     advise(f, room, &b);
-    err_set(e, ERR_LIMIT, "%s: %s takes %llu MiB of the machine's memory for "
-            "activations that wait and %llu for programs and libraries; %llu "
-            "MiB are free (%s):%s; --force goes on as it is",
+    err_set(e, ERR_LIMIT, "%s: %s takes %llu MiB of the machine's memory "
+            "and %llu for programs and libraries; %llu MiB are free "
+            "(%s):%s; --force goes on as it is",
             f->way.base->path, f->what, mib(m->host), mib(margin(room)),
             (unsigned long long)(f->host.bytes >> 20), f->host.by, b.data);
     buf_release(&b);
@@ -290,6 +294,7 @@ fit_now(const struct fit *f, bool force, struct err *e)
 {
     struct fit here = *f;
     struct room room;
+    uint64_t total;
     int rc;
 
     if (f->backend->prepare == NULL)
@@ -297,7 +302,8 @@ fit_now(const struct fit *f, bool force, struct err *e)
     room_measure(&room, "");
     here.host = room.resident;
     if (f->backend->room != NULL) {
-        room.resident.bytes = f->backend->room(f->backend, room.resident.by,
+        room.resident.bytes = f->backend->room(f->backend, &total,
+                                               room.resident.by,
                                                sizeof(room.resident.by));
         room.mapped.bytes = UINT64_MAX;
     }

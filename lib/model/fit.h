@@ -15,16 +15,20 @@
 
 /* What a plan takes, in bytes; total is the sum of the first four. */
 struct plan_memory {
-    uint64_t base;   /* the base's tensors that the program reads */
+    uint64_t base;   /* the base's tensors that the program reads; mapped, or
+                        as the back end has them in memory of its own */
     uint64_t state;  /* parameters, gradients, moments, caches */
     uint64_t arena;  /* activations and scratch */
     uint64_t batch;  /* rows of tokens, the index of the data */
     uint64_t total;
-    uint64_t host;   /* activations that wait in the host's memory */
+    uint64_t host;   /* of this process's, where the back end has its own:
+                        batches, what is pinned, activations that wait. Pages
+                        of the base, which are read once, need not stay */
 };
 
 /* Of a program and one micro-batch. */
-struct plan_memory prog_memory(const struct prog *p);
+struct plan_memory prog_memory(const struct prog *p,
+                               const struct backend *b);
 
 /* Programs and libraries take no more than this, beside the plan. */
 #define FIT_MARGIN ((uint64_t)64 << 20)

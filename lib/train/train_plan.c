@@ -7,16 +7,22 @@
 struct plan_memory
 trainer_memory(const struct trainer *t)
 {
-    const struct prog_opts *o = &t->opts.prog;
-    struct plan_memory m = prog_memory(&t->prog);
+    const struct backend *b = &t->model->backend;
+    struct plan_memory m = prog_memory(&t->prog, b);
+    uint64_t here = (t->opts.accum - 1) * m.batch
+                    + t->train.n_records * sizeof(*t->train.len)
+                    + t->val.n_records * (sizeof(*t->val.len)
+                                          + sizeof(*t->val_loss));
 
-    m.batch = t->opts.accum * m.batch
-              + t->train.n_records * sizeof(*t->train.len)
-              + t->val.n_records * (sizeof(*t->val.len)
-                                    + sizeof(*t->val_loss));
-    /* Full training reads the base once, to fill the parameters. */
-    if (o->method == METHOD_FULL)
-        m.base = t->base->mapped;
+    if (b->apart) { /* where each program has its batch */
+        m.host += here + 2 * m.batch;
+        m.batch *= 2;
+    } else {
+        m.batch += here;
+        /* Full training reads the base once, to fill the parameters. */
+        if (t->opts.prog.method == METHOD_FULL)
+            m.base = t->base->mapped;
+    }
     m.total = m.base + m.state + m.arena + m.batch;
     return m;
 }
@@ -64,6 +70,30 @@ trainer_flops(const struct trainer *t)
                             + prog_flops(p, RANGE_BWD, 0));
 }
 
+/* Of what a card's memory holds already, bytes: CUDA's own for this process
+ * and what other programs took, which can't be told apart. */
+static uint64_t
+taken_before(const struct backend *b)
+{
+    uint64_t total, left;
+    char by[64];
+
+    left = b->room(b, &total, by, sizeof(by));
+    return total - left;
+}
+
+static void
+card_json(const struct backend *backend, struct buf *b)
+{
+    if (!backend->apart)
+        return;
+    buf_addf(b, ", \"workspace_bytes\": %llu",
+             (unsigned long long)backend->workspace);
+    if (backend->room != NULL)
+        buf_addf(b, ", \"used_bytes\": %llu",
+                 (unsigned long long)taken_before(backend));
+}
+
 void
 trainer_plan_json(const struct trainer *t, struct buf *b)
 {
@@ -89,6 +119,7 @@ trainer_plan_json(const struct trainer *t, struct buf *b)
                  (unsigned long long)field[i].value);
     buf_addstr(b, ", \"flops_per_step\": ");
     json_put_double(b, trainer_flops(t));
+    card_json(&t->model->backend, b);
     buf_addstr(b, "}\n");
 }
 
@@ -106,21 +137,39 @@ put_count(struct buf *b, const char *name, uint64_t n, const char *what)
              *what ? "  " : "", what);
 }
 
+static void
+put_card(struct buf *b, const struct backend *backend,
+         const struct plan_memory *m)
+{
+    put_memory(b, "workspace", backend->workspace,
+               "of the arena: the library of products'");
+    put_memory(b, "host", m->host, "in the machine's memory: tokens, what is "
+               "pinned, activations that wait");
+    if (backend->room != NULL)
+        put_memory(b, "used", taken_before(backend),
+                   "of the card before: CUDA's own, other programs'");
+    else
+        buf_addf(b, "%-14s %15s  on the card besides: CUDA's own\n", "",
+                 "300 to 600");
+}
+
 void
 trainer_plan_table(const struct trainer *t, struct buf *b)
 {
     struct plan_memory m = trainer_memory(t);
+    bool apart = t->model->backend.apart;
 
     buf_addf(b, "%-14s %15s\n", "memory", "MiB");
-    put_memory(b, "base", m.base, "mapped, as it is stored");
+    put_memory(b, "base", m.base, apart ? "copied to the card"
+                                        : "mapped, as it is stored");
     put_memory(b, "state", m.state, "what is trained, gradients, moments");
     put_memory(b, "arena", m.arena, "activations and scratch");
-    put_memory(b, "batch", m.batch, "tokens of a step, lengths of records");
+    put_memory(b, "batch", m.batch,
+               apart ? "tokens" : "tokens of a step, lengths of records");
     put_memory(b, "total", m.total,
                "and at most 64 for programs and libraries");
-    if (m.host > 0)
-        put_memory(b, "host", m.host,
-                   "activations that wait in the machine's memory");
+    if (apart)
+        put_card(b, &t->model->backend, &m);
     buf_addc(b, '\n');
     put_count(b, "parameters", desc_params(&t->model->desc), "");
     put_count(b, "trainable", t->prog.n_trainable, "");

@@ -74,7 +74,7 @@ plan_way(void *ctx, const struct fit_way *way, struct plan_memory *m,
 
     if (rc < 0)
         return rc;
-    *m = prog_memory(&p);
+    *m = prog_memory(&p, &model->backend);
     prog_release(&p);
     return 0;
 }

@@ -273,7 +273,7 @@ print_table(const struct bench *t)
 static void
 print_head(const struct bench *t, const char *base)
 {
-    const struct plan_memory m = prog_memory(&t->prog);
+    const struct plan_memory m = prog_memory(&t->prog, t->b);
     const struct options *o = t->o;
 
     printf("%s: LoRA rank %llu on all linears, %s, %llu x %llu x %llu "

@@ -92,12 +92,12 @@ near() {
 @test "the plan of a card tells what waits in the machine's memory" {
     train $options --device cuda --dry-run >plain
     train $options --device cuda --dry-run --offload activations >waits
-    jq -es '.[0].host_bytes == 0 and .[1].host_bytes > 0
+    jq -es '.[1].host_bytes > .[0].host_bytes
         and .[1].arena_bytes < .[0].arena_bytes' plain waits
     run -0 on_terminal train $options --device cuda --dry-run \
         --offload activations
     n=$(jq '.host_bytes' waits | awk '{ printf "%.1f", $1 / 1048576 }')
-    grep -E "^host +$n  activations that wait" <<<"$output"
+    grep -E "^host +$n  in .* activations that wait" <<<"$output"
     for device in cpu auto; do
         STANDIN_CARDS=0 run -2 --separate-stderr train -q $options \
             --device $device --offload activations -o run
@@ -251,10 +251,11 @@ as_bf16() {
     for how in '' '--compute bf16' '--base small --compute bf16' \
         '--method full --dropout 0 --compute bf16' '--recompute block' \
         '--offload activations' '--offload activations --recompute block'; do
-        train $options $how --dry-run --device cuda >there
+        train $options $how --dry-run --device cuda |
+            jq -c 'del(.used_bytes)' >there
         run -0 --separate-stderr "$GRAFT_BUILD/bin/train" $options $how \
             --dry-run --device cuda
-        cmp there - <<<"$output"
+        jq -c . <<<"$output" | cmp there -
         [ "$stderr" = "train: planning for a card that is not here: no \
 graft-cuda.so is beside the program (make cuda builds it; or use --device \
 cpu)" ]
@@ -296,6 +297,47 @@ cpu)" ]
             <<<'{"prompt": "line 3", "max_tokens": 3}' >$device.json
     done
     diff <(jq -c .completion cpu.json) <(jq -c .completion cuda.json)
+}
+
+@test "what the driver says was taken is what was planned, and a little" {
+    for how in '' '--compute bf16' '--method full --dropout 0'; do
+        train $options $how --dry-run --device cuda >plan
+        run -0 --separate-stderr train -v $options $how --steps 1 \
+            --device cuda -o run
+        rm -r run
+        [[ $stderr =~ card\ 0,.*:\ ([0-9]+)\ bytes\ taken,\ ([0-9]+)\ planned ]]
+        [ "${BASH_REMATCH[2]}" -eq "$(jq .total_bytes plan)" ]
+        [ "${BASH_REMATCH[1]}" -le $((BASH_REMATCH[2] + (64 << 20))) ]
+        [ $((BASH_REMATCH[1] + 16384)) -ge "${BASH_REMATCH[2]}" ]
+    done
+}
+
+@test "what others have of a card is seen, and a second run refused" {
+    export STANDIN_MEMORY=$((96 << 20)) STANDIN_WORKSPACE=$((1 << 20))
+    train $options --dry-run --device cuda | jq -e '.used_bytes == 0'
+    STANDIN_USED=$((60 << 20)) train $options --dry-run --device cuda \
+        >plan 2>warned
+    jq -e '.used_bytes == 60 * 1048576' plan
+    grep -E '^train: warning: base: training takes .*; 36 MiB are free' warned
+    STANDIN_USED=$((60 << 20)) run -5 --separate-stderr train $options \
+        --steps 1 --device cuda -o run
+    [[ $stderr == *"; 36 MiB are free (card 0, of 96 MiB)"* ]]
+    [ ! -e run ]
+    run -0 on_terminal train $options --dry-run --device cuda
+    grep -E '^used +0\.0  of the card before' <<<"$output"
+}
+
+@test "a base with a NaN ends as it does on the processor" {
+    python3 "$root/tests/cli/safetensors.py" set base \
+        model.layers.0.mlp.up_proj.weight 3 nan
+    for device in cpu cuda 'cuda --compute bf16'; do
+        run -1 --separate-stderr train -q $options --steps 20 \
+            --device $device -o run
+        sed 's/^train: warning: .*//;/^$/d' <<<"$stderr" >>said
+        rm -r run
+    done
+    [ "$(sort -u said | wc -l)" -eq 1 ]
+    grep -x 'train: step 10: loss or gradient not finite for 10 .*' said
 }
 
 @test "a device that is none is named" {

@@ -271,14 +271,14 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *c,
                           [kernel, copy] { std::apply(kernel, copy); });
 }
 
-/* For tests. The seed of all orders; the memory of the card, in bytes; the
- * launch, counted from 1, at which the card is lost (0: never), and at which
- * the program is asked to stop; how many cards there are; what the driver
- * says of itself. Read from STANDIN_SEED, STANDIN_MEMORY, STANDIN_LOST,
- * STANDIN_STOP, STANDIN_CARDS and STANDIN_DRIVER; gemm.cc has
- * STANDIN_WORKSPACE, the bytes that its products ask for. STANDIN_CALLS
- * names a file: what of a program's calls can hold up its host, counted, goes
- * there as a JSON object when it ends. */
+/* For tests. The seed of all orders; the memory of the card, in bytes, and
+ * how many of them others have; the launch, counted from 1, at which the card
+ * is lost (0: never), and at which the program is asked to stop; how many
+ * cards there are; what the driver says of itself. Read from STANDIN_SEED,
+ * STANDIN_MEMORY, STANDIN_USED, STANDIN_LOST, STANDIN_STOP, STANDIN_CARDS and
+ * STANDIN_DRIVER; gemm.cc has STANDIN_WORKSPACE, the bytes that its products
+ * ask for. STANDIN_CALLS names a file: what of a program's calls can hold up
+ * its host, counted, goes there as a JSON object when it ends. */
 extern "C" void standin_seed(uint64_t seed);
 
 #endif

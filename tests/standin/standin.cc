@@ -43,7 +43,7 @@ namespace {
 
 struct settings {
     uint64_t seed = 1;
-    size_t memory = (size_t)1 << 40;
+    size_t memory = (size_t)1 << 40, used = 0;
     uint64_t lost = 0, stop = 0;
     int cards = 1, driver = 13000;
 
@@ -51,6 +51,7 @@ struct settings {
     {
         number("STANDIN_SEED", [&](uint64_t n) { seed = n; });
         number("STANDIN_MEMORY", [&](uint64_t n) { memory = n; });
+        number("STANDIN_USED", [&](uint64_t n) { used = n; });
         number("STANDIN_LOST", [&](uint64_t n) { lost = n; });
         number("STANDIN_STOP", [&](uint64_t n) { stop = n; });
         number("STANDIN_CARDS", [&](uint64_t n) { cards = (int)n; });
@@ -90,7 +91,7 @@ struct calls {
 struct settings settings;
 struct calls calls;
 std::map<char *, size_t> device_memory, pinned_memory;
-size_t in_use;
+size_t in_use = settings.used;
 bool is_lost;
 uint64_t launches;
 

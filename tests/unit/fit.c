@@ -189,9 +189,9 @@ TEST(what_waits_in_the_machines_memory_has_to_fit_there)
     f.host.bytes--;
     CHECK(fit_check(&f, &room, &e) == ERR_LIMIT);
     CHECK_STR(e.text, "base: training takes 1024 MiB of the machine's memory "
-              "for activations that wait and 40 for programs and libraries; "
-              "1063 MiB are free (the machine): --batch 2 --accum 2 would "
-              "fit; --force goes on as it is");
+              "and 40 for programs and libraries; 1063 MiB are free (the "
+              "machine): --batch 2 --accum 2 would fit; --force goes on as "
+              "it is");
 }
 
 /* The room would hold three, were it the same a moment later. */
