@@ -65,12 +65,18 @@ result $? "the same bits again, with recomputation"
 train $options --device cuda --offload activations -o waited &&
     same card waited
 result $? "the same bits where activations wait in the machine's memory"
-train $options --device cuda --save-every 2 --keep 9 -o stopped &
-sleep 1
+
+# Stopped when it has a checkpoint, which leaves it most of its steps.
+long="$options --steps 400 --save-every 2 --device cuda"
+train $long -o whole
+train $long -o stopped &
+until ls stopped/checkpoints/step-* >found 2>&1; do
+    kill -0 $! 2>/dev/null || break
+    sleep 0.01
+done
 kill -TERM $! 2>/dev/null
-wait
-train $options --device cuda --save-every 2 --keep 9 --resume -o stopped &&
-    same card stopped
+wait $!
+[ $? -eq 143 ] && train $long --resume -o stopped && same whole stopped
 result $? "the same bits after a stop"
 line=$(train -v ${options#-q} --steps 1 --device cuda -o taken 2>&1 |
     grep ' bytes taken, ')
@@ -78,12 +84,29 @@ echo "# $line"
 [[ $line =~ ([0-9]+)\ bytes\ taken,\ ([0-9]+)\ planned ]] &&
     [ "${BASH_REMATCH[1]}" -le $((BASH_REMATCH[2] + (64 << 20))) ]
 result $? "the card's memory is as planned"
+
+# A step of a model that is as small as can be: these take their time.
+sanitized() { # TOOL
+    local compute status=0
+    for compute in f32 bf16; do
+        compute-sanitizer --tool "$1" --error-exitcode 9 \
+            "$here/../libexec/graft/train" $options --base tiny --batch 1 \
+            --steps 1 --device cuda --compute $compute -o "$1-$compute" \
+            >sanitizer.log 2>&1 && continue
+        status=1
+        tail -n 20 sanitizer.log
+    done
+    return $status
+}
+
+sed 's/"hidden_size": 128/"hidden_size": 64/; s/_heads": 2/_heads": 1/
+    s/_layers": 2/_layers": 1/; s/320/96/' arch.json >tiny.json
+initmodel -q -o tiny tiny.json
 if command -v compute-sanitizer >/dev/null; then
-    compute-sanitizer --error-exitcode 9 "$here/../libexec/graft/train" \
-        $options --steps 1 --device cuda -o checked >sanitizer.log 2>&1
-    status=$?
-    [ $status -eq 0 ] || tail -n 20 sanitizer.log
-    result $status "compute-sanitizer finds nothing"
+    for tool in memcheck racecheck synccheck initcheck; do
+        sanitized $tool
+        result $? "compute-sanitizer's $tool finds nothing"
+    done
 fi
 echo "1..$n"
 exit $failed

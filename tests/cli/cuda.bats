@@ -193,6 +193,119 @@ said() {
         | ($x - $y) | fabs < 0.0001 * $x' cpu.json cuda.json
 }
 
+@test "prompts on a card are completed as on the processor" {
+    rm -r base data
+    text_base
+    jq '.max_position_embeddings = 256' arch.json >long.json
+    initmodel -q -t tok.json -o long long.json
+    train -q --data data --base long --rank 4 --batch 2 --seq-len 16 \
+        --steps 3 --lr 0.05 --device cpu -o run
+    # of 1 to 150 tokens, which is more than go in at one time
+    for i in 1 2 3 5 8 70; do
+        jq -nc --arg text "$(seq -s ' ' 50 $((49 + i)))" \
+            '{prompt: $text, max_tokens: ($text | length % 7 + 2)}'
+    done >prompts
+    for device in cpu cuda; do
+        evalprompts -q --base long --adapter run --device $device prompts |
+            grep completion >$device.jsonl
+    done
+    cmp cpu.jsonl cuda.jsonl
+    [ "$(wc -l <cpu.jsonl)" -eq 12 ]
+    [ "$(jq -s 'map(.prompt_tokens) | max' cpu.jsonl)" -gt 64 ]
+    [ "$(jq -c .completion cpu.jsonl | sort -u | wc -l)" -gt 6 ]
+}
+
+@test "of two cards the second" {
+    export STANDIN_CARDS=2
+    train -q $options --steps 2 --device cuda -o first
+    train -q $options --steps 2 --device cuda:1 -o second
+    cmp {first,second}/adapter/adapter_model.safetensors
+    STANDIN_MEMORY=$((66 << 20)) run -5 --separate-stderr train $options \
+        --steps 1 --seq-len 64 --batch 512 --device cuda:1 -o run
+    [[ $stderr == *"are free (card 1, of 66 MiB)"* ]]
+}
+
+@test "a card that is lost anywhere: one line, and the run goes on" {
+    options="$options --steps 4 --save-every 1 --eval-every 2"
+    train -q $options --device cuda -o whole
+    for ((n = 1; ; n += 211)); do
+        status=0
+        STANDIN_LOST=$n train -q $options --device cuda -o run 2>err ||
+            status=$?
+        [ $status -ne 0 ] || break
+        [ $status -eq 1 ]
+        [ "$(grep -c . err)" -eq 1 ]
+        grep -q '^train: the card: .*cudaErrorLaunchFailure' err
+        if [ -d run ]; then
+            no_leftovers run
+            train -q $options --device cuda -o run --resume
+            cmp {whole,run}/adapter/adapter_model.safetensors
+        fi
+        rm -rf run
+    done
+    [ $n -gt 600 ]
+    cmp {whole,run}/adapter/adapter_model.safetensors
+    for n in 1 30 60; do
+        STANDIN_LOST=$n run -1 --separate-stderr evalprompts --base base \
+            --data data --split train --batch 1 --seq-len 8 \
+            --per-record records --device cuda
+        one_line "evalprompts: the card: "
+        [ ! -e records ]
+    done
+}
+
+@test "memory of a card that somebody else took in the meantime" {
+    all=$(train $options --dry-run --device cuda | jq .total_bytes)
+    for left in 0 $((all / 4)) $((all / 2)) $((all * 3 / 4)); do
+        STANDIN_MEMORY=$((80 << 20)) STANDIN_OTHERS=$(((80 << 20) - left)) \
+            run -1 --separate-stderr train -q $options --steps 1 \
+            --device cuda -o run
+        one_line "train: the card: "
+        [[ $stderr == *' bytes for the '*': cudaErrorMemoryAllocation' ]]
+        [ ! -e run ]
+        echo "$stderr" >>said
+    done
+    [ "$(sed 's/.*for the //' said | sort -u | wc -l)" -gt 1 ]
+}
+
+# held COMMAND...: in the background, $pid, until the card has its memory, but
+# for the base; goes on when the file held is removed.
+held() {
+    STANDIN_HOLD=$PWD/held "$@" >out 2>err 3>&- &
+    pid=$!
+    until [ -e held ]; do kill -0 $pid; sleep 0.01; done
+}
+
+@test "a base that is cut short while it goes up" {
+    held train $options --steps 2 --device cuda -o run
+    : >base/model.safetensors
+    rm held
+    status=0
+    wait $pid || status=$?
+    cat err
+    [ $status -eq 1 ]
+    [ "$(cat err)" = "train: base/model.safetensors: was cut short while it \
+was being read" ]
+    [ ! -e run/manifest.json ]
+    no_leftovers .
+}
+
+@test "a signal while the base goes up stops the run" {
+    train -q $options --steps 2 --device cuda -o whole
+    held train $options --steps 2 --device cuda -o run
+    kill -TERM $pid
+    rm held
+    status=0
+    wait $pid || status=$?
+    cat err
+    [ $status -eq 143 ]
+    [ ! -e run/manifest.json ]
+    no_leftovers .
+    [ ! -e run ] || resume=--resume
+    train -q $options --steps 2 --device cuda -o run ${resume-}
+    cmp {whole,run}/adapter/adapter_model.safetensors
+}
+
 @test "no card, no driver, too little of one: a line, and auto goes on" {
     export STANDIN_CARDS=0
     run -1 --separate-stderr train $options --steps 1 --device cuda -o run
@@ -355,6 +468,31 @@ cpu)" ]
     run -1 --separate-stderr elsewhere/train $options --steps 1 \
         --device cuda -o run
     [[ $stderr == *graft-cuda.so* ]]
+    # one of other structures, one of another version, and one of neither
+    cat >plugin.c <<'END'
+#include "kernels/plugin.h"
+const struct plugin NAME = {
+    ABI, sizeof(struct op), sizeof(struct backend), VERSION, 0
+};
+END
+    plugin() {
+        ${CC:-cc} -std=c11 -shared -fPIC -I"$root" -I"$root/lib" -DNAME=$1 \
+            -DABI="$2" -DVERSION="\"$3\"" plugin.c -o elsewhere/graft-cuda.so
+        run -1 --separate-stderr elsewhere/train $options --steps 1 \
+            --device cuda -o run
+    }
+    version=$(train --version | grep -oE '[0-9][^ ]*' | head -n 1)
+    plugin graft_plugin 'PLUGIN_ABI - 1' "$version"
+    one_line "train: $PWD/elsewhere/graft-cuda.so: made for another graft \
+(found version ?, interface "
+    plugin graft_plugin PLUGIN_ABI 0.0.0
+    one_line "train: $PWD/elsewhere/graft-cuda.so: made for another graft \
+(found version 0.0.0, interface "
+    plugin another PLUGIN_ABI "$version"
+    one_line "train: $PWD/elsewhere/graft-cuda.so: no plugin of graft's"
+    # who asks for the best that there is hears of it, and gets the processor
+    run -0 --separate-stderr elsewhere/train $options --steps 1 -o auto
+    [[ $stderr == *"train: computing on the processor: $PWD/elsewhere/"* ]]
     rm elsewhere/graft-cuda.so
     run -1 --separate-stderr elsewhere/train $options --steps 1 \
         --device cuda -o run

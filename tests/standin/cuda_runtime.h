@@ -278,7 +278,10 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *c,
  * STANDIN_MEMORY, STANDIN_USED, STANDIN_LOST, STANDIN_STOP, STANDIN_CARDS and
  * STANDIN_DRIVER; gemm.cc has STANDIN_WORKSPACE, the bytes that its products
  * ask for. STANDIN_CALLS names a file: what of a program's calls can hold up
- * its host, counted, goes there as a JSON object when it ends. */
+ * its host, counted, goes there as a JSON object when it ends. STANDIN_OTHERS
+ * bytes are taken by others only after the card was asked for what is free.
+ * STANDIN_HOLD names a file that is made when the first pinned memory is
+ * taken, before a base goes up, and which is waited for to be gone. */
 extern "C" void standin_seed(uint64_t seed);
 
 #endif

@@ -5,9 +5,11 @@
 #include <csignal>
 #include <cstdio>
 #include <deque>
+#include <fcntl.h>
 #include <map>
 #include <random>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <vector>
 
 #include "block.h"
@@ -45,6 +47,7 @@ struct settings {
     uint64_t seed = 1;
     size_t memory = (size_t)1 << 40, used = 0;
     uint64_t lost = 0, stop = 0;
+    size_t others = 0;
     int cards = 1, driver = 13000;
 
     settings()
@@ -52,6 +55,7 @@ struct settings {
         number("STANDIN_SEED", [&](uint64_t n) { seed = n; });
         number("STANDIN_MEMORY", [&](uint64_t n) { memory = n; });
         number("STANDIN_USED", [&](uint64_t n) { used = n; });
+        number("STANDIN_OTHERS", [&](uint64_t n) { others = n; });
         number("STANDIN_LOST", [&](uint64_t n) { lost = n; });
         number("STANDIN_STOP", [&](uint64_t n) { stop = n; });
         number("STANDIN_CARDS", [&](uint64_t n) { cards = (int)n; });
@@ -211,6 +215,20 @@ order_of(const std::vector<node> &nodes)
     return order;
 }
 
+/* Makes the file that STANDIN_HOLD names, once, and waits till it is gone. */
+void
+hold()
+{
+    static const char *name = getenv("STANDIN_HOLD");
+
+    if (name == nullptr)
+        return;
+    close(open(name, O_WRONLY | O_CREAT, 0666));
+    while (access(name, F_OK) == 0)
+        usleep(10000);
+    name = nullptr;
+}
+
 [[noreturn]] void
 fatal(const char *what)
 {
@@ -361,7 +379,7 @@ cudaMalloc(void **p, size_t n)
 
     if (is_lost)
         return cudaErrorLaunchFailure;
-    if (in_use + n > settings.memory)
+    if (in_use + n + settings.others > settings.memory)
         return cudaErrorMemoryAllocation;
     calls.allocations++;
     m = mmap(nullptr, pages(n), PROT_READ | PROT_WRITE,
@@ -394,6 +412,7 @@ cudaFree(void *p)
 cudaError_t
 cudaHostAlloc(void **p, size_t n, unsigned)
 {
+    hold();
     *p = malloc(n);
     if (*p == nullptr)
         return cudaErrorMemoryAllocation;
