@@ -19,7 +19,14 @@ NVCC_FLAGS := -O3 -Ikernels/cuda/ptx -Xcompiler -fPIC,-fvisibility=hidden \
 
 cuda: $(addprefix $(BUILD)/cuda/,train evalprompts op_times graft-cuda.so)
 
-$(BUILD)/obj/kernels/cuda/%.o: kernels/cuda/%.cu
+# For which cards it was last built: other ones build all of it anew.
+CUDA_BUILT := $(BUILD)/obj/kernels/cuda/archs
+$(CUDA_BUILT): always
+	@mkdir -p $(@D)
+	@echo '$(CUDA_ARCHS)' | cmp -s - $@ || echo '$(CUDA_ARCHS)' >$@
+.PHONY: always
+
+$(BUILD)/obj/kernels/cuda/%.o: kernels/cuda/%.cu $(CUDA_BUILT)
 	@mkdir -p $(@D)
 	@echo "  NVCC $<"; $(NVCC) $(CUDA_FLAGS) $(NVCC_FLAGS) -MMD -MP -c $< \
 	-o $@
@@ -60,7 +67,8 @@ $(STANDIN)/graft-cuda.so: $(STANDIN_OBJS)
 
 # What the instructions of ptx.cuh do, of a card and of the stand-in.
 INSTRUCTIONS := tests/checks/instructions.cu
-$(BUILD)/cuda/instructions: $(INSTRUCTIONS) kernels/cuda/ptx/ptx.cuh
+$(BUILD)/cuda/instructions: $(INSTRUCTIONS) kernels/cuda/ptx/ptx.cuh \
+		$(CUDA_BUILT)
 	@mkdir -p $(@D)
 	@echo "  NVCC $@"; $(NVCC) $(CUDA_FLAGS) $(NVCC_FLAGS) $< -o $@
 
