@@ -264,6 +264,8 @@ main()
         printf("%sok %d %s\n", ok ? "" : "not ", ++n, c.name);
         failed |= !ok;
     }
+    cudaFree(card);
+    cudaStreamDestroy(s);
     printf("1..%d\n", n);
     return failed;
 }
