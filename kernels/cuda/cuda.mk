@@ -70,7 +70,8 @@ INSTRUCTIONS := tests/checks/instructions.cu
 $(BUILD)/cuda/instructions: $(INSTRUCTIONS) kernels/cuda/ptx/ptx.cuh \
 		$(CUDA_BUILT)
 	@mkdir -p $(@D)
-	@echo "  NVCC $@"; $(NVCC) $(CUDA_FLAGS) $(NVCC_FLAGS) $< -o $@
+	@echo "  NVCC $@"; $(NVCC) $(CUDA_FLAGS) $(NVCC_FLAGS) $< -o $@ \
+	-Xlinker --disable-new-dtags -Xlinker -rpath,'$$ORIGIN/../lib'
 
 $(STANDIN)/instructions: $(BUILD)/obj/standin/$(INSTRUCTIONS).o \
 		$(patsubst %,$(BUILD)/obj/standin/tests/standin/%.cc.o,\
