@@ -102,8 +102,7 @@ host_prepare(struct backend *b, struct memory **out,
 static int
 copy_view(struct memory *m, const struct view *v, void *p, bool put)
 {
-    size_t size = v->dtype == DTYPE_REAL ? m->run.real_size
-                                         : dtype_size(v->dtype);
+    size_t size = element_size(v->dtype, m->run.real_size);
     char *at = view_at(&m->run, v), *host = p;
     size_t rows = v->rows, cols = v->cols;
 
@@ -169,11 +168,10 @@ static void
 copy_aside(struct run *run, const struct op *op)
 {
     const struct view *x = &op->x[0];
-    size_t size = x->dtype == DTYPE_REAL ? run->real_size
-                                         : dtype_size(x->dtype);
 
     memcpy(view_at(run, &op->y[0]), view_at(run, x),
-           (size_t)x->rows * x->cols * size);
+           (size_t)x->rows * x->cols
+           * element_size(x->dtype, run->real_size));
 }
 
 static void

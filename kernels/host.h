@@ -42,8 +42,7 @@ static inline void *
 view_at(const struct run *r, const struct view *v)
 {
     const struct tensor_buf *b = &r->buf[v->buf];
-    size_t size = v->dtype == DTYPE_REAL ? r->real_size
-                                         : dtype_size(v->dtype);
+    size_t size = element_size(v->dtype, r->real_size);
 
     if (v->buf == 0)
         return NULL;

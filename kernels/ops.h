@@ -39,6 +39,13 @@
  * build. */
 #define DTYPE_REAL 255
 
+/* Bytes of an element, DTYPE_REAL's being real_size. */
+static inline size_t
+element_size(uint8_t dtype, size_t real_size)
+{
+    return dtype == DTYPE_REAL ? real_size : dtype_size(dtype);
+}
+
 enum zone {
     ZONE_NONE,
     ZONE_BASE,  /* frozen weights, read-only */

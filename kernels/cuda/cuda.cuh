@@ -80,6 +80,7 @@ struct call {
 struct op_impl {
     unsigned kind;
     void (*run[2])(struct call *c); /* of floats, of bf16 */
+    bool multiplies;                /* matrices: see call.choosing */
 };
 
 /* NULL for a kind that a card can't do. */

@@ -188,17 +188,17 @@ void
 run_linear_bwd(struct call *c)
 {
     const back<T> b = back_of<T>(c);
-    bool one_grad_a = b.all.adapters > 1 && !b.all.drops;
+    bool joins = joins_grad_a(&b.all);
 
     for (uint32_t i = 0; i < b.all.n; i++)
         if (part_of(b, i)->a.buf != 0)
             put_dh(b, i);
     if (b.dx.p != nullptr)
         put_dx(b);
-    if (one_grad_a)
+    if (joins)
         put_all_grad_a(b);
     for (uint32_t i = 0; i < b.all.n; i++) {
-        if (part_of(b, i)->a.buf != 0 && !one_grad_a)
+        if (part_of(b, i)->a.buf != 0 && !joins)
             put_grad_a(b, i);
         put_grad_b(b, i);
         put_weight_grads(b, i);

@@ -130,13 +130,6 @@ check_ops(const struct op_list *p, struct err *e)
     return 0;
 }
 
-static bool
-has_products(const struct op *op)
-{
-    return op->kind == OP_LINEAR || op->kind == OP_LINEAR_BWD
-           || op->kind == OP_HEAD_CE || op->kind == OP_LOGITS;
-}
-
 /* Before anything is captured. What wasn't chosen here is refused later. */
 static int
 choose_products(struct memory *m, struct err *e)
@@ -145,7 +138,7 @@ choose_products(struct memory *m, struct err *e)
 
     c.choosing = true;
     for (size_t i = 0; i < m->p->n; i++)
-        if (has_products(&m->p->op[i]))
+        if (op_impl_of(m->p->op[i].kind)->multiplies)
             run_ops(&c, &m->p->op[i], 1);
     return c.error == cudaSuccess ? 0 : failed(e, c.error,
                                                "a product of matrices");

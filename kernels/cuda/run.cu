@@ -2,17 +2,21 @@
 #include "ops.cuh"
 #include "view.cuh"
 
-/* A function for each type of activations; one for both. */
-#define TYPED(kind, f) { OP_##kind, { run_##f<float>, run_##f<bf16> } }
-#define PLAIN(kind, f) { OP_##kind, { run_##f, run_##f } }
+/* A function for each type of activations, and for products of matrices; one
+ * for both. */
+#define TYPED(kind, f) \
+    { OP_##kind, { run_##f<float>, run_##f<bf16> }, false }
+#define PRODUCT(kind, f) \
+    { OP_##kind, { run_##f<float>, run_##f<bf16> }, true }
+#define PLAIN(kind, f) { OP_##kind, { run_##f, run_##f }, false }
 
 static const struct op_impl impls[] = {
     TYPED(EMBED, embed),
     TYPED(EMBED_BWD, embed_bwd),
     TYPED(NORM, norm),
     TYPED(NORM_BWD, norm_bwd),
-    TYPED(LINEAR, linear),
-    TYPED(LINEAR_BWD, linear_bwd),
+    PRODUCT(LINEAR, linear),
+    PRODUCT(LINEAR_BWD, linear_bwd),
     TYPED(ROPE, rope),
     TYPED(ATTENTION, attention),
     TYPED(ATTENTION_BWD, attention_bwd),
@@ -20,8 +24,8 @@ static const struct op_impl impls[] = {
     TYPED(ACT_BWD, act_bwd),
     TYPED(GLU, glu),
     TYPED(GLU_BWD, glu_bwd),
-    TYPED(HEAD_CE, head_ce),
-    TYPED(LOGITS, logits),
+    PRODUCT(HEAD_CE, head_ce),
+    PRODUCT(LOGITS, logits),
     TYPED(CACHE, cache),
     TYPED(COPY, copy),
     TYPED(ZERO, zero),

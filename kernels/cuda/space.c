@@ -109,7 +109,6 @@ linear_bwd_space_at(char *at, const struct sizing *s, const struct op *op)
 {
     const struct parts all = parts_before(s, op, op->u.lin.n);
     uint32_t rows = op->x[0].rows, in = op->x[0].cols;
-    bool one_grad_a = all.adapters > 1 && !all.drops;
     struct linear_bwd_space l = { 0 };
 
     l.w = take(at, &l.bytes, all.w);
@@ -118,7 +117,8 @@ linear_bwd_space_at(char *at, const struct sizing *s, const struct op *op)
     l.dh = take(at, &l.bytes, matrix_bytes(s, rows, all.rank));
     l.dropped = take(at, &l.bytes, all.drops ? matrix_bytes(s, rows, in) : 0);
     l.grad_a = take(at, &l.bytes,
-                    one_grad_a ? (uint64_t)all.rank * in * sizeof(float) : 0);
+                    joins_grad_a(&all)
+                    ? (uint64_t)all.rank * in * sizeof(float) : 0);
     l.sums = take(at, &l.bytes, grad_bias_bytes(op));
     l.workspace = take(at, &l.bytes, s->workspace);
     return l;

@@ -53,6 +53,13 @@ struct parts {
     bool drops; /* one has dropout */
 };
 
+/* Whether grad_a of all adapters is one product, into scratch. */
+static inline bool
+joins_grad_a(const struct parts *all)
+{
+    return all->adapters > 1 && !all->drops;
+}
+
 /* The first n parts of op. */
 struct parts parts_before(const struct sizing *s, const struct op *op,
                           uint32_t n);

@@ -117,20 +117,10 @@ table_at(const table &t, uint32_t row, uint32_t col)
     }
 }
 
-/* Of what activations, parameters, stored weights and scratch hold. */
 static inline size_t
-element_bytes(unsigned dtype)
+element_bytes(uint8_t dtype)
 {
-    switch (dtype) {
-    case DTYPE_REAL:
-    case DTYPE_F32:
-        return 4;
-    case DTYPE_F16:
-    case DTYPE_BF16:
-        return 2;
-    default:
-        return 1;
-    }
+    return element_size(dtype, sizeof(float));
 }
 
 /* The address of element (0, 0) on the card; NULL for an absent view. */

@@ -137,7 +137,6 @@ char *path_parent(const char *path); /* "." without a slash; caller frees */
 /* *out = the directory of the program that runs; the caller frees it. */
 int path_program(char **out, struct err *e);
 
-
 /* Takes DIR/.lock until the process ends; ERR_EXISTS naming the holder's
  * pid when another has it. A record lock: it dies with the process, works on
  * NFS, and an existing lock file is not written to. */

@@ -20,7 +20,7 @@
 size_t
 build_bytes(const struct build *b, uint8_t dtype)
 {
-    return dtype == DTYPE_REAL ? b->backend->real_size : dtype_size(dtype);
+    return element_size(dtype, b->backend->real_size);
 }
 
 struct view

@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "base/par.h"
 #include "kernels/host.h"
+#include "rounds.h"
 
 enum {
     DIM = 768, FF = 3072, HEADS = 12, RANK = 32, VOCAB = 50257, SEQS = 2,
@@ -45,18 +45,15 @@ struct bench {
 static double
 now(void)
 {
-    struct timespec t;
-
-    clock_gettime(par_threads() == 1 ? CLOCK_PROCESS_CPUTIME_ID
-                                     : CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return clock_now(par_threads() == 1 ? CLOCK_PROCESS_CPUTIME_ID
+                                        : CLOCK_MONOTONIC);
 }
 
 static struct view
 take(struct bench *b, uint32_t rows, uint32_t cols, uint8_t dtype)
 {
     struct view v = { b->n_bufs, rows, cols, cols, 0, dtype };
-    size_t size = dtype == DTYPE_REAL ? 4 : dtype_size(dtype);
+    size_t size = element_size(dtype, 4);
     struct tensor_buf *t = &b->buf[b->n_bufs++];
 
     t->zone = ZONE_ARENA;

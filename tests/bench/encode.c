@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/io.h"
+#include "rounds.h"
 #include "text/tokenizer.h"
 
 static int
@@ -41,15 +41,6 @@ print_ids(struct encoder *en, bool marks)
     return 0;
 }
 
-static double
-now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static int
 time_files(struct encoder *en, char **path, int n, struct err *e)
 {
@@ -63,10 +54,10 @@ time_files(struct encoder *en, char **path, int n, struct err *e)
     buf_init(&text);
     for (i = 0; i < n && rc == 0; i++) {
         rc = file_read(&text, path[i], 1 << 30, e);
-        t = now();
+        t = clock_now(CLOCK_MONOTONIC);
         ids.n = 0;
         encoder_add(en, text.data, text.len, true, &ids);
-        s += now() - t;
+        s += clock_now(CLOCK_MONOTONIC) - t;
         bytes += text.len;
         total += ids.n;
         buf_reset(&text);

@@ -162,7 +162,7 @@ make_batch(struct bench *t)
 static int
 run_step(struct bench *t, double *seconds, struct err *e)
 {
-    double start = clock_now();
+    double start = clock_now(CLOCK_MONOTONIC);
     struct results results;
     int rc = exec_range(&t->exec, RANGE_START, e);
 
@@ -177,7 +177,7 @@ run_step(struct bench *t, double *seconds, struct err *e)
         rc = exec_range(&t->exec, RANGE_UPDATE, e);
     if (rc == 0)
         rc = exec_results(&t->exec, &results, e);
-    *seconds = clock_now() - start;
+    *seconds = clock_now(CLOCK_MONOTONIC) - start;
     return rc;
 }
 

@@ -9,10 +9,10 @@
 #define BENCH_SEAM_H
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "kernels/ops.h"
+#include "rounds.h"
 
 #define ROUND_SECONDS 0.02
 enum { ROUNDS = 5, MOST_RUNS = 4096 };
@@ -24,36 +24,12 @@ struct timed {
     enum range range; /* but UPDATE */
 };
 
-static inline double
-clock_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static inline int
-by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static inline double
-median(double *x, size_t n)
-{
-    qsort(x, n, sizeof(*x), by_value);
-    return x[n / 2];
-}
-
 /* Seconds of so many runs. */
 static inline int
 timed_runs(const struct timed *t, unsigned runs, double *seconds,
            struct err *e)
 {
-    double start = clock_now();
+    double start = clock_now(CLOCK_MONOTONIC);
     struct results results;
     int rc = 0;
 
@@ -63,7 +39,7 @@ timed_runs(const struct timed *t, unsigned runs, double *seconds,
         rc = t->b->run(t->m, RANGE_UPDATE, e);
     if (rc == 0)
         rc = t->b->results(t->m, &results, e);
-    *seconds = clock_now() - start;
+    *seconds = clock_now(CLOCK_MONOTONIC) - start;
     return rc;
 }
 
@@ -139,7 +115,7 @@ static inline struct view
 probe_view(struct probe *p, uint32_t i, enum zone zone, uint32_t rows,
            uint32_t cols, uint8_t dtype)
 {
-    size_t size = dtype == DTYPE_REAL ? p->b->real_size : dtype_size(dtype);
+    size_t size = element_size(dtype, p->b->real_size);
 
     probe_buffer(p, i, zone, (uint64_t)rows * cols * size);
     p->buf[i].dtype = p->buf[i].source_dtype = dtype;

@@ -9,11 +9,11 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "base/par.h"
 #include "kernels/cpu/gemm.h"
+#include "rounds.h"
 
 enum { SIZE = 768, REPEAT = 24, ROUNDS = 12 };
 
@@ -22,15 +22,6 @@ struct bench {
     enum gemm_lib lib;
     float **data; /* a, b, c of each thread, one after the other */
 };
-
-static double
-now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void
 item(void *ctx, size_t i, int worker)
@@ -61,10 +52,10 @@ rate(struct bench *b, enum gemm_lib lib)
         return 0;
     b->lib = lib;
     for (r = 0; r < ROUNDS; r++) {
-        double start = now(), got;
+        double start = clock_now(CLOCK_MONOTONIC), got;
 
         par_for((size_t)par_threads(), item, b);
-        got = flops / (now() - start) * 1e-9;
+        got = flops / (clock_now(CLOCK_MONOTONIC) - start) * 1e-9;
         best = got > best ? got : best;
     }
     return best;

@@ -10,9 +10,8 @@
  * time a step, so that other load matters less.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
+#include "rounds.h"
 #include "train/inputs.h"
 #include "train/trainer.h"
 
@@ -25,23 +24,6 @@ run_nothing(struct memory *m, enum range r, struct err *e)
     (void)r;
     (void)e;
     return 0;
-}
-
-static double
-cpu_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
 }
 
 static int
@@ -60,16 +42,15 @@ time_steps(struct trainer *t, struct err *e)
     int rc = one_step(t, &r, e);
 
     for (int i = 0; i < ROUNDS && rc >= 0; i++) {
-        double start = cpu_now();
+        double start = clock_now(CLOCK_PROCESS_CPUTIME_ID);
 
         for (int k = 0; k < STEPS && rc >= 0; k++)
             rc = one_step(t, &r, e);
-        round[i] = (cpu_now() - start) / STEPS;
+        round[i] = (clock_now(CLOCK_PROCESS_CPUTIME_ID) - start) / STEPS;
     }
     if (rc < 0)
         return rc;
-    qsort(round, ROUNDS, sizeof(*round), by_value);
-    printf("%.0f us a step of %llu tokens\n", 1e6 * round[ROUNDS / 2],
+    printf("%.0f us a step of %llu tokens\n", 1e6 * median(round, ROUNDS),
            (unsigned long long)r.tokens);
     return 0;
 }

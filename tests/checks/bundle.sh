@@ -29,7 +29,7 @@ bundle() {
 
 # inside COMMAND...: as if the root were the machine's.
 inside() {
-    unshare -rm bash -c 'mount --rbind /proc "$0/proc" && cd "$0/work" &&
+    unshare -rm bash -c 'mount --rbind /proc "$0/proc" && cd "$0/home" &&
         exec env -i PATH="$PATH" LD_LIBRARY_PATH=/bundle/lib chroot "$0" \
             "$@"' \
         "$root" "$@"
@@ -38,7 +38,7 @@ inside() {
 ! grep -aq __asan_init "$build/bin/train" || skip "built with a sanitizer"
 unshare -rm true 2>/dev/null || skip "no namespaces of a user's own"
 
-mkdir -p "$scratch/build"/{bin,cuda,unit,bench} "$root"/{lib64,proc,work}
+mkdir -p "$scratch/build"/{bin,cuda,unit,bench} "$root"/{lib64,proc,home}
 cp "$build"/bin/* "$scratch/build/bin"
 cp "$build"/standin/{graft-cuda.so,instructions} "$scratch/build/cuda"
 cp "$build/unit/cuda_ops" "$scratch/build/unit"
@@ -57,7 +57,7 @@ for f in $(ldd "$build/bin/train" "$root"/bundle/lib/* |
 done
 PATH=$root/bundle/libexec/graft:$PATH
 (
-    cd "$root/work" || exit
+    cd "$root/home" || exit
     cat >arch.json <<'END'
 {"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
  "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
@@ -68,9 +68,9 @@ END
         fromjsonl -q --vocab 40 | shard -q --val 0.2 --test 0 -o data
 )
 for device in cpu cuda; do
-    inside /bundle/libexec/graft/train -q --data /work/data --base /work/base \
+    inside /bundle/libexec/graft/train -q --data /home/data --base /home/base \
         --rank 4 --batch 2 --seq-len 16 --steps 2 --device $device \
-        -o "/work/$device"
+        -o "/home/$device"
     result $? "a run on $device in an empty root"
 done
 
