@@ -109,18 +109,15 @@ set_field(struct template_input *in, enum template_field field,
 {
     const struct text_field *f = text_get(r, name);
 
-    if (f) {
-        in->field[field].p = f->data;
-        in->field[field].n = f->len;
-    }
+    if (f)
+        template_set(in, field, f->data, f->len);
 }
 
 static void
 set_buf(struct template_input *in, enum template_field field,
         const struct buf *b)
 {
-    in->field[field].p = b->data;
-    in->field[field].n = b->len;
+    template_set(in, field, b->data, b->len);
 }
 
 /* Subject, an empty line, body; without newlines at the end. */
@@ -213,6 +210,7 @@ encode(const struct render *r, struct render_worker *w,
     struct template_input in;
 
     memset(&in, 0, sizeof(in));
+    in.marks = r->marks;
     set_field(&in, FIELD_REPO, &w->rec, "repo");
     set_field(&in, FIELD_PATH, &w->rec, "path");
     set_field(&in, FIELD_TEXT, &w->rec, "text");
@@ -220,7 +218,7 @@ encode(const struct render *r, struct render_worker *w,
         fill_commit(w, kind, c, &in);
     else if (w->rec.kind == TEXT_CHAT)
         fill_chat(w, &in);
-    template_encode(&r->template[kind], &w->en, &in, r->marks, &w->out);
+    template_encode(&r->template[kind], &w->en, &in, &w->out);
     w->lost = w->en.n_lost - lost;
     return r->max_tokens == 0 || w->out.ids.n <= r->max_tokens;
 }

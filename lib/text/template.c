@@ -181,70 +181,104 @@ mark_loss(struct template_out *out, size_t from, bool loss)
         memset(out->loss + from, loss, out->ids.n - from);
 }
 
-/* Encodes the text that waits. */
-static void
-flush(struct encoder *en, bool marks, bool loss, struct template_out *out)
+void
+template_set(struct template_input *in, enum template_field field,
+             const char *p, size_t n)
 {
+    in->whole[field] = (struct template_piece){
+        .p = p, .n = n, .loss = true, .marks = in->marks
+    };
+    in->field[field] = (struct template_value){ &in->whole[field], 1 };
+}
+
+/* The text that waits, and how it is to be encoded. */
+struct waiting {
+    struct encoder *en;
+    bool loss, marks;
+    struct template_out *out;
+};
+
+/* Encodes it. */
+static void
+flush(struct waiting *w)
+{
+    struct template_out *out = w->out;
     size_t from = out->ids.n;
 
     if (out->text.len > 0)
-        encoder_add(en, out->text.data, out->text.len, marks, &out->ids);
+        encoder_add(w->en, out->text.data, out->text.len, w->marks,
+                    &out->ids);
     buf_reset(&out->text);
-    mark_loss(out, from, loss);
+    mark_loss(out, from, w->loss);
 }
 
 static void
-add_token(uint32_t id, bool loss, struct template_out *out)
+add_text(struct waiting *w, const char *p, size_t n, bool loss, bool marks)
 {
-    ids_add(&out->ids, id);
-    mark_loss(out, out->ids.n - 1, loss);
+    if (loss != w->loss || marks != w->marks)
+        flush(w);
+    w->loss = loss;
+    w->marks = marks;
+    buf_add(&w->out->text, p, n);
 }
 
-/* The only text is one field: encoded where it lies. */
+static void
+add_token(struct waiting *w, uint32_t id, bool loss)
+{
+    flush(w);
+    if (id == TOKEN_NONE)
+        return;
+    ids_add(&w->out->ids, id);
+    mark_loss(w->out, w->out->ids.n - 1, loss);
+}
+
+static void
+add_field(struct waiting *w, const struct template_value *v, bool loss)
+{
+    const struct template_piece *piece = v->piece;
+
+    for (size_t i = 0; i < v->n; i++)
+        if (piece[i].p)
+            add_text(w, piece[i].p, piece[i].n, loss && piece[i].loss,
+                     piece[i].marks);
+}
+
+/* The only text is one piece: encoded where it lies. */
 static void
 encode_plain(const struct template *tp, struct encoder *en,
-             const struct template_input *in, bool marks,
-             struct template_out *out)
+             const struct template_piece *piece, struct template_out *out)
 {
-    const char *p = in->field[FIELD_TEXT].p;
+    struct waiting w = { .en = en, .out = out };
 
-    if (p)
-        encoder_add(en, p, in->field[FIELD_TEXT].n, marks, &out->ids);
-    mark_loss(out, 0, true);
-    if (tp->end != TOKEN_NONE)
-        add_token(tp->end, true, out);
+    encoder_add(en, piece->p, piece->n, piece->marks, &out->ids);
+    mark_loss(out, 0, piece->loss);
+    add_token(&w, tp->end, true);
 }
 
 void
 template_encode(const struct template *tp, struct encoder *en,
-                const struct template_input *in, bool marks,
-                struct template_out *out)
+                const struct template_input *in, struct template_out *out)
 {
+    const struct template_value *text = &in->field[FIELD_TEXT];
+    struct waiting w = { .en = en, .loss = true, .out = out };
     const struct template_part *part;
-    bool loss = true;
-    uint32_t id;
 
     out->ids.n = 0;
-    if (tp->part == plain) {
-        encode_plain(tp, en, in, marks, out);
+    if (tp->part == plain && text->n == 1 && text->piece->p) {
+        encode_plain(tp, en, text->piece, out);
         return;
     }
     for (part = tp->part; part->kind != PART_STOP; part++) {
-        if (part->field != FIELD_ALWAYS && !in->field[part->field].p)
+        if (part->field != FIELD_ALWAYS && !in->field[part->field].piece)
             continue;
-        if (part->loss != loss || part->kind == PART_TOKEN
-            || part->kind == PART_END)
-            flush(en, marks, loss, out);
-        loss = part->loss;
         if (part->kind == PART_TEXT)
-            buf_addstr(&out->text, part->text);
+            add_text(&w, part->text, strlen(part->text), part->loss,
+                     w.marks);
         else if (part->kind == PART_FIELD)
-            buf_add(&out->text, in->field[part->field].p,
-                    in->field[part->field].n);
-        id = part->kind == PART_TOKEN ? find(tp->t, part->text) : tp->end;
-        if ((part->kind == PART_TOKEN || part->kind == PART_END)
-            && id != TOKEN_NONE)
-            add_token(id, loss, out);
+            add_field(&w, &in->field[part->field], part->loss);
+        else
+            add_token(&w, part->kind == PART_TOKEN ?
+                      find(tp->t, part->text) : tp->end, part->loss);
     }
-    flush(en, marks, loss, out);
+    flush(&w);
 }

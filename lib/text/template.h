@@ -40,13 +40,33 @@ enum template_field {
     FIELD_AFTER, FIELD_DIFF, FIELDS
 };
 
-/* Fields of a record, bytes of the caller's; NULL is an absent one. */
-struct template_input {
-    struct {
-        const char *p;
-        size_t n;
-    } field[FIELDS];
+/* A piece of a field: bytes of the caller's. Pieces that follow each other
+ * are one text to the tokenizer. */
+struct template_piece {
+    const char *p; /* NULL: no text but the layout's mark of a gap, where
+                      lines of the file are left out */
+    size_t n;
+    bool loss;     /* learned, where the layout learns the field */
+    bool marks;    /* special tokens spelled here are the tokens, else they
+                      are ordinary text */
 };
+
+/* A field; piece NULL is an absent one, which differs from an empty one. */
+struct template_value {
+    const struct template_piece *piece;
+    size_t n;
+};
+
+/* Fields of a record. All zero at first. */
+struct template_input {
+    struct template_value field[FIELDS];
+    bool marks;                          /* of the pieces of template_set */
+    struct template_piece whole[FIELDS]; /* its room */
+};
+
+/* The field is p[n], all of it learned. *in stays where it is from then on. */
+void template_set(struct template_input *in, enum template_field field,
+                  const char *p, size_t n);
 
 struct template_part;
 
@@ -71,9 +91,9 @@ void template_init(struct template *tp, enum template_kind kind,
 void template_out_init(struct template_out *out);
 void template_out_release(struct template_out *out);
 
-/* Replaces *out by the record. marks as in encoder_add, for all text. */
+/* Replaces *out by the record. */
 void template_encode(const struct template *tp, struct encoder *en,
-                     const struct template_input *in, bool marks,
+                     const struct template_input *in,
                      struct template_out *out);
 
 #endif
