@@ -31,13 +31,18 @@ enum template_kind {
     TEMPLATE_FILE,   /* repo, path, text */
     TEMPLATE_COMMIT, /* repo, path, before, message, after */
     TEMPLATE_MESSAGE, /* repo, diff, message; loss on the message */
+    TEMPLATE_REVIEW, /* repo, path, message, diff; loss on edited lines */
+    TEMPLATE_FIM,    /* repo, path, prefix, suffix, middle */
+    TEMPLATE_CHAT,   /* text: a conversation as its base spells it */
     TEMPLATE_KINDS
 };
 
 enum template_field {
     FIELD_ALWAYS, /* of a part that is always there */
     FIELD_REPO, FIELD_PATH, FIELD_TEXT, FIELD_BEFORE, FIELD_MESSAGE,
-    FIELD_AFTER, FIELD_DIFF, FIELDS
+    FIELD_AFTER, FIELD_DIFF,
+    FIELD_SCOPE, /* the line that names the function around a hunk */
+    FIELD_PREFIX, FIELD_SUFFIX, FIELD_MIDDLE, FIELDS
 };
 
 /* A piece of a field: bytes of the caller's. Pieces that follow each other
