@@ -2,6 +2,7 @@
  * which end, and what is told of the work that record/tokenizing.h and
  * record/detokenizing.h do.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,13 +63,21 @@ const struct tool tool = {
 static void
 tell(const struct tokenizing *z)
 {
-    size_t i;
+    const struct render_count *left;
+    int i;
 
-    log_info("%llu records", (unsigned long long)z->records);
-    for (i = 0; i < RENDER_REASONS; i++)
-        if (z->left[i] > 0)
-            log_info("%llu left out: %s", (unsigned long long)z->left[i],
+    log_info("%" PRIu64 " records", z->records);
+    for (i = 0; i < RENDER_REASONS; i++) {
+        left = &z->left[i];
+        if (left->tokens > 0)
+            log_info("%" PRIu64 " left out: %s (%" PRIu64 " of %" PRIu64
+                     " edited lines, %" PRIu64 " tokens)", left->records,
+                     render_left_name(i), left->edited, z->there.edited,
+                     left->tokens);
+        else if (left->records > 0)
+            log_info("%" PRIu64 " left out: %s", left->records,
                      render_left_name(i));
+    }
     if (z->lost > 0)
         log_warn("%llu bytes left out: the tokenizer has no token for them",
                  (unsigned long long)z->lost);

@@ -89,7 +89,18 @@ render_result_reset(struct render_result *out)
     buf_reset(&out->tokens);
     out->n = 0;
     out->lost = 0;
+    out->lang = NULL;
+    out->n_lang = 0;
+    out->there = out->kept = (struct render_count){ 0 };
     memset(out->left, 0, sizeof(out->left));
+}
+
+void
+render_count_add(struct render_count *sum, const struct render_count *by)
+{
+    sum->records += by->records;
+    sum->edited += by->edited;
+    sum->tokens += by->tokens;
 }
 
 void
@@ -225,12 +236,33 @@ encode(const struct render *r, struct render_worker *w,
 
 /* ---- records ---- */
 
-/* Appends w->out to the result. */
+static uint64_t
+edited_lines(const struct change *c)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < c->n_lines; i++)
+        n += c->line[i].kind != ' ';
+    return n;
+}
+
+/* Counts w->out, with so many edited lines, as left out. */
+static void
+leave(const struct render_worker *w, enum render_left why, uint64_t edited,
+      struct render_result *out)
+{
+    struct render_count one = { 1, edited, w->out.ids.n };
+
+    render_count_add(&out->left[why], &one);
+}
+
+/* Appends w->out, which has so many edited lines, to the result. */
 static int
 keep(const struct render *r, const struct render_worker *w,
-     const struct tokens_origin *origin, struct render_result *out,
-     struct err *e)
+     const struct tokens_origin *origin, uint64_t edited,
+     struct render_result *out, struct err *e)
 {
+    struct render_count one = { 1, edited, w->out.ids.n };
     size_t start = out->tokens.len;
     int rc;
 
@@ -240,9 +272,10 @@ keep(const struct render *r, const struct render_worker *w,
         return rc;
     if (out->tokens.len - start > STREAM_RECORD_MAX) {
         out->tokens.len = start;
-        out->left[RENDER_LARGE]++;
+        leave(w, RENDER_LARGE, edited, out);
         return 0;
     }
+    render_count_add(&out->kept, &one);
     if (out->n == out->cap) {
         out->cap = out->cap * 2 + 4;
         out->end = mem_grow(out->end, out->cap * sizeof(out->end[0]));
@@ -286,14 +319,14 @@ split(const struct render *r, struct render_worker *w,
         hunk = w->part.hunk[i];
         one = w->part;
         one.line = w->part.line + hunk.line;
-        one.n_lines = hunk.n_lines;
         one.hunk = &hunk;
         one.n_hunks = 1;
         hunk.line = 0;
+        one.n_lines = hunk.n_lines;
         if (shrink(r, w, kind, &one))
-            rc = keep(r, w, origin, out, e);
+            rc = keep(r, w, origin, edited_lines(&one), out, e);
         else
-            out->left[RENDER_LONG]++;
+            leave(w, RENDER_LONG, edited_lines(&one), out);
     }
     return rc;
 }
@@ -307,18 +340,19 @@ commit(const struct render *r, struct render_worker *w,
     int rc;
 
     if (!f) {
-        out->left[RENDER_EDIT]++;
+        out->left[RENDER_EDIT].records++;
         return 0;
     }
     rc = change_decode(&w->change, f->data, f->len, e);
     if (rc < 0)
         return rc;
     if (w->change.n_hunks == 0) {
-        out->left[RENDER_EDIT]++;
+        out->left[RENDER_EDIT].records++;
         return 0;
     }
+    out->there.edited = edited_lines(&w->change);
     if (shrink(r, w, kind, &w->change))
-        return keep(r, w, origin, out, e);
+        return keep(r, w, origin, out->there.edited, out, e);
     return split(r, w, kind, origin, out, e);
 }
 
@@ -359,6 +393,7 @@ render_record(const struct render *r, struct render_worker *w, const void *p,
               size_t n, uint64_t index, struct render_result *out,
               struct err *e)
 {
+    const struct text_field *lang;
     struct tokens_origin origin;
     enum template_kind kind;
     int rc;
@@ -370,14 +405,20 @@ render_record(const struct render *r, struct render_worker *w, const void *p,
         return rc;
     origin.text = text_id(p, n);
     out->key = group_key_of(&w->rec, p, n);
+    lang = text_get(&w->rec, "lang");
+    out->lang = lang ? lang->data : NULL;
+    out->n_lang = lang ? lang->len : 0;
     kind = choose(r, w->rec.kind);
-    if (kind == TEMPLATE_KINDS)
-        out->left[RENDER_KIND]++;
-    else if (w->rec.kind == TEXT_COMMIT)
+    if (kind == TEMPLATE_KINDS) {
+        out->left[RENDER_KIND].records++;
+        return 0;
+    }
+    out->there.records = 1;
+    if (w->rec.kind == TEXT_COMMIT)
         rc = commit(r, w, kind, &origin, out, e);
     else if (encode(r, w, kind, NULL))
-        rc = keep(r, w, &origin, out, e);
+        rc = keep(r, w, &origin, 0, out, e);
     else
-        out->left[RENDER_LONG]++;
+        leave(w, RENDER_LONG, 0, out);
     return rc;
 }

@@ -64,15 +64,30 @@ enum render_left {
 /* "kind-without-layout" and so on, for the ledger. */
 const char *render_left_name(enum render_left reason);
 
+/* Records, or parts of one; the added and removed lines in them; tokens,
+ * which where something was left out are those of its text alone. */
+struct render_count {
+    uint64_t records, edited, tokens;
+};
+
 /* What became of a record: token records one after another, each ending at
  * end[i]. */
 struct render_result {
     struct buf tokens;
     size_t *end, n, cap;
     struct group_key key; /* of the record */
-    uint64_t left[RENDER_REASONS];
+    const char *lang;     /* its field lang[n_lang], in the record's bytes; */
+    size_t n_lang;        /* NULL if it has none */
+    struct render_count there; /* the record, if the layout is for its kind:
+                                * 1, its edited lines; tokens 0 */
+    struct render_count kept;  /* what is in tokens */
+    struct render_count left[RENDER_REASONS]; /* what is not, and why */
     uint64_t lost; /* bytes that the tokenizer has no token for */
 };
+
+/* Adds *by to *sum. */
+void render_count_add(struct render_count *sum,
+                      const struct render_count *by);
 
 void render_result_init(struct render_result *out);
 void render_result_release(struct render_result *out);

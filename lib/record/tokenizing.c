@@ -98,6 +98,24 @@ fill_batch(struct tokenizing *z, struct stream_in *in, struct err *e)
     return rc;
 }
 
+/* What the record lost, to the ledger. */
+static void
+count_left(struct tokenizing *z, const struct render_result *r,
+           struct stream_out *out)
+{
+    struct render_count sum = { 0 };
+
+    for (int i = 0; i < RENDER_REASONS; i++) {
+        render_count_add(&sum, &r->left[i]);
+        stream_out_skip(out, z->program, render_left_name(i),
+                        r->left[i].records);
+    }
+    stream_out_skip(out, z->program, "edited-lines-left-out", sum.edited);
+    stream_out_skip(out, z->program, "tokens-left-out", sum.tokens);
+    stream_out_skip(out, z->program, "bytes-without-token", r->lost);
+    z->lost += r->lost;
+}
+
 static int
 write_item(struct tokenizing *z, struct tokenizing_item *it,
            const struct stream_in *in, struct stream_out *out, struct err *e)
@@ -114,12 +132,11 @@ write_item(struct tokenizing *z, struct tokenizing_item *it,
     for (i = 0; i < r->n && rc == 0; at = r->end[i++])
         rc = stream_out_record(out, r->tokens.data + at, r->end[i] - at, e);
     z->records += r->n;
-    for (i = 0; i < RENDER_REASONS; i++) {
-        z->left[i] += r->left[i];
-        stream_out_skip(out, z->program, render_left_name(i), r->left[i]);
-    }
-    z->lost += r->lost;
-    stream_out_skip(out, z->program, "bytes-without-token", r->lost);
+    render_count_add(&z->there, &r->there);
+    render_count_add(&z->kept, &r->kept);
+    for (i = 0; i < RENDER_REASONS; i++)
+        render_count_add(&z->left[i], &r->left[i]);
+    count_left(z, r, out);
     render_result_reset(r);
     return rc;
 }

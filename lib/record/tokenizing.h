@@ -11,7 +11,8 @@ struct tokenizing {
     const char *program;    /* what the ledger calls it; set by the caller */
     struct render render;   /* kind, max_tokens and marks may be set */
     uint64_t records;       /* made so far */
-    uint64_t left[RENDER_REASONS]; /* records left out, by reason */
+    struct render_count there, kept, left[RENDER_REASONS]; /* sums of what
+                             * record/render.h has of each record */
     uint64_t lost;          /* bytes that the tokenizer has no token for */
 
     /* private */

@@ -92,6 +92,13 @@ round() {
     done
     grep -aq '^ledger tokenize no-edit 1$' tokens
     grep -aq '^ledger tokenize over-max-tokens [1-9]' tokens
+    grep -aq '^ledger tokenize edited-lines-left-out [1-9]' tokens
+    grep -aq '^ledger tokenize tokens-left-out [1-9]' tokens
+    run -0 --separate-stderr tokenize -t tokenizer.json --max-tokens 20 \
+        project.text
+    said='left out: over-max-tokens'
+    grep -Eq "$said \([0-9]+ of [0-9]+ edited lines, [0-9]+ tokens\)" \
+        <<<"$stderr"
 }
 
 @test "a special token spelled in the text is text, unless asked for" {

@@ -269,12 +269,12 @@ TEST(kinds_without_a_layout_are_counted)
     CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &e) == 0);
     CHECK_EQ_U64(w.out.n, 0);
-    CHECK_EQ_U64(w.out.left[RENDER_KIND], 2);
+    CHECK_EQ_U64(w.out.left[RENDER_KIND].records, 2);
     make_commit(&w, "3 3\n");
     w.r.kind = TEMPLATE_COMMIT;
     CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &e) == 0);
-    CHECK_EQ_U64(w.out.left[RENDER_EDIT], 1);
+    CHECK_EQ_U64(w.out.left[RENDER_EDIT].records, 1);
     make_commit(&w, "nonsense\n");
     CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &e) == ERR_DATA);
@@ -340,7 +340,7 @@ TEST(max_tokens_shrinks_context_then_splits)
     CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &(struct err){ 0 }) == 0);
     CHECK_EQ_U64(w.out.n, 0);
-    CHECK_EQ_U64(w.out.left[RENDER_LONG], 2);
+    CHECK_EQ_U64(w.out.left[RENDER_LONG].records, 2);
     buf_reset(&b);
     buf_addstr(&b, "300 300\n");
     add_hunk(&b, 10, 16, "edit1");

@@ -100,7 +100,7 @@ tokenize(const char *from, const char *to, int threads, uint64_t *left,
         rc = stream_out_close(&out, e);
     else
         stream_out_release(&out);
-    *left = z.left[RENDER_EDIT];
+    *left = z.left[RENDER_EDIT].records;
     stream_in_release(&in);
     tokenizing_release(&z);
     tokenizer_release(&t);
