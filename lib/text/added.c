@@ -15,6 +15,12 @@ struct added_node {
     uint8_t byte;
 };
 
+bool
+added_is_mark(const struct added_token *t)
+{
+    return t->special || !t->normalized;
+}
+
 void
 added_set_init(struct added_set *s, const struct added_token *token)
 {
@@ -80,24 +86,39 @@ added_set_put(struct added_set *s, size_t i, const void *p, size_t n)
     s->node[at].token = (uint32_t)i;
 }
 
-/* The longest token at p[n], n > 0; its length, 0 if none. */
+/* How far a mark that begins at byte i may reach. */
 static size_t
-longest(const struct added_set *s, const uint8_t *p, size_t n,
-        size_t *token)
+marks_end(struct added_search *q, size_t i)
 {
-    uint32_t at = s->first[p[0]];
-    size_t i, len = 0;
+    if (!q->marks)
+        return q->n;
+    while (q->run_at < q->n_marks && q->marks[q->run_at].end <= i)
+        q->run_at++;
+    if (q->run_at == q->n_marks || q->marks[q->run_at].start > i)
+        return i;
+    return q->marks[q->run_at].end;
+}
 
-    for (i = 1; at != 0; i++) {
-        if (s->node[at].token != NO_TOKEN) {
-            len = i;
-            *token = s->node[at].token;
+/* The longest token at byte i; its end, i if there is none. */
+static size_t
+longest(struct added_search *q, size_t i, size_t *token)
+{
+    const struct added_set *s = q->set;
+    size_t k, end = i, stop = marks_end(q, i);
+    uint32_t at = s->first[q->p[i]], found;
+
+    for (k = i + 1; at != 0; k++) {
+        found = s->node[at].token;
+        if (found != NO_TOKEN
+            && (k <= stop || !added_is_mark(&s->token[found]))) {
+            end = k;
+            *token = found;
         }
-        if (i == n)
+        if (k == q->n)
             break;
-        at = child(s, at, p[i]);
+        at = child(s, at, q->p[k]);
     }
-    return len;
+    return end;
 }
 
 /* The flags of the character that ends at p[n], n > 0. */
@@ -126,60 +147,60 @@ flags_after(const uint8_t *uclass, const uint8_t *p, size_t n, size_t *len)
 }
 
 static bool
-beside_word(const uint8_t *uclass, const uint8_t *p, size_t n, size_t start,
-            size_t end)
+beside_word(const struct added_search *q, size_t start, size_t end)
 {
     size_t len;
 
     return (start > 0
-            && (flags_before(uclass, p, start, &len) & UC_WORD))
-           || (end < n
-            && (flags_after(uclass, p + end, n - end, &len) & UC_WORD));
+            && (flags_before(q->uclass, q->p, start, &len) & UC_WORD))
+           || (end < q->n
+            && (flags_after(q->uclass, q->p + end, q->n - end, &len)
+                & UC_WORD));
 }
 
 /* Widens m by what its token strips. */
 static void
-strip(const struct added_token *t, const uint8_t *uclass, const uint8_t *p,
-      size_t n, size_t done, struct added_match *m)
+strip(const struct added_search *q, struct added_match *m)
 {
+    const struct added_token *t = &q->set->token[m->token];
     size_t len;
 
-    while (t->lstrip && m->start > done
-           && (flags_before(uclass, p, m->start, &len) & UC_SPACE))
+    while (t->lstrip && m->start > q->done
+           && (flags_before(q->uclass, q->p, m->start, &len) & UC_SPACE))
         m->start -= len;
-    if (m->start < done)
-        m->start = done;
-    while (t->rstrip && m->end < n
-           && (flags_after(uclass, p + m->end, n - m->end, &len) & UC_SPACE))
+    if (m->start < q->done)
+        m->start = q->done;
+    while (t->rstrip && m->end < q->n
+           && (flags_after(q->uclass, q->p + m->end, q->n - m->end, &len)
+               & UC_SPACE))
         m->end += len;
 }
 
 bool
-added_find(const struct added_set *s, const uint8_t *uclass,
-           const uint8_t *p, size_t n, size_t *at, size_t done,
-           struct added_match *m)
+added_next(struct added_search *q, struct added_match *m)
 {
-    const struct added_token *t;
-    size_t i, len, token = 0;
+    size_t i, end, token = 0;
 
-    for (i = *at; i < n; i++) {
-        if (s->first[p[i]] == 0)
+    if (q->set->n_tokens == 0)
+        return false;
+    for (i = q->at; i < q->n; i++) {
+        if (q->set->first[q->p[i]] == 0)
             continue;
-        len = longest(s, p + i, n - i, &token);
-        if (len == 0)
+        end = longest(q, i, &token);
+        if (end == i)
             continue;
-        t = &s->token[token];
-        *at = i + len;
         /* What an rstrip before has taken is no token any more. */
-        if (*at <= done || (t->single_word
-                            && beside_word(uclass, p, n, i, *at))) {
-            i = *at - 1;
+        if (end <= q->done || (q->set->token[token].single_word
+                               && beside_word(q, i, end))) {
+            i = end - 1;
             continue;
         }
-        *m = (struct added_match){ i, *at, token };
-        strip(t, uclass, p, n, done, m);
+        *m = (struct added_match){ i, end, token };
+        strip(q, m);
+        q->at = end;
+        q->done = m->end;
         return true;
     }
-    *at = n;
+    q->at = q->n;
     return false;
 }

@@ -5,6 +5,10 @@
  * forbids (a \w beside it) is passed over, nothing inside it is looked at.
  * lstrip takes the \s before, as far as the end of the match before; rstrip
  * the \s after. All as Hugging Face's tokenizers does it.
+ *
+ * A token that is special, or is taken from the text before that is
+ * normalised, is a mark; the others are words. What people wrote is searched
+ * for words only, so a search may be told where marks are looked for.
  */
 #ifndef TEXT_ADDED_H
 #define TEXT_ADDED_H
@@ -12,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "text/changes.h"
 
 struct added_token {
     char *content; /* bytes */
@@ -35,18 +41,27 @@ void added_set_release(struct added_set *s);
 /* Puts token[i] in the set, spelled p[n], n > 0. */
 void added_set_put(struct added_set *s, size_t i, const void *p, size_t n);
 
-/* A match: the bytes it covers, strips included, and where the search goes
- * on. */
+bool added_is_mark(const struct added_token *t);
+
+/* A search for the tokens of a set in p[n]. */
+struct added_search {
+    const struct added_set *set;
+    const uint8_t *uclass, *p;
+    size_t n;
+    /* Marks are found inside these runs, which are in order and do not
+     * touch; marks NULL: everywhere. */
+    const struct text_run *marks;
+    size_t n_marks;
+    size_t at, done, run_at; /* private; 0 at first */
+};
+
+/* A match: the bytes it covers, strips included. */
 struct added_match {
     size_t start, end;
     size_t token;
 };
 
-/* The first match in p[n] that begins at *at or behind it; *at moves to
- * where the next search begins. done: end of the match before (0 at first).
- * False: none is left. */
-bool added_find(const struct added_set *s, const uint8_t *uclass,
-                const uint8_t *p, size_t n, size_t *at, size_t done,
-                struct added_match *m);
+/* The next match; false: none is left. */
+bool added_next(struct added_search *s, struct added_match *m);
 
 #endif

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "text/nfc.h"
 #include "text/tokenizer.h"
 
 #define KEY_WORDS 4
@@ -62,25 +61,6 @@ ids_add(struct ids *s, uint32_t id)
 {
     *ids_room(s, 1) = id;
     s->n++;
-}
-
-void
-encoder_init(struct encoder *en, const struct tokenizer *t)
-{
-    memset(en, 0, sizeof(*en));
-    en->t = t;
-    en->cache = mem_array((size_t)1 << CACHE_BITS, sizeof(en->cache[0]));
-    en->wide = mem_array((size_t)1 << WIDE_BITS, sizeof(en->wide[0]));
-    buf_init(&en->normal);
-}
-
-void
-encoder_release(struct encoder *en)
-{
-    free(en->cache);
-    free(en->wide);
-    merge_scratch_release(&en->scratch);
-    buf_release(&en->normal);
 }
 
 /* The ids of a piece into id, which has room for n; returns how many. */
@@ -250,52 +230,53 @@ add_pieces(struct encoder *en, const uint8_t *p, size_t n, struct ids *out)
     out->n = (size_t)(id - out->id);
 }
 
+/* A segment of the text: where segments_walk puts it. */
 static void
-add_normal(struct encoder *en, const struct added_set *set, const uint8_t *p,
-           size_t n, struct ids *out)
+add_segment(void *ctx, const struct segment *s)
 {
-    size_t at = 0, done = 0;
-    struct added_match m;
+    struct encoder *en = ctx;
 
-    while (set->n_tokens > 0
-           && added_find(set, en->t->uclass, p, n, &at, done, &m)) {
-        add_pieces(en, p + done, m.start - done, out);
-        ids_add(out, en->t->added[m.token].id);
-        done = m.end;
-    }
-    add_pieces(en, p + done, n - done, out);
-}
-
-/* Text without raw added tokens, as it was given. */
-static void
-add_raw(struct encoder *en, bool marks, const uint8_t *p, size_t n,
-        struct ids *out)
-{
-    const struct tokenizer *t = en->t;
-
-    if (t->nfc && nfc_needed(t->uclass, p, n)) {
-        buf_reset(&en->normal);
-        nfc_add(&en->normal, t->uclass, p, n);
-        p = (const uint8_t *)en->normal.data;
-        n = en->normal.len;
-    }
-    add_normal(en, marks ? &t->normal_set : &t->word_set, p, n, out);
+    if (s->token != TOKEN_NONE)
+        ids_add(en->out, s->token);
+    else
+        add_pieces(en, s->p, s->n, en->out);
 }
 
 void
-encoder_add(struct encoder *en, const void *text, size_t n, bool marks,
+encoder_init(struct encoder *en, const struct tokenizer *t)
+{
+    memset(en, 0, sizeof(*en));
+    en->t = t;
+    en->cache = mem_array((size_t)1 << CACHE_BITS, sizeof(en->cache[0]));
+    en->wide = mem_array((size_t)1 << WIDE_BITS, sizeof(en->wide[0]));
+    segments_init(&en->segments, t);
+    en->segments.found = add_segment;
+}
+
+void
+encoder_release(struct encoder *en)
+{
+    free(en->cache);
+    free(en->wide);
+    merge_scratch_release(&en->scratch);
+    segments_release(&en->segments);
+}
+
+void
+encoder_add_marked(struct encoder *en, const void *p, size_t n,
+                   const struct text_run *marks, size_t n_marks,
+                   struct ids *out)
+{
+    en->out = out;
+    en->segments.ctx = en;
+    segments_walk(&en->segments, p, n, marks, n_marks);
+}
+
+void
+encoder_add(struct encoder *en, const void *p, size_t n, bool marks,
             struct ids *out)
 {
-    const struct tokenizer *t = en->t;
-    const uint8_t *p = text;
-    size_t at = 0, done = 0;
-    struct added_match m;
+    static const struct text_run none;
 
-    while (marks && t->raw_set.n_tokens > 0
-           && added_find(&t->raw_set, t->uclass, p, n, &at, done, &m)) {
-        add_raw(en, marks, p + done, m.start - done, out);
-        ids_add(out, t->added[m.token].id);
-        done = m.end;
-    }
-    add_raw(en, marks, p + done, n - done, out);
+    encoder_add_marked(en, p, n, marks ? NULL : &none, 0, out);
 }

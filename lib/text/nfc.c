@@ -8,6 +8,7 @@
 #include "text/nfc.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <utf8proc.h>
 
 #include "base/mem.h"
@@ -126,25 +127,118 @@ compose(struct buf *b, struct points *d)
     d->n = 0;
 }
 
-void
-nfc_add(struct buf *b, const uint8_t *uclass, const void *p, size_t n)
+/* p[n] of UC_NFC_PART characters, normalised. */
+static void
+add_run(struct buf *b, struct points *d, const uint8_t *p, size_t n)
 {
-    const uint8_t *s = p, *end = s + n;
-    struct points d = { NULL, 0, 0 };
+    uint32_t code;
+    size_t i, len;
+
+    for (i = 0; i < n; i += len) {
+        len = uclass_char(p + i, n - i, &code);
+        add_decomposed(d, code);
+    }
+    compose(b, d);
+}
+
+/* The length of the character at p[n] and of the marks behind it. */
+static size_t
+cluster(struct points *d, const uint8_t *p, size_t n)
+{
+    uint32_t code;
+    size_t at = 0, len;
+
+    while (at < n) {
+        len = uclass_char(p + at, n - at, &code);
+        add_decomposed(d, code);
+        len = at > 0 && ccc_of(d->at[0]) == 0 ? 0 : len;
+        d->n = 0;
+        if (len == 0)
+            break;
+        at += len;
+    }
+    return at;
+}
+
+/* Whether x[nx], behind p[n], changes or is changed by it: nfc is p's form,
+ * and all where both are appended as one. */
+static bool
+joins(struct buf *b, struct points *d, const uint8_t *p, size_t n,
+      size_t nx)
+{
+    size_t start = b->len, apart, whole;
+    bool same;
+
+    add_run(b, d, p, n);
+    add_run(b, d, p + n, nx);
+    apart = b->len - start;
+    add_run(b, d, p, n + nx);
+    whole = b->len - start - apart;
+    same = whole == apart
+           && memcmp(b->data + start, b->data + start + apart, whole) == 0;
+    b->len = start;
+    return !same;
+}
+
+/* As add_run, with the changes; `from` is where p is in the given text. */
+static void
+add_clusters(struct buf *b, struct points *d, const uint8_t *p, size_t n,
+             size_t from, struct text_changes *changes)
+{
+    struct text_change c;
+    size_t at = 0, len, next;
+
+    for (; at < n; at += len) {
+        len = cluster(d, p + at, n - at);
+        while (at + len < n) {
+            next = cluster(d, p + at + len, n - at - len);
+            if (!joins(b, d, p + at, len, next))
+                break;
+            len += next;
+        }
+        c = (struct text_change){ b->len, 0, from + at, len };
+        add_run(b, d, p + at, len);
+        c.n = b->len - c.at;
+        if (c.n != len || memcmp(b->data + c.at, p + at, len) != 0)
+            text_changes_add(changes, &c);
+    }
+}
+
+/* Where the characters from s[at] on end that NFC looks at, or, `part`
+ * false, those that it does not. */
+static size_t
+stretch_end(const uint8_t *uclass, const uint8_t *s, size_t at, size_t n,
+            bool part)
+{
     uint32_t code;
     size_t len;
 
-    for (; s < end; s += len) {
-        len = uclass_char(s, (size_t)(end - s), &code);
-        if (uclass[code] & UC_NFC_PART) {
-            add_decomposed(&d, code);
-            continue;
-        }
-        if (d.n > 0)
-            compose(b, &d);
-        buf_add(b, s, len);
+    for (; at < n; at += len) {
+        len = uclass_char(s + at, n - at, &code);
+        if (((uclass[code] & UC_NFC_PART) != 0) != part)
+            break;
     }
-    if (d.n > 0)
-        compose(b, &d);
+    return at;
+}
+
+void
+nfc_add(struct buf *b, const uint8_t *uclass, const void *p, size_t n,
+        struct text_changes *changes)
+{
+    const uint8_t *s = p;
+    struct points d = { NULL, 0, 0 };
+    size_t at = 0, end;
+
+    while (at < n) {
+        end = stretch_end(uclass, s, at, n, false);
+        buf_add(b, s + at, end - at);
+        at = end;
+        end = stretch_end(uclass, s, at, n, true);
+        if (changes)
+            add_clusters(b, &d, s + at, end - at, at, changes);
+        else if (end > at)
+            add_run(b, &d, s + at, end - at);
+        at = end;
+    }
     free(d.at);
 }

@@ -12,11 +12,15 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "text/changes.h"
 
 /* False when p[n] is certainly in NFC as it stands. */
 bool nfc_needed(const uint8_t *uclass, const void *p, size_t n);
 
-/* Appends the normalised text. */
-void nfc_add(struct buf *b, const uint8_t *uclass, const void *p, size_t n);
+/* Appends the normalised text to *b; where it differs from p[n] is added to
+ * *changes, unless that is NULL. A change is as small as it can be: a letter
+ * and its marks. */
+void nfc_add(struct buf *b, const uint8_t *uclass, const void *p, size_t n,
+             struct text_changes *changes);
 
 #endif

@@ -28,6 +28,7 @@
 #include "text/added.h"
 #include "text/merges.h"
 #include "text/scan.h"
+#include "text/segments.h"
 
 #define TOKEN_NONE UINT32_MAX
 #define TOKENIZER_MAX_FILE (64u << 20)
@@ -102,7 +103,8 @@ struct encoder {
     struct encoder_slot *cache;
     struct encoder_wide *wide;
     struct merge_scratch scratch;
-    struct buf normal; /* a text in NFC */
+    struct segments segments;
+    struct ids *out; /* of the text that is being encoded */
 };
 
 void encoder_init(struct encoder *en, const struct tokenizer *t);
@@ -115,5 +117,12 @@ void encoder_release(struct encoder *en);
  * Tokenizer.encode(text, add_special_tokens=False). */
 void encoder_add(struct encoder *en, const void *p, size_t n, bool marks,
                  struct ids *out);
+
+/* The same where some of the text is content and some is not: marks are
+ * found inside the runs marks[n_marks], which are in order and do not touch;
+ * marks NULL: everywhere. It is one text for all that. */
+void encoder_add_marked(struct encoder *en, const void *p, size_t n,
+                        const struct text_run *marks, size_t n_marks,
+                        struct ids *out);
 
 #endif

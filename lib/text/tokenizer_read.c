@@ -99,7 +99,7 @@ make_sets(struct tokenizer *t)
         }
         buf_reset(&normal);
         if (t->nfc)
-            nfc_add(&normal, t->uclass, a->content, a->len);
+            nfc_add(&normal, t->uclass, a->content, a->len, NULL);
         else
             buf_add(&normal, a->content, a->len);
         added_set_put(&t->normal_set, i, normal.data, normal.len);

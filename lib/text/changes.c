@@ -1,0 +1,125 @@
+/* changes.c - from a byte of one text to that of the other by the last
+ * change that begins before it. */
+#include "text/changes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void
+text_changes_init(struct text_changes *c)
+{
+    memset(c, 0, sizeof(*c));
+}
+
+void
+text_changes_release(struct text_changes *c)
+{
+    free(c->change);
+    text_changes_init(c);
+}
+
+void
+text_changes_reset(struct text_changes *c)
+{
+    c->n = 0;
+}
+
+void
+text_changes_add(struct text_changes *c, const struct text_change *one)
+{
+    if (c->n == c->cap) {
+        c->cap = c->cap * 2 + 16;
+        c->change = mem_grow(c->change, c->cap * sizeof(c->change[0]));
+    }
+    c->change[c->n++] = *one;
+}
+
+/* How many changes begin at or before that byte of the normal text. */
+static size_t
+begun_normal(const struct text_changes *c, size_t at)
+{
+    size_t lo = 0, hi = c->n;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (c->change[mid].at <= at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* The same of the given text. */
+static size_t
+begun_given(const struct text_changes *c, size_t at)
+{
+    size_t lo = 0, hi = c->n;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (c->change[mid].from <= at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* What one byte of the normal text stands for. */
+static struct text_run
+given_of(const struct text_changes *c, size_t at)
+{
+    size_t i = begun_normal(c, at);
+    const struct text_change *ch = i > 0 ? &c->change[i - 1] : NULL;
+
+    if (!ch)
+        return (struct text_run){ at, at + 1 };
+    if (at < ch->at + ch->n)
+        return (struct text_run){ ch->from, ch->from + ch->len };
+    at = ch->from + ch->len + (at - ch->at - ch->n);
+    return (struct text_run){ at, at + 1 };
+}
+
+struct text_run
+text_changes_given(const struct text_changes *c, struct text_run normal)
+{
+    struct text_run first = given_of(c, normal.start);
+
+    if (normal.start == normal.end)
+        return (struct text_run){ first.start, first.start };
+    return (struct text_run){ first.start, given_of(c, normal.end - 1).end };
+}
+
+struct text_run
+text_changes_normal(const struct text_changes *c, struct text_run given)
+{
+    size_t i = begun_given(c, given.start);
+    size_t k = begun_given(c, given.end);
+    struct text_run run = given;
+    const struct text_change *ch;
+
+    while (i > 0 && c->change[i - 1].from >= given.start)
+        i--;
+    if (i > 0) {
+        ch = &c->change[i - 1];
+        run.start = ch->at + ch->n;
+        if (ch->from + ch->len < given.start)
+            run.start += given.start - ch->from - ch->len;
+    }
+    while (k > 0 && c->change[k - 1].from + c->change[k - 1].len > given.end)
+        k--;
+    if (k > 0) {
+        ch = &c->change[k - 1];
+        run.end = ch->at + ch->n + (given.end - ch->from - ch->len);
+    }
+    if (k < c->n && c->change[k].from < given.end)
+        run.end = c->change[k].at;
+    if (run.end < run.start)
+        run.end = run.start;
+    return run;
+}

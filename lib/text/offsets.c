@@ -1,0 +1,91 @@
+/* offsets.c - the bytes of the tokens are laid beside those of the text's
+ * segments: pre-tokenizer and merges need not be followed again. */
+#include "text/offsets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void
+offsets_init(struct offsets *o, const struct tokenizer *t)
+{
+    memset(o, 0, sizeof(*o));
+    segments_init(&o->segments, t);
+    o->segments.want_changes = true;
+}
+
+void
+offsets_release(struct offsets *o)
+{
+    segments_release(&o->segments);
+    free(o->at);
+    memset(o, 0, sizeof(*o));
+}
+
+/* The next id's bytes in s from *at on, behind bytes without a token; false:
+ * they are others. */
+static bool
+take_token(struct offsets *o, const struct segment *s, size_t *at)
+{
+    const struct tokenizer *t = o->segments.t;
+    const struct token_span *span = &t->span[o->id[o->n]];
+    const uint8_t *token = (const uint8_t *)t->bytes.data + span->at;
+    size_t i, start = s->n, k = *at;
+
+    for (i = 0; i < span->len && k < s->n; k++) {
+        if (s->p[k] == token[i]) {
+            start = i++ == 0 ? k : start;
+            continue;
+        }
+        if (t->byte[s->p[k]] != TOKEN_NONE)
+            return false;
+    }
+    if (i < span->len || i == 0)
+        return false;
+    o->at[o->n++] = segment_given(s, start, k);
+    *at = k;
+    return true;
+}
+
+static void
+take_segment(void *ctx, const struct segment *s)
+{
+    struct offsets *o = ctx;
+    const struct tokenizer *t = o->segments.t;
+    size_t at = 0;
+
+    if (s->token != TOKEN_NONE) {
+        o->strange = o->strange || o->n == o->n_ids
+                     || o->id[o->n] != s->token;
+        if (!o->strange)
+            o->at[o->n++] = segment_given(s, 0, s->n);
+        return;
+    }
+    while (at < s->n && !o->strange) {
+        if (o->n < o->n_ids && take_token(o, s, &at))
+            continue;
+        while (at < s->n && t->byte[s->p[at]] == TOKEN_NONE)
+            at++;
+        o->strange = at < s->n;
+    }
+}
+
+bool
+offsets_find(struct offsets *o, const void *p, size_t n,
+             const struct text_run *marks, size_t n_marks,
+             const uint32_t *id, size_t n_ids)
+{
+    if (n_ids > o->cap) {
+        o->cap = n_ids + n_ids / 2;
+        o->at = mem_grow(o->at, o->cap * sizeof(o->at[0]));
+    }
+    o->n = 0;
+    o->n_ids = n_ids;
+    o->id = id;
+    o->strange = false;
+    o->segments.found = take_segment;
+    o->segments.ctx = o;
+    segments_walk(&o->segments, p, n, marks, n_marks);
+    return !o->strange && o->n == n_ids;
+}
