@@ -1,5 +1,5 @@
 /* batch.c - writes slices of records one behind the other into the arrays of
- * a micro-batch, checks their ids, and lists the rows that have a loss. */
+ * a micro-batch, checks their ids, and lists the rows of the head. */
 #include "data/batch.h"
 
 #include <stdlib.h>
@@ -86,7 +86,8 @@ put_padding(struct batch_rows *b, uint32_t at, uint32_t end)
     }
 }
 
-/* The rows that have a loss, in order; the rest of head_row repeats row 0. */
+/* The rows whose loss is wanted, in order; the rest of head_row repeats
+ * row 0. */
 static void
 list_head_rows(struct batch_rows *b)
 {
@@ -94,7 +95,7 @@ list_head_rows(struct batch_rows *b)
 
     b->n_head = 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (b->weight[i] != 0)
+        if (b->weight[i] != 0 || (b->every && b->record[i] != UINT64_MAX))
             b->head_row[b->n_head++] = (int32_t)i;
     }
     for (uint32_t i = b->n_head; i < n; i++)

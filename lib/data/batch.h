@@ -40,7 +40,9 @@ struct batch_rows {
     float *weight;
     uint64_t *record;    /* of each row; UINT64_MAX for padding */
     uint32_t batch, seq_len;
-    uint32_t n_head;     /* rows with a loss */
+    bool every;          /* all rows but padding go through the head, not only
+                            those to be learned; the caller's */
+    uint32_t n_head;     /* rows of the head */
     uint32_t n_tokens;   /* rows that are not padding */
 };
 

@@ -11,11 +11,18 @@
 
 #define EVAL_SEED 0 /* any: the order of records doesn't matter */
 
+static void
+add_loss(struct record_loss *t, double loss)
+{
+    t->sum += loss;
+    t->n++;
+}
+
 /* Runs a batch and adds its rows' losses (loss: room for them) to their
  * records'. */
 static int
 run_batch(struct exec *x, const struct batch_rows *b, double *loss,
-          struct record_loss *out, struct err *e)
+          struct record_loss *target, struct record_loss *all, struct err *e)
 {
     int rc;
 
@@ -27,17 +34,18 @@ run_batch(struct exec *x, const struct batch_rows *b, double *loss,
         rc = exec_get(x, &x->prog->row_loss, loss, e);
     for (uint32_t k = 0; k < b->n_head && rc == 0; k++) {
         int32_t r = b->head_row[k];
-        struct record_loss *t = &out[b->record[r]];
 
-        t->sum += loss[r];
-        t->n++;
+        if (b->weight[r] != 0)
+            add_loss(&target[b->record[r]], loss[r]);
+        if (all != NULL)
+            add_loss(&all[b->record[r]], loss[r]);
     }
     return rc;
 }
 
 int
 evaluate(struct exec *x, const struct token_source *s, uint64_t limit,
-         struct record_loss *out, struct err *e)
+         struct record_loss *target, struct record_loss *all, struct err *e)
 {
     uint32_t batch = x->prog->opts.batch, seq_len = x->prog->opts.seq_len;
     uint64_t n = limit && limit < s->n_records ? limit : s->n_records;
@@ -47,13 +55,16 @@ evaluate(struct exec *x, const struct token_source *s, uint64_t limit,
     struct packer p;
     int rc = 0;
 
-    memset(out, 0, n * sizeof(*out));
+    memset(target, 0, n * sizeof(*target));
+    if (all != NULL)
+        memset(all, 0, n * sizeof(*all));
     batch_init(&b, batch, seq_len);
+    b.every = all != NULL;
     packer_init(&p, s->len, n, seq_len, EVAL_SEED);
     for (uint64_t at = 0; at < rows && rc == 0; at += batch) {
         rc = batch_fill(&b, &p, s, rows - at, e);
         if (rc == 0)
-            rc = run_batch(x, &b, loss, out, e);
+            rc = run_batch(x, &b, loss, target, all, e);
         if (rc == 0)
             progress_part("evaluating",
                           at + batch < rows ? at + batch : rows, rows);

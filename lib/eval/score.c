@@ -1,28 +1,31 @@
-/* score.c - opens a split, runs its records under base and adapter, and writes
- * the records' losses and what follows from them. */
+/* score.c - opens a split and runs its records under base and adapter. */
 #include "eval/score.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
-#include "base/json.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
-#include "data/dataset.h"
 #include "eval/evaluate.h"
+#include "eval/scores.h"
 #include "weights/lora.h"
 
 #define SEQ_LEN 512
 
-/* What was measured: per record, without and with the adapter. */
-struct scores {
-    struct data_split *split;
-    uint64_t n;
-    struct record_loss *base, *with; /* with is NULL where there is none */
-};
+static void
+losses_init(struct losses *l, uint64_t n)
+{
+    l->target = mem_array(n, sizeof(*l->target));
+    l->all = mem_array(n, sizeof(*l->all));
+}
+
+static void
+losses_release(struct losses *l)
+{
+    free(l->target);
+    free(l->all);
+}
 
 static struct prog_opts
 eval_opts(const struct score_opts *o)
@@ -43,7 +46,7 @@ set_length(struct score_opts *o, const struct model *m)
 static int
 measure(const struct model *m, const struct score_opts *o,
         const struct adapter *a, const struct token_source *s,
-        struct record_loss *out, struct err *e)
+        const struct losses *out, struct err *e)
 {
     struct prog_opts p = eval_opts(o);
     const char **targets = NULL;
@@ -61,43 +64,10 @@ measure(const struct model *m, const struct score_opts *o,
     if (rc == 0 && a != NULL)
         rc = lora_load(&x, a, e);
     if (rc == 0)
-        rc = evaluate(&x, s, o->records, out, e);
+        rc = evaluate(&x, s, o->records, out->target, out->all, e);
     exec_release(&x);
     prog_release(&prog);
     return rc;
-}
-
-static void
-put_number(struct buf *b, const char *key, double v)
-{
-    buf_addf(b, "\"%s\": ", key);
-    json_put_double(b, v);
-}
-
-static void
-put_loss(struct buf *b, const char *name, struct mean_loss m)
-{
-    buf_addf(b, ", \"%s\": {", name);
-    put_number(b, "loss", m.mean);
-    buf_addstr(b, ", ");
-    put_number(b, "half_width", m.half);
-    buf_addstr(b, ", ");
-    put_number(b, "perplexity", exp(m.mean));
-    buf_addstr(b, ", ");
-    put_number(b, "perplexity_low", exp(m.mean - m.half));
-    buf_addstr(b, ", ");
-    put_number(b, "perplexity_high", exp(m.mean + m.half));
-    buf_addc(b, '}');
-}
-
-static void
-put_difference(struct buf *b, struct mean_loss d)
-{
-    buf_addstr(b, ", \"difference\": {");
-    put_number(b, "loss", d.mean);
-    buf_addstr(b, ", ");
-    put_number(b, "half_width", d.half);
-    buf_addc(b, '}');
 }
 
 /* ERR_DATA that tells which splits there are. */
@@ -195,101 +165,21 @@ measure_both(struct scores *s, const struct model *m,
     const struct token_source *source = &s->split->source;
     int rc;
 
-    progress_begin("models", 0, s->with != NULL ? 2 : 1);
-    rc = measure(m, o, NULL, source, s->base, e);
+    progress_begin("models", 0, m->with != NULL ? 2 : 1);
+    rc = measure(m, o, NULL, source, &s->base, e);
     progress_add(rc == 0);
-    if (rc == 0 && s->with != NULL) {
-        rc = measure(m, o, m->with, source, s->with, e);
+    if (rc == 0 && m->with != NULL) {
+        rc = measure(m, o, m->with, source, &s->with, e);
         progress_add(rc == 0);
     }
     progress_end();
-    if (rc == 0 && mean_of(s->base, NULL, s->n).tokens == 0)
+    if (rc == 0 && mean_of(s->base.target, NULL, s->n).tokens == 0)
         rc = nothing(o, e);
-    if (rc == 0 && (!is_finite(s->base, s->n)
-                    || (s->with != NULL && !is_finite(s->with, s->n))))
+    if (rc == 0 && (!is_finite(s->base.target, s->n)
+                    || (m->with != NULL
+                        && !is_finite(s->with.target, s->n))))
         rc = err_set(e, ERR_DATA, "%s: the loss is not finite",
                      m->weights.path);
-    return rc;
-}
-
-/* Records with more positions than seq_len. */
-static uint64_t
-count_cut(const struct scores *s, uint32_t seq_len)
-{
-    uint64_t cut = 0;
-
-    for (uint64_t i = 0; i < s->n; i++)
-        cut += s->split->len[i] > (uint64_t)seq_len + 1;
-    return cut;
-}
-
-static void
-put_summary(struct buf *b, const struct score_opts *o,
-            const struct scores *s)
-{
-    const uint32_t *cluster = s->split->cluster;
-    struct mean_loss mean = mean_of(s->base, cluster, s->n);
-    uint64_t cut = count_cut(s, o->seq_len);
-
-    buf_addstr(b, ", \"split\": ");
-    json_put_string(b, o->split, strlen(o->split));
-    buf_addf(b, ", \"seq_len\": %u, \"records\": %llu, "
-             "\"clusters\": %llu, \"tokens\": %llu, \"cut\": %llu",
-             o->seq_len, (unsigned long long)mean.records,
-             (unsigned long long)mean.clusters,
-             (unsigned long long)mean.tokens, (unsigned long long)cut);
-    put_loss(b, "base", mean);
-    if (s->with != NULL) {
-        put_loss(b, "adapter", mean_of(s->with, cluster, s->n));
-        put_difference(b, mean_difference(s->with, s->base, cluster, s->n));
-    }
-    if (mean.clusters < 2)
-        log_warn("%s: all of it is one commit or document: there is no "
-                 "interval", o->data);
-    if (cut > 0)
-        log_info("%s: %llu of %llu records are longer than --seq-len %u and "
-                 "measured in pieces", o->data, (unsigned long long)cut,
-                 (unsigned long long)s->n, o->seq_len);
-}
-
-/* ", \"NAME\": LOSS": the record's mean, null without a token. */
-static void
-put_record_loss(struct buf *b, const char *name, const struct record_loss *r)
-{
-    buf_addf(b, ", \"%s\": ", name);
-    json_put_double(b, r->n > 0 ? r->sum / (double)r->n : NAN);
-}
-
-static int
-write_records(struct scores *s, const char *path, struct err *e)
-{
-    struct data_place p;
-    struct out out;
-    struct buf b;
-    int rc = out_open(&out, path, e);
-
-    if (rc < 0)
-        return rc;
-    buf_init(&b);
-    for (uint64_t i = 0; i < s->n && rc == 0; i++) {
-        rc = data_split_place(s->split, i, &p, e);
-        if (rc < 0)
-            break;
-        buf_reset(&b);
-        buf_addf(&b, "{\"record\": %llu, \"ordinal\": %llu, "
-                 "\"cluster\": %u, \"tokens\": %llu",
-                 (unsigned long long)p.record, (unsigned long long)p.ordinal,
-                 s->split->cluster[i], (unsigned long long)s->base[i].n);
-        put_record_loss(&b, "base", &s->base[i]);
-        if (s->with != NULL)
-            put_record_loss(&b, "adapter", &s->with[i]);
-        buf_addstr(&b, "}\n");
-        rc = out_write(&out, b.data, b.len, e);
-    }
-    if (rc == 0)
-        rc = out_commit(&out, e);
-    out_release(&out);
-    buf_release(&b);
     return rc;
 }
 
@@ -308,18 +198,18 @@ score_split(const struct model *m, const struct score_opts *given,
     set_length(&o, m);
     s.n = split.source.n_records;
     s.n = o.records && o.records < s.n ? o.records : s.n;
-    s.base = mem_array(s.n, sizeof(*s.base));
+    losses_init(&s.base, s.n);
     if (m->with != NULL)
-        s.with = mem_array(s.n, sizeof(*s.with));
+        losses_init(&s.with, s.n);
     rc = data_check_length(&split, m, o.seq_len, e);
     if (rc == 0)
         rc = measure_both(&s, m, &o, e);
     if (rc == 0 && o.per_record != NULL)
-        rc = write_records(&s, o.per_record, e);
+        rc = scores_write(&s, o.per_record, e);
     if (rc == 0)
-        put_summary(summary, &o, &s);
-    free(s.base);
-    free(s.with);
+        scores_put(summary, &o, &s);
+    losses_release(&s.base);
+    losses_release(&s.with);
     data_split_release(&split);
     dataset_release(&data);
     return rc;

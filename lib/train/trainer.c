@@ -276,7 +276,7 @@ int
 trainer_evaluate(struct trainer *t, struct mean_loss *m, struct err *e)
 {
     uint64_t n = t->opts.eval_records;
-    int rc = evaluate(&t->eval_exec, &t->val, n, t->val_loss, e);
+    int rc = evaluate(&t->eval_exec, &t->val, n, t->val_loss, NULL, e);
 
     if (n == 0 || n > t->val.n_records)
         n = t->val.n_records;

@@ -181,11 +181,33 @@ close_to() {
         --per-record records >score
     [ "$(wc -l <records)" -eq 3 ]
     python3 "$root/tests/validate.py" "$root/schemas/score.schema.json" records
-    jq -se '.[0] == {record: 0, ordinal: 0, cluster: 0, tokens: 0, base: null}
-        and .[1].tokens == 4' records
+    jq -se '.[0] == {record: 0, ordinal: 0, cluster: 0, tokens: 0, base: null,
+        all: {tokens: 0, base: null}} and .[1].tokens == 4' records
     jq -e '.records == 2 and .clusters == 1' score
     close_to "$(jq .base.loss score)" \
         "$(jq -s 'map(select(.tokens > 0).base) | add / length' records)"
+}
+
+@test "the loss of the target and that of all tokens are told apart" {
+    masks() { record 0 100 3; record 1 101 2; record 2 102 4; }
+    split() { fromjsonl -q --vocab 300 | shard -q --val 0 --test 0 -o $1; }
+    masks | split whole
+    masks | jq -c '. + {mask: [0, 0, 1, 0, 1]}' | split masked
+    train -q --data masked --base base --seq-len 32 --steps 3 --lr 0.01 \
+        --rank 4 -o run
+    for set in whole masked; do
+        evalprompts -q --base base --adapter run --data $set --split train \
+            --seq-len 32 --per-record $set.records >$set.score
+        python3 "$root/tests/validate.py" "$root/schemas/score.schema.json" \
+            $set.records $set.score
+    done
+    # what is learned changes nothing of the loss of all
+    cmp <(jq .all whole.score) <(jq .all masked.score)
+    cmp <(jq .all whole.records) <(jq .all masked.records)
+    jq -e '.tokens == 36 and .all.tokens == 36 and .base == .all.base and
+        .adapter == .all.adapter and .difference == .all.difference' whole.score
+    jq -e '.tokens == 18 and .all.tokens == 36 and .base != .all.base and
+        .all.difference.loss < 0 and .all.clusters == 3' masked.score
 }
 
 @test "evalprompts does not write records over what it reads, nor elsewhere" {

@@ -310,7 +310,7 @@ END
     terminal --stdout lines train --data halves --base base -o run2 \
         --seq-len 128 --batch 2 --threads 1 --steps 3 --log-every 1
     [ "$(grep -cvE '^Iter ' lines)" -eq 0 ]
-    terminal --size 900,24 --frames frames bash -c 'haltingly evalprompts \
+    terminal --size 1800,24 --frames frames bash -c 'haltingly evalprompts \
         --base base --adapter run/adapter --data halves --split test \
         --seq-len 16 --threads 1 --batch 1' >screen
     shown 'evalprompts: .* [01] of 2 models, .* evaluating [0-9]+ of [0-9]+'

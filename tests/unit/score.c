@@ -34,12 +34,18 @@ static const struct tiny_set set = { .record = records, .n_records = 11,
 #define FIRST 1
 #define N_TEST 8
 
-/* What the lines of --per-record say. */
+/* What the lines of --per-record say, of the tokens to be learned and of
+ * all. */
+struct measured {
+    uint64_t tokens[MOST];
+    double base[MOST], adapter[MOST]; /* NAN for null or nothing */
+};
+
 struct lines {
     size_t n;
-    uint64_t record[MOST], ordinal[MOST], tokens[MOST];
+    uint64_t record[MOST], ordinal[MOST];
     uint32_t cluster[MOST];
-    double base[MOST], adapter[MOST]; /* NAN for null or nothing */
+    struct measured target, all;
 };
 
 static double
@@ -48,6 +54,14 @@ number(const cJSON *o, const char *key)
     const cJSON *v = cJSON_GetObjectItem(o, key);
 
     return cJSON_IsNumber(v) ? v->valuedouble : NAN;
+}
+
+static void
+read_measured(struct measured *m, size_t i, const cJSON *o)
+{
+    m->tokens[i] = (uint64_t)number(o, "tokens");
+    m->base[i] = number(o, "base");
+    m->adapter[i] = number(o, "adapter");
 }
 
 static void
@@ -69,9 +83,8 @@ read_lines(struct lines *l)
         l->record[l->n] = (uint64_t)number(o, "record");
         l->ordinal[l->n] = (uint64_t)number(o, "ordinal");
         l->cluster[l->n] = (uint32_t)number(o, "cluster");
-        l->tokens[l->n] = (uint64_t)number(o, "tokens");
-        l->base[l->n] = number(o, "base");
-        l->adapter[l->n++] = number(o, "adapter");
+        read_measured(&l->target, l->n, o);
+        read_measured(&l->all, l->n++, cJSON_GetObjectItem(o, "all"));
         cJSON_Delete(o);
     }
     in_release(&in);
@@ -170,9 +183,10 @@ add_piece(struct exec *x, const uint32_t *piece, const uint8_t *learn,
     }
 }
 
-/* The base's loss on the record, a piece of SEQ_LEN positions at a time. */
+/* The base's loss on the record, a piece of SEQ_LEN positions at a time: of
+ * the tokens to be learned, or of all. */
 static struct record_loss
-loss_alone(const struct tiny_world *w, const char *letters)
+loss_alone(const struct tiny_world *w, const char *letters, bool all)
 {
     struct prog_opts o = { .mode = PROG_EVAL, .batch = 1,
                            .seq_len = SEQ_LEN, .head_chunk = 4 };
@@ -185,6 +199,8 @@ loss_alone(const struct tiny_world *w, const char *letters)
     struct err e;
 
     tiny_letters(letters, ids, learn);
+    if (all)
+        memset(learn, 1, sizeof(learn));
     CHECK(prog_build(&p, &w->model.desc, &o, &w->model.base, &b, &e) == 0);
     CHECK(exec_open(&x, &p, &b, NULL, &e) == 0);
     for (uint32_t at = 0; at + 1 < n; at += SEQ_LEN)
@@ -193,6 +209,17 @@ loss_alone(const struct tiny_world *w, const char *letters)
     exec_release(&x);
     prog_release(&p);
     return out;
+}
+
+static void
+check_alone(const struct measured *m, size_t i, struct record_loss alone)
+{
+    CHECK_EQ_U64(m->tokens[i], alone.n);
+    CHECK(isnan(m->adapter[i]));
+    if (alone.n == 0)
+        CHECK(isnan(m->base[i]));
+    else
+        CHECK(fabs(m->base[i] - alone.sum / (double)alone.n) < 1e-6);
 }
 
 TEST(a_records_loss_is_what_it_has_alone)
@@ -208,43 +235,38 @@ TEST(a_records_loss_is_what_it_has_alone)
     CHECK_EQ_U64(l.n, N_TEST);
     for (size_t i = 0; i < l.n; i++) {
         const struct tiny_record *r = &records[FIRST + i];
-        struct record_loss alone = loss_alone(&w, r->letters);
 
         CHECK_EQ_U64(l.record[i], FIRST + i);
         CHECK_EQ_U64(l.ordinal[i], r->ordinal);
-        CHECK_EQ_U64(l.tokens[i], alone.n);
-        CHECK(isnan(l.adapter[i]));
-        if (alone.n == 0)
-            CHECK(isnan(l.base[i]));
-        else
-            CHECK(fabs(l.base[i] - alone.sum / (double)alone.n) < 1e-6);
+        check_alone(&l.target, i, loss_alone(&w, r->letters, false));
+        check_alone(&l.all, i, loss_alone(&w, r->letters, true));
     }
     close_world(&w);
 }
 
 /* ---- the summary ---- */
 
-/* Mean and half width by their definition: all clusters but one, in turn. t
- * is Student's for the clusters there are. */
+/* Mean and half width by their definition: all clusters but one, in turn;
+ * tokens are m's, t is Student's for the clusters there are. */
 static void
-jackknife(const struct lines *l, const double *x, double t, double *mean,
-          double *half)
+jackknife(const struct lines *l, const struct measured *m, const double *x,
+          double t, double *mean, double *half)
 {
     double sum = 0, n = 0, var = 0, groups = 0;
 
     for (size_t i = 0; i < l->n; i++) {
-        sum += l->tokens[i] ? x[i] * (double)l->tokens[i] : 0;
-        n += (double)l->tokens[i];
+        sum += m->tokens[i] ? x[i] * (double)m->tokens[i] : 0;
+        n += (double)m->tokens[i];
     }
     *mean = sum / n;
     for (uint32_t g = 0; g < MOST; g++) {
         double s = sum, k = n;
 
         for (size_t i = 0; i < l->n; i++) {
-            if (l->cluster[i] != g || l->tokens[i] == 0)
+            if (l->cluster[i] != g || m->tokens[i] == 0)
                 continue;
-            s -= x[i] * (double)l->tokens[i];
-            k -= (double)l->tokens[i];
+            s -= x[i] * (double)m->tokens[i];
+            k -= (double)m->tokens[i];
         }
         groups += k < n;
         var += k < n ? (s / k - *mean) * (s / k - *mean) : 0;
@@ -252,18 +274,20 @@ jackknife(const struct lines *l, const double *x, double t, double *mean,
     *half = t * sqrt(var * (groups - 1) / groups);
 }
 
-#define T_3 3.182446305284263 /* 95%, 3 degrees of freedom */
+/* Student's t for 95% and 3 and 4 degrees of freedom. */
+#define T_3 3.182446305284263
+#define T_4 2.7764451051977987
 
 /* The member of that name says mean and half width of x, and (unless it is a
  * difference) its perplexities. */
 static void
 check_member(const cJSON *root, const char *name, const struct lines *l,
-             const double *x)
+             const struct measured *m, const double *x, double t)
 {
     const cJSON *o = cJSON_GetObjectItem(root, name);
     double mean, half;
 
-    jackknife(l, x, T_3, &mean, &half);
+    jackknife(l, m, x, t, &mean, &half);
     if (!CHECK(near(number(o, "loss"), mean)
                && near(number(o, "half_width"), half)))
         printf("  %s: %.10g %.10g, expected %.10g %.10g\n", name,
@@ -278,41 +302,56 @@ check_member(const cJSON *root, const char *name, const struct lines *l,
     CHECK(near(number(o, "perplexity_high"), exp(mean + half)));
 }
 
+/* The tokens' number, and base, adapter and difference of them. */
+static void
+check_models(const cJSON *root, const struct lines *l,
+             const struct measured *m, double t)
+{
+    double difference[MOST], tokens = 0;
+
+    for (size_t i = 0; i < l->n; i++) {
+        tokens += (double)m->tokens[i];
+        difference[i] = m->adapter[i] - m->base[i];
+        CHECK((m->tokens[i] == 0) == isnan(m->adapter[i]));
+        CHECK(isnan(difference[i]) || fabs(difference[i]) > 1e-4);
+    }
+    CHECK(number(root, "tokens") == tokens);
+    check_member(root, "base", l, m, m->base, t);
+    check_member(root, "adapter", l, m, m->adapter, t);
+    check_member(root, "difference", l, m, difference, t);
+}
+
 /* Records 1, 2 and 7 are of one commit; 3 and 5 have no loss, so there are
- * four clusters. 25 and 11 letters are 24 and 10 positions. */
+ * four clusters. Of all tokens 3 alone, which is of one, has none. 25 and 11
+ * letters are 24 and 10 positions. */
 TEST(the_summary_is_made_of_the_records)
 {
     static const uint32_t cluster[] = { 0, 0, 1, 2, 3, 4, 0, 5 };
     struct score_opts o = opts_of("test");
-    double difference[MOST];
     struct tiny_world w;
     struct said said;
     struct lines l;
-    uint64_t tokens = 0;
-    cJSON *root;
+    cJSON *root, *all;
 
     tiny_world_open(&w, tiny_llama, NULL);
     tiny_adapter(&w);
     tiny_set_make(DIR, &set);
     root = score(&w, &o, &l, &said);
-    for (size_t i = 0; i < l.n; i++) {
+    for (size_t i = 0; i < l.n; i++)
         CHECK_EQ_U64(l.cluster[i], cluster[i]);
-        tokens += l.tokens[i];
-        difference[i] = l.adapter[i] - l.base[i];
-        CHECK((l.tokens[i] == 0) == isnan(l.adapter[i]));
-        CHECK(isnan(difference[i]) || fabs(difference[i]) > 1e-4);
-    }
     CHECK_STR(cJSON_GetObjectItem(root, "split")->valuestring, "test");
     CHECK(number(root, "seq_len") == SEQ_LEN);
     CHECK(number(root, "records") == 6);
     CHECK(number(root, "clusters") == 4);
-    CHECK(number(root, "tokens") == (double)tokens);
     CHECK(number(root, "cut") == 1);
     CHECK(strstr(said.text, "1 of 8 records are longer than --seq-len 10"));
     CHECK(strstr(said.text, "no interval") == NULL);
-    check_member(root, "base", &l, l.base);
-    check_member(root, "adapter", &l, l.adapter);
-    check_member(root, "difference", &l, difference);
+    check_models(root, &l, &l.target, T_3);
+    all = cJSON_GetObjectItem(root, "all");
+    CHECK(number(all, "records") == 7);
+    CHECK(number(all, "clusters") == 5);
+    check_models(all, &l, &l.all, T_4);
+    CHECK(number(all, "tokens") > number(root, "tokens"));
     cJSON_Delete(root);
     close_world(&w);
 }
@@ -332,7 +371,8 @@ TEST(the_first_records_alone)
     o.seq_len = 0;
     root = score(&w, &o, &two, &said);
     CHECK_EQ_U64(two.n, 2);
-    CHECK(two.base[0] == all.base[0] && two.base[1] == all.base[1]);
+    CHECK(two.target.base[0] == all.target.base[0]
+          && two.target.base[1] == all.target.base[1]);
     CHECK(number(root, "clusters") == 1);
     CHECK(number(root, "seq_len") == 64); /* the base's */
     CHECK(number(root, "cut") == 0);

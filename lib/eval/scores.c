@@ -1,0 +1,162 @@
+/* scores.c - the losses of a split's records as JSON: the summary, and a line
+ * for each record. */
+#include "eval/scores.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/json.h"
+#include "base/log.h"
+
+static void
+put_number(struct buf *b, const char *key, double v)
+{
+    buf_addf(b, "\"%s\": ", key);
+    json_put_double(b, v);
+}
+
+static void
+put_loss(struct buf *b, const char *name, struct mean_loss m)
+{
+    buf_addf(b, ", \"%s\": {", name);
+    put_number(b, "loss", m.mean);
+    buf_addstr(b, ", ");
+    put_number(b, "half_width", m.half);
+    buf_addstr(b, ", ");
+    put_number(b, "perplexity", exp(m.mean));
+    buf_addstr(b, ", ");
+    put_number(b, "perplexity_low", exp(m.mean - m.half));
+    buf_addstr(b, ", ");
+    put_number(b, "perplexity_high", exp(m.mean + m.half));
+    buf_addc(b, '}');
+}
+
+static void
+put_difference(struct buf *b, struct mean_loss d)
+{
+    buf_addstr(b, ", \"difference\": {");
+    put_number(b, "loss", d.mean);
+    buf_addstr(b, ", ");
+    put_number(b, "half_width", d.half);
+    buf_addc(b, '}');
+}
+
+/* Records with more positions than seq_len. */
+static uint64_t
+count_cut(const struct scores *s, uint32_t seq_len)
+{
+    uint64_t cut = 0;
+
+    for (uint64_t i = 0; i < s->n; i++)
+        cut += s->split->len[i] > (uint64_t)seq_len + 1;
+    return cut;
+}
+
+/* "records": N, "clusters": N, "tokens": N */
+static void
+put_counts(struct buf *b, struct mean_loss m)
+{
+    buf_addf(b, "\"records\": %llu, \"clusters\": %llu, \"tokens\": %llu",
+             (unsigned long long)m.records, (unsigned long long)m.clusters,
+             (unsigned long long)m.tokens);
+}
+
+/* Base, adapter and difference; mean is base's. */
+static void
+put_models(struct buf *b, const struct scores *s, struct mean_loss mean,
+           const struct record_loss *base, const struct record_loss *with)
+{
+    const uint32_t *cluster = s->split->cluster;
+
+    put_loss(b, "base", mean);
+    if (with == NULL)
+        return;
+    put_loss(b, "adapter", mean_of(with, cluster, s->n));
+    put_difference(b, mean_difference(with, base, cluster, s->n));
+}
+
+/* The same over all tokens. */
+static void
+put_all(struct buf *b, const struct scores *s)
+{
+    struct mean_loss mean = mean_of(s->base.all, s->split->cluster, s->n);
+
+    buf_addstr(b, ", \"all\": {");
+    put_counts(b, mean);
+    put_models(b, s, mean, s->base.all, s->with.all);
+    buf_addc(b, '}');
+}
+
+void
+scores_put(struct buf *b, const struct score_opts *o, const struct scores *s)
+{
+    struct mean_loss mean = mean_of(s->base.target, s->split->cluster, s->n);
+    uint64_t cut = count_cut(s, o->seq_len);
+
+    buf_addstr(b, ", \"split\": ");
+    json_put_string(b, o->split, strlen(o->split));
+    buf_addf(b, ", \"seq_len\": %u, ", o->seq_len);
+    put_counts(b, mean);
+    buf_addf(b, ", \"cut\": %llu", (unsigned long long)cut);
+    put_models(b, s, mean, s->base.target, s->with.target);
+    put_all(b, s);
+    if (mean.clusters < 2)
+        log_warn("%s: all of it is one commit or document: there is no "
+                 "interval", o->data);
+    if (cut > 0)
+        log_info("%s: %llu of %llu records are longer than --seq-len %u and "
+                 "measured in pieces", o->data, (unsigned long long)cut,
+                 (unsigned long long)s->n, o->seq_len);
+}
+
+/* ", \"NAME\": LOSS": the record's mean, null without a token. */
+static void
+put_record_loss(struct buf *b, const char *name, const struct record_loss *r)
+{
+    buf_addf(b, ", \"%s\": ", name);
+    json_put_double(b, r->n > 0 ? r->sum / (double)r->n : NAN);
+}
+
+/* The number of the tokens, base and adapter. */
+static void
+put_record(struct buf *b, const struct record_loss *base,
+           const struct record_loss *with, uint64_t i)
+{
+    buf_addf(b, "\"tokens\": %llu", (unsigned long long)base[i].n);
+    put_record_loss(b, "base", &base[i]);
+    if (with != NULL)
+        put_record_loss(b, "adapter", &with[i]);
+}
+
+int
+scores_write(const struct scores *s, const char *path, struct err *e)
+{
+    struct data_place p;
+    struct out out;
+    struct buf b;
+    int rc = out_open(&out, path, e);
+
+    if (rc < 0)
+        return rc;
+    buf_init(&b);
+    for (uint64_t i = 0; i < s->n && rc == 0; i++) {
+        rc = data_split_place(s->split, i, &p, e);
+        if (rc < 0)
+            break;
+        buf_reset(&b);
+        buf_addf(&b, "{\"record\": %llu, \"ordinal\": %llu, "
+                 "\"cluster\": %u, ", (unsigned long long)p.record,
+                 (unsigned long long)p.ordinal, s->split->cluster[i]);
+        put_record(&b, s->base.target, s->with.target, i);
+        buf_addstr(&b, ", \"all\": {");
+        put_record(&b, s->base.all, s->with.all, i);
+        buf_addstr(&b, "}}\n");
+        rc = out_write(&out, b.data, b.len, e);
+    }
+    if (rc == 0)
+        rc = out_commit(&out, e);
+    out_release(&out);
+    buf_release(&b);
+    return rc;
+}
