@@ -76,6 +76,10 @@ int json_error(const struct json *j, struct err *e, const char *fmt, ...)
 /* Appends a JSON string with its quotes; s must be valid UTF-8. */
 void json_put_string(struct buf *b, const char *s, size_t n);
 
+/* Appends the JSON p[n], which json_check has passed, without white space
+ * between its tokens. */
+void json_put_compact(struct buf *b, const char *p, size_t n);
+
 /* The shortest decimal that reads back as v; NaN and infinities as null. */
 void json_put_double(struct buf *b, double v);
 

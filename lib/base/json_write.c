@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 
@@ -32,6 +33,25 @@ json_put_string(struct buf *b, const char *s, size_t n)
     }
     buf_add(b, s + run, n - run);
     buf_addc(b, '"');
+}
+
+void
+json_put_compact(struct buf *b, const char *p, size_t n)
+{
+    bool in_string = false;
+    size_t i, run = 0;
+
+    for (i = 0; i < n; i++) {
+        if (in_string && p[i] == '\\') {
+            i++;
+        } else if (p[i] == '"') {
+            in_string = !in_string;
+        } else if (!in_string && memchr(" \t\r\n", p[i], 4)) {
+            buf_add(b, p + run, i - run);
+            run = i + 1;
+        }
+    }
+    buf_add(b, p + run, n - run);
 }
 
 void

@@ -3,7 +3,7 @@
  * Every line is one object. What graft writes has a "kind" first:
  *
  *     {"kind":"commit", FIELDS}     also file and doc: the fields in order
- *     {"kind":"chat","messages":[{"role":R,"content":C},...], FIELDS}
+ *     {"kind":"chat","messages":[{"role":R,"content":C, KEYS},...], FIELDS}
  *     {"kind":"tokens","ids":[...],"mask":[...],"ordinal":N,"time":N,
  *      "group":HEX16,"quality":N,"text_id":HEX64}
  *     {"kind":"asset","name":S,"data":S}

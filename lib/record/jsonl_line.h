@@ -22,7 +22,7 @@ struct value {
 
 struct jsonl_state {
     struct json line; /* the start, end and name of the text */
-    struct buf keys, bytes, scratch;
+    struct buf keys, bytes, scratch, more;
     struct entry *entry;
     size_t n, cap;
     struct value *value;
@@ -61,6 +61,16 @@ int line_cstring(struct jsonl_state *s, struct json *j, struct err *e);
 
 /* Appends a name that is no key of the line to the keys; its place. */
 size_t line_add_name(struct jsonl_state *s, const char *name);
+
+/* The bytes from s->bytes.data + at on are the value of the field whose name
+ * is at `key` in the keys; the value at j is. */
+void jsonl_end_value(struct jsonl_state *s, size_t key, size_t at);
+int jsonl_add_value(struct jsonl_state *s, size_t key, struct json *j,
+                    bool number_ok, struct err *e);
+
+/* The messages that are the value of t. */
+int jsonl_add_messages(struct jsonl_state *s, struct entry *t,
+                       struct err *e);
 
 /* The kinds; a line with "graft" sets j->kind, too. */
 int jsonl_read_graft(struct jsonl *j, struct err *e);

@@ -21,6 +21,7 @@ jsonl_init(struct jsonl *j)
     buf_init(&s->keys);
     buf_init(&s->bytes);
     buf_init(&s->scratch);
+    buf_init(&s->more);
     text_init(&s->text);
     j->state = s;
 }
@@ -39,6 +40,7 @@ jsonl_release(struct jsonl *j)
     buf_release(&s->keys);
     buf_release(&s->bytes);
     buf_release(&s->scratch);
+    buf_release(&s->more);
     text_release(&s->text);
     free(s->entry);
     free(s->value);

@@ -60,47 +60,108 @@ put_field(struct buf *b, const struct text_field *f)
         put_bytes(b, f->data, f->len);
 }
 
+/* A field that holds JSON, as it is if that is an array or object which
+ * reads back as the same text. */
 static void
-put_messages(struct buf *b, const struct text_rec *r, size_t n)
+put_json_field(struct buf *b, const struct text_field *f)
 {
-    const struct text_field *role, *content;
-    size_t i;
+    size_t at = b->len;
+    struct err e;
+
+    buf_addf(b, ",\"%s\":", f->name);
+    if (f->len > 0 && (f->data[0] == '[' || f->data[0] == '{')
+        && json_check(f->data, f->len, "", &e) == 0) {
+        json_put_compact(b, f->data, f->len);
+        if (b->len - at == f->len + strlen(f->name) + 4)
+            return;
+    }
+    b->len = at;
+    put_field(b, f);
+}
+
+static void
+put_content(struct buf *b, const struct text_message *m)
+{
+    buf_addstr(b, ",\"content\":");
+    put_bytes(b, m->content->data, m->content->len);
+}
+
+/* The keys of message_json; a content, which stands for that of the record,
+ * is the first of them. */
+static int
+put_message_json(struct buf *b, const struct text_message *m, struct err *e)
+{
+    struct json j = json_on(m->json->data, m->json->len, "message_json");
+    struct json start;
+    struct buf key;
+    bool first = true;
+    int rc;
+
+    buf_init(&key);
+    rc = json_check(m->json->data, m->json->len, "message_json", e);
+    if (rc == 0)
+        rc = json_enter_object(&j, e);
+    for (; rc == 0 && json_next_key(&j, &key); first = false) {
+        if (buf_is(&key, "role") || (buf_is(&key, "content") && !first))
+            rc = json_error(&j, e, "a second \"%s\"", key.data);
+        if (first && !buf_is(&key, "content"))
+            put_content(b, m);
+        buf_addc(b, ',');
+        json_put_string(b, key.data, key.len);
+        buf_addc(b, ':');
+        start = j;
+        json_skip(&j);
+        json_put_compact(b, start.p, (size_t)(j.p - start.p));
+    }
+    buf_release(&key);
+    return rc;
+}
+
+static int
+put_messages(struct buf *b, const struct text_rec *r, size_t *end,
+             struct err *e)
+{
+    struct text_message m;
+    bool first = true;
+    int rc = 0;
 
     buf_addstr(b, ",\"messages\":[");
-    for (i = 0; i < n; i++) {
-        text_message(r, i, &role, &content);
-        buf_addstr(b, i ? ",{\"role\":" : "{\"role\":");
-        put_bytes(b, role->data, role->len);
-        buf_addstr(b, ",\"content\":");
-        put_bytes(b, content->data, content->len);
+    while (rc == 0 && text_next_message(r, end, &m)) {
+        buf_addstr(b, first ? "{\"role\":" : ",{\"role\":");
+        first = false;
+        put_bytes(b, m.role->data, m.role->len);
+        if (m.json)
+            rc = put_message_json(b, &m, e);
+        else
+            put_content(b, &m);
         buf_addc(b, '}');
     }
     buf_addc(b, ']');
+    return rc;
 }
 
 static int
 put_text(struct buf *b, const void *p, size_t n, struct err *e)
 {
     struct text_rec r;
-    size_t i, messages;
+    size_t i = 0;
+    bool chat;
     int rc;
 
     text_init(&r);
     rc = text_decode(&r, p, n, e);
-    if (rc < 0)
-        goto out;
-    messages = text_n_messages(&r);
-    buf_addf(b, "{\"kind\":\"%s\"", text_kind_name(r.kind));
-    for (i = 0; i < r.n; i++) {
-        if (messages > 0 && strcmp(r.field[i].name, "role") == 0) {
-            put_messages(b, &r, messages);
-            i += 2 * messages - 1;
-        } else {
-            put_field(b, &r.field[i]);
-        }
+    chat = r.kind == TEXT_CHAT;
+    if (rc == 0)
+        buf_addf(b, "{\"kind\":\"%s\"", text_kind_name(r.kind));
+    while (rc == 0 && i < r.n) {
+        if (chat && strcmp(r.field[i].name, "role") == 0)
+            rc = put_messages(b, &r, &i, e);
+        else if (chat && text_is_json(r.field[i].name))
+            put_json_field(b, &r.field[i++]);
+        else
+            put_field(b, &r.field[i++]);
     }
     buf_addc(b, '}');
-out:
     text_release(&r);
     return rc;
 }

@@ -199,14 +199,14 @@ fill_commit(struct render_worker *w, enum template_kind kind,
 static void
 fill_chat(struct render_worker *w, struct template_input *in)
 {
-    const struct text_field *role, *content;
-    size_t i;
+    struct text_message m;
+    const char *gap = "";
+    size_t at = 0;
 
     buf_reset(&w->text);
-    for (i = 0; i < text_n_messages(&w->rec); i++) {
-        text_message(&w->rec, i, &role, &content);
-        buf_addstr(&w->text, i > 0 ? "\n\n" : "");
-        buf_add(&w->text, content->data, content->len);
+    for (; text_next_message(&w->rec, &at, &m); gap = "\n\n") {
+        buf_addstr(&w->text, gap);
+        buf_add(&w->text, m.content->data, m.content->len);
     }
     set_buf(in, FIELD_TEXT, &w->text);
 }

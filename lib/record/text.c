@@ -109,46 +109,37 @@ text_i64(const struct text_rec *r, const char *name, int64_t missing,
 
 /* ---- chats ---- */
 
-/* Where the messages begin; the number of fields when there is none. Fields
- * from there on are role and content in turn. */
+static bool
+is_named(const struct text_rec *r, size_t i, const char *name)
+{
+    return i < r->n && strcmp(r->field[i].name, name) == 0;
+}
+
+/* Where the messages begin; the number of fields when there is none. */
 static size_t
 first_message(const struct text_rec *r)
 {
     size_t i = 0;
 
-    while (i < r->n && strcmp(r->field[i].name, "role") != 0)
+    while (i < r->n && !is_named(r, i, "role"))
         i++;
     return i;
 }
 
-/* The messages from field `at` to the first field that is none. */
-static size_t
-count_messages(const struct text_rec *r, size_t at)
+bool
+text_next_message(const struct text_rec *r, size_t *at,
+                  struct text_message *m)
 {
-    size_t n = 0;
+    size_t i = *at > 0 ? *at : first_message(r);
 
-    while (at + 2 * n + 1 < r->n
-           && strcmp(r->field[at + 2 * n].name, "role") == 0
-           && strcmp(r->field[at + 2 * n + 1].name, "content") == 0)
-        n++;
-    return n;
-}
-
-size_t
-text_n_messages(const struct text_rec *r)
-{
-    return r->kind == TEXT_CHAT ? count_messages(r, first_message(r)) : 0;
-}
-
-void
-text_message(const struct text_rec *r, size_t i,
-             const struct text_field **role,
-             const struct text_field **content)
-{
-    size_t at = first_message(r) + 2 * i;
-
-    *role = &r->field[at];
-    *content = &r->field[at + 1];
+    if (r->kind != TEXT_CHAT || !is_named(r, i, "role")
+        || !is_named(r, i + 1, "content"))
+        return false;
+    m->role = &r->field[i];
+    m->content = &r->field[i + 1];
+    m->json = is_named(r, i + 2, "message_json") ? &r->field[i + 2] : NULL;
+    *at = i + 2 + (m->json != NULL);
+    return true;
 }
 
 /* ---- what a record may be ---- */
@@ -165,22 +156,34 @@ name_ok(const char *s, size_t n)
     return true;
 }
 
-/* No name twice; of a chat's messages, the fields from `at` to end, only the
- * names of the first count. */
+static bool
+same_name(const struct text_rec *r, size_t i, size_t k)
+{
+    return strcmp(r->field[i].name, r->field[k].name) == 0;
+}
+
+/* No name twice, and outside of a chat's messages, which are the fields from
+ * `at` to end, none of theirs. */
 static int
 check_names(const struct text_rec *r, size_t at, size_t end, struct err *e)
 {
+    bool twice = false;
+
     for (size_t i = 0; i < r->n; i++) {
-        if (i >= at + 2 && i < end)
-            continue;
-        for (size_t k = 0; k < i && k < at + 2; k++)
-            if (strcmp(r->field[k].name, r->field[i].name) == 0)
-                return err_set(e, ERR_DATA, "field %s twice",
-                               r->field[i].name);
-        for (size_t k = end; k < i; k++)
-            if (strcmp(r->field[k].name, r->field[i].name) == 0)
-                return err_set(e, ERR_DATA, "field %s twice",
-                               r->field[i].name);
+        if (i == at)
+            i = end;
+        if (i == r->n)
+            break;
+        for (size_t k = 0; k < i && !twice; k++) {
+            if (k >= at && k < end)
+                k = end;
+            twice = k < i && same_name(r, i, k);
+        }
+        if (at < end)
+            twice |= is_named(r, i, "role") || is_named(r, i, "content")
+                     || is_named(r, i, "message_json");
+        if (twice)
+            return err_set(e, ERR_DATA, "field %s twice", r->field[i].name);
     }
     return 0;
 }
@@ -188,20 +191,24 @@ check_names(const struct text_rec *r, size_t at, size_t end, struct err *e)
 static int
 check(const struct text_rec *r, struct err *e)
 {
-    size_t at = r->n, end = r->n;
+    size_t at = r->n, end = 0, n = 0;
+    struct text_message m;
 
     if (!text_kind_name(r->kind))
         return err_set(e, ERR_DATA, "record kind (found %u, expected 1 to "
                        "4)", (unsigned)r->kind);
     if (r->kind == TEXT_CHAT) {
         at = first_message(r);
-        end = at + 2 * count_messages(r, at);
-        if (end == at)
+        while (text_next_message(r, &end, &m))
+            n++;
+        if (n == 0)
             return err_set(e, ERR_DATA, "a chat without messages");
-        if (end - at > 2 * TEXT_MAX_MESSAGES)
+        if (n > TEXT_MAX_MESSAGES)
             return err_set(e, ERR_LIMIT, "a chat of %zu messages (limit %d)",
-                           (end - at) / 2, TEXT_MAX_MESSAGES);
+                           n, TEXT_MAX_MESSAGES);
     }
+    if (n == 0)
+        end = r->n;
     if (r->n - (end - at) > TEXT_MAX_FIELDS)
         return err_set(e, ERR_LIMIT, "a record of %zu fields (limit %d)",
                        r->n - (end - at), TEXT_MAX_FIELDS);
@@ -261,7 +268,7 @@ text_decode(struct text_rec *r, const void *p, size_t n, struct err *e)
     int rc = 0;
 
     text_begin(r, kind);
-    if (!c.ok || n_fields > 2 * TEXT_MAX_MESSAGES + TEXT_MAX_FIELDS)
+    if (!c.ok || n_fields > 3 * TEXT_MAX_MESSAGES + TEXT_MAX_FIELDS)
         rc = err_set(e, ERR_DATA, "text record: number of fields");
     for (uint64_t i = 0; rc == 0 && i < n_fields; i++)
         if (!decode_field(r, &c))
@@ -311,4 +318,11 @@ bool
 text_is_number(const char *name)
 {
     return strcmp(name, "ordinal") == 0 || strcmp(name, "time") == 0;
+}
+
+bool
+text_is_json(const char *name)
+{
+    return strcmp(name, "tools") == 0
+           || strcmp(name, "chat_template_kwargs") == 0;
 }

@@ -7,7 +7,13 @@
  *             old_path lang status change before_id after_id
  *     file    repo commit time path lang text
  *     doc     text
- *     chat    role content, once per message, in turn
+ *     chat    role content [message_json], once per message, in turn
+ *
+ * message_json is a JSON object of the message's other keys (tool_calls,
+ * tool_call_id, name, ...) and of a content that is no string; content then
+ * holds the text of it. A chat's field tools is a JSON array of what the
+ * assistant may call, chat_template_kwargs a JSON object of what else the chat
+ * template is told.
  *
  * ordinal and time are decimal numbers (time in seconds since 1970, signed),
  * ids are hex. `change` is laid out by record/change.h. Any kind may carry
@@ -80,11 +86,15 @@ void text_drop(struct text_rec *r, const char *name);
 int text_i64(const struct text_rec *r, const char *name, int64_t missing,
              int64_t *out, struct err *e);
 
-/* Messages of a chat: how many, and the i-th's role and content. */
-size_t text_n_messages(const struct text_rec *r);
-void text_message(const struct text_rec *r, size_t i,
-                  const struct text_field **role,
-                  const struct text_field **content);
+struct text_message {
+    const struct text_field *role, *content;
+    const struct text_field *json; /* message_json, or NULL */
+};
+
+/* Steps through the messages of a chat: *at is 0 at first, then the number
+ * of the field behind *m. False: there are no more, or r is no chat. */
+bool text_next_message(const struct text_rec *r, size_t *at,
+                       struct text_message *m);
 
 /* Appends the encoded record; ERR_DATA for a name, a double field or a chat
  * that can't be, ERR_LIMIT beyond the limits. */
@@ -103,5 +113,8 @@ enum text_kind text_kind_parse(const char *name, size_t n);
 
 /* Whether the field of that name is a number in JSON (ordinal, time). */
 bool text_is_number(const char *name);
+
+/* Whether that field of a chat holds JSON (tools, chat_template_kwargs). */
+bool text_is_json(const char *name);
 
 #endif

@@ -51,11 +51,13 @@ of_change(struct texts *t, text_taker *take, void *ctx, struct err *e)
 static void
 of_chat(const struct text_rec *r, text_taker *take, void *ctx)
 {
-    const struct text_field *role, *content;
+    struct text_message m;
+    size_t at = 0;
 
-    for (size_t i = 0; i < text_n_messages(r); i++) {
-        text_message(r, i, &role, &content);
-        take(ctx, content->data, content->len);
+    while (text_next_message(r, &at, &m)) {
+        take(ctx, m.content->data, m.content->len);
+        if (m.json)
+            take(ctx, m.json->data, m.json->len);
     }
 }
 

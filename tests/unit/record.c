@@ -73,10 +73,11 @@ TEST(numbers_have_an_end)
 
 TEST(chats_repeat_role_and_content)
 {
-    const struct text_field *role, *content;
+    struct text_message m;
     struct text_rec r, back;
     struct buf b;
     struct err e;
+    size_t at = 0;
 
     text_init(&r);
     text_init(&back);
@@ -86,17 +87,26 @@ TEST(chats_repeat_role_and_content)
     for (int i = 0; i < 3; i++) {
         text_add_str(&r, "role", i % 2 ? "assistant" : "user");
         text_add_str(&r, "content", i == 2 ? "" : "hello");
+        text_add_str(&r, "message_json", i == 1 ? "{\"name\":1}" : NULL);
     }
     text_add_str(&r, "source", "made up");
     CHECK(text_encode(&b, &r, &e) == 0);
     CHECK(text_decode(&back, b.data, b.len, &e) == 0);
-    CHECK_EQ_U64(text_n_messages(&back), 3);
-    text_message(&back, 1, &role, &content);
-    CHECK(role->len == 9 && memcmp(role->data, "assistant", 9) == 0);
-    text_message(&back, 2, &role, &content);
-    CHECK(content->len == 0);
+    CHECK(text_next_message(&back, &at, &m) && !m.json);
+    CHECK(text_next_message(&back, &at, &m) && m.json);
+    CHECK(m.role->len == 9 && memcmp(m.role->data, "assistant", 9) == 0);
+    CHECK(text_next_message(&back, &at, &m) && m.content->len == 0);
+    CHECK(!text_next_message(&back, &at, &m));
     text_add_str(&r, "role", "user");
     CHECK(text_encode(&b, &r, &e) == ERR_DATA);
+    CHECK(strstr(e.text, "role twice"));
+    text_begin(&r, TEXT_CHAT);
+    text_add_str(&r, "x", "");
+    text_add_str(&r, "role", "user");
+    text_add_str(&r, "content", "");
+    text_add_str(&r, "x", "");
+    CHECK(text_encode(&b, &r, &e) == ERR_DATA);
+    CHECK(strstr(e.text, "x twice"));
     text_begin(&r, TEXT_DOC);
     text_add_str(&r, "text", "a");
     text_add_str(&r, "text", "b");

@@ -49,6 +49,15 @@ TEST(what_graft_writes_comes_back)
         {"text", "{\"kind\":\"chat\",\"messages\":[{\"role\":\"user\","
                  "\"content\":\"q\"},{\"role\":{\"b64\":\"gA==\"},"
                  "\"content\":\"\"}],\"lang\":\"c\"}"},
+        {"text", "{\"kind\":\"chat\",\"messages\":[{\"role\":\"assistant\","
+                 "\"content\":null,\"tool_calls\":[{\"function\":{\"name\":"
+                 "\"f\",\"arguments\":{\"a\":1.0,\"b\":\" \\\" \"}}}]},{"
+                 "\"role\":\"tool\",\"content\":\"x\",\"name\":\"f\"},{"
+                 "\"role\":\"user\",\"content\":[{\"type\":\"text\","
+                 "\"text\":\"q\"}]}],\"tools\":[{\"n\":1}],"
+                 "\"chat_template_kwargs\":{\"a\":true},\"x\":\"y\"}"},
+        {"text", "{\"kind\":\"chat\",\"messages\":[{\"role\":\"u\","
+                 "\"content\":\"\"}],\"tools\":\"[ 1]\"}"},
         {"tokens", "{\"kind\":\"tokens\",\"ids\":[5,70000,0],"
                    "\"mask\":[0,1,1],\"ordinal\":3,\"time\":-1,"
                    "\"group\":\"ffffffffffffffff\",\"quality\":-2,"
@@ -88,7 +97,13 @@ TEST(lines_of_others_are_known_by_their_keys)
          "\"content\":\"c\"}]}", 0},
         {"{\"messages\":[{\"role\":\"r\",\"content\":\"c\",\"name\":\"n\"}]}",
          "text", "{\"kind\":\"chat\",\"messages\":[{\"role\":\"r\","
-         "\"content\":\"c\"}]}", 1},
+         "\"content\":\"c\",\"name\":\"n\"}]}", 0},
+        {"{\"messages\":[{\"role\":\"r\", \"tool_calls\" : [ 1, {\"a\": 2}],"
+         "\"name\":null}, {\"role\":\"u\",\"x\":1,\"content\":null}],"
+         "\"tools\" : [ {} ], \"other\": []}", "text",
+         "{\"kind\":\"chat\",\"messages\":[{\"role\":\"r\",\"content\":null,"
+         "\"tool_calls\":[1,{\"a\":2}]},{\"role\":\"u\",\"content\":null,"
+         "\"x\":1}],\"tools\":[{}]}", 1},
         {"{\"completion\":\"c\",\"prompt\":\"p\"}", "text",
          "{\"kind\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":"
          "\"p\"},{\"role\":\"assistant\",\"content\":\"c\"}]}", 0},
@@ -195,10 +210,12 @@ TEST(bad_lines_are_refused_with_what_is_wrong)
         {"{\"text\":{\"x\":\"AA==\"}}", "found an object"},
         {"{\"messages\":[]}", "no messages"},
         {"{\"messages\":[{\"role\":\"a\"}]}", "needs \"role\" and"},
-        {"{\"messages\":[{\"role\":\"a\",\"content\":[]}]}",
-         "found an array, expected a string"},
-        {"{\"kind\":\"chat\",\"messages\":[{\"role\":\"a\","
-         "\"content\":\"\",\"x\":1}]}", "unknown key \"x\""},
+        {"{\"messages\":[{\"role\":\"a\",\"content\":[\"x\"]}]}",
+         "found a string, expected an object"},
+        {"{\"messages\":[{\"role\":\"a\",\"content\":[{\"type\":\"image\","
+         "\"text\":\"\"}]}]}", "a part of a content that is no text"},
+        {"{\"messages\":[{\"role\":\"a\",\"content\":1}]}",
+         "found a number, expected a string"},
         {"{\"ids\":[-1]}", "not an unsigned integer"},
         {"{\"ids\":[1.5]}", "not an unsigned integer"},
         {"{\"ids\":[4294967296]}", "over 2^32 - 1"},
@@ -335,6 +352,8 @@ TEST(damaged_lines_are_refused_or_come_back)
         "{\"b64\":\"/wA=\"},\"change\":\"1 1\\n@@ -1,1 +1,1 @@\\n\"}",
         "{\"messages\":[{\"role\":\"user\",\"content\":\"\\ud83d\\ude00\"},"
         "{\"role\":\"a\",\"content\":\"\"}],\"x\":[1,{\"y\":null}]}",
+        "{\"messages\":[{\"role\":\"a\",\"content\":[{\"type\":\"text\","
+        "\"text\":\"q\"}],\"tool_calls\":[{\"b\":\"\\\"\"}]}],\"tools\":[1]}",
         "{\"ids\":[5,70000,0],\"mask\":[0,1,1],\"time\":-1,"
         "\"group\":\"00000000000000ff\",\"quality\":2}",
         "{\"kind\":\"asset\",\"name\":\"a.json\",\"data\":\"{}\"}",
