@@ -3,6 +3,7 @@
  */
 #include "record/change.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,11 +76,15 @@ change_put_sides(struct buf *b, const bool present[2],
 
 void
 change_put_header(struct buf *b, const uint64_t start[2],
-                  const uint64_t count[2])
+                  const uint64_t count[2], const struct change_scope *scope)
 {
-    buf_addf(b, "@@ -%llu,%llu +%llu,%llu @@\n",
-             (unsigned long long)start[0], (unsigned long long)count[0],
-             (unsigned long long)start[1], (unsigned long long)count[1]);
+    buf_addf(b, "@@ -%" PRIu64 ",%" PRIu64 " +%" PRIu64 ",%" PRIu64 " @@",
+             start[0], count[0], start[1], count[1]);
+    if (scope->n > 0) {
+        buf_addc(b, ' ');
+        buf_add(b, scope->p, scope->n);
+    }
+    buf_addc(b, '\n');
 }
 
 void
@@ -89,7 +94,7 @@ change_put_hunk(struct buf *b, const struct change *c,
     const struct change_line *line = c->line + h->line;
     size_t i;
 
-    change_put_header(b, h->start, h->count);
+    change_put_header(b, h->start, h->count, &h->scope);
     for (i = 0; i < h->n_lines; i++) {
         buf_addc(b, line[i].kind);
         buf_add(b, line[i].p, line[i].n);

@@ -4,15 +4,19 @@
  *
  * The field `change` of a commit record is text:
  *
- *     BEFORE AFTER                       lines of each side, or "-" if the
- *     @@ -START,COUNT +START,COUNT @@    side is absent; then hunks
+ *     BEFORE AFTER                             lines of each side, or "-" if
+ *     @@ -START,COUNT +START,COUNT @@ SCOPE    the side is absent; then hunks
  *      kept line
  *     -removed line
  *     +added line
- *     \ No newline at end of file       belongs to the line above
+ *     \ No newline at end of file              belongs to the line above
  *
  * Hunks are as in a unified diff: START counts from 1, but of an empty run it
- * is the number of lines before it; both numbers are always written. Lines
+ * is the number of lines before it; both numbers are always written. SCOPE is
+ * the line that names what the hunk is in (the function's, often), as git
+ * finds it: the nearest of the side before and above the hunk that begins
+ * with a letter, _ or $, cut after 80 bytes and before any that are not
+ * UTF-8. Where there is none, nothing follows the second @@. Lines
  * are bytes up to a newline, which always follows in the encoding. An absent
  * side differs from an empty one (0 lines). A change without hunks has no
  * edit: a rename, or an empty file that came or went.
@@ -43,9 +47,18 @@ struct change_line {
     size_t n;
 };
 
+#define CHANGE_SCOPE_BYTES 80
+
+/* As above; n 0: there is none. */
+struct change_scope {
+    const char *p;
+    size_t n;
+};
+
 struct change_hunk {
     uint64_t start[2], count[2]; /* as written: before, after */
     size_t line, n_lines;        /* in change.line */
+    struct change_scope scope;
 };
 
 /* Reuse it from record to record. */
@@ -85,6 +98,17 @@ void change_unified(struct buf *b, const struct change *c, const char *path,
  * edit; a hunk falls apart where more lie between two edits. */
 void change_narrow(struct change *out, const struct change *in,
                    size_t context);
+
+/* ---- scopes ---- */
+
+/* Whether the line p[n] (its newline may be there) can be a scope: *s is then
+ * what of it a hunk's header shows. */
+bool change_scope_of(struct change_scope *s, const char *p, size_t n);
+
+/* *s = that of the last such line among those of text[from, to), which begin
+ * and end there; as it was where none of them is one. */
+void change_scope_above(struct change_scope *s, const char *text, size_t from,
+                        size_t to);
 
 /* ---- making one ---- */
 

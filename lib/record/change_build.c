@@ -25,12 +25,18 @@ put_lines(struct buf *b, char kind, const char *p, size_t n)
     }
 }
 
+/* What the lines of the text before up to byte `seen` give. */
+struct scope_search {
+    struct change_scope scope;
+    size_t seen;
+};
+
 /* One hunk: edits [0, n) of edit, lead kept lines before and trail behind.
  * Kept lines are taken from the text before. */
 static void
 build_hunk(struct buf *b, const struct change_text *before,
            const struct change_text *after, const struct edit *edit,
-           size_t n, size_t lead, size_t trail)
+           size_t n, size_t lead, size_t trail, struct scope_search *search)
 {
     const struct edit_run *first = edit->side, *last = edit[n - 1].side;
     const struct edit_run *run;
@@ -43,8 +49,10 @@ build_hunk(struct buf *b, const struct change_text *before,
                    (first[s].line - lead);
         start[s] = first[s].line - lead + (count[s] > 0);
     }
-    change_put_header(b, start, count);
     at = lines_back(before->p, first[0].at, lead);
+    change_scope_above(&search->scope, before->p, search->seen, at);
+    search->seen = at;
+    change_put_header(b, start, count, &search->scope);
     for (i = 0; i < n; i++) {
         run = edit[i].side;
         put_lines(b, ' ', before->p + at, run[0].at - at);
@@ -74,6 +82,7 @@ build_hunks(struct buf *b, const struct change_text *before,
             const struct change_text *after, const struct edit *edit,
             size_t n, size_t context)
 {
+    struct scope_search search = { { NULL, 0 }, 0 };
     size_t i, k, end = 0, lead, behind, between;
 
     for (i = 0; i < n; i = k) {
@@ -85,7 +94,7 @@ build_hunks(struct buf *b, const struct change_text *before,
         }
         end = end_line(&edit[k - 1]);
         behind = less(before->n_lines - end, context);
-        build_hunk(b, before, after, edit + i, k - i, lead, behind);
+        build_hunk(b, before, after, edit + i, k - i, lead, behind, &search);
         end += behind;
     }
 }
@@ -114,7 +123,7 @@ change_build(struct buf *b, const struct change_text *before,
         count[i] = present[i] ? total[i] : 0;
         start[i] = count[i] > 0;
     }
-    change_put_header(b, start, count);
+    change_put_header(b, start, count, &(struct change_scope){ NULL, 0 });
     put_lines(b, !present[0] ? '+' : !present[1] ? '-' : ' ', whole->p,
               whole->n);
 }

@@ -68,7 +68,25 @@ take_sides(struct parser *r, struct err *e)
     return 0;
 }
 
-/* "@@ -START,COUNT +START,COUNT @@" */
+/* What follows the second @@: nothing, or a blank and the scope. */
+static bool
+take_scope(struct parser *r, struct change_scope *s)
+{
+    const char *eol;
+
+    if (take(r, "\n"))
+        return true;
+    if (!take(r, " "))
+        return false;
+    eol = memchr(r->p, '\n', (size_t)(r->end - r->p));
+    if (!eol || eol == r->p || eol - r->p > CHANGE_SCOPE_BYTES)
+        return false;
+    *s = (struct change_scope){ r->p, (size_t)(eol - r->p) };
+    r->p = eol + 1;
+    return true;
+}
+
+/* "@@ -START,COUNT +START,COUNT @@ SCOPE" */
 static int
 take_header(struct parser *r, struct change_hunk *h, struct err *e)
 {
@@ -79,7 +97,7 @@ take_header(struct parser *r, struct change_hunk *h, struct err *e)
         || !take(r, ",") || !take_number(r, &h->count[0])
         || !take(r, " +") || !take_number(r, &h->start[1])
         || !take(r, ",") || !take_number(r, &h->count[1])
-        || !take(r, " @@\n"))
+        || !take(r, " @@") || !take_scope(r, &h->scope))
         return bad(r, "bad hunk header", e);
     for (i = 0; i < 2; i++) {
         if (h->count[i] > 0 && h->start[i] == 0)

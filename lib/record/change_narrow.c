@@ -3,12 +3,24 @@
  */
 #include "record/change_parts.h"
 
+/* Looks for the scope of what begins at line `from` of the hunk, among the
+ * lines of the side before from line `seen` on. */
+static void
+find_scope(struct change_scope *s, const struct change_line *line,
+           size_t seen, size_t from)
+{
+    while (from-- > seen)
+        if (change_on_side(line[from].kind, CHANGE_BEFORE)
+            && change_scope_of(s, line[from].p, line[from].n))
+            return;
+}
+
 /* Appends lines [from, to) of hunk h as a hunk of its own. seen is what of
  * the hunk lies before from, on each side. */
 static void
 part_of_hunk(struct change *out, const struct change *in,
              const struct change_hunk *h, size_t from, size_t to,
-             const uint64_t seen[2])
+             const uint64_t seen[2], const struct change_scope *scope)
 {
     struct change_hunk *part = change_add_hunk(out);
     const struct change_line *line = in->line + h->line;
@@ -27,6 +39,7 @@ part_of_hunk(struct change *out, const struct change *in,
         part->count[i] = count[i];
     }
     part->n_lines = to - from;
+    part->scope = *scope;
 }
 
 static void
@@ -35,7 +48,8 @@ narrow_hunk(struct change *out, const struct change *in,
 {
     const struct change_line *line = in->line + h->line;
     uint64_t seen[2] = {0, 0};
-    size_t from, to, k, kept, done = 0, first = 0;
+    struct change_scope scope = h->scope;
+    size_t from, to, k, kept, done = 0, first = 0, looked = 0;
 
     for (;;) {
         while (first < h->n_lines && line[first].kind == ' ')
@@ -58,7 +72,9 @@ narrow_hunk(struct change *out, const struct change *in,
             seen[0]++;
             seen[1]++;
         }
-        part_of_hunk(out, in, h, from, to, seen);
+        find_scope(&scope, line, looked, from);
+        looked = from;
+        part_of_hunk(out, in, h, from, to, seen, &scope);
         for (k = from; k < to; k++) {
             seen[0] += change_on_side(line[k].kind, 0);
             seen[1] += change_on_side(line[k].kind, 1);

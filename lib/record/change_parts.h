@@ -25,7 +25,8 @@ struct change_line *change_add_line(struct change *c);
 void change_put_sides(struct buf *b, const bool present[2],
                       const uint64_t total[2]);
 void change_put_header(struct buf *b, const uint64_t start[2],
-                       const uint64_t count[2]);
+                       const uint64_t count[2],
+                       const struct change_scope *scope);
 void change_put_hunk(struct buf *b, const struct change *c,
                      const struct change_hunk *h);
 

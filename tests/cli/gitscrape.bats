@@ -306,13 +306,14 @@ END
     same
 }
 
-@test "the edits of long texts are those of git" {
+@test "the edits of long texts and what they are in are those of git" {
     git init -q -b main r
     python3 - <<'END' | git -C r fast-import --quiet
 import random
 
 draw = random.Random(1)
-line = ["", " ", "\t", "   \t ", "}", "    }", "x", "\tx = 1", " " * 210]
+line = ["", " ", "\t", "   \t ", "}", "    }", "x", "\tx = 1", " " * 210,
+        "_y \r", "$z" + " " * 90, "f" + "\u00e9" * 60]
 old = [draw.choice(line) + draw.choice(["", "", "%d" % draw.randrange(99)])
        for _ in range(30000)]
 new = []
@@ -326,12 +327,12 @@ for i, lines in enumerate((["a"] + old + ["b"], ["c"] + new + ["d"])):
     text = "\n".join(lines) + "\n"
     print("commit refs/heads/main\ncommitter A <a@b> %d +0000\ndata 0" %
           (1700000000 + i))
-    print("M 100644 inline f\ndata %d\n%s" % (len(text), text))
+    print("M 100644 inline f\ndata %d\n%s" % (len(text.encode()), text))
 END
     gitscrape -q --rev main~..main --context 0 r | tojsonl |
         jq -r .change | grep '^@@' >got
     git -C r diff -U0 --indent-heuristic main~ main | grep '^@@' |
-        sed -E 's/(@@.*@@).*/\1/; s/([-+][0-9]+) /\1,1 /g' >want
+        sed -E ':a s/^(@@ .*[-+][0-9]+) (.*@@)/\1,1 \2/;ta' >want
     [ "$(wc -l <want)" -gt 500 ]
     diff got want
 }

@@ -9,6 +9,8 @@
 #include "repo/edit.h"
 #include "test.h"
 
+#define TEN "ten bytes "
+
 static int
 decode(const char *text, struct err *e)
 {
@@ -50,6 +52,53 @@ TEST(views_of_a_small_change)
     }
     buf_release(&b);
     change_release(&c);
+}
+
+/* The scope of a hunk is what its header, its views and its parts show. */
+TEST(a_hunk_tells_what_it_is_in)
+{
+    static const char text[] =
+        "90 90\n@@ -12,6 +12,6 @@ int main(void)\n one\n-2\n+_\n three\n"
+        " \tfour\n-5\n+five\n 6\n";
+    struct change c, narrow;
+    struct buf b;
+    struct err e;
+
+    change_init(&c);
+    change_init(&narrow);
+    buf_init(&b);
+    if (CHECK(change_decode(&c, text, strlen(text), &e) == 0)) {
+        change_encode(&b, &c);
+        CHECK_STR(b.data, text);
+        buf_reset(&b);
+        change_unified(&b, &c, "x", 1, NULL, 0);
+        CHECK(strstr(b.data, strchr(text, '@')) != NULL);
+        buf_reset(&b);
+        change_narrow(&narrow, &c, 0);
+        change_encode(&b, &narrow);
+        CHECK_STR(b.data, "90 90\n@@ -13,1 +13,1 @@ one\n-2\n+_\n"
+                  "@@ -16,1 +16,1 @@ three\n-5\n+five\n");
+    }
+    buf_release(&b);
+    change_release(&c);
+    change_release(&narrow);
+}
+
+TEST(a_scope_is_cut_as_git_cuts_it)
+{
+    static const char text[] = "aa\n b\n$c \t\r\n\n-\n";
+    static const char wide[] = "f" TEN TEN TEN TEN TEN TEN TEN "12345678"
+                               "\303\244";
+    struct change_scope s = { NULL, 0 };
+
+    change_scope_above(&s, text, 0, 6);
+    CHECK(s.p == text && s.n == 2);
+    change_scope_above(&s, text, 6, strlen(text));
+    CHECK(s.p == text + 6 && s.n == 2);
+    change_scope_above(&s, text, 11, strlen(text));
+    CHECK(s.p == text + 6);
+    CHECK(change_scope_of(&s, wide, strlen(wide)) && s.n == 79);
+    CHECK(!change_scope_of(&s, "", 0) && !change_scope_of(&s, "\303x", 2));
 }
 
 TEST(absent_is_not_empty)
@@ -101,6 +150,9 @@ TEST(what_cannot_be_is_refused)
         "- 1\n@@ -0,0 +1,1 @@\n x\n",              /* kept of nothing */
         "- 1\n@@ -0,0 +1,1 @@\n+x\n+y\n",          /* one too many */
         "- 1\n@@ -0,0 +1,1@@\n+x\n",
+        "- 1\n@@ -0,0 +1,1 @@ \n+x\n",             /* an empty scope */
+        "- 1\n@@ -0,0 +1,1 @@f\n+x\n",
+        "- 1\n@@ -0,0 +1,1 @@ " TEN TEN TEN TEN TEN TEN TEN TEN "x\n+x\n",
         "- 2\n@@ -0,0 +1,1 @@\n+x\n",              /* absent, not whole */
         "3 3\n@@ -1,1 +2,1 @@\n-x\n+y\n",          /* numbers differ */
         "3 3\n@@ -2,1 +2,1 @@\n-x\n+y\n@@ -1,1 +1,1 @@\n-x\n+y\n",
@@ -269,7 +321,8 @@ TEST(edits_of_random_texts)
 }
 
 static const struct test tests[] = {
-    RUN(views_of_a_small_change), RUN(absent_is_not_empty),
+    RUN(views_of_a_small_change), RUN(a_hunk_tells_what_it_is_in),
+    RUN(a_scope_is_cut_as_git_cuts_it), RUN(absent_is_not_empty),
     RUN(names_in_a_diff_are_quoted_as_git_does),
     RUN(what_cannot_be_is_refused), RUN(damage_is_never_more_than_an_error),
     RUN(edits_of_random_texts)
