@@ -36,7 +36,7 @@ render_worker_init(struct render_worker *w, const struct tokenizer *t)
     buf_init(&w->diff);
     buf_init(&w->message);
     buf_init(&w->text);
-    template_out_init(&w->out);
+    template_out_init(&w->out, t);
     w->lost = 0;
 }
 

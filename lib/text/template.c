@@ -153,32 +153,20 @@ template_init(struct template *tp, enum template_kind kind,
 }
 
 void
-template_out_init(struct template_out *out)
+template_out_init(struct template_out *out, const struct tokenizer *t)
 {
     memset(out, 0, sizeof(*out));
     ids_init(&out->ids);
-    buf_init(&out->text);
+    spans_init(&out->text, t);
 }
 
 void
 template_out_release(struct template_out *out)
 {
     ids_release(&out->ids);
-    buf_release(&out->text);
+    spans_release(&out->text);
     free(out->loss);
     memset(out, 0, sizeof(*out));
-}
-
-/* Sets the flag of the ids from `from` on. */
-static void
-mark_loss(struct template_out *out, size_t from, bool loss)
-{
-    if (out->ids.n > out->cap) {
-        out->cap = out->ids.n + out->ids.n / 2;
-        out->loss = mem_grow(out->loss, out->cap);
-    }
-    if (out->ids.n > from)
-        memset(out->loss + from, loss, out->ids.n - from);
 }
 
 void
@@ -191,94 +179,70 @@ template_set(struct template_input *in, enum template_field field,
     in->field[field] = (struct template_value){ &in->whole[field], 1 };
 }
 
-/* The text that waits, and how it is to be encoded. */
-struct waiting {
-    struct encoder *en;
-    bool loss, marks;
-    struct template_out *out;
-};
-
-/* Encodes it. */
-static void
-flush(struct waiting *w)
+/* Room for the flags of all ids. */
+static uint8_t *
+loss_room(struct template_out *out, size_t from)
 {
-    struct template_out *out = w->out;
+    if (out->ids.n > out->cap) {
+        out->cap = out->ids.n + out->ids.n / 2;
+        out->loss = mem_grow(out->loss, out->cap);
+    }
+    return out->loss + from;
+}
+
+/* Encodes the text that waits. */
+static void
+flush(struct template_out *out, struct encoder *en)
+{
     size_t from = out->ids.n;
 
-    if (out->text.len > 0)
-        encoder_add(w->en, out->text.data, out->text.len, w->marks,
-                    &out->ids);
-    buf_reset(&out->text);
-    mark_loss(out, from, w->loss);
+    spans_encode(&out->text, en, &out->ids);
+    spans_mask(&out->text, out->ids.id + from, out->ids.n - from,
+               loss_room(out, from));
+    spans_reset(&out->text);
 }
 
 static void
-add_text(struct waiting *w, const char *p, size_t n, bool loss, bool marks)
+add_token(struct template_out *out, struct encoder *en, uint32_t id,
+          bool loss)
 {
-    if (loss != w->loss || marks != w->marks)
-        flush(w);
-    w->loss = loss;
-    w->marks = marks;
-    buf_add(&w->out->text, p, n);
-}
-
-static void
-add_token(struct waiting *w, uint32_t id, bool loss)
-{
-    flush(w);
+    flush(out, en);
     if (id == TOKEN_NONE)
         return;
-    ids_add(&w->out->ids, id);
-    mark_loss(w->out, w->out->ids.n - 1, loss);
+    ids_add(&out->ids, id);
+    *loss_room(out, out->ids.n - 1) = loss;
 }
 
 static void
-add_field(struct waiting *w, const struct template_value *v, bool loss)
+add_field(struct template_out *out, const struct template_value *v,
+          bool loss)
 {
     const struct template_piece *piece = v->piece;
 
     for (size_t i = 0; i < v->n; i++)
         if (piece[i].p)
-            add_text(w, piece[i].p, piece[i].n, loss && piece[i].loss,
-                     piece[i].marks);
-}
-
-/* The only text is one piece: encoded where it lies. */
-static void
-encode_plain(const struct template *tp, struct encoder *en,
-             const struct template_piece *piece, struct template_out *out)
-{
-    struct waiting w = { .en = en, .out = out };
-
-    encoder_add(en, piece->p, piece->n, piece->marks, &out->ids);
-    mark_loss(out, 0, piece->loss);
-    add_token(&w, tp->end, true);
+            spans_add(&out->text, piece[i].p, piece[i].n,
+                      loss && piece[i].loss, piece[i].marks);
 }
 
 void
 template_encode(const struct template *tp, struct encoder *en,
                 const struct template_input *in, struct template_out *out)
 {
-    const struct template_value *text = &in->field[FIELD_TEXT];
-    struct waiting w = { .en = en, .loss = true, .out = out };
     const struct template_part *part;
 
     out->ids.n = 0;
-    if (tp->part == plain && text->n == 1 && text->piece->p) {
-        encode_plain(tp, en, text->piece, out);
-        return;
-    }
     for (part = tp->part; part->kind != PART_STOP; part++) {
         if (part->field != FIELD_ALWAYS && !in->field[part->field].piece)
             continue;
         if (part->kind == PART_TEXT)
-            add_text(&w, part->text, strlen(part->text), part->loss,
-                     w.marks);
+            spans_add(&out->text, part->text, strlen(part->text), part->loss,
+                      in->marks);
         else if (part->kind == PART_FIELD)
-            add_field(&w, &in->field[part->field], part->loss);
+            add_field(out, &in->field[part->field], part->loss);
         else
-            add_token(&w, part->kind == PART_TOKEN ?
+            add_token(out, en, part->kind == PART_TOKEN ?
                       find(tp->t, part->text) : tp->end, part->loss);
     }
-    flush(&w);
+    flush(out, en);
 }

@@ -12,8 +12,8 @@
  *   text         no tokens: headings in plain text
  *
  * A part that belongs to a field is there if the field is, so a file that a
- * commit adds has no "before" part. Text between two special tokens or two
- * changes of the loss is encoded as one. The layouts are in man/man1/
+ * commit adds has no "before" part. Text between two special tokens is
+ * encoded as one. The layouts are in man/man1/
  * tokenize.1.
  */
 #ifndef TEXT_TEMPLATE_H
@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
+#include "text/spans.h"
 #include "text/tokenizer.h"
 
 enum template_kind {
@@ -87,13 +87,13 @@ struct template_out {
     struct ids ids;
     uint8_t *loss; /* 0 or 1 for each id */
     size_t cap;
-    struct buf text; /* waiting to be encoded */
+    struct spans text; /* waiting to be encoded */
 };
 
 void template_init(struct template *tp, enum template_kind kind,
                    const struct tokenizer *t, uint32_t end);
 
-void template_out_init(struct template_out *out);
+void template_out_init(struct template_out *out, const struct tokenizer *t);
 void template_out_release(struct template_out *out);
 
 /* Replaces *out by the record. */
