@@ -1,23 +1,41 @@
-/* tojsonl.c - the text twin of every binary type: one JSON object a record.
+/* tojsonl.c - the text twin of every binary type, one JSON object a record;
+ * and the same records in the files of other trainers: record/export.h.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
+#include "base/log.h"
+#include "record/export.h"
 #include "record/print.h"
 #include "stream/set.h"
 #include "tensor/modeldir.h"
 #include "tool/tool.h"
 
+static const struct {
+    const char *name;
+    export_format *write;
+} formats[] = {
+    { "megatron", export_megatron },
+    { "llm.c", export_llmc },
+};
+
 struct options {
     bool exact;
-    const char *split;
+    const char *split, *format, *output;
 };
 
 static const struct opt table[] = {
     { .name = "exact", .type = OPT_FLAG, AT(exact),
       .help = "write headers and tensor data too, for fromjsonl to read "
               "back" },
+    { .name = "format", .letter = 'f', .type = OPT_NAME, AT(format),
+      .arg = "FORMAT", .def = "jsonl", .choices = "jsonl|megatron|llm.c",
+      .help = "what to write: graft's own JSON lines, or files of another "
+              "trainer" },
+    { .name = "output", .letter = 'o', .type = OPT_STRING, AT(output),
+      .arg = "PATH", .help = "with such a format: the file to make, for "
+                             "megatron its name without .bin and .idx" },
     { .name = "split", .type = OPT_STRING, AT(split), .arg = "NAME",
       .help = "of a shard set, only the records of this split" },
     { .name = NULL },
@@ -33,6 +51,7 @@ const struct tool tool = {
     .opts = table,
     .options_size = sizeof(struct options),
     .run = run,
+    .exits = "4 5 6",
 };
 
 /* Whether path is a directory with a model's weights in it. */
@@ -62,15 +81,55 @@ print(struct print *s, const char *path, const char *split, struct err *e)
     return print_stream(s, path, e);
 }
 
+/* For people, and what the format has no place for. */
+static void
+tell(const struct export *x, const char *format)
+{
+    log_info("%llu records, %llu tokens", (unsigned long long)x->records,
+             (unsigned long long)x->tokens);
+    if (x->empty > 0)
+        log_info("%llu left out: empty", (unsigned long long)x->empty);
+    if (x->masked > 0)
+        log_warn("%llu tokens have no loss, which %s does not tell: it will "
+                 "train on them", (unsigned long long)x->masked, format);
+}
+
+/* The records in the files of another trainer. */
+static int
+export(const struct options *o, const char *path, struct err *e)
+{
+    struct export x = {.records = 0};
+    size_t i = 0;
+    int rc;
+
+    if (o->exact)
+        return err_set(e, ERR_USAGE, "--exact is of JSON lines, not of %s",
+                       o->format);
+    if (!o->output)
+        return err_set(e, ERR_USAGE, "--format %s needs --output", o->format);
+    while (strcmp(formats[i].name, o->format) != 0)
+        i++;
+    rc = formats[i].write(&x, o->output, path, o->split, e);
+    if (rc == 0)
+        tell(&x, o->format);
+    return rc;
+}
+
 static int
 run(void *opts, const struct args *args, struct err *e)
 {
     const struct options *o = opts;
+    const char *path = args->n > 0 ? args->operand[0] : "-";
     struct print s;
-    int rc = print_open(&s, o->exact, tool_on_terminal(), e);
+    int rc;
 
+    if (strcmp(o->format, "jsonl") != 0)
+        return export(o, path, e);
+    if (o->output)
+        return err_set(e, ERR_USAGE, "--output goes with --format");
+    rc = print_open(&s, o->exact, tool_on_terminal(), e);
     if (rc < 0)
         return rc;
-    rc = print(&s, args->n > 0 ? args->operand[0] : "-", o->split, e);
+    rc = print(&s, path, o->split, e);
     return print_close(&s, rc, e);
 }

@@ -79,6 +79,11 @@ int out_open(struct out *o, const char *path, struct err *e);
 int out_write(struct out *o, const void *p, size_t n, struct err *e);
 int out_flush(struct out *o, struct err *e);
 
+/* Replaces n bytes that were written at `at` before: for a header that says
+ * what follows. Not for stdout. */
+int out_replace(struct out *o, uint64_t at, const void *p, size_t n,
+                struct err *e);
+
 /* Changes the name that out_commit will give; its directory must be that of
  * the name before. Not for stdout. */
 void out_rename(struct out *o, const char *path);

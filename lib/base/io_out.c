@@ -193,6 +193,27 @@ out_write(struct out *o, const void *p, size_t n, struct err *e)
     return 0;
 }
 
+int
+out_replace(struct out *o, uint64_t at, const void *p, size_t n,
+            struct err *e)
+{
+    const char *from = p;
+    int rc = out_flush(o, e);
+    ssize_t k;
+
+    while (rc == 0 && n > 0) {
+        k = pwrite(o->fd, from, n, (off_t)at);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0)
+            return err_errno(e, ERR_IO, "%s: write", name_of(o));
+        from += k;
+        at += (uint64_t)k;
+        n -= (size_t)k;
+    }
+    return rc;
+}
+
 void
 out_rename(struct out *o, const char *path)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "record/tokens.h"
 
 /* The type of the stream that a record of each kind is of. */
 static const char *const type_of[] = {
@@ -69,11 +70,10 @@ begin_plain(struct jsonl_segments *s, const char *type, struct err *e)
     struct stream_head h;
     int rc;
 
-    stream_head_init(&h, type);
-    if (strcmp(type, "tokens") == 0 && s->vocab > 0)
-        stream_head_set_u64(&h, "vocab", s->vocab);
-    if (strcmp(type, "tokens") == 0 && s->tokenizer)
-        stream_head_set(&h, "tokenizer", s->tokenizer);
+    if (strcmp(type, "tokens") == 0)
+        tokens_head(&h, s->vocab, s->tokenizer);
+    else
+        stream_head_init(&h, type);
     rc = begin(s, &h, e);
     stream_head_release(&h);
     return rc;

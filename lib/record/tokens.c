@@ -10,6 +10,16 @@
 #define GROUP_AT 24
 #define NARROW 0x10000u
 
+void
+tokens_head(struct stream_head *h, uint64_t vocab, const char *tokenizer)
+{
+    stream_head_init(h, "tokens");
+    if (vocab > 0)
+        stream_head_set_u64(h, "vocab", vocab);
+    if (tokenizer)
+        stream_head_set(h, "tokenizer", tokenizer);
+}
+
 /* Appends the run lengths to b and returns how many there are. */
 static size_t
 add_runs(struct buf *b, const uint8_t *loss, size_t n)

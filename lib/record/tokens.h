@@ -24,6 +24,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "stream/head.h"
 
 /* Where the tokens come from. */
 struct tokens_origin {
@@ -43,6 +44,11 @@ struct tokens {
     const uint8_t *runs; /* encoded: use tokens_mask */
     size_t n_runs, runs_len;
 };
+
+/* *h becomes the head of a stream of tokens; vocab 0 and tokenizer NULL: not
+ * known. */
+void tokens_head(struct stream_head *h, uint64_t vocab,
+                 const char *tokenizer);
 
 /* Appends an encoded record. loss[n] holds 0 or 1 for each id, NULL = 1 for
  * all. An id not below vocab (0: no such check) is ERR_DATA. */

@@ -125,6 +125,39 @@ same_out() {
     cmp -s out good
 }
 
+# Both files of the pair, or neither.
+whole_pair() {
+    cmp out.bin good.bin && cmp out.idx good.idx && no_leftovers .
+}
+no_pair() { # closing stdout comes after they are there
+    if [ -e out.bin ] || [ -e out.idx ]; then whole_pair; fi &&
+        no_leftovers .
+}
+whole_file() {
+    cmp out.llmc good.llmc && no_leftovers .
+}
+no_file() { # syncing the directory comes after the file is there
+    [ ! -e out.llmc ] || whole_file && no_leftovers .
+}
+
+@test "files for other trainers are whole, or not there, when a call fails" {
+    echo '{"ids": [1, 2, 3]}' | fromjsonl -q --vocab 4 >ids.gs
+    tojsonl -q -f megatron -o good ids.gs
+    tojsonl -q -f llm.c -o good.llmc ids.gs
+    before() {
+        rm -f out.*
+    }
+    for call in write fsync close rename; do
+        each_fault $call whole_pair no_pair \
+            tojsonl -q -f megatron -o out ids.gs
+    done
+    for call in write pwrite fsync close rename; do
+        each_fault $call whole_file no_file \
+            tojsonl -q -f llm.c -o out.llmc ids.gs
+    done
+    each_fault read true true fromjsonl -q -f llm.c good.llmc
+}
+
 @test "filters to stdout end with a message when a call fails" {
     for filter in 'fromjsonl in.jsonl' 'tojsonl text.gs' fromfiles; do
         $filter <stdin >good

@@ -1,11 +1,12 @@
 /* fault.c - makes the N-th call of a function of the C library fail.
  *
- * Loaded with LD_PRELOAD. FAULT_CALL is write, read, fsync, close, rename or
- * malloc (also calloc, realloc and aligned_alloc); FAULT_N counts from 1;
- * FAULT_ERRNO is a number. When the call has failed, the file FAULT_MARK is
- * created: a caller that tries N = 1, 2, 3 ... is done when it is not. With
- * FAULT_STICKY set every later call fails as well, as on a full disk. With
- * FAULT_KILL set the call is not made and the process killed (SIGKILL).
+ * Loaded with LD_PRELOAD. FAULT_CALL is write, pwrite, read, fsync, close,
+ * rename or malloc (also calloc, realloc and aligned_alloc); FAULT_N counts
+ * from 1; FAULT_ERRNO is a number. When the call has failed, the file
+ * FAULT_MARK is created: a caller that tries N = 1, 2, 3 ... is done when it
+ * is not. With FAULT_STICKY set every later call fails as well, as on a full
+ * disk. With FAULT_KILL set the call is not made and the process killed
+ * (SIGKILL).
  *
  * Calls on stderr are neither counted nor failed: messages must come out.
  */
@@ -75,6 +76,14 @@ write(int fd, const void *p, size_t n)
     if (fd != STDERR_FILENO && fails("write"))
         return -1;
     return syscall(SYS_write, fd, p, n);
+}
+
+ssize_t
+pwrite(int fd, const void *p, size_t n, off_t at)
+{
+    if (fails("pwrite"))
+        return -1;
+    return syscall(SYS_pwrite64, fd, p, n, at);
 }
 
 ssize_t

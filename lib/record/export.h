@@ -1,0 +1,40 @@
+/* export.h - the records of a stream or a set, in the files that trainers of
+ * others read.
+ *
+ *     megatron  PREFIX.bin and PREFIX.idx, Megatron-LM's indexed dataset: the
+ *               ids of all records, and a list of their lengths. An id has
+ *               16 bits where the vocabulary has less than 65,500 rows, else
+ *               32 with a sign. A record is a document of one sequence.
+ *     llm.c     FILE, llm.c's tokens: 256 numbers of 32 bits (a magic
+ *               number, a version, how many tokens there are) and the ids,
+ *               of 16 bits (GPT-2's kind) where the vocabulary fits, else of
+ *               32 (Llama 3's).
+ *
+ * Both are for plain training: they have no place for a loss mask.
+ *
+ * Nothing is there before all of the input was read and found whole. What is
+ * there already is not replaced.
+ */
+#ifndef RECORD_EXPORT_H
+#define RECORD_EXPORT_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* What was written, and what was not. All zero at first. */
+struct export {
+    uint64_t records, tokens;
+    uint64_t empty;  /* records left out: nothing in them */
+    uint64_t masked; /* ids whose having no loss is not told */
+};
+
+/* The records of `in`, or of a split of it (record/source.h), as path.
+ * ERR_EXISTS where it is there, ERR_DATA for records that the format is not
+ * for or none at all, ERR_LIMIT over what the format can count. */
+typedef int export_format(struct export *x, const char *path, const char *in,
+                          const char *split, struct err *e);
+
+export_format export_megatron, export_llmc;
+
+#endif
