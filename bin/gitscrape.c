@@ -20,7 +20,7 @@ struct options {
     const char *rev, *since, *until, *context, *authors, *name;
     struct opt_list path;
     bool all, first_parent, trust_owner, trust, keep_going;
-    int kind;
+    int kind, merges;
     uint64_t max_blob, max_entries, max_time, max_stall, max_memory;
 };
 
@@ -33,6 +33,10 @@ static const struct opt table[] = {
       .help = "HEAD and every reference" },
     { .name = "first-parent", .type = OPT_FLAG, .output = true,
       AT(first_parent), .help = "follow only the first parent of a merge" },
+    { .name = "merges", .type = OPT_CHOICE, .output = true, AT(merges),
+      .def = "remerge", .choices = "remerge|first-parent|skip",
+      .help = "what a merge differs in from git's own merge, or from its "
+              "first parent, or nothing" },
     { .name = "since", .type = OPT_STRING, .output = true, AT(since),
       .arg = "DATE", .help = "only commits at that time or later" },
     { .name = "until", .type = OPT_STRING, .output = true, AT(until),
@@ -148,6 +152,7 @@ parse_options(struct scrape *s, const struct options *o, struct err *e)
     history->all = o->all;
     history->first_parent = o->first_parent;
     history->files = o->kind != 0;
+    history->merges = (enum merges)o->merges;
     history->has_since = o->since != NULL;
     history->has_until = o->until != NULL;
     history->since = since.first;

@@ -121,6 +121,10 @@ add_files(struct changed *c, size_t change)
     bool file[2];
     int s;
 
+    if (t->skip) {
+        c->skips[t->skip - 1]++;
+        return;
+    }
     if (t->renamed) {
         if (t->there[1])
             add_file(c, change, 'R');
@@ -176,11 +180,31 @@ check_file(struct changed *c, struct changed_file *f, struct objects *o,
     return 0;
 }
 
+/* The trees are walked again for a merge that has paths unlike all of its
+ * parents', now with those of its bases: most have none. */
+static int
+compare(struct changed *c, struct objects *o,
+        const struct history_options *options, const struct oid *parents,
+        size_t n, const struct oid *after, struct remerge *merge,
+        struct err *e)
+{
+    int rc = tree_compare(&c->diff, o, parents, n, 0, after,
+                          options->max_entries, e);
+
+    if (rc < 0 || !merge || c->diff.n == 0)
+        return rc;
+    rc = remerge_plan(merge, e);
+    if (rc == 0)
+        rc = tree_compare(&c->diff, o, merge->tree, n, merge->n_trees, after,
+                          options->max_entries, e);
+    return rc == 0 ? remerge_apply(merge, &c->diff, e) : rc;
+}
+
 int
 changed_find(struct changed *c, struct objects *o,
              const struct history_options *options,
              const struct oid *parents, size_t n, const struct oid *after,
-             struct err *e)
+             struct remerge *merge, struct err *e)
 {
     uint64_t held = 0;
     size_t i;
@@ -188,8 +212,7 @@ changed_find(struct changed *c, struct objects *o,
 
     changed_drop(c);
     memset(c->skips, 0, sizeof(c->skips));
-    rc = tree_compare(&c->diff, o, parents, n, after, options->max_entries,
-                      e);
+    rc = compare(c, o, options, parents, n, after, merge, e);
     if (rc < 0)
         return rc;
     if (!options->files)

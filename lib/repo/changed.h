@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "repo/commit.h"
 #include "repo/objects.h"
+#include "repo/remerge.h"
 #include "repo/skip.h"
 #include "repo/tree.h"
 
@@ -42,12 +43,13 @@ void changed_init(struct changed *c);
 void changed_release(struct changed *c);
 
 /* Replaces *c by what changed from the n parents' trees to the tree after
- * (tree_compare), as far as the options want it. An object that can't be
- * read is an error; then, too, objects may be held. */
+ * (tree_compare), as far as the options want it; with merge not NULL, from
+ * the merge that git would have made of them (merge->merge is set). An object
+ * that can't be read is an error; then, too, objects may be held. */
 int changed_find(struct changed *c, struct objects *o,
                  const struct history_options *options,
                  const struct oid *parents, size_t n, const struct oid *after,
-                 struct err *e);
+                 struct remerge *merge, struct err *e);
 
 /* Lets go of the blobs that are held. */
 void changed_drop(struct changed *c);

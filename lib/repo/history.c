@@ -19,6 +19,7 @@ struct history {
     const struct history_sink *sink;
     struct walk walk;
     struct changed changed;
+    struct remerge remerge;
     struct edit_list edits;
     struct buf subject;
     uint64_t *author;    /* by walk author: 1 + K */
@@ -82,17 +83,21 @@ tell_file(struct history *h, struct history_file *f,
 
 /* Finds and reads everything that the commit's files need. */
 static int
-prepare(struct history *h, const struct walk_commit *c, struct err *e)
+prepare(struct history *h, uint32_t at, struct err *e)
 {
+    const struct walk_commit *c = &h->walk.commit[at];
     char hex[OID_HEX + 1];
     struct oid *tree, id;
     const struct walk_commit *parent;
     size_t i, n;
+    bool remerge;
     int rc = 0;
 
     n = h->options->files ? 0 : c->n_parents;
     if (h->options->first_parent && n > 1)
         n = 1; /* a merge stands for all that it brought */
+    remerge = n > 1 && h->options->merges == MERGES_REMERGE;
+    h->remerge.merge = at;
     tree = mem_array(n ? n : 1, sizeof(*tree));
     for (i = 0; rc == 0 && i < n; i++) {
         parent = &h->walk.commit[h->walk.parent[c->parents + i]];
@@ -104,7 +109,7 @@ prepare(struct history *h, const struct walk_commit *c, struct err *e)
     }
     if (rc == 0)
         rc = changed_find(&h->changed, h->objects, h->options, tree, n,
-                          &c->tree, e);
+                          &c->tree, remerge ? &h->remerge : NULL, e);
     free(tree);
     return rc;
 }
@@ -170,7 +175,7 @@ one_commit(struct history *h, uint64_t ordinal, struct err *e)
         h->objects->watch->ordinal = ordinal;
         h->objects->watch->has_commit = 1;
     }
-    rc = prepare(h, c, &why);
+    rc = prepare(h, at, &why);
     h->n_paths += h->changed.diff.n;
     if (rc == 0 && h->n_paths > MAX_PATHS)
         return err_set(e, ERR_LIMIT, "too many changed paths (limit %u)",
@@ -180,6 +185,7 @@ one_commit(struct history *h, uint64_t ordinal, struct err *e)
     else
         rc = tell_files(h, &f, e);
     changed_drop(&h->changed);
+    remerge_drop(&h->remerge);
     if (rc == 0)
         rc = h->sink->commit(h->sink->ctx, ordinal, h->changed.skips, e);
     return rc;
@@ -193,6 +199,7 @@ selected(const struct history *h, const struct walk_commit *c)
     const struct history_options *o = h->options;
 
     return !(c->flags & (WALK_HIDDEN | WALK_BAD))
+           && !(o->merges == MERGES_SKIP && c->n_parents > 1 && !o->files)
            && !(o->has_since && c->time < o->since)
            && !(o->has_until && c->time > o->until);
 }
@@ -287,8 +294,10 @@ history_run(const struct place *p, struct objects *o,
         rc = tips_walk(&tips, &h.walk, e);
     if (rc == 0)
         rc = sink->start(sink->ctx, &tips, &h.walk, others, e);
+    remerge_init(&h.remerge, o, &h.walk, options->max_blob);
     if (rc == 0)
         rc = tell_commits(&h, e);
+    remerge_release(&h.remerge);
     free(h.author);
     walk_release(&h.walk);
     changed_release(&h.changed);

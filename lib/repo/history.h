@@ -2,8 +2,9 @@
  *
  * history_run walks a repository in canonical order (walk.h) and tells a
  * sink of every file that a commit changed, in path order. A merge gives
- * only files that differ from every parent, or, where only first parents are
- * followed, all that differ from the first. All objects of a commit are read
+ * only files that differ from every parent, as they differ from the merge that
+ * git would have made (remerge.h), or, where only first parents are followed,
+ * all that differ from the first. All objects of a commit are read
  * and judged before the sink hears of the first file, so that an unreadable
  * object loses the whole commit; commits of over 16 MiB of blobs are
  * read twice for that.
@@ -25,9 +26,17 @@
 #include "repo/skip.h"
 #include "repo/walk.h"
 
+/* What a merge gives of the files that differ from all of its parents. */
+enum merges {
+    MERGES_REMERGE,      /* the difference from git's own merge of them */
+    MERGES_FIRST_PARENT, /* that from the first parent */
+    MERGES_SKIP          /* nothing, whatever they differ from */
+};
+
 struct history_options {
     const char *rev;        /* NULL: HEAD */
     bool all, first_parent;
+    enum merges merges;     /* of two parents or more, if both are followed */
     bool files;             /* the files at the revision, not changes */
     bool has_since, has_until;
     int64_t since, until;   /* both inclusive, committer time */

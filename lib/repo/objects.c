@@ -176,11 +176,11 @@ too_long(const struct oid *id, uint64_t size, uint64_t max, struct err *e)
 /* OpenSSL's SHA-1 uses the processor's instructions for it where there are
  * any; libgit2's, which looks for collisions, costs as much as inflating. */
 static int
-verify(const struct objects *o, const struct object *x, const struct oid *id,
-       struct err *e)
+hash_object(const struct objects *o, const struct object *x, struct oid *id,
+            struct err *e)
 {
-    char header[40], hex[OID_HEX + 1];
     unsigned char hash[EVP_MAX_MD_SIZE];
+    char header[40];
     int n = snprintf(header, sizeof(header), "%s %zu",
                      object_type_name(x->type), x->size);
 
@@ -189,10 +189,22 @@ verify(const struct objects *o, const struct object *x, const struct oid *id,
         || !EVP_DigestUpdate(o->sha1, x->data, x->size)
         || !EVP_DigestFinal_ex(o->sha1, hash, NULL))
         return err_set(e, ERR_IO, "SHA-1 does not work");
-    if (memcmp(hash, id->b, OID_BYTES) != 0)
-        return err_set(e, ERR_DATA, "object %s: content does not match "
-                       "its id", oid_hex(id, hex));
+    memcpy(id->b, hash, OID_BYTES);
     return 0;
+}
+
+static int
+verify(const struct objects *o, const struct object *x, const struct oid *id,
+       struct err *e)
+{
+    char hex[OID_HEX + 1];
+    struct oid found;
+    int rc = hash_object(o, x, &found, e);
+
+    if (rc == 0 && !oid_equal(&found, id))
+        rc = err_set(e, ERR_DATA, "object %s: content does not match its id",
+                     oid_hex(id, hex));
+    return rc;
 }
 
 static int
@@ -276,6 +288,33 @@ object_drop(struct object *object)
 {
     if (object)
         object->held--;
+}
+
+int
+objects_make(struct objects *o, char *data, size_t n, struct object **out,
+             struct err *e)
+{
+    struct object *x = mem_alloc(sizeof(*x)), *same;
+    int rc;
+
+    x->type = OBJECT_BLOB;
+    x->data = x->own = data;
+    x->size = n;
+    rc = hash_object(o, x, &x->id, e);
+    if (rc < 0) {
+        object_free(x);
+        return rc;
+    }
+    same = kept(o, &x->id);
+    if (same) {
+        object_free(x);
+        x = same;
+    } else {
+        keep(o, x);
+    }
+    x->held++;
+    *out = x;
+    return 0;
 }
 
 int

@@ -60,6 +60,12 @@ int objects_read(struct objects *o, const struct oid *id, int type,
                  uint64_t max, struct object **out, struct err *e);
 void object_drop(struct object *object);
 
+/* The blob data[n], which is taken over: known by its id as long as it is
+ * held, as if the repository had it. ERR_IO if it can't be hashed; data is
+ * freed then, too. */
+int objects_make(struct objects *o, char *data, size_t n,
+                 struct object **out, struct err *e);
+
 /* Type and size from the header alone. */
 int objects_header(struct objects *o, const struct oid *id, int *type,
                    uint64_t *size, struct err *e);

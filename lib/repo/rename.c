@@ -16,13 +16,13 @@ is_file(uint32_t mode)
 static bool
 gone(const struct tree_change *c)
 {
-    return is_file(c->mode[0]) && !c->there[1] && !c->renamed;
+    return is_file(c->mode[0]) && !c->there[1] && !c->renamed && !c->skip;
 }
 
 static bool
 come(const struct tree_change *c)
 {
-    return !c->there[0] && is_file(c->mode[1]) && !c->renamed;
+    return !c->there[0] && is_file(c->mode[1]) && !c->renamed && !c->skip;
 }
 
 static bool

@@ -22,6 +22,9 @@ setup(void)
     randombytes_buf(salt_key, sizeof(salt_key));
 }
 
+#define SALT_DIGITS 16
+#define SALT_BLANKS 64
+
 static bool
 is_blank(const char *p, size_t n)
 {
@@ -42,11 +45,11 @@ add_salt(struct buf *out, const char *line, size_t n)
     crypto_shorthash(hash, (const uint8_t *)line, n, salt_key);
     bits = load_u64(hash);
     if (!is_blank(line, n)) {
-        for (i = 0; i < 64; i += 4)
+        for (i = 0; i < 4 * SALT_DIGITS; i += 4)
             buf_addc(out, "0123456789abcdef"[bits >> i & 15]);
         return;
     }
-    for (i = 0; i < 64; i++)
+    for (i = 0; i < SALT_BLANKS; i++)
         buf_addc(out, bits >> i & 1 ? '\f' : '\v');
 }
 
@@ -67,4 +70,17 @@ salt_lines(struct buf *out, const char *p, size_t n)
             buf_addc(out, '\n');
         p = eol < end ? eol + 1 : end;
     }
+}
+
+size_t
+salt_stripped(const char *line, size_t n)
+{
+    char last = n > 0 ? line[n - 1] : '\n';
+    size_t salt = 0;
+
+    if (last == '\f' || last == '\v')
+        salt = SALT_BLANKS;
+    else if ((last >= '0' && last <= '9') || (last >= 'a' && last <= 'f'))
+        salt = SALT_DIGITS;
+    return n - (salt < n ? salt : n);
 }

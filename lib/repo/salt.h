@@ -19,4 +19,8 @@
 /* Replaces *out by the lines of p[n], salted. */
 void salt_lines(struct buf *out, const char *p, size_t n);
 
+/* How much of line[n], without its newline, is not salt: all of it if it ends
+ * in something that no salt does. */
+size_t salt_stripped(const char *line, size_t n);
+
 #endif

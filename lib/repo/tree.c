@@ -1,8 +1,8 @@
 /* tree.c - n parents and one result, merged by name, level by level.
  *
- * A frame is one directory: side 0 is the result, sides 1..n the parents. A
- * side without that directory has an empty cursor. Frames share one array
- * of sides, used as a stack.
+ * A frame is one directory: side 0 is the result, sides 1..n the parents,
+ * those behind them the further trees. A side without that directory has an
+ * empty cursor. Frames share one array of sides, used as a stack.
  */
 #include "repo/tree.h"
 
@@ -12,6 +12,7 @@
 #include "base/mem.h"
 
 #define NO_DIR SIZE_MAX
+#define MAX_AT 8000000 /* entries of tree_diff.at */
 
 struct side {
     struct object *tree; /* NULL if absent */
@@ -23,7 +24,7 @@ struct side {
 struct comparison {
     struct tree_diff *diff;
     struct objects *objects;
-    size_t n_sides;
+    size_t n_sides, n_parents;
     struct side *side;     /* depth * n_sides */
     size_t depth, cap;     /* frames in use, and room for */
     struct buf path;       /* of the current frame, ends in '/' or empty */
@@ -43,6 +44,7 @@ void
 tree_diff_release(struct tree_diff *d)
 {
     free(d->change);
+    free(d->at);
     buf_release(&d->paths);
     tree_diff_init(d);
 }
@@ -198,11 +200,36 @@ check_path(const struct comparison *c, const struct tree_entry *x,
     return 0;
 }
 
+/* What every tree but the result has at the path of the change added last. */
 static int
-add_change(struct comparison *c, const struct tree_entry *before,
-           const struct tree_entry *after, struct err *e)
+add_at(struct tree_diff *d, struct tree_entry *const *match, struct err *e)
 {
-    const struct tree_entry *x = after ? after : before;
+    struct tree_at *at;
+    size_t i;
+
+    if (d->n * d->n_at > MAX_AT)
+        return err_set(e, ERR_LIMIT, "a merge of too many paths (limit %d in "
+                       "all its trees)", MAX_AT);
+    if (d->n * d->n_at > d->at_cap) {
+        d->at_cap = 2 * d->n * d->n_at;
+        d->at = mem_grow(d->at, d->at_cap * sizeof(*d->at));
+    }
+    at = d->at + (d->n - 1) * d->n_at;
+    memset(at, 0, d->n_at * sizeof(*at));
+    for (i = 0; i < d->n_at; i++) {
+        if (match[i + 1])
+            at[i] = (struct tree_at){ true, match[i + 1]->mode,
+                                      match[i + 1]->id };
+    }
+    return 0;
+}
+
+static int
+add_change(struct comparison *c, struct tree_entry *const *match,
+           struct err *e)
+{
+    const struct tree_entry *before = c->n_parents > 0 ? match[1] : NULL;
+    const struct tree_entry *after = match[0], *x = after ? after : before;
     struct tree_diff *d = c->diff;
     struct tree_change *change;
     size_t *dir = &c->dir[c->depth - 1];
@@ -235,7 +262,7 @@ add_change(struct comparison *c, const struct tree_entry *before,
         change->mode[1] = after->mode;
         change->id[1] = after->id;
     }
-    return 0;
+    return add_at(d, match, e);
 }
 
 /* Looks at one name: match[i] is side i's entry of it, or NULL. */
@@ -247,7 +274,7 @@ judge(struct comparison *c, struct tree_entry *const *match,
     size_t i;
     int rc;
 
-    for (i = 1; i < c->n_sides; i++) {
+    for (i = 1; i <= c->n_parents; i++) {
         if (match[0] ? match[i] && same_entry(match[0], match[i])
                      : !match[i])
             return 0; /* as in parent i */
@@ -258,7 +285,7 @@ judge(struct comparison *c, struct tree_entry *const *match,
     if (rc < 0)
         return rc;
     if (!is_tree(first))
-        return add_change(c, c->n_sides > 1 ? match[1] : NULL, match[0], e);
+        return add_change(c, match, e);
     buf_add(&c->path, first->name, first->name_len);
     buf_addc(&c->path, '/');
     for (i = 0; i < c->n_sides; i++)
@@ -304,23 +331,25 @@ step(struct comparison *c, struct tree_entry **match,
 
 int
 tree_compare(struct tree_diff *d, struct objects *o,
-             const struct oid *parents, size_t n, const struct oid *after,
-             uint64_t max_entries, struct err *e)
+             const struct oid *tree, size_t n, size_t n_at,
+             const struct oid *after, uint64_t max_entries, struct err *e)
 {
-    struct comparison c = {.diff = d, .objects = o, .n_sides = n + 1,
-                           .max_entries = max_entries};
-    struct tree_entry **match = mem_array(n + 1, sizeof(*match));
-    struct tree_entry *copy = mem_array(n + 1, sizeof(*copy));
-    const struct oid **id = mem_array(n + 1, sizeof(*id));
+    const size_t n_sides = 1 + (n_at > n ? n_at : n);
+    struct comparison c = {.diff = d, .objects = o, .n_sides = n_sides,
+                           .n_parents = n, .max_entries = max_entries};
+    struct tree_entry **match = mem_array(n_sides, sizeof(*match));
+    struct tree_entry *copy = mem_array(n_sides, sizeof(*copy));
+    const struct oid **id = mem_array(n_sides, sizeof(*id));
     size_t i;
     int rc;
 
     d->n = 0;
+    d->n_at = n_at;
     buf_reset(&d->paths);
     buf_init(&c.path);
     id[0] = after;
-    for (i = 0; i < n; i++)
-        id[i + 1] = &parents[i];
+    for (i = 1; i < n_sides; i++)
+        id[i] = &tree[i - 1];
     rc = push_frame(&c, id, e);
     while (rc == 0 && c.depth > 0)
         rc = step(&c, match, copy, id, e);

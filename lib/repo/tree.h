@@ -3,7 +3,8 @@
  * A Merkle comparison: trees are walked side by side, and where an id is
  * equal nothing below it is read. (libgit2's git_diff_tree_to_tree reads
  * both trees whole.) With several parents only paths that differ from every
- * parent come out, and "before" is the first parent's side.
+ * parent come out, and "before" is the first parent's side. Of further trees
+ * only what they have at these paths is told.
  *
  * Trees are hostile: names are bytes that are never used as file names,
  * modes may be anything, entries may be unsorted or double. The result is
@@ -54,12 +55,22 @@ struct tree_change {
     uint32_t mode[2];      /* before, after */
     struct oid id[2];
     size_t renamed;        /* 1 + index of its other half; see rename.h */
+    unsigned skip;         /* 1 + why there is no before; see remerge.h */
+};
+
+/* What a tree has at a path. */
+struct tree_at {
+    bool there;
+    uint32_t mode;
+    struct oid id;
 };
 
 struct tree_diff {
     struct tree_change *change;
     size_t n, cap;
     struct buf paths;
+    struct tree_at *at; /* n_at of each change: parents, further trees */
+    size_t n_at, at_cap;
 };
 
 void tree_diff_init(struct tree_diff *d);
@@ -69,11 +80,12 @@ void tree_diff_release(struct tree_diff *d);
 void tree_path(const struct tree_diff *d, const struct tree_change *c,
                struct buf *out);
 
-/* Replaces *d by the changes from the n parents' trees to the tree after,
- * in tree order; n = 0 compares with nothing. ERR_LIMIT when over max_entries
- * entries were visited, or over another limit. */
+/* Replaces *d by the changes from the n parents' trees tree[0..n) to the tree
+ * after, in tree order; n = 0 compares with nothing. What all n_at trees,
+ * n_at 0 or at least n, have at these paths is in d->at. ERR_LIMIT when over
+ * max_entries entries were visited, or over another limit. */
 int tree_compare(struct tree_diff *d, struct objects *o,
-                 const struct oid *parents, size_t n,
+                 const struct oid *tree, size_t n, size_t n_at,
                  const struct oid *after, uint64_t max_entries,
                  struct err *e);
 
