@@ -130,11 +130,11 @@ is_same(const char *dir, const char *path)
 static int
 copy(const char *dir, const char *path, struct err *e)
 {
-    struct modeldir_writer w;
+    struct out_dir w;
     size_t i;
     int rc;
 
-    rc = modeldir_start(&w, path, e);
+    rc = out_dir_open(&w, path, e);
     if (rc < 0)
         return rc;
     for (i = 0; i < 2 && rc == 0; i++) {
@@ -143,14 +143,14 @@ copy(const char *dir, const char *path, struct err *e)
 
         rc = file_map_open(&map, from, e);
         if (rc == 0) {
-            rc = modeldir_put_asset(&w, files[i], map.p, map.n, e);
+            rc = out_dir_put(&w, files[i], map.p, map.n, e);
             file_map_release(&map);
         }
         free(from);
     }
     if (rc == 0)
-        rc = modeldir_commit(&w, e);
-    modeldir_writer_release(&w);
+        rc = out_dir_commit(&w, e);
+    out_dir_release(&w);
     return rc;
 }
 

@@ -102,7 +102,7 @@ make_plan(struct plan *p, const struct options *o, const char *path,
 
 /* What makes transformers' AutoTokenizer take tokenizer.json as it is. */
 static int
-put_tokenizer(struct modeldir_writer *w, const struct plan *p, struct err *e)
+put_tokenizer(struct out_dir *w, const struct plan *p, struct err *e)
 {
     struct buf text;
     int rc;
@@ -114,10 +114,10 @@ put_tokenizer(struct modeldir_writer *w, const struct plan *p, struct err *e)
                    "  \"eos_token\": \"<|endoftext|>\",\n");
     buf_addstr(&text, "  \"tokenizer_class\": \"PreTrainedTokenizerFast\"\n"
                "}\n");
-    rc = modeldir_put_asset(w, "tokenizer.json", p->tokenizer.data,
+    rc = out_dir_put(w, "tokenizer.json", p->tokenizer.data,
                             p->tokenizer.len, e);
     if (rc == 0)
-        rc = modeldir_put_asset(w, "tokenizer_config.json", text.data,
+        rc = out_dir_put(w, "tokenizer_config.json", text.data,
                                 text.len, e);
     buf_release(&text);
     return rc;
@@ -126,21 +126,21 @@ put_tokenizer(struct modeldir_writer *w, const struct plan *p, struct err *e)
 static int
 write_model(const struct plan *p, const struct options *o, struct err *e)
 {
-    struct modeldir_writer w;
+    struct out_dir w;
     struct model_init init;
     const struct modeldir_source source = { model_init_put, &init };
     struct safetensor *t;
     size_t n;
     int rc;
 
-    rc = modeldir_start(&w, o->output, e);
+    rc = out_dir_open(&w, o->output, e);
     if (rc < 0)
         return rc;
     model_init_start(&init, &p->desc, o->seed);
     t = model_tensors(&p->desc, p->dtype, &n);
     progress_begin("bytes", 0,
                    desc_params(&p->desc) * dtype_size(p->dtype));
-    rc = modeldir_put_asset(&w, MODELDIR_CONFIG, p->config.data,
+    rc = out_dir_put(&w, MODELDIR_CONFIG, p->config.data,
                             p->config.len, e);
     if (rc == 0 && o->tokenizer)
         rc = put_tokenizer(&w, p, e);
@@ -148,13 +148,13 @@ write_model(const struct plan *p, const struct options *o, struct err *e)
         rc = modeldir_put_weights(&w, t, n, &source, p->key, e);
     progress_end();
     if (rc == 0)
-        rc = modeldir_commit(&w, e);
+        rc = out_dir_commit(&w, e);
     if (rc == 0)
         log_info("%s: %zu tensors, %.1f million parameters", o->output, n,
                  (double)desc_params(&p->desc) / 1e6);
     model_tensors_free(t, n);
     model_init_release(&init);
-    modeldir_writer_release(&w);
+    out_dir_release(&w);
     return rc;
 }
 

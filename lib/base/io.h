@@ -95,6 +95,24 @@ int out_commit(struct out *o, struct err *e);
 /* Drops what was written and removes the temporary. Safe after commit. */
 void out_release(struct out *o);
 
+/* A directory that appears with all of its files, built as PATH.tmp.PID. */
+struct out_dir {
+    char *path, *temp;
+};
+
+/* ERR_EXISTS when there is something at path. */
+int out_dir_open(struct out_dir *d, const char *path, struct err *e);
+
+/* Writes p[n] as the file of that name in it. */
+int out_dir_put(struct out_dir *d, const char *name, const void *p, size_t n,
+                struct err *e);
+
+/* Syncs it and gives it its name. */
+int out_dir_commit(struct out_dir *d, struct err *e);
+
+/* Removes what was not committed. Safe after commit. */
+void out_dir_release(struct out_dir *d);
+
 /* The whole file into b; ERR_LIMIT when it is longer than max. Opened by
  * in_open, or by in_open_regular. */
 int file_read(struct buf *b, const char *path, uint64_t max, struct err *e);

@@ -50,12 +50,6 @@ void modeldir_release(struct modeldir *d);
 int modeldir_asset(const char *path, const char *name, struct buf *text,
                    bool *found, struct err *e);
 
-/* Writing. The directory is built as PATH.tmp.PID and renamed when it is
- * complete. */
-struct modeldir_writer {
-    char *path, *temp;
-};
-
 /* Writes the data of t, t->bytes of it, to out. */
 struct modeldir_source {
     int (*put)(void *ctx, const struct safetensor *t, struct out *out,
@@ -63,23 +57,13 @@ struct modeldir_source {
     void *ctx;
 };
 
-/* ERR_EXISTS when there is something at path. */
-int modeldir_start(struct modeldir_writer *w, const char *path,
-                   struct err *e);
-int modeldir_put_asset(struct modeldir_writer *w, const char *name,
-                       const void *text, size_t n, struct err *e);
-
-/* Writes model.safetensors; puts item[n] into file order. key goes into the
- * file's metadata; NULL: none. */
-int modeldir_put_weights(struct modeldir_writer *w, struct safetensor *item,
+/* Writes model.safetensors into the new directory; puts item[n] into file
+ * order. key goes into the file's metadata; NULL: none. */
+int modeldir_put_weights(struct out_dir *w, struct safetensor *item,
                          size_t n, const struct modeldir_source *source,
                          const char *key, struct err *e);
-int modeldir_commit(struct modeldir_writer *w, struct err *e);
 
 /* Whether path is a directory that was written with that key, and whole. */
 bool modeldir_has_key(const char *path, const char *key);
-
-/* Removes what was not committed. Safe after commit. */
-void modeldir_writer_release(struct modeldir_writer *w);
 
 #endif

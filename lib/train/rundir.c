@@ -338,23 +338,23 @@ save_model(const struct trainer *t, const char *path, struct err *e)
     const struct weights *base = &t->model->weights;
     size_t n;
     struct safetensor *item = model_tensors(&t->model->desc, DTYPE_F32, &n);
-    struct modeldir_writer w;
+    struct out_dir w;
     int rc = path_remove(path, e);
 
     if (rc == 0)
-        rc = modeldir_start(&w, path, e);
+        rc = out_dir_open(&w, path, e);
     if (rc < 0)
         goto out;
     for (size_t i = 0; i < base->n_assets && rc == 0; i++) {
         const struct weight_asset *a = &base->asset[i];
 
-        rc = modeldir_put_asset(&w, a->name, a->data, a->n, e);
+        rc = out_dir_put(&w, a->name, a->data, a->n, e);
     }
     if (rc == 0)
         rc = modeldir_put_weights(&w, item, n, &source, NULL, e);
     if (rc == 0)
-        rc = modeldir_commit(&w, e);
-    modeldir_writer_release(&w);
+        rc = out_dir_commit(&w, e);
+    out_dir_release(&w);
 out:
     model_tensors_free(item, n);
     return rc;

@@ -41,7 +41,7 @@ static void
 write_base(const char *config, const char *tensors, size_t drop,
            struct damage *damage)
 {
-    struct modeldir_writer w;
+    struct out_dir w;
     struct model_desc d;
     struct safetensor *t;
     struct err e = { 0 };
@@ -51,16 +51,16 @@ write_base(const char *config, const char *tensors, size_t drop,
     CHECK(desc_read(&d, tensors, strlen(tensors), "config", &e) == 0);
     t = model_tensors(&d, DTYPE_F32, &n);
     model_init_start(&damage->init, &d, 3);
-    CHECK(modeldir_start(&w, DIR, &e) == 0);
-    CHECK(modeldir_put_asset(&w, MODELDIR_CONFIG, config, strlen(config),
+    CHECK(out_dir_open(&w, DIR, &e) == 0);
+    CHECK(out_dir_put(&w, MODELDIR_CONFIG, config, strlen(config),
                              &e) == 0);
     CHECK(modeldir_put_weights(&w, t + drop, n - drop,
                                &(struct modeldir_source){ put_damaged,
                                                           damage },
                                NULL, &e)
           == 0);
-    CHECK(modeldir_commit(&w, &e) == 0);
-    modeldir_writer_release(&w);
+    CHECK(out_dir_commit(&w, &e) == 0);
+    out_dir_release(&w);
     model_init_release(&damage->init);
     model_tensors_free(t, n);
     desc_release(&d);

@@ -202,7 +202,7 @@ TEST(a_directory_is_written_whole_or_not_at_all)
         { .name = (char *)"ab", .dtype = DTYPE_U8, .n_dims = 1,
           .shape = { 2 } },
     };
-    struct modeldir_writer w;
+    struct out_dir w;
     struct modeldir d;
     struct err e = { 0 };
     struct buf text;
@@ -211,22 +211,22 @@ TEST(a_directory_is_written_whole_or_not_at_all)
     char *temp;
 
     start();
-    CHECK(modeldir_start(&w, DIR, &e) == ERR_EXISTS);
-    CHECK(modeldir_start(&w, DIR "/out/", &e) == 0);
-    CHECK(modeldir_put_asset(&w, MODELDIR_CONFIG, "{}", 2, &e) == 0);
+    CHECK(out_dir_open(&w, DIR, &e) == ERR_EXISTS);
+    CHECK(out_dir_open(&w, DIR "/out/", &e) == 0);
+    CHECK(out_dir_put(&w, MODELDIR_CONFIG, "{}", 2, &e) == 0);
     CHECK(!path_exists(DIR "/out"));
     CHECK(path_exists(w.temp));
     temp = mem_strdup(w.temp);
-    modeldir_writer_release(&w);
+    out_dir_release(&w);
     CHECK(!path_exists(temp));
     free(temp);
 
-    CHECK(modeldir_start(&w, DIR "/out", &e) == 0);
-    CHECK(modeldir_put_asset(&w, MODELDIR_CONFIG, "{}", 2, &e) == 0);
+    CHECK(out_dir_open(&w, DIR "/out", &e) == 0);
+    CHECK(out_dir_put(&w, MODELDIR_CONFIG, "{}", 2, &e) == 0);
     CHECK(modeldir_put_weights(&w, t, 2, &(struct modeldir_source){
               put_name, &calls }, "k1", &e) == 0);
-    CHECK(modeldir_commit(&w, &e) == 0);
-    modeldir_writer_release(&w);
+    CHECK(out_dir_commit(&w, &e) == 0);
+    out_dir_release(&w);
     CHECK_EQ_U64(calls, 2);
     CHECK(modeldir_has_key(DIR "/out", "k1"));
     CHECK(!modeldir_has_key(DIR "/out", "k2"));
