@@ -117,10 +117,12 @@ parse_people(struct commit *c, const char *p, const char *end,
             if (!parse_time(when, &c->time))
                 c->bad_time = when;
             committer = true;
+        } else if (c->encoding.n == 0 && starts(line, "encoding ")) {
+            c->encoding = (struct span){ line.p + 9, line.n - 9 };
         }
     }
     c->message.p = p;
-    c->message.n = (size_t)(end - p);
+    c->message.n = strnlen(p, (size_t)(end - p));
     return 0;
 }
 
@@ -222,5 +224,5 @@ commit_body(struct span message)
         ;
     body.p = at;
     body.n = (size_t)(end - at);
-    return trim_end(body);
+    return body;
 }

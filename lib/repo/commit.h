@@ -29,7 +29,8 @@ struct commit {
     struct span author;  /* "Name <mail>", without time; may be empty */
     int64_t time;        /* committer time, 0 if there is none */
     struct span bad_time; /* not empty: it is not a number of 64 bits */
-    struct span message;
+    struct span encoding; /* of the message; empty: it is not said */
+    struct span message;  /* to its end, or the first NUL, as git takes it */
 };
 
 /* ERR_DATA if it is no commit, or if a line stands where parents do, or is
@@ -39,7 +40,7 @@ int commit_parse(struct commit *c, const char *p, size_t n, struct err *e);
 struct oid commit_parent(const struct commit *c, size_t i);
 
 /* As git's %s and %b: the first paragraph with its lines joined by blanks,
- * and what follows it without blank lines before and after. */
+ * and what follows it and the blank lines after it, to the last newline. */
 void commit_subject(struct buf *out, struct span message);
 struct span commit_body(struct span message);
 

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "repo/blob.h"
 #include "repo/changed.h"
+#include "repo/reencode.h"
 
 #define MAX_PATHS 50000000u /* changed paths in one repository */
 
@@ -21,7 +22,7 @@ struct history {
     struct changed changed;
     struct remerge remerge;
     struct edit_list edits;
-    struct buf subject;
+    struct buf subject, message;
     uint64_t *author;    /* by walk author: 1 + K */
     uint64_t n_authors, n_paths;
 };
@@ -129,6 +130,8 @@ tell_files(struct history *h, struct history_file *f, struct err *e)
         return rc;
     rc = commit_parse(&c, object->data, object->size, e);
     if (rc == 0) {
+        if (reencode(&h->message, c.encoding, c.message))
+            c.message = (struct span){ h->message.data, h->message.len };
         buf_reset(&h->subject);
         commit_subject(&h->subject, c.message);
         f->subject.p = h->subject.data;
@@ -288,6 +291,7 @@ history_run(const struct place *p, struct objects *o,
     changed_init(&h.changed);
     edit_list_init(&h.edits);
     buf_init(&h.subject);
+    buf_init(&h.message);
     h.walk.only_tips = options->files;
     rc = find_tips(&h, p, &tips, &others, e);
     if (rc == 0)
@@ -303,6 +307,7 @@ history_run(const struct place *p, struct objects *o,
     changed_release(&h.changed);
     edit_list_release(&h.edits);
     buf_release(&h.subject);
+    buf_release(&h.message);
     tips_release(&tips);
     return rc;
 }

@@ -221,27 +221,72 @@ END
 
 @test "subject, body, parent and time are git's" {
     "$root/tests/history.sh" r 2>/dev/null
-    echo >r/new
-    git -C r add new
-    export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a GIT_COMMITTER_NAME=A
-    export GIT_COMMITTER_EMAIL=a
-    printf '\n\n  odd \n lines\t\n\n\n\nbody  \n\nmore\n\n' |
-        git -C r commit -q --cleanup=verbatim -F -
-    gitscrape -q r | tojsonl | jq -r 'select(.subject | type == "string") |
-        "\(.commit) \(.parent // "") \(.time)\n\(.subject)\n\(.body)"' \
-        >got
-    gitscrape -q r | tojsonl | jq -r 'select(.subject | type == "string") |
-        .commit' | while read -r id; do
-        git -C r show -s --format='%H %P' "$id" | cut -d ' ' -f 1,2 |
-            tr '\n' ' ' | sed 's/  *$/ /'
-        git -C r show -s --format=%ct "$id"
-        git -C r show -s --format=%s "$id"
-        git -C r show -s --format=%b "$id" | sed '$!b;/^$/d'
-    done >want
-    [ -s want ]
-    sed 's/  */ /g' got | grep -v '^$' >got1
-    sed 's/  */ /g' want | grep -v '^$' >want1
-    diff got1 want1
+    # messages of every shape, and in encodings of their own
+    python3 - <<'END'
+import subprocess
+
+messages = [
+    (None, b"\n\n  odd \n lines\t\n\n\n\nbody  \n\nmore\n\n"),
+    (None, b"no newline"), (None, b""), (None, b"\n"), (None, b"\n \t\r\n"),
+    (None, b"one\r\ntwo\r\n\r\n\r\n  three\r\n"), (None, b"s\n\n b"),
+    (None, b"s\n\x0b\nt\n\x0c\n\n\x0b\n"), (None, b"s\n\nbody\0and after"),
+    (None, b"a\0b\n\nc\n"), (None, b"caf\xe9\n\nb\xff\n"),
+    (b"ISO-8859-1", b"caf\xe9\n\nna\xefve\n"), (b"latin-1", b"caf\xe9\n"),
+    (b"windows-1251", b"\xcf\xf0\xe8\n\n\xe2\xe5\xf2\n"),
+    (b"ISO-8859-15", b"\xa4\n"), (b"UTF-8", b"caf\xe9\n\n\xc3\xa9\n"),
+    (b"EUC-JP", b"\xc6\xfc\xcb\xdc\n\n\xb8\xec\n"),
+    (b"Shift_JIS", b"\x93\xfa\n\n\x81\n"), (b"nonsense", b"\xe9\n"),
+    (b"ISO-2022-JP", b"\x1b$BF|K\\\x1b(B\n\nb\n"), (b"gbk", b"\xc4\xe3\n"),
+]
+
+
+def git(*args, data=None):
+    return subprocess.run(["git", "-C", "r", *args], input=data, check=True,
+                          stdout=subprocess.PIPE).stdout.strip().decode()
+
+
+for i, (encoding, message) in enumerate(messages):
+    with open("r/new", "w") as f:
+        f.write("%d\n" % i)
+    git("add", "new")
+    who = "A <a@b> %d +0000\n" % (1700000000 + i)
+    head = "tree %s\nparent %s\nauthor %scommitter %s" % (
+        git("write-tree"), git("rev-parse", "HEAD"), who, who)
+    text = head.encode()
+    if encoding:
+        text += b"encoding " + encoding + b"\n"
+    git("update-ref", "HEAD", git("hash-object", "-t", "commit", "-w",
+        "--literally", "--stdin", data=text + b"\n" + message))
+END
+    gitscrape -q r | tojsonl >got.jsonl
+    git -C r log --reverse --format='%x01%H %P%x01%ct%x01%s%x01%b%x02' >want
+    python3 - <<'END'
+import base64
+import json
+
+
+def raw(value):
+    if isinstance(value, dict):
+        return base64.b64decode(value["b64"])
+    return str(value).encode()
+
+
+want = {}
+with open("want", "rb") as f:
+    for part in f.read().split(b"\x02\n")[:-1]:
+        ids, time, subject, body = part.split(b"\x01")[1:]
+        ids = ids.split()
+        want[ids[0]] = (ids[1] if len(ids) > 1 else b"", time, subject, body)
+seen = {}
+with open("got.jsonl", "rb") as f:
+    for line in f:
+        r = json.loads(line)
+        seen[raw(r["commit"])] = tuple(
+            raw(r.get(k, "")) for k in ("parent", "time", "subject", "body"))
+assert len(seen) > 35, len(seen)
+for commit, fields in seen.items():
+    assert fields == want[commit], (commit, fields, want[commit])
+END
 }
 
 @test "row 16: a repository that is repacked while it is read" {

@@ -224,6 +224,7 @@ TEST(salted_lines_stay_what_they_are)
 }
 
 #define HEX "0123456789abcdef0123456789abcdef01234567"
+#define BODY "body\n\n more  \n\n"
 
 TEST(commits_are_taken_apart)
 {
@@ -231,7 +232,7 @@ TEST(commits_are_taken_apart)
         "tree " HEX "\nparent " HEX "\nparent " HEX "\n"
         "author A > B <a@b> 1 +0000\ncommitter C <c> 1700000000 +0100\n"
         "encoding latin-1\ngpgsig x\n author not this one\n\n"
-        "\n  subject \n second line\n\n\nbody\n\n more  \n\n";
+        "\n  subject \n second line\n\n\n" BODY;
     /* Passed over, these would make a root of the commit. */
     static const char *const odd[] = {
         "tree " HEX "\nparent  " HEX "\nauthor A <a> 1 +0\n\n",
@@ -258,7 +259,8 @@ TEST(commits_are_taken_apart)
         commit_subject(&b, c.message);
         CHECK_STR(b.data, "  subject  second line");
         body = commit_body(c.message);
-        CHECK(body.n == 11 && memcmp(body.p, "body\n\n more", 11) == 0);
+        CHECK(body.n == strlen(BODY) && memcmp(body.p, BODY, body.n) == 0);
+        CHECK(c.encoding.n == 7 && memcmp(c.encoding.p, "latin-1", 7) == 0);
     }
     CHECK(commit_parse(&c, "tree x\n", 7, &e) == ERR_DATA);
     for (i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
