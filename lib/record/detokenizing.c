@@ -50,6 +50,7 @@ decode(struct detokenizing *d, const struct stream_rec *rec, struct err *e)
         n--;
     buf_reset(&d->text);
     tokenizer_decode(d->t, d->ids, n, &d->text);
+    d->skip = tokenizer_prepended(d->t, d->ids, n);
     return 0;
 }
 
@@ -59,9 +60,10 @@ put(struct detokenizing *d, struct err *e)
     int rc;
 
     if (!d->stream)
-        return out_write(d->bytes, d->text.data, d->text.len, e);
+        return out_write(d->bytes, d->text.data + d->skip,
+                         d->text.len - d->skip, e);
     text_begin(&d->doc, TEXT_DOC);
-    text_add(&d->doc, "text", d->text.data, d->text.len);
+    text_add(&d->doc, "text", d->text.data + d->skip, d->text.len - d->skip);
     buf_reset(&d->rec);
     rc = text_encode(&d->rec, &d->doc, e);
     return rc < 0 ? rc : stream_out_record(d->stream, d->rec.data,

@@ -16,6 +16,7 @@ struct detokenizing {
     /* private */
     struct buf text, rec;
     struct text_rec doc;
+    size_t skip; /* bytes of text that encoding had put before it */
     uint32_t *ids;
     size_t cap;
 };

@@ -29,6 +29,11 @@ void text_changes_release(struct text_changes *c);
 void text_changes_reset(struct text_changes *c);
 void text_changes_add(struct text_changes *c, const struct text_change *one);
 
+/* Makes *c, from a given text to one that was changed, lead on to the text
+ * that `next` leads to from there. */
+void text_changes_then(struct text_changes *c,
+                       const struct text_changes *next);
+
 /* The given bytes that normal[start, end) stands for; a change of which it
  * has a byte counts whole. */
 struct text_run text_changes_given(const struct text_changes *c,

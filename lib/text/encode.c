@@ -78,10 +78,14 @@ encode_piece(struct encoder *en, const uint8_t *p, size_t n, uint32_t *id)
             return 1;
         }
     }
-    for (i = 0; i < n; i++)
-        if (t->byte[p[i]] != TOKEN_NONE)
-            id[m++] = t->byte[p[i]];
-    en->n_lost += n - m;
+    if (t->chars.on) {
+        m = chars_symbols(t, p, n, id, &en->n_lost);
+    } else {
+        for (i = 0; i < n; i++)
+            if (t->byte[p[i]] != TOKEN_NONE)
+                id[m++] = t->byte[p[i]];
+        en->n_lost += n - m;
+    }
     return merge_piece(&t->merges, &en->scratch, id, m);
 }
 
@@ -190,7 +194,8 @@ cut(const struct encoder *en, const uint8_t *p, const uint8_t *end,
 
     for (; p < end && n < AHEAD; p += a->n, a++, n++) {
         a->p = p;
-        a->n = scan_piece(en->t->scan, en->t->uclass, p, end);
+        a->n = en->t->chars.on ? chars_piece(en->t, p, end) :
+               scan_piece(en->t->scan, en->t->uclass, p, end);
         a->slot = NULL;
         if (a->n <= KEY_BYTES) {
             make_key(a->key, p, a->n, (size_t)(end - p));

@@ -96,6 +96,12 @@ merges_put(struct merges *m, uint32_t left, uint32_t right, uint32_t rank,
     m->maybe[bit / 64] |= (uint64_t)1 << bit % 64;
 }
 
+bool
+merges_has(const struct merges *m, uint32_t left, uint32_t right)
+{
+    return find(m, left, right)->rank != MERGE_NONE;
+}
+
 void
 merge_scratch_release(struct merge_scratch *s)
 {

@@ -7,6 +7,7 @@
 #ifndef TEXT_MERGES_H
 #define TEXT_MERGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ void merges_release(struct merges *m);
  * merges_init. */
 void merges_put(struct merges *m, uint32_t left, uint32_t right,
                 uint32_t rank, uint32_t id);
+
+bool merges_has(const struct merges *m, uint32_t left, uint32_t right);
 
 /* Memory of merge_piece, for one thread. All zero at first. */
 struct merge_scratch {

@@ -23,6 +23,19 @@ offsets_release(struct offsets *o)
     memset(o, 0, sizeof(*o));
 }
 
+/* The next id, which is the unknown token, for what is unknown at *at. */
+static bool
+take_unknown(struct offsets *o, const struct segment *s, size_t *at)
+{
+    size_t n = chars_unknown(o->segments.t, s->p + *at, s->n - *at);
+
+    if (n == 0)
+        return false;
+    o->at[o->n++] = segment_given(s, *at, *at + n);
+    *at += n;
+    return true;
+}
+
 /* The next id's bytes in s from *at on, behind bytes without a token; false:
  * they are others. */
 static bool
@@ -63,6 +76,10 @@ take_segment(void *ctx, const struct segment *s)
         return;
     }
     while (at < s->n && !o->strange) {
+        if (o->n < o->n_ids && t->chars.on && o->id[o->n] == t->chars.unk) {
+            o->strange = !take_unknown(o, s, &at);
+            continue;
+        }
         if (o->n < o->n_ids && take_token(o, s, &at))
             continue;
         while (at < s->n && t->byte[s->p[at]] == TOKEN_NONE)

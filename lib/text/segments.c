@@ -7,14 +7,17 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "text/nfc.h"
 #include "text/tokenizer.h"
 
 struct text_run
 segment_given(const struct segment *s, size_t start, size_t end)
 {
-    struct text_run run = { s->normal.start + start, s->normal.start + end };
+    struct text_run run = { start, end };
 
+    if (s->blanks)
+        run = text_changes_given(s->blanks, run);
+    run.start += s->normal.start;
+    run.end += s->normal.start;
     if (s->changes)
         run = text_changes_given(s->changes, run);
     run.start += s->from;
@@ -28,16 +31,39 @@ segments_init(struct segments *g, const struct tokenizer *t)
     memset(g, 0, sizeof(*g));
     g->t = t;
     buf_init(&g->normal);
+    buf_init(&g->blank);
     text_changes_init(&g->changes);
+    text_changes_init(&g->blanks);
 }
 
 void
 segments_release(struct segments *g)
 {
     buf_release(&g->normal);
+    buf_release(&g->blank);
     text_changes_release(&g->changes);
+    text_changes_release(&g->blanks);
     free(g->run);
     memset(g, 0, sizeof(*g));
+}
+
+/* Lets Metaspace work on the segment's text. */
+static void
+put_blanks(struct segments *g, struct segment *s)
+{
+    bool first = s->from == 0 && s->normal.start == 0;
+
+    s->blanks = NULL;
+    if (s->token != TOKEN_NONE || !g->t->chars.metaspace)
+        return;
+    buf_reset(&g->blank);
+    text_changes_reset(&g->blanks);
+    if (!chars_metaspace(&g->t->chars, g->t->uclass, first, s->p, s->n,
+                         &g->blank, g->want_changes ? &g->blanks : NULL))
+        return;
+    s->p = (const uint8_t *)g->blank.data;
+    s->n = g->blank.len;
+    s->blanks = &g->blanks;
 }
 
 /* Tells of text[start, end) of the normalised text that *s is about. */
@@ -51,6 +77,7 @@ tell(struct segments *g, struct segment *s, const uint8_t *text,
     s->p = text + start;
     s->n = end - start;
     s->normal = (struct text_run){ start, end };
+    put_blanks(g, s);
     g->found(g->ctx, s);
 }
 
@@ -87,11 +114,11 @@ normalise(struct segments *g, struct added_search *q, struct segment *s,
     const struct tokenizer *t = g->t;
 
     text_changes_reset(&g->changes);
-    if (!t->nfc || !nfc_needed(t->uclass, q->p, q->n))
+    if (!normal_needed(&t->normal, t->uclass, q->p, q->n))
         return;
     buf_reset(&g->normal);
-    nfc_add(&g->normal, t->uclass, q->p, q->n,
-            want_changes ? &g->changes : NULL);
+    normal_add(&g->normal, &t->normal, t->uclass, q->p, q->n,
+               want_changes ? &g->changes : NULL);
     s->changes = &g->changes;
     q->p = (const uint8_t *)g->normal.data;
     q->n = g->normal.len;
@@ -104,7 +131,7 @@ walk_raw(struct segments *g, const uint8_t *p, size_t n, size_t from,
 {
     const struct tokenizer *t = g->t;
     struct segment s = { .from = from };
-    struct added_search q = { .uclass = t->uclass, .p = p, .n = n };
+    struct added_search q = { .uclass = t->normal_uclass, .p = p, .n = n };
     struct added_match m;
     size_t done = 0;
 

@@ -24,6 +24,8 @@ struct segment {
      * NULL: nothing was changed. */
     const struct text_changes *changes;
     size_t from;
+    /* From the normalised bytes to p[n], where Metaspace changed them. */
+    const struct text_changes *blanks;
 };
 
 /* The given bytes that [start, end) of the segment's own bytes stands for;
@@ -41,8 +43,8 @@ struct segments {
     bool want_changes;
 
     /* private */
-    struct buf normal;
-    struct text_changes changes;
+    struct buf normal, blank;
+    struct text_changes changes, blanks;
     struct text_run *run; /* of marks, in a normalised text */
     size_t cap, mark_at;
 };

@@ -34,7 +34,11 @@ tokenizer_release(struct tokenizer *t)
     free(t->added);
     free(t->added_at);
     free(t->span);
+    if (t->normal_uclass != t->uclass)
+        free(t->normal_uclass);
     free(t->uclass);
+    normalizer_release(&t->normal);
+    chars_release(&t->chars);
     merges_release(&t->merges);
     map_release(&t->name);
     map_release(&t->whole);
@@ -83,4 +87,15 @@ tokenizer_decode(const struct tokenizer *t, const uint32_t *id, size_t n,
 
     for (i = 0; i < n; i++)
         buf_add(b, t->bytes.data + t->span[id[i]].at, t->span[id[i]].len);
+}
+
+size_t
+tokenizer_prepended(const struct tokenizer *t, const uint32_t *id, size_t n)
+{
+    const struct token_span *s;
+
+    if (!t->chars.prepends || n == 0 || (t->n_added > 0 && t->added_at[id[0]]))
+        return 0;
+    s = &t->span[id[0]];
+    return s->len > 0 && t->bytes.data[s->at] == ' ' ? 1 : 0;
 }

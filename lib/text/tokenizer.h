@@ -1,15 +1,17 @@
 /* tokenizer.h - a Hugging Face tokenizer.json: read, encode, decode.
  *
  * What is read is byte-level BPE behind one of the pre-tokenizers of scan.h,
- * with or without NFC and with added tokens. A file that asks for anything
- * else is refused by name: ids are those of Hugging Face's tokenizers, or
- * there are none. Not looked at are the post-processor (what it adds is the
- * template's to add), padding and truncation (a text is never cut here).
+ * or BPE over characters (chars.h) behind Metaspace or none; before either a
+ * normaliser of NFC, Prepend and Replace (normal.h); and added tokens. A file
+ * that asks for anything else is refused by name: ids are those of Hugging
+ * Face's tokenizers, or there are none. Not looked at are the post-processor
+ * (what it adds is the template's to add), padding and truncation (a text is
+ * never cut here).
  *
  * Bytes that are not UTF-8 are encoded, too: each counts as a symbol to the
- * pre-tokenizer and merges like any other byte, and decoding gives it back.
- * A byte that the vocabulary has no token for is left out, as tokenizers
- * does it, and counted.
+ * pre-tokenizer and merges like any other byte, or becomes <0xXX>, and
+ * decoding gives it back. A byte that the vocabulary has no token for is left
+ * out, as tokenizers does it, and counted.
  *
  * Limits: a file 64 MiB, a token 4 KiB, added tokens 4 MiB in all, ids from
  * 0 without gaps.
@@ -26,7 +28,9 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "text/added.h"
+#include "text/chars.h"
 #include "text/merges.h"
+#include "text/normal.h"
 #include "text/scan.h"
 #include "text/segments.h"
 
@@ -44,9 +48,11 @@ struct tokenizer {
     struct id id;       /* of the file's bytes */
     uint32_t n;         /* every id is below it */
     enum scan_kind scan;
-    bool nfc, ignore_merges;
+    struct normalizer normal;
+    struct chars chars; /* on: its model is not byte-level */
+    bool ignore_merges;
     bool lacks_bytes;   /* some byte[] is TOKEN_NONE */
-    uint32_t byte[256]; /* the token of each byte */
+    uint32_t byte[256]; /* the token of each byte; of chars: <0xXX> */
     struct merges merges;
     struct map name;    /* tokens as the file spells them, to ids */
     struct map whole;   /* tokens as bytes to ids, for ignore_merges */
@@ -55,7 +61,7 @@ struct tokenizer {
     struct added_token *added;
     uint32_t *added_at; /* by id: 1 + index into added, or 0 */
     size_t n_added, n_vocab;
-    uint8_t *uclass;
+    uint8_t *uclass, *normal_uclass; /* the latter of normalised texts */
     /* Looked for in the raw text, in the normalised text, and those of the
      * latter that are words of a text, not marks. */
     struct added_set raw_set, normal_set, word_set;
@@ -80,10 +86,17 @@ uint32_t tokenizer_end(const struct tokenizer *t);
 /* Whether the id is an added token that is called special. */
 bool tokenizer_special(const struct tokenizer *t, uint32_t id);
 
-/* Appends the bytes of the tokens; an added token gives its content. Ids
- * must be below t->n. */
+/* Appends the bytes of the tokens as they are within a text; an added token
+ * gives its content. Ids must be below t->n. */
 void tokenizer_decode(const struct tokenizer *t, const uint32_t *id,
                       size_t n, struct buf *b);
+
+/* How many bytes that tokenizer_decode gives for id[n], which are a text from
+ * its start, encoding had put before it: a blank or nothing. A text behind
+ * Metaspace that began with a blank itself has the ids of the text without
+ * it, and is given back so. */
+size_t tokenizer_prepended(const struct tokenizer *t, const uint32_t *id,
+                           size_t n);
 
 /* ---- encoding ---- */
 

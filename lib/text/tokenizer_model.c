@@ -1,9 +1,10 @@
-/* tokenizer_model.c - the model of a tokenizer.json: byte-level BPE, its
- * settings, vocabulary and merges.
+/* tokenizer_model.c - the model of a tokenizer.json: BPE, its settings,
+ * vocabulary and merges.
  *
  * The order of keys means nothing, and merges need the vocabulary: so the
  * settings are read first, and of the big parts the place is kept.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,15 +60,19 @@ read_setting(struct tokenizer *t, struct tokenizer_model *m,
     if (buf_is(key, "ignore_merges"))
         return json_bool(j, &t->ignore_merges, e);
     if (buf_is(key, "dropout") || buf_is(key, "continuing_subword_prefix")
-        || buf_is(key, "end_of_word_suffix") || buf_is(key, "byte_fallback"))
+        || buf_is(key, "end_of_word_suffix"))
         return want_nothing(j, key->data, e);
+    if (buf_is(key, "byte_fallback"))
+        return json_bool(j, &t->chars.byte_fallback, e);
+    if (buf_is(key, "fuse_unk"))
+        return json_bool(j, &t->chars.fuse_unk, e);
     if (buf_is(key, "vocab"))
         m->vocab = *j;
     else if (buf_is(key, "merges"))
         m->merges = *j;
-    else if (buf_is(key, "unk_token"))
-        m->unk = json_kind(j) != JSON_NULL;
-    else if (!buf_is(key, "fuse_unk"))
+    else if (buf_is(key, "unk_token") && json_kind(j) != JSON_NULL)
+        m->unk = *j;
+    else if (!buf_is(key, "unk_token"))
         return json_error(j, e, "model setting \"%.100s\" is not supported",
                           key->data);
     json_skip(j);
@@ -145,15 +150,56 @@ check_ids(const struct tokenizer *t, const struct json *j, struct err *e)
 static void
 find_bytes(struct tokenizer *t)
 {
-    char utf8[4];
+    char name[8];
+    size_t n;
     int i;
 
     for (i = 0; i < 256; i++) {
-        t->byte[i] = tokenizer_find(t, utf8, utf8_encode(
-                                    alphabet_code((uint8_t)i), utf8));
+        if (t->chars.on)
+            n = (size_t)snprintf(name, sizeof(name), "<0x%02X>", i);
+        else
+            n = utf8_encode(alphabet_code((uint8_t)i), name);
+        t->byte[i] = tokenizer_find(t, name, n);
+        if (t->chars.on && !t->chars.byte_fallback)
+            t->byte[i] = TOKEN_NONE;
         if (t->byte[i] == TOKEN_NONE)
             t->lacks_bytes = true;
     }
+}
+
+/* What becomes of a character that is no token. */
+static int
+read_unknown(struct tokenizer *t, const struct tokenizer_model *m,
+             struct err *e)
+{
+    struct json j = m->unk;
+    struct buf name;
+    char blank[4];
+    int rc = 0;
+
+    t->chars.unk = TOKEN_NONE;
+    if (!t->chars.on && t->lacks_bytes && (m->unk.start
+                                           || t->chars.byte_fallback))
+        return json_error(&m->vocab, e, "an unk_token or byte_fallback in a "
+                          "vocabulary that lacks bytes is not supported");
+    if (!t->chars.on)
+        return 0;
+    if (t->chars.blank != 0
+        && tokenizer_find(t, blank, utf8_encode(t->chars.blank, blank)) ==
+           TOKEN_NONE)
+        return json_error(&m->vocab, e, "no token for what the blank is "
+                          "replaced by");
+    if (!j.start)
+        return 0;
+    buf_init(&name);
+    rc = json_string(&j, &name, e);
+    if (rc == 0)
+        t->chars.unk = tokenizer_find(t, name.data, name.len);
+    if (rc == 0 && t->chars.unk == TOKEN_NONE)
+        rc = json_error(&j, e, "unk_token \"%.100s\" is not in the "
+                        "vocabulary", name.data);
+    buf_release(&name);
+    return rc;
 }
 
 /* ---- merges ---- */
@@ -249,8 +295,6 @@ tokenizer_read_vocab(struct tokenizer *t, const struct tokenizer_model *m,
     if (rc < 0)
         return rc;
     find_bytes(t);
-    if (m->unk && t->lacks_bytes)
-        return json_error(&m->vocab, e, "an unk_token in a vocabulary that "
-                          "lacks bytes is not supported");
-    return read_merges(t, &merges, e);
+    rc = read_unknown(t, m, e);
+    return rc < 0 ? rc : read_merges(t, &merges, e);
 }

@@ -11,7 +11,6 @@
 
 #include "base/mem.h"
 #include "text/alphabet.h"
-#include "text/nfc.h"
 #include "text/uclass.h"
 
 /* Where the parts of the file are; start NULL: absent. */
@@ -69,8 +68,10 @@ read_parts(struct tokenizer *t, struct parts *p, struct err *e)
         rc = tokenizer_read_normalizer(t, &p->normalizer, e);
     if (rc == 0)
         rc = tokenizer_read_pre(t, &p->pre, e);
+    if (rc == 0)
+        rc = tokenizer_settle_blank(t, &p->pre, e);
     if (rc == 0 && p->decoder.start)
-        rc = tokenizer_read_decoder(&p->decoder, e);
+        rc = tokenizer_read_decoder(t, &p->decoder, e);
     if (rc == 0)
         rc = tokenizer_read_vocab(t, &m, e);
     if (rc == 0)
@@ -80,33 +81,63 @@ read_parts(struct tokenizer *t, struct parts *p, struct err *e)
 
 /* ---- what follows from all that ---- */
 
+/* A blank that stands for another character is none to strip. */
 static void
-make_sets(struct tokenizer *t)
+make_normal_uclass(struct tokenizer *t)
+{
+    t->normal_uclass = t->uclass;
+    if (!t->chars.normal_blank || t->normal_set.n_tokens == 0)
+        return;
+    t->normal_uclass = uclass_new();
+    t->normal_uclass[' '] = 0;
+}
+
+static int
+make_sets(struct tokenizer *t, const char *where, struct err *e)
 {
     const struct added_token *a;
     struct buf normal;
+    int rc = 0;
     size_t i;
 
     buf_init(&normal);
     added_set_init(&t->raw_set, t->added);
     added_set_init(&t->normal_set, t->added);
     added_set_init(&t->word_set, t->added);
-    for (i = 0; i < t->n_added; i++) {
+    for (i = 0; i < t->n_added && rc == 0; i++) {
         a = &t->added[i];
         if (!a->normalized) {
             added_set_put(&t->raw_set, i, a->content, a->len);
             continue;
         }
         buf_reset(&normal);
-        if (t->nfc)
-            nfc_add(&normal, t->uclass, a->content, a->len, NULL);
-        else
-            buf_add(&normal, a->content, a->len);
+        normal_add(&normal, &t->normal, t->uclass, a->content, a->len, NULL);
+        if (normal.len == 0) {
+            rc = err_set(e, ERR_DATA, "%s: added token \"%.100s\" is nothing "
+                         "when normalized", where, a->content);
+            break;
+        }
         added_set_put(&t->normal_set, i, normal.data, normal.len);
         if (!a->special)
             added_set_put(&t->word_set, i, normal.data, normal.len);
     }
     buf_release(&normal);
+    make_normal_uclass(t);
+    return rc;
+}
+
+/* The bytes of a token of the vocabulary, as they are in a text. */
+static void
+put_bytes(struct tokenizer *t, const char *name, size_t n, uint32_t id)
+{
+    struct buf *b = &t->bytes;
+
+    if (!t->chars.on) {
+        if (!alphabet_read(b, name, n))
+            buf_add(b, name, n);
+    } else if (!chars_put_byte(t, name, n, id, b)) {
+        normal_add(b, &t->chars.fold, t->uclass, name, n, NULL);
+    }
 }
 
 /* The bytes of every token. */
@@ -122,7 +153,9 @@ make_spans(struct tokenizer *t)
         m = &t->name.entry[i];
         name = map_key(&t->name, i);
         at = t->bytes.len;
-        if (i >= t->n_vocab || !alphabet_read(&t->bytes, name, m->len))
+        if (i < t->n_vocab)
+            put_bytes(t, name, m->len, (uint32_t)m->value);
+        else
             buf_add(&t->bytes, name, m->len);
         t->span[m->value] = (struct token_span){
             (uint32_t)at, (uint32_t)(t->bytes.len - at)
@@ -169,7 +202,9 @@ tokenizer_read(struct tokenizer *t, const char *text, size_t n,
     t->id = id_of(text, n);
     t->uclass = uclass_new();
     make_spans(t);
-    make_sets(t);
+    if (t->chars.on)
+        chars_prepare(t);
+    rc = make_sets(t, where, e);
 out:
     if (rc < 0)
         tokenizer_release(t);

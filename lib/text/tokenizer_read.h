@@ -4,7 +4,8 @@
  *   tokenizer_read.c    the file: its parts in their order, what follows
  *   tokenizer_model.c   the model: settings, vocabulary, merges
  *   tokenizer_added.c   the added tokens
- *   tokenizer_steps.c   normaliser, pre-tokenizer, decoder
+ *   tokenizer_steps.c   the pre-tokenizer
+ *   tokenizer_text.c    normaliser, Metaspace, decoder
  */
 #ifndef TEXT_TOKENIZER_READ_H
 #define TEXT_TOKENIZER_READ_H
@@ -17,12 +18,22 @@
 int tokenizer_read_normalizer(struct tokenizer *t, struct json *j,
                               struct err *e);
 int tokenizer_read_pre(struct tokenizer *t, struct json *j, struct err *e);
-int tokenizer_read_decoder(struct json *j, struct err *e);
+int tokenizer_read_decoder(struct tokenizer *t, struct json *j,
+                           struct err *e);
+
+/* Reads a pre-tokenizer that has no ByteLevel: the model is of chars.h. After
+ * normalizer and model. */
+int tokenizer_read_chars(struct tokenizer *t, struct json *j, struct err *e);
+
+/* When normalizer and pre-tokenizer are read: texts keep the blank where
+ * these two would replace it. j is named in messages. */
+int tokenizer_settle_blank(struct tokenizer *t, const struct json *j,
+                           struct err *e);
 
 /* Where the big parts of a model are. */
 struct tokenizer_model {
     struct json vocab, merges;
-    bool unk; /* it has an unk_token */
+    struct json unk; /* the unk_token; start NULL: none */
 };
 
 /* Reads the model's settings and finds its parts. */

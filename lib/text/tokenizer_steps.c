@@ -1,6 +1,5 @@
-/* tokenizer_steps.c - the normaliser, pre-tokenizer and decoder of a
- * tokenizer.json: what is known exactly is taken, anything else refused by
- * its name.
+/* tokenizer_steps.c - the pre-tokenizer of a tokenizer.json: what is known
+ * exactly is taken, anything else refused by its name.
  *
  * The objects are flattened into a list of settings "type.key" = value, so
  * that a setting nobody here knows is noticed.
@@ -178,6 +177,40 @@ read_steps(enum step_kind *list, size_t *n, struct buf *regex,
     return rc;
 }
 
+/* Whether a ByteLevel is in the value, at whatever depth. */
+static bool
+has_byte_level(struct json j)
+{
+    struct buf key, type;
+    struct err e;
+    bool found = false;
+
+    if (json_kind(&j) == JSON_ARRAY) {
+        json_enter_array(&j, &e);
+        while (json_next_item(&j)) {
+            found |= has_byte_level(j);
+            json_skip(&j);
+        }
+    }
+    if (json_kind(&j) != JSON_OBJECT)
+        return found;
+    buf_init(&key);
+    buf_init(&type);
+    json_enter_object(&j, &e);
+    while (json_next_key(&j, &key)) {
+        if (json_kind(&j) == JSON_STRING && buf_is(&key, "type")) {
+            json_string(&j, &type, &e);
+            found |= buf_is(&type, "ByteLevel");
+        } else {
+            found |= has_byte_level(j);
+            json_skip(&j);
+        }
+    }
+    buf_release(&key);
+    buf_release(&type);
+    return found;
+}
+
 int
 tokenizer_read_pre(struct tokenizer *t, struct json *j, struct err *e)
 {
@@ -187,8 +220,8 @@ tokenizer_read_pre(struct tokenizer *t, struct json *j, struct err *e)
     size_t n = 0;
     int rc;
 
-    if (json_kind(j) == JSON_NULL)
-        return json_error(j, e, "no pre-tokenizer: not supported");
+    if (!has_byte_level(at))
+        return tokenizer_read_chars(t, j, e);
     buf_init(&regex);
     rc = read_steps(list, &n, &regex, j, e);
     if (rc < 0)
@@ -212,59 +245,4 @@ tokenizer_read_pre(struct tokenizer *t, struct json *j, struct err *e)
 out:
     buf_release(&regex);
     return rc;
-}
-
-/* The value of "type" in the object that comes next, which is consumed. */
-static int
-read_type(struct buf *type, struct json *j, struct err *e)
-{
-    struct buf key;
-    int rc;
-
-    buf_init(&key);
-    rc = json_enter_object(j, e);
-    while (rc == 0 && json_next_key(j, &key)) {
-        if (buf_is(&key, "type"))
-            rc = json_string(j, type, e);
-        else
-            json_skip(j);
-    }
-    buf_release(&key);
-    return rc;
-}
-
-/* A part that is null or of the one type that there is; *there tells. */
-static int
-read_only_step(struct json *j, const char *what, const char *known,
-               bool *there, struct err *e)
-{
-    struct buf type;
-    int rc;
-
-    *there = json_kind(j) != JSON_NULL;
-    if (!*there) {
-        json_skip(j);
-        return 0;
-    }
-    buf_init(&type);
-    rc = read_type(&type, j, e);
-    if (rc == 0 && !buf_is(&type, known))
-        rc = json_error(j, e, "%s \"%.100s\" is not supported", what,
-                        type.data);
-    buf_release(&type);
-    return rc;
-}
-
-int
-tokenizer_read_normalizer(struct tokenizer *t, struct json *j, struct err *e)
-{
-    return read_only_step(j, "normalizer", "NFC", &t->nfc, e);
-}
-
-int
-tokenizer_read_decoder(struct json *j, struct err *e)
-{
-    bool there;
-
-    return read_only_step(j, "decoder", "ByteLevel", &there, e);
 }

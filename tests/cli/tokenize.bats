@@ -163,7 +163,7 @@ round() {
 .normalizer = {"type": "Lowercase"}|normalizer "Lowercase" is not supported
 .pre_tokenizer.add_prefix_space = true|add_prefix_space is not supported
 .model.type = "Unigram"|model "Unigram" is not supported
-.model.byte_fallback = true|model setting "byte_fallback" is not supported
+.model.byte_fallback = 1|true or false
 .model.merges[3] = ["x", "zzz"]|merge 3: "zzz" is not in the vocabulary
 END
     run -1 --separate-stderr tokenize -t none.json in
@@ -185,6 +185,16 @@ END
     tokenize -q -t lacking.json in >tokens
     grep -aq '^ledger tokenize bytes-without-token 2$' tokens
     [ "$(tokenize -q -t lacking.json -d --raw tokens)" = ab ]
+}
+
+@test "a tokenizer over characters gives plain text back, too" {
+    need_shared tokenizers/phi3-mini
+    local json=$GRAFT_SHARED/tokenizers/phi3-mini/tokenizer.json
+    printf '{"text":"  a\\u00e9\\u0000 \\n\\n  b\\u4e2d "}\n{"text":""}\n' >in
+    printf '{"text":{"b64":"gP/+YcMo"}}\n' >>in
+    fromjsonl -q in | tokenize -q -t "$json" >tokens
+    tokenize -q -t "$json" -d --raw tokens |
+        cmp - <(printf '  a\xc3\xa9\0 \n\n  b\xe4\xb8\xad \x80\xff\xfea\xc3(')
 }
 
 @test "the encoder agrees with tokenizers on random texts" {

@@ -45,7 +45,8 @@ STRIP = ["a[L] b", "a  [L]  b", "a  [R]  b", " [R]  [L] x", "x[W]y", "[W]",
          "x [W] y", "x[W] y", "\u00e9[W]", ".[W].", "[W][W]", "_[W]",
          "\u0301[W]", "[L][R]  [L]", "\u3000[L]\u00a0", "[R]\n\n[W]",
          "caf\u00e9 cafe\u0301 CAF\u00c9", "xcafe\u0301y", "[N]", "a[N]b",
-         "[LL]", "[L [R", "[[L]]"]
+         "[LL]", "[L [R", "[[L]]", "\u2581the int", " \u2581<PRE> x<s> in",
+         "the</s>int <s>", "  the  [R] \u2581 x"]
 
 
 def vocab(merges, missing="", extra=()):
@@ -108,9 +109,82 @@ def small():
     return files
 
 
+BLANK = "\u2581"
+WORDS = [BLANK + "t", "he", BLANK + "the", "in", "int", BLANK + "int", "aa",
+         "aaaa", BLANK * 2, BLANK * 4, "==", "();", BLANK + "(", "er",
+         "re", "ret", "\u00e9\u00e9", "\u4e2d\u6587", "x,", "12"]
+
+
+def char_model(missing=(), **settings):
+    """BPE over characters: bytes, characters, and words of pairs."""
+    tokens = ["<unk>"] + [b for b in ("<0x%02X>" % i for i in range(256))
+                          if b not in missing]
+    tokens += sorted(set("".join(WORDS)) | set("abcdefgrstuxyz.,-[]<>LRN"))
+    merges = []
+    for word in WORDS:
+        for i in range(1, len(word)):
+            if word[:i] in tokens and word[i:] in tokens:
+                merges.append((word[:i], word[i:]))
+                if word not in tokens:
+                    tokens.append(word)
+        if word not in tokens:
+            merges += [(word[:i], word[i]) for i in range(1, len(word))]
+            tokens += [word[:i + 1] for i in range(1, len(word))
+                       if word[:i + 1] not in tokens]
+    settings = {"byte_fallback": True, "fuse_unk": True, "unk_token": "<unk>",
+                **settings}
+    return models.BPE(vocab={x: i for i, x in enumerate(tokens)},
+                      merges=merges, **settings)
+
+
+def char_files():
+    """As small(), of the models that are not byte-level."""
+    replace = normalizers.Replace(" ", BLANK)
+    prepend = normalizers.Sequence([normalizers.Prepend(BLANK), replace])
+    undo = [decoders.Replace(BLANK, " "), decoders.ByteFallback(),
+            decoders.Fuse()]
+    odd = [AddedToken("[N]", normalized=True),
+           AddedToken("[L]", lstrip=True, normalized=True),
+           AddedToken("[R]", rstrip=True, normalized=True),
+           AddedToken("[LL]", lstrip=True, rstrip=True, normalized=False),
+           AddedToken("[W]", single_word=True, normalized=True),
+           AddedToken(BLANK + "<PRE>", normalized=False)]
+    no_e2 = ["<0xE2>", "<0xCC>"]
+    files = {}
+
+    def make(name, model, normalizer, pre=None, strip=False):
+        t = Tokenizer(model)
+        if normalizer:
+            t.normalizer = normalizer
+        if pre:
+            t.pre_tokenizer = pre
+        t.decoder = decoders.Sequence(
+            undo + ([decoders.Strip(" ", 1, 0)] if strip else []))
+        t.add_special_tokens(["<s>", "</s>"])
+        t.add_tokens(odd)
+        files[name] = t.to_str()
+
+    def metaspace(scheme, split):
+        return pre_tokenizers.Metaspace(prepend_scheme=scheme, split=split)
+
+    make("llama2", char_model(), prepend, strip=True)
+    make("gemma", char_model(), replace, pre_tokenizers.Split(
+        " ", "merged_with_previous"))
+    make("llama2-nfc", char_model(), normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace("\n", "\n\n"), prepend]))
+    make("mistral", char_model(), None, metaspace("first", False))
+    make("always", char_model(), None, metaspace("always", True))
+    make("never", char_model(), normalizers.Sequence([]),
+         metaspace("never", True))
+    make("bytes-lacking", char_model(no_e2), prepend)
+    make("unknown", char_model(byte_fallback=False, fuse_unk=False), replace)
+    make("vanishing", char_model(no_e2, unk_token=None), replace)
+    return files
+
+
 def cases(files):
     tokenizers = {n: Tokenizer.from_str(s) for n, s in files.items()}
-    for name in ("gpt2", "phi-2", "starcoder2", "qwen2.5"):
+    for name in ("gpt2", "phi-2", "starcoder2", "qwen2.5", "phi3-mini"):
         path = os.path.join(SHARED, "tokenizers", name, "tokenizer.json")
         tokenizers[name] = Tokenizer.from_file(path)
     out = []
@@ -118,7 +192,7 @@ def cases(files):
         r = random.Random(11)
         added = [x.content for x in t.get_added_tokens_decoder().values()]
         texts = EDGES + [fuzz.text(r, added) for _ in range(25)]
-        texts += STRIP if name in ("strips", "nfc") else []
+        texts += STRIP if name in ("strips", "nfc", *char_files()) else []
         for x in texts:
             ids = t.encode(x, add_special_tokens=False).ids
             out.append([name, x, ids])
@@ -154,6 +228,7 @@ def main():
     files = small()
     jobs = train()
     files["trained"] = jobs[0][4]
+    files.update(char_files())
     print('{\n "_comment": "made by tests/golden/encode.py",\n "files": {')
     print(",\n".join("  %s: %s" % (json.dumps(n), json.dumps(s))
                      for n, s in files.items()))

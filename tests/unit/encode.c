@@ -12,7 +12,7 @@
 #include "test.h"
 
 #define GOLDEN "tests/golden/encode.json"
-#define MAX_TOKENIZERS 16
+#define MAX_TOKENIZERS 32
 
 /* Tokenizers by name, opened when first asked for. */
 struct shelf {

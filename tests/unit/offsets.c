@@ -12,7 +12,7 @@
 
 #include "byte_tokenizer.h"
 
-#define MAX_TOKENIZERS 8
+#define MAX_TOKENIZERS 16
 
 /* Tokenizers by name, opened when first asked for. */
 struct shelf {
@@ -120,8 +120,10 @@ same_ranges(struct json *j, const struct offsets *o, const struct buf *text,
         r = widen(o->at[n], text);
         if (composed)
             same = same && r.start <= start && r.end >= end;
-        else
+        else if (r.start < r.end)
             same = same && r.start == start && r.end == end;
+        else /* a blank put before a text; there, of its first character */
+            same = same && r.start == start;
     }
     return same && n == o->n;
 }
@@ -151,7 +153,8 @@ one_case(struct shelf *s, struct json *j)
         offsets_init(&o, t);
         encoder_add(&en, text.data, text.len, true, &ids);
         CHECK(offsets_find(&o, text.data, text.len, NULL, 0, ids.id, ids.n));
-        if (!CHECK(same_ranges(j, &o, &text, t->nfc
+        if (!CHECK(same_ranges(j, &o, &text, t->normal.n > 0
+                               && t->normal.step[0].kind == NORMAL_NFC
                                && nfc_needed(t->uclass, text.data,
                                              text.len))))
             printf("  %s: \"%s\"\n", name.data, text.data);

@@ -87,10 +87,18 @@ TEST(what_is_not_known_exactly_is_refused_by_name)
         const char *text;
     } bad[] = {
         { { .normalizer = "{\"type\":\"NFKC\"}" }, "normalizer \"NFKC\"" },
-        { { .normalizer = "{\"type\":\"Sequence\",\"normalizers\":[]}" },
-          "normalizer \"Sequence\"" },
+        { { .normalizer = "{\"type\":\"Sequence\",\"normalizers\":[{"
+                          "\"type\":\"Lowercase\"}]}" },
+          "normalizer \"Lowercase\"" },
+        { { .normalizer = "{\"type\":\"Prepend\",\"prepend\":\"x\"}" },
+          "Prepend is supported of the blank" },
+        { { .normalizer = "{\"type\":\"Replace\",\"pattern\":{\"Regex\":"
+                          "\"a\"},\"content\":\"b\"}" },
+          "Replace is supported of a string" },
+        { { .normalizer = "{\"type\":\"Replace\",\"pattern\":{\"String\":"
+                          "\"a\"},\"content\":\"0123456789abcdef0\"}" },
+          "over 16 times as long" },
         { { .decoder = "{\"type\":\"Metaspace\"}" }, "decoder \"Metaspace\"" },
-        { { .pre = "\"pre_tokenizer\":null" }, "no pre-tokenizer" },
         { { .pre = "\"pre_tokenizer\":{\"type\":\"Whitespace\"}" },
           "pre-tokenizer \"Whitespace\"" },
         { { .pre = "\"pre_tokenizer\":{\"type\":\"ByteLevel\"}" },
@@ -113,7 +121,20 @@ TEST(what_is_not_known_exactly_is_refused_by_name)
                    "\"add_prefix_space\":false}]}" }, "individual_digits" },
         { { .model = "\"type\":\"WordPiece\"," }, "model \"WordPiece\"" },
         { { .model = "\"dropout\":0.1," }, "\"dropout\"" },
-        { { .model = "\"byte_fallback\":true," }, "\"byte_fallback\"" },
+        { { .model = "\"byte_fallback\":1," }, "true or false" },
+        { { .pre = "\"pre_tokenizer\":null",
+            .model = "\"ignore_merges\":true," }, "ignore_merges" },
+        { { .pre = "\"pre_tokenizer\":null",
+            .model = "\"unk_token\":\"<u>\"," },
+          "unk_token \"<u>\" is not in" },
+        { { .pre = "\"pre_tokenizer\":null",
+            .decoder = "{\"type\":\"ByteLevel\"}" },
+          "decoder \"ByteLevel\"" },
+        { { .pre = "\"pre_tokenizer\":{\"type\":\"Metaspace\","
+                   "\"replacement\":\"\u2581\"}" }, "no token for what" },
+        { { .pre = "\"pre_tokenizer\":{\"type\":\"Metaspace\","
+                   "\"replacement\":\"\u2581\",\"prepend_scheme\":\"x\"}" },
+          "prepend_scheme \"x\"" },
         { { .model = "\"end_of_word_suffix\":\"</w>\"," },
           "\"end_of_word_suffix\"" },
         { { .model = "\"novelty\":1," }, "\"novelty\"" },
