@@ -1,6 +1,8 @@
 /* group.c - groups of text records. */
 #include "record/group.h"
 
+#include <string.h>
+
 #include "base/bytes.h"
 
 void
@@ -72,6 +74,25 @@ group_key_of(const struct text_rec *r, const void *p, size_t n)
     } else {
         k.own = number_of(p, n);
     }
+    return k;
+}
+
+struct group_key
+group_key_of_folder(const struct group_key *file)
+{
+    struct group_key k = { .repo = file->repo, .own = file->own };
+    const char *slash;
+    struct buf key;
+
+    if (!file->path.data)
+        return k;
+    slash = memrchr(file->path.data, '/', file->path.len);
+    k.path = file->path;
+    k.path.len = slash ? (size_t)(slash + 1 - k.path.data) : 0;
+    buf_init(&key);
+    path_key(&key, &k.repo, &k.path);
+    k.own = number_of(key.data, key.len);
+    buf_release(&key);
     return k;
 }
 

@@ -3,7 +3,8 @@
  * Equal numbers stay on one side of a split. Commits and files: the file,
  * through its renames (a path that a commit calls the new name of another
  * has that one's group from then on). A chat: the conversation. A document:
- * its text, so exact copies share a group. A group depends on the record and
+ * its text, so exact copies share a group. Files that are packed by folder
+ * (record/packing.h): the folder. A group depends on the record and
  * those before it only, so adding to a set changes none.
  */
 #ifndef RECORD_GROUP_H
@@ -26,6 +27,10 @@ struct group_key {
 /* The key of a decoded record; p[n] is its encoding. By any thread. */
 struct group_key group_key_of(const struct text_rec *r, const void *p,
                               size_t n);
+
+/* The key of the folder that a file is in; points into the file's. Its path
+ * ends with a slash, or is empty. */
+struct group_key group_key_of_folder(const struct group_key *file);
 
 void groups_init(struct groups *g);
 void groups_release(struct groups *g);

@@ -43,6 +43,7 @@ tokenizing_init(struct tokenizing *z, const struct tokenizer *t, uint32_t end)
     render_init(&z->render, t, end);
     buf_init(&z->text);
     groups_init(&z->groups);
+    packing_init(&z->packing, &z->render.template[TEMPLATE_FILE]);
 }
 
 void
@@ -57,6 +58,7 @@ tokenizing_release(struct tokenizing *z)
     free(z->item);
     buf_release(&z->text);
     groups_release(&z->groups);
+    packing_release(&z->packing);
 }
 
 /* One record, by a worker. */
@@ -116,22 +118,53 @@ count_left(struct tokenizing *z, const struct render_result *r,
     z->lost += r->lost;
 }
 
+/* Whether the record is a whole file that its folder's may be put beside. */
+static bool
+is_packed(const struct tokenizing *z, const struct tokenizing_item *it)
+{
+    enum template_kind kind = z->render.kind;
+
+    return z->render.max_tokens > 0
+        && (kind == RENDER_AUTO || kind == TEMPLATE_FILE)
+        && z->text.data[it->at] == TEXT_FILE;
+}
+
+/* What became of a record, but for what waits for the rest of its folder. */
+static int
+write_result(struct tokenizing *z, struct render_result *r, bool packed,
+             struct stream_out *out, struct err *e)
+{
+    struct group_key key = packed ? group_key_of_folder(&r->key) : r->key;
+    size_t i, at = 0;
+    int rc = 0;
+
+    render_result_group(r, groups_next(&z->groups, &key));
+    if (!packed)
+        rc = packing_flush(&z->packing, out, e);
+    for (i = 0; i < r->n && rc == 0; at = r->end[i++]) {
+        const char *p = r->tokens.data + at;
+        size_t n = r->end[i] - at;
+
+        rc = packed ? packing_add(&z->packing, &key, p, n, out, e)
+                    : stream_out_record(out, p, n, e);
+    }
+    z->records += packed ? 0 : r->n;
+    return rc;
+}
+
 static int
 write_item(struct tokenizing *z, struct tokenizing_item *it,
            const struct stream_in *in, struct stream_out *out, struct err *e)
 {
     struct render_result *r = &it->out;
-    size_t i, at = 0;
-    int rc = 0;
+    size_t i;
+    int rc;
 
     if (it->e.code < 0) {
         *e = it->e;
         return err_prefix(e, "%s: record %" PRIu64, in->in.name, it->index);
     }
-    render_result_group(r, groups_next(&z->groups, &r->key));
-    for (i = 0; i < r->n && rc == 0; at = r->end[i++])
-        rc = stream_out_record(out, r->tokens.data + at, r->end[i] - at, e);
-    z->records += r->n;
+    rc = write_result(z, r, is_packed(z, it), out, e);
     render_count_add(&z->there, &r->there);
     render_count_add(&z->kept, &r->kept);
     for (i = 0; i < RENDER_REASONS; i++)
@@ -168,6 +201,7 @@ tokenizing_segment(struct tokenizing *z, struct stream_in *in,
 {
     int more = 1, rc = begin(z, in, out, prov, e);
 
+    z->packing.max_tokens = z->render.max_tokens;
     while (rc == 0 && more > 0) {
         more = fill_batch(z, in, e);
         if (more < 0)
@@ -179,5 +213,9 @@ tokenizing_segment(struct tokenizing *z, struct stream_in *in,
             progress_add(1);
         }
     }
+    if (rc == 0)
+        rc = packing_flush(&z->packing, out, e);
+    z->records += z->packing.records;
+    z->packing.records = 0;
     return rc < 0 ? rc : stream_pass_end(out, in, e);
 }

@@ -4,6 +4,7 @@
 #ifndef RECORD_TOKENIZING_H
 #define RECORD_TOKENIZING_H
 
+#include "record/packing.h"
 #include "record/render.h"
 #include "stream/stream.h"
 
@@ -22,10 +23,11 @@ struct tokenizing {
     size_t n_items;
     struct buf text;        /* of its records */
     struct groups groups;
+    struct packing packing;
 };
 
 /* end: the token that closes a record, or TOKEN_NONE. After par_set_threads;
- * t must live as long. */
+ * t must live as long, and *z stays where it is. */
 void tokenizing_init(struct tokenizing *z, const struct tokenizer *t,
                      uint32_t end);
 void tokenizing_release(struct tokenizing *z);

@@ -1,0 +1,184 @@
+/* packing.c - joins token records: the ids of the repository are those that
+ * the layout of a repository has and that of nothing has not. */
+#include "record/packing.h"
+
+#include <string.h>
+
+void
+packing_init(struct packing *k, const struct template *layout)
+{
+    memset(k, 0, sizeof(*k));
+    k->layout = layout;
+    encoder_init(&k->en, layout->t);
+    template_out_init(&k->head, layout->t);
+    template_out_init(&k->bare, layout->t);
+    buf_init(&k->repo);
+    buf_init(&k->folder);
+    ids_init(&k->ids);
+    ids_init(&k->next);
+    buf_init(&k->loss);
+    buf_init(&k->next_loss);
+    buf_init(&k->record);
+}
+
+void
+packing_release(struct packing *k)
+{
+    encoder_release(&k->en);
+    template_out_release(&k->head);
+    template_out_release(&k->bare);
+    buf_release(&k->repo);
+    buf_release(&k->folder);
+    ids_release(&k->ids);
+    ids_release(&k->next);
+    buf_release(&k->loss);
+    buf_release(&k->next_loss);
+    buf_release(&k->record);
+}
+
+static bool
+is_same(const struct buf *b, const struct text_field *f)
+{
+    return b->len == f->len
+        && (f->len == 0 || memcmp(b->data, f->data, f->len) == 0);
+}
+
+static void
+remember(struct buf *b, const struct text_field *f)
+{
+    buf_reset(b);
+    if (f->len > 0)
+        buf_add(b, f->data, f->len);
+}
+
+/* What waits is of that folder. */
+static bool
+goes_on(const struct packing *k, const struct group_key *folder)
+{
+    return k->ids.n > 0 && folder->path.data != NULL
+        && is_same(&k->repo, &folder->repo)
+        && is_same(&k->folder, &folder->path);
+}
+
+static void
+encode_head(struct packing *k, const struct text_field *repo)
+{
+    struct template_input in;
+
+    memset(&in, 0, sizeof(in));
+    template_encode(k->layout, &k->en, &in, &k->bare);
+    if (repo->data != NULL)
+        template_set(&in, FIELD_REPO, repo->data, repo->len);
+    template_encode(k->layout, &k->en, &in, &k->head);
+}
+
+/* How many ids of the record the repository takes; SIZE_MAX: it does not
+ * begin with them. */
+static size_t
+head_of(const struct packing *k)
+{
+    const struct ids *head = &k->head.ids;
+    size_t n;
+
+    if (head->n < k->bare.ids.n)
+        return SIZE_MAX;
+    n = head->n - k->bare.ids.n;
+    if (n > k->next.n
+        || (n > 0 && memcmp(head->id, k->next.id, n * sizeof(*head->id)) != 0))
+        return SIZE_MAX;
+    return n;
+}
+
+int
+packing_flush(struct packing *k, struct stream_out *out, struct err *e)
+{
+    int rc;
+
+    if (k->ids.n == 0)
+        return 0;
+    buf_reset(&k->record);
+    rc = tokens_encode(&k->record, &k->origin, k->ids.id,
+                       (const uint8_t *)k->loss.data, k->ids.n,
+                       k->layout->t->n, e);
+    if (rc == 0)
+        rc = stream_out_record(out, k->record.data, k->record.len, e);
+    k->records++;
+    k->ids.n = 0;
+    buf_reset(&k->loss);
+    return rc;
+}
+
+/* The ids that wait, but for their end. */
+static size_t
+without_end(const struct packing *k)
+{
+    size_t n = k->ids.n;
+    uint32_t end = k->layout->end;
+
+    return n > 0 && end != TOKEN_NONE && k->ids.id[n - 1] == end ? n - 1 : n;
+}
+
+/* Appends those of the record's ids from `from` on to what waits. */
+static void
+append(struct packing *k, size_t from)
+{
+    for (size_t i = from; i < k->next.n; i++)
+        ids_add(&k->ids, k->next.id[i]);
+    buf_add(&k->loss, k->next_loss.data + from, k->next.n - from);
+}
+
+/* Appends the record to what waits, if that can be. */
+static bool
+join(struct packing *k)
+{
+    size_t head = head_of(k), n = without_end(k);
+
+    if (head == SIZE_MAX || n + (k->next.n - head) > k->max_tokens)
+        return false;
+    k->ids.n = k->loss.len = n;
+    append(k, head);
+    return true;
+}
+
+/* The record begins what waits. */
+static void
+begin(struct packing *k, const struct group_key *folder)
+{
+    if (!is_same(&k->repo, &folder->repo))
+        encode_head(k, &folder->repo);
+    remember(&k->repo, &folder->repo);
+    remember(&k->folder, &folder->path);
+    append(k, 0);
+}
+
+static int
+decode(struct packing *k, struct tokens *t, const void *p, size_t n,
+       struct err *e)
+{
+    int rc = tokens_decode(t, p, n, 0, e);
+
+    if (rc < 0)
+        return rc;
+    k->next.n = 0;
+    for (size_t i = 0; i < t->n; i++)
+        ids_add(&k->next, 0);
+    tokens_ids(t, k->next.id);
+    buf_reset(&k->next_loss);
+    tokens_mask(t, (uint8_t *)buf_room(&k->next_loss, t->n));
+    return 0;
+}
+
+int
+packing_add(struct packing *k, const struct group_key *folder, const void *p,
+            size_t n, struct stream_out *out, struct err *e)
+{
+    struct tokens t;
+    int rc = decode(k, &t, p, n, e);
+
+    if (rc < 0 || (goes_on(k, folder) && join(k)))
+        return rc;
+    rc = packing_flush(k, out, e);
+    k->origin = t.origin;
+    begin(k, folder);
+    return rc;
+}
