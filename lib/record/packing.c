@@ -5,13 +5,14 @@
 #include <string.h>
 
 void
-packing_init(struct packing *k, const struct template *layout)
+packing_init(struct packing *k, const struct template *layout,
+             const struct tokenizer *t)
 {
     memset(k, 0, sizeof(*k));
     k->layout = layout;
-    encoder_init(&k->en, layout->t);
-    template_out_init(&k->head, layout->t);
-    template_out_init(&k->bare, layout->t);
+    encoder_init(&k->en, t);
+    template_out_init(&k->head, t);
+    template_out_init(&k->bare, t);
     buf_init(&k->repo);
     buf_init(&k->folder);
     ids_init(&k->ids);

@@ -34,8 +34,10 @@ struct packing {
     struct buf loss, next_loss, record;
 };
 
-/* layout must live as long. */
-void packing_init(struct packing *k, const struct template *layout);
+/* layout and t, its tokenizer, must live as long; the layout may be opened
+ * later, before the first record comes. */
+void packing_init(struct packing *k, const struct template *layout,
+                  const struct tokenizer *t);
 void packing_release(struct packing *k);
 
 /* Takes the token record p[n] of a file of that folder (see

@@ -43,7 +43,7 @@ tokenizing_init(struct tokenizing *z, const struct tokenizer *t, uint32_t end)
     render_init(&z->render, t, end);
     buf_init(&z->text);
     groups_init(&z->groups);
-    packing_init(&z->packing, &z->render.template[TEMPLATE_FILE]);
+    packing_init(&z->packing, &z->render.template[TEMPLATE_FILE], t);
 }
 
 void
