@@ -32,12 +32,11 @@ encode_text(void *ctx, const char *text, size_t n, struct buf *ids,
 {
     struct text_codec *c = ctx;
 
-    (void)e;
     c->ids.n = 0;
     encoder_add(&c->encoder, text, n, true, &c->ids);
     for (size_t i = 0; i < c->ids.n; i++)
         buf_u32(ids, c->ids.id[i]);
-    return 0;
+    return encoder_check(&c->encoder, e);
 }
 
 /* A row of the model beyond the vocabulary stands for no text. */

@@ -420,5 +420,5 @@ render_record(const struct render *r, struct render_worker *w, const void *p,
         rc = keep(r, w, &origin, 0, out, e);
     else
         leave(w, RENDER_LONG, 0, out);
-    return rc;
+    return rc < 0 ? rc : encoder_check(&w->en, e);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "text/alphabet.h"
 #include "text/tokenizer.h"
 
 #define KEY_WORDS 4
@@ -195,7 +196,7 @@ cut(const struct encoder *en, const uint8_t *p, const uint8_t *end,
     for (; p < end && n < AHEAD; p += a->n, a++, n++) {
         a->p = p;
         a->n = en->t->chars.on ? chars_piece(en->t, p, end) :
-               scan_piece(en->t->scan, en->t->uclass, p, end);
+               scan_piece(en->t->pre.step[0].scan, en->t->uclass, p, end);
         a->slot = NULL;
         if (a->n <= KEY_BYTES) {
             make_key(a->key, p, a->n, (size_t)(end - p));
@@ -207,7 +208,45 @@ cut(const struct encoder *en, const uint8_t *p, const uint8_t *end,
     return n;
 }
 
-/* Text without added tokens, in normal form. */
+/* As encode_piece, by way of the caches. */
+static size_t
+cached_piece(struct encoder *en, const uint8_t *p, size_t n, uint32_t *id)
+{
+    struct encoder_slot *slot;
+    uint64_t key[KEY_WORDS];
+
+    if (n > KEY_BYTES)
+        return wide_piece(en, p, n, id);
+    make_key(key, p, n, n);
+    slot = &en->cache[key_hash(key)];
+    if (memcmp(slot->key, key, sizeof(key)) != 0)
+        return learn_piece(en, slot, key, p, n, id);
+    memcpy(id, slot->id, sizeof(slot->id));
+    return slot->n;
+}
+
+/* Text without added tokens, in normal form, by the steps of the
+ * pre-tokenizer. */
+static void
+add_steps(struct encoder *en, const uint8_t *p, size_t n, struct ids *out)
+{
+    bool spelled = en->t->pre.spelled;
+    int more;
+
+    pretok_start(&en->pre, p, n);
+    while ((more = pretok_next(&en->pre, &p, &n)) > 0) {
+        if (spelled) {
+            buf_reset(&en->bytes);
+            alphabet_read(&en->bytes, (const char *)p, n);
+            p = (const uint8_t *)en->bytes.data;
+            n = en->bytes.len;
+        }
+        out->n += cached_piece(en, p, n, ids_room(out, n + SLOT_IDS));
+    }
+    en->gave_up |= more < 0;
+}
+
+/* The same, by a scanner. */
 static void
 add_pieces(struct encoder *en, const uint8_t *p, size_t n, struct ids *out)
 {
@@ -243,6 +282,8 @@ add_segment(void *ctx, const struct segment *s)
 
     if (s->token != TOKEN_NONE)
         ids_add(en->out, s->token);
+    else if (!en->t->chars.on && !pretok_scans(&en->t->pre))
+        add_steps(en, s->p, s->n, en->out);
     else
         add_pieces(en, s->p, s->n, en->out);
 }
@@ -254,6 +295,8 @@ encoder_init(struct encoder *en, const struct tokenizer *t)
     en->t = t;
     en->cache = mem_array((size_t)1 << CACHE_BITS, sizeof(en->cache[0]));
     en->wide = mem_array((size_t)1 << WIDE_BITS, sizeof(en->wide[0]));
+    pretok_run_init(&en->pre, &t->pre, t->uclass);
+    buf_init(&en->bytes);
     segments_init(&en->segments, t);
     en->segments.found = add_segment;
 }
@@ -264,6 +307,8 @@ encoder_release(struct encoder *en)
     free(en->cache);
     free(en->wide);
     merge_scratch_release(&en->scratch);
+    pretok_run_release(&en->pre);
+    buf_release(&en->bytes);
     segments_release(&en->segments);
 }
 
@@ -284,4 +329,15 @@ encoder_add(struct encoder *en, const void *p, size_t n, bool marks,
     static const struct text_run none;
 
     encoder_add_marked(en, p, n, marks ? NULL : &none, 0, out);
+}
+
+int
+encoder_check(struct encoder *en, struct err *e)
+{
+    if (!en->gave_up)
+        return 0;
+    en->gave_up = false;
+    return err_set(e, ERR_LIMIT, "the pre-tokenizer's regular expression "
+                   "takes more than %d steps to cut the text",
+                   REGEX_MATCH_LIMIT);
 }

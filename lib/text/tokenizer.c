@@ -39,6 +39,7 @@ tokenizer_release(struct tokenizer *t)
     free(t->uclass);
     normalizer_release(&t->normal);
     chars_release(&t->chars);
+    pretok_release(&t->pre);
     merges_release(&t->merges);
     map_release(&t->name);
     map_release(&t->whole);

@@ -1,7 +1,7 @@
 /* tokenizer.h - a Hugging Face tokenizer.json: read, encode, decode.
  *
- * What is read is byte-level BPE behind one of the pre-tokenizers of scan.h,
- * or BPE over characters (chars.h) behind Metaspace or none; before either a
+ * What is read is byte-level BPE behind the pre-tokenizers of pretok.h, or
+ * BPE over characters (chars.h) behind Metaspace or none; before either a
  * normaliser of NFC, Prepend and Replace (normal.h); and added tokens. A file
  * that asks for anything else is refused by name: ids are those of Hugging
  * Face's tokenizers, or there are none. Not looked at are the post-processor
@@ -31,7 +31,7 @@
 #include "text/chars.h"
 #include "text/merges.h"
 #include "text/normal.h"
-#include "text/scan.h"
+#include "text/pretok.h"
 #include "text/segments.h"
 
 #define TOKEN_NONE UINT32_MAX
@@ -47,7 +47,7 @@ struct token_span {
 struct tokenizer {
     struct id id;       /* of the file's bytes */
     uint32_t n;         /* every id is below it */
-    enum scan_kind scan;
+    struct pretok pre;  /* n 0: of chars */
     struct normalizer normal;
     struct chars chars; /* on: its model is not byte-level */
     bool ignore_merges;
@@ -117,7 +117,10 @@ struct encoder {
     struct encoder_wide *wide;
     struct merge_scratch scratch;
     struct segments segments;
-    struct ids *out; /* of the text that is being encoded */
+    struct pretok_run pre;
+    struct buf bytes; /* of a piece that was spelled out */
+    bool gave_up;     /* see encoder_check */
+    struct ids *out;  /* of the text that is being encoded */
 };
 
 void encoder_init(struct encoder *en, const struct tokenizer *t);
@@ -137,5 +140,9 @@ void encoder_add(struct encoder *en, const void *p, size_t n, bool marks,
 void encoder_add_marked(struct encoder *en, const void *p, size_t n,
                         const struct text_run *marks, size_t n_marks,
                         struct ids *out);
+
+/* 0, or ERR_LIMIT when since the last time there was a text that the
+ * pre-tokenizer gave up on (the limits of regex.h): its ids are not all. */
+int encoder_check(struct encoder *en, struct err *e);
 
 #endif

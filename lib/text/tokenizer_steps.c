@@ -1,52 +1,70 @@
-/* tokenizer_steps.c - the pre-tokenizer of a tokenizer.json: what is known
- * exactly is taken, anything else refused by its name.
+/* tokenizer_steps.c - the pre-tokenizer of a tokenizer.json into the steps of
+ * pretok.h.
  *
- * The objects are flattened into a list of settings "type.key" = value, so
- * that a setting nobody here knows is noticed.
+ * An expression that a scanner of scan.h was written for is known by its
+ * spelling; any other is regex.h's. What is not known exactly is refused by
+ * its name.
  */
 #include <string.h>
 
 #include "text/tokenizer_read.h"
+#include "text/ucat.h"
+#include "text/uclass.h"
 
-#define MAX_STEPS 4
+#define MAX_DEPTH 16
 
-static const char qwen2_regex[] =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
-    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-static const char llama3_regex[] =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
-    "\\p{N}{1,3}| "
-    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+#define SUPPORTED "supported are Sequence, Split, ByteLevel, Digits, " \
+    "Punctuation, WhitespaceSplit and CharDelimiterSplit"
 
-enum step_kind { STEP_DIGITS, STEP_BYTES_GPT2, STEP_BYTES, STEP_SPLIT };
+/* Expressions that match all of a text, by who cuts it in the same way. */
+static const struct {
+    const char *regex;
+    enum scan_kind scan;
+} scanned[] = {
+    { "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|"
+      "\\s+(?!\\S)|\\s+", SCAN_GPT2 },
+    /* \s++ has no newline behind it, so $ is the end of the text. */
+    { "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|"
+      "\\s+(?!\\S)|\\s+", SCAN_GPT2 },
+    { "'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++|"
+      "\\s++$|\\s+(?!\\S)|\\s", SCAN_GPT2 },
+    { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|"
+      " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+      SCAN_QWEN2 },
+    { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
+      "\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
+      "\\s+(?!\\S)|\\s+", SCAN_LLAMA3 },
+};
 
-/* One pre-tokenizer, its settings as far as they matter. */
-struct step {
-    struct buf type, regex, behavior;
-    bool prefix, use_regex, individual, invert, has_regex;
+/* What the settings of one pre-tokenizer say. */
+struct settings {
+    struct buf type, pattern, behavior, delimiter;
+    bool prefix, use_regex, individual, invert, is_regex;
 };
 
 static void
-step_init(struct step *s)
+settings_init(struct settings *s)
 {
     memset(s, 0, sizeof(*s));
     buf_init(&s->type);
-    buf_init(&s->regex);
+    buf_init(&s->pattern);
     buf_init(&s->behavior);
+    buf_init(&s->delimiter);
     s->prefix = s->use_regex = true; /* what an absent key means */
 }
 
 static void
-step_release(struct step *s)
+settings_release(struct settings *s)
 {
     buf_release(&s->type);
-    buf_release(&s->regex);
+    buf_release(&s->pattern);
     buf_release(&s->behavior);
+    buf_release(&s->delimiter);
 }
 
-/* {"Regex": ...} */
+/* {"Regex": ...} or {"String": ...} */
 static int
-read_pattern(struct step *s, struct json *j, struct err *e)
+read_pattern(struct settings *s, struct json *j, struct err *e)
 {
     struct buf key;
     int rc;
@@ -54,20 +72,19 @@ read_pattern(struct step *s, struct json *j, struct err *e)
     buf_init(&key);
     rc = json_enter_object(j, e);
     while (rc == 0 && json_next_key(j, &key)) {
-        if (buf_is(&key, "Regex")) {
-            s->has_regex = true;
-            rc = json_string(j, &s->regex, e);
-        } else {
-            rc = json_error(j, e, "pattern \"%s\" is not supported",
-                            key.data);
-        }
+        s->is_regex = buf_is(&key, "Regex");
+        if (s->is_regex || buf_is(&key, "String"))
+            rc = json_string(j, &s->pattern, e);
+        else
+            rc = json_error(j, e, "pattern \"%.100s\" is not supported "
+                            "(supported are Regex and String)", key.data);
     }
     buf_release(&key);
     return rc;
 }
 
 static int
-read_setting(struct step *s, const struct buf *key, struct json *j,
+read_setting(struct settings *s, const struct buf *key, struct json *j,
              struct err *e)
 {
     bool ignored;
@@ -86,93 +103,282 @@ read_setting(struct step *s, const struct buf *key, struct json *j,
         return json_bool(j, &s->invert, e);
     if (buf_is(key, "behavior"))
         return json_string(j, &s->behavior, e);
+    if (buf_is(key, "delimiter"))
+        return json_string(j, &s->delimiter, e);
     if (buf_is(key, "pattern"))
         return read_pattern(s, j, e);
-    return json_error(j, e, "pre-tokenizer setting \"%s\" is not supported",
-                      key->data);
+    return json_error(j, e, "pre-tokenizer setting \"%.100s\" is not "
+                      "supported", key->data);
 }
 
-/* What the settings come to, or ERR_DATA. */
-static int
-step_kind(const struct step *s, const struct json *j, struct err *e)
+/* ---- one pre-tokenizer's steps ---- */
+
+/* What the steps are made of. */
+struct maker {
+    struct pretok *t;
+    const struct settings *s;
+    struct json at; /* where the pre-tokenizer is, for messages */
+    struct err *e;
+};
+
+/* A step; what comes behind ByteLevel sees bytes as it spells them. */
+static struct pretok_step *
+add(struct maker *m, enum pretok_kind kind)
 {
-    if (buf_is(&s->type, "ByteLevel")) {
-        if (s->prefix)
-            return json_error(j, e, "pre-tokenizer ByteLevel with "
-                              "add_prefix_space is not supported");
-        return s->use_regex ? STEP_BYTES_GPT2 : STEP_BYTES;
+    struct pretok_step *step = pretok_add(m->t, kind);
+
+    if (step && m->t->byte_level && !m->t->spelled) {
+        step->kind = PRETOK_SPELL;
+        m->t->spelled = true;
+        step = pretok_add(m->t, kind);
     }
-    if (buf_is(&s->type, "Digits")) {
-        if (!s->individual)
-            return json_error(j, e, "pre-tokenizer Digits without "
-                              "individual_digits is not supported");
-        return STEP_DIGITS;
-    }
-    if (buf_is(&s->type, "Split")) {
-        if (!buf_is(&s->behavior, "Isolated") || s->invert || !s->has_regex)
-            return json_error(j, e, "pre-tokenizer Split is supported with "
-                              "a regex, Isolated and not inverted only");
-        return STEP_SPLIT;
-    }
-    return json_error(j, e, "pre-tokenizer \"%s\" is not supported",
-                      s->type.data);
+    if (!step)
+        json_error(&m->at, m->e, "over %d pre-tokenizers", PRETOK_MAX);
+    return step;
 }
 
-/* One pre-tokenizer into list[*n]. */
 static int
-read_step(enum step_kind *list, size_t *n, struct buf *regex,
-          struct json *j, struct err *e)
+add_string(struct maker *m, const struct buf *string,
+           enum pretok_behavior behavior)
 {
+    struct pretok_step *step = add(m, PRETOK_STRING);
+
+    if (!step)
+        return ERR_DATA;
+    if (string->len == 0)
+        return json_error(&m->at, m->e, "pre-tokenizer %s: an empty string "
+                          "is not supported", m->s->type.data);
+    buf_add(&step->string, string->data, string->len);
+    step->behavior = behavior;
+    return 0;
+}
+
+static int
+add_set(struct maker *m, const struct uset *set,
+        enum pretok_behavior behavior)
+{
+    struct pretok_step *step = add(m, PRETOK_REGEX);
+
+    if (!step)
+        return ERR_DATA;
+    step->regex = regex_of_set(set);
+    step->behavior = behavior;
+    return 0;
+}
+
+/* A scanner. That of GPT-2 takes in a step before it that parts off each
+ * digit. */
+static int
+add_scan(struct maker *m, enum scan_kind scan)
+{
+    struct pretok_step *step;
+
+    if (m->t->n > 0 && scan == SCAN_GPT2) {
+        step = &m->t->step[m->t->n - 1];
+        if (step->digits) {
+            regex_free(step->regex);
+            step->regex = NULL;
+            step->digits = false;
+            step->kind = PRETOK_SCAN;
+            step->scan = SCAN_DIGITS;
+            return 0;
+        }
+    }
+    step = add(m, PRETOK_SCAN);
+    if (!step)
+        return ERR_DATA;
+    step->scan = scan;
+    return 0;
+}
+
+static int
+read_behavior(struct maker *m, enum pretok_behavior *behavior)
+{
+    static const char *const name[] = {
+        "Isolated", "Removed", "MergedWithPrevious", "MergedWithNext",
+        "Contiguous"
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(name) / sizeof(name[0]); i++)
+        if (buf_is(&m->s->behavior, name[i])) {
+            *behavior = (enum pretok_behavior)i;
+            return 0;
+        }
+    return json_error(&m->at, m->e, "pre-tokenizer %s: behavior \"%.100s\" "
+                      "is not supported", m->s->type.data,
+                      m->s->behavior.data);
+}
+
+/* A regular expression: a scanner if all of a text is to come out of it in
+ * the pieces that one cuts. */
+static int
+add_regex(struct maker *m, enum pretok_behavior behavior)
+{
+    const struct buf *regex = &m->s->pattern;
+    bool invert = m->s->invert;
+    struct pretok_step *step;
+    struct err why;
+    size_t i;
+
+    for (i = 0; i < sizeof(scanned) / sizeof(scanned[0]); i++)
+        if (buf_is(regex, scanned[i].regex)
+            && (behavior == PRETOK_ISOLATED
+             || (behavior == PRETOK_REMOVED && invert)))
+            return add_scan(m, scanned[i].scan);
+    step = add(m, PRETOK_REGEX);
+    if (!step)
+        return ERR_DATA;
+    step->behavior = behavior;
+    step->invert = invert;
+    step->regex = regex_new(regex->data, regex->len, &why);
+    if (!step->regex)
+        return json_error(&m->at, m->e, "pre-tokenizer Split: in regular "
+                          "expression \"%.200s\" %s", regex->data, why.text);
+    return 0;
+}
+
+static int
+add_split(struct maker *m)
+{
+    enum pretok_behavior behavior;
+    int rc = read_behavior(m, &behavior);
+
+    if (rc < 0)
+        return rc;
+    if (m->s->is_regex)
+        return add_regex(m, behavior);
+    rc = add_string(m, &m->s->pattern, behavior);
+    if (rc == 0)
+        m->t->step[m->t->n - 1].invert = m->s->invert;
+    return rc;
+}
+
+static int
+add_byte_level(struct maker *m)
+{
+    struct pretok_step *step;
+
+    if (m->t->byte_level)
+        return json_error(&m->at, m->e, "pre-tokenizer ByteLevel behind "
+                          "another is not supported");
+    if (m->s->prefix) {
+        step = add(m, PRETOK_PREFIX);
+        if (!step)
+            return ERR_DATA;
+        buf_addc(&step->string, ' ');
+    }
+    if (m->s->use_regex && add_scan(m, SCAN_GPT2) < 0)
+        return ERR_DATA;
+    m->t->byte_level = true;
+    return 0;
+}
+
+/* Digits, Punctuation, WhitespaceSplit. */
+static int
+add_chars(struct maker *m)
+{
+    enum pretok_behavior behavior = PRETOK_ISOLATED;
+    struct uset set;
+    int rc = 0;
+
+    uset_init(&set);
+    if (buf_is(&m->s->type, "Digits")) {
+        uset_uclass(&set, UC_DIGIT);
+        behavior = m->s->individual ? PRETOK_ISOLATED : PRETOK_CONTIGUOUS;
+    } else if (buf_is(&m->s->type, "Punctuation")) {
+        uset_ucat(&set, UCAT_PUNCT);
+        if (m->s->behavior.len > 0)
+            rc = read_behavior(m, &behavior);
+    } else {
+        uset_uclass(&set, UC_SPACE);
+        behavior = PRETOK_REMOVED;
+    }
+    if (rc == 0)
+        rc = add_set(m, &set, behavior);
+    if (rc == 0)
+        m->t->step[m->t->n - 1].digits = m->s->individual;
+    uset_release(&set);
+    return rc;
+}
+
+static int
+add_steps(struct maker *m)
+{
+    const struct buf *type = &m->s->type;
+
+    if (buf_is(type, "ByteLevel"))
+        return add_byte_level(m);
+    if (buf_is(type, "Split"))
+        return add_split(m);
+    if (buf_is(type, "CharDelimiterSplit"))
+        return add_string(m, &m->s->delimiter, PRETOK_REMOVED);
+    if (buf_is(type, "Digits") || buf_is(type, "Punctuation")
+        || buf_is(type, "WhitespaceSplit"))
+        return add_chars(m);
+    return json_error(&m->at, m->e, "pre-tokenizer \"%.100s\" is not "
+                      "supported (" SUPPORTED ")", type->data);
+}
+
+/* ---- the tree of them ---- */
+
+static int read_pre(struct pretok *t, struct json *j, int depth,
+                    struct err *e);
+
+static int
+read_one(struct pretok *t, struct json *j, struct err *e)
+{
+    struct settings s;
+    struct maker m = { t, &s, *j, e };
     struct buf key;
-    struct step s;
     int rc;
 
     buf_init(&key);
-    step_init(&s);
+    settings_init(&s);
     rc = json_enter_object(j, e);
     while (rc == 0 && json_next_key(j, &key))
         rc = read_setting(&s, &key, j, e);
-    if (rc == 0 && *n == MAX_STEPS)
-        rc = json_error(j, e, "over %d pre-tokenizers", MAX_STEPS);
     if (rc == 0)
-        rc = step_kind(&s, j, e);
-    if (rc >= 0) {
-        if (rc == STEP_SPLIT) {
-            buf_reset(regex);
-            buf_add(regex, s.regex.data, s.regex.len);
-        }
-        list[(*n)++] = (enum step_kind)rc;
-        rc = 0;
-    }
-    step_release(&s);
+        rc = add_steps(&m);
+    settings_release(&s);
     buf_release(&key);
     return rc;
 }
 
-/* A Sequence's list, or a pre-tokenizer alone. */
+/* A Sequence's list, in order. */
 static int
-read_steps(enum step_kind *list, size_t *n, struct buf *regex,
-           struct json *j, struct err *e)
+read_list(struct pretok *t, struct json *j, int depth, struct err *e)
+{
+    int rc = json_enter_array(j, e);
+
+    while (rc == 0 && json_next_item(j))
+        rc = read_pre(t, j, depth, e);
+    return rc;
+}
+
+/* A Sequence, or a pre-tokenizer alone. */
+static int
+read_pre(struct pretok *t, struct json *j, int depth, struct err *e)
 {
     struct json again = *j;
     struct buf key;
     bool sequence = false;
     int rc;
 
+    if (depth == MAX_DEPTH)
+        return json_error(j, e, "pre-tokenizers over %d deep", MAX_DEPTH);
     buf_init(&key);
     rc = json_enter_object(j, e);
     while (rc == 0 && json_next_key(j, &key)) {
-        if (!buf_is(&key, "pretokenizers")) {
+        if (buf_is(&key, "pretokenizers")) {
+            sequence = true;
+            rc = read_list(t, j, depth + 1, e);
+        } else {
             json_skip(j);
-            continue;
         }
-        sequence = true;
-        rc = json_enter_array(j, e);
-        while (rc == 0 && json_next_item(j))
-            rc = read_step(list, n, regex, j, e);
     }
     if (rc == 0 && !sequence)
-        rc = read_step(list, n, regex, &again, e);
+        rc = read_one(t, &again, e);
     buf_release(&key);
     return rc;
 }
@@ -214,35 +420,7 @@ has_byte_level(struct json j)
 int
 tokenizer_read_pre(struct tokenizer *t, struct json *j, struct err *e)
 {
-    enum step_kind list[MAX_STEPS];
-    struct json at = *j;
-    struct buf regex;
-    size_t n = 0;
-    int rc;
-
-    if (!has_byte_level(at))
+    if (!has_byte_level(*j))
         return tokenizer_read_chars(t, j, e);
-    buf_init(&regex);
-    rc = read_steps(list, &n, &regex, j, e);
-    if (rc < 0)
-        goto out;
-    if (n == 1 && list[0] == STEP_BYTES_GPT2)
-        t->scan = SCAN_GPT2;
-    else if (n == 2 && list[0] == STEP_DIGITS && list[1] == STEP_BYTES_GPT2)
-        t->scan = SCAN_DIGITS;
-    else if (n == 2 && list[0] == STEP_SPLIT && list[1] == STEP_BYTES
-             && buf_is(&regex, qwen2_regex))
-        t->scan = SCAN_QWEN2;
-    else if (n == 2 && list[0] == STEP_SPLIT && list[1] == STEP_BYTES
-             && buf_is(&regex, llama3_regex))
-        t->scan = SCAN_LLAMA3;
-    else if (regex.len > 0)
-        rc = json_error(&at, e, "regular expression \"%.200s\" is not "
-                        "supported", regex.data);
-    else
-        rc = json_error(&at, e, "this sequence of pre-tokenizers is not "
-                        "supported");
-out:
-    buf_release(&regex);
-    return rc;
+    return read_pre(&t->pre, j, 0, e);
 }

@@ -86,6 +86,8 @@ main(int argc, char **argv)
             rc = print_ids(&en, strcmp(argv[2], "--ids") == 0);
         else
             rc = time_files(&en, argv + 2, argc - 2, &e);
+        if (rc == 0)
+            rc = encoder_check(&en, &e);
         encoder_release(&en);
         tokenizer_release(&t);
     }

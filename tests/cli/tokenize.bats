@@ -161,7 +161,7 @@ round() {
         [[ $stderr == *"$text"* ]]
     done <<'END'
 .normalizer = {"type": "Lowercase"}|normalizer "Lowercase" is not supported
-.pre_tokenizer.add_prefix_space = true|add_prefix_space is not supported
+.pre_tokenizer.type = "Bert"|pre-tokenizer "Bert" is not supported (
 .model.type = "Unigram"|model "Unigram" is not supported
 .model.byte_fallback = 1|true or false
 .model.merges[3] = ["x", "zzz"]|merge 3: "zzz" is not in the vocabulary
@@ -214,7 +214,23 @@ END
             echo "# refused: $output" >&3
         fi
     done
-    [ ${#known[@]} -ge 4 ]
+    [ ${#known[@]} -ge 5 ]
     "$PEERS/bin/python" "$root/tests/golden/fuzz.py" -n 300 -s $RANDOM \
         "$GRAFT_BUILD/bench/encode" tokenizer.json "${known[@]}"
+    "$PEERS/bin/python" "$root/tests/golden/pretok.py" --fuzz \
+        "$GRAFT_BUILD/bench/encode" 100 $RANDOM
+}
+
+@test "a text that the pre-tokenizer gives up on is told" {
+    trained
+    jq '.pre_tokenizer = {type: "Sequence", pretokenizers: [{type: "Split",
+        pattern: {Regex: "(?:a+)+b"}, behavior: "Isolated", invert: false},
+        .pre_tokenizer]}' tokenizer.json >slow.json
+    for text in ab "$(head -c 64 /dev/zero | tr '\0' a)" ba; do
+        jq -n --arg text "$text" '{$text}'
+    done | jq -c . | fromjsonl >in
+    for n in 1 2; do
+        run -5 --separate-stderr tokenize -t slow.json --threads $n in
+        one_line "tokenize: in: record 1: the pre-tokenizer's regular express"
+    done
 }
