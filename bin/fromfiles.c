@@ -106,7 +106,8 @@ one_file(struct state *s, const char *path, size_t n, struct err *e)
     }
     text_begin(&s->rec, TEXT_FILE);
     text_add(&s->rec, "path", name, n);
-    text_add_str(&s->rec, "lang", lang_of_path(name, n));
+    text_add_str(&s->rec, "lang", lang_of(name, n, s->text.data,
+                                          s->text.len));
     text_add(&s->rec, "text", s->text.data, s->text.len);
     buf_reset(&s->raw);
     rc = text_encode(&s->raw, &s->rec, e);

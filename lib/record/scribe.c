@@ -53,6 +53,15 @@ text_of(const struct history_file *f, int side)
     return t;
 }
 
+/* What it is after the change, or was before it went. */
+static const char *
+file_lang(const struct history_file *f)
+{
+    struct change_text text = text_of(f, f->side[1] ? 1 : 0);
+
+    return lang_of(f->path.p, f->path.n, text.p, text.n);
+}
+
 static void
 build_change(struct scribe *c, const struct history_file *f)
 {
@@ -96,7 +105,7 @@ send_change(void *ctx, const struct history_file *f, struct err *e)
     add_span(r, "body", f->body);
     add_span(r, "path", f->path);
     add_span(r, "old_path", f->old_path);
-    text_add_str(r, "lang", lang_of_path(f->path.p, f->path.n));
+    text_add_str(r, "lang", file_lang(f));
     text_add_str(r, "status", status);
     text_add(r, "change", c->change.data, c->change.len);
     if (f->side[0])
@@ -123,7 +132,7 @@ send_file(void *ctx, const struct history_file *f, struct err *e)
     text_add_str(r, "commit", oid_hex(&f->commit, commit));
     text_add_str(r, "time", time);
     add_span(r, "path", f->path);
-    text_add_str(r, "lang", lang_of_path(f->path.p, f->path.n));
+    text_add_str(r, "lang", file_lang(f));
     text_add(r, "text", text.p, text.n);
     dispatch_record_begin(c->s);
     rc = text_encode(&c->s->out, r, e);

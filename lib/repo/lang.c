@@ -1,117 +1,144 @@
-/* lang.c - file names and extensions to languages. */
+/* lang.c - the path tells first: a name or an extension that is known is
+ * believed, whatever the text looks like.
+ */
 #include "repo/lang.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
-struct lang {
-    const char *key, *name;
-};
+#include "repo/lang_table.h"
 
-/* Sorted by use is of no help at this size; sorted by name, to be read. */
-static const struct lang by_name[] = {
-    {"BUILD", "starlark"}, {"CMakeLists.txt", "cmake"},
-    {"Containerfile", "dockerfile"}, {"Dockerfile", "dockerfile"},
-    {"GNUmakefile", "makefile"}, {"Gemfile", "ruby"},
-    {"Jenkinsfile", "groovy"}, {"Kbuild", "makefile"},
-    {"Kconfig", "kconfig"}, {"Makefile", "makefile"},
-    {"Rakefile", "ruby"}, {"SConstruct", "python"},
-    {"WORKSPACE", "starlark"}, {"configure.ac", "autoconf"},
-    {"go.mod", "go-module"}, {"makefile", "makefile"},
-    {"meson.build", "meson"}
-};
-
-static const struct lang by_extension[] = {
-    {"C", "c++"}, {"S", "assembly"}, {"ac", "autoconf"}, {"ada", "ada"},
-    {"adb", "ada"}, {"adoc", "asciidoc"}, {"ads", "ada"},
-    {"am", "automake"}, {"asm", "assembly"}, {"awk", "awk"},
-    {"bash", "shell"}, {"bat", "batch"}, {"bats", "shell"},
-    {"bzl", "starlark"}, {"c", "c"}, {"c++", "c++"}, {"cc", "c++"},
-    {"cl", "opencl"}, {"clj", "clojure"}, {"cljs", "clojure"},
-    {"cmake", "cmake"}, {"cnf", "ini"}, {"cob", "cobol"},
-    {"coffee", "coffeescript"}, {"conf", "conf"}, {"cpp", "c++"},
-    {"cr", "crystal"}, {"cs", "c#"}, {"css", "css"}, {"csv", "csv"},
-    {"cu", "cuda"}, {"cuh", "cuda"}, {"cxx", "c++"}, {"d", "d"},
-    {"dart", "dart"}, {"diff", "diff"}, {"dts", "devicetree"},
-    {"dtsi", "devicetree"}, {"el", "emacs-lisp"}, {"erl", "erlang"},
-    {"ex", "elixir"}, {"exs", "elixir"}, {"f", "fortran"},
-    {"f90", "fortran"}, {"f95", "fortran"}, {"fs", "f#"},
-    {"glsl", "glsl"}, {"go", "go"}, {"gradle", "gradle"},
-    {"graphql", "graphql"}, {"groovy", "groovy"}, {"h", "c"},
-    {"hh", "c++"}, {"hpp", "c++"}, {"hrl", "erlang"},
-    {"hs", "haskell"}, {"htm", "html"}, {"html", "html"},
-    {"hxx", "c++"}, {"inc", "c"}, {"ini", "ini"}, {"inl", "c++"},
-    {"ipynb", "jupyter"}, {"java", "java"}, {"jl", "julia"},
-    {"jq", "jq"}, {"js", "javascript"}, {"json", "json"},
-    {"jsonl", "json"}, {"jsx", "javascript"}, {"kt", "kotlin"},
-    {"kts", "kotlin"}, {"l", "lex"}, {"less", "less"},
-    {"lisp", "common-lisp"}, {"ll", "llvm"}, {"lua", "lua"},
-    {"m", "objective-c"}, {"m4", "m4"}, {"mak", "makefile"},
-    {"markdown", "markdown"}, {"md", "markdown"}, {"mjs", "javascript"},
-    {"mk", "makefile"}, {"ml", "ocaml"}, {"mli", "ocaml"},
-    {"mm", "objective-c++"}, {"nasm", "assembly"}, {"nim", "nim"},
-    {"nix", "nix"}, {"pas", "pascal"}, {"patch", "diff"},
-    {"php", "php"}, {"pl", "perl"}, {"pm", "perl"}, {"po", "gettext"},
-    {"pod", "pod"}, {"pp", "puppet"}, {"properties", "properties"},
-    {"proto", "protobuf"}, {"ps1", "powershell"}, {"py", "python"},
-    {"pyi", "python"}, {"pyx", "cython"}, {"r", "r"}, {"rake", "ruby"},
-    {"rb", "ruby"}, {"rkt", "racket"}, {"rs", "rust"},
-    {"rst", "restructuredtext"}, {"s", "assembly"}, {"sass", "sass"},
-    {"scala", "scala"}, {"scm", "scheme"}, {"scss", "scss"},
-    {"sh", "shell"}, {"sol", "solidity"}, {"sql", "sql"},
-    {"sv", "systemverilog"}, {"svelte", "svelte"}, {"svg", "svg"},
-    {"swift", "swift"}, {"t", "perl"}, {"tcl", "tcl"}, {"tex", "tex"},
-    {"texi", "texinfo"}, {"tf", "terraform"}, {"toml", "toml"},
-    {"ts", "typescript"}, {"tsx", "typescript"}, {"txt", "text"},
-    {"v", "verilog"}, {"vb", "visual-basic"}, {"vhd", "vhdl"},
-    {"vhdl", "vhdl"}, {"vim", "vim"}, {"vue", "vue"},
-    {"xhtml", "html"}, {"xml", "xml"}, {"y", "yacc"}, {"yaml", "yaml"},
-    {"yml", "yaml"}, {"zig", "zig"}, {"zsh", "shell"}
+struct name {
+    const char *p;
+    size_t n;
 };
 
 static const char *
-find(const struct lang *table, size_t n_table, const char *key, size_t n)
+find(const struct lang_name *table, size_t n_table, struct name key)
 {
     size_t i;
 
-    for (i = 0; i < n_table; i++) {
-        if (strlen(table[i].key) == n && memcmp(table[i].key, key, n) == 0)
-            return table[i].name;
-    }
-    return NULL;
-}
-
-/* The same without regard to case, for .PY or .HTML. */
-static const char *
-find_folded(const struct lang *table, size_t n_table, const char *key,
-            size_t n)
-{
-    size_t i;
-
-    for (i = 0; i < n_table; i++) {
-        if (strlen(table[i].key) == n
-            && strncasecmp(table[i].key, key, n) == 0)
-            return table[i].name;
+    for (i = 0; i < n_table && key.n > 0; i++) {
+        if (table[i].key[0] == key.p[0] && strlen(table[i].key) == key.n
+            && memcmp(table[i].key, key.p, key.n) == 0)
+            return table[i].lang;
     }
     return NULL;
 }
 
 const char *
-lang_of_path(const char *path, size_t n)
+lang_of_extension(const char *key, size_t n)
 {
-    const size_t n_names = sizeof(by_name) / sizeof(*by_name);
-    const size_t n_ext = sizeof(by_extension) / sizeof(*by_extension);
-    const char *slash = memrchr(path, '/', n), *dot, *found;
+    const char *found = find(lang_by_extension, lang_n_extensions,
+                             (struct name){ key, n });
+    size_t i;
 
-    if (slash) {
-        n -= (size_t)(slash + 1 - path);
-        path = slash + 1;
+    for (i = 0; !found && i < lang_n_extensions; i++) {
+        if (strlen(lang_by_extension[i].key) == n
+            && strncasecmp(lang_by_extension[i].key, key, n) == 0)
+            found = lang_by_extension[i].lang;
     }
-    found = find(by_name, n_names, path, n);
-    dot = memrchr(path, '.', n);
-    if (found || !dot || dot == path)
-        return found;
-    n -= (size_t)(dot + 1 - path);
-    found = find(by_extension, n_ext, dot + 1, n);
-    return found ? found : find_folded(by_extension, n_ext, dot + 1, n);
+    return found;
+}
+
+static const char *
+by_name(struct name name)
+{
+    return find(lang_by_name, lang_n_names, name);
+}
+
+/* What is before the first dot, or behind the last one; n is 0 where there is
+ * none, or nothing before it. */
+static struct name
+stem(struct name name)
+{
+    const char *dot = name.n > 0 ? memchr(name.p, '.', name.n) : NULL;
+
+    return (struct name){ name.p, dot ? (size_t)(dot - name.p) : 0 };
+}
+
+static struct name
+extension(struct name name)
+{
+    const char *dot = name.n > 0 ? memrchr(name.p, '.', name.n) : NULL;
+
+    if (!dot || dot == name.p)
+        return (struct name){ name.p, 0 };
+    return (struct name){ dot + 1, (size_t)(name.p + name.n - dot) - 1 };
+}
+
+/* One that says how a file is used, and not what is in it. */
+static bool
+passed_over(struct name ext)
+{
+    static const char *const word[] = {
+        "in", "tpl", "tmpl", "template", "default", "dist", "sample",
+        "example", "orig", "bak", "old", "new", "inc", "j2", "liquid",
+        "prebuilt", "gitted"
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(word) / sizeof(*word); i++) {
+        if (strlen(word[i]) == ext.n && memcmp(word[i], ext.p, ext.n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The language by name and extension, after taking off those that say
+ * nothing. */
+static const char *
+by_path(struct name *whole)
+{
+    struct name name = *whole;
+    const char *found = NULL;
+    struct name ext;
+    int rounds;
+
+    for (rounds = 0; rounds < 3 && !found; rounds++) {
+        found = by_name(name);
+        ext = extension(name);
+        if (found || ext.n == 0)
+            break;
+        if (!passed_over(ext))
+            found = lang_of_extension(ext.p, ext.n);
+        if (!passed_over(ext))
+            break;
+        name.n -= ext.n + 1;
+    }
+    *whole = name;
+    return found;
+}
+
+/* Of Makefile.unix, README.first or Dockerfile.amd64, what is before the
+ * dot. */
+static const char *
+by_stem(struct name name)
+{
+    return by_name(stem(name));
+}
+
+const char *
+lang_of(const char *path, size_t n, const char *p, size_t len)
+{
+    const char *slash = memrchr(path, '/', n), *found;
+    struct name name = { path, n }, bare, ext;
+
+    if (slash)
+        name = (struct name){ slash + 1, (size_t)(path + n - slash) - 1 };
+    bare = name;
+    found = by_path(&bare);
+    if (!found && p)
+        found = lang_of_content(p, len);
+    if (!found)
+        found = by_stem(name);
+    ext = extension(name);
+    if (!found)
+        found = lang_of_extension(ext.p, ext.n);
+    ext = extension(bare);
+    if (!found && p && ext.n > 0 && ext.n <= 3 && ext.p[0] >= '1'
+        && ext.p[0] <= '9' && lang_is_manual(p, len))
+        found = "troff";
+    return found;
 }

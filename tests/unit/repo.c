@@ -112,21 +112,55 @@ TEST(dates)
 
 TEST(languages)
 {
-    static const char *const pair[][2] = {
-        {"a.c", "c"}, {"x/y/a.py", "python"}, {"Makefile", "makefile"},
-        {"x/Makefile", "makefile"}, {"A.PY", "python"}, {"a.C", "c++"},
-        {"CMakeLists.txt", "cmake"}, {"a.txt", "text"}, {"go.mod", "go-module"}
+    static const struct {
+        const char *path, *text, *lang;
+    } file[] = {
+        {"a.c", "", "c"}, {"x/y/a.py", "", "python"},
+        {"Makefile", "", "makefile"}, {"x/Makefile", NULL, "makefile"},
+        {"A.PY", "", "python"}, {"a.C", "", "c++"}, {"a.t", "", "perl"},
+        {"CMakeLists.txt", "", "cmake"}, {"a.txt", "", "text"},
+        {"go.mod", "", "go-module"}, {"README", "", "text"},
+        {"LICENSE.GPL", "", "text"}, {".gitignore", "", "gitignore"},
+        {"x/config.h.in", "", "c"}, {"Makefile.in", "", "makefile"},
+        {"Dockerfile.arm", "", "dockerfile"}, {"a.sh.j2", "", "shell"},
+        /* a known name is believed */
+        {"a.c", "#!/bin/sh\n", "c"}, {"a.txt", "<?xml", "text"},
+        {"run", "#!/bin/sh\n", "shell"}, {"run", "#!/bin/sh", "shell"},
+        {"run", "#! /usr/bin/env python3.11 -u\n", "python"},
+        {"run", "#!/usr/bin/env -S A=b node --x\r\n", "javascript"},
+        {"run", "#!/opt/x/bin/perl5.8.0 -w\n", "perl"},
+        {"run.in", "#!@PYTHON@\n# -*- python -*-\n", "python"},
+        {"run", "#!/usr/bin/tclsh8.6\n", "tcl"},
+        {"x.j2", "{{ x }}", "jinja"}, {"x.html.j2", "", "html"},
+        {"x", "// -*- mode: C++; tab-width: 4 -*-\n", "c++"},
+        {"x", "/* -*- coding: utf-8; Mode: c -*- */\n", "c"},
+        {"x", "a\nb\n\n\n\n\n# vim: set ts=4 ft=ruby et:\n", "ruby"},
+        {"x", "# vi: syntax=make\n", "makefile"},
+        {"x", "<?xml version=\"1.0\"?>\n<a/>", "xml"},
+        {"x", "\xef\xbb\xbf<?xml version=\"1.0\"?>\n<svg/>", "svg"},
+        {"x", "<!DOCTYPE HTML>\n", "html"}, {"x", "<?php\n", "php"},
+        {"x", "%!PS-Adobe", "postscript"}, {"x", "{\n \"a\": 1}", "json"},
+        {"x", "diff --git a/x b/x\n", "diff"},
+        {"x", "--- a\n+++ b\n", "diff"},
+        {"x.1", ".TH X 1\n", "troff"}, {"x.3pm", ".de Sp\n", "troff"},
+        {"x.8.in", ".SH NAME\n", "troff"}, {"x.1", "'\\\" t\n", "troff"},
+        {".py", "", NULL}, {"x.py/a", "", NULL}, {"a.", "", NULL},
+        {"", "", NULL}, {"x.1", "1.0 2.0\n", NULL}, {"x.1", NULL, NULL},
+        {"x", "#!\n", NULL}, {"x", "#!/usr/bin/env\n", NULL},
+        {"x", "#!/bin/what\n", NULL}, {"x", "-*-", NULL},
+        {"x", "-*- -*-", NULL}, {"x", "vim: ft=", NULL}, {"x", "{", NULL},
+        {"x.in", "", NULL}, {"x.in.in.in.in.in", "", NULL}
     };
-    static const char *const none[] = {"README", ".py", "x.py/a", "a.", ""};
     const char *got;
     size_t i;
 
-    for (i = 0; i < sizeof(pair) / sizeof(*pair); i++) {
-        got = lang_of_path(pair[i][0], strlen(pair[i][0]));
-        CHECK_STR(got ? got : "none", pair[i][1]);
+    for (i = 0; i < sizeof(file) / sizeof(*file); i++) {
+        got = lang_of(file[i].path, strlen(file[i].path), file[i].text,
+                      file[i].text ? strlen(file[i].text) : 0);
+        if (!CHECK_STR(got ? got : "none", file[i].lang ? file[i].lang
+                                                        : "none"))
+            printf("  %s: %s\n", file[i].path, file[i].text);
     }
-    for (i = 0; i < sizeof(none) / sizeof(*none); i++)
-        CHECK(lang_of_path(none[i], strlen(none[i])) == NULL);
 }
 
 #define LONG 600000 /* lines; twice as many are beyond what is cheap */
