@@ -152,7 +152,7 @@ parse_options(struct scrape *s, const struct options *o, struct err *e)
     history->all = o->all;
     history->first_parent = o->first_parent;
     history->files = o->kind != 0;
-    history->merges = (enum merges)o->merges;
+    history->merges = (enum merge_policy)o->merges;
     history->has_since = o->since != NULL;
     history->has_until = o->until != NULL;
     history->since = since.first;

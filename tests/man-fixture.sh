@@ -11,7 +11,7 @@
 #     model/           a random base of arch.json and tokenizer.json
 #     data/            a shard set of project's commits (tokenize | shard)
 #     base/            model, quantised to int8, as a shard set
-#     run/             three steps of training on them
+#     run/             twelve steps of training on them
 #
 # The last five need programs; where one is not built yet, so is not its
 # output. Everything is the same each time.
@@ -61,5 +61,5 @@ gitscrape project | tokenize -t tokenizer.json |
 have quantize || exit 0
 quantize --format int8 model | shard -o base
 have train || exit 0
-train --data data --base base -o run --steps 3 --batch 1 --seq-len 64 \
+train --data data --base base -o run --steps 12 --batch 1 --seq-len 64 \
     --rank 4 --warmup 0 --threads 1

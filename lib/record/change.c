@@ -116,8 +116,8 @@ change_encode(struct buf *b, const struct change *c)
 
 /* ---- sides ---- */
 
-void
-change_hunk_side(struct buf *b, const struct change *c, size_t i, int side)
+static void
+put_side(struct buf *b, const struct change *c, size_t i, int side)
 {
     const struct change_hunk *h = &c->hunk[i];
     const struct change_line *line = c->line + h->line;
@@ -138,7 +138,7 @@ change_side(struct buf *b, const struct change *c, int side)
     size_t i;
 
     for (i = 0; i < c->n_hunks; i++)
-        change_hunk_side(b, c, i, side);
+        put_side(b, c, i, side);
 }
 
 bool

@@ -80,24 +80,28 @@ void change_encode(struct buf *b, const struct change *c);
 
 /* ---- views: they append to b ---- */
 
-/* The lines of one side of hunk i, or of all hunks one after another; what
- * lies between hunks is not there. */
-void change_hunk_side(struct buf *b, const struct change *c, size_t i,
-                      int side);
+/* The lines of one side, of all hunks one after another; what lies between
+ * hunks is not there. */
 void change_side(struct buf *b, const struct change *c, int side);
 
 /* The hunks hold both sides whole. */
 bool change_whole(const struct change *c);
 
-/* As `git apply` takes it. path and old_path are bytes; old_path is NULL
- * unless the file was renamed. Modes are not known: 100644. */
-void change_unified(struct buf *b, const struct change *c, const char *path,
-                    size_t n_path, const char *old_path, size_t n_old);
+/* ---- a unified diff ---- */
 
-/* *out (initialised) = *in with at most context kept lines around each
- * edit; a hunk falls apart where more lie between two edits. */
-void change_narrow(struct change *out, const struct change *in,
-                   size_t context);
+/* What is before the hunks, as git writes it: old_path is NULL unless the
+ * file was renamed; hunks: whether there are any. Modes are not known:
+ * 100644. */
+void change_put_file(struct buf *b, const bool present[2], bool hunks,
+                     const char *path, size_t n_path, const char *old_path,
+                     size_t n_old);
+
+/* The first line of a hunk. */
+void change_put_header(struct buf *b, const uint64_t start[2],
+                       const uint64_t count[2],
+                       const struct change_scope *scope);
+
+#define CHANGE_NO_NEWLINE "\\ No newline at end of file\n"
 
 /* ---- scopes ---- */
 

@@ -6,8 +6,6 @@
 
 #include "record/change.h"
 
-#define CHANGE_NO_NEWLINE "\\ No newline at end of file\n"
-
 /* Whether a line of that kind stands on that side. */
 static inline bool
 change_on_side(char kind, int side)
@@ -21,12 +19,9 @@ void change_clear(struct change *c);
 struct change_hunk *change_add_hunk(struct change *c);
 struct change_line *change_add_line(struct change *c);
 
-/* The first line; a hunk's first line; a hunk. */
+/* The first line; a hunk. */
 void change_put_sides(struct buf *b, const bool present[2],
                       const uint64_t total[2]);
-void change_put_header(struct buf *b, const uint64_t start[2],
-                       const uint64_t count[2],
-                       const struct change_scope *scope);
 void change_put_hunk(struct buf *b, const struct change *c,
                      const struct change_hunk *h);
 

@@ -1,9 +1,9 @@
-/* change_unified.c - a change as a unified diff with git's headers and git's
- * quoting of names.
+/* change_unified.c - what a unified diff says of the file, in git's words and
+ * with git's quoting of names.
  */
 #include <string.h>
 
-#include "record/change_parts.h"
+#include "record/change.h"
 
 /* git's quoting: only a name with bytes that need it is quoted. */
 static void
@@ -51,20 +51,21 @@ put_side_name(struct buf *b, const char *mark, const char *prefix,
 }
 
 void
-change_unified(struct buf *b, const struct change *c, const char *path,
-               size_t n_path, const char *old_path, size_t n_old)
+change_put_file(struct buf *b, const bool present[2], bool hunks,
+                const char *path, size_t n_path, const char *old_path,
+                size_t n_old)
 {
     const char *from = old_path ? old_path : path;
-    size_t n_from = old_path ? n_old : n_path, i;
+    size_t n_from = old_path ? n_old : n_path;
 
     buf_addstr(b, "diff --git ");
     put_name(b, "a/", from, n_from);
     buf_addc(b, ' ');
     put_name(b, "b/", path, n_path);
     buf_addc(b, '\n');
-    if (!c->present[0])
+    if (!present[0])
         buf_addstr(b, "new file mode 100644\n");
-    if (!c->present[1])
+    if (!present[1])
         buf_addstr(b, "deleted file mode 100644\n");
     if (old_path) {
         buf_addstr(b, "rename from ");
@@ -73,10 +74,8 @@ change_unified(struct buf *b, const struct change *c, const char *path,
         put_name(b, "", path, n_path);
         buf_addc(b, '\n');
     }
-    if (c->n_hunks == 0)
+    if (!hunks)
         return;
-    put_side_name(b, "--- ", "a/", c->present[0], from, n_from);
-    put_side_name(b, "+++ ", "b/", c->present[1], path, n_path);
-    for (i = 0; i < c->n_hunks; i++)
-        change_put_hunk(b, c, &c->hunk[i]);
+    put_side_name(b, "--- ", "a/", present[0], from, n_from);
+    put_side_name(b, "+++ ", "b/", present[1], path, n_path);
 }

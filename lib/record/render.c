@@ -1,15 +1,13 @@
-/* render.c - the fields a template wants, and fitting into a limit. */
-#include "record/render.h"
-
+/* render.c - a text record is decoded, gets its layout, its lines are found,
+ * and what is made of them is counted.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "record/tokens.h"
-#include "stream/stream.h"
+#include "record/render_parts.h"
 
 #define KEEP_BYTES (32u << 10) /* of a result's memory, between records */
-#define HUNK_CONTEXT 8 /* of hunks that become records */
 
 void
 render_init(struct render *r, const struct tokenizer *t, uint32_t end)
@@ -26,33 +24,32 @@ render_init(struct render *r, const struct tokenizer *t, uint32_t end)
 void
 render_worker_init(struct render_worker *w, const struct tokenizer *t)
 {
+    memset(w, 0, sizeof(*w));
     encoder_init(&w->en, t);
+    ids_init(&w->ids);
     text_init(&w->rec);
     change_init(&w->change);
-    change_init(&w->narrow);
-    change_init(&w->part);
-    buf_init(&w->before);
-    buf_init(&w->after);
-    buf_init(&w->diff);
     buf_init(&w->message);
     buf_init(&w->text);
+    buf_init(&w->made);
     template_out_init(&w->out, t);
-    w->lost = 0;
 }
 
 void
 render_worker_release(struct render_worker *w)
 {
     encoder_release(&w->en);
+    ids_release(&w->ids);
     text_release(&w->rec);
     change_release(&w->change);
-    change_release(&w->narrow);
-    change_release(&w->part);
-    buf_release(&w->before);
-    buf_release(&w->after);
-    buf_release(&w->diff);
+    free(w->lines.line);
+    free(w->lines.scope);
+    free(w->cut.line);
+    free(w->pieces[0].piece);
+    free(w->pieces[1].piece);
     buf_release(&w->message);
     buf_release(&w->text);
+    buf_release(&w->made);
     template_out_release(&w->out);
 }
 
@@ -60,7 +57,8 @@ const char *
 render_left_name(enum render_left reason)
 {
     static const char *const name[RENDER_REASONS] = {
-        "kind-without-layout", "no-edit", "over-max-tokens", "too-large"
+        "kind-without-layout", "no-edit", "over-max-tokens",
+        "end-of-message", "too-large"
     };
 
     return name[reason];
@@ -112,249 +110,7 @@ render_result_group(struct render_result *out, uint64_t group)
         tokens_set_group(out->tokens.data + at, group);
 }
 
-/* ---- fields ---- */
-
-static void
-set_field(struct template_input *in, enum template_field field,
-          const struct text_rec *r, const char *name)
-{
-    const struct text_field *f = text_get(r, name);
-
-    if (f)
-        template_set(in, field, f->data, f->len);
-}
-
-static void
-set_buf(struct template_input *in, enum template_field field,
-        const struct buf *b)
-{
-    template_set(in, field, b->data, b->len);
-}
-
-/* Subject, an empty line, body; without newlines at the end. */
-static void
-make_message(struct render_worker *w)
-{
-    const struct text_field *subject = text_get(&w->rec, "subject");
-    const struct text_field *body = text_get(&w->rec, "body");
-    struct buf *b = &w->message;
-
-    buf_reset(b);
-    if (subject)
-        buf_add(b, subject->data, subject->len);
-    if (body && body->len > 0) {
-        buf_addstr(b, "\n\n");
-        buf_add(b, body->data, body->len);
-    }
-    while (b->len > 0 && b->data[b->len - 1] == '\n')
-        b->len--;
-}
-
-static void
-make_diff(struct render_worker *w, const struct change *c)
-{
-    const struct text_field *path = text_get(&w->rec, "path");
-    const struct text_field *old = text_get(&w->rec, "old_path");
-
-    buf_reset(&w->diff);
-    change_unified(&w->diff, c, path ? path->data : "", path ? path->len : 0,
-                   old ? old->data : NULL, old ? old->len : 0);
-}
-
-static void
-fill_sides(struct render_worker *w, const struct change *c,
-           struct template_input *in)
-{
-    buf_reset(&w->before);
-    buf_reset(&w->after);
-    change_side(&w->before, c, CHANGE_BEFORE);
-    change_side(&w->after, c, CHANGE_AFTER);
-    if (c->present[CHANGE_BEFORE])
-        set_buf(in, FIELD_BEFORE, &w->before);
-    if (c->present[CHANGE_AFTER])
-        set_buf(in, FIELD_AFTER, &w->after);
-}
-
-static void
-fill_commit(struct render_worker *w, enum template_kind kind,
-            const struct change *c, struct template_input *in)
-{
-    make_message(w);
-    set_buf(in, FIELD_MESSAGE, &w->message);
-    if (kind == TEMPLATE_COMMIT) {
-        fill_sides(w, c, in);
-        return;
-    }
-    make_diff(w, c);
-    set_buf(in, FIELD_DIFF, &w->diff);
-    if (kind == TEMPLATE_PLAIN) {
-        buf_reset(&w->text);
-        buf_add(&w->text, w->message.data, w->message.len);
-        buf_addstr(&w->text, "\n\n");
-        buf_add(&w->text, w->diff.data, w->diff.len);
-        set_buf(in, FIELD_TEXT, &w->text);
-    }
-}
-
-static void
-fill_chat(struct render_worker *w, struct template_input *in)
-{
-    struct text_message m;
-    const char *gap = "";
-    size_t at = 0;
-
-    buf_reset(&w->text);
-    for (; text_next_message(&w->rec, &at, &m); gap = "\n\n") {
-        buf_addstr(&w->text, gap);
-        buf_add(&w->text, m.content->data, m.content->len);
-    }
-    set_buf(in, FIELD_TEXT, &w->text);
-}
-
-/* Encodes the record into w->out; of a commit with this change. True when
- * it fits. */
-static bool
-encode(const struct render *r, struct render_worker *w,
-       enum template_kind kind, const struct change *c)
-{
-    uint64_t lost = w->en.n_lost;
-    struct template_input in;
-
-    memset(&in, 0, sizeof(in));
-    in.marks = r->marks;
-    set_field(&in, FIELD_REPO, &w->rec, "repo");
-    set_field(&in, FIELD_PATH, &w->rec, "path");
-    set_field(&in, FIELD_TEXT, &w->rec, "text");
-    if (w->rec.kind == TEXT_COMMIT)
-        fill_commit(w, kind, c, &in);
-    else if (w->rec.kind == TEXT_CHAT)
-        fill_chat(w, &in);
-    template_encode(&r->template[kind], &w->en, &in, &w->out);
-    w->lost = w->en.n_lost - lost;
-    return r->max_tokens == 0 || w->out.ids.n <= r->max_tokens;
-}
-
 /* ---- records ---- */
-
-static uint64_t
-edited_lines(const struct change *c)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < c->n_lines; i++)
-        n += c->line[i].kind != ' ';
-    return n;
-}
-
-/* Counts w->out, with so many edited lines, as left out. */
-static void
-leave(const struct render_worker *w, enum render_left why, uint64_t edited,
-      struct render_result *out)
-{
-    struct render_count one = { 1, edited, w->out.ids.n };
-
-    render_count_add(&out->left[why], &one);
-}
-
-/* Appends w->out, which has so many edited lines, to the result. */
-static int
-keep(const struct render *r, const struct render_worker *w,
-     const struct tokens_origin *origin, uint64_t edited,
-     struct render_result *out, struct err *e)
-{
-    struct render_count one = { 1, edited, w->out.ids.n };
-    size_t start = out->tokens.len;
-    int rc;
-
-    rc = tokens_encode(&out->tokens, origin, w->out.ids.id, w->out.loss,
-                       w->out.ids.n, r->t->n, e);
-    if (rc < 0)
-        return rc;
-    if (out->tokens.len - start > STREAM_RECORD_MAX) {
-        out->tokens.len = start;
-        leave(w, RENDER_LARGE, edited, out);
-        return 0;
-    }
-    render_count_add(&out->kept, &one);
-    if (out->n == out->cap) {
-        out->cap = out->cap * 2 + 4;
-        out->end = mem_grow(out->end, out->cap * sizeof(out->end[0]));
-    }
-    out->end[out->n++] = out->tokens.len;
-    out->lost += w->lost;
-    return 0;
-}
-
-/* Encodes the commit with all of c, or with less and less context. */
-static bool
-shrink(const struct render *r, struct render_worker *w,
-       enum template_kind kind, const struct change *c)
-{
-    static const size_t context[] = { 8, 4, 2, 1, 0 };
-    size_t i;
-
-    if (encode(r, w, kind, c))
-        return true;
-    for (i = 0; i < sizeof(context) / sizeof(context[0]); i++) {
-        change_narrow(&w->narrow, c, context[i]);
-        if (encode(r, w, kind, &w->narrow))
-            return true;
-    }
-    return false;
-}
-
-/* Each hunk a record. */
-static int
-split(const struct render *r, struct render_worker *w,
-      enum template_kind kind, const struct tokens_origin *origin,
-      struct render_result *out, struct err *e)
-{
-    struct change_hunk hunk;
-    struct change one;
-    size_t i;
-    int rc = 0;
-
-    change_narrow(&w->part, &w->change, HUNK_CONTEXT);
-    for (i = 0; i < w->part.n_hunks && rc == 0; i++) {
-        hunk = w->part.hunk[i];
-        one = w->part;
-        one.line = w->part.line + hunk.line;
-        one.hunk = &hunk;
-        one.n_hunks = 1;
-        hunk.line = 0;
-        one.n_lines = hunk.n_lines;
-        if (shrink(r, w, kind, &one))
-            rc = keep(r, w, origin, edited_lines(&one), out, e);
-        else
-            leave(w, RENDER_LONG, edited_lines(&one), out);
-    }
-    return rc;
-}
-
-static int
-commit(const struct render *r, struct render_worker *w,
-       enum template_kind kind, const struct tokens_origin *origin,
-       struct render_result *out, struct err *e)
-{
-    const struct text_field *f = text_get(&w->rec, "change");
-    int rc;
-
-    if (!f) {
-        out->left[RENDER_EDIT].records++;
-        return 0;
-    }
-    rc = change_decode(&w->change, f->data, f->len, e);
-    if (rc < 0)
-        return rc;
-    if (w->change.n_hunks == 0) {
-        out->left[RENDER_EDIT].records++;
-        return 0;
-    }
-    out->there.edited = edited_lines(&w->change);
-    if (shrink(r, w, kind, &w->change))
-        return keep(r, w, origin, out->there.edited, out, e);
-    return split(r, w, kind, origin, out, e);
-}
 
 /* Which layout the record gets; TEMPLATE_KINDS: there is none. */
 static enum template_kind
@@ -368,6 +124,24 @@ choose(const struct render *r, enum text_kind kind)
         || (r->kind != TEMPLATE_FILE && kind == TEXT_COMMIT))
         return r->kind;
     return TEMPLATE_KINDS;
+}
+
+/* The lines of the record's change; *there: if it has an edit. */
+static int
+read_change(struct render_worker *w, bool *there, struct err *e)
+{
+    const struct text_field *f = text_get(&w->rec, "change");
+    int rc = 0;
+
+    *there = false;
+    w->lines.n = 0;
+    if (f)
+        rc = change_decode(&w->change, f->data, f->len, e);
+    if (!f || rc < 0)
+        return rc;
+    *there = w->change.n_hunks > 0;
+    render_lines_of_change(&w->lines, &w->change);
+    return 0;
 }
 
 static int
@@ -385,6 +159,32 @@ make_origin(struct tokens_origin *origin, const struct text_rec *rec,
     memset(origin, 0, sizeof(*origin));
     origin->ordinal = (uint64_t)ordinal;
     origin->time = when;
+    return 0;
+}
+
+/* Its lines, and what is made of them. */
+static int
+lay_out(const struct render *r, struct render_worker *w,
+        enum template_kind kind, const struct tokens_origin *origin,
+        struct render_result *out, struct err *e)
+{
+    bool there = true;
+    int rc = 0;
+
+    render_fields_begin(w);
+    w->lines.view = RENDER_TEXT;
+    if (w->rec.kind != TEXT_COMMIT) {
+        render_lines_of_text(&w->lines, w->whole.p, w->whole.n, false);
+    } else {
+        rc = read_change(w, &there, e);
+        w->lines.view = kind == TEMPLATE_COMMIT ? RENDER_SIDES : RENDER_DIFF;
+        out->there.edited = render_lines_edited(&w->lines, 0, w->lines.n);
+    }
+    if (rc < 0)
+        return rc;
+    if (there)
+        return render_fit(r, w, kind, origin, out, e);
+    out->left[RENDER_EDIT].records++;
     return 0;
 }
 
@@ -414,11 +214,6 @@ render_record(const struct render *r, struct render_worker *w, const void *p,
         return 0;
     }
     out->there.records = 1;
-    if (w->rec.kind == TEXT_COMMIT)
-        rc = commit(r, w, kind, &origin, out, e);
-    else if (encode(r, w, kind, NULL))
-        rc = keep(r, w, &origin, 0, out, e);
-    else
-        leave(w, RENDER_LONG, 0, out);
+    rc = lay_out(r, w, kind, &origin, out, e);
     return rc < 0 ? rc : encoder_check(&w->en, e);
 }

@@ -2,10 +2,17 @@
  *
  * A record is laid out by a template (text/template.h) and encoded. Where
  * there is a limit of tokens, a commit over it gets less and less context
- * (as it is, 8, 4, 2, 1, 0 kept lines around an edit) until it fits; if none
- * does, each hunk becomes a record of its own, shrunk in the same way, and
- * those that do not fit are left out. Other records over the limit are left
- * out. All parts of a record keep its origin.
+ * (as it is, 8, 4, 2, 1, 0 kept lines around an edit) until it fits. If none
+ * does, it falls into parts: of whole hunks, or where one is too large by
+ * itself of lines, up to where a function or a block begins if one does; a
+ * line too long for the limit is cut, too. Other records fall into parts of
+ * lines. Every part has the head (repository, path, message, scope) and the
+ * record's origin, and every line that was added or removed is in one of
+ * them.
+ *
+ * Learned are the message, once, and of a commit's side after the lines that
+ * were added and the kept ones next to an edit; of its diff, the lines that
+ * were added or removed; of other texts everything.
  *
  * Plain text of a commit is its message, an empty line and the unified diff;
  * that of a chat its messages with an empty line between.
@@ -39,12 +46,56 @@ struct render {
 /* end: the token that closes a record, or TOKEN_NONE. */
 void render_init(struct render *r, const struct tokenizer *t, uint32_t end);
 
+/* A line of a record's text, or a fragment of one that is too long for the
+ * limit; a text that is no change has lines that were added. */
+struct render_line {
+    const char *p; /* with its newline, if it has one */
+    size_t n;
+    char kind;     /* ' ', '-' or '+', as in a change */
+    bool begins, ends; /* its line: false between fragments */
+    bool fits;         /* of a hunk that need not be cut */
+    uint32_t near;     /* lines to the nearest edit; 0: it is one */
+    uint32_t tokens;   /* encoded alone */
+    uint32_t hunk, run; /* numbers; a run is of one edit's lines */
+    uint32_t scope[2];  /* what is above it on each side */
+    uint64_t at[2];     /* lines before it on each side */
+};
+
+struct render_lines {
+    struct render_line *line;
+    size_t n, cap;
+    struct change_scope *scope; /* the first is none */
+    size_t n_scopes, scopes_cap;
+    bool present[2];
+    enum { RENDER_TEXT, RENDER_SIDES, RENDER_DIFF } view; /* how often and
+                                                  * with what it is shown */
+};
+
+/* What a token record shows: of lines [from, to) those so near to an edit. */
+struct render_part {
+    size_t from, to;
+    uint32_t context;
+    struct change_scope scope; /* of its first line */
+    bool first;                /* of the record's */
+};
+
+/* Pieces of a field. */
+struct render_pieces {
+    struct template_piece *piece;
+    size_t n, cap;
+};
+
 /* What one thread needs. */
 struct render_worker {
     struct encoder en;
+    struct ids ids;
     struct text_rec rec;
-    struct change change, narrow, part;
-    struct buf before, after, diff, message, text;
+    struct change change;
+    struct render_lines lines, cut;
+    struct render_pieces pieces[2];
+    struct template_piece whole;    /* the text of what is no commit */
+    struct buf message, text, made; /* made: of a diff, its headers */
+    size_t n_message;               /* what is shown of the message */
     struct template_out out;
     uint64_t lost; /* bytes without a token in out */
 };
@@ -56,7 +107,8 @@ void render_worker_release(struct render_worker *w);
 enum render_left {
     RENDER_KIND,  /* a record of a kind that the layout is not for */
     RENDER_EDIT,  /* a commit without an edit: a rename, an empty file */
-    RENDER_LONG,  /* a record or hunk over max_tokens */
+    RENDER_LONG,  /* a record or lines of it over max_tokens */
+    RENDER_MESSAGE, /* the end of a message that left no room for the edit */
     RENDER_LARGE, /* a record over what a stream takes */
     RENDER_REASONS
 };

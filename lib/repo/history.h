@@ -27,7 +27,7 @@
 #include "repo/walk.h"
 
 /* What a merge gives of the files that differ from all of its parents. */
-enum merges {
+enum merge_policy {
     MERGES_REMERGE,      /* the difference from git's own merge of them */
     MERGES_FIRST_PARENT, /* that from the first parent */
     MERGES_SKIP          /* nothing, whatever they differ from */
@@ -36,7 +36,7 @@ enum merges {
 struct history_options {
     const char *rev;        /* NULL: HEAD */
     bool all, first_parent;
-    enum merges merges;     /* of two parents or more, if both are followed */
+    enum merge_policy merges; /* of two parents or more, both followed */
     bool files;             /* the files at the revision, not changes */
     bool has_since, has_until;
     int64_t since, until;   /* both inclusive, committer time */

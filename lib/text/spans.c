@@ -49,7 +49,7 @@ void
 spans_add(struct spans *s, const char *p, size_t n, bool learned, bool marks)
 {
     size_t len = length(s);
-    struct span *last;
+    struct text_span *last;
 
     if (n == 0)
         return;
@@ -70,7 +70,7 @@ spans_add(struct spans *s, const char *p, size_t n, bool learned, bool marks)
         s->cap = s->cap * 2 + 16;
         s->span = mem_grow(s->span, s->cap * sizeof(s->span[0]));
     }
-    s->span[s->n++] = (struct span){ len + n, learned, marks };
+    s->span[s->n++] = (struct text_span){ len + n, learned, marks };
 }
 
 /* The runs in which marks are found, *n of them; NULL: everywhere. */

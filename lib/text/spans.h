@@ -17,14 +17,14 @@
 #include "text/tokenizer.h"
 
 /* Bytes of the text up to `end`, from the end of the span before. */
-struct span {
+struct text_span {
     size_t end;
     bool learned, marks;
 };
 
 /* The text so far; for one thread, used again and again. */
 struct spans {
-    struct span *span; /* neighbours differ */
+    struct text_span *span; /* neighbours differ */
     size_t n, cap;
 
     /* private */

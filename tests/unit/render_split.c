@@ -1,0 +1,490 @@
+/* render_split.c - records that fall into parts: nothing edited is lost or
+ * told twice, no part is too long, parts begin at good places, and what of
+ * them is learned. Tokens are bytes here, save the marks. */
+#include "record/render_parts.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#include "byte_tokenizer.h"
+
+static const char *const special[] = {
+    "<|endoftext|>", "<reponame>", "<filename>", "<commit_before>",
+    "<commit_msg>", "<commit_after>", NULL
+};
+
+struct world {
+    struct tokenizer t;
+    struct render r;
+    struct render_worker w;
+    struct render_result out;
+    struct buf rec, change, removed, added;
+    uint64_t edited;
+};
+
+static void
+world_open(struct world *w)
+{
+    memset(w, 0, sizeof(*w));
+    byte_tokenizer(&w->t, special);
+    render_init(&w->r, &w->t, tokenizer_end(&w->t));
+    render_worker_init(&w->w, &w->t);
+    render_result_init(&w->out);
+    buf_init(&w->rec);
+    buf_init(&w->change);
+    buf_init(&w->removed);
+    buf_init(&w->added);
+}
+
+static void
+world_close(struct world *w)
+{
+    render_worker_release(&w->w);
+    render_result_release(&w->out);
+    tokenizer_release(&w->t);
+    buf_release(&w->rec);
+    buf_release(&w->change);
+    buf_release(&w->removed);
+    buf_release(&w->added);
+}
+
+static void
+render(struct world *w, enum text_kind kind, enum template_kind as,
+       uint64_t max_tokens)
+{
+    struct text_rec r;
+    struct err e;
+
+    text_init(&r);
+    text_begin(&r, kind);
+    text_add_str(&r, "path", "p");
+    if (kind == TEXT_COMMIT)
+        text_add_str(&r, "subject", "It is done");
+    text_add(&r, kind == TEXT_COMMIT ? "change" : "text", w->change.data,
+             w->change.len);
+    buf_reset(&w->rec);
+    CHECK(text_encode(&w->rec, &r, &e) == 0);
+    text_release(&r);
+    w->r.kind = as;
+    w->r.max_tokens = max_tokens;
+    render_result_reset(&w->out);
+    if (!CHECK(render_record(&w->r, &w->w, w->rec.data, w->rec.len, 0,
+                             &w->out, &e) == 0))
+        printf("  %s\n", e.text);
+}
+
+/* The text of token record i, and of what of it is learned. */
+static void
+decode(const struct world *w, size_t i, struct buf *text, struct buf *learned)
+{
+    size_t at = i > 0 ? w->out.end[i - 1] : 0;
+    struct tokens t = { .n = 0 };
+    struct err e;
+    uint32_t *id;
+    uint8_t *mask;
+
+    buf_reset(text);
+    buf_reset(learned);
+    if (!CHECK(tokens_decode(&t, w->out.tokens.data + at,
+                             w->out.end[i] - at, w->t.n, &e) == 0))
+        return;
+    CHECK(w->r.max_tokens == 0 || t.n <= w->r.max_tokens);
+    id = mem_array(t.n, sizeof(id[0]));
+    mask = mem_array(t.n, 1);
+    tokens_ids(&t, id);
+    tokens_mask(&t, mask);
+    tokenizer_decode(&w->t, id, t.n, text);
+    for (size_t k = 0; k < t.n; k++)
+        if (mask[k])
+            tokenizer_decode(&w->t, id + k, 1, learned);
+    free(id);
+    free(mask);
+}
+
+/* ---- random changes ---- */
+
+static uint32_t state = 7;
+
+static uint32_t
+draw(uint32_t below)
+{
+    state = state * 1664525 + 1013904223;
+    return (state >> 8) % below;
+}
+
+/* Line number n of its kind; some are long, some are not ASCII. */
+static void
+add_line(struct world *w, char kind, int n)
+{
+    struct buf *side = kind == '-' ? &w->removed : &w->added;
+    size_t from;
+
+    buf_addc(&w->change, kind);
+    from = w->change.len;
+    buf_addf(&w->change, "%c%d", kind == ' ' ? 'k' : 'e', n);
+    for (uint32_t i = draw(draw(20) > 0 ? 8 : 200); kind != ' ' && i > 0; i--)
+        buf_addstr(&w->change, draw(4) > 0 ? "x" : draw(2) ? " " : "\303\244");
+    buf_addc(&w->change, '\n');
+    if (kind == ' ')
+        return;
+    buf_add(side, w->change.data + from, w->change.len - from);
+    w->edited++;
+}
+
+static void
+add_lines(struct world *w, char kind, uint32_t n, uint64_t count[2])
+{
+    for (uint32_t i = 0; i < n; i++)
+        add_line(w, kind, (int)(count[0] + count[1]) + (int)i);
+    count[0] += kind != '+' ? n : 0;
+    count[1] += kind != '-' ? n : 0;
+}
+
+static void
+draw_change(struct world *w)
+{
+    uint64_t at[2] = { 0, 0 }, count[2];
+    struct buf lines, all;
+
+    buf_reset(&w->removed);
+    buf_reset(&w->added);
+    w->edited = 0;
+    buf_init(&lines);
+    buf_init(&all);
+    for (uint32_t hunks = 1 + draw(5); hunks > 0; hunks--) {
+        buf_reset(&w->change);
+        count[0] = count[1] = 0;
+        add_lines(w, ' ', draw(12), count);
+        for (uint32_t edits = 1 + draw(4); edits > 0; edits--) {
+            add_lines(w, '-', draw(draw(5) > 0 ? 4 : 60), count);
+            add_lines(w, '+', 1 + draw(draw(5) > 0 ? 4 : 60), count);
+            add_lines(w, ' ', 1 + draw(12), count);
+        }
+        at[0] += 7;
+        at[1] += 7;
+        buf_addf(&all, "@@ -%d,%d +%d,%d @@ f%d(\n", (int)at[0] + 1,
+                 (int)count[0], (int)at[1] + 1, (int)count[1], (int)hunks);
+        buf_add(&all, w->change.data, w->change.len);
+        at[0] += count[0];
+        at[1] += count[1];
+    }
+    buf_reset(&w->change);
+    buf_addf(&w->change, "%d %d\n", (int)at[0], (int)at[1]);
+    buf_add(&w->change, all.data, all.len);
+    buf_release(&lines);
+    buf_release(&all);
+}
+
+/* ---- both sides ---- */
+
+/* Appends what is between the marks, or to the end. */
+static void
+between(struct buf *b, const char *text, const char *from, const char *to)
+{
+    const char *p = strstr(text, from), *end;
+
+    if (!CHECK(p != NULL))
+        return;
+    p += strlen(from);
+    end = strstr(p, to);
+    buf_add(b, p, end ? (size_t)(end - p) : strlen(p));
+}
+
+/* Without the kept lines. */
+static void
+drop_kept(struct buf *b)
+{
+    char *p = b->data, *to = p, *eol;
+
+    for (; *p; p = eol + 1) {
+        eol = strchr(p, '\n');
+        if (!CHECK(eol != NULL))
+            break;
+        if (*p != 'k') {
+            memmove(to, p, (size_t)(eol + 1 - p));
+            to += eol + 1 - p;
+        }
+    }
+    b->len = (size_t)(to - b->data);
+    *to = '\0';
+}
+
+TEST(parts_have_every_edited_line_once_and_in_order)
+{
+    struct buf text, learned, before, after;
+    struct world w;
+    uint64_t messages;
+
+    world_open(&w);
+    buf_init(&text);
+    buf_init(&learned);
+    buf_init(&before);
+    buf_init(&after);
+    for (int i = 0; i < 400; i++) {
+        draw_change(&w);
+        render(&w, TEXT_COMMIT, TEMPLATE_COMMIT, 60 + draw(1000));
+        buf_reset(&before);
+        buf_reset(&after);
+        messages = 0;
+        for (size_t k = 0; k < w.out.n; k++) {
+            decode(&w, k, &text, &learned);
+            between(&before, text.data, "<commit_before>", "<commit_msg>");
+            between(&after, learned.data, "<commit_after>", "<|endof");
+            messages += strstr(learned.data, "It is done") != NULL;
+            CHECK(strstr(text.data, "<commit_msg>It is done<") != NULL);
+        }
+        drop_kept(&before);
+        drop_kept(&after);
+        CHECK_STR(before.data, w.removed.data);
+        CHECK_STR(after.data, w.added.data);
+        CHECK_EQ_U64(messages, 1);
+        CHECK_EQ_U64(w.out.there.edited, w.edited);
+        CHECK_EQ_U64(w.out.kept.edited, w.edited);
+        CHECK_EQ_U64(w.out.kept.records, w.out.n);
+        CHECK_EQ_U64(w.out.left[RENDER_LONG].records, 0);
+    }
+    buf_release(&text);
+    buf_release(&learned);
+    buf_release(&before);
+    buf_release(&after);
+    world_close(&w);
+}
+
+/* What was left out and what was kept is all there was, at any limit. */
+TEST(counts_add_up)
+{
+    struct world w;
+
+    world_open(&w);
+    for (int i = 0; i < 400; i++) {
+        draw_change(&w);
+        render(&w, TEXT_COMMIT, i % 2 ? TEMPLATE_COMMIT : TEMPLATE_PLAIN,
+               1 + draw(200));
+        CHECK_EQ_U64(w.out.there.edited, w.edited);
+        CHECK_EQ_U64(w.out.kept.edited + w.out.left[RENDER_LONG].edited,
+                     w.edited);
+        CHECK((w.out.left[RENDER_LONG].tokens > 0)
+              == (w.out.left[RENDER_LONG].records > 0));
+    }
+    world_close(&w);
+}
+
+/* ---- unified diffs ---- */
+
+/* Appends the lines of that mark, of a diff that ends with END, without
+ * newlines: one that was cut goes on in the next part. */
+static void
+marked(struct buf *b, const char *text, char mark)
+{
+    const char *p = strstr(text, "\n@@"), *end = strstr(text, "<|endof"), *eol;
+
+    if (!CHECK(p != NULL && end != NULL))
+        return;
+    for (p++; p < end; p = eol) {
+        eol = memchr(p, '\n', (size_t)(end - p));
+        eol = eol ? eol + 1 : end;
+        if (*p == mark)
+            buf_add(b, p + 1, (size_t)(eol - p - 1) - (eol[-1] == '\n'));
+    }
+}
+
+static void
+drop_newlines(struct buf *b)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->len; i++)
+        if (b->data[i] != '\n')
+            b->data[n++] = b->data[i];
+    b->len = n;
+    b->data[n] = '\0';
+}
+
+TEST(parts_of_a_diff_have_every_edited_line_once)
+{
+    struct buf text, learned, before, after;
+    struct world w;
+
+    world_open(&w);
+    buf_init(&text);
+    buf_init(&learned);
+    buf_init(&before);
+    buf_init(&after);
+    for (int i = 0; i < 200; i++) {
+        draw_change(&w);
+        render(&w, TEXT_COMMIT, TEMPLATE_PLAIN, 200 + draw(1000));
+        buf_reset(&before);
+        buf_reset(&after);
+        for (size_t k = 0; k < w.out.n; k++) {
+            decode(&w, k, &text, &learned);
+            marked(&before, text.data, '-');
+            marked(&after, text.data, '+');
+            CHECK((strstr(learned.data, "It is") != NULL) == (k == 0));
+        }
+        drop_newlines(&w.removed);
+        drop_newlines(&w.added);
+        CHECK_STR(before.data, w.removed.data);
+        CHECK_STR(after.data, w.added.data);
+        CHECK_EQ_U64(w.out.kept.edited, w.edited);
+    }
+    buf_release(&text);
+    buf_release(&learned);
+    buf_release(&before);
+    buf_release(&after);
+    world_close(&w);
+}
+
+TEST(a_part_names_what_it_is_in)
+{
+    struct buf text, learned;
+    struct world w;
+
+    world_open(&w);
+    buf_init(&text);
+    buf_init(&learned);
+    buf_addstr(&w.change, "- 10\n@@ -0,0 +1,10 @@\n+int f(void)\n+{\n"
+               "+    one\n+    two\n+}\n+\n+int g(void)\n+{\n"
+               "+    three\n+}\n");
+    render(&w, TEXT_COMMIT, TEMPLATE_PLAIN, 150);
+    if (CHECK(w.out.n == 2)) {
+        decode(&w, 0, &text, &learned);
+        CHECK(strstr(text.data, "\n@@ -0,0 +1,6 @@\n+int f(void)\n"));
+        decode(&w, 1, &text, &learned);
+        CHECK(strstr(text.data, "\n@@ -0,0 +7,4 @@ int f(void)\n+int g("));
+    }
+    render(&w, TEXT_COMMIT, TEMPLATE_PLAIN, 125);
+    if (CHECK(w.out.n > 2)) {
+        decode(&w, 1, &text, &learned);
+        CHECK(strstr(text.data, "\n@@ -0,0 +5,2 @@ int f(void)\n+}\n"));
+    }
+    buf_release(&text);
+    buf_release(&learned);
+    world_close(&w);
+}
+
+/* ---- what is learned, and gaps ---- */
+
+static void
+expect_learned(struct world *w, const char *change, const char *want)
+{
+    struct buf text, learned, after;
+
+    buf_init(&text);
+    buf_init(&learned);
+    buf_init(&after);
+    buf_reset(&w->change);
+    buf_addstr(&w->change, change);
+    render(w, TEXT_COMMIT, TEMPLATE_COMMIT, 0);
+    decode(w, 0, &text, &learned);
+    between(&after, learned.data, "<commit_after>", "<|endof");
+    CHECK_STR(after.data, want);
+    buf_release(&text);
+    buf_release(&learned);
+    buf_release(&after);
+}
+
+TEST(added_lines_are_learned_and_the_kept_ones_next_to_an_edit)
+{
+    struct world w;
+
+    world_open(&w);
+    expect_learned(&w, "9 9\n@@ -2,6 +2,6 @@\n a\n b\n-c\n+C\n d\n e\n f\n",
+                   "b\nC\nd\n");
+    expect_learned(&w, "9 8\n@@ -2,6 +2,5 @@\n a\n b\n-c\n d\n e\n f\n",
+                   "b\nd\n");
+    expect_learned(&w, "- 2\n@@ -0,0 +1,2 @@\n+a\n+b\n", "a\nb\n");
+    world_close(&w);
+}
+
+TEST(between_hunks_is_a_gap_unless_they_are_neighbours)
+{
+    static const char change[] =
+        "19 20\n@@ -2,1 +2,1 @@\n-a\n+A\n@@ -3,0 +4,1 @@\n+b\n"
+        "@@ -4,1 +5,1 @@\n-c\n+C\n";
+    struct render_part part = { .context = RENDER_ALL };
+    struct template_piece *piece;
+    struct change c;
+    struct world w;
+    struct err e;
+
+    world_open(&w);
+    change_init(&c);
+    CHECK(change_decode(&c, change, strlen(change), &e) == 0);
+    render_lines_of_change(&w.w.lines, &c);
+    part.to = w.w.lines.n;
+    render_sides(&w.w, &part, false);
+    if (CHECK(w.w.pieces[0].n == 3 && w.w.pieces[1].n == 4)) {
+        piece = w.w.pieces[0].piece;
+        CHECK(piece[0].p && piece[1].n == 0 && !piece[1].p && piece[2].p);
+        piece = w.w.pieces[1].piece;
+        CHECK(piece[0].p && piece[1].n == 0 && !piece[1].p && piece[2].p);
+        CHECK(memcmp(piece[3].p, "C\n", 2) == 0);
+    }
+    change_release(&c);
+    world_close(&w);
+}
+
+/* ---- texts ---- */
+
+TEST(a_text_falls_apart_and_comes_back_whole)
+{
+    struct buf text, learned, all;
+    struct world w;
+
+    world_open(&w);
+    buf_init(&text);
+    buf_init(&learned);
+    buf_init(&all);
+    for (int i = 0; i < 200; i++) {
+        draw_change(&w);
+        if (i == 0)
+            buf_addstr(&w.change, "no newline at the end");
+        render(&w, TEXT_FILE, TEMPLATE_PLAIN, 8 + draw(300));
+        buf_reset(&all);
+        for (size_t k = 0; k < w.out.n; k++) {
+            decode(&w, k, &text, &learned);
+            CHECK_STR(text.data, learned.data);
+            buf_add(&all, text.data, text.len - strlen("<|endoftext|>"));
+        }
+        CHECK_STR(all.data, w.change.data);
+    }
+    buf_release(&text);
+    buf_release(&learned);
+    buf_release(&all);
+    world_close(&w);
+}
+
+TEST(a_file_is_cut_where_a_function_begins)
+{
+    struct buf text, learned;
+    struct world w;
+
+    world_open(&w);
+    buf_init(&text);
+    buf_init(&learned);
+    for (int i = 0; i < 20; i++)
+        buf_addf(&w.change, "int f%d(void)\n{\n    a;\n\n    b;\n}\n\n", i);
+    render(&w, TEXT_FILE, TEMPLATE_FILE, 140);
+    CHECK(w.out.n > 3);
+    for (size_t k = 0; k < w.out.n; k++) {
+        decode(&w, k, &text, &learned);
+        CHECK(strncmp(strchr(text.data, '\n'), "\nint f", 6) == 0);
+    }
+    buf_release(&text);
+    buf_release(&learned);
+    world_close(&w);
+}
+
+static const struct test tests[] = {
+    RUN(parts_have_every_edited_line_once_and_in_order),
+    RUN(counts_add_up),
+    RUN(parts_of_a_diff_have_every_edited_line_once),
+    RUN(a_part_names_what_it_is_in),
+    RUN(added_lines_are_learned_and_the_kept_ones_next_to_an_edit),
+    RUN(between_hunks_is_a_gap_unless_they_are_neighbours),
+    RUN(a_text_falls_apart_and_comes_back_whole),
+    RUN(a_file_is_cut_where_a_function_begins),
+};
+
+TEST_MAIN("render_split", tests)
