@@ -18,6 +18,8 @@ static const struct {
 } formats[] = {
     { "megatron", export_megatron },
     { "llm.c", export_llmc },
+    { "mlx-lm", export_mlx_lm },
+    { "trl", export_trl },
 };
 
 struct options {
@@ -30,12 +32,14 @@ static const struct opt table[] = {
       .help = "write headers and tensor data too, for fromjsonl to read "
               "back" },
     { .name = "format", .letter = 'f', .type = OPT_NAME, AT(format),
-      .arg = "FORMAT", .def = "jsonl", .choices = "jsonl|megatron|llm.c",
+      .arg = "FORMAT", .def = "jsonl",
+      .choices = "jsonl|megatron|llm.c|mlx-lm|trl",
       .help = "what to write: graft's own JSON lines, or files of another "
               "trainer" },
     { .name = "output", .letter = 'o', .type = OPT_STRING, AT(output),
-      .arg = "PATH", .help = "with such a format: the file to make, for "
-                             "megatron its name without .bin and .idx" },
+      .arg = "PATH",
+      .help = "with such a format, what to make: a file, for mlx-lm a "
+              "directory, for megatron a name without .bin and .idx" },
     { .name = "split", .type = OPT_STRING, AT(split), .arg = "NAME",
       .help = "of a shard set, only the records of this split" },
     { .name = NULL },
@@ -85,10 +89,17 @@ print(struct print *s, const char *path, const char *split, struct err *e)
 static void
 tell(const struct export *x, const char *format)
 {
-    log_info("%llu records, %llu tokens", (unsigned long long)x->records,
-             (unsigned long long)x->tokens);
+    if (x->tokens > 0)
+        log_info("%llu records, %llu tokens", (unsigned long long)x->records,
+                 (unsigned long long)x->tokens);
+    else
+        log_info("%llu records", (unsigned long long)x->records);
     if (x->empty > 0)
         log_info("%llu left out: empty", (unsigned long long)x->empty);
+    if (x->no_edit > 0)
+        log_info("%llu left out: no edit", (unsigned long long)x->no_edit);
+    if (x->not_utf8 > 0)
+        log_info("%llu left out: not UTF-8", (unsigned long long)x->not_utf8);
     if (x->masked > 0)
         log_warn("%llu tokens have no loss, which %s does not tell: it will "
                  "train on them", (unsigned long long)x->masked, format);
@@ -98,6 +109,7 @@ tell(const struct export *x, const char *format)
 static int
 export(const struct options *o, const char *path, struct err *e)
 {
+    bool stdout_ok = strcmp(o->format, "trl") == 0;
     struct export x = {.records = 0};
     size_t i = 0;
     int rc;
@@ -105,11 +117,11 @@ export(const struct options *o, const char *path, struct err *e)
     if (o->exact)
         return err_set(e, ERR_USAGE, "--exact is of JSON lines, not of %s",
                        o->format);
-    if (!o->output)
+    if (!o->output && !stdout_ok)
         return err_set(e, ERR_USAGE, "--format %s needs --output", o->format);
     while (strcmp(formats[i].name, o->format) != 0)
         i++;
-    rc = formats[i].write(&x, o->output, path, o->split, e);
+    rc = formats[i].write(&x, o->output ? o->output : "-", path, o->split, e);
     if (rc == 0)
         tell(&x, o->format);
     return rc;

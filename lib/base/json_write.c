@@ -71,3 +71,20 @@ json_put_double(struct buf *b, double v)
     }
     buf_addstr(b, text);
 }
+
+void
+json_put_u64(struct buf *b, uint64_t v)
+{
+    char digits[20];
+    size_t n = 0;
+    char *to;
+
+    do
+        digits[n++] = (char)('0' + v % 10);
+    while ((v /= 10) > 0);
+    to = buf_room(b, n);
+    b->len += n;
+    while (n > 0)
+        *to++ = digits[--n];
+    *to = '\0';
+}

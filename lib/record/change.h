@@ -96,6 +96,10 @@ void change_put_file(struct buf *b, const bool present[2], bool hunks,
                      const char *path, size_t n_path, const char *old_path,
                      size_t n_old);
 
+/* All of it, as `git apply` takes it. */
+void change_unified(struct buf *b, const struct change *c, const char *path,
+                    size_t n_path, const char *old_path, size_t n_old);
+
 /* The first line of a hunk. */
 void change_put_header(struct buf *b, const uint64_t start[2],
                        const uint64_t count[2],

@@ -1,9 +1,9 @@
-/* change_unified.c - what a unified diff says of the file, in git's words and
- * with git's quoting of names.
+/* change_unified.c - a change as a unified diff, and what that says of the
+ * file, in git's words and with git's quoting of names.
  */
 #include <string.h>
 
-#include "record/change.h"
+#include "record/change_parts.h"
 
 /* git's quoting: only a name with bytes that need it is quoted. */
 static void
@@ -78,4 +78,14 @@ change_put_file(struct buf *b, const bool present[2], bool hunks,
         return;
     put_side_name(b, "--- ", "a/", present[0], from, n_from);
     put_side_name(b, "+++ ", "b/", present[1], path, n_path);
+}
+
+void
+change_unified(struct buf *b, const struct change *c, const char *path,
+               size_t n_path, const char *old_path, size_t n_old)
+{
+    change_put_file(b, c->present, c->n_hunks > 0, path, n_path, old_path,
+                    n_old);
+    for (size_t i = 0; i < c->n_hunks; i++)
+        change_put_hunk(b, c, &c->hunk[i]);
 }

@@ -10,7 +10,15 @@
  *               of 16 bits (GPT-2's kind) where the vocabulary fits, else of
  *               32 (Llama 3's).
  *
- * Both are for plain training: they have no place for a loss mask.
+ *     mlx-lm    DIR with train.jsonl, valid.jsonl and test.jsonl, of the
+ *               splits of a set; of a stream, train.jsonl alone.
+ *     trl       FILE, or "-": lines of JSON for TRL's SFTTrainer.
+ *
+ * The first two are of token records, for plain training: they have no place
+ * for a loss mask. The lines of the others are of text records: a document
+ * and a file are {"text"}, a chat {"messages"} with its {"tools"}, a commit
+ * {"prompt","completion"}, its diff and its message. For trl, token records
+ * are {"input_ids","labels"}, where a label is the id or, without loss, -100.
  *
  * Nothing is there before all of the input was read and found whole. What is
  * there already is not replaced.
@@ -25,8 +33,9 @@
 /* What was written, and what was not. All zero at first. */
 struct export {
     uint64_t records, tokens;
-    uint64_t empty;  /* records left out: nothing in them */
     uint64_t masked; /* ids whose having no loss is not told */
+    uint64_t empty;  /* records left out: nothing in them */
+    uint64_t no_edit, not_utf8; /* commits without an edit; other bytes */
 };
 
 /* The records of `in`, or of a split of it (record/source.h), as path.
@@ -35,6 +44,6 @@ struct export {
 typedef int export_format(struct export *x, const char *path, const char *in,
                           const char *split, struct err *e);
 
-export_format export_megatron, export_llmc;
+export_format export_megatron, export_llmc, export_mlx_lm, export_trl;
 
 #endif

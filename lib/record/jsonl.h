@@ -22,9 +22,12 @@
  * records, byte for byte.
  *
  * Without "kind" a line is read by its keys: "text" is a doc, "messages" a
- * chat, "prompt" and "completion" a chat of two messages, "ids" (and "mask",
- * all 1 without) tokens. Other keys that could be names of fields and hold a
- * string or a number become fields; the rest is ignored and counted.
+ * chat, "prompt" and "completion" a chat of two messages, or, as arrays, of
+ * the messages of both, "ids" (and "mask", all 1 without) tokens, and so are
+ * "input_ids", whose loss "labels" tell (-100: none) or, without them,
+ * "completion_mask" and "assistant_masks" (0: none). Other keys that could be
+ * names of fields and hold a string or a number become fields; the rest is
+ * ignored and counted.
  */
 #ifndef RECORD_JSONL_H
 #define RECORD_JSONL_H
@@ -41,6 +44,15 @@
 /* A record of a stream of that type; ERR_DATA when it is none. */
 int jsonl_put_record(struct buf *b, const char *type, const void *p,
                      size_t n, struct err *e);
+
+/* Of a chat: "messages":[...]. *at is the number of the first message's first
+ * field, 0 at the latest, then of the field behind the last. ERR_DATA for a
+ * message_json that is none. */
+int jsonl_put_messages(struct buf *b, const struct text_rec *r, size_t *at,
+                       struct err *e);
+
+/* Of a chat, a field that holds JSON: ,"tools":[...] */
+void jsonl_put_json_field(struct buf *b, const struct text_field *f);
 
 /* A tensor by its descriptor; id is that of its data, NULL to leave it out
  * (data lines then follow). */

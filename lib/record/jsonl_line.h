@@ -80,6 +80,7 @@ int jsonl_read_chat(struct jsonl *j, struct entry *messages, struct err *e);
 int jsonl_read_instruction(struct jsonl *j, struct entry *prompt,
                            struct entry *completion, struct err *e);
 int jsonl_read_tokens(struct jsonl *j, bool strict, struct err *e);
+int jsonl_read_input_ids(struct jsonl *j, struct entry *ids, struct err *e);
 int jsonl_read_asset(struct jsonl *j, struct err *e);
 int jsonl_read_tensor(struct jsonl *j, struct err *e);
 int jsonl_read_data(struct jsonl *j, struct err *e);

@@ -93,17 +93,20 @@ read_foreign(struct jsonl *j, struct err *e)
     struct entry *prompt = line_take(s, "prompt");
     struct entry *completion = line_take(s, "completion");
     struct entry *ids = line_take(s, "ids");
+    struct entry *input_ids = line_take(s, "input_ids");
     int n = (text != NULL) + (messages != NULL) + (ids != NULL) +
-            (prompt && completion);
+            (input_ids != NULL) + (prompt && completion);
 
     if (n > 1)
         return err_set(e, ERR_DATA, "%s: ambiguous (found more than one of "
                        "\"text\", \"messages\", \"prompt\" with "
-                       "\"completion\", \"ids\")", s->line.where);
+                       "\"completion\", \"ids\", \"input_ids\")",
+                       s->line.where);
     if (n == 0)
         return err_set(e, ERR_DATA, "%s: no known keys (found \"%s\", "
                        "expected \"text\", \"messages\", \"prompt\" and "
-                       "\"completion\", or \"ids\")", s->line.where,
+                       "\"completion\", \"ids\" or \"input_ids\")",
+                       s->line.where,
                        s->n > 0 ? line_key(s, &s->entry[0]) : "");
     if (!(prompt && completion)) {
         if (prompt)
@@ -113,6 +116,8 @@ read_foreign(struct jsonl *j, struct err *e)
     }
     if (ids)
         return jsonl_read_tokens(j, false, e);
+    if (input_ids)
+        return jsonl_read_input_ids(j, input_ids, e);
     if (text)
         return jsonl_read_doc(j, text, e);
     if (messages)

@@ -188,6 +188,14 @@ jsonl_read_instruction(struct jsonl *j, struct entry *prompt,
     struct json answer = line_value(s, completion);
     int rc;
 
+    if (json_kind(&question) == JSON_ARRAY) {
+        rc = jsonl_add_messages(s, prompt, e);
+        if (rc == 0)
+            rc = jsonl_add_messages(s, completion, e);
+        if (rc == 0)
+            rc = add_rest(j, e);
+        return rc < 0 ? rc : finish_text(j, TEXT_CHAT, e);
+    }
     add_literal(s, "role", "user");
     rc = jsonl_add_value(s, line_add_name(s, "content"), &question, false, e);
     if (rc < 0)

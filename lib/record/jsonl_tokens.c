@@ -1,4 +1,5 @@
 /* jsonl_tokens.c - lines to token records. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,13 +162,110 @@ read_origin(struct jsonl *j, struct tokens_origin *o, struct err *e)
     return rc;
 }
 
+/* The ids that were read, with that loss (NULL: all of them), as a record.
+ * Keys that nobody takes are counted. */
+static int
+finish_tokens(struct jsonl *j, const uint8_t *loss, struct err *e)
+{
+    struct jsonl_state *s = j->state;
+    struct tokens_origin origin;
+    size_t i;
+    int rc = read_origin(j, &origin, e);
+
+    if (rc < 0)
+        return rc;
+    for (i = 0; i < s->n; i++)
+        j->n_ignored += !s->entry[i].used;
+    j->kind = JSONL_TOKENS;
+    if (tokens_encode(&j->record, &origin, s->ids, loss, s->n_ids, j->vocab,
+                      e) < 0)
+        return err_prefix(e, "%s", s->line.where);
+    return 0;
+}
+
+/* The labels of the ids: each is the id, or -100 where it has no loss. */
+static int
+read_labels(struct jsonl_state *s, struct entry *t, struct err *e)
+{
+    struct json v = line_value(s, t), start = v, at;
+    uint64_t label = 0;
+    int rc = json_enter_array(&v, e);
+
+    for (s->n_mask = 0; rc == 0 && json_next_item(&v);) {
+        bool none = strncmp(v.p, "-100", 4) == 0 && !isdigit(v.p[4]);
+
+        at = v;
+        if (none)
+            json_skip(&v);
+        else
+            rc = json_u64(&v, &label, e);
+        if (rc == 0 && !none
+            && (s->n_mask >= s->n_ids || label != s->ids[s->n_mask]))
+            rc = json_error(&at, e, "label %zu is neither -100 nor the id",
+                            s->n_mask);
+        if (rc == 0)
+            rc = add_flag(s, &at, !none, e);
+    }
+    if (rc == 0 && s->n_mask != s->n_ids)
+        rc = json_error(&start, e, "labels and input_ids differ in length "
+                        "(found %zu, expected %zu)", s->n_mask, s->n_ids);
+    return rc;
+}
+
+/* The mask of that name, if there is one, ANDed to that in `all`. */
+static int
+and_mask(struct jsonl_state *s, const char *name, uint8_t *all, bool *any,
+         struct err *e)
+{
+    struct entry *t = line_take(s, name);
+    int rc = t ? read_mask(s, t, e) : 0;
+
+    if (!t || rc < 0)
+        return rc;
+    for (size_t i = 0; i < s->n_ids; i++)
+        all[i] = s->mask[i] && (all[i] || !*any);
+    *any = true;
+    return 0;
+}
+
+/* What TRL's masks leave: *loss is NULL without any, else of n_ids flags for
+ * the caller to free. */
+static int
+read_masks(struct jsonl_state *s, uint8_t **loss, struct err *e)
+{
+    uint8_t *all = mem_alloc(s->n_ids);
+    bool any = false;
+    int rc = and_mask(s, "completion_mask", all, &any, e);
+
+    if (rc == 0)
+        rc = and_mask(s, "assistant_masks", all, &any, e);
+    *loss = rc == 0 && any ? all : NULL;
+    if (!*loss)
+        free(all);
+    return rc;
+}
+
+int
+jsonl_read_input_ids(struct jsonl *j, struct entry *ids, struct err *e)
+{
+    struct jsonl_state *s = j->state;
+    struct entry *labels = line_take(s, "labels");
+    uint8_t *masks = NULL;
+    int rc = read_ids(s, ids, e);
+
+    if (rc == 0)
+        rc = labels ? read_labels(s, labels, e) : read_masks(s, &masks, e);
+    if (rc == 0)
+        rc = finish_tokens(j, labels ? s->mask : masks, e);
+    free(masks);
+    return rc;
+}
+
 int
 jsonl_read_tokens(struct jsonl *j, bool strict, struct err *e)
 {
     struct jsonl_state *s = j->state;
-    struct tokens_origin origin;
     struct entry *ids, *mask;
-    size_t i;
     int rc;
 
     ids = line_need(s, "ids", e);
@@ -177,17 +275,9 @@ jsonl_read_tokens(struct jsonl *j, bool strict, struct err *e)
     mask = line_take(s, "mask");
     rc = mask ? read_mask(s, mask, e) : 0;
     if (rc == 0)
-        rc = read_origin(j, &origin, e);
-    if (rc < 0)
-        return rc;
-    if (strict && line_unused(s))
+        rc = finish_tokens(j, mask ? s->mask : NULL, e);
+    if (rc == 0 && strict && line_unused(s))
         return err_set(e, ERR_DATA, "%s: unknown key \"%s\"", s->line.where,
                        line_unused(s));
-    for (i = 0; i < s->n; i++)
-        j->n_ignored += !s->entry[i].used;
-    j->kind = JSONL_TOKENS;
-    if (tokens_encode(&j->record, &origin, s->ids, mask ? s->mask : NULL,
-                      s->n_ids, j->vocab, e) < 0)
-        return err_prefix(e, "%s", s->line.where);
-    return 0;
+    return rc;
 }

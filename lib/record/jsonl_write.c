@@ -62,8 +62,8 @@ put_field(struct buf *b, const struct text_field *f)
 
 /* A field that holds JSON, as it is if that is an array or object which
  * reads back as the same text. */
-static void
-put_json_field(struct buf *b, const struct text_field *f)
+void
+jsonl_put_json_field(struct buf *b, const struct text_field *f)
 {
     size_t at = b->len;
     struct err e;
@@ -117,15 +117,15 @@ put_message_json(struct buf *b, const struct text_message *m, struct err *e)
     return rc;
 }
 
-static int
-put_messages(struct buf *b, const struct text_rec *r, size_t *end,
-             struct err *e)
+int
+jsonl_put_messages(struct buf *b, const struct text_rec *r, size_t *end,
+                   struct err *e)
 {
     struct text_message m;
     bool first = true;
     int rc = 0;
 
-    buf_addstr(b, ",\"messages\":[");
+    buf_addstr(b, "\"messages\":[");
     while (rc == 0 && text_next_message(r, end, &m)) {
         buf_addstr(b, first ? "{\"role\":" : ",{\"role\":");
         first = false;
@@ -138,6 +138,14 @@ put_messages(struct buf *b, const struct text_rec *r, size_t *end,
     }
     buf_addc(b, ']');
     return rc;
+}
+
+static int
+put_chat(struct buf *b, const struct text_rec *r, size_t *end,
+         struct err *e)
+{
+    buf_addc(b, ',');
+    return jsonl_put_messages(b, r, end, e);
 }
 
 static int
@@ -155,33 +163,15 @@ put_text(struct buf *b, const void *p, size_t n, struct err *e)
         buf_addf(b, "{\"kind\":\"%s\"", text_kind_name(r.kind));
     while (rc == 0 && i < r.n) {
         if (chat && strcmp(r.field[i].name, "role") == 0)
-            rc = put_messages(b, &r, &i, e);
+            rc = put_chat(b, &r, &i, e);
         else if (chat && text_is_json(r.field[i].name))
-            put_json_field(b, &r.field[i++]);
+            jsonl_put_json_field(b, &r.field[i++]);
         else
             put_field(b, &r.field[i++]);
     }
     buf_addc(b, '}');
     text_release(&r);
     return rc;
-}
-
-/* Appends v in decimal: buf_addf would take most of the time of a line. */
-static void
-put_u32(struct buf *b, uint32_t v)
-{
-    char digits[10];
-    size_t n = 0;
-    char *to;
-
-    do
-        digits[n++] = (char)('0' + v % 10);
-    while ((v /= 10) > 0);
-    to = buf_room(b, n);
-    b->len += n;
-    while (n > 0)
-        *to++ = digits[--n];
-    *to = '\0';
 }
 
 static void
@@ -195,7 +185,7 @@ put_ids(struct buf *b, const struct tokens *t)
     for (i = 0; i < t->n; i++) {
         if (i > 0)
             buf_addc(b, ',');
-        put_u32(b, ids[i]);
+        json_put_u64(b, ids[i]);
     }
     free(ids);
 }

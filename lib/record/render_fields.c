@@ -231,25 +231,6 @@ set_field(struct template_input *in, enum template_field field,
         template_set(in, field, f->data, f->len);
 }
 
-/* Subject, an empty line, body; without newlines at the end. */
-static void
-make_message(struct render_worker *w)
-{
-    const struct text_field *subject = text_get(&w->rec, "subject");
-    const struct text_field *body = text_get(&w->rec, "body");
-    struct buf *b = &w->message;
-
-    buf_reset(b);
-    if (subject)
-        buf_add(b, subject->data, subject->len);
-    if (body && body->len > 0) {
-        buf_addstr(b, "\n\n");
-        buf_add(b, body->data, body->len);
-    }
-    while (b->len > 0 && b->data[b->len - 1] == '\n')
-        b->len--;
-}
-
 /* A conversation as plain text, into w->text. */
 static void
 make_chat(struct render_worker *w)
@@ -270,7 +251,8 @@ render_fields_begin(struct render_worker *w)
 {
     const struct text_field *f = text_get(&w->rec, "text");
 
-    make_message(w);
+    buf_reset(&w->message);
+    text_commit_message(&w->message, &w->rec);
     w->n_message = w->message.len;
     w->whole = (struct template_piece){ .p = f ? f->data : "",
                                         .n = f ? f->len : 0 };

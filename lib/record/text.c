@@ -326,3 +326,21 @@ text_is_json(const char *name)
     return strcmp(name, "tools") == 0
            || strcmp(name, "chat_template_kwargs") == 0;
 }
+
+void
+text_commit_message(struct buf *b, const struct text_rec *r)
+{
+    const struct text_field *subject = text_get(r, "subject");
+    const struct text_field *body = text_get(r, "body");
+    size_t begin = b->len;
+
+    if (subject)
+        buf_add(b, subject->data, subject->len);
+    if (body && body->len > 0) {
+        buf_addstr(b, "\n\n");
+        buf_add(b, body->data, body->len);
+    }
+    while (b->len > begin && b->data[b->len - 1] == '\n')
+        b->len--;
+    b->data[b->len] = '\0';
+}

@@ -96,6 +96,10 @@ struct text_message {
 bool text_next_message(const struct text_rec *r, size_t *at,
                        struct text_message *m);
 
+/* Appends a commit's message: its subject and, behind an empty line, its
+ * body, without newlines at the end. */
+void text_commit_message(struct buf *b, const struct text_rec *r);
+
 /* Appends the encoded record; ERR_DATA for a name, a double field or a chat
  * that can't be, ERR_LIMIT beyond the limits. */
 int text_encode(struct buf *b, const struct text_rec *r, struct err *e);

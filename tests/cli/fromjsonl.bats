@@ -151,9 +151,11 @@ END
     done <lines
     # each kind by its required keys, and none beside another
     keys=$(jq -c '[.oneOf[].required]' "$root/schemas/jsonl.schema.json")
-    [ "$keys" = '[["text"],["messages"],["prompt","completion"],["ids"]]' ]
+    [ "$keys" = '[["text"],["messages"],["prompt","completion"],["ids"],'$(
+        )'["input_ids"]]' ]
     for both in '{"text":"a","ids":[1]}' '{"text":"a","messages":[]}' \
-        '{"prompt":"a","completion":"b","text":"c"}'; do
+        '{"prompt":"a","completion":"b","text":"c"}' \
+        '{"input_ids":[1],"ids":[1]}'; do
         echo "$both" >in.jsonl
         refused 4 ambiguous
     done
