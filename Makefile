@@ -80,6 +80,16 @@ $(BUILD)/obj/%.o: %.c | $(AFTER)
 	@mkdir -p $(@D)
 	@echo "  CC $<"; $(CC) $(ALL_CFLAGS) -c $< -o $@
 
+# The layouts that are built in, as texts.
+TEMPLATES := $(sort $(wildcard templates/*.template))
+$(BUILD)/gen/templates.c: $(TEMPLATES) templates templates/embed.sh | $(AFTER)
+	@mkdir -p $(@D)
+	@bash templates/embed.sh $(TEMPLATES) >$@
+$(BUILD)/obj/gen/templates.o: $(BUILD)/gen/templates.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"; $(CC) $(ALL_CFLAGS) -c $< -o $@
+$(BUILD)/lib/libtext.a: $(BUILD)/obj/gen/templates.o
+
 # The reference back end a second time, in double.
 $(BUILD)/obj/ref64/%.o: kernels/ref/%.c | $(AFTER)
 	@mkdir -p $(@D)

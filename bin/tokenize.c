@@ -6,30 +6,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/par.h"
 #include "base/progress.h"
 #include "cli/options.h"
 #include "record/detokenizing.h"
 #include "record/tokenizing.h"
+#include "text/template_builtin.h"
 #include "tool/tool.h"
 
-enum { CHOICE_AUTO, CHOICE_PLAIN }; /* then as enum template_kind */
+#define LAYOUTS "chat|commit|file|fim|message|plain|review" /* built in */
+
+enum { LOSS_TARGET, LOSS_ALL };
 
 struct options {
-    const char *tokenizer, *end;
-    int template;
+    const char *tokenizer, *template, *print, *end;
+    int loss;
     uint64_t max_tokens, threads;
     bool marks, decode, raw;
 };
 
 static const struct opt table[] = {
     { TOKENIZER_OPTION, AT(tokenizer), .required = true,
-      .help = "Hugging Face tokenizer.json" },
-    { .name = "template", .type = OPT_CHOICE, .output = true, AT(template),
-      .arg = "NAME", .def = "auto",
-      .choices = "auto|plain|file|commit|message",
-      .help = "layout of a record" },
+      .unless = "print-template", .help = "Hugging Face tokenizer.json" },
+    { .name = "template", .type = OPT_STRING, .output = true, AT(template),
+      .arg = "NAME", .def = "auto", .choices = "auto|" LAYOUTS,
+      .help = "layout of a record, a layout file or" },
+    { .name = "print-template", .type = OPT_NAME, AT(print), .arg = "NAME",
+      .choices = LAYOUTS, .help = "print that layout, and do no more" },
+    { .name = "loss", .type = OPT_CHOICE, .output = true, AT(loss),
+      .arg = "WHAT", .def = "target", .choices = "target|all",
+      .help = "what is learned of a record: what its layout says, or all" },
     { .name = "max-tokens", .type = OPT_U64, .output = true, AT(max_tokens),
       .arg = "N", .def = "0", .max = 1u << 30,
       .help = "most tokens of a record, its end included; 0: no limit" },
@@ -109,23 +118,19 @@ encode_all(struct tokenizing *z, struct stream_in *in, const char *prov,
 }
 
 static int
-encode(const struct options *o, const struct tokenizer *t, uint32_t end,
-       const char *path, const char *prov, struct err *e)
+encode(const struct options *o, struct tokenizing *z, const char *path,
+       const char *prov, struct err *e)
 {
-    struct tokenizing z;
     struct stream_in in;
     int rc = stream_in_open(&in, path, "text", e);
 
     if (rc < 0)
         return rc;
-    tokenizing_init(&z, t, end);
-    z.program = tool.name;
-    z.render.max_tokens = o->max_tokens;
-    z.render.marks = o->marks;
-    if (o->template != CHOICE_AUTO)
-        z.render.kind = (enum template_kind)(o->template - CHOICE_PLAIN);
-    rc = encode_all(&z, &in, prov, e);
-    tokenizing_release(&z);
+    z->program = tool.name;
+    z->render.max_tokens = o->max_tokens;
+    z->render.marks = o->marks;
+    z->render.all = o->loss == LOSS_ALL;
+    rc = encode_all(z, &in, prov, e);
     stream_in_release(&in);
     return rc;
 }
@@ -199,33 +204,115 @@ choose_end(const struct options *o, const struct tokenizer *t, uint32_t *end,
     return 0;
 }
 
+/* A layout of the user's, whose content id goes into hex. */
+static int
+use_file(struct render *r, const char *path, char *hex, struct err *e)
+{
+    struct buf text;
+    int rc;
+
+    buf_init(&text);
+    rc = file_read_regular(&text, path, LAYOUT_MAX_FILE, e);
+    if (rc == 0)
+        rc = render_use_own(r, text.data, text.len, path, e);
+    if (rc == 0)
+        id_hex(&r->template[r->kind].layout.id, hex);
+    buf_release(&text);
+    return rc;
+}
+
+#define OWN (-1) /* layout: a file of the user's */
+
+/* What --template says: RENDER_AUTO, an enum template_kind, or OWN where it
+ * can be no name. */
+static int
+find_template(const char *name, int *kind, struct err *e)
+{
+    const char *dot = strrchr(name, '.');
+    struct nearest x = nearest_to(name, strlen(name), 2);
+
+    *kind = RENDER_AUTO;
+    if (strcmp(name, "auto") == 0)
+        return 0;
+    for (*kind = 0; *kind < TEMPLATE_KINDS; ++*kind) {
+        nearest_offer(&x, template_name((enum template_kind)*kind));
+        if (strcmp(name, template_name((enum template_kind)*kind)) == 0)
+            return 0;
+    }
+    *kind = OWN;
+    if (strchr(name, '/') || (dot && strcmp(dot, ".template") == 0))
+        return 0;
+    return err_set(e, ERR_USAGE, "--template: no layout %s%s%s%s (expected "
+                   "auto|" LAYOUTS ", or a file: FILE.template or a path "
+                   "with a /)", name, x.name ? ", did you mean " : "",
+                   x.name ? x.name : "", x.name ? "?" : "");
+}
+
+static int
+print_template(const char *name, struct err *e)
+{
+    const char *text = template_builtin(name);
+    struct out out;
+    int rc = out_open(&out, "-", e);
+
+    if (rc < 0)
+        return rc;
+    rc = out_write(&out, text, strlen(text), e);
+    if (rc == 0)
+        return out_commit(&out, e);
+    out_release(&out);
+    return rc;
+}
+
+/* What the tokenizer is wanted for. kind: the layout. */
+static int
+with_tokenizer(const struct options *o, int kind, const struct args *args,
+               const struct tokenizer *t, struct err *e)
+{
+    const char *path = args->n > 0 ? args->operand[0] : "-";
+    char hex[ID_HEX + 1], own[ID_HEX + 1] = "", *prov;
+    const char *ids[] = { "tokenizer", id_hex(&t->id, hex), NULL, own, NULL };
+    struct tokenizing z;
+    uint32_t end;
+    int rc = choose_end(o, t, &end, e);
+
+    if (rc < 0)
+        return rc;
+    par_set_threads((int)o->threads);
+    tokenizing_init(&z, t, end);
+    if (kind == OWN && !o->decode) {
+        rc = use_file(&z.render, o->template, own, e);
+        ids[2] = "template";
+    } else if (!o->decode) {
+        rc = render_use(&z.render, (enum template_kind)kind, e);
+    }
+    prov = tool_prov(args, o, ids);
+    progress_begin("records", 0, 0);
+    if (rc == 0)
+        rc = o->decode ? decode(o, t, end, path, prov, e) :
+                         encode(o, &z, path, prov, e);
+    free(prov);
+    tokenizing_release(&z);
+    return rc;
+}
+
 static int
 run(void *opts, const struct args *args, struct err *e)
 {
     const struct options *o = opts;
-    const char *path = args->n > 0 ? args->operand[0] : "-";
-    const char *ids[] = { "tokenizer", NULL, NULL };
-    char hex[ID_HEX + 1], *prov;
     struct tokenizer t;
-    uint32_t end;
-    int rc;
+    int kind, rc;
 
+    if (o->print)
+        return print_template(o->print, e);
     if (o->raw && !o->decode)
         return err_set(e, ERR_USAGE, "--raw goes with --decode");
-    rc = tokenizer_open(&t, o->tokenizer, e);
+    rc = find_template(o->template, &kind, e);
+    if (rc == 0)
+        rc = tokenizer_open(&t, o->tokenizer, e);
     if (rc < 0)
         return rc;
-    rc = choose_end(o, &t, &end, e);
-    if (rc < 0)
-        goto out;
-    ids[1] = id_hex(&t.id, hex);
-    prov = tool_prov(args, o, ids);
-    par_set_threads((int)o->threads);
-    progress_begin("records", 0, 0);
-    rc = o->decode ? decode(o, &t, end, path, prov, e) :
-                     encode(o, &t, end, path, prov, e);
-    free(prov);
-out:
+    rc = with_tokenizer(o, kind, args, &t, e);
     tokenizer_release(&t);
     return rc;
 }

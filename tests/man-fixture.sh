@@ -56,7 +56,7 @@ gitscrape project | vocabtrain --size 300 --special '<|endoftext|>' \
     -o tokenizer.json
 have initmodel tokenize shard || exit 0
 initmodel -t tokenizer.json --seed 1 -o model arch.json
-gitscrape project | tokenize -t tokenizer.json |
+gitscrape project | tokenize -t tokenizer.json --loss all |
     shard -o data --val 0.1 --test 0.2
 have quantize || exit 0
 quantize --format int8 model | shard -o base

@@ -10,18 +10,6 @@
 #define KEEP_BYTES (32u << 10) /* of a result's memory, between records */
 
 void
-render_init(struct render *r, const struct tokenizer *t, uint32_t end)
-{
-    int i;
-
-    memset(r, 0, sizeof(*r));
-    r->t = t;
-    r->kind = RENDER_AUTO;
-    for (i = 0; i < TEMPLATE_KINDS; i++)
-        template_init(&r->template[i], (enum template_kind)i, t, end);
-}
-
-void
 render_worker_init(struct render_worker *w, const struct tokenizer *t)
 {
     memset(w, 0, sizeof(*w));
@@ -112,20 +100,6 @@ render_result_group(struct render_result *out, uint64_t group)
 
 /* ---- records ---- */
 
-/* Which layout the record gets; TEMPLATE_KINDS: there is none. */
-static enum template_kind
-choose(const struct render *r, enum text_kind kind)
-{
-    if (r->kind == RENDER_AUTO)
-        return kind == TEXT_COMMIT ? TEMPLATE_COMMIT :
-               kind == TEXT_FILE ? TEMPLATE_FILE : TEMPLATE_PLAIN;
-    if (r->kind == TEMPLATE_PLAIN
-        || (r->kind == TEMPLATE_FILE && kind == TEXT_FILE)
-        || (r->kind != TEMPLATE_FILE && kind == TEXT_COMMIT))
-        return r->kind;
-    return TEMPLATE_KINDS;
-}
-
 /* The lines of the record's change; *there: if it has an edit. */
 static int
 read_change(struct render_worker *w, bool *there, struct err *e)
@@ -208,7 +182,7 @@ render_record(const struct render *r, struct render_worker *w, const void *p,
     lang = text_get(&w->rec, "lang");
     out->lang = lang ? lang->data : NULL;
     out->n_lang = lang ? lang->len : 0;
-    kind = choose(r, w->rec.kind);
+    kind = render_choose(r, w->rec.kind);
     if (kind == TEMPLATE_KINDS) {
         out->left[RENDER_KIND].records++;
         return 0;

@@ -38,13 +38,31 @@
 struct render {
     const struct tokenizer *t;
     struct template template[TEMPLATE_KINDS];
-    enum template_kind kind; /* or RENDER_AUTO */
+    enum template_kind kind; /* or RENDER_AUTO: set by render_use */
     uint64_t max_tokens;     /* 0: no limit */
     bool marks;              /* as encoder_add has it */
+    bool all;                /* every token is learned, not the target */
+    uint32_t end;            /* closes a record; TOKEN_NONE: nothing does */
 };
 
-/* end: the token that closes a record, or TOKEN_NONE. */
+/* No layout is open yet: render_use or render_use_own opens what is used.
+ * end: the token that closes a record, or TOKEN_NONE. */
 void render_init(struct render *r, const struct tokenizer *t, uint32_t end);
+void render_release(struct render *r);
+
+/* The layout that is built in, or by record with RENDER_AUTO; fails as
+ * template_open. */
+int render_use(struct render *r, enum template_kind kind, struct err *e);
+
+/* The layout of text[n]; where is its name in messages. r->kind is that of
+ * the built-in whose place it takes. Fails as template_open_own and
+ * template_like. */
+int render_use_own(struct render *r, const char *text, size_t n,
+                   const char *where, struct err *e);
+
+/* Which layout a record of that kind gets; TEMPLATE_KINDS: it has none. */
+enum template_kind render_choose(const struct render *r,
+                                 enum text_kind kind);
 
 /* A line of a record's text, or a fragment of one that is too long for the
  * limit; a text that is no change has lines that were added. */

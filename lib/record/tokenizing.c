@@ -57,6 +57,7 @@ tokenizing_release(struct tokenizing *z)
     free(z->worker);
     free(z->item);
     buf_release(&z->text);
+    render_release(&z->render);
     groups_release(&z->groups);
     packing_release(&z->packing);
 }

@@ -1,156 +1,209 @@
-/* template.c - the layouts, as tables, and how one is followed. */
+/* template.c - a layout's family is chosen once, its items are followed for
+ * every record. */
 #include "text/template.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "text/template_builtin.h"
+#include "text/template_read.h"
 
-enum part_kind { PART_STOP, PART_TOKEN, PART_TEXT, PART_FIELD, PART_END };
-
-struct template_part {
-    uint8_t kind;
-    uint8_t field; /* the part is there if this field is */
-    bool loss;
-    const char *text; /* a token's name, or text */
-};
-
-#define PART(what, of, string) \
-    .kind = PART_##what, .field = FIELD_##of, .text = string
-#define TOKEN(of, name) { PART(TOKEN, of, name), .loss = true }
-#define TEXT(of, string) { PART(TEXT, of, string), .loss = true }
-#define FIELD(of) { PART(FIELD, of, NULL), .loss = true }
-#define TOKEN_0(of, name) { PART(TOKEN, of, name) }
-#define TEXT_0(of, string) { PART(TEXT, of, string) }
-#define FIELD_0(of) { PART(FIELD, of, NULL) }
-#define END { PART(END, ALWAYS, NULL), .loss = true }
-#define STOP { PART(STOP, ALWAYS, NULL) }
-
-static const struct template_part plain[] = { FIELD(TEXT), END, STOP };
-
-static const struct template_part starcoder_file[] = {
-    TOKEN(REPO, "<reponame>"), FIELD(REPO),
-    TOKEN(PATH, "<filename>"), FIELD(PATH), TEXT(PATH, "\n"),
-    FIELD(TEXT), END, STOP
-};
-static const struct template_part starcoder_commit[] = {
-    TOKEN(REPO, "<reponame>"), FIELD(REPO),
-    TOKEN(PATH, "<filename>"), FIELD(PATH),
-    TOKEN(BEFORE, "<commit_before>"), FIELD(BEFORE),
-    TOKEN(ALWAYS, "<commit_msg>"), FIELD(MESSAGE),
-    TOKEN(AFTER, "<commit_after>"), FIELD(AFTER), END, STOP
-};
-static const struct template_part starcoder_message[] = {
-    TOKEN_0(REPO, "<reponame>"), FIELD_0(REPO), TEXT_0(REPO, "\n"),
-    FIELD_0(DIFF), TOKEN_0(ALWAYS, "<commit_msg>"), FIELD(MESSAGE), END,
-    STOP
-};
-
-static const struct template_part starcoder2_file[] = {
-    TOKEN(REPO, "<repo_name>"), FIELD(REPO),
-    TOKEN(ALWAYS, "<file_sep>"), FIELD(PATH), TEXT(PATH, "\n"),
-    FIELD(TEXT), END, STOP
-};
-static const struct template_part starcoder2_commit[] = {
-    TOKEN(REPO, "<repo_name>"), FIELD(REPO),
-    TOKEN(PATH, "<pr_file>"), FIELD(PATH),
-    TOKEN(BEFORE, "<pr_base_code>"), FIELD(BEFORE),
-    TOKEN(ALWAYS, "<pr>"), FIELD(MESSAGE),
-    TOKEN(AFTER, "<file_sep>"), FIELD(AFTER), END, STOP
-};
-static const struct template_part starcoder2_message[] = {
-    TOKEN_0(REPO, "<repo_name>"), FIELD_0(REPO),
-    TOKEN_0(ALWAYS, "<pr_diff>"), FIELD_0(DIFF),
-    TOKEN_0(ALWAYS, "<pr>"), FIELD(MESSAGE), END, STOP
-};
-
-static const struct template_part qwen_file[] = {
-    TOKEN(REPO, "<|repo_name|>"), FIELD(REPO), TEXT(REPO, "\n"),
-    TOKEN(ALWAYS, "<|file_sep|>"), FIELD(PATH), TEXT(PATH, "\n"),
-    FIELD(TEXT), END, STOP
-};
-static const struct template_part qwen_commit[] = {
-    TOKEN(REPO, "<|repo_name|>"), FIELD(REPO), TEXT(REPO, "\n"),
-    TOKEN(BEFORE, "<|file_sep|>"), TEXT(BEFORE, "before\n"), FIELD(BEFORE),
-    TOKEN(ALWAYS, "<|file_sep|>"), TEXT(ALWAYS, "message\n"), FIELD(MESSAGE),
-    TEXT(ALWAYS, "\n"),
-    TOKEN(ALWAYS, "<|file_sep|>"), FIELD(PATH), TEXT(ALWAYS, "\n"),
-    FIELD(AFTER), END, STOP
-};
-static const struct template_part qwen_message[] = {
-    TOKEN_0(REPO, "<|repo_name|>"), FIELD_0(REPO), TEXT_0(REPO, "\n"),
-    TOKEN_0(ALWAYS, "<|file_sep|>"), TEXT_0(ALWAYS, "diff\n"), FIELD_0(DIFF),
-    TOKEN_0(ALWAYS, "<|file_sep|>"), TEXT_0(ALWAYS, "message\n"),
-    FIELD(MESSAGE), END, STOP
-};
-
-static const struct template_part text_file[] = {
-    TEXT(REPO, "### Repository: "), FIELD(REPO), TEXT(REPO, "\n"),
-    TEXT(PATH, "### File: "), FIELD(PATH), TEXT(PATH, "\n"),
-    FIELD(TEXT), END, STOP
-};
-static const struct template_part text_commit[] = {
-    TEXT(REPO, "### Repository: "), FIELD(REPO), TEXT(REPO, "\n"),
-    TEXT(PATH, "### File: "), FIELD(PATH), TEXT(PATH, "\n"),
-    TEXT(BEFORE, "### Before:\n"), FIELD(BEFORE),
-    TEXT(ALWAYS, "### Message: "), FIELD(MESSAGE), TEXT(ALWAYS, "\n"),
-    TEXT(AFTER, "### After:\n"), FIELD(AFTER), END, STOP
-};
-static const struct template_part text_message[] = {
-    TEXT_0(REPO, "### Repository: "), FIELD_0(REPO), TEXT_0(REPO, "\n"),
-    TEXT_0(ALWAYS, "### Diff:\n"), FIELD_0(DIFF),
-    TEXT_0(ALWAYS, "### Message: "), FIELD(MESSAGE), END, STOP
-};
-
-#define MAX_NEEDS 6
-
-static const struct tokenizer_family {
-    const char *name;
-    const char *needs[MAX_NEEDS];
-    const struct template_part *part[TEMPLATE_KINDS];
-} families[] = {
-    { "starcoder", { "<reponame>", "<filename>", "<commit_before>",
-                     "<commit_msg>", "<commit_after>" },
-      { plain, starcoder_file, starcoder_commit, starcoder_message } },
-    { "starcoder2", { "<repo_name>", "<file_sep>", "<pr>", "<pr_file>",
-                      "<pr_base_code>", "<pr_diff>" },
-      { plain, starcoder2_file, starcoder2_commit, starcoder2_message } },
-    { "qwen2.5", { "<|repo_name|>", "<|file_sep|>" },
-      { plain, qwen_file, qwen_commit, qwen_message } },
-    { "text", { NULL },
-      { plain, text_file, text_commit, text_message } },
-};
-
-static uint32_t
-find(const struct tokenizer *t, const char *name)
+const char *
+template_name(enum template_kind kind)
 {
-    return tokenizer_find(t, name, strlen(name));
+    static const char *const name[TEMPLATE_KINDS] = {
+        [TEMPLATE_PLAIN] = "plain", [TEMPLATE_FILE] = "file",
+        [TEMPLATE_COMMIT] = "commit", [TEMPLATE_MESSAGE] = "message",
+        [TEMPLATE_REVIEW] = "review", [TEMPLATE_FIM] = "fim",
+        [TEMPLATE_CHAT] = "chat"
+    };
+
+    return name[kind];
 }
 
-static bool
-has_all(const struct tokenizer *t, const struct tokenizer_family *f)
+const char *
+template_builtin(const char *name)
 {
+    const struct builtin_template *b = builtin_template;
+
+    while (b->name && strcmp(b->name, name) != 0)
+        b++;
+    return b->text;
+}
+
+/* ---- opening ---- */
+
+/* Finds the family's tokens; the role of one that the tokenizer has not, or
+ * LAYOUT_MAX_ROLES. */
+static size_t
+find_tokens(struct template *tp, const struct layout_family *f,
+            const struct tokenizer *t)
+{
+    const struct layout_spelling *s;
     size_t i;
 
-    for (i = 0; i < MAX_NEEDS && f->needs[i]; i++)
-        if (find(t, f->needs[i]) == TOKEN_NONE)
-            return false;
-    return true;
+    for (i = 0; i < LAYOUT_MAX_ROLES; i++) {
+        s = &f->token[i];
+        tp->id[i] = TOKEN_NONE;
+        if (s->len == 0)
+            continue;
+        tp->id[i] = tokenizer_find(t, tp->layout.bytes.data + s->at, s->len);
+        if (tp->id[i] == TOKEN_NONE)
+            break;
+    }
+    return i;
+}
+
+/* The first family whose tokens there are. */
+static int
+choose_family(struct template *tp, const char *where,
+              const struct tokenizer *t, struct err *e)
+{
+    const struct layout *l = &tp->layout;
+    const struct layout_spelling *s;
+    struct buf missing;
+    size_t i, role;
+
+    buf_init(&missing);
+    for (i = 0; i < l->n_families; i++) {
+        role = find_tokens(tp, &l->family[i], t);
+        if (role == LAYOUT_MAX_ROLES)
+            break;
+        s = &l->family[i].token[role];
+        buf_addf(&missing, "%s%s has %.*s", i > 0 ? ", " : "",
+                 l->family[i].name, (int)s->len, l->bytes.data + s->at);
+    }
+    tp->family = &l->family[i];
+    if (i == l->n_families)
+        err_set(e, ERR_DATA, "%s: the tokenizer is of none of its families "
+                "(%s)", where, missing.data);
+    buf_release(&missing);
+    return i == l->n_families ? ERR_DATA : 0;
+}
+
+int
+template_open_own(struct template *tp, const char *text, size_t n,
+                  const char *where, const struct tokenizer *t, uint32_t end,
+                  struct err *e)
+{
+    int rc;
+
+    memset(tp, 0, sizeof(*tp));
+    tp->t = t;
+    tp->end = end;
+    rc = template_read(&tp->layout, text, n, where, e);
+    if (rc < 0)
+        return rc;
+    rc = choose_family(tp, where, t, e);
+    if (rc < 0)
+        template_release(tp);
+    return rc;
+}
+
+int
+template_open(struct template *tp, enum template_kind kind,
+              const struct tokenizer *t, uint32_t end, struct err *e)
+{
+    const char *name = template_name(kind);
+    const char *text = template_builtin(name);
+
+    return template_open_own(tp, text, strlen(text), name, t, end, e);
 }
 
 void
-template_init(struct template *tp, enum template_kind kind,
-              const struct tokenizer *t, uint32_t end)
+template_release(struct template *tp)
 {
-    const struct tokenizer_family *f = families;
-
-    while (!has_all(t, f))
-        f++;
-    tp->t = t;
-    tp->end = end;
-    tp->family = f->name;
-    tp->part = f->part[kind];
+    layout_release(&tp->layout);
+    tp->family = NULL;
 }
+
+bool
+template_is_for(const struct template *tp, enum layout_record kind)
+{
+    return tp->layout.records >> kind & 1;
+}
+
+bool
+template_uses(const struct template *tp, enum template_field field)
+{
+    return layout_uses(&tp->layout, tp->family) >> field & 1;
+}
+
+/* Whether an item of that field is learned. */
+static bool
+learns(const struct template *tp, enum template_field field)
+{
+    const struct layout_body *b = &tp->layout.body[tp->family->body];
+    const struct layout_item *it = tp->layout.item + b->variant[0].first;
+    const struct layout_item *end =
+        tp->layout.item + b->variant[b->n - 1].first
+        + b->variant[b->n - 1].n;
+
+    while (it < end && !(it->kind == ITEM_FIELD && it->of == field
+                         && it->learned))
+        it++;
+    return it < end;
+}
+
+int
+template_like(const struct template *tp, const char *where,
+              enum template_kind *kind, struct err *e)
+{
+    bool sides = template_uses(tp, FIELD_BEFORE)
+                 || template_uses(tp, FIELD_AFTER);
+    bool diff = template_uses(tp, FIELD_DIFF);
+    bool text = template_uses(tp, FIELD_TEXT);
+    bool hole = template_uses(tp, FIELD_PREFIX)
+                || template_uses(tp, FIELD_SUFFIX)
+                || template_uses(tp, FIELD_MIDDLE);
+
+    if (sides + diff + text + hole > 1)
+        return err_set(e, ERR_DATA, "%s: family %s has more than one of: "
+                       "before and after; diff; text; prefix, middle and "
+                       "suffix", where, tp->family->name);
+    if (sides)
+        *kind = TEMPLATE_COMMIT;
+    else if (diff)
+        *kind = learns(tp, FIELD_DIFF) ? TEMPLATE_REVIEW : TEMPLATE_MESSAGE;
+    else if (hole)
+        *kind = TEMPLATE_FIM;
+    else if (tp->layout.records == 1u << LAYOUT_CHAT)
+        *kind = TEMPLATE_CHAT;
+    else
+        *kind = tp->layout.records == 1u << LAYOUT_FILE ? TEMPLATE_FILE :
+                TEMPLATE_PLAIN;
+    return 0;
+}
+
+size_t
+template_variants(const struct template *tp)
+{
+    return tp->layout.body[tp->family->body].n;
+}
+
+size_t
+template_variant(const struct template *tp, const char *name)
+{
+    const struct layout_body *b = &tp->layout.body[tp->family->body];
+    size_t i;
+
+    for (i = 0; i < b->n && strcmp(b->variant[i].name, name) != 0; i++)
+        continue;
+    return i;
+}
+
+void
+template_set(struct template_input *in, enum template_field field,
+             const char *p, size_t n)
+{
+    in->whole[field] = (struct template_piece){
+        .p = p, .n = n, .loss = true, .marks = in->marks
+    };
+    in->field[field] = (struct template_value){ &in->whole[field], 1 };
+}
+
+/* ---- ids ---- */
 
 void
 template_out_init(struct template_out *out, const struct tokenizer *t)
@@ -167,16 +220,6 @@ template_out_release(struct template_out *out)
     spans_release(&out->text);
     free(out->loss);
     memset(out, 0, sizeof(*out));
-}
-
-void
-template_set(struct template_input *in, enum template_field field,
-             const char *p, size_t n)
-{
-    in->whole[field] = (struct template_piece){
-        .p = p, .n = n, .loss = true, .marks = in->marks
-    };
-    in->field[field] = (struct template_value){ &in->whole[field], 1 };
 }
 
 /* Room for the flags of all ids. */
@@ -202,6 +245,7 @@ flush(struct template_out *out, struct encoder *en)
     spans_reset(&out->text);
 }
 
+/* TOKEN_NONE: text before and behind it is not one text all the same. */
 static void
 add_token(struct template_out *out, struct encoder *en, uint32_t id,
           bool loss)
@@ -213,36 +257,75 @@ add_token(struct template_out *out, struct encoder *en, uint32_t id,
     *loss_room(out, out->ids.n - 1) = loss;
 }
 
-static void
-add_field(struct template_out *out, const struct template_value *v,
-          bool loss)
-{
-    const struct template_piece *piece = v->piece;
+/* Where a record is encoded. */
+struct layer {
+    const struct template *tp;
+    const struct template_input *in;
+    struct encoder *en;
+    struct template_out *out;
+};
 
-    for (size_t i = 0; i < v->n; i++)
-        if (piece[i].p)
-            spans_add(&out->text, piece[i].p, piece[i].n,
-                      loss && piece[i].loss, piece[i].marks);
+/* A token or text of the layout. */
+static void
+add_fixed(const struct layer *y, const struct layout_item *it, bool learned)
+{
+    if (it->kind == ITEM_TOKEN)
+        add_token(y->out, y->en, y->tp->id[it->of], learned);
+    else
+        spans_add(&y->out->text, y->tp->layout.bytes.data + it->at, it->len,
+                  learned, y->in->marks);
+}
+
+static void
+add_field(const struct layer *y, const struct template_value *v,
+          bool learned)
+{
+    const struct layout_item *gap = y->tp->layout.item + y->tp->family->gap;
+    const struct template_piece *piece;
+    bool loss;
+    size_t i, k;
+
+    for (i = 0; i < v->n; i++) {
+        piece = &v->piece[i];
+        loss = y->in->all || (learned && piece->loss);
+        if (piece->p)
+            spans_add(&y->out->text, piece->p, piece->n, loss, piece->marks);
+        else
+            for (k = 0; k < y->tp->family->n_gap; k++)
+                add_fixed(y, &gap[k], loss);
+    }
+}
+
+/* Whether the fields that an item depends on are there, and not there. */
+static bool
+applies(const struct layout_item *it, field_set there)
+{
+    return (it->present & ~there) == 0 && (it->absent & there) == 0;
 }
 
 void
 template_encode(const struct template *tp, struct encoder *en,
                 const struct template_input *in, struct template_out *out)
 {
-    const struct template_part *part;
+    const struct layer y = { tp, in, en, out };
+    const struct layout_variant *v =
+        &tp->layout.body[tp->family->body].variant[in->variant];
+    const struct layout_item *it = tp->layout.item + v->first;
+    field_set there = 0;
+    size_t i;
 
+    for (i = 0; i < FIELDS; i++)
+        there |= in->field[i].piece ? 1u << i : 0;
     out->ids.n = 0;
-    for (part = tp->part; part->kind != PART_STOP; part++) {
-        if (part->field != FIELD_ALWAYS && !in->field[part->field].piece)
+    for (i = 0; i < v->n; i++, it++) {
+        if (!applies(it, there))
             continue;
-        if (part->kind == PART_TEXT)
-            spans_add(&out->text, part->text, strlen(part->text), part->loss,
-                      in->marks);
-        else if (part->kind == PART_FIELD)
-            add_field(out, &in->field[part->field], part->loss);
+        if (it->kind == ITEM_FIELD)
+            add_field(&y, &in->field[it->of], it->learned);
+        else if (it->kind == ITEM_END)
+            add_token(out, en, tp->end, true);
         else
-            add_token(out, en, part->kind == PART_TOKEN ?
-                      find(tp->t, part->text) : tp->end, part->loss);
+            add_fixed(&y, it, in->all || it->learned);
     }
     flush(out, en);
 }

@@ -1,20 +1,10 @@
-/* template.h - from the fields of a record to ids and a loss mask.
+/* template.h - from the fields of a record to ids and a loss mask, by a
+ * layout.
  *
- * A layout is a list of parts: special tokens by name, fixed text, fields.
- * There is one for each template and family of tokenizers; the family is
- * the first whose tokens the tokenizer has:
- *
- *   starcoder    <reponame> <filename> <commit_before> <commit_msg>
- *                <commit_after>
- *   starcoder2   <repo_name> <file_sep> <pr> <pr_file> <pr_base_code>
- *                <pr_diff>
- *   qwen2.5      <|repo_name|> <|file_sep|>
- *   text         no tokens: headings in plain text
- *
- * A part that belongs to a field is there if the field is, so a file that a
- * commit adds has no "before" part. Text between two special tokens is
- * encoded as one. The layouts are in man/man1/
- * tokenize.1.
+ * The family of a layout is the first whose tokens the tokenizer has. What
+ * stands between two special tokens is encoded as one text. A token is
+ * learned if the layout says so of its part and the piece of the field does;
+ * the end always is.
  */
 #ifndef TEXT_TEMPLATE_H
 #define TEXT_TEMPLATE_H
@@ -23,26 +13,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text/layout.h"
 #include "text/spans.h"
 #include "text/tokenizer.h"
 
+/* The layouts that are built in, templates/NAME.template. */
 enum template_kind {
-    TEMPLATE_PLAIN,  /* text */
-    TEMPLATE_FILE,   /* repo, path, text */
-    TEMPLATE_COMMIT, /* repo, path, before, message, after */
+    TEMPLATE_PLAIN,   /* text */
+    TEMPLATE_FILE,    /* repo, path, text */
+    TEMPLATE_COMMIT,  /* repo, path, scope, before, message, after */
     TEMPLATE_MESSAGE, /* repo, diff, message; loss on the message */
-    TEMPLATE_REVIEW, /* repo, path, message, diff; loss on edited lines */
-    TEMPLATE_FIM,    /* repo, path, prefix, suffix, middle */
-    TEMPLATE_CHAT,   /* text: a conversation as its base spells it */
+    TEMPLATE_REVIEW,  /* repo, path, message, diff; loss on edited lines */
+    TEMPLATE_FIM,     /* repo, path, prefix, suffix, middle */
+    TEMPLATE_CHAT,    /* text: a conversation as its base spells it */
     TEMPLATE_KINDS
-};
-
-enum template_field {
-    FIELD_ALWAYS, /* of a part that is always there */
-    FIELD_REPO, FIELD_PATH, FIELD_TEXT, FIELD_BEFORE, FIELD_MESSAGE,
-    FIELD_AFTER, FIELD_DIFF,
-    FIELD_SCOPE, /* the line that names the function around a hunk */
-    FIELD_PREFIX, FIELD_SUFFIX, FIELD_MIDDLE, FIELDS
 };
 
 /* A piece of a field: bytes of the caller's. Pieces that follow each other
@@ -65,6 +49,8 @@ struct template_value {
 /* Fields of a record. All zero at first. */
 struct template_input {
     struct template_value field[FIELDS];
+    size_t variant; /* of the layout's, below template_variants */
+    bool all;       /* every token is learned */
     bool marks;                          /* of the pieces of template_set */
     struct template_piece whole[FIELDS]; /* its room */
 };
@@ -73,14 +59,42 @@ struct template_input {
 void template_set(struct template_input *in, enum template_field field,
                   const char *p, size_t n);
 
-struct template_part;
-
 struct template {
-    const struct template_part *part;
     const struct tokenizer *t;
-    const char *family;
+    struct layout layout;
+    const struct layout_family *family; /* of the tokenizer */
+    uint32_t id[LAYOUT_MAX_ROLES];      /* of its tokens */
     uint32_t end; /* closes every record; TOKEN_NONE: nothing does */
 };
+
+/* "plain" and so on. */
+const char *template_name(enum template_kind kind);
+
+/* Opens a layout that is built in, or the text[n] of one; where is its name
+ * in messages. Fails as template_read, and with ERR_DATA when the tokenizer
+ * has the tokens of none of its families; *tp is released then. */
+int template_open(struct template *tp, enum template_kind kind,
+                  const struct tokenizer *t, uint32_t end, struct err *e);
+int template_open_own(struct template *tp, const char *text, size_t n,
+                      const char *where, const struct tokenizer *t,
+                      uint32_t end, struct err *e);
+void template_release(struct template *tp);
+
+/* Whether the layout is for records of that kind, and whether it has that
+ * field. */
+bool template_is_for(const struct template *tp, enum layout_record kind);
+bool template_uses(const struct template *tp, enum template_field field);
+
+/* The kind whose records' fields it asks for: that of the built-in layout
+ * that is most like it. ERR_DATA where it asks for several views of the same
+ * text: before and after, diff, text, prefix and the like. */
+int template_like(const struct template *tp, const char *where,
+                  enum template_kind *kind, struct err *e);
+
+/* How many variants there are, at least one; which one has that name, or
+ * their number. */
+size_t template_variants(const struct template *tp);
+size_t template_variant(const struct template *tp, const char *name);
 
 /* What a record became; for one thread, used again and again. */
 struct template_out {
@@ -89,9 +103,6 @@ struct template_out {
     size_t cap;
     struct spans text; /* waiting to be encoded */
 };
-
-void template_init(struct template *tp, enum template_kind kind,
-                   const struct tokenizer *t, uint32_t end);
 
 void template_out_init(struct template_out *out, const struct tokenizer *t);
 void template_out_release(struct template_out *out);

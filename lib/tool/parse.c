@@ -218,13 +218,18 @@ check_operands(const struct words *w, struct err *e)
     return 0;
 }
 
-/* Whether the flag that makes o dispensable is set. */
+/* Whether the option that makes o dispensable is set. */
 static bool
-is_excused(const struct opt *o, const struct tool *t, const void *opts)
+is_excused(const struct opt *o, const struct words *w, const void *opts)
 {
+    const struct tool *t = w->t;
+
     for (const struct opt *f = t->opts; f->name != NULL; f++) {
-        if (o->unless != NULL && strcmp(f->name, o->unless) == 0)
-            return *(const bool *)((const char *)opts + f->offset);
+        if (o->unless == NULL || strcmp(f->name, o->unless) != 0)
+            continue;
+        return f->type == OPT_FLAG ?
+               *(const bool *)((const char *)opts + f->offset) :
+               w->args->given[f - t->opts];
     }
     return false;
 }
@@ -241,7 +246,7 @@ check_required(const struct words *w, const void *opts, struct err *e)
     buf_init(&missing);
     for (const struct opt *o = t->opts; o->name != NULL; o++) {
         if (!o->required || w->args->given[o - t->opts]
-            || is_excused(o, t, opts))
+            || is_excused(o, w, opts))
             continue;
         buf_addf(&missing, "%s--%s", n++ > 0 ? ", " : "", o->name);
     }

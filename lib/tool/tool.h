@@ -87,7 +87,7 @@ struct opt {
     double min, max;     /* of numbers; both 0: any */
     const char *choices; /* "f32|bf16" */
     bool required;       /* the line or a run file must set it */
-    const char *unless;  /* a flag with which it isn't; or NULL */
+    const char *unless;  /* an option with which it isn't; or NULL */
 };
 
 struct args;

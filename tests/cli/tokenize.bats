@@ -234,3 +234,83 @@ END
         one_line "tokenize: in: record 1: the pre-tokenizer's regular express"
     done
 }
+
+@test "a layout that is built in is a file that does the same" {
+    trained
+    for f in "$BATS_TEST_DIRNAME"/../../templates/*.template; do
+        name=${f##*/}
+        name=${name%.template}
+        tokenize --print-template $name >own.template
+        cmp own.template "$f"
+        tokenize --help | grep -q "[|:]$name\b\|[|: ]$name|"
+        [ $name != fim ] || continue
+        tokenize -q --no-prov -t tokenizer.json --template $name \
+            project.text >built.in
+        tokenize -q --no-prov -t tokenizer.json --template own.template \
+            project.text >own
+        cmp built.in own
+    done
+}
+
+@test "provenance has a layout file by its content" {
+    trained
+    tokenize --print-template message >a.template
+    mkdir -p d
+    cp a.template d/b
+    tokenize -q -t tokenizer.json --template a.template project.text >a
+    tokenize -q -t tokenizer.json --template d/b project.text >b
+    cmp a b
+    grep -aqE '^prov tokenize .* template=[0-9a-f]{64} loss=target ' a
+    echo '# other' >>d/b
+    tokenize -q -t tokenizer.json --template d/b project.text >b
+    run -1 cmp a b
+    tokenize -q -t tokenizer.json project.text | grep -aq ' template=auto '
+}
+
+@test "a layout that is no layout is refused with its line" {
+    trained
+    refused() { # CODE MESSAGE ARG...
+        code=$1 said=$2
+        shift 2
+        run -$code --separate-stderr tokenize -t tokenizer.json \
+            --template "$@" project.text
+        [ -z "$output" ]
+        [ "$stderr" = "tokenize: $said" ]
+    }
+    printf 'records commit\nfamily x\nlearn mesage\n' >bad.template
+    refused 4 "bad.template:3: unknown word (found mesage, did you mean \
+message?)" bad.template
+    printf 'family x\ntoken a <none>\nlearn message\n' >bad.template
+    refused 4 "./bad.template: the tokenizer is of none of its families \
+(x has <none>)" ./bad.template
+    refused 4 "fim: the tokenizer is of none of its families (starcoder has \
+<fim_prefix>, qwen2.5 has <|fim_prefix|>, codellama has ▁<PRE>, deepseek has \
+<｜fim▁begin｜>)" fim
+    printf 'family x\nlearn message before diff\n' >bad.template
+    refused 4 "bad.template: family x has more than one of: before and \
+after; diff; text; prefix, middle and suffix" bad.template
+    head -c 70000 /dev/zero | tr '\0' '#' >bad.template
+    run -5 tokenize -t tokenizer.json --template bad.template project.text
+    run -1 tokenize -t tokenizer.json --template none.template project.text
+    mkfifo fifo.template
+    run -4 timeout 10 tokenize -t tokenizer.json --template fifo.template \
+        project.text
+    run -2 --separate-stderr tokenize -t none --template comit project.text
+    [[ $stderr == *"no layout comit, did you mean commit? (expected auto|"* ]]
+    run -2 tokenize -t none --template xyzzy project.text
+    run -2 tokenize --print-template own.template
+}
+
+@test "loss all learns every token, and changes no id" {
+    trained
+    for t in commit message review; do
+        tokenize -q --no-prov -t tokenizer.json --template $t project.text |
+            tojsonl >target
+        tokenize -q --no-prov -t tokenizer.json --template $t --loss all \
+            project.text | tojsonl >all
+        cmp <(jq -c .ids target) <(jq -c .ids all)
+        jq -se 'map(.mask | min) | min == 1' all
+        jq -se 'map(.mask[0]) | max == 0' target
+        jq -se 'map(.mask[-1]) | min == 1' target
+    done
+}

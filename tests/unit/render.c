@@ -16,7 +16,7 @@ static const char *const starcoder[] = {
 };
 static const char *const starcoder2[] = {
     "<|endoftext|>", "<repo_name>", "<file_sep>", "<pr>", "<pr_file>",
-    "<pr_base_code>", "<pr_diff>", NULL
+    "<pr_base_code>", "<pr_diff>", "<pr_diff_hunk>", NULL
 };
 static const char *const qwen[] = {
     "<|endoftext|>", "<|repo_name|>", "<|file_sep|>", NULL
@@ -52,6 +52,7 @@ static void
 world_close(struct world *w)
 {
     render_worker_release(&w->w);
+    render_release(&w->r);
     render_result_release(&w->out);
     tokenizer_release(&w->t);
     buf_release(&w->rec);
@@ -106,7 +107,7 @@ rendered(struct world *w, enum template_kind kind, size_t i)
     struct err e;
     size_t at, k;
 
-    w->r.kind = kind;
+    CHECK(render_use(&w->r, kind, &e) == 0);
     render_result_reset(&w->out);
     buf_reset(&w->back);
     buf_reset(&w->learnt);
@@ -129,19 +130,32 @@ rendered(struct world *w, enum template_kind kind, size_t i)
     return t;
 }
 
-/* What was before, "old\n" in all of these, is not learned of a commit. */
+/* What is learnt is in brackets. */
 static void
 expect(struct world *w, enum template_kind kind, const char *want)
 {
-    const char *old = kind == TEMPLATE_COMMIT ? strstr(want, "old\n") : NULL;
-    struct buf learnt;
+    struct buf all, learnt;
+    bool inside = false;
 
+    buf_init(&all);
     buf_init(&learnt);
-    buf_add(&learnt, want, old ? (size_t)(old - want) : strlen(want));
-    buf_addstr(&learnt, old ? old + 4 : "");
+    for (; *want; want++) {
+        if (*want == '[' || *want == ']') {
+            inside = *want == '[';
+            continue;
+        }
+        buf_addc(&all, *want);
+        if (inside)
+            buf_addc(&learnt, *want);
+    }
     rendered(w, kind, 0);
-    CHECK_STR(w->back.data, want);
+    CHECK_STR(w->back.data, all.data);
     CHECK_STR(w->learnt.data, learnt.data);
+    w->r.all = true;
+    rendered(w, kind, 0);
+    CHECK_STR(w->learnt.data, all.data);
+    w->r.all = false;
+    buf_release(&all);
     buf_release(&learnt);
 }
 
@@ -173,12 +187,12 @@ TEST(starcoder_layouts)
     world_open(&w, starcoder);
     make_commit(&w, change);
     expect(&w, TEMPLATE_COMMIT, "<reponame>R<filename>p.c<commit_before>old\n"
-           "<commit_msg>Subject\n\nBody.<commit_after><file_sep>\n"
-           "<|endoftext|>");
+           "<commit_msg>[Subject\n\nBody.<commit_after><file_sep>\n"
+           "<|endoftext|>]");
     expect_message(&w, "<reponame>R\nDIFF<commit_msg>");
     make_file(&w, "R");
-    expect(&w, TEMPLATE_FILE, "<reponame>R<filename>p.c\nint x;\n"
-           "<|endoftext|>");
+    expect(&w, TEMPLATE_FILE, "[<reponame>R<filename>p.c\nint x;\n"
+           "<|endoftext|>]");
     world_close(&w);
 }
 
@@ -192,7 +206,7 @@ TEST(starcoder2_layouts)
     world_open(&w, starcoder2);
     make_commit(&w, change);
     expect(&w, TEMPLATE_COMMIT, "<repo_name>R<pr_file>p.c<pr_base_code>old\n"
-           "<pr>Subject\n\nBody.<file_sep><file_sep>\n<|endoftext|>");
+           "<pr>[Subject\n\nBody.<file_sep><file_sep>\n<|endoftext|>]");
     t = rendered(&w, TEMPLATE_COMMIT, 0);
     tokens_ids(&t, ids);
     for (i = 0; i < t.n; i++)
@@ -203,7 +217,7 @@ TEST(starcoder2_layouts)
     CHECK_EQ_U64(t.origin.group, 5);
     expect_message(&w, "<repo_name>R<pr_diff>DIFF<pr>");
     make_file(&w, NULL);
-    expect(&w, TEMPLATE_FILE, "<file_sep>p.c\nint x;\n<|endoftext|>");
+    expect(&w, TEMPLATE_FILE, "[<file_sep>p.c\nint x;\n<|endoftext|>]");
     world_close(&w);
 }
 
@@ -214,13 +228,13 @@ TEST(qwen_layouts)
     world_open(&w, qwen);
     make_commit(&w, change);
     expect(&w, TEMPLATE_COMMIT, "<|repo_name|>R\n<|file_sep|>before\nold\n"
-           "<|file_sep|>message\nSubject\n\nBody.\n<|file_sep|>p.c\n"
-           "<file_sep>\n<|endoftext|>");
+           "<|file_sep|>message\n[Subject\n\nBody.\n<|file_sep|>]p.c\n["
+           "<file_sep>\n<|endoftext|>]");
     expect_message(&w, "<|repo_name|>R\n<|file_sep|>diff\nDIFF"
                    "<|file_sep|>message\n");
     make_file(&w, "R");
-    expect(&w, TEMPLATE_FILE, "<|repo_name|>R\n<|file_sep|>p.c\nint x;\n"
-           "<|endoftext|>");
+    expect(&w, TEMPLATE_FILE, "[<|repo_name|>R\n<|file_sep|>p.c\nint x;\n"
+           "<|endoftext|>]");
     world_close(&w);
 }
 
@@ -231,13 +245,13 @@ TEST(text_layouts)
     world_open(&w, text);
     make_commit(&w, change);
     expect(&w, TEMPLATE_COMMIT, "### Repository: R\n### File: p.c\n"
-           "### Before:\nold\n### Message: Subject\n\nBody.\n### After:\n"
-           "<file_sep>\n<|endoftext|>");
+           "### Before:\nold\n### Message: [Subject\n\nBody.\n### After:\n"
+           "<file_sep>\n<|endoftext|>]");
     expect_message(&w, "### Repository: R\n### Diff:\nDIFF### Message: ");
     make_file(&w, NULL);
-    expect(&w, TEMPLATE_FILE, "### File: p.c\nint x;\n<|endoftext|>");
-    expect(&w, TEMPLATE_PLAIN, "int x;\n<|endoftext|>");
-    expect(&w, RENDER_AUTO, "### File: p.c\nint x;\n<|endoftext|>");
+    expect(&w, TEMPLATE_FILE, "[### File: p.c\nint x;\n<|endoftext|>]");
+    expect(&w, TEMPLATE_PLAIN, "[int x;\n<|endoftext|>]");
+    expect(&w, RENDER_AUTO, "[### File: p.c\nint x;\n<|endoftext|>]");
     world_close(&w);
 }
 
@@ -249,16 +263,16 @@ TEST(what_is_absent_is_left_out)
     world_open(&w, starcoder);
     make_commit(&w, added);
     expect(&w, TEMPLATE_COMMIT, "<reponame>R<filename>p.c"
-           "<commit_msg>Subject\n\nBody.<commit_after>new\n<|endoftext|>");
+           "<commit_msg>[Subject\n\nBody.<commit_after>new\n<|endoftext|>]");
     make_commit(&w, deleted);
     expect(&w, TEMPLATE_COMMIT, "<reponame>R<filename>p.c<commit_before>"
-           "old\n<commit_msg>Subject\n\nBody.<|endoftext|>");
-    expect(&w, TEMPLATE_PLAIN, "Subject\n\nBody.\n\ndiff --git a/p.c b/p.c\n"
+           "old\n<commit_msg>[Subject\n\nBody.<|endoftext|>]");
+    expect(&w, TEMPLATE_PLAIN, "[Subject\n\nBody.\n\ndiff --git a/p.c b/p.c\n"
            "deleted file mode 100644\n--- a/p.c\n+++ /dev/null\n"
-           "@@ -1,1 +0,0 @@\n-old\n<|endoftext|>");
-    render_init(&w.r, &w.t, TOKEN_NONE);
+           "@@ -1,1 +0,0 @@\n-old\n<|endoftext|>]");
+    w.r.end = TOKEN_NONE;
     make_file(&w, "R");
-    expect(&w, TEMPLATE_PLAIN, "int x;\n");
+    expect(&w, TEMPLATE_PLAIN, "[int x;\n]");
     world_close(&w);
 }
 
@@ -269,17 +283,17 @@ TEST(kinds_without_a_layout_are_counted)
 
     world_open(&w, text);
     make_file(&w, "R");
-    w.r.kind = TEMPLATE_COMMIT;
+    CHECK(render_use(&w.r, TEMPLATE_COMMIT, &e) == 0);
     CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &e) == 0);
     make_commit(&w, change);
-    w.r.kind = TEMPLATE_FILE;
+    CHECK(render_use(&w.r, TEMPLATE_FILE, &e) == 0);
     CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &e) == 0);
     CHECK_EQ_U64(w.out.n, 0);
     CHECK_EQ_U64(w.out.left[RENDER_KIND].records, 2);
     make_commit(&w, "3 3\n");
-    w.r.kind = TEMPLATE_COMMIT;
+    CHECK(render_use(&w.r, TEMPLATE_COMMIT, &e) == 0);
     CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
                         &e) == 0);
     CHECK_EQ_U64(w.out.left[RENDER_EDIT].records, 1);
@@ -290,7 +304,8 @@ TEST(kinds_without_a_layout_are_counted)
     world_close(&w);
 }
 
-/* A hunk with `context` kept lines around an edit, each of 4 bytes. */
+/* A hunk with `context` kept lines around an edit, each of 4 bytes and none
+ * the name of a function. */
 static void
 add_hunk(struct buf *b, int start, int context, const char *edit)
 {
@@ -299,16 +314,18 @@ add_hunk(struct buf *b, int start, int context, const char *edit)
     buf_addf(b, "@@ -%d,%d +%d,%d @@\n", start, 2 * context + 1, start,
              2 * context + 1);
     for (i = 0; i < context; i++)
-        buf_addf(b, " k%02d\n", i);
+        buf_addf(b, " =%02d\n", i);
     buf_addf(b, "-%s\n+%s\n", edit, edit);
     for (i = 0; i < context; i++)
-        buf_addf(b, " q%02d\n", i);
+        buf_addf(b, " ~%02d\n", i);
 }
 
 /* Tokens are bytes here, save the marks. */
 TEST(max_tokens_shrinks_context_then_splits)
 {
-    static const char with_one[] = "<commit_before>k15\nedit1\nq00\n<";
+    static const char both[] =
+        "<commit_before>edit1\n@@ ... @@\nedit2\n<";
+    static const char with_one[] = "<commit_before>=15\nedit1\n~00\n<";
     struct world w;
     struct buf b;
     size_t whole, i;
@@ -320,7 +337,7 @@ TEST(max_tokens_shrinks_context_then_splits)
     add_hunk(&b, 100, 16, "edit2");
     make_commit(&w, b.data);
     whole = rendered(&w, TEMPLATE_COMMIT, 0).n;
-    CHECK(strstr(w.back.data, "k00\n") != NULL);
+    CHECK(strstr(w.back.data, "=00\n") != NULL);
     w.r.max_tokens = whole;
     CHECK_EQ_U64(rendered(&w, TEMPLATE_COMMIT, 0).n, whole);
     for (i = whole - 1; i > whole - 200; i -= 50) {
@@ -328,21 +345,21 @@ TEST(max_tokens_shrinks_context_then_splits)
         CHECK(rendered(&w, TEMPLATE_COMMIT, 0).n <= i);
         CHECK_EQ_U64(w.out.n, 1);
         CHECK(strstr(w.back.data, "edit2") != NULL);
-        CHECK(strstr(w.back.data, "k00\n") == NULL);
+        CHECK(strstr(w.back.data, "=00\n") == NULL);
     }
-    /* marks 6, R, p.c, message 14, sides of 4 lines of 6 bytes */
-    w.r.max_tokens = 6 + 1 + 3 + 14 + 4 * 6;
+    /* marks 6, R, p.c, message 14, sides of 4 lines of 6 bytes, 2 gaps */
+    w.r.max_tokens = 6 + 1 + 3 + 14 + 4 * 6 + 2 * 10;
     CHECK_EQ_U64(rendered(&w, TEMPLATE_COMMIT, 0).n, w.r.max_tokens);
-    CHECK(strstr(w.back.data, "<commit_before>edit1\nedit2\n<") != NULL);
+    CHECK(strstr(w.back.data, both) != NULL);
     w.r.max_tokens -= 1;
     rendered(&w, TEMPLATE_COMMIT, 0);
     CHECK_EQ_U64(w.out.n, 2);
     CHECK(strstr(w.back.data, "edit2") == NULL);
     rendered(&w, TEMPLATE_COMMIT, 1);
     CHECK(strstr(w.back.data, "edit1") == NULL);
-    w.r.max_tokens = 6 + 1 + 3 + 14 + 2 * 14;
+    w.r.max_tokens = 6 + 1 + 3 + 14 + 2 * 14 + 2 * 10;
     rendered(&w, TEMPLATE_COMMIT, 0);
-    CHECK(strstr(w.back.data, "<commit_before>edit1\nedit2\n<") != NULL);
+    CHECK(strstr(w.back.data, both) != NULL);
     w.r.max_tokens = 6 + 1 + 3 + 14 + 2 * 6 - 1;
     render_result_reset(&w.out);
     CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
@@ -381,14 +398,14 @@ TEST(lost_bytes_are_those_of_what_was_kept)
     struct buf b;
 
     world_open(&w, starcoder);
-    w.t.byte['k'] = TOKEN_NONE;
+    w.t.byte['='] = TOKEN_NONE;
     buf_init(&b);
     buf_addstr(&b, "300 300\n");
     add_hunk(&b, 10, 16, "edit1");
     make_commit(&w, b.data);
     w.r.max_tokens = 6 + 1 + 3 + 14 + 2 * (3 + 6 + 4);
     rendered(&w, TEMPLATE_COMMIT, 0);
-    CHECK(strstr(w.back.data, "<commit_before>15\nedit1\nq00\n<") != NULL);
+    CHECK(strstr(w.back.data, "<commit_before>15\nedit1\n~00\n<") != NULL);
     CHECK_EQ_U64(w.out.lost, 2);
     buf_release(&b);
     world_close(&w);

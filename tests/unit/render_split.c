@@ -41,6 +41,7 @@ static void
 world_close(struct world *w)
 {
     render_worker_release(&w->w);
+    render_release(&w->r);
     render_result_release(&w->out);
     tokenizer_release(&w->t);
     buf_release(&w->rec);
@@ -66,7 +67,7 @@ render(struct world *w, enum text_kind kind, enum template_kind as,
     buf_reset(&w->rec);
     CHECK(text_encode(&w->rec, &r, &e) == 0);
     text_release(&r);
-    w->r.kind = as;
+    CHECK(render_use(&w->r, as, &e) == 0);
     w->r.max_tokens = max_tokens;
     render_result_reset(&w->out);
     if (!CHECK(render_record(&w->r, &w->w, w->rec.data, w->rec.len, 0,
@@ -191,7 +192,7 @@ between(struct buf *b, const char *text, const char *from, const char *to)
     buf_add(b, p, end ? (size_t)(end - p) : strlen(p));
 }
 
-/* Without the kept lines. */
+/* Without the kept lines and the marks of gaps. */
 static void
 drop_kept(struct buf *b)
 {
@@ -201,7 +202,7 @@ drop_kept(struct buf *b)
         eol = strchr(p, '\n');
         if (!CHECK(eol != NULL))
             break;
-        if (*p != 'k') {
+        if (*p != 'k' && *p != '@') {
             memmove(to, p, (size_t)(eol + 1 - p));
             to += eol + 1 - p;
         }

@@ -125,8 +125,8 @@ TEST(marks_are_tokens_in_the_pieces_that_say_so)
     add(&w, " c", true, false);
     expect(&w, "11+ 4+ 5+ 6+ 8+ 11+ 2+");
     add(&w, "a<", false, true);
-    add(&w, "s>", false, true);
-    expect(&w, "0 11");
+    add(&w, "s>", true, true);
+    expect(&w, "0 11+");
     add(&w, "a<", false, true);
     add(&w, "s>", false, false);
     expect(&w, "0 4 5 6");

@@ -93,8 +93,8 @@ tokenize(const char *from, const char *to, int threads, uint64_t *left,
     byte_tokenizer(&t, special);
     tokenizing_init(&z, &t, tokenizer_end(&t));
     z.program = "tokenize";
-    z.render.kind = TEMPLATE_PLAIN;
     z.render.max_tokens = max_tokens;
+    CHECK(render_use(&z.render, TEMPLATE_PLAIN, e) == 0);
     CHECK(stream_in_open(&in, from, "text", e) == 0);
     CHECK(stream_out_open(&out, to, e) == 0);
     CHECK(stream_in_segment(&in, e) == 1);

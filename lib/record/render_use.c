@@ -1,0 +1,77 @@
+/* render_use.c - which layouts are open, and which one a record gets. */
+#include <string.h>
+
+#include "record/render.h"
+
+_Static_assert((int)LAYOUT_COMMIT == TEXT_COMMIT
+               && (int)LAYOUT_FILE == TEXT_FILE
+               && (int)LAYOUT_DOC == TEXT_DOC
+               && (int)LAYOUT_CHAT == TEXT_CHAT,
+               "layouts number the kinds of records as text records do");
+
+void
+render_init(struct render *r, const struct tokenizer *t, uint32_t end)
+{
+    memset(r, 0, sizeof(*r));
+    r->t = t;
+    r->end = end;
+    r->kind = RENDER_AUTO;
+}
+
+void
+render_release(struct render *r)
+{
+    for (int i = 0; i < TEMPLATE_KINDS; i++)
+        if (r->template[i].family)
+            template_release(&r->template[i]);
+}
+
+int
+render_use(struct render *r, enum template_kind kind, struct err *e)
+{
+    static const enum template_kind by_record[] = {
+        TEMPLATE_COMMIT, TEMPLATE_FILE, TEMPLATE_PLAIN
+    };
+    size_t n = kind == RENDER_AUTO ? 3 : 1;
+    int rc = 0;
+
+    render_release(r);
+    r->kind = kind;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        enum template_kind k = kind == RENDER_AUTO ? by_record[i] : kind;
+
+        rc = template_open(&r->template[k], k, r->t, r->end, e);
+    }
+    return rc;
+}
+
+int
+render_use_own(struct render *r, const char *text, size_t n,
+               const char *where, struct err *e)
+{
+    struct template own = { .t = NULL };
+    int rc;
+
+    render_release(r);
+    rc = template_open_own(&own, text, n, where, r->t, r->end, e);
+    if (rc < 0)
+        return rc;
+    rc = template_like(&own, where, &r->kind, e);
+    if (rc < 0)
+        template_release(&own);
+    else
+        r->template[r->kind] = own;
+    return rc;
+}
+
+enum template_kind
+render_choose(const struct render *r, enum text_kind kind)
+{
+    enum template_kind k = r->kind;
+
+    if (k == RENDER_AUTO)
+        return kind == TEXT_COMMIT ? TEMPLATE_COMMIT :
+               kind == TEXT_FILE ? TEMPLATE_FILE : TEMPLATE_PLAIN;
+    return template_is_for(&r->template[k], (enum layout_record)kind) ?
+           k : TEMPLATE_KINDS;
+}
