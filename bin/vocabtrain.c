@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "record/texts.h"
@@ -111,29 +112,44 @@ add_stream(struct training *j, const char *path, struct err *e)
     return rc;
 }
 
-/* Special tokens are distinct, UTF-8, and none is a single character, as a
- * byte's might be. */
+/* One of at least two characters of UTF-8, as one might be a byte's. */
 static int
-check_special(const struct opt_list *s, struct err *e)
+check_special(const char *token, size_t i, struct err *e)
 {
+    size_t n = strlen(token);
     uint32_t code;
-    size_t i, k, n;
 
-    for (i = 0; i < s->n; i++) {
-        n = strlen(s->item[i]);
-        if (n > TOKENIZER_MAX_TOKEN)
-            return err_set(e, ERR_LIMIT, "special token %zu of %zu bytes, "
-                           "limit %u", i + 1, n, TOKENIZER_MAX_TOKEN);
-        if (n == 0 || utf8_valid(s->item[i], n) < n
-            || utf8_decode(s->item[i], &code) == n)
-            return err_set(e, ERR_USAGE, "special token \"%s\": expected two "
-                           "characters or more of UTF-8", s->item[i]);
-        for (k = 0; k < i; k++)
-            if (strcmp(s->item[i], s->item[k]) == 0)
-                return err_set(e, ERR_USAGE, "special token \"%s\" twice",
-                               s->item[i]);
-    }
+    if (n > TOKENIZER_MAX_TOKEN)
+        return err_set(e, ERR_LIMIT, "special token %zu of %zu bytes, "
+                       "limit %u", i + 1, n, TOKENIZER_MAX_TOKEN);
+    if (n == 0 || utf8_valid(token, n) < n || utf8_decode(token, &code) == n)
+        return err_set(e, ERR_USAGE, "special token \"%s\": expected two "
+                       "characters or more of UTF-8", token);
     return 0;
+}
+
+/* Special tokens are distinct, and not more than a tokenizer takes. */
+static int
+check_specials(const struct opt_list *s, struct err *e)
+{
+    struct map seen;
+    bool fresh = true;
+    size_t i;
+    int rc = 0;
+
+    map_init(&seen);
+    for (i = 0; i < s->n && rc == 0; i++) {
+        rc = check_special(s->item[i], i, e);
+        map_put(&seen, s->item[i], strlen(s->item[i]), 0, &fresh);
+        if (rc == 0 && !fresh)
+            rc = err_set(e, ERR_USAGE, "special token \"%s\" twice",
+                         s->item[i]);
+        if (rc == 0 && seen.keys_len > TOKENIZER_MAX_ADDED)
+            rc = err_set(e, ERR_LIMIT, "special tokens of %zu bytes, limit "
+                         "%u", seen.keys_len, TOKENIZER_MAX_ADDED);
+    }
+    map_release(&seen);
+    return rc;
 }
 
 static int
@@ -143,7 +159,7 @@ check_options(const struct options *o, struct err *e)
         return err_set(e, ERR_USAGE, "--size %llu is below %zu, the special "
                        "tokens and %d bytes", (unsigned long long)o->size,
                        o->special.n + BYTES, BYTES);
-    return check_special(&o->special, e);
+    return check_specials(&o->special, e);
 }
 
 /* Whether tokenize will read it, by its own reader. */
@@ -158,6 +174,18 @@ check_readable(const struct buf *json, const char *path, struct err *e)
     return rc;
 }
 
+static void
+tell(const struct training *j, const struct bpe_trained *made)
+{
+    log_info("%u tokens of %llu bytes, %zu distinct pieces", made->n_tokens,
+             (unsigned long long)j->trainer.n_bytes, j->trainer.piece.n);
+    if (made->end != BPE_SIZE)
+        log_warn("%u tokens instead of %llu: %s", made->n_tokens,
+                 (unsigned long long)j->o->size, made->end == BPE_NO_PAIR ?
+                 "no pair is left that counts enough" :
+                 "the file would be over the 64 MiB that tokenize reads");
+}
+
 static int
 finish(struct training *j, struct err *e)
 {
@@ -166,21 +194,18 @@ finish(struct training *j, struct err *e)
         .size = (uint32_t)o->size, .min_frequency = o->min_frequency,
         .special = o->special.item, .n_special = o->special.n
     };
+    struct bpe_trained made;
     struct buf json;
-    uint32_t n;
     int rc;
 
     buf_init(&json);
-    bpe_trainer_finish(&j->trainer, &t, &json, &n);
-    rc = check_readable(&json, o->output, e);
+    rc = bpe_trainer_finish(&j->trainer, &t, &json, &made, e);
+    if (rc == 0)
+        rc = check_readable(&json, o->output, e);
     if (rc == 0)
         rc = file_update(o->output, json.data, json.len, NULL, e);
     if (rc == 0)
-        log_info("%u tokens of %llu bytes, %zu distinct pieces", n,
-                 (unsigned long long)j->trainer.n_bytes, j->trainer.piece.n);
-    if (rc == 0 && n < o->size)
-        log_warn("%u tokens instead of %llu: no pair is left that counts "
-                 "enough", n, (unsigned long long)o->size);
+        tell(j, &made);
     buf_release(&json);
     return rc;
 }

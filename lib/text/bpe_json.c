@@ -80,3 +80,20 @@ bpe_json_put(struct buf *b, const struct bpe_train_options *o,
     }
     put_merges(b, id, merge, n_merges);
 }
+
+size_t
+bpe_json_growth(const struct map *id, const struct bpe_merge *merge,
+                const char *name, size_t n)
+{
+    struct buf b;
+    size_t grows;
+
+    buf_init(&b);
+    put_token(&b, id, merge->left);
+    put_token(&b, id, merge->right);
+    json_put_string(&b, name, n);
+    grows = b.len + sizeof(",\n      : 4294967295")
+            + sizeof(",\n      [\n        ,\n        \n      ]\n    ");
+    buf_release(&b);
+    return grows;
+}

@@ -17,4 +17,9 @@ void bpe_json_put(struct buf *b, const struct bpe_train_options *o,
                   const struct map *id, const struct bpe_merge *merge,
                   size_t n_merges);
 
+/* The most bytes by which the file grows with a token, spelled name[n], and
+ * its merge. */
+size_t bpe_json_growth(const struct map *id, const struct bpe_merge *merge,
+                       const char *name, size_t n);
+
 #endif

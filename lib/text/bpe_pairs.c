@@ -31,7 +31,7 @@ bpe_pairs_release(struct bpe_pairs *s)
     size_t i;
 
     for (i = 0; i < s->n; i++)
-        free(s->pair[i].word);
+        free(s->pair[i].place);
     free(s->pair);
     free(s->slot);
     free(s->heap);
@@ -87,28 +87,38 @@ pair_of(struct bpe_pairs *s, uint32_t left, uint32_t right)
     return (uint32_t)s->n - 1;
 }
 
-/* Notes that the word holds the pair. */
 static void
-note_word(struct bpe_pair *p, uint32_t word)
+note_place(struct bpe_pair *p, uint32_t place)
 {
-    if (p->n > 0 && p->word[p->n - 1] == word)
-        return;
     if (p->n == p->cap) {
         p->cap = p->cap * 2 + 2;
-        p->word = mem_grow(p->word, p->cap * sizeof(p->word[0]));
+        p->place = mem_grow(p->place, p->cap * sizeof(p->place[0]));
     }
-    p->word[p->n++] = word;
+    p->unsorted |= p->n > 0 && place < p->place[p->n - 1];
+    p->place[p->n++] = place;
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
 }
 
 uint32_t *
-bpe_pair_take_words(struct bpe_pair *p, size_t *n)
+bpe_pairs_take_places(struct bpe_pairs *s, uint32_t pair, size_t *n)
 {
-    uint32_t *word = p->word;
+    struct bpe_pair *p = &s->pair[pair];
+    uint32_t *place = p->place;
 
     *n = p->n;
-    p->word = NULL;
+    if (p->unsorted)
+        qsort(place, p->n, sizeof(place[0]), by_place);
+    p->place = NULL;
     p->n = p->cap = 0;
-    return word;
+    p->unsorted = false;
+    return place;
 }
 
 static void
@@ -126,16 +136,23 @@ touch(struct bpe_pairs *s, uint32_t pair)
 }
 
 void
-bpe_pairs_add(struct bpe_pairs *s, uint32_t left, uint32_t right, int64_t by,
-              uint32_t word)
+bpe_pairs_add(struct bpe_pairs *s, uint32_t left, uint32_t right,
+              int64_t count, uint32_t place)
 {
     uint32_t pair = pair_of(s, left, right);
 
-    s->pair[pair].count += by;
-    if (word != BPE_NO_WORD) {
-        note_word(&s->pair[pair], word);
-        touch(s, pair);
-    }
+    s->pair[pair].count += count;
+    note_place(&s->pair[pair], place);
+    touch(s, pair);
+}
+
+void
+bpe_pairs_drop(struct bpe_pairs *s, uint32_t left, uint32_t right,
+               int64_t count)
+{
+    uint32_t pair = pair_of(s, left, right);
+
+    s->pair[pair].count -= count;
 }
 
 /* ---- the heap: the highest count first, then the smallest ids ---- */

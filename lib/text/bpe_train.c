@@ -1,7 +1,8 @@
 /* bpe_train.c - counting pieces, and the merge loop.
  *
- * Of each pair of neighbours bpe_pairs.h knows the count and the words that
- * hold it, so a merge visits those alone; bpe_json.h writes what was learned.
+ * Of each pair of neighbours bpe_pairs.h knows the count and its places in
+ * bpe_words.h, so a merge visits those alone; bpe_json.h writes what was
+ * learned.
  */
 #include "text/bpe_train.h"
 
@@ -15,26 +16,19 @@
 #include "text/alphabet.h"
 #include "text/bpe_json.h"
 #include "text/bpe_pairs.h"
+#include "text/bpe_words.h"
 #include "text/scan.h"
 #include "text/tokenizer.h"
 #include "text/uclass.h"
 
-#define ANY UINT32_MAX /* no token has this id */
-
-/* A distinct piece: symbols [at, at + n) of learner.symbol. */
-struct word {
-    size_t at, n;
-    int64_t count;
-};
-
 struct learner {
-    struct word *word;
-    size_t n_words;
-    uint32_t *symbol;
+    struct bpe_words words;
     struct bpe_pairs pairs;
     struct map id; /* spelled token to its id */
     struct bpe_merge *merge;
     size_t n_merges, cap_merges;
+    size_t n_file; /* bytes that the file comes to, at most */
+    enum bpe_end end;
 };
 
 void
@@ -68,65 +62,6 @@ bpe_trainer_add(struct bpe_trainer *t, const void *text, size_t n)
 
 /* ---- the loop ---- */
 
-/* Adds by to the counts of all pairs of word i. Pairs with the token
- * `fresh`, or all of them (ANY), are new to the word. */
-static void
-count_word(struct learner *l, uint32_t i, int64_t by, uint32_t fresh)
-{
-    const struct word *w = &l->word[i];
-    const uint32_t *s = l->symbol + w->at;
-    bool is_new;
-    size_t k;
-
-    for (k = 0; k + 1 < w->n; k++) {
-        is_new = by > 0
-                 && (s[k] == fresh || s[k + 1] == fresh || fresh == ANY);
-        bpe_pairs_add(&l->pairs, s[k], s[k + 1], by,
-                      is_new ? i : BPE_NO_WORD);
-    }
-}
-
-/* Merges the pair in word i, if it is still there. */
-static void
-merge_word(struct learner *l, uint32_t i, uint32_t left, uint32_t right,
-           uint32_t token)
-{
-    struct word *w = &l->word[i];
-    uint32_t *s = l->symbol + w->at;
-    size_t k, n = 0;
-
-    for (k = 0; k + 1 < w->n; k++)
-        if (s[k] == left && s[k + 1] == right)
-            break;
-    if (k + 1 >= w->n)
-        return;
-    count_word(l, i, -w->count, token);
-    for (k = 0; k < w->n; k++) {
-        if (k + 1 < w->n && s[k] == left && s[k + 1] == right) {
-            s[n++] = token;
-            k++;
-        } else {
-            s[n++] = s[k];
-        }
-    }
-    w->n = n;
-    count_word(l, i, w->count, token);
-}
-
-static void
-merge_pair(struct learner *l, struct bpe_pair *p, uint32_t token)
-{
-    uint32_t left = p->left, right = p->right, *word;
-    size_t i, n;
-
-    /* The words that hold the pair after this are noted anew. */
-    word = bpe_pair_take_words(p, &n);
-    for (i = 0; i < n; i++)
-        merge_word(l, word[i], left, right, token);
-    bpe_pairs_settle(&l->pairs);
-    free(word);
-}
-
 static bool
 is_ascii(const char *p, size_t n)
 {
@@ -154,6 +89,16 @@ pair_name(const struct learner *l, const struct bpe_train_options *o,
         || is_ascii(name->data, name->len);
 }
 
+/* Whether the file is still one for a tokenizer to read with that merge. */
+static bool
+fits_file(struct learner *l, const struct bpe_pair *p, const struct buf *name)
+{
+    struct bpe_merge merge = { p->left, p->right };
+
+    l->n_file += bpe_json_growth(&l->id, &merge, name->data, name->len);
+    return l->n_file <= TOKENIZER_MAX_FILE;
+}
+
 /* Notes the merge of two tokens; gives the id of what they make, which may
  * be there already. */
 static uint32_t
@@ -174,21 +119,26 @@ learn(struct learner *l, const struct bpe_train_options *o)
     int64_t min = o->min_frequency > 1 ? (int64_t)o->min_frequency : 1;
     struct buf name;
     struct bpe_pair *p;
-    uint32_t i, token;
+    uint32_t token;
 
     buf_init(&name);
-    for (i = 0; i < l->n_words; i++)
-        count_word(l, i, l->word[i].count, ANY);
+    bpe_words_count(&l->words, &l->pairs);
     bpe_pairs_settle(&l->pairs);
     progress_begin("tokens", l->id.n, o->size);
     while (l->id.n < o->size) {
         p = bpe_pairs_top(&l->pairs, min);
+        l->end = p ? l->end : BPE_NO_PAIR;
         if (!p)
             break;
         if (!pair_name(l, o, p, &name))
             continue;
+        l->end = fits_file(l, p, &name) ? l->end : BPE_FILE_FULL;
+        if (l->end == BPE_FILE_FULL)
+            break;
         token = add_merge(l, p, &name);
-        merge_pair(l, p, token);
+        bpe_words_merge(&l->words, &l->pairs, (uint32_t)(p - l->pairs.pair),
+                        token);
+        bpe_pairs_settle(&l->pairs);
         progress_add(1);
     }
     progress_end();
@@ -221,49 +171,36 @@ name_bytes(struct learner *l, const struct bpe_train_options *o,
 }
 
 static void
-make_words(struct learner *l, const struct map *piece,
-           const uint32_t byte[256])
-{
-    size_t i, k, at = 0;
-    const char *p;
-
-    l->n_words = piece->n;
-    l->word = mem_array(piece->n, sizeof(l->word[0]));
-    l->symbol = mem_array(piece->keys_len, sizeof(l->symbol[0]));
-    for (i = 0; i < piece->n; i++) {
-        l->word[i] = (struct word){ at, piece->entry[i].len,
-                                    (int64_t)piece->entry[i].value };
-        p = map_key(piece, i);
-        for (k = 0; k < piece->entry[i].len; k++)
-            l->symbol[at++] = byte[(uint8_t)p[k]];
-    }
-}
-
-static void
 learner_release(struct learner *l)
 {
-    free(l->word);
-    free(l->symbol);
     free(l->merge);
+    bpe_words_release(&l->words);
     bpe_pairs_release(&l->pairs);
     map_release(&l->id);
 }
 
-void
+int
 bpe_trainer_finish(const struct bpe_trainer *t,
                    const struct bpe_train_options *o, struct buf *json,
-                   uint32_t *n_tokens)
+                   struct bpe_trained *made, struct err *e)
 {
     uint32_t byte[256] = { 0 };
     struct learner l;
+    int rc;
 
     memset(&l, 0, sizeof(l));
     map_init(&l.id);
     bpe_pairs_init(&l.pairs);
     name_bytes(&l, o, byte);
-    make_words(&l, &t->piece, byte);
-    learn(&l, o);
-    bpe_json_put(json, o, &l.id, l.merge, l.n_merges);
-    *n_tokens = (uint32_t)l.id.n;
+    rc = bpe_words_init(&l.words, &t->piece, byte, e);
+    if (rc == 0) {
+        bpe_json_put(json, o, &l.id, NULL, 0);
+        l.n_file = json->len;
+        buf_reset(json);
+        learn(&l, o);
+        bpe_json_put(json, o, &l.id, l.merge, l.n_merges);
+        *made = (struct bpe_trained){ (uint32_t)l.id.n, l.end };
+    }
     learner_release(&l);
+    return rc;
 }

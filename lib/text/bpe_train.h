@@ -7,13 +7,14 @@
  * with the smallest left id, then the smallest right id. Every neighbourhood
  * counts, overlapping ones too; a merge goes from left to right. A pair that
  * makes no token for a reader is passed over: one of over 4 KiB, or one that
- * is spelled like a special token of other bytes.
+ * is spelled like a special token of other bytes. A file of over 64 MiB is
+ * none for a reader either, so there it ends.
  *
  * Ids: special tokens in their order; the 256 bytes in the order of the
  * characters that spell them (alphabet.h); merges in order.
  *
- * Time and memory go with the number of distinct pieces and their length,
- * not with the text. Counts are 64 bits.
+ * Time and memory go with the length of the distinct pieces, whether they
+ * are many or one, not with that of the text. Counts are 64 bits.
  */
 #ifndef TEXT_BPE_TRAIN_H
 #define TEXT_BPE_TRAIN_H
@@ -22,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/map.h"
 
 struct bpe_trainer {
@@ -44,10 +46,21 @@ struct bpe_train_options {
     size_t n_special;
 };
 
-/* Learns, and appends the tokenizer.json, laid out as tokenizers saves it.
- * *n_tokens: how many there are, fewer than wanted when pairs ran out. */
-void bpe_trainer_finish(const struct bpe_trainer *t,
-                        const struct bpe_train_options *o, struct buf *json,
-                        uint32_t *n_tokens);
+enum bpe_end {
+    BPE_SIZE,     /* it has the tokens that were wanted */
+    BPE_NO_PAIR,  /* no pair was left that counts enough */
+    BPE_FILE_FULL /* with one more, no tokenizer would read the file */
+};
+
+struct bpe_trained {
+    uint32_t n_tokens;
+    enum bpe_end end; /* why it has no more */
+};
+
+/* Learns, and puts the tokenizer.json, laid out as tokenizers saves it, into
+ * the empty *json. ERR_LIMIT for over 2^32 - 3 bytes of distinct pieces. */
+int bpe_trainer_finish(const struct bpe_trainer *t,
+                       const struct bpe_train_options *o, struct buf *json,
+                       struct bpe_trained *made, struct err *e);
 
 #endif

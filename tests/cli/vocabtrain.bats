@@ -144,6 +144,19 @@ Tokenizer.from_file("back.json")'
     [ "$(jq '[.model.vocab | keys[] | length] | max' back.json)" -eq 4096 ]
 }
 
+@test "a vocabulary ends where its file would be too large to read" {
+    # a word without blanks whose every place is another pair
+    LC_ALL=C awk 'BEGIN { srand(3); printf "{\"text\":\""
+        for (i = 0; i < 4000000; i++)
+            printf "%c", 97 + int(26 * rand())
+        print "\"}" }' | fromjsonl >in
+    run -0 --separate-stderr vocabtrain --size 16000000 -o t.json in
+    [[ $stderr == *'the file would be over the 64 MiB that tokenize reads'* ]]
+    [ "$(stat -c %s t.json)" -le $((64 << 20)) ]
+    tokenize -q -t t.json in | tokenize -q -t t.json -d --raw >back
+    tojsonl in | jq -j .text | cmp - back
+}
+
 @test "special tokens that no reader takes are refused" {
     docs x >in
     run -5 --separate-stderr vocabtrain --size 300 -o t.json \

@@ -257,8 +257,8 @@ one_training(struct json *j)
     struct bpe_train_options o = { 0 };
     struct bpe_trainer t;
     struct buf want, got;
+    struct bpe_trained made;
     uint64_t size, least;
-    uint32_t n;
     struct err e;
 
     buf_init(&want);
@@ -283,9 +283,9 @@ one_training(struct json *j)
     o.min_frequency = least;
     o.special = (const char *const *)special;
     o.n_special = n_special;
-    bpe_trainer_finish(&t, &o, &got, &n);
+    CHECK(bpe_trainer_finish(&t, &o, &got, &made, &e) == 0);
     bpe_trainer_release(&t);
-    CHECK(n <= size);
+    CHECK(made.n_tokens <= size);
     CHECK_STR(got.data, want.data);
     for (i = 0; i < n_texts; i++)
         free(text[i]);
