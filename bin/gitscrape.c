@@ -61,7 +61,7 @@ static const struct opt table[] = {
     { .name = "authors", .type = OPT_STRING, AT(authors), .arg = "FILE",
       .help = "write who each author_K is, readable by you alone" },
     { KEEP_GOING_OPTION, AT(keep_going),
-      .help = "leave out unreadable commits and repositories, then exit 3" },
+      .help = "leave out what can't be read, and what needs it, then exit 3" },
     { .name = "trust-owner", .type = OPT_FLAG, AT(trust_owner),
       .help = "read repositories that belong to another user" },
     { .name = "trust", .type = OPT_FLAG, AT(trust),
@@ -164,7 +164,7 @@ parse_options(struct scrape *s, const struct options *o, struct err *e)
     s->job.name = o->name;
     s->job.trust = o->trust;
     s->job.trust_owner = o->trust_owner;
-    s->job.keep_going = o->keep_going;
+    history->keep_going = o->keep_going;
     s->limits.memory = o->max_memory;
     s->limits.seconds = (unsigned)o->max_time;
     s->limits.stall = (unsigned)o->max_stall;

@@ -57,6 +57,17 @@ dispatch_commit(struct sender *s, uint64_t ordinal,
 }
 
 int
+dispatch_lost(struct sender *s, const struct oid *commit, uint64_t n,
+              const char *why, struct err *e)
+{
+    sender_begin(s, DISPATCH_LOST);
+    buf_add(&s->out, commit->b, OID_BYTES);
+    buf_u64(&s->out, n);
+    buf_addstr(&s->out, why);
+    return sender_end(s, e);
+}
+
+int
 dispatch_bad(struct sender *s, const struct oid *commit, bool cut,
              const char *why, struct err *e)
 {
@@ -134,6 +145,11 @@ decode(struct dispatch *d, struct cursor *c)
         return true;
     case DISPATCH_COMMIT:
         return decode_commit(d, c);
+    case DISPATCH_LOST:
+        d->of.lost.commit = cursor_bytes(c, OID_BYTES);
+        d->of.lost.n = cursor_u64(c);
+        d->text = rest(c);
+        return true;
     case DISPATCH_BAD:
         d->of.bad.commit = cursor_bytes(c, OID_BYTES);
         d->of.bad.cut = cursor_u64(c) != 0;

@@ -25,6 +25,10 @@ int dispatch_author(struct sender *s, uint64_t k, struct span who,
 /* 'R': a text record, which is encoded into s->out before sender_end. */
 void dispatch_record_begin(struct sender *s);
 
+/* 'L': n files or directories of a commit can't be read. */
+int dispatch_lost(struct sender *s, const struct oid *commit, uint64_t n,
+                  const char *why, struct err *e);
+
 /* 'C': the commit is complete, having left out that many files. */
 int dispatch_commit(struct sender *s, uint64_t ordinal,
                     const uint64_t skips[N_SKIPS], struct err *e);
@@ -40,7 +44,8 @@ int dispatch_error(struct sender *s, const struct err *why, struct err *e);
 
 enum dispatch_kind {
     DISPATCH_START = 'H', DISPATCH_AUTHOR = 'A', DISPATCH_RECORD = 'R',
-    DISPATCH_COMMIT = 'C', DISPATCH_BAD = 'B', DISPATCH_ERROR = 'E'
+    DISPATCH_LOST = 'L', DISPATCH_COMMIT = 'C', DISPATCH_BAD = 'B',
+    DISPATCH_ERROR = 'E'
 };
 
 #define DISPATCH_TIP_BYTES (4 + OID_BYTES) /* u32 flags, id */
@@ -61,6 +66,10 @@ struct dispatch {
         struct {
             uint64_t ordinal, skips[N_SKIPS];
         } commit;
+        struct {
+            const void *commit; /* OID_BYTES */
+            uint64_t n;
+        } lost;
         struct {
             const void *commit; /* OID_BYTES */
             bool cut;

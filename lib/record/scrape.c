@@ -185,6 +185,15 @@ take_bad(struct scrape *s, const struct dispatch *d)
 }
 
 static int
+take_lost(struct scrape *s, const struct dispatch *d)
+{
+    s->n_lost += d->of.lost.n;
+    log_warn("%s: %.*s; %" PRIu64 " files or directories of it left out",
+             s->job.path, (int)d->text.n, d->text.p, d->of.lost.n);
+    return 0;
+}
+
+static int
 take(struct scrape *s, uint8_t type, const char *p, size_t n, struct err *e)
 {
     struct dispatch d;
@@ -199,6 +208,8 @@ take(struct scrape *s, uint8_t type, const char *p, size_t n, struct err *e)
         return take_author(s, &d, e);
     case DISPATCH_RECORD:
         return take_record(s, d.text.p, d.text.n, e);
+    case DISPATCH_LOST:
+        return take_lost(s, &d);
     case DISPATCH_COMMIT:
         return take_commit(s, &d, e);
     case DISPATCH_BAD:
@@ -219,7 +230,7 @@ learn(struct scrape *s, const struct child *child, struct err *e)
     if (!child->watch->reading || e->code != ERR_DATA)
         return false;
     err_prefix(e, "object %s", oid_hex(&child->watch->object, hex));
-    if (s->job.keep_going && s->job.poison.n < MAX_DEATHS)
+    if (s->job.history.keep_going && s->job.poison.n < MAX_DEATHS)
         map_put(&s->job.poison, child->watch->object.b, OID_BYTES, 0, &added);
     return added;
 }
@@ -294,6 +305,7 @@ repository_begin(struct scrape *s, const char *path)
     s->next = s->since_next = s->drop = 0;
     s->begun = s->left_out = false;
     s->n_authors = s->n_commits = s->n_records = s->n_skips = s->n_cut = 0;
+    s->n_lost = 0;
     map_init(&s->job.poison);
     map_init(&s->bad);
 }
@@ -344,7 +356,7 @@ one_repository(struct scrape *s, bool *lost, struct err *e)
     if (rc < 0) {
         if (!names_path(e->text, s->job.path))
             err_prefix(e, "%s", s->job.path);
-        if (!s->job.keep_going || (rc != ERR_DATA && rc != ERR_LIMIT
+        if (!s->job.history.keep_going || (rc != ERR_DATA && rc != ERR_LIMIT
                                    && s->begun) || rc == ERR_USAGE)
             return rc;
         log_error("%s", e->text);
@@ -357,7 +369,7 @@ one_repository(struct scrape *s, bool *lost, struct err *e)
     }
     stream_out_skip(s->out, s->program, "bad-commit", s->bad.n);
     stream_out_skip(s->out, s->program, "history-cut", s->n_cut);
-    *lost = *lost || s->bad.n > 0;
+    *lost = *lost || s->bad.n > 0 || s->n_lost > 0;
     sum_up(s);
     return stream_out_end(s->out, e);
 }

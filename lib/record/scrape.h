@@ -2,8 +2,8 @@
  *
  * A child process per repository reads and sends records (scribe.h); this
  * side checks and writes them. The child may die of a damaged object: with
- * job.keep_going it is started again where it stopped, and told not to touch
- * that object.
+ * job.history.keep_going it is started again where it stopped, and told not to
+ * touch that object.
  */
 #ifndef RECORD_SCRAPE_H
 #define RECORD_SCRAPE_H
@@ -38,6 +38,7 @@ struct scrape {
     uint64_t next;              /* ordinal after the last complete commit */
     uint64_t since_next;        /* records written of the commit after that */
     uint64_t n_authors, n_commits, n_records, n_skips;
+    uint64_t n_lost;            /* of n_skips: could not be read */
     uint64_t n_cut;             /* of bad: the parents are unknown, too */
     bool left_out;              /* the commit at hand */
     uint64_t drop;              /* records to come that are written already */

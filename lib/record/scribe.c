@@ -154,11 +154,20 @@ send_bad(void *ctx, const struct oid *commit, bool cut,
 {
     struct scribe *c = ctx;
 
-    if (!c->job->keep_going) {
+    if (!c->job->history.keep_going) {
         *e = *why;
         return why->code;
     }
     return dispatch_bad(c->s, commit, cut, why->text, e);
+}
+
+static int
+send_lost(void *ctx, const struct oid *commit, uint64_t n,
+          const struct err *why, struct err *e)
+{
+    struct scribe *c = ctx;
+
+    return dispatch_lost(c->s, commit, n, why->text, e);
 }
 
 int
@@ -168,7 +177,8 @@ scribe_run(void *ctx, struct sender *s, struct watch *w)
     struct scribe c = {.s = s, .job = job};
     struct history_sink sink = {
         &c, send_start, send_author,
-        job->history.files ? send_file : send_change, send_commit, send_bad
+        job->history.files ? send_file : send_change, send_lost, send_commit,
+        send_bad
     };
     struct objects objects;
     struct place place;

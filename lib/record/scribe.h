@@ -2,8 +2,9 @@
  *
  * It runs in a child process, reads and compares what can't be trusted
  * (lib/repo), and sends encoded records. Frames to the parent: 'H' a walk was
- * made, 'A' an author, 'R' a record, 'C' a commit is complete, 'B' a commit
- * is unreadable, 'E' the end by an error. Numbers are u64, little-endian.
+ * made, 'A' an author, 'R' a record, 'L' some of a commit is unreadable, 'C' a
+ * commit is complete, 'B' a commit is unreadable, 'E' the end by an error.
+ * Numbers are u64, little-endian.
  */
 #ifndef RECORD_SCRIBE_H
 #define RECORD_SCRIBE_H
@@ -20,7 +21,6 @@ struct scribe_job {
     const char *path;
     const char *name;         /* in the records; NULL: the directory's */
     bool trust, trust_owner;
-    bool keep_going;          /* past unreadable commits */
     struct history_options history;
     size_t context;           /* kept lines around an edit, or CHANGE_ALL */
     struct map poison;        /* objects not to be touched */

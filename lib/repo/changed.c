@@ -14,10 +14,12 @@
 #define HOLD_BYTES (16u << 20)
 
 void
-changed_init(struct changed *c)
+changed_init(struct changed *c, bool bear_losses)
 {
     memset(c, 0, sizeof(*c));
     tree_diff_init(&c->diff);
+    c->losses.borne = bear_losses;
+    c->diff.losses = &c->losses;
     buf_init(&c->path);
     buf_init(&c->old_path);
 }
@@ -122,7 +124,7 @@ add_files(struct changed *c, size_t change)
     int s;
 
     if (t->skip) {
-        c->skips[t->skip - 1]++;
+        c->skips[t->skip - 1] += t->skip - 1 != SKIP_UNREADABLE;
         return;
     }
     if (t->renamed) {
@@ -164,8 +166,10 @@ check_file(struct changed *c, struct changed_file *f, struct objects *o,
         if (!f->use[s])
             continue;
         rc = blob_read(o, changed_id(c, f, s), max_blob, &x, &skip, e);
-        if (rc < 0)
+        if (rc < 0 && !losses_bear(&c->losses, rc, e))
             return rc;
+        if (rc < 0)
+            skip = SKIP_UNREADABLE;
         if (x && *held_bytes + x->size <= HOLD_BYTES) {
             *held_bytes += x->size;
             f->held[s] = x;
@@ -174,7 +178,7 @@ check_file(struct changed *c, struct changed_file *f, struct objects *o,
         }
     }
     if (skip != N_SKIPS) {
-        c->skips[skip]++;
+        c->skips[skip] += skip != SKIP_UNREADABLE;
         f->use[0] = f->use[1] = false;
     }
     return 0;
@@ -193,6 +197,7 @@ compare(struct changed *c, struct objects *o,
 
     if (rc < 0 || !merge || c->diff.n == 0)
         return rc;
+    c->losses.n = 0; /* they come once more */
     rc = remerge_plan(merge, e);
     if (rc == 0)
         rc = tree_compare(&c->diff, o, merge->tree, n, merge->n_trees, after,
@@ -212,6 +217,7 @@ changed_find(struct changed *c, struct objects *o,
 
     changed_drop(c);
     memset(c->skips, 0, sizeof(c->skips));
+    c->losses.n = 0;
     rc = compare(c, o, options, parents, n, after, merge, e);
     if (rc < 0)
         return rc;
@@ -223,6 +229,7 @@ changed_find(struct changed *c, struct objects *o,
     }
     for (i = 0; rc == 0 && i < c->n; i++)
         rc = check_file(c, &c->file[i], o, options->max_blob, &held, e);
+    c->skips[SKIP_UNREADABLE] = c->losses.n;
     return rc;
 }
 

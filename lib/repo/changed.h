@@ -36,16 +36,20 @@ struct changed {
     struct changed_file *file;
     size_t n, cap;
     uint64_t skips[N_SKIPS]; /* files that are left out */
+    struct losses losses;    /* in skips, too */
     struct buf path, old_path;
 };
 
-void changed_init(struct changed *c);
+/* bear_losses: what can't be read loses its path, or what is in its
+ * directory, and no more. */
+void changed_init(struct changed *c, bool bear_losses);
 void changed_release(struct changed *c);
 
 /* Replaces *c by what changed from the n parents' trees to the tree after
  * (tree_compare), as far as the options want it; with merge not NULL, from
  * the merge that git would have made of them (merge->merge is set). An object
- * that can't be read is an error; then, too, objects may be held. */
+ * that can't be read is an error, unless it is borne; then, too, objects may
+ * be held. */
 int changed_find(struct changed *c, struct objects *o,
                  const struct history_options *options,
                  const struct oid *parents, size_t n, const struct oid *after,

@@ -1,6 +1,6 @@
 /* history.c - commit by commit: what changed is found and judged (changed.h),
  * then the edits of its files are made and told. What can't be read loses
- * its commit, and only that.
+ * its commit, or less, and only that.
  */
 #include "repo/history.h"
 
@@ -160,6 +160,16 @@ bad_commit(struct history *h, const struct oid *id, struct err *why,
 }
 
 static int
+tell_losses(struct history *h, const struct oid *id, struct err *e)
+{
+    struct err *why = &h->changed.losses.first;
+    char hex[OID_HEX + 1];
+
+    err_prefix(why, "commit %s", oid_hex(id, hex));
+    return h->sink->lost(h->sink->ctx, id, h->changed.losses.n, why, e);
+}
+
+static int
 one_commit(struct history *h, uint64_t ordinal, struct err *e)
 {
     uint32_t at = h->walk.order[ordinal];
@@ -187,6 +197,8 @@ one_commit(struct history *h, uint64_t ordinal, struct err *e)
         rc = bad_commit(h, &f.commit, &why, e);
     else
         rc = tell_files(h, &f, e);
+    if (rc == 0 && h->changed.skips[SKIP_UNREADABLE] > 0)
+        rc = tell_losses(h, &f.commit, e);
     changed_drop(&h->changed);
     remerge_drop(&h->remerge);
     if (rc == 0)
@@ -288,7 +300,7 @@ history_run(const struct place *p, struct objects *o,
     h.walk.first_parent = options->first_parent;
     h.walk.bad = walk_bad;
     h.walk.ctx = &h;
-    changed_init(&h.changed);
+    changed_init(&h.changed, options->keep_going);
     edit_list_init(&h.edits);
     buf_init(&h.subject);
     buf_init(&h.message);
@@ -298,7 +310,8 @@ history_run(const struct place *p, struct objects *o,
         rc = tips_walk(&tips, &h.walk, e);
     if (rc == 0)
         rc = sink->start(sink->ctx, &tips, &h.walk, others, e);
-    remerge_init(&h.remerge, o, &h.walk, options->max_blob);
+    remerge_init(&h.remerge, o, &h.walk, options->max_blob,
+                 &h.changed.losses);
     if (rc == 0)
         rc = tell_commits(&h, e);
     remerge_release(&h.remerge);

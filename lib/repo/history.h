@@ -6,7 +6,8 @@
  * git would have made (remerge.h), or, where only first parents are followed,
  * all that differ from the first. All objects of a commit are read
  * and judged before the sink hears of the first file, so that an unreadable
- * object loses the whole commit; commits of over 16 MiB of blobs are
+ * object loses the whole commit, or, where that is to be borne, the files that
+ * need it; commits of over 16 MiB of blobs are
  * read twice for that.
  *
  * What is no text is not told but counted, by reason.
@@ -37,6 +38,7 @@ struct history_options {
     const char *rev;        /* NULL: HEAD */
     bool all, first_parent;
     enum merge_policy merges; /* of two parents or more, both followed */
+    bool keep_going;        /* past what can't be read */
     bool files;             /* the files at the revision, not changes */
     bool has_since, has_until;
     int64_t since, until;   /* both inclusive, committer time */
@@ -71,6 +73,11 @@ struct history_sink {
     /* Author K, before the first file of a commit that has it. */
     int (*author)(void *ctx, uint64_t k, struct span who, struct err *e);
     int (*file)(void *ctx, const struct history_file *f, struct err *e);
+
+    /* Of the commit, n files or directories could not be read; why is about
+     * the first of them. */
+    int (*lost)(void *ctx, const struct oid *commit, uint64_t n,
+                const struct err *why, struct err *e);
 
     /* The commit is complete, having left out that many files. */
     int (*commit)(void *ctx, uint64_t ordinal,

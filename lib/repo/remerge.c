@@ -32,12 +32,13 @@ struct remerge_version {
 
 void
 remerge_init(struct remerge *r, struct objects *o, const struct walk *w,
-             uint64_t max_blob)
+             uint64_t max_blob, struct losses *losses)
 {
     memset(r, 0, sizeof(*r));
     r->objects = o;
     r->walk = w;
     r->max_blob = max_blob;
+    r->losses = losses;
     bases_init(&r->bases, w);
 }
 
@@ -233,6 +234,10 @@ merge_texts(struct remerge *r, const struct tree_at *const side[3],
 
     for (i = 0; rc == 0 && !out->skip && i < 3; i++)
         rc = read_text(r, side[i], &text[i], &x[i], &out->skip, e);
+    if (rc < 0 && losses_bear(r->losses, rc, e)) {
+        out->skip = 1 + SKIP_UNREADABLE;
+        rc = 0;
+    }
     if (rc == 0 && !out->skip)
         rc = automerge(text, depth, &p, &n, e);
     for (i = 0; i < 3; i++)

@@ -22,6 +22,7 @@
 
 #include "base/err.h"
 #include "repo/bases.h"
+#include "repo/losses.h"
 #include "repo/objects.h"
 #include "repo/tree.h"
 #include "repo/walk.h"
@@ -34,6 +35,7 @@ struct remerge {
     struct objects *objects;
     const struct walk *walk;
     uint64_t max_blob;
+    struct losses *losses;
     struct bases bases;
     uint32_t merge;             /* the commit, an index of the walk */
     struct oid *tree;           /* the parents' trees, then the bases' */
@@ -50,7 +52,7 @@ struct remerge {
 
 /* For a walk that is complete; files over max_blob are not merged. */
 void remerge_init(struct remerge *r, struct objects *o, const struct walk *w,
-                  uint64_t max_blob);
+                  uint64_t max_blob, struct losses *losses);
 void remerge_release(struct remerge *r);
 
 /* Finds what r->merge was made of: r->tree[n_trees], of which the parents

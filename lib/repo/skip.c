@@ -6,7 +6,7 @@ skip_name(enum skip skip)
 {
     static const char *const name[N_SKIPS] = {
         "binary", "lfs-pointer", "too-large", "too-different", "symlink",
-        "submodule", "mode-only", "bad-mode"
+        "submodule", "mode-only", "bad-mode", "unreadable"
     };
 
     return name[skip];

@@ -11,6 +11,7 @@ enum skip {
     SKIP_SUBMODULE,
     SKIP_MODE,        /* only the permissions changed */
     SKIP_BAD_MODE,    /* a mode that git doesn't have */
+    SKIP_UNREADABLE,  /* an object of it is missing or damaged */
     N_SKIPS
 };
 

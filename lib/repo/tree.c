@@ -190,6 +190,20 @@ pop_frame(struct comparison *c)
     c->path.len = c->depth > 0 ? c->path_end[c->depth - 1] : 0;
 }
 
+/* What is below a directory, or the rest of it, is lost if that is to be
+ * borne. */
+static int
+lose_frame(struct comparison *c, size_t depth, int rc, const struct err *e)
+{
+    if (depth <= 1 || !c->diff->losses || c->visited > c->max_entries
+        || !losses_bear(c->diff->losses, rc, e))
+        return rc;
+    while (c->depth >= depth)
+        pop_frame(c);
+    c->path.len = c->path_end[c->depth - 1];
+    return 0;
+}
+
 static int
 check_path(const struct comparison *c, const struct tree_entry *x,
            struct err *e)
@@ -271,7 +285,7 @@ judge(struct comparison *c, struct tree_entry *const *match,
       const struct oid **id, struct err *e)
 {
     const struct tree_entry *first = match[0];
-    size_t i;
+    size_t i, depth;
     int rc;
 
     for (i = 1; i <= c->n_parents; i++) {
@@ -290,7 +304,9 @@ judge(struct comparison *c, struct tree_entry *const *match,
     buf_addc(&c->path, '/');
     for (i = 0; i < c->n_sides; i++)
         id[i] = match[i] ? &match[i]->id : NULL;
-    return push_frame(c, id, e);
+    depth = c->depth;
+    rc = push_frame(c, id, e);
+    return rc < 0 ? lose_frame(c, depth + 1, rc, e) : 0;
 }
 
 /* Takes the least name of the top frame, or drops the frame at its end. */
@@ -306,7 +322,7 @@ step(struct comparison *c, struct tree_entry **match,
     for (i = 0; i < c->n_sides; i++) {
         rc = advance(c, &s[i], e);
         if (rc < 0)
-            return rc;
+            return lose_frame(c, c->depth, rc, e);
         if (s[i].have && (!least || compare_names(&s[i].entry, least) < 0))
             least = &s[i].entry;
     }

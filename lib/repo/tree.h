@@ -22,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "repo/losses.h"
 #include "repo/objects.h"
 
 #define TREE_MAX_DEPTH 512
@@ -71,6 +72,7 @@ struct tree_diff {
     struct buf paths;
     struct tree_at *at; /* n_at of each change: parents, further trees */
     size_t n_at, at_cap;
+    struct losses *losses; /* of directories below the first; or NULL */
 };
 
 void tree_diff_init(struct tree_diff *d);

@@ -13,8 +13,8 @@ load scrape
         refused 4 'loose object 1'
         scrape -k r
         [ "$status" -eq 3 ]
-        came 4 4
-        left_out bad-commit 2
+        came 8 6
+        left_out unreadable 2
     done
 }
 
@@ -27,8 +27,8 @@ load scrape
         refused 4 "object ${c#* }"
         scrape -k r
         [ "$status" -eq 3 ]
-        came 4 4
-        left_out bad-commit 2
+        came 8 6
+        left_out unreadable 2
     done
     rm -rf r
     bad missing-tree
@@ -42,6 +42,71 @@ load scrape
     [ "$status" -eq 3 ]
     [[ $stderr == *"object 1717171717"* ]]
     ended
+}
+
+@test "-k loses only what needs the object that can't be read" {
+    local gone f
+
+    # lose REVISION: without the object that it names
+    lose() {
+        gone=$(git -C r rev-parse "$1")
+        rm -f "r/.git/objects/${gone::2}/${gone:2}"
+        scrape -k r
+        [ "$status" -eq 3 ]
+        [[ $stderr == *"object $gone: missing; "*'left out'* ]]
+        tojsonl <out.graft >got.jsonl
+    }
+    # made: main with three commits and a merge that decided something
+    made() {
+        rm -rf r
+        git init -q -b main r
+        mkdir r/sub
+        for f in a b sub/c sub/d; do
+            seq 9 | sed "s,^,$f ," >"r/$f"
+        done
+        git -C r add .
+        git -C r commit -qm one
+        git -C r checkout -qb side
+        sed -i '3s/$/ on the side/' r/a r/sub/c
+        git -C r commit -qam two
+        git -C r checkout -q main
+        sed -i '3s/$/ on main/' r/a r/b r/sub/c
+        git -C r commit -qam three
+        run git -C r merge -q side
+        seq 8 >r/a
+        seq 7 >r/sub/c
+        git -C r commit -qam merge
+        gitscrape -q r | tojsonl >all.jsonl
+        [ "$(wc -l <all.jsonl)" -eq 11 ]
+    }
+
+    export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a GIT_COMMITTER_NAME=A
+    export GIT_COMMITTER_EMAIL=a
+    made
+    lose main~1:b # which is but one commit's
+    left_out unreadable 1
+    jq -c "select(.after_id != \"$gone\")" all.jsonl | diff - got.jsonl
+    made
+    lose main~1:a # is what the merge was made of, too
+    left_out unreadable 2
+    jq -c 'select(.path != "a" or .subject == "one" or .subject == "two")' \
+        all.jsonl | diff - got.jsonl
+    made
+    lose main~1:sub
+    left_out unreadable 2
+    jq -c 'select((.path | startswith("sub/") | not) or .subject == "one" or
+        .subject == "two")' all.jsonl | diff - got.jsonl
+    made
+    lose main^2:sub/c
+    left_out unreadable 2
+    jq -c 'select(.path != "sub/c" or .subject == "one" or
+        .subject == "three")' all.jsonl | diff - got.jsonl
+    # nothing of a commit can be had without its first tree
+    made
+    lose 'main~1^{tree}'
+    left_out bad-commit 2
+    jq -c 'select(.subject == "one" or .subject == "two")' all.jsonl |
+        diff - got.jsonl
 }
 
 @test "a malformed parent line does not make a root of its commit" {

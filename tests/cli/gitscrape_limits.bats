@@ -9,7 +9,8 @@ load scrape
     refused 4 'object 2'
     scrape -k --max-stall 1 r
     [ "$status" -eq 3 ]
-    came 4 4
+    came 8 6
+    left_out unreadable 2
 }
 
 @test "row 8: what is too large is not read" {
@@ -40,7 +41,8 @@ load scrape
     refused 5 'directories too deep'
     scrape -k r
     [ "$status" -eq 3 ]
-    came 3 3
+    came 6 4
+    left_out unreadable 1
     rm -rf r
     bad many-parents
     scrape r

@@ -149,7 +149,8 @@ load scrape
     refused 4 'not a regular file'
     scrape -k r
     [ "$status" -eq 3 ]
-    came 4 4
+    came 8 6
+    left_out unreadable 2
 }
 
 @test "row 10: paths are bytes, and never those of files" {

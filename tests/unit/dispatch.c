@@ -120,6 +120,22 @@ TEST(a_commit_counts_what_it_left_out)
     buf_release(&s.out);
 }
 
+TEST(what_was_lost_is_told)
+{
+    struct sender s = new_sender();
+    struct dispatch d;
+    struct oid oid;
+    struct err e;
+
+    memset(oid.b, 3, OID_BYTES);
+    CHECK(dispatch_lost(&s, &oid, 12, "a blob", &e) == 0);
+    d = received(&s, OID_BYTES + 8);
+    CHECK(memcmp(d.of.lost.commit, oid.b, OID_BYTES) == 0);
+    CHECK_EQ_U64(d.of.lost.n, 12);
+    check_text(&d, "a blob");
+    buf_release(&s.out);
+}
+
 TEST(what_went_wrong_is_told)
 {
     struct err why = { .code = ERR_LIMIT, .text = "too much" }, e;
@@ -151,7 +167,8 @@ TEST(what_went_wrong_is_told)
 static const struct test tests[] = {
     RUN(a_start_has_its_name_and_tips),
     RUN(authors_and_records_are_the_rest_of_the_frame),
-    RUN(a_commit_counts_what_it_left_out), RUN(what_went_wrong_is_told),
+    RUN(a_commit_counts_what_it_left_out), RUN(what_was_lost_is_told),
+    RUN(what_went_wrong_is_told),
 };
 
 TEST_MAIN("dispatch", tests)

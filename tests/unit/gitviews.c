@@ -235,6 +235,17 @@ on_author(void *ctx, uint64_t k, struct span who, struct err *e)
 }
 
 static int
+on_lost(void *ctx, const struct oid *commit, uint64_t n,
+        const struct err *why, struct err *e)
+{
+    (void)ctx;
+    (void)commit;
+    (void)n;
+    *e = *why; /* nothing is, unless it is borne */
+    return why->code;
+}
+
+static int
 on_commit(void *ctx, uint64_t ordinal, const uint64_t skips[N_SKIPS],
           struct err *e)
 {
@@ -264,7 +275,7 @@ check_repository(struct check *c, const char *path, bool all)
         .all = all, .max_blob = 8 << 20, .max_entries = 1 << 21
     };
     const struct history_sink sink = {
-        c, on_start, on_author, on_file, on_commit, on_bad
+        c, on_start, on_author, on_file, on_lost, on_commit, on_bad
     };
     struct objects objects;
     struct place place;
