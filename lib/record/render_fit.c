@@ -35,6 +35,7 @@ encode(struct fitting *f, const struct render_part *part)
     memset(&in, 0, sizeof(in));
     in.marks = f->r->marks;
     in.all = f->r->all;
+    memcpy(&in.variant, f->origin->text.b, sizeof(in.variant));
     render_fields(w, f->kind, part, &in);
     template_encode(&f->r->template[f->kind], &w->en, &in, &w->out);
     w->lost = w->en.n_lost - lost;

@@ -36,29 +36,73 @@ take_unknown(struct offsets *o, const struct segment *s, size_t *at)
     return true;
 }
 
-/* The next id's bytes in s from *at on, behind bytes without a token; false:
- * they are others. */
+/* How many bytes of s from byte at on may have become no token. */
+static size_t
+lost(const struct tokenizer *t, const struct segment *s, size_t at)
+{
+    if (t->chars.on)
+        return chars_unknown(t, s->p + at, s->n - at);
+    return t->byte[s->p[at]] == TOKEN_NONE;
+}
+
+/* The next id's bytes in s from *at on, bytes without a token among them;
+ * false: they are others. */
 static bool
 take_token(struct offsets *o, const struct segment *s, size_t *at)
 {
     const struct tokenizer *t = o->segments.t;
     const struct token_span *span = &t->span[o->id[o->n]];
     const uint8_t *token = (const uint8_t *)t->bytes.data + span->at;
-    size_t i, start = s->n, k = *at;
+    size_t i = 0, start = s->n, k = *at, skip;
 
-    for (i = 0; i < span->len && k < s->n; k++) {
+    while (i < span->len && k < s->n) {
         if (s->p[k] == token[i]) {
             start = i++ == 0 ? k : start;
+            k++;
             continue;
         }
-        if (t->byte[s->p[k]] != TOKEN_NONE)
+        skip = i > 0 ? lost(t, s, k) : 0;
+        if (skip == 0)
             return false;
+        k += skip;
     }
     if (i < span->len || i == 0)
         return false;
     o->at[o->n++] = segment_given(s, start, k);
     *at = k;
     return true;
+}
+
+/* An unk_token that comes late, as tokenizers lets it wait behind the bytes of
+ * the characters that follow: it has no bytes where it stands. */
+static void
+take_late(struct offsets *o, const struct segment *s, size_t at)
+{
+    o->at[o->n++] = segment_given(s, at, at);
+    o->late--;
+}
+
+/* The next id, or bytes that are in none. */
+static void
+take_one(struct offsets *o, const struct segment *s, size_t *at)
+{
+    const struct tokenizer *t = o->segments.t;
+    bool there = o->n < o->n_ids;
+    bool unknown = there && t->chars.on && o->id[o->n] == t->chars.unk;
+    size_t skip;
+
+    if (unknown && take_unknown(o, s, at))
+        return;
+    if (unknown && o->late > 0) {
+        take_late(o, s, *at);
+        return;
+    }
+    if (there && take_token(o, s, at))
+        return;
+    skip = lost(t, s, *at);
+    o->late += skip > 0;
+    o->strange = skip == 0;
+    *at += skip;
 }
 
 static void
@@ -68,6 +112,7 @@ take_segment(void *ctx, const struct segment *s)
     const struct tokenizer *t = o->segments.t;
     size_t at = 0;
 
+    o->late = 0;
     if (s->token != TOKEN_NONE) {
         o->strange = o->strange || o->n == o->n_ids
                      || o->id[o->n] != s->token;
@@ -75,17 +120,11 @@ take_segment(void *ctx, const struct segment *s)
             o->at[o->n++] = segment_given(s, 0, s->n);
         return;
     }
-    while (at < s->n && !o->strange) {
-        if (o->n < o->n_ids && t->chars.on && o->id[o->n] == t->chars.unk) {
-            o->strange = !take_unknown(o, s, &at);
-            continue;
-        }
-        if (o->n < o->n_ids && take_token(o, s, &at))
-            continue;
-        while (at < s->n && t->byte[s->p[at]] == TOKEN_NONE)
-            at++;
-        o->strange = at < s->n;
-    }
+    while (at < s->n && !o->strange)
+        take_one(o, s, &at);
+    if (o->late > 0 && !o->strange && o->n < o->n_ids && t->chars.on
+        && o->id[o->n] == t->chars.unk)
+        take_late(o, s, at);
 }
 
 bool

@@ -25,6 +25,7 @@ struct offsets {
     /* private */
     size_t cap, n_ids;
     const uint32_t *id;
+    size_t late;  /* unk_tokens that are still to come */
     bool strange; /* the ids are not the text's */
     struct segments segments;
 };

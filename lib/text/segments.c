@@ -51,7 +51,7 @@ segments_release(struct segments *g)
 static void
 put_blanks(struct segments *g, struct segment *s)
 {
-    bool first = s->from == 0 && s->normal.start == 0;
+    bool first = s->from == 0 && s->normal.start == 0 && !g->behind;
 
     s->blanks = NULL;
     if (s->token != TOKEN_NONE || !g->t->chars.metaspace)

@@ -36,11 +36,12 @@ struct text_run segment_given(const struct segment *s, size_t start,
 /* A walk, and its memory. */
 struct segments {
     const struct tokenizer *t;
-    /* Set by the caller: what is called, and whether it will ask for given
-     * bytes. */
+    /* Set by the caller: what is called, whether it will ask for given
+     * bytes, and what it knows of the text. */
     void (*found)(void *ctx, const struct segment *s);
     void *ctx;
     bool want_changes;
+    bool behind; /* a token stands before the text: it does not begin here */
 
     /* private */
     struct buf normal, blank;

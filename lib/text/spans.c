@@ -104,7 +104,9 @@ spans_encode(struct spans *s, struct encoder *en, struct ids *ids)
     if (s->n == 0)
         return;
     runs = runs_of_marks(s, &n);
+    en->segments.behind = s->behind;
     encoder_add_marked(en, text_of(s), length(s), runs, n, ids);
+    en->segments.behind = false;
 }
 
 static bool
@@ -139,6 +141,7 @@ spans_mask(struct spans *s, const uint32_t *id, size_t n, uint8_t *mask)
     if (!is_mixed(s))
         return;
     runs = runs_of_marks(s, &n_runs);
+    s->offsets.segments.behind = s->behind;
     /* Were the ids not the text's, all of it would be learned. */
     if (!offsets_find(&s->offsets, text_of(s), length(s), runs, n_runs, id,
                       n))

@@ -26,6 +26,7 @@ struct text_span {
 struct spans {
     struct text_span *span; /* neighbours differ */
     size_t n, cap;
+    bool behind; /* set by the caller: a token stands before the text */
 
     /* private */
     const char *first;  /* the text while it is one piece, where it lies */

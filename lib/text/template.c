@@ -253,6 +253,7 @@ add_token(struct template_out *out, struct encoder *en, uint32_t id,
     flush(out, en);
     if (id == TOKEN_NONE)
         return;
+    out->text.behind = true;
     ids_add(&out->ids, id);
     *loss_room(out, out->ids.n - 1) = loss;
 }
@@ -308,8 +309,8 @@ template_encode(const struct template *tp, struct encoder *en,
                 const struct template_input *in, struct template_out *out)
 {
     const struct layer y = { tp, in, en, out };
-    const struct layout_variant *v =
-        &tp->layout.body[tp->family->body].variant[in->variant];
+    const struct layout_body *b = &tp->layout.body[tp->family->body];
+    const struct layout_variant *v = &b->variant[in->variant % b->n];
     const struct layout_item *it = tp->layout.item + v->first;
     field_set there = 0;
     size_t i;
@@ -317,6 +318,7 @@ template_encode(const struct template *tp, struct encoder *en,
     for (i = 0; i < FIELDS; i++)
         there |= in->field[i].piece ? 1u << i : 0;
     out->ids.n = 0;
+    out->text.behind = false;
     for (i = 0; i < v->n; i++, it++) {
         if (!applies(it, there))
             continue;

@@ -49,7 +49,7 @@ struct template_value {
 /* Fields of a record. All zero at first. */
 struct template_input {
     struct template_value field[FIELDS];
-    size_t variant; /* of the layout's, below template_variants */
+    uint64_t variant; /* of the layout's, modulo their number */
     bool all;       /* every token is learned */
     bool marks;                          /* of the pieces of template_set */
     struct template_piece whole[FIELDS]; /* its room */
@@ -92,7 +92,7 @@ int template_like(const struct template *tp, const char *where,
                   enum template_kind *kind, struct err *e);
 
 /* How many variants there are, at least one; which one has that name, or
- * their number. */
+ * their number, which stands for the first. */
 size_t template_variants(const struct template *tp);
 size_t template_variant(const struct template *tp, const char *name);
 

@@ -12,7 +12,7 @@
 
 #include "byte_tokenizer.h"
 
-#define MAX_TOKENIZERS 16
+#define MAX_TOKENIZERS 64
 
 /* Tokenizers by name, opened when first asked for. */
 struct shelf {
@@ -194,6 +194,114 @@ TEST(ranges_are_those_of_tokenizers)
         tokenizer_release(&s.t[i]);
     map_release(&s.place);
     buf_release(&s.encode);
+    buf_release(&text);
+}
+
+/* Every id of the text has a range, in order, and between them is nothing
+ * that the tokenizer has a token for. */
+static void
+has_ranges(const struct tokenizer *t, const char *name,
+           const struct buf *text)
+{
+    struct encoder en;
+    struct offsets o;
+    struct ids ids;
+    size_t last = 0;
+
+    ids_init(&ids);
+    encoder_init(&en, t);
+    offsets_init(&o, t);
+    for (int behind = 0; behind < 2; behind++) {
+        ids.n = last = 0;
+        en.segments.behind = o.segments.behind = behind;
+        encoder_add(&en, text->data, text->len, true, &ids);
+        if (!CHECK(offsets_find(&o, text->data, text->len, NULL, 0, ids.id,
+                                ids.n)))
+            printf("  %s: \"%s\"\n", name, text->data);
+        for (size_t i = 0; i < o.n; i++) {
+            CHECK(o.at[i].start <= o.at[i].end && o.at[i].end <= text->len);
+            CHECK(o.at[i].start >= last || o.at[i].end >= last);
+            CHECK(o.at[i].start <= last || en.n_lost > 0 || t->lacks_bytes);
+            last = o.at[i].end > last ? o.at[i].end : last;
+        }
+    }
+    encoder_release(&en);
+    offsets_release(&o);
+    ids_release(&ids);
+}
+
+/* A blank that is put before a text is put before one that begins. */
+TEST(text_behind_a_token_is_not_where_a_text_begins)
+{
+    static const char *const names[] = {
+        "llama2", "gemma", "mistral", "always", "never"
+    };
+    struct shelf s = { .shared = "" };
+    struct ids whole, behind;
+    struct encoder en;
+    char name[16];
+
+    buf_init(&s.encode);
+    map_init(&s.place);
+    ids_init(&whole);
+    ids_init(&behind);
+    read_golden(&s.encode, "tests/golden/encode.json");
+    for (size_t i = 0; i < 5; i++) {
+        snprintf(name, sizeof(name), "%s", names[i]);
+        encoder_init(&en, take(&s, &(struct buf){ .data = name,
+                                                  .len = strlen(name) }));
+        whole.n = behind.n = 0;
+        encoder_add(&en, "<s>the int", 10, true, &whole);
+        en.segments.behind = true;
+        encoder_add(&en, "the int", 7, false, &behind);
+        CHECK_EQ_U64(behind.n + 1, whole.n);
+        CHECK(memcmp(behind.id, whole.id + 1, behind.n * 4) == 0);
+        encoder_release(&en);
+    }
+    ids_release(&whole);
+    ids_release(&behind);
+    for (size_t i = 0; i < s.place.n; i++)
+        tokenizer_release(&s.t[i]);
+    map_release(&s.place);
+    buf_release(&s.encode);
+}
+
+TEST(every_text_of_every_tokenizer_has_ranges)
+{
+    struct shelf s = { .shared = getenv("GRAFT_SHARED") };
+    const struct tokenizer *t;
+    struct buf name, text;
+    struct json j;
+    struct err e;
+    size_t n = 0;
+
+    s.shared = s.shared ? s.shared : "../shared";
+    buf_init(&s.encode);
+    buf_init(&name);
+    buf_init(&text);
+    map_init(&s.place);
+    read_golden(&s.encode, "tests/golden/encode.json");
+    j = json_on(s.encode.data, s.encode.len, "encode.json");
+    find_key(&j, "cases");
+    for (json_enter_array(&j, &e); json_next_item(&j); n++) {
+        json_enter_array(&j, &e);
+        json_next_item(&j);
+        json_string(&j, &name, &e);
+        json_next_item(&j);
+        json_string(&j, &text, &e);
+        json_next_item(&j);
+        json_skip(&j);
+        json_next_item(&j);
+        t = take(&s, &name);
+        if (t)
+            has_ranges(t, name.data, &text);
+    }
+    CHECK(n > 150);
+    for (size_t i = 0; i < s.place.n; i++)
+        tokenizer_release(&s.t[i]);
+    map_release(&s.place);
+    buf_release(&s.encode);
+    buf_release(&name);
     buf_release(&text);
 }
 
@@ -388,6 +496,8 @@ TEST(ranges_go_both_ways)
 
 static const struct test tests[] = {
     RUN(ranges_are_those_of_tokenizers),
+    RUN(text_behind_a_token_is_not_where_a_text_begins),
+    RUN(every_text_of_every_tokenizer_has_ranges),
     RUN(a_byte_without_a_token_is_in_no_range),
     RUN(marks_are_found_where_they_are_asked_for),
     RUN(marks_of_the_normalised_text_too),

@@ -304,6 +304,36 @@ TEST(kinds_without_a_layout_are_counted)
     world_close(&w);
 }
 
+/* Of a layout's variants a record gets one by its content: always the same,
+ * and each of them some. */
+TEST(a_record_gets_a_variant_by_its_content)
+{
+    static const char own[] =
+        "records file\nfamily x\nvariant a\nlearn \"A\" repo\n"
+        "variant b\nlearn \"B\" repo\n";
+    size_t got[2] = { 0, 0 };
+    struct world w;
+    struct err e;
+    char repo[8];
+
+    world_open(&w, text);
+    CHECK(render_use_own(&w.r, own, sizeof(own) - 1, "own", &e) == 0);
+    for (int i = 0; i < 40; i++) {
+        snprintf(repo, sizeof(repo), "%d", i % 20);
+        make_file(&w, repo);
+        render_result_reset(&w.out);
+        CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
+                            &e) == 0);
+        tokenizer_decode(&w.t, w.w.out.ids.id, w.w.out.ids.n, &w.back);
+        CHECK_STR(w.back.data + 1, repo);
+        got[w.back.data[0] - 'A']++;
+        buf_reset(&w.back);
+    }
+    CHECK_EQ_U64(got[0] + got[1], 40);
+    CHECK(got[0] % 2 == 0 && got[0] > 0 && got[1] > 0);
+    world_close(&w);
+}
+
 /* A hunk with `context` kept lines around an edit, each of 4 bytes and none
  * the name of a function. */
 static void
@@ -417,6 +447,7 @@ static const struct test tests[] = {
     RUN(qwen_layouts),
     RUN(text_layouts),
     RUN(what_is_absent_is_left_out),
+    RUN(a_record_gets_a_variant_by_its_content),
     RUN(kinds_without_a_layout_are_counted),
     RUN(max_tokens_shrinks_context_then_splits),
     RUN(lost_bytes_are_those_of_what_was_kept),
