@@ -68,7 +68,7 @@ enum template_kind render_choose(const struct render *r,
  * limit; a text that is no change has lines that were added. */
 struct render_line {
     const char *p; /* with its newline, if it has one */
-    size_t n;
+    uint32_t n;
     char kind;     /* ' ', '-' or '+', as in a change */
     bool begins, ends; /* its line: false between fragments */
     bool fits;         /* of a hunk that need not be cut */

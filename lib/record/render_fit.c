@@ -284,7 +284,7 @@ encode_fragment(struct fitting *f, size_t from, struct render_part *part)
 
     line->ends = false;
     while (!fits && room > 0) {
-        line->n = render_prefix(f->r, f->w, whole.p, whole.n, room);
+        line->n = (uint32_t)render_prefix(f->r, f->w, whole.p, whole.n, room);
         if (line->n == 0)
             break;
         over = room / 8 + 1;
@@ -304,8 +304,7 @@ encode_fragment(struct fitting *f, size_t from, struct render_part *part)
 static void
 go_on(struct render_line *line, const struct render_line *whole)
 {
-    uint32_t done = line->tokens;
-    size_t n = line->n;
+    uint32_t done = line->tokens, n = line->n;
 
     *line = *whole;
     line->p += n;

@@ -67,7 +67,7 @@ put_line(struct render_lines *l, struct place *at, char kind, const char *p,
          size_t n)
 {
     struct render_line line = {
-        .p = p, .n = n, .kind = kind, .begins = true, .ends = true,
+        .p = p, .n = (uint32_t)n, .kind = kind, .begins = true, .ends = true,
         .near = kind == ' ' ? RENDER_ALL : 0, .hunk = at->hunk,
         .run = at->run, .at = { at->at[0], at->at[1] },
         .scope = { at->scope[0], at->scope[1] }

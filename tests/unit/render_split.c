@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include "byte_tokenizer.h"
 
@@ -234,6 +235,7 @@ TEST(parts_have_every_edited_line_once_and_in_order)
             between(&after, learned.data, "<commit_after>", "<|endof");
             messages += strstr(learned.data, "It is done") != NULL;
             CHECK(strstr(text.data, "<commit_msg>It is done<") != NULL);
+            CHECK(utf8_valid(text.data, text.len) == text.len);
         }
         drop_kept(&before);
         drop_kept(&after);
@@ -249,6 +251,59 @@ TEST(parts_have_every_edited_line_once_and_in_order)
     buf_release(&learned);
     buf_release(&before);
     buf_release(&after);
+    world_close(&w);
+}
+
+/* Of a replacement too long for one part, each has some of both sides. */
+TEST(what_goes_and_what_comes_for_it_stay_together)
+{
+    struct buf text, learned;
+    struct world w;
+
+    world_open(&w);
+    buf_init(&text);
+    buf_init(&learned);
+    buf_addstr(&w.change, "30 60\n@@ -1,30 +1,60 @@\n");
+    for (int i = 0; i < 30; i++)
+        buf_addf(&w.change, "-old %d\n", i + 10);
+    for (int i = 0; i < 60; i++)
+        buf_addf(&w.change, "+new %d\n", i + 10);
+    render(&w, TEXT_COMMIT, TEMPLATE_COMMIT, 130);
+    CHECK(w.out.n > 5);
+    for (size_t k = 0; k < w.out.n; k++) {
+        decode(&w, k, &text, &learned);
+        CHECK(strstr(text.data, "old") != NULL);
+        CHECK(strstr(text.data, "new") != NULL);
+    }
+    decode(&w, w.out.n - 1, &text, &learned);
+    CHECK(strstr(text.data, "old 39\n<") && strstr(text.data, "new 69\n<"));
+    buf_release(&text);
+    buf_release(&learned);
+    world_close(&w);
+}
+
+/* A hunk that fits by itself is not cut to fill up the part before. */
+TEST(a_hunk_that_fits_is_whole)
+{
+    struct buf text, learned;
+    struct world w;
+
+    world_open(&w);
+    buf_init(&text);
+    buf_init(&learned);
+    buf_addstr(&w.change, "50 50\n@@ -1,1 +1,1 @@\n-a\n+b\n"
+               "@@ -20,8 +20,8 @@\n");
+    for (int i = 0; i < 8; i++)
+        buf_addf(&w.change, "-g%d\n", i);
+    for (int i = 0; i < 8; i++)
+        buf_addf(&w.change, "+n%d\n", i);
+    render(&w, TEXT_COMMIT, TEMPLATE_COMMIT, 15 + 50);
+    if (CHECK(w.out.n == 2)) {
+        decode(&w, 1, &text, &learned);
+        CHECK(strstr(text.data, "g0\n") && strstr(text.data, "n7\n"));
+    }
+    buf_release(&text);
+    buf_release(&learned);
     world_close(&w);
 }
 
@@ -479,6 +534,8 @@ TEST(a_file_is_cut_where_a_function_begins)
 
 static const struct test tests[] = {
     RUN(parts_have_every_edited_line_once_and_in_order),
+    RUN(what_goes_and_what_comes_for_it_stay_together),
+    RUN(a_hunk_that_fits_is_whole),
     RUN(counts_add_up),
     RUN(parts_of_a_diff_have_every_edited_line_once),
     RUN(a_part_names_what_it_is_in),
