@@ -24,7 +24,8 @@ enum { LOSS_TARGET, LOSS_ALL };
 struct options {
     const char *tokenizer, *template, *print, *end;
     int loss;
-    uint64_t max_tokens, threads;
+    uint64_t max_tokens, threads, seed;
+    double fim_rate, fim_spm_rate;
     bool marks, decode, raw;
 };
 
@@ -39,6 +40,14 @@ static const struct opt table[] = {
     { .name = "loss", .type = OPT_CHOICE, .output = true, AT(loss),
       .arg = "WHAT", .def = "target", .choices = "target|all",
       .help = "what is learned of a record: what its layout says, or all" },
+    { .name = "fim-rate", .type = OPT_DOUBLE, .output = true, AT(fim_rate),
+      .arg = "P", .def = "0.5", .max = 1,
+      .help = "part of files and documents that layout fim takes apart" },
+    { .name = "fim-spm-rate", .type = OPT_DOUBLE, .output = true,
+      AT(fim_spm_rate), .arg = "P", .def = "0.5", .max = 1,
+      .help = "part of what fim takes apart that has its suffix first" },
+    { .name = "seed", .type = OPT_U64, .output = true, AT(seed), .arg = "N",
+      .def = "0", .max = OPT_MAX_EXACT, .help = "seed of fim's choices" },
     { .name = "max-tokens", .type = OPT_U64, .output = true, AT(max_tokens),
       .arg = "N", .def = "0", .max = 1u << 30,
       .help = "most tokens of a record, its end included; 0: no limit" },
@@ -78,7 +87,7 @@ tell(const struct tokenizing *z)
     log_info("%" PRIu64 " records", z->records);
     for (i = 0; i < RENDER_REASONS; i++) {
         left = &z->left[i];
-        if (left->tokens > 0)
+        if (left->tokens > 0 || left->edited > 0)
             log_info("%" PRIu64 " left out: %s (%" PRIu64 " of %" PRIu64
                      " edited lines, %" PRIu64 " tokens)", left->records,
                      render_left_name(i), left->edited, z->there.edited,
@@ -130,6 +139,7 @@ encode(const struct options *o, struct tokenizing *z, const char *path,
     z->render.max_tokens = o->max_tokens;
     z->render.marks = o->marks;
     z->render.all = o->loss == LOSS_ALL;
+    z->render.fim = (struct fim){ o->fim_rate, o->fim_spm_rate, o->seed };
     rc = encode_all(z, &in, prov, e);
     stream_in_release(&in);
     return rc;

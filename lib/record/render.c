@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "record/render_fim.h"
 #include "record/render_parts.h"
 
 #define KEEP_BYTES (32u << 10) /* of a result's memory, between records */
@@ -46,7 +47,7 @@ render_left_name(enum render_left reason)
 {
     static const char *const name[RENDER_REASONS] = {
         "kind-without-layout", "no-edit", "over-max-tokens",
-        "end-of-message", "too-large"
+        "only-removes", "end-of-message", "too-large"
     };
 
     return name[reason];
@@ -156,6 +157,8 @@ lay_out(const struct render *r, struct render_worker *w,
     }
     if (rc < 0)
         return rc;
+    if (there && kind == TEMPLATE_FIM && w->rec.kind == TEXT_COMMIT)
+        return render_fim(r, w, origin, out, e);
     if (there)
         return render_fit(r, w, kind, origin, out, e);
     out->left[RENDER_EDIT].records++;

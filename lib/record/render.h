@@ -27,6 +27,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "record/change.h"
+#include "record/fim.h"
 #include "record/group.h"
 #include "record/text.h"
 #include "text/template.h"
@@ -42,6 +43,7 @@ struct render {
     uint64_t max_tokens;     /* 0: no limit */
     bool marks;              /* as encoder_add has it */
     bool all;                /* every token is learned, not the target */
+    struct fim fim;          /* of the layout fim */
     uint32_t end;            /* closes a record; TOKEN_NONE: nothing does */
 };
 
@@ -126,6 +128,7 @@ enum render_left {
     RENDER_KIND,  /* a record of a kind that the layout is not for */
     RENDER_EDIT,  /* a commit without an edit: a rename, an empty file */
     RENDER_LONG,  /* a record or lines of it over max_tokens */
+    RENDER_REMOVES, /* a place that lines were only removed from, for fim */
     RENDER_MESSAGE, /* the end of a message that left no room for the edit */
     RENDER_LARGE, /* a record over what a stream takes */
     RENDER_REASONS

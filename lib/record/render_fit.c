@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "record/render_fim.h"
 #include "record/render_parts.h"
 #include "stream/stream.h"
 
@@ -30,14 +31,18 @@ encode(struct fitting *f, const struct render_part *part)
 {
     struct render_worker *w = f->w;
     uint64_t lost = w->en.n_lost;
+    enum template_kind kind = f->kind;
     struct template_input in;
 
     memset(&in, 0, sizeof(in));
     in.marks = f->r->marks;
     in.all = f->r->all;
     memcpy(&in.variant, f->origin->text.b, sizeof(in.variant));
-    render_fields(w, f->kind, part, &in);
-    template_encode(&f->r->template[f->kind], &w->en, &in, &w->out);
+    if (kind == TEMPLATE_FIM)
+        kind = render_fim_text(f->r, w, &f->origin->text, part, &in);
+    else
+        render_fields(w, kind, part, &in);
+    template_encode(&f->r->template[kind], &w->en, &in, &w->out);
     w->lost = w->en.n_lost - lost;
     return f->r->max_tokens == 0 || w->out.ids.n <= f->r->max_tokens;
 }
@@ -51,33 +56,39 @@ edited(const struct fitting *f, size_t from, size_t to)
            render_lines_edited(&f->w->lines, from, to) : 0;
 }
 
+void
+render_leave(struct render_result *out, enum render_left why, uint64_t lines,
+             uint64_t tokens)
+{
+    struct render_count one = { 1, lines, tokens };
+
+    render_count_add(&out->left[why], &one);
+}
+
 static void
 leave(struct fitting *f, enum render_left why, uint64_t lines,
       uint64_t tokens)
 {
-    struct render_count one = { 1, lines, tokens };
-
-    render_count_add(&f->out->left[why], &one);
+    render_leave(f->out, why, lines, tokens);
 }
 
-/* Appends what was encoded of the part. */
-static int
-keep(struct fitting *f, const struct render_part *part, struct err *e)
+int
+render_keep(const struct render *r, const struct render_worker *w,
+            const struct tokens_origin *origin, uint64_t lines,
+            struct render_result *out, struct err *e)
 {
-    const struct template_out *made = &f->w->out;
-    uint64_t lines = edited(f, part->from, part->to);
+    const struct template_out *made = &w->out;
     struct render_count one = { 1, lines, made->ids.n };
-    struct render_result *out = f->out;
     size_t start = out->tokens.len;
     int rc;
 
-    rc = tokens_encode(&out->tokens, f->origin, made->ids.id, made->loss,
-                       made->ids.n, f->r->t->n, e);
+    rc = tokens_encode(&out->tokens, origin, made->ids.id, made->loss,
+                       made->ids.n, r->t->n, e);
     if (rc < 0)
         return rc;
     if (out->tokens.len - start > STREAM_RECORD_MAX) {
         out->tokens.len = start;
-        leave(f, RENDER_LARGE, lines, made->ids.n);
+        render_leave(out, RENDER_LARGE, lines, made->ids.n);
         return 0;
     }
     render_count_add(&out->kept, &one);
@@ -86,8 +97,16 @@ keep(struct fitting *f, const struct render_part *part, struct err *e)
         out->end = mem_grow(out->end, out->cap * sizeof(out->end[0]));
     }
     out->end[out->n++] = out->tokens.len;
-    out->lost += f->w->lost;
+    out->lost += w->lost;
     return 0;
+}
+
+/* Appends what was encoded of the part. */
+static int
+keep(struct fitting *f, const struct render_part *part, struct err *e)
+{
+    return render_keep(f->r, f->w, f->origin,
+                       edited(f, part->from, part->to), f->out, e);
 }
 
 /* ---- less context ---- */

@@ -91,6 +91,14 @@ size_t render_prefix(const struct render *r, struct render_worker *w,
 
 /* ---- render_fit.c ---- */
 
+/* Appends what was encoded into w->out, with so many edited lines; counts what
+ * is left out. */
+int render_keep(const struct render *r, const struct render_worker *w,
+                const struct tokens_origin *origin, uint64_t lines,
+                struct render_result *out, struct err *e);
+void render_leave(struct render_result *out, enum render_left why,
+                  uint64_t lines, uint64_t tokens);
+
 /* Appends the record whose lines w has: as one token record, or as many as
  * the limit asks for. */
 int render_fit(const struct render *r, struct render_worker *w,

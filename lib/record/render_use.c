@@ -26,23 +26,35 @@ render_release(struct render *r)
             template_release(&r->template[i]);
 }
 
+/* Opens the layouts that records get beside the chosen one: with
+ * RENDER_AUTO, and texts that fim leaves as they are. */
+static int
+open_others(struct render *r, struct err *e)
+{
+    static const enum template_kind of_record[] = {
+        TEMPLATE_FILE, TEMPLATE_PLAIN, TEMPLATE_COMMIT
+    };
+    size_t n = r->kind == RENDER_AUTO ? 3 : r->kind == TEMPLATE_FIM ? 2 : 0;
+    enum template_kind k;
+    int rc = 0;
+
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        k = of_record[i];
+        rc = template_open(&r->template[k], k, r->t, r->end, e);
+    }
+    return rc;
+}
+
 int
 render_use(struct render *r, enum template_kind kind, struct err *e)
 {
-    static const enum template_kind by_record[] = {
-        TEMPLATE_COMMIT, TEMPLATE_FILE, TEMPLATE_PLAIN
-    };
-    size_t n = kind == RENDER_AUTO ? 3 : 1;
     int rc = 0;
 
     render_release(r);
     r->kind = kind;
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        enum template_kind k = kind == RENDER_AUTO ? by_record[i] : kind;
-
-        rc = template_open(&r->template[k], k, r->t, r->end, e);
-    }
-    return rc;
+    if (kind != RENDER_AUTO)
+        rc = template_open(&r->template[kind], kind, r->t, r->end, e);
+    return rc < 0 ? rc : open_others(r, e);
 }
 
 int
@@ -57,11 +69,12 @@ render_use_own(struct render *r, const char *text, size_t n,
     if (rc < 0)
         return rc;
     rc = template_like(&own, where, &r->kind, e);
-    if (rc < 0)
+    if (rc < 0) {
         template_release(&own);
-    else
-        r->template[r->kind] = own;
-    return rc;
+        return rc;
+    }
+    r->template[r->kind] = own;
+    return open_others(r, e);
 }
 
 enum template_kind

@@ -326,6 +326,8 @@ template_encode(const struct template *tp, struct encoder *en,
             add_field(&y, &in->field[it->of], it->learned);
         else if (it->kind == ITEM_END)
             add_token(out, en, tp->end, true);
+        else if (it->kind == ITEM_APART)
+            flush(out, en);
         else
             add_fixed(&y, it, in->all || it->learned);
     }

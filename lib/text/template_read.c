@@ -42,6 +42,10 @@ read_item(struct reader *r, const struct word *w, struct layout_item *it)
         it->kind = ITEM_TOKEN;
         return reader_role(r, w, &it->of);
     }
+    if (word_is(w, "apart")) {
+        it->kind = ITEM_APART;
+        return 0;
+    }
     if (word_is(w, "end")) {
         it->kind = ITEM_END;
         r->ended = true;

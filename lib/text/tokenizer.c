@@ -62,7 +62,8 @@ uint32_t
 tokenizer_end(const struct tokenizer *t)
 {
     static const char *const name[] = {
-        "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>"
+        "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>",
+        "<｜end▁of▁sentence｜>"
     };
     uint32_t id = TOKEN_NONE;
     size_t i;

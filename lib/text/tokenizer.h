@@ -80,7 +80,8 @@ uint32_t tokenizer_find(const struct tokenizer *t, const char *name,
                         size_t n);
 
 /* The token that ends a document: the first of <|endoftext|>,
- * <|end_of_text|>, </s> and <eos> that the file has, or TOKEN_NONE. */
+ * <|end_of_text|>, </s>, <eos> and DeepSeek's end of a sentence that the file
+ * has, or TOKEN_NONE. */
 uint32_t tokenizer_end(const struct tokenizer *t);
 
 /* Whether the id is an added token that is called special. */

@@ -1,0 +1,407 @@
+/* render_fim.c - prefix, suffix and middle: of the places of an edit, and of
+ * texts that are taken apart; in every family, and within a limit. */
+#include "record/render_fim.h"
+
+#include <stdlib.h>
+
+#include "byte_tokenizer.h"
+
+static const char *const starcoder[] = {
+    "<|endoftext|>", "<reponame>", "<filename>", "<fim_prefix>",
+    "<fim_suffix>", "<fim_middle>", NULL
+};
+static const char *const starcoder2[] = {
+    "<|endoftext|>", "<repo_name>", "<file_sep>", "<fim_prefix>",
+    "<fim_suffix>", "<fim_middle>", NULL
+};
+static const char *const qwen[] = {
+    "<|endoftext|>", "<|repo_name|>", "<|file_sep|>", "<|fim_prefix|>",
+    "<|fim_suffix|>", "<|fim_middle|>", NULL
+};
+static const char *const bare[] = {
+    "<|endoftext|>", "<fim_prefix>", "<fim_suffix>", "<fim_middle>", NULL
+};
+static const char *const deepseek[] = {
+    "<｜end▁of▁sentence｜>", "<｜fim▁begin｜>", "<｜fim▁hole｜>",
+    "<｜fim▁end｜>", NULL
+};
+static const char *const none[] = { "<|endoftext|>", "<fim_prefix>", NULL };
+
+#define MOST 40000 /* tokens of a record of these tests */
+
+struct world {
+    struct tokenizer t;
+    struct render r;
+    struct render_worker w;
+    struct render_result out;
+    struct buf rec, back, learnt;
+    uint32_t ids[MOST];
+    uint8_t mask[MOST];
+};
+
+static struct world *
+world_open(const char *const *special, double spm_rate)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    struct err e;
+
+    byte_tokenizer(&w->t, special);
+    render_init(&w->r, &w->t, tokenizer_end(&w->t));
+    render_worker_init(&w->w, &w->t);
+    render_result_init(&w->out);
+    w->r.fim = (struct fim){ 1, spm_rate, 0 };
+    CHECK(render_use(&w->r, TEMPLATE_FIM, &e) == 0);
+    return w;
+}
+
+static void
+world_close(struct world *w)
+{
+    render_worker_release(&w->w);
+    render_release(&w->r);
+    render_result_release(&w->out);
+    tokenizer_release(&w->t);
+    buf_release(&w->rec);
+    buf_release(&w->back);
+    buf_release(&w->learnt);
+    free(w);
+}
+
+/* Renders a record of that kind, whose text or edit is p. */
+static void
+render(struct world *w, enum text_kind kind, const char *p)
+{
+    struct text_rec r;
+    struct err e;
+
+    text_init(&r);
+    text_begin(&r, kind);
+    if (kind != TEXT_DOC) {
+        text_add_str(&r, "repo", "R");
+        text_add_str(&r, "path", "p.c");
+    }
+    text_add_str(&r, kind == TEXT_COMMIT ? "change" : "text", p);
+    buf_reset(&w->rec);
+    CHECK(text_encode(&w->rec, &r, &e) == 0);
+    text_release(&r);
+    render_result_reset(&w->out);
+    CHECK(render_record(&w->r, &w->w, w->rec.data, w->rec.len, 3, &w->out,
+                        &e) == 0);
+}
+
+/* Text and learnt text of token record i, into w->back and w->learnt. */
+static size_t
+take(struct world *w, size_t i)
+{
+    size_t at = i > 0 ? w->out.end[i - 1] : 0;
+    struct tokens t = { .n = 0 };
+    struct err e;
+
+    buf_reset(&w->back);
+    buf_reset(&w->learnt);
+    CHECK(tokens_decode(&t, w->out.tokens.data + at, w->out.end[i] - at,
+                        w->t.n, &e) == 0);
+    if (!CHECK(t.n <= MOST))
+        exit(1);
+    tokens_ids(&t, w->ids);
+    tokens_mask(&t, w->mask);
+    tokenizer_decode(&w->t, w->ids, t.n, &w->back);
+    for (size_t k = 0; k < t.n; k++)
+        if (w->mask[k])
+            tokenizer_decode(&w->t, w->ids + k, 1, &w->learnt);
+    return t.n;
+}
+
+static void
+expect(struct world *w, size_t i, const char *want, const char *learnt)
+{
+    if (!CHECK(i < w->out.n))
+        return;
+    take(w, i);
+    CHECK_STR(w->back.data, want);
+    CHECK_STR(w->learnt.data, learnt);
+}
+
+/* ---- edits ---- */
+
+static const char edit[] =
+    "9 9\n@@ -2,7 +2,7 @@\n a\n-b\n+B\n+<file_sep>\n c\n+C\n d\n-e\n-f\n g\n";
+
+TEST(each_place_is_a_middle)
+{
+    struct world *w = world_open(starcoder2, 0);
+
+    render(w, TEXT_COMMIT, edit);
+    CHECK_EQ_U64(w->out.n, 2);
+    expect(w, 0, "<repo_name>R<file_sep><fim_prefix>p.c\na\n<fim_suffix>c\n"
+           "C\nd\ng\n<fim_middle>B\n<file_sep>\n<|endoftext|>",
+           "B\n<file_sep>\n<|endoftext|>");
+    expect(w, 1, "<repo_name>R<file_sep><fim_prefix>p.c\na\nB\n<file_sep>\n"
+           "c\n<fim_suffix>d\ng\n<fim_middle>C\n<|endoftext|>",
+           "C\n<|endoftext|>");
+    CHECK_EQ_U64(w->out.there.edited, 6);
+    CHECK_EQ_U64(w->out.kept.edited, 4);
+    CHECK_EQ_U64(w->out.left[RENDER_REMOVES].records, 1);
+    CHECK_EQ_U64(w->out.left[RENDER_REMOVES].edited, 2);
+    world_close(w);
+}
+
+static void
+check_family(const char *const *special, const char *psm, const char *spm)
+{
+    static const char one[] = "2 3\n@@ -1,2 +1,3 @@\n a\n+B\n c\n\\ No newline"
+                              " at end of file\n";
+    struct world *w = world_open(special, 0);
+
+    render(w, TEXT_COMMIT, one);
+    take(w, 0);
+    CHECK_STR(w->back.data, psm);
+    w->r.fim.spm_rate = 1;
+    render(w, TEXT_COMMIT, one);
+    take(w, 0);
+    CHECK_STR(w->back.data, spm);
+    w->r.all = true;
+    render(w, TEXT_COMMIT, one);
+    take(w, 0);
+    CHECK_STR(w->learnt.data, spm);
+    world_close(w);
+}
+
+TEST(the_orders_of_each_family)
+{
+    check_family(starcoder, "<fim_prefix><reponame>R<filename>p.c\na\n"
+                 "<fim_suffix>c<fim_middle>B\n<|endoftext|>",
+                 "<fim_prefix><fim_suffix>c<fim_middle><reponame>R<filename>"
+                 "p.c\na\nB\n<|endoftext|>");
+    check_family(starcoder2, "<repo_name>R<file_sep><fim_prefix>p.c\na\n"
+                 "<fim_suffix>c<fim_middle>B\n<|endoftext|>",
+                 "<repo_name>R<file_sep><fim_prefix><fim_suffix>c<fim_middle>"
+                 "p.c\na\nB\n<|endoftext|>");
+    check_family(qwen, "<|repo_name|>R\n<|file_sep|>p.c\n<|fim_prefix|>a\n"
+                 "<|fim_suffix|>c<|fim_middle|>B\n<|endoftext|>",
+                 "<|repo_name|>R\n<|file_sep|>p.c\n<|fim_prefix|>"
+                 "<|fim_suffix|>c<|fim_middle|>a\nB\n<|endoftext|>");
+    check_family(bare, "<fim_prefix>a\n<fim_suffix>c<fim_middle>B\n"
+                 "<|endoftext|>", "<fim_prefix><fim_suffix>c<fim_middle>a\n"
+                 "B\n<|endoftext|>");
+    check_family(deepseek,
+                 "<｜fim▁begin｜>a\n<｜fim▁hole｜>c<｜fim▁end｜>B\n"
+                 "<｜end▁of▁sentence｜>",
+                 "<｜fim▁begin｜><｜fim▁hole｜>c<｜fim▁end｜>a\nB\n"
+                 "<｜end▁of▁sentence｜>");
+}
+
+TEST(a_tokenizer_without_the_tokens_is_refused)
+{
+    struct tokenizer t;
+    struct render r;
+    struct err e;
+
+    byte_tokenizer(&t, none);
+    render_init(&r, &t, tokenizer_end(&t));
+    CHECK(render_use(&r, TEMPLATE_FIM, &e) == ERR_DATA);
+    CHECK(strstr(e.text, "fim: the tokenizer is of none of its families"));
+    render_release(&r);
+    tokenizer_release(&t);
+}
+
+/* An edit of n lines "line 0000\n", a kept line before and behind each run
+ * of 50. */
+static void
+long_edit(struct buf *b, size_t n)
+{
+    buf_addf(b, "%zu %zu\n@@ -1,%zu +1,%zu @@\n", n / 50, n + n / 50, n / 50,
+             n + n / 50);
+    for (size_t i = 0; i < n; i++) {
+        if (i % 50 == 0)
+            buf_addstr(b, " kept\n");
+        buf_addf(b, "+line %04zu\n", i);
+    }
+}
+
+TEST(every_added_line_is_learned_once)
+{
+    struct world *w = world_open(starcoder2, 0.5);
+    uint64_t limits[] = { 0, 60, 100, 500, 3000 };
+    struct buf b;
+
+    buf_init(&b);
+    long_edit(&b, 400);
+    for (size_t k = 0; k < sizeof(limits) / sizeof(limits[0]); k++) {
+        size_t line = 0, orders[2] = { 0, 0 };
+
+        w->r.max_tokens = limits[k];
+        render(w, TEXT_COMMIT, b.data);
+        for (size_t i = 0; i < w->out.n; i++) {
+            size_t n = take(w, i);
+            const char *p = w->learnt.data;
+
+            CHECK(limits[k] == 0 || n <= limits[k]);
+            orders[strstr(w->back.data, "<fim_prefix><fim_suffix>") != NULL]++;
+            for (; strncmp(p, "line ", 5) == 0; p += 10)
+                CHECK_EQ_U64(strtoul(p + 5, NULL, 10), line++);
+            CHECK_STR(p, "<|endoftext|>");
+        }
+        CHECK_EQ_U64(line, 400);
+        CHECK(orders[0] > 0 && orders[1] > 0);
+        CHECK_EQ_U64(w->out.kept.edited, 400);
+        CHECK_EQ_U64(w->out.there.edited, 400);
+    }
+    buf_release(&b);
+    world_close(w);
+}
+
+/* The parts of a middle show the lines around them. */
+TEST(what_is_cut_stands_in_its_context)
+{
+    struct world *w = world_open(bare, 0);
+    struct buf b;
+
+    buf_init(&b);
+    long_edit(&b, 50);
+    w->r.max_tokens = 200;
+    render(w, TEXT_COMMIT, b.data);
+    CHECK(w->out.n > 4);
+    for (size_t i = 1; i + 1 < w->out.n; i++) {
+        CHECK(take(w, i) > 180);
+        CHECK(strncmp(w->back.data, "<fim_prefix>line ", 17) == 0
+              || strncmp(w->back.data, "<fim_prefix>kept\n", 17) == 0);
+        CHECK(strstr(w->back.data, "<fim_suffix>line ") != NULL);
+    }
+    buf_release(&b);
+    world_close(w);
+}
+
+TEST(one_long_line_falls_apart_between_characters)
+{
+    struct world *w = world_open(bare, 0);
+    struct buf b, all;
+
+    buf_init(&b);
+    buf_init(&all);
+    buf_addstr(&b, "- 1\n@@ -0,0 +1,1 @@\n+");
+    for (int i = 0; i < 1000; i++)
+        buf_addstr(&b, "\xe2\x82\xac");
+    buf_addstr(&b, "\n");
+    w->r.max_tokens = 64;
+    render(w, TEXT_COMMIT, b.data);
+    for (size_t i = 0; i < w->out.n; i++) {
+        CHECK(take(w, i) <= 64);
+        w->learnt.len -= strlen("<|endoftext|>");
+        CHECK((w->learnt.data[0] & 0xc0) != 0x80);
+        buf_add(&all, w->learnt.data, w->learnt.len);
+    }
+    CHECK_EQ_U64(all.len, 3001);
+    CHECK(memcmp(all.data, strchr(b.data, '+') + 9, 3) == 0);
+    CHECK_EQ_U64(w->out.kept.edited, 1);
+    buf_release(&b);
+    buf_release(&all);
+    world_close(w);
+}
+
+TEST(no_room_for_text_is_told)
+{
+    struct world *w = world_open(starcoder2, 0);
+
+    w->r.max_tokens = 12;
+    render(w, TEXT_COMMIT, edit);
+    CHECK_EQ_U64(w->out.n, 0);
+    CHECK_EQ_U64(w->out.left[RENDER_LONG].edited, 6);
+    world_close(w);
+}
+
+/* ---- texts ---- */
+
+/* The text that the record was made of, from either order: into w->learnt,
+ * and whether the suffix is first; -1: it is whole. */
+static int
+put_together(struct world *w)
+{
+    static const char pre[] = "<fim_prefix>", suf[] = "<fim_suffix>";
+    static const char mid[] = "<fim_middle>", end[] = "<|endoftext|>";
+    const char *p = w->back.data, *s = strstr(p, suf), *m = strstr(p, mid);
+    size_t n = w->back.len - strlen(end);
+    bool spm;
+
+    buf_reset(&w->learnt);
+    if (strncmp(p, pre, strlen(pre)) != 0) {
+        buf_add(&w->learnt, p, n);
+        return -1;
+    }
+    p += strlen(pre);
+    spm = p == s;
+    s += strlen(suf);
+    m += strlen(mid);
+    if (!spm)
+        buf_add(&w->learnt, p, (size_t)(s - strlen(suf) - p));
+    buf_add(&w->learnt, m, n - (size_t)(m - w->back.data));
+    buf_add(&w->learnt, s, (size_t)(m - strlen(mid) - s));
+    return spm;
+}
+
+TEST(a_text_can_be_put_together_again)
+{
+    struct world *w = world_open(bare, 0.5);
+    size_t how[3] = { 0, 0, 0 };
+    char text[64];
+
+    w->r.fim.rate = 0.6;
+    for (int i = 0; i < 300; i++) {
+        snprintf(text, sizeof(text), "number %d\xe2\x82\xac\nand on\n", i);
+        render(w, TEXT_DOC, text);
+        CHECK_EQ_U64(w->out.n, 1);
+        take(w, 0);
+        how[put_together(w) + 1]++;
+        CHECK_STR(w->learnt.data, text);
+    }
+    CHECK(how[0] > 80 && how[1] > 50 && how[2] > 50);
+    world_close(w);
+}
+
+TEST(a_long_text_falls_apart_at_line_ends)
+{
+    struct world *w = world_open(bare, 0.5);
+    struct buf b, all;
+
+    buf_init(&b);
+    buf_init(&all);
+    for (int i = 0; i < 500; i++)
+        buf_addf(&b, "this is line %d\n", i);
+    w->r.fim.rate = 0.5;
+    w->r.max_tokens = 300;
+    render(w, TEXT_FILE, b.data);
+    CHECK(w->out.n > 20);
+    for (size_t i = 0; i < w->out.n; i++) {
+        size_t n = take(w, i);
+
+        CHECK(n <= 300);
+        put_together(w);
+        if (strncmp(w->learnt.data, "### ", 4) == 0) {
+            const char *p = strstr(w->learnt.data, "p.c\n") + 4;
+
+            buf_addstr(&all, p);
+        } else {
+            buf_add(&all, w->learnt.data, w->learnt.len);
+        }
+        CHECK(all.data[all.len - 1] == '\n');
+    }
+    CHECK_EQ_U64(all.len, b.len);
+    CHECK_STR(all.data, b.data);
+    buf_release(&b);
+    buf_release(&all);
+    world_close(w);
+}
+
+static const struct test tests[] = {
+    RUN(each_place_is_a_middle),
+    RUN(the_orders_of_each_family),
+    RUN(a_tokenizer_without_the_tokens_is_refused),
+    RUN(every_added_line_is_learned_once),
+    RUN(what_is_cut_stands_in_its_context),
+    RUN(one_long_line_falls_apart_between_characters),
+    RUN(no_room_for_text_is_told),
+    RUN(a_text_can_be_put_together_again),
+    RUN(a_long_text_falls_apart_at_line_ends),
+};
+
+TEST_MAIN("render_fim", tests)
