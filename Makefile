@@ -139,7 +139,7 @@ $(BUILD)/guarded/%: $(BUILD)/obj/bin/%.o $(BUILD)/obj/tests/guarded/device.o \
 	@echo "  LD $@"; $(CC) $(LDFLAGS) $(filter %.o,$^) $(ARCHIVES) $(LDLIBS) \
 	-o $@
 
-include kernels/cuda/cuda.mk
+include kernels/cuda/cuda.mk tests/fuzz/fuzz.mk
 
 unit: $(UNIT) $(GUARDED) standin
 

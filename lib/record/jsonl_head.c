@@ -209,8 +209,8 @@ read_ledger_line(struct jsonl *j, struct json *v, struct err *e)
         return rc;
     if (n == 3)
         ledger_add(&j->ledger, s->bytes.data, s->bytes.data + reason, count);
-    last = j->ledger.line + lines;
-    if (j->ledger.n == lines || strcmp(last->program, s->bytes.data) != 0
+    last = j->ledger.n > lines ? &j->ledger.line[lines] : NULL;
+    if (!last || strcmp(last->program, s->bytes.data) != 0
         || strcmp(last->reason, s->bytes.data + reason) != 0)
         rc = json_error(&start, e, "not a line of a ledger (expected "
                         "[PROGRAM, REASON, COUNT], each once)");

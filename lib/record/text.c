@@ -220,18 +220,20 @@ check(const struct text_rec *r, struct err *e)
 int
 text_encode(struct buf *b, const struct text_rec *r, struct err *e)
 {
-    const struct text_field *f = r->field;
+    const struct text_field *f;
+    size_t i;
     int rc = check(r, e);
 
-    for (; rc == 0 && f < r->field + r->n; f++)
-        if (!name_ok(f->name, strlen(f->name)))
+    for (i = 0; rc == 0 && i < r->n; i++)
+        if (!name_ok(r->field[i].name, strlen(r->field[i].name)))
             rc = err_set(e, ERR_DATA, "field name '%s' (expected "
-                         "[a-z][a-z0-9_]*)", f->name);
+                         "[a-z][a-z0-9_]*)", r->field[i].name);
     if (rc < 0)
         return rc;
     buf_addc(b, r->kind);
     buf_varint(b, r->n);
-    for (f = r->field; f < r->field + r->n; f++) {
+    for (i = 0; i < r->n; i++) {
+        f = &r->field[i];
         buf_add(b, f->name, strlen(f->name) + 1);
         buf_varint(b, f->len);
         buf_add(b, f->data, f->len);

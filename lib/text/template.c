@@ -240,8 +240,9 @@ flush(struct template_out *out, struct encoder *en)
     size_t from = out->ids.n;
 
     spans_encode(&out->text, en, &out->ids);
-    spans_mask(&out->text, out->ids.id + from, out->ids.n - from,
-               loss_room(out, from));
+    if (out->ids.n > from)
+        spans_mask(&out->text, out->ids.id + from, out->ids.n - from,
+                   loss_room(out, from));
     spans_reset(&out->text);
 }
 

@@ -1,0 +1,208 @@
+#!/bin/bash
+# seeds.sh DIR - what the libFuzzer targets begin with: DIR/TARGET/*, one
+# input a file, and DIR/TARGET.dict, the words of each format.
+set -euo pipefail
+layouts=$(cd "$(dirname "$0")/../../templates" && pwd)
+mkdir -p "$1"
+cd "$1"
+
+# seed TARGET: the input on stdin, one more of that target.
+seed() {
+    mkdir -p "$1"
+    cat >"$1/$(find "$1" -type f | wc -l)"
+}
+
+# words TARGET WORD...: its dictionary; \\ is a backslash, \x0a a newline.
+words() {
+    local target=$1 word
+    shift
+    for word; do printf '"%s"\n' "${word//\"/\\\"}"; done >"$target.dict"
+}
+
+rm -rf change jsonl tokenizer jinja records template
+
+# ---- change ----
+
+seed change <<'END'
+3 4
+@@ -1,3 +1,4 @@ int f(void)
+ a
+-b
++c
++d
+ e
+END
+printf '%s\n' '- 1' '@@ -0,0 +1,1 @@' +a '\ No newline at end of file' |
+    seed change
+printf '%s\n' '2 -' '@@ -1,2 +0,0 @@' -a -b | seed change
+printf '%s\n' '9 8' '@@ -1,1 +0,0 @@ x' -a '@@ -8,2 +7,2 @@' ' a' -b +c |
+    seed change
+words change '@@ -1,1 +1,1 @@' '\x0a@@ -' '\x0a-' '\x0a+' '\x0a ' \
+    '\x0a\\ No newline at end of file\x0a' '- 1' '1 -' '0,0'
+
+# ---- jsonl ----
+
+# lines: the JSON values on stdin, a line each, as one input.
+lines() { jq -c . | seed jsonl; }
+
+lines <<'END'
+{"kind": "commit", "repo": "r", "ordinal": 1, "time": -5, "subject": "s",
+ "path": {"b64": "/w=="}}
+{"text": "a", "path": "x", "other": [1, {"a": null}]}
+{"messages": [
+    {"role": "user", "content": "a"},
+    {"role": "assistant", "content": null, "tool_calls": [{"id": 1.5e3}]},
+    {"role": "tool", "content": [{"type": "text", "text": "b"}], "name": "f"}],
+ "tools": [{}], "chat_template_kwargs": {"a": true}}
+{"prompt": "a", "completion": "b"}
+{"prompt": [{"role": "user", "content": "a"}],
+ "completion": [{"role": "assistant", "content": "b"}]}
+END
+lines <<'END'
+{"ids": [1, 2, 70000], "mask": [0, 1, 1], "ordinal": 3, "time": -1,
+ "quality": -2, "group": "00000000000000ff"}
+{"kind": "tokens", "ids": [1], "mask": [1]}
+{"input_ids": [1, 2], "labels": [-100, 2]}
+{"input_ids": [1, 2], "completion_mask": [0, 1], "assistant_masks": [1, 1]}
+{"kind": "asset", "name": "a", "data": "b"}
+{"kind": "tensor", "name": "w", "dtype": "F16", "shape": [2, 1]}
+{"kind": "data", "b64": "AQID"}
+{"graft": 1, "type": "text", "keys": {"a": "b"},
+ "after": {"n": 1, "oid": "x"}, "part": 2, "prov": ["a b"]}
+{"graft": 1, "inputs": [], "ledger": [["a", "b", 1]]}
+END
+seed jsonl <<'END'
+{"text":"a\u00e9\ud83d\ude00\n"}
+END
+words jsonl '"kind":' '"text":' '"messages":' '"role":' '"content":' \
+    '"prompt":' '"completion":' '"ids":' '"mask":' '"input_ids":' \
+    '"labels":' '"completion_mask":' '"assistant_masks":' '"b64":' \
+    '"tools":' '"tool_calls":' '"message_json":' '"chat_template_kwargs":' \
+    '"graft":' '"keys":' '"after":' '"prov":' '"inputs":' '"ledger":' \
+    '"ordinal":' '"group":' '"text_id":' '"tensor"' '"asset"' '"data"' \
+    '"chat"' '"commit"' '"file"' '"doc"' '"tokens"' null true '\\u00e9' -100
+
+# ---- tokenizer ----
+
+# tokenizer TEXT: with the JSON on stdin.
+tokenizer() { { printf '%s\0' "$1" && cat; } | seed tokenizer; }
+
+tokenizer 'ab <s>abc' <<'END'
+{"added_tokens": [{"id": 4, "content": "<s>", "special": true, "lstrip": true,
+    "rstrip": false, "single_word": false, "normalized": false}],
+ "normalizer": {"type": "NFC"},
+ "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": true},
+ "decoder": {"type": "ByteLevel"},
+ "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2, "Ġ": 3},
+    "merges": ["a b"]}}
+END
+tokenizer "It's 12 a" <<'END'
+{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+    {"type": "Split", "behavior": "Isolated", "invert": false, "pattern": {
+        "Regex": "(?i:'s|'t)|\\p{N}{1,3}|[^\\s\\p{L}]+|\\s+(?!\\S)|\\p{L}+"}},
+    {"type": "Digits", "individual_digits": true},
+    {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]},
+ "model": {"type": "BPE", "ignore_merges": true,
+    "vocab": {"a": 0, "1": 1, "2": 2, "12": 3}, "merges": [["1", "2"]]}}
+END
+tokenizer '▁a é' <<'END'
+{"normalizer": {"type": "Sequence", "normalizers": [
+    {"type": "Prepend", "prepend": "▁"},
+    {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+ "pre_tokenizer": null,
+ "decoder": {"type": "Sequence", "decoders": [
+    {"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+    {"type": "ByteFallback"}, {"type": "Fuse"},
+    {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+ "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": true,
+    "byte_fallback": true, "vocab": {"<unk>": 0, "▁": 1, "a": 2, "▁a": 3,
+        "<0xC3>": 4, "<0xA9>": 5}, "merges": ["▁ a"]}}
+END
+tokenizer 'a b' <<'END'
+{"pre_tokenizer": {"type": "Metaspace", "replacement": "▁",
+    "prepend_scheme": "first", "split": false},
+ "model": {"type": "BPE", "unk_token": "<unk>",
+    "vocab": {"<unk>": 0, "▁": 1, "a": 2, "▁a": 3}, "merges": ["▁ a"]}}
+END
+words tokenizer '"type":' '"BPE"' '"Sequence"' '"Split"' '"ByteLevel"' \
+    '"Metaspace"' '"Digits"' '"Regex":' '"String":' '"pattern":' \
+    '"behavior":' '"Isolated"' '"Removed"' '"MergedWithPrevious"' \
+    '"MergedWithNext"' '"Contiguous"' '"invert":true' '"NFC"' '"NFKC"' \
+    '"Prepend"' '"Replace"' '"ByteFallback"' '"Fuse"' '"Strip"' \
+    '"byte_fallback":true' '"ignore_merges":true' '"fuse_unk":true' \
+    '"unk_token":' '"added_tokens":[' '"special":true' '"normalized":true' \
+    '"lstrip":true' '"rstrip":true' '"single_word":true' '"merges":' \
+    '"vocab":' '"normalizer":' '"pre_tokenizer":' '"decoder":' \
+    '"prepend_scheme":' '"always"' '"never"' '"first"' '\\\\p{L}' '\\\\p{M}' \
+    '(?:' '(?=' '(?!' '(?i:' '\\\\s+' '{1,3}' '++' '*+' '[^' ']' '|'
+
+# ---- jinja ----
+
+seed jinja <<'END'
+{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' -%}
+<|user|>{{ m.content | trim }}{% elif m.role == "assistant" %}
+{% generation %}{{ m['content'] + eos_token }}{% endgeneration %}
+{%- else %}{{ raise_exception('no ' ~ m.role) if loop.first and false }}
+{%- endif %}{% endfor %}{% if add_generation_prompt %}<a>{% endif %}
+END
+seed jinja <<'END'
+{%- macro f(x, y=2) %}{{ x }}:{{ y }}{% endmacro -%}
+{%- set ns = namespace(i=0, s='') %}{# a comment #}
+{%- if tools is defined and tools %}{% for t in tools %}
+{{ t | tojson(indent=2) }}
+{{ f(t.function.name, y=loop.index0) }}{% endfor %}{% endif %}
+{%- for m in messages[1:][::-1] if m.tool_calls is not none %}
+{%- set ns.i = ns.i + 1 %}{{ ns.i % 2 }}{{ loop.last }}{{ m.content is string }}
+{%- if m.tool_calls %}{% for c in m.tool_calls %}
+{{ c.function.arguments | items | list }}{% endfor %}{% endif %}
+{%- if ns.i > 3 %}{% break %}{% endif %}{% endfor %}
+{{ messages | map(attribute='role') | join(', ') }}
+{{ messages | selectattr('role', 'equalto', 'user') | list | length }}
+{{ 'a b'.split(' ')[-1].upper() }}
+{{ [1, 2.5, none, true] | tojson }}{{ {'a': 1}['a'] // 2 }}{{ range(3) | list }}
+{{ strftime_now('%d %b %Y') }}
+{{ "x" if not x else x | default('y', true) }}{% raw %}{{ }}{% endraw %}
+END
+words jinja '{{' '}}' '{%' '%}' '{%-' '-%}' '{#' '#}' ' for ' ' in ' endfor \
+    ' if ' elif else endif ' set ' endset macro endmacro call endcall filter \
+    generation endgeneration break continue namespace loop.index loop.first \
+    loop.last loop.previtem messages tools content role ' is ' ' not ' \
+    ' and ' ' or ' defined none mapping string iterable '| trim' '| tojson' \
+    '| length' '| list' '| items' '| join' '| default(' '| map(' \
+    '| selectattr(' '| replace(' '| reverse' '| first' '| last' '| int' \
+    '.split(' '.strip()' '.startswith(' '.get(' 'range(' 'raise_exception(' \
+    '[::-1]' '**' '//' '~' 'true' 'false' raw endraw
+
+# ---- records ----
+
+printf '\0\1\2subject\0\1spath\0\3a/b' | seed records
+printf '\0\4\2role\0\4usercontent\0\1a' | seed records
+{
+    printf '\1\1\2\0\0\0\0\0\0'
+    head -c 24 /dev/zero
+    head -c 32 /dev/zero
+    printf '\2\2\1\1\1\0\2\0'
+} | seed records
+{
+    printf '\2graft stream 1\n'
+    printf '%s\n' 'type text' 'key a b' 'after 3 00ff' 'part 1' 'prov x' end
+} | seed records
+words records 'graft stream 1' 'type ' 'key ' 'after ' 'part ' 'prov ' end \
+    role content message_json ordinal
+
+# ---- template ----
+
+for layout in "$layouts"/*.template; do seed template <"$layout"; done
+seed template <<'END'
+records commit doc
+family first second
+    token a <a> -
+    token b <b> <|endoftext|>
+    gap @a "\n"
+    if not repo text "x" @b
+    learn if path path
+    end
+END
+words template 'records ' 'family ' 'token ' 'gap ' 'if ' 'not ' 'learn ' \
+    'end' 'variant ' repo path text before message after diff scope prefix \
+    suffix middle commit file doc chat '"\\n"' '@' '#' '<a>' '<b>'
