@@ -21,9 +21,12 @@ THREADS ?= 0
 
 # What decides the result. Override any of them on the command line. SCRAPE,
 # SPLIT and LORA are options of gitscrape, shard and train, as they have them:
-# SCRAPE='--trust --since 2020-01-01'.
+# SCRAPE='--trust --since 2020-01-01'. TEMPLATE and LOSS are tokenize's: the
+# layout of a record, by its name or as a file, and what of it is learned.
+# SCRAPE='--kind file' TEMPLATE=fim fills holes in the files as they are now.
 SCRAPE ?=
 TEMPLATE ?= commit
+LOSS ?= target
 SEQ_LEN ?= 512
 SPLIT ?= --val 0.05 --test 0.1
 FORMAT ?= int8
@@ -42,8 +45,8 @@ PRETRAIN ?= --batch 8 --steps 200 --log-every 50 --lr 0.002 --warmup 20
 # Names of files are taken as they are, also with blanks and with $: they
 # go through the environment, and make never looks into them.
 PATHS := REPO WORK BASE HEADERS ARCH BIN
-OTHERS := THREADS SCRAPE TEMPLATE SEQ_LEN FORMAT LORA SPLIT HEADER_FILES VOCAB \
-	PRETRAIN
+OTHERS := THREADS SCRAPE TEMPLATE LOSS SEQ_LEN FORMAT LORA SPLIT HEADER_FILES \
+	VOCAB PRETRAIN
 # What stands on the command line.
 export GIVEN := $(foreach n,$(PATHS) $(OTHERS),$(if \
 	$(findstring command,$(origin $n)),$n))

@@ -80,15 +80,16 @@ base/manifest.json: key/base
 # HEAD stands for all that is walked, and the records name the repository;
 # the tokenizer is the base's.
 key/data: base/manifest.json FORCE
-	$(KEY) 'echo "data $$SCRAPE $$TEMPLATE $$SEQ_LEN $$SPLIT"; \
-	echo "$$REPO_NAME"; \
+	$(KEY) 'echo "data $$SCRAPE $$TEMPLATE $$LOSS $$SEQ_LEN $$SPLIT"; \
+	[[ $$TEMPLATE != */* && $$TEMPLATE != *.template ]] \
+	|| b2sum <"$$TEMPLATE"; echo "$$REPO_NAME"; \
 	git -c safe.directory="*" -C "$$REPO" rev-parse HEAD $${SCRAPE:+--all}; \
 	 b2sum <"$$TOKENIZER"'
 
 data/manifest.json: key/data
 	$(STEP) "the history of $$REPO_NAME as tokens" $(@D) \
 	"gitscrape $$SCRAPE"' "$$REPO" \
-	| tokenize -t "$$TOKENIZER" --template "$$TEMPLATE" \
+	| tokenize -t "$$TOKENIZER" --template "$$TEMPLATE" --loss "$$LOSS" \
 	--max-tokens "$$SEQ_LEN" --threads "$$THREADS" \
 	| shard'" $$SPLIT"' -o "$$OUT"; "$$HERE/enough" "$$OUT"'
 

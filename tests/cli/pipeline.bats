@@ -96,6 +96,20 @@ same_adapter() {
     state | grep work/pretrain | cmp - before
 }
 
+@test "a layout of one's own is a part of what the data are made of" {
+    export PATH=$GRAFT_BUILD/bin:$PATH
+    tokenize --print-template commit >mine.template
+    pipeline REPO='a project' TEMPLATE=mine.template 2>/dev/null
+    state >before
+    pipeline REPO='a project' TEMPLATE=mine.template
+    state | cmp - before
+    sed -i 's/### After:/### Then:/' mine.template
+    run -0 --separate-stderr pipeline REPO='a project' TEMPLATE=mine.template
+    [[ $stderr == *'the history of a project as tokens'* ]]
+    pipeline REPO='a project' TEMPLATE=mine.template LOSS=all
+    [ "$(jq '[.tokens, .all.tokens] | .[0] == .[1]' work/score.json)" = true ]
+}
+
 @test "another run in the place of one keeps that" {
     pipeline REPO='a project' 2>/dev/null
     cp -r work before
@@ -301,6 +315,9 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
     refused "repo.mk: PRETRAIN: train: " PRETRAIN='--steps x'
     refused "repo.mk: SPLIT: shard: " SPLIT='--test 2'
     refused "repo.mk: TEMPLATE: tokenize: " TEMPLATE=nonesuch
+    refused 'repo.mk: TEMPLATE: no/such.template: no such file' \
+        TEMPLATE=no/such.template
+    refused "repo.mk: LOSS: tokenize: " LOSS=some
     refused "repo.mk: FORMAT: quantize: " FORMAT=int7
     refused "repo.mk: SCRAPE: gitscrape: " SCRAPE=--nonesuch
     refused "repo.mk: VOCAB: vocabtrain: " VOCAB=many
@@ -324,17 +341,22 @@ table() {
     jq -n --argjson d "$1" --argjson h "$2" '{clusters: 40, records: 50,
         tokens: 12345, base: {loss: 1234.5, half_width: 0.5,
         perplexity: 4.5e30}, adapter: {loss: 0, half_width: 1e-9,
-        perplexity: 1}, difference: {loss: $d, half_width: $h}}' >score.json
+        perplexity: 1}, difference: {loss: $d, half_width: $h}}
+        | .all = {base, adapter, difference: {loss: 0.25, half_width: null}}' \
+        >score.json
     WORK=w GIVEN= BASE= THIS=m "$root/pipelines/table" score.json
 }
 
 @test "the table lines up and says in words what its numbers mean" {
     run -0 table -0.0711 0.0012
     [ "${lines[0]}" = 'Held out: 40 commits, 50 records, 12345 tokens' ]
-    [ "${lines[1]}" = '                 loss      +-  perplexity' ]
-    [ "${lines[2]}" = 'base        1234.5000  0.5000     4.5e+30' ]
-    [ "${lines[3]}" = 'adapter        0.0000  0.0000      1.0000' ]
-    [ "${lines[4]}" = 'difference    -0.0711  0.0012' ]
+    [ "${lines[1]}" = 'what is learned       loss      +-  perplexity' ]
+    [ "${lines[2]}" = 'base             1234.5000  0.5000     4.5e+30' ]
+    [ "${lines[3]}" = 'adapter             0.0000  0.0000      1.0000' ]
+    [ "${lines[4]}" = 'difference         -0.0711  0.0012' ]
+    [ "${lines[5]}" = 'of all tokens' ]
+    [ "${lines[6]}" = 'base             1234.5000  0.5000     4.5e+30' ]
+    [ "${lines[8]}" = 'difference          0.2500       -' ]
     [[ $output == *'adapter is better: it lowers the loss by 0.0711,'* ]]
     [[ $output == *'-0.0723 to -0.0699, excludes zero.'* ]]
     run -0 table 0.0711 0.0012
