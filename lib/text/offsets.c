@@ -105,6 +105,31 @@ take_one(struct offsets *o, const struct segment *s, size_t *at)
     *at += skip;
 }
 
+/* As long as the ids are s's bytes, one behind the other, and these
+ * the given ones: nearly always. Returns where that ends. */
+static size_t
+take_plain(struct offsets *o, const struct segment *s)
+{
+    const struct tokenizer *t = o->segments.t;
+    const uint32_t *id = o->id + o->n, *end = o->id + o->n_ids;
+    size_t at = 0, given = s->from + s->normal.start;
+    struct text_run *run = o->at + o->n;
+
+    if (s->changes || s->blanks)
+        return 0;
+    for (; id < end && at < s->n; id++, run++) {
+        const struct token_span *span = &t->span[*id];
+
+        if (span->len > s->n - at || *id == t->chars.unk
+            || memcmp(s->p + at, t->bytes.data + span->at, span->len) != 0)
+            break;
+        *run = (struct text_run){ given + at, given + at + span->len };
+        at += span->len;
+    }
+    o->n = (size_t)(run - o->at);
+    return at;
+}
+
 static void
 take_segment(void *ctx, const struct segment *s)
 {
@@ -120,6 +145,7 @@ take_segment(void *ctx, const struct segment *s)
             o->at[o->n++] = segment_given(s, 0, s->n);
         return;
     }
+    at = take_plain(o, s);
     while (at < s->n && !o->strange)
         take_one(o, s, &at);
     if (o->late > 0 && !o->strange && o->n < o->n_ids && t->chars.on
