@@ -146,8 +146,11 @@ learns(const struct template *tp, enum template_field field)
     return it < end;
 }
 
+#define COMMITS (1u << LAYOUT_COMMIT)
+#define TEXTS (1u << LAYOUT_FILE | 1u << LAYOUT_DOC)
+
 int
-template_like(const struct template *tp, const char *where,
+template_like(struct template *tp, const char *where,
               enum template_kind *kind, struct err *e)
 {
     bool sides = template_uses(tp, FIELD_BEFORE)
@@ -157,21 +160,27 @@ template_like(const struct template *tp, const char *where,
     bool hole = template_uses(tp, FIELD_PREFIX)
                 || template_uses(tp, FIELD_SUFFIX)
                 || template_uses(tp, FIELD_MIDDLE);
+    uint32_t *records = &tp->layout.records;
 
     if (sides + diff + text + hole > 1)
         return err_set(e, ERR_DATA, "%s: family %s has more than one of: "
                        "before and after; diff; text; prefix, middle and "
                        "suffix", where, tp->family->name);
+    if (sides || diff || hole)
+        *records &= hole ? TEXTS : COMMITS;
+    if (*records == 0)
+        return err_set(e, ERR_DATA, "%s: the records it is for have not the "
+                       "fields of family %s", where, tp->family->name);
     if (sides)
         *kind = TEMPLATE_COMMIT;
     else if (diff)
         *kind = learns(tp, FIELD_DIFF) ? TEMPLATE_REVIEW : TEMPLATE_MESSAGE;
     else if (hole)
         *kind = TEMPLATE_FIM;
-    else if (tp->layout.records == 1u << LAYOUT_CHAT)
+    else if (*records == 1u << LAYOUT_CHAT)
         *kind = TEMPLATE_CHAT;
     else
-        *kind = tp->layout.records == 1u << LAYOUT_FILE ? TEMPLATE_FILE :
+        *kind = *records == 1u << LAYOUT_FILE ? TEMPLATE_FILE :
                 TEMPLATE_PLAIN;
     return 0;
 }

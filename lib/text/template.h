@@ -86,9 +86,11 @@ bool template_is_for(const struct template *tp, enum layout_record kind);
 bool template_uses(const struct template *tp, enum template_field field);
 
 /* The kind whose records' fields it asks for: that of the built-in layout
- * that is most like it. ERR_DATA where it asks for several views of the same
- * text: before and after, diff, text, prefix and the like. */
-int template_like(const struct template *tp, const char *where,
+ * that is most like it. The layout is then for those records alone that have
+ * the fields: before, after and diff are of commits, prefix, middle and suffix
+ * of files and documents. ERR_DATA where it asks for several views of the
+ * same text, or is for no record that has its fields. */
+int template_like(struct template *tp, const char *where,
                   enum template_kind *kind, struct err *e);
 
 /* How many variants there are, at least one; which one has that name, or

@@ -227,6 +227,45 @@ TEST(what_is_wrong_is_named_with_its_line)
     tokenizer_release(&t);
 }
 
+/* A layout is for records that have its fields. */
+TEST(fields_say_which_records_a_layout_is_for)
+{
+    static const struct {
+        const char *text;
+        enum template_kind kind; /* TEMPLATE_KINDS: refused */
+        uint32_t records;        /* commit 1, file 2, doc 4, chat 8 */
+    } cases[] = {
+        { "family x\nlearn after", TEMPLATE_COMMIT, 1 },
+        { "family x\nbefore\nlearn message", TEMPLATE_COMMIT, 1 },
+        { "family x\nlearn diff", TEMPLATE_REVIEW, 1 },
+        { "family x\ndiff\nlearn message", TEMPLATE_MESSAGE, 1 },
+        { "family x\nlearn text", TEMPLATE_PLAIN, 15 },
+        { "records chat\nfamily x\nlearn text", TEMPLATE_CHAT, 8 },
+        { "records file\nfamily x\nlearn text", TEMPLATE_FILE, 2 },
+        { "records doc file\nfamily x\nlearn middle", TEMPLATE_FIM, 6 },
+        { "records commit file\nfamily x\nlearn suffix", TEMPLATE_FIM, 2 },
+        { "family x\nlearn message", TEMPLATE_PLAIN, 15 },
+        { "records file\nfamily x\nlearn diff", TEMPLATE_KINDS, 0 },
+        { "records chat\nfamily x\nlearn middle", TEMPLATE_KINDS, 0 },
+        { "family x\nlearn text diff", TEMPLATE_KINDS, 0 },
+        { "family x\nlearn before middle", TEMPLATE_KINDS, 0 },
+    };
+    enum template_kind kind;
+    struct world w;
+    struct err e;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        world_open(&w, cases[i].text);
+        if (cases[i].kind == TEMPLATE_KINDS) {
+            CHECK(template_like(&w.tp, "t", &kind, &e) == ERR_DATA);
+        } else if (CHECK(template_like(&w.tp, "t", &kind, &e) == 0)) {
+            CHECK_EQ_U64(kind, cases[i].kind);
+            CHECK_EQ_U64(w.tp.layout.records >> 1 & 15, cases[i].records);
+        }
+        world_close(&w);
+    }
+}
+
 /* A line, so often. */
 static int
 read_many(const char *head, const char *line, int n)
@@ -331,6 +370,7 @@ static const struct test tests[] = {
     RUN(pieces_say_what_is_learned_and_gaps_are_marked),
     RUN(variants_share_a_body_with_families),
     RUN(what_is_wrong_is_named_with_its_line),
+    RUN(fields_say_which_records_a_layout_is_for),
     RUN(limits_hold),
     RUN(damaged_layouts_do_no_harm),
     RUN(what_is_built_in_is_whole),
