@@ -13,7 +13,7 @@
 #include "stream/stream.h"
 #include "tool/tool.h"
 
-#define MANY 20 /* one record in so many, and fewer, are left out unsaid */
+#define NEARLY 0.9 /* of a share asked for: less is said */
 
 struct options {
     const char *out;
@@ -142,26 +142,44 @@ all_segments(struct state *s, struct err *e)
     return sharding_finish(&s->made, e);
 }
 
-/* What is not as it was asked for. */
+/* A part that was asked for is there, and as large as it was to be: units,
+ * which are commits, or groups, may be too few or too large. */
+static void
+tell_part(const struct state *s, const char *name, const char *what,
+          double share)
+{
+    const struct manifest *m = &s->made.out.manifest;
+    const struct set_split *part = manifest_split(m, name);
+    double got;
+
+    if (m->records == 0 || share == 0)
+        return;
+    if (!part) {
+        log_warn("%s: nothing is held out to %s with (too few commits or "
+                 "groups)", s->o->out, what);
+        return;
+    }
+    got = (double)part->records / (double)m->records;
+    if (s->made.split.by == SPLIT_BY_GROUP && got < NEARLY * share)
+        log_warn("%s: %.1f%% of the records are held out to %s with, not "
+                 "%.1f%%: groups are too large, or more would leave over one "
+                 "record in twenty in no split", s->o->out, 100 * got, what,
+                 100 * share);
+}
+
 static void
 tell_split(const struct state *s)
 {
-    const struct manifest *m = &s->made.out.manifest;
     uint64_t dropped = s->made.split.n_dropped;
+    uint64_t n = s->made.out.manifest.records;
 
-    if (dropped * MANY > m->records)
-        log_warn("%s: %llu of %llu records (%.0f%%) are in no split: others "
-                 "of their commits are held out (smaller --val and --test "
-                 "lose less)", s->o->out,
-                 (unsigned long long)dropped,
-                 (unsigned long long)m->records,
-                 100.0 * (double)dropped / (double)m->records);
-    if (m->records > 0 && s->o->val > 0 && !manifest_split(m, "val"))
-        log_warn("%s: nothing is held out to validate with (too few "
-                 "commits or groups)", s->o->out);
-    if (m->records > 0 && s->o->test > 0 && !manifest_split(m, "test"))
-        log_warn("%s: nothing is held out to test with (too few commits or "
-                 "groups)", s->o->out);
+    tell_part(s, "val", "validate", s->o->val);
+    tell_part(s, "test", "test", s->o->test);
+    if (dropped > 0)
+        log_info("%s: %llu of %llu records (%.1f%%) are in no split: others "
+                 "of their commits are on the other side", s->o->out,
+                 (unsigned long long)dropped, (unsigned long long)n,
+                 100.0 * (double)dropped / (double)n);
 }
 
 static void

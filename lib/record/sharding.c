@@ -159,7 +159,7 @@ sharding_finish(struct sharding *s, struct err *e)
     if (!s->weights)
         split_end(&s->split);
     if (s->split.n_dropped > 0)
-        ledger_add(&s->out.manifest.ledger, s->program, "commit-held-out",
+        ledger_add(&s->out.manifest.ledger, s->program, "commit-divided",
                    s->split.n_dropped);
     return set_out_finish(&s->out, e);
 }

@@ -6,9 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "base/rng.h"
-
-enum side { TRAIN, VAL, TEST, DROPPED };
+#include "record/hold_out.h"
 
 static const char *const side_name[] = {"train", "val", "test"};
 
@@ -20,6 +18,7 @@ split_begin(struct split *s, const char *type, uint64_t vocab,
     s->vocab = vocab;
     s->manifest = m;
     groups_init(&s->groups);
+    map_init(&s->seen);
     text_init(&s->text);
 }
 
@@ -27,8 +26,8 @@ void
 split_release(struct split *s)
 {
     free(s->unit);
-    free(s->side);
-    free(s->n_tokens);
+    free(s->member);
+    map_release(&s->seen);
     groups_release(&s->groups);
     text_release(&s->text);
     memset(s, 0, sizeof(*s));
@@ -90,51 +89,12 @@ record_facts(struct split *s, struct split_facts *f, const void *p, size_t n,
     return 0;
 }
 
-/* Where a hash of the group falls in [0, 1): test, then val, then train. */
-static enum side
-side_of(const struct split *s, uint64_t group)
-{
-    uint32_t counter[4] = {(uint32_t)group, (uint32_t)(group >> 32), 0, 0};
-    uint32_t key[2] = {(uint32_t)s->seed, (uint32_t)(s->seed >> 32)};
-    uint32_t out[4];
-    double u;
-
-    philox(out, counter, key);
-    u = out[0] * 0x1p-32;
-    if (u < s->test)
-        return TEST;
-    return u < s->test + s->val ? VAL : TRAIN;
-}
-
-/* By group: hands the records of the unit that ends to the manifest. */
-static void
-flush_unit(struct split *s)
-{
-    uint64_t first = s->unit_first, n = s->records - first, i;
-    bool held = false;
-
-    if (s->by != SPLIT_BY_GROUP)
-        return;
-    for (i = 0; i < n; i++)
-        held |= s->side[i] != TRAIN;
-    for (i = 0; i < n; i++) {
-        if (held && s->side[i] == TRAIN)
-            s->n_dropped++;
-        else
-            manifest_add_range(s->manifest, side_name[s->side[i]], first + i,
-                               first + i + 1, s->n_tokens[i]);
-    }
-}
-
 static void
 begin_unit(struct split *s)
 {
     struct split_unit *u;
 
     s->in_unit = true;
-    s->unit_first = s->records;
-    if (s->by != SPLIT_BY_TIME)
-        return;
     if (s->n == s->cap) {
         s->cap = s->cap ? s->cap * 2 : 1024;
         s->unit = mem_grow(s->unit, s->cap * sizeof(*u));
@@ -217,11 +177,10 @@ cut_history(struct split *s)
 static void
 end_history(struct split *s)
 {
-    if (s->in_unit)
-        flush_unit(s);
     if (s->by == SPLIT_BY_TIME && s->n > 0)
         cut_history(s);
-    s->n = 0;
+    if (s->by == SPLIT_BY_TIME)
+        s->n = 0;
     s->in_unit = false;
 }
 
@@ -242,11 +201,25 @@ goes_on(const struct split *s, const struct split_facts *f)
                                || f->commit == last->commit);
 }
 
+static void
+add_member(struct split *s, const struct split_facts *f)
+{
+    struct split_member *m;
+
+    if (s->records == s->cap_member) {
+        s->cap_member = s->cap_member ? s->cap_member * 2 : 1024;
+        s->member = mem_grow(s->member, s->cap_member * sizeof(*m));
+    }
+    m = &s->member[s->records];
+    m->tokens = f->tokens;
+    m->group = (uint32_t)map_put(&s->seen, &f->group, sizeof(f->group),
+                                 s->seen.n, NULL)->value;
+}
+
 int
 split_record(struct split *s, const void *p, size_t n, struct err *e)
 {
     struct split_facts f;
-    size_t at;
     int rc;
 
     rc = record_facts(s, &f, p, n, e);
@@ -254,24 +227,12 @@ split_record(struct split *s, const void *p, size_t n, struct err *e)
         return rc;
     if (!goes_on(s, &f))
         end_history(s);
-    if (!s->in_unit || f.alone || f.ordinal != s->last.ordinal) {
-        if (s->in_unit)
-            flush_unit(s);
+    if (!s->in_unit || f.alone || f.ordinal != s->last.ordinal)
         begin_unit(s);
-    }
     s->last = f;
     s->ended = false;
-    if (s->by == SPLIT_BY_GROUP) {
-        at = (size_t)(s->records - s->unit_first);
-        if (at == s->cap_side) {
-            s->cap_side = s->cap_side ? s->cap_side * 2 : 64;
-            s->side = mem_grow(s->side, s->cap_side);
-            s->n_tokens = mem_grow(s->n_tokens,
-                                   s->cap_side * sizeof(*s->n_tokens));
-        }
-        s->side[at] = (uint8_t)side_of(s, f.group);
-        s->n_tokens[at] = f.tokens;
-    }
+    if (s->by == SPLIT_BY_GROUP)
+        add_member(s, &f);
     s->records++;
     s->tokens += f.tokens;
     return 0;
@@ -283,8 +244,46 @@ split_end_segment(struct split *s)
     s->ended = true;
 }
 
+/* By group: hands all records to the manifest. */
+static void
+divide(struct split *s)
+{
+    struct hold_out h = {
+        .val = s->val, .test = s->test, .seed = s->seed, .n_units = s->n,
+        .n_records = s->records, .n_groups = s->seen.n
+    };
+    uint64_t *unit = mem_array(s->n + 1, sizeof(*unit)), i;
+    uint64_t *name = mem_array(s->seen.n + 1, sizeof(*name));
+    uint32_t *group = mem_array(s->records + 1, sizeof(*group));
+    uint8_t *side = mem_array(s->records + 1, 1);
+
+    for (i = 0; i <= s->n; i++)
+        unit[i] = unit_start(s, i);
+    for (i = 0; i < s->seen.n; i++)
+        memcpy(&name[i], map_key(&s->seen, i), sizeof(name[i]));
+    for (i = 0; i < s->records; i++)
+        group[i] = s->member[i].group;
+    h.unit = unit;
+    h.name = name;
+    h.group = group;
+    hold_out(&h, side);
+    for (i = 0; i < s->records; i++) {
+        if (side[i] == SIDE_NONE)
+            s->n_dropped++;
+        else
+            manifest_add_range(s->manifest, side_name[side[i]], i, i + 1,
+                               s->member[i].tokens);
+    }
+    free(unit);
+    free(name);
+    free(group);
+    free(side);
+}
+
 void
 split_end(struct split *s)
 {
     end_history(s);
+    if (s->by == SPLIT_BY_GROUP && s->records > 0)
+        divide(s);
 }

@@ -9,16 +9,16 @@
  * single record; each cut is the one nearest to the share of records asked
  * for, and no part asked for is empty where there are units enough.
  *
- * By group: each group (record/group.h) is held out or not by a hash of it
- * and the seed. A training record in the same commit as one that is held out
- * is in no split: it would show what is tested. So val and test of two runs
- * differ only by what was added.
+ * By group: whole groups (record/group.h) are held out, of which hold_out.h
+ * says which. Records of a commit that would stand on both sides are in no
+ * split, on one of them: at most one record in twenty of all.
  *
- * Memory: 16 bytes a unit by time; by group what the manifest's ranges take.
+ * Memory: 16 bytes a unit; by group 40 bytes a record more.
  */
 #ifndef RECORD_SPLIT_H
 #define RECORD_SPLIT_H
 
+#include "base/map.h"
 #include "record/group.h"
 #include "record/tokens.h"
 #include "stream/manifest.h"
@@ -28,6 +28,11 @@ enum split_by { SPLIT_BY_TIME, SPLIT_BY_GROUP };
 struct split_unit {
     uint64_t first;  /* record */
     uint64_t tokens; /* before it, in all */
+};
+
+struct split_member {
+    uint32_t group; /* an index into split.seen */
+    uint32_t tokens;
 };
 
 /* What splitting wants to know of a record; 0 what tokens don't tell. */
@@ -42,7 +47,7 @@ struct split {
     enum split_by by;
     double val, test; /* shares: 0 <= each, sum below 1 */
     uint64_t seed;
-    uint64_t n_dropped; /* training records left out (by group) */
+    uint64_t n_dropped; /* records in no split (by group) */
     struct tokens last_tokens; /* the record given last, where it is one of
                                   tokens */
 
@@ -54,12 +59,11 @@ struct split {
     struct split_facts last; /* of the record before */
     bool ended;          /* its segment did */
     bool in_unit;
-    uint64_t unit_first; /* the first record of the unit that is open */
-    struct split_unit *unit; /* of the history (by time) */
+    struct split_unit *unit; /* by time: of the history; by group: all */
     size_t n, cap;
-    uint8_t *side;       /* of the unit's records (by group) */
-    uint32_t *n_tokens;  /* of the unit's records (by group) */
-    size_t cap_side;
+    struct split_member *member; /* of every record (by group) */
+    size_t cap_member;
+    struct map seen;     /* group -> its index (by group) */
     struct groups groups;
     struct text_rec text;
 };

@@ -131,7 +131,7 @@ split() {
     dropped=$((800 - $(cat train val test | wc -l)))
     [ "$dropped" -gt 0 ]
     [ "$(jq -c '.ledger[0] | [.program, .reason, .count]' \
-        set/manifest.json)" = '["shard","commit-held-out",'$dropped']' ]
+        set/manifest.json)" = '["shard","commit-divided",'$dropped']' ]
     shard -q -o again --split-by group --val 0.1 --test 0.2 --seed 3 a.gs
     diff -r set again
     shard -q -o other --split-by group --val 0.1 --test 0.2 --seed 4 a.gs
@@ -139,19 +139,31 @@ split() {
 }
 
 @test "shard says what is in no split, and what it could not hold out" {
-    # commits of four records: one of 50 groups held out takes many with it
+    # commits of four records, each group in two of them
     jq -nc 'range(800) | {ids: [.], ordinal: (. / 4 | floor),
         group: (. * 7 % 50)}' | fromjsonl >a.gs
-    run -0 --separate-stderr shard -o set --split-by group --test 0.2 a.gs
+    run -0 --separate-stderr shard -o set --split-by group --test 0.1 \
+        --val 0 a.gs
     dropped=$(jq '.ledger[0].count' set/manifest.json)
-    [ "$dropped" -gt 40 ]
-    said="set: $dropped of 800 records ($((dropped / 8))%) are in no split"
-    [[ ${stderr_lines[0]} == "shard: warning: $said: "* ]]
+    [ "$dropped" -gt 0 ]
+    [ "$dropped" -le 40 ]
+    [[ $stderr == *"set: $dropped of 800 records ("*"%) are in no split: "* ]]
+    # of eight records of anything: what is held out loses too much
+    python3 -c 'import random
+draw = random.Random(1)
+for i in range(800):
+    print({"ids": [i], "ordinal": i // 8, "group": draw.randrange(40)})' |
+        tr "'" '"' | fromjsonl >d.gs
+    run -0 --separate-stderr shard -o less --split-by group --val 0.2 \
+        --test 0.2 d.gs
+    [[ $stderr == *'less: nothing is held out to test with'* ||
+        $stderr == *'less: '*'% of the records are held out to test with, '* ]]
+    [ "$(jq '[.ledger[].count] | add // 0' less/manifest.json)" -le 40 ]
     # alone in their commits, none is lost
     jq -nc 'range(800) | {ids: [.], ordinal: ., group: (. % 50)}' |
         fromjsonl >b.gs
     run -0 --separate-stderr shard -o alone --split-by group \
-        --val 0.2 b.gs
+        --val 0.2 --test 0 b.gs
     one_line 'shard: alone: 800 records, '
     jq -nc 'range(9) | {ids: [.], ordinal: 1}' | fromjsonl >c.gs
     run -0 --separate-stderr shard -o one c.gs

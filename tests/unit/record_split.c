@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "record/tokens.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "test.h"
@@ -162,18 +163,36 @@ TEST(each_history_has_an_end_that_is_tested_on)
     }
 }
 
-/* 200 commits of four files each out of 50 groups, split by group. */
-static uint64_t
-by_group(struct manifest *m, uint64_t seed, uint64_t n)
+/* A history of n commits: most of one file, some of a few; files have numbers
+ * that follow a rule, of which some are many a commit's and most few's. */
+static size_t
+history(uint64_t *ordinal, uint64_t *group, size_t n)
 {
-    struct split s = {.by = SPLIT_BY_GROUP, .val = 0.1, .test = 0.2,
+    size_t i, k, files, records = 0;
+
+    for (i = 0; i < n; i++) {
+        files = i * 7 % 5 < 3 ? 1 : i * 11 % 4 + 1;
+        for (k = 0; k < files; k++) {
+            ordinal[records] = i;
+            group[records++] = (i * i + 3 * k) % (i % 3 ? 97 : 7);
+        }
+    }
+    return records;
+}
+
+/* It, split by group: how many records are in no split. */
+static uint64_t
+by_group(struct manifest *m, uint64_t seed, const uint64_t *ordinal,
+         const uint64_t *group, size_t n, double val, double test)
+{
+    struct split s = {.by = SPLIT_BY_GROUP, .val = val, .test = test,
                       .seed = seed};
     uint64_t i, dropped;
 
     manifest_init(m, "tokens");
     split_begin(&s, "tokens", 0, m);
     for (i = 0; i < n; i++)
-        add_tokens(&s, i / 4, i * 7 % 50, 1 + i % 3);
+        add_tokens(&s, ordinal[i], group[i], 1 + i % 3);
     split_end_segment(&s);
     split_end(&s);
     dropped = s.n_dropped;
@@ -201,49 +220,91 @@ sides(char *side, size_t n, const struct manifest *m)
     }
 }
 
-TEST(groups_stay_whole_and_their_commits_are_not_trained_on)
-{
-    char side[800], of_group[50] = {0};
-    uint64_t dropped, found = 0, i, k, held;
-    struct manifest m;
+#define COMMITS 2000
 
-    dropped = by_group(&m, 1, 800);
-    sides(side, 800, &m);
-    for (i = 0; i < 800; i++) {
-        if (side[i] == '-') {
-            found++;
-            for (held = 0, k = i / 4 * 4; k < i / 4 * 4 + 4; k++)
-                held += side[k] == 'v' || side[k] == 'e';
-            CHECK(held > 0);
-        } else if (of_group[i * 7 % 50]) {
-            CHECK(of_group[i * 7 % 50] == side[i]);
-        } else {
-            of_group[i * 7 % 50] = side[i];
-        }
-    }
-    CHECK(found > 0 && manifest_split(&m, "val")
-          && manifest_split(&m, "test") && manifest_split(&m, "train"));
-    CHECK_EQ_U64(found, dropped);
-    manifest_release(&m);
+static bool
+is_held(char side)
+{
+    return side == 'v' || side == 'e';
 }
 
-TEST(adding_records_changes_no_side_and_another_seed_does)
+/* No group is on two sides, no commit both trained on and held out, and a
+ * record that is in no split has one of its commit on the other side. */
+static void
+check_sides(const char *side, const uint64_t *ordinal, const uint64_t *group,
+            size_t n)
 {
-    char a[800], b[800], c[800];
+    char of_group[97] = {0};
+    bool trained[COMMITS] = {false}, held[COMMITS] = {false};
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (side[i] == '-')
+            continue;
+        CHECK(!of_group[group[i]] || of_group[group[i]] == side[i]);
+        of_group[group[i]] = side[i];
+        trained[ordinal[i]] |= side[i] == 't';
+        held[ordinal[i]] |= is_held(side[i]);
+    }
+    for (i = 0; i < n; i++) {
+        CHECK(!(trained[ordinal[i]] && held[ordinal[i]]));
+        CHECK(side[i] != '-' || trained[ordinal[i]] || held[ordinal[i]]);
+    }
+}
+
+TEST(groups_stay_whole_and_commits_are_on_one_side)
+{
+    static const struct {
+        double val, test;
+    } share[] = {{0.05, 0.05}, {0.1, 0}, {0, 0.02}, {0, 0}, {0.2, 0.3}};
+    static uint64_t ordinal[COMMITS * 4], group[COMMITS * 4];
+    static char side[COMMITS * 4];
+    size_t n = history(ordinal, group, COMMITS), i, k;
+    struct manifest m;
+    double got[2];
+    uint64_t dropped, seed;
+
+    for (i = 0; i < 4 * sizeof(share) / sizeof(*share); i++) {
+        k = i / 4;
+        seed = i % 4;
+        dropped = by_group(&m, seed, ordinal, group, n, share[k].val,
+                           share[k].test);
+        sides(side, n, &m);
+        manifest_release(&m);
+        check_sides(side, ordinal, group, n);
+        CHECK(dropped * 20 <= n);
+        got[0] = got[1] = 0;
+        for (size_t r = 0; r < n; r++) {
+            got[0] += side[r] == 'v';
+            got[1] += side[r] == 'e';
+            dropped -= side[r] == '-';
+        }
+        CHECK_EQ_U64(dropped, 0);
+        got[0] -= share[k].val * (double)n;
+        got[1] -= share[k].test * (double)n;
+        if (!CHECK(fabs(got[0]) + fabs(got[1]) < 0.02 * (double)n))
+            printf("  %zu: %g %g of %zu\n", i, got[0], got[1], n);
+    }
+}
+
+TEST(a_split_by_group_is_the_same_each_time_and_another_by_another_seed)
+{
+    static uint64_t ordinal[COMMITS * 4], group[COMMITS * 4];
+    static char a[COMMITS * 4], b[COMMITS * 4], c[COMMITS * 4];
+    size_t n = history(ordinal, group, COMMITS);
     struct manifest m;
 
-    by_group(&m, 1, 800);
-    sides(a, 800, &m);
+    by_group(&m, 1, ordinal, group, n, 0.1, 0.05);
+    sides(a, n, &m);
     manifest_release(&m);
-    memset(b, 0, sizeof(b));
-    by_group(&m, 1, 400);
-    sides(b, 400, &m);
+    by_group(&m, 1, ordinal, group, n, 0.1, 0.05);
+    sides(b, n, &m);
     manifest_release(&m);
-    by_group(&m, 2, 800);
-    sides(c, 800, &m);
+    by_group(&m, 2, ordinal, group, n, 0.1, 0.05);
+    sides(c, n, &m);
     manifest_release(&m);
-    CHECK(memcmp(a, b, 400) == 0);
-    CHECK(memcmp(a, c, 800) != 0);
+    CHECK(memcmp(a, b, n) == 0);
+    CHECK(memcmp(a, c, n) != 0);
 }
 
 TEST(a_renamed_file_keeps_its_group)
@@ -282,8 +343,8 @@ TEST(a_renamed_file_keeps_its_group)
 static const struct test tests[] = {
     RUN(the_last_commits_are_tested_on),
     RUN(each_history_has_an_end_that_is_tested_on),
-    RUN(groups_stay_whole_and_their_commits_are_not_trained_on),
-    RUN(adding_records_changes_no_side_and_another_seed_does),
+    RUN(groups_stay_whole_and_commits_are_on_one_side),
+    RUN(a_split_by_group_is_the_same_each_time_and_another_by_another_seed),
     RUN(a_renamed_file_keeps_its_group),
 };
 
