@@ -14,6 +14,7 @@
 #include "base/mem.h"
 
 #define SMALL_SLOTS 32
+#define MANY 64
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static uint8_t sip_key[crypto_shorthash_KEYBYTES];
@@ -88,6 +89,35 @@ map_get(const struct map *m, const void *key, size_t n)
         return NULL;
     s = *find(m, key, n, hash_of(key, n));
     return s == 0 ? NULL : &m->entry[s - 1];
+}
+
+void
+map_get_all(const struct map *m, const struct map_key *key, size_t n,
+            struct map_entry **found)
+{
+    uint64_t hash[MANY];
+    size_t i, k, many;
+    uint32_t s;
+
+    for (i = 0; i < n; i += many) {
+        many = n - i < MANY ? n - i : MANY;
+        if (m->n == 0) {
+            memset(found + i, 0, many * sizeof(found[0]));
+            continue;
+        }
+        for (k = 0; k < many; k++) {
+            hash[k] = hash_of(key[i + k].p, key[i + k].n);
+            __builtin_prefetch(&m->slot[hash[k] & (m->n_slots - 1)]);
+        }
+        for (k = 0; k < many; k++) {
+            s = m->slot[hash[k] & (m->n_slots - 1)];
+            __builtin_prefetch(&m->entry[s > 0 ? s - 1 : 0]);
+        }
+        for (k = 0; k < many; k++) {
+            s = *find(m, key[i + k].p, key[i + k].n, hash[k]);
+            found[i + k] = s == 0 ? NULL : &m->entry[s - 1];
+        }
+    }
 }
 
 static void

@@ -34,6 +34,16 @@ void map_clear(struct map *m);
 /* The entry of key, or NULL. Valid until the next map_put. */
 struct map_entry *map_get(const struct map *m, const void *key, size_t n);
 
+struct map_key {
+    const void *p;
+    size_t n;
+};
+
+/* map_get of each of the n keys into found: sooner than one after the other,
+ * as the memory that they lie in is waited for once. */
+void map_get_all(const struct map *m, const struct map_key *key, size_t n,
+                 struct map_entry **found);
+
 /* The entry of key, added with value if it was absent (*added tells, and may
  * be NULL); an existing value is kept. */
 struct map_entry *map_put(struct map *m, const void *key, size_t n,

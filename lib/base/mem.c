@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/log.h"
+
+#define LARGE_PAGE (2u << 20)
 
 _Noreturn void
 mem_out(size_t n)
@@ -32,6 +35,27 @@ mem_array(size_t count, size_t size)
     if (!size_mul(count, size, &n))
         mem_out(SIZE_MAX);
     return mem_alloc(n);
+}
+
+void *
+mem_table(size_t count, size_t size)
+{
+    uint64_t n;
+    void *p;
+
+    if (!size_mul(count, size, &n) || n > SIZE_MAX - LARGE_PAGE)
+        mem_out(SIZE_MAX);
+    if (n < LARGE_PAGE / 2) {
+        p = mem_try(n);
+    } else {
+        n = size_round(n, LARGE_PAGE);
+        p = aligned_alloc(LARGE_PAGE, n);
+        if (p)
+            madvise(p, n, MADV_HUGEPAGE);
+    }
+    if (!p)
+        mem_out(n);
+    return memset(p, 0, n);
 }
 
 void *

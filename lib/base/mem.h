@@ -17,6 +17,11 @@ void *mem_alloc(size_t n);
 /* count * size zeroed bytes; exits when the product overflows. */
 void *mem_array(size_t count, size_t size);
 
+/* As mem_array, for a table that is looked into all over: in pages as large
+ * as the system gives, and not across two cache lines where size is a power
+ * of two. */
+void *mem_table(size_t count, size_t size);
+
 /* Resizes p to n bytes, new bytes undefined. */
 void *mem_grow(void *p, size_t n);
 

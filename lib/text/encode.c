@@ -1,8 +1,8 @@
 /* encode.c - text to ids: added tokens, NFC, pieces, merges.
  *
  * Most pieces of a text were seen before, so each encoder has a cache from
- * pieces of at most KEY_BYTES bytes to at most SLOT_IDS ids: one slot of a
- * cache line, placed by a hash and evicted by whoever comes next. What does
+ * pieces of at most KEY_BYTES bytes to at most SLOT_IDS ids: one slot of half
+ * a cache line, placed by a hash and evicted by whoever comes next. What does
  * not fit there (indentation, rulers) goes to a smaller cache with wider
  * slots. Caches hold answers only, so the ids do not depend on them.
  */
@@ -13,18 +13,19 @@
 #include "text/alphabet.h"
 #include "text/tokenizer.h"
 
-#define KEY_WORDS 4
-#define KEY_BYTES 31 /* and one for the length */
-#define SLOT_IDS 7
+#define KEY_WORDS 2
+#define KEY_BYTES 15 /* and one for the length and the number of ids */
+#define KEY_COUNT 60 /* that number is the key's last 4 bits */
+#define SLOT_IDS 4
 #define CACHE_BITS 16
 #define AHEAD 16
 #define WIDE_BYTES 62
 #define WIDE_IDS 48
-#define WIDE_BITS 10
+#define WIDE_BITS 12
 
 struct encoder_slot {
     uint64_t key[KEY_WORDS]; /* the piece, zeros, its length; 0: empty */
-    uint32_t n, id[SLOT_IDS];
+    uint32_t id[SLOT_IDS];
 };
 
 struct encoder_wide {
@@ -90,33 +91,42 @@ encode_piece(struct encoder *en, const uint8_t *p, size_t n, uint32_t *id)
     return merge_piece(&t->merges, &en->scratch, id, m);
 }
 
-/* Makes the key of p[n], n <= KEY_BYTES; room bytes can be read at p. */
+/* The lowest n bytes of a word, n <= 8. */
+static inline uint64_t
+low_bytes(uint64_t word, size_t n)
+{
+    return n >= 8 ? word : word & ((1ull << 8 * n) - 1);
+}
+
+/* Makes the key of p[n], 0 < n <= KEY_BYTES; room bytes can be read at p. */
 static inline void
 make_key(uint64_t key[KEY_WORDS], const uint8_t *p, size_t n, size_t room)
 {
-    memset(key, 0, KEY_WORDS * sizeof(key[0]));
-    if (n <= 16 && room >= 16) {
-        uint64_t lo, hi;
-
-        memcpy(&lo, p, 8);
-        memcpy(&hi, p + 8, 8);
-        key[0] = n >= 8 ? lo : lo & ((1ull << 8 * n) - 1);
-        if (n > 8)
-            key[1] = n == 16 ? hi : hi & ((1ull << 8 * (n - 8)) - 1);
+    if (room >= 16) {
+        memcpy(key, p, 16);
+        key[0] = low_bytes(key[0], n);
+        key[1] = low_bytes(key[1], n > 8 ? n - 8 : 0);
     } else {
+        key[0] = key[1] = 0;
         memcpy(key, p, n);
     }
-    key[3] |= (uint64_t)n << 56;
+    key[1] |= (uint64_t)n << 56;
+}
+
+/* Whether the slot is of that key. */
+static inline bool
+has_key(const struct encoder_slot *s, const uint64_t key[KEY_WORDS])
+{
+    return ((s->key[0] ^ key[0]) | (s->key[1] ^ key[1]) << (64 - KEY_COUNT))
+           == 0;
 }
 
 static inline size_t
 key_hash(const uint64_t key[KEY_WORDS])
 {
-    uint64_t h = key[0] ^ key[3];
+    uint64_t h = key[0] * 0x9e3779b97f4a7c15u;
 
-    h = (h ^ h >> 32) * 0x9e3779b97f4a7c15u;
-    h ^= key[1] * 0xc2b2ae3d27d4eb4fu ^ key[2] * 0x165667b19e3779f9u;
-    h = (h ^ h >> 29) * 0xbf58476d1ce4e5b9u;
+    h = (h ^ h >> 29 ^ key[1]) * 0xbf58476d1ce4e5b9u;
     return (size_t)(h >> (64 - CACHE_BITS));
 }
 
@@ -173,7 +183,7 @@ learn_piece(struct encoder *en, struct encoder_slot *slot,
     if (m <= SLOT_IDS && en->n_lost == lost) {
         memcpy(slot->key, key, sizeof(slot->key));
         memcpy(slot->id, id, m * sizeof(id[0]));
-        slot->n = (uint32_t)m;
+        slot->key[1] |= (uint64_t)m << KEY_COUNT;
     }
     return m;
 }
@@ -219,10 +229,10 @@ cached_piece(struct encoder *en, const uint8_t *p, size_t n, uint32_t *id)
         return wide_piece(en, p, n, id);
     make_key(key, p, n, n);
     slot = &en->cache[key_hash(key)];
-    if (memcmp(slot->key, key, sizeof(key)) != 0)
+    if (!has_key(slot, key))
         return learn_piece(en, slot, key, p, n, id);
     memcpy(id, slot->id, sizeof(slot->id));
-    return slot->n;
+    return slot->key[1] >> KEY_COUNT;
 }
 
 /* Text without added tokens, in normal form, by the steps of the
@@ -261,11 +271,9 @@ add_pieces(struct encoder *en, const uint8_t *p, size_t n, struct ids *out)
             s = a->slot;
             if (!s) {
                 id += wide_piece(en, a->p, a->n, id);
-            } else if (((s->key[0] ^ a->key[0]) | (s->key[1] ^ a->key[1]) |
-                        (s->key[2] ^ a->key[2]) |
-                        (s->key[3] ^ a->key[3])) == 0) {
+            } else if (has_key(s, a->key)) {
                 memcpy(id, s->id, sizeof(s->id));
-                id += s->n;
+                id += s->key[1] >> KEY_COUNT;
             } else {
                 id += learn_piece(en, a->slot, a->key, a->p, a->n, id);
             }
@@ -293,8 +301,8 @@ encoder_init(struct encoder *en, const struct tokenizer *t)
 {
     memset(en, 0, sizeof(*en));
     en->t = t;
-    en->cache = mem_array((size_t)1 << CACHE_BITS, sizeof(en->cache[0]));
-    en->wide = mem_array((size_t)1 << WIDE_BITS, sizeof(en->wide[0]));
+    en->cache = mem_table((size_t)1 << CACHE_BITS, sizeof(en->cache[0]));
+    en->wide = mem_table((size_t)1 << WIDE_BITS, sizeof(en->wide[0]));
     pretok_run_init(&en->pre, &t->pre, t->uclass);
     buf_init(&en->bytes);
     segments_init(&en->segments, t);

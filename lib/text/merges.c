@@ -43,9 +43,9 @@ merges_init(struct merges *m, size_t n)
 
     while (size < 2 * n)
         size *= 2;
-    m->slot = mem_array(size, sizeof(m->slot[0]));
+    m->slot = mem_table(size, sizeof(m->slot[0]));
     memset(m->slot, 0xff, size * sizeof(m->slot[0]));
-    m->maybe = mem_array(size / 8, sizeof(m->maybe[0]));
+    m->maybe = mem_table(size / 8, sizeof(m->maybe[0]));
     m->mask = size - 1;
     m->n = 0;
 }

@@ -3,8 +3,9 @@
  * The text is the one that was given: a token made of normalised characters
  * stands for all the bytes that these came from, an added token also for the
  * blanks that it strips. Ranges are in order and do not overlap, save that
- * tokens which share a normalised character share its bytes. Bytes that the
- * tokenizer has no token for are in no range.
+ * tokens which share a normalised character share its bytes, and one that is
+ * but a blank which the pre-tokenizer put there has an empty range. Bytes that
+ * the tokenizer has no token for are in no range.
  */
 #ifndef TEXT_OFFSETS_H
 #define TEXT_OFFSETS_H
@@ -28,6 +29,7 @@ struct offsets {
     size_t late;  /* unk_tokens that are still to come */
     bool strange; /* the ids are not the text's */
     struct segments segments;
+    struct pretok_run pre;
 };
 
 void offsets_init(struct offsets *o, const struct tokenizer *t);

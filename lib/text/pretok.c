@@ -23,6 +23,10 @@ struct pretok_level {
     struct regex_search search;
     const uint8_t *p; /* what is cut, and how much of it has come out */
     size_t n, done;
+    size_t n_put;     /* bytes at its start that were put there */
+    size_t from;      /* where the byte behind these is in the text */
+    bool spelled;     /* both count characters: */
+    size_t at_char, at_byte; /* the same place */
     bool whole;       /* it comes out as one piece */
     bool has_match, has_ahead;
     struct part match, ahead; /* found, and come back to */
@@ -112,9 +116,11 @@ change(struct pretok_level *l)
     buf_reset(&l->text);
     if (s->kind == PRETOK_SPELL) {
         alphabet_spell(&l->text, l->p, l->n);
+        l->spelled = true;
     } else if (!begins(l, &s->string)) {
         buf_add(&l->text, s->string.data, s->string.len);
         buf_add(&l->text, l->p, l->n);
+        l->n_put += s->string.len;
     } else {
         return;
     }
@@ -127,7 +133,7 @@ level_start(struct pretok_level *l, const uint8_t *p, size_t n)
 {
     l->p = p;
     l->n = n;
-    l->done = 0;
+    l->done = l->at_char = l->at_byte = 0;
     l->has_match = l->has_ahead = false;
     l->whole = !l->step || l->step->kind >= PRETOK_SPELL;
     if (l->step && l->whole)
@@ -255,10 +261,36 @@ level_next(struct pretok_level *l, const uint8_t *uclass, struct part *a)
     return rc;
 }
 
+/* How many bytes, not spelled, are before that place of the level's piece;
+ * places are asked for in order. */
+static size_t
+bytes_before(struct pretok_level *l, size_t at)
+{
+    if (!l->spelled)
+        return at;
+    for (; l->at_byte < at; l->at_byte++)
+        l->at_char += (l->p[l->at_byte] & 0xc0) != 0x80;
+    return l->at_char;
+}
+
+/* What of the level's piece the part is: of what was put before it and of
+ * the text. */
+static void
+trace(struct pretok_run *r, struct pretok_level *l, const struct part *a)
+{
+    size_t start = bytes_before(l, a->start), end = bytes_before(l, a->end);
+    size_t put = l->n_put;
+
+    r->n_put = (end < put ? end : put) - (start < put ? start : put);
+    r->from = l->from + (start > put ? start - put : 0);
+    r->n_from = end - start - r->n_put;
+}
+
 void
 pretok_start(struct pretok_run *r, const uint8_t *p, size_t n)
 {
     r->at = 0;
+    r->level[0].n_put = r->level[0].from = 0;
     level_start(&r->level[0], p, n);
 }
 
@@ -280,8 +312,12 @@ pretok_next(struct pretok_run *r, const uint8_t **p, size_t *n)
         }
         *p = l->p + a.start;
         *n = a.end - a.start;
+        trace(r, l, &a);
         if (r->at == r->t->n)
             return 1;
+        l[1].n_put = r->n_put;
+        l[1].from = r->from;
+        l[1].spelled = l->spelled;
         level_start(l + 1, *p, *n);
         r->at++;
     }

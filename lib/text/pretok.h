@@ -47,6 +47,7 @@ struct pretok {
     size_t n;
     bool byte_level; /* the pieces' bytes are what is encoded */
     bool spelled;    /* and they come out of PRETOK_SPELL */
+    bool changes;    /* the pieces are not all of the text, or more */
 };
 
 void pretok_init(struct pretok *t);
@@ -64,6 +65,9 @@ struct pretok_run {
     const uint8_t *uclass;
     struct pretok_level *level; /* one a step, and one for the text */
     size_t at;
+    /* Of the last piece, what it has put before it and where the rest is in
+     * the text, as bytes, not spelled. */
+    size_t n_put, from, n_from;
 };
 
 void pretok_run_init(struct pretok_run *r, const struct pretok *t,

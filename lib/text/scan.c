@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "text/ascii16.h"
 #include "text/uclass.h"
 
 #define CLASS (UC_LETTER | UC_NUMBER | UC_SPACE)
@@ -94,6 +95,30 @@ spaces(const uint8_t *p, const uint8_t *stop, bool followed)
     return last > p ? last : stop;
 }
 
+/* The length of scan_gpt2's piece if 16 bytes tell, else 0. */
+static inline size_t
+ascii_gpt2(const uint8_t *p, bool digits)
+{
+    struct ascii16 a = ascii16_at(p);
+    uint32_t end = a.space | (digits ? a.digit : 0), mask;
+    size_t at, n;
+
+    if (*p == '\'')
+        return 0;
+    at = *p == ' ' && !(end >> 1 & 1);
+    mask = a.letter >> at & 1 ? a.letter : a.other;
+    mask = a.digit >> at & 1 ? a.digit : mask;
+    mask = a.space >> at & 1 ? a.space : mask;
+    n = ascii16_run(mask, at);
+    if (!ascii16_holds(&a, n))
+        return 0;
+    if (digits && (a.digit & 1))
+        return 1;
+    /* Of spaces before something the last is given back. */
+    return n - ((a.space >> at & 1) && n > 1
+                && !(digits && (a.digit >> n & 1)));
+}
+
 /* digits: end is the end of the text, and a UC_DIGIT ends it, too. */
 static inline size_t
 scan_gpt2(const uint8_t *uclass, const uint8_t *start, const uint8_t *end,
@@ -103,6 +128,8 @@ scan_gpt2(const uint8_t *uclass, const uint8_t *start, const uint8_t *end,
     unsigned mask = CLASS | (digits ? UC_DIGIT : 0), f;
     size_t n;
 
+    if (ASCII16_HERE && end - p >= ASCII16 && (n = ascii_gpt2(p, digits)) > 0)
+        return n;
     f = flags_at(uclass, p, end, &n);
     if (digits && (f & UC_DIGIT))
         return n;
@@ -140,6 +167,45 @@ line_spaces(const uint8_t *uclass, const uint8_t *p, const uint8_t *end)
     return (size_t)(spaces(p, stop, stop < end) - p);
 }
 
+/* \s*[\r\n]+|\s+(?!\S)|\s+ before something, in 16 bytes: n spaces, of which
+ * the lines are `line`. */
+static inline size_t
+ascii_spaces(uint32_t line, size_t n)
+{
+    line &= (1u << n) - 1;
+    if (line)
+        return 32 - (size_t)__builtin_clz(line);
+    return n > 1 ? n - 1 : n;
+}
+
+/* The length of scan_qwen2's piece if 16 bytes tell, else 0. */
+static inline size_t
+ascii_qwen2(const uint8_t *p, int digits)
+{
+    struct ascii16 a = ascii16_at(p);
+    size_t at, n;
+
+    if (*p == '\'')
+        return 0;
+    at = !((a.letter | a.digit | a.line) & 1);
+    if (a.letter >> at & 1) {
+        n = ascii16_run(a.letter, at);
+        return ascii16_holds(&a, n) ? n : 0;
+    }
+    if (a.digit & 1) {
+        n = ascii16_run(a.digit, 0);
+        n = n > (size_t)digits ? (size_t)digits : n;
+        return ascii16_holds(&a, n) ? n : 0;
+    }
+    at = *p == ' ';
+    if (a.other >> at & 1) {
+        n = ascii16_run(a.line, ascii16_run(a.other, at));
+        return ascii16_holds(&a, n) ? n : 0;
+    }
+    n = ascii16_run(a.space, 0);
+    return ascii16_holds(&a, n) ? ascii_spaces(a.line, n) : 0;
+}
+
 static inline size_t
 scan_qwen2(const uint8_t *uclass, const uint8_t *start, const uint8_t *end,
            int digits)
@@ -149,6 +215,9 @@ scan_qwen2(const uint8_t *uclass, const uint8_t *start, const uint8_t *end,
     size_t n, m = 0;
     int i;
 
+    if (ASCII16_HERE && end - p >= ASCII16
+        && (n = ascii_qwen2(p, digits)) > 0)
+        return n;
     f = flags_at(uclass, p, end, &n);
     if (*p == '\'') {
         size_t len = contraction(p, end, true);

@@ -202,86 +202,6 @@ read_unknown(struct tokenizer *t, const struct tokenizer_model *m,
     return rc;
 }
 
-/* ---- merges ---- */
-
-/* The two names of a merge: "a b", or ["a", "b"]. */
-static int
-read_pair(struct buf *left, struct buf *right, size_t i, struct json *j,
-          struct err *e)
-{
-    const char *space;
-    int rc;
-
-    if (json_kind(j) == JSON_ARRAY) {
-        rc = json_enter_array(j, e);
-        if (rc == 0 && json_next_item(j))
-            rc = json_string(j, left, e);
-        if (rc == 0 && json_next_item(j))
-            rc = json_string(j, right, e);
-        if (rc == 0 && json_next_item(j))
-            rc = json_error(j, e, "merge %zu is not of two tokens", i);
-        return rc;
-    }
-    rc = json_string(j, left, e);
-    if (rc < 0)
-        return rc;
-    space = memchr(left->data, ' ', left->len);
-    if (!space || memchr(space + 1, ' ', left->len - 1 -
-                         (size_t)(space - left->data)))
-        return json_error(j, e, "merge %zu is not two tokens with one space "
-                          "between", i);
-    buf_add(right, space + 1, left->len - 1 - (size_t)(space - left->data));
-    left->len = (size_t)(space - left->data);
-    left->data[left->len] = 0;
-    return 0;
-}
-
-static int
-add_merge(struct tokenizer *t, struct buf *left, const struct buf *right,
-          size_t i, const struct json *j, struct err *e)
-{
-    uint32_t a = tokenizer_find(t, left->data, left->len);
-    uint32_t b = tokenizer_find(t, right->data, right->len), id;
-
-    if (a == TOKEN_NONE || b == TOKEN_NONE)
-        return json_error(j, e, "merge %zu: \"%.100s\" is not in the "
-                          "vocabulary", i, a == TOKEN_NONE ? left->data :
-                          right->data);
-    buf_add(left, right->data, right->len);
-    id = tokenizer_find(t, left->data, left->len);
-    if (id == TOKEN_NONE)
-        return json_error(j, e, "merge %zu gives \"%.100s\", which is not "
-                          "in the vocabulary", i, left->data);
-    merges_put(&t->merges, a, b, (uint32_t)i, id);
-    return 0;
-}
-
-static int
-read_merges(struct tokenizer *t, struct json *j, struct err *e)
-{
-    struct buf left, right;
-    size_t n, i;
-    int rc;
-
-    rc = json_count_items(*j, &n, e);
-    if (rc < 0)
-        return rc;
-    merges_init(&t->merges, n);
-    buf_init(&left);
-    buf_init(&right);
-    rc = json_enter_array(j, e);
-    for (i = 0; rc == 0 && json_next_item(j); i++) {
-        buf_reset(&left);
-        buf_reset(&right);
-        rc = read_pair(&left, &right, i, j, e);
-        if (rc == 0)
-            rc = add_merge(t, &left, &right, i, j, e);
-    }
-    buf_release(&left);
-    buf_release(&right);
-    return rc;
-}
-
 int
 tokenizer_read_vocab(struct tokenizer *t, const struct tokenizer_model *m,
                      struct err *e)
@@ -296,5 +216,5 @@ tokenizer_read_vocab(struct tokenizer *t, const struct tokenizer_model *m,
         return rc;
     find_bytes(t);
     rc = read_unknown(t, m, e);
-    return rc < 0 ? rc : read_merges(t, &merges, e);
+    return rc < 0 ? rc : tokenizer_read_merges(t, &merges, e);
 }

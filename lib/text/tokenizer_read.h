@@ -3,6 +3,7 @@
  *
  *   tokenizer_read.c    the file: its parts in their order, what follows
  *   tokenizer_model.c   the model: settings, vocabulary, merges
+ *   tokenizer_merges.c  its merges
  *   tokenizer_added.c   the added tokens
  *   tokenizer_steps.c   the pre-tokenizer
  *   tokenizer_text.c    normaliser, Metaspace, decoder
@@ -43,6 +44,10 @@ int tokenizer_read_model(struct tokenizer *t, struct tokenizer_model *m,
 /* Reads its parts. */
 int tokenizer_read_vocab(struct tokenizer *t, const struct tokenizer_model *m,
                          struct err *e);
+
+/* Reads the merges, after the vocabulary. */
+int tokenizer_read_merges(struct tokenizer *t, struct json *j,
+                          struct err *e);
 
 /* Reads the added tokens, after the vocabulary; j->start NULL: the file has
  * none. Sets t->n. */

@@ -266,6 +266,7 @@ add_byte_level(struct maker *m)
         step = add(m, PRETOK_PREFIX);
         if (!step)
             return ERR_DATA;
+        m->t->changes = true;
         buf_addc(&step->string, ' ');
     }
     if (m->s->use_regex && add_scan(m, SCAN_GPT2) < 0)
@@ -420,7 +421,12 @@ has_byte_level(struct json j)
 int
 tokenizer_read_pre(struct tokenizer *t, struct json *j, struct err *e)
 {
+    int rc;
+
     if (!has_byte_level(*j))
         return tokenizer_read_chars(t, j, e);
-    return read_pre(&t->pre, j, 0, e);
+    rc = read_pre(&t->pre, j, 0, e);
+    for (size_t i = 0; i < t->pre.n; i++)
+        t->pre.changes |= t->pre.step[i].behavior == PRETOK_REMOVED;
+    return rc;
 }

@@ -35,6 +35,31 @@ TEST(a_map_keeps_values_and_order)
     map_release(&m);
 }
 
+TEST(many_keys_are_found_at_once)
+{
+    enum { N = 200 };
+    struct map_entry *found[N];
+    struct map_key key[N];
+    struct map m;
+    char text[N][8];
+    size_t i;
+
+    map_init(&m);
+    for (i = 0; i < N; i++) {
+        key[i].p = text[i];
+        key[i].n = (size_t)snprintf(text[i], sizeof(text[i]), "%zu", i);
+    }
+    found[0] = found[N - 1] = (struct map_entry *)text;
+    map_get_all(&m, key, N, found);
+    CHECK(!found[0] && !found[N - 1]);
+    for (i = 0; i < N; i += 2)
+        map_put(&m, key[i].p, key[i].n, i, NULL);
+    map_get_all(&m, key, N, found);
+    for (i = 0; i < N; i++)
+        CHECK(i % 2 ? !found[i] : found[i] && found[i]->value == i);
+    map_release(&m);
+}
+
 TEST(keys_are_bytes)
 {
     struct map m;
@@ -129,6 +154,7 @@ TEST(par_for_runs_each_item_once)
 
 static const struct test tests[] = {
     RUN(a_map_keeps_values_and_order),
+    RUN(many_keys_are_found_at_once),
     RUN(keys_are_bytes),
     RUN(ids_are_blake2b_256),
     RUN(a_hash_can_go_on_after_its_id_was_taken),

@@ -9,9 +9,11 @@
 #include "text/alphabet.h"
 #include "text/tokenizer.h"
 
-/* Byte i is token i; the special tokens, up to a NULL, come behind them. */
+/* Byte i is token i; the special tokens, up to a NULL, come behind them. pre
+ * is the pre-tokenizer. */
 static inline void
-byte_tokenizer(struct tokenizer *t, const char *const *special)
+byte_tokenizer_behind(struct tokenizer *t, const char *pre,
+                      const char *const *special)
 {
     struct buf b, name;
     struct err e;
@@ -20,8 +22,7 @@ byte_tokenizer(struct tokenizer *t, const char *const *special)
 
     buf_init(&b);
     buf_init(&name);
-    buf_addstr(&b, "{\"pre_tokenizer\":{\"type\":\"ByteLevel\","
-               "\"add_prefix_space\":false},\"added_tokens\":[");
+    buf_addf(&b, "{\"pre_tokenizer\":%s,\"added_tokens\":[", pre);
     for (i = 0; special[i]; i++)
         buf_addf(&b, "%s{\"id\":%d,\"content\":\"%s\",\"special\":true}",
                  i > 0 ? "," : "", 256 + i, special[i]);
@@ -40,6 +41,14 @@ byte_tokenizer(struct tokenizer *t, const char *const *special)
     }
     buf_release(&b);
     buf_release(&name);
+}
+
+/* The same behind GPT-2's. */
+static inline void
+byte_tokenizer(struct tokenizer *t, const char *const *special)
+{
+    byte_tokenizer_behind(t, "{\"type\":\"ByteLevel\","
+                          "\"add_prefix_space\":false}", special);
 }
 
 #endif

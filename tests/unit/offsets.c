@@ -349,6 +349,27 @@ TEST(a_byte_without_a_token_is_in_no_range)
     buf_release(&b);
 }
 
+/* A blank put before a piece is no byte of the text, and what a step leaves
+ * out is in no range. */
+TEST(pieces_of_more_or_less_than_the_text_are_followed)
+{
+    static const char pre[] =
+        "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","
+        "\"pattern\":{\"Regex\":\"\\\\s\"},\"behavior\":\"Removed\"},"
+        "{\"type\":\"ByteLevel\"},{\"type\":\"Split\",\"pattern\":"
+        "{\"String\":\"b\"},\"behavior\":\"Isolated\"}]}";
+    static const char *const special[] = { "<s>", NULL };
+    struct tokenizer t;
+    struct buf b;
+
+    buf_init(&b);
+    byte_tokenizer_behind(&t, pre, special);
+    ranges(&b, &t, "a \xc3\xa4\nbc<s>x ", NULL, 0);
+    CHECK_STR(b.data, "0-0 0-1 2-2 2-3 3-4 5-5 5-6 6-7 7-10 10-10 10-11");
+    tokenizer_release(&t);
+    buf_release(&b);
+}
+
 /* Inside a run a spelled token is the token, and nowhere else. */
 TEST(marks_are_found_where_they_are_asked_for)
 {
@@ -499,6 +520,7 @@ static const struct test tests[] = {
     RUN(text_behind_a_token_is_not_where_a_text_begins),
     RUN(every_text_of_every_tokenizer_has_ranges),
     RUN(a_byte_without_a_token_is_in_no_range),
+    RUN(pieces_of_more_or_less_than_the_text_are_followed),
     RUN(marks_are_found_where_they_are_asked_for),
     RUN(marks_of_the_normalised_text_too),
     RUN(ids_of_another_text_are_refused),

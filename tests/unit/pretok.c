@@ -53,25 +53,51 @@ world_close(struct world *w)
     free(w->t.uclass);
 }
 
+/* Where pretok_next says that the piece, spelled, comes from is where it
+ * is. */
+static void
+check_trace(const struct world *w, const uint8_t *text, size_t n,
+            const struct buf *want)
+{
+    const struct pretok_run *r = &w->run;
+    struct buf raw, got;
+
+    buf_init(&raw);
+    buf_init(&got);
+    CHECK(r->n_put <= 1 && r->from <= n && r->n_from <= n - r->from);
+    buf_add(&raw, " ", r->n_put);
+    buf_add(&raw, text + r->from, r->n_from);
+    alphabet_spell(&got, raw.data, raw.len);
+    CHECK_STR(got.data, want->data);
+    buf_release(&raw);
+    buf_release(&got);
+}
+
 /* The pieces of p[n], spelled, a blank between; what pretok_next ended with
  * is returned. */
 static int
 cut(struct world *w, const void *p, size_t n, struct buf *out)
 {
+    struct buf one;
     const uint8_t *piece;
     size_t len;
     int rc;
 
+    buf_init(&one);
     buf_reset(out);
     pretok_start(&w->run, p, n);
     while ((rc = pretok_next(&w->run, &piece, &len)) > 0) {
+        buf_reset(&one);
+        if (w->t.pre.spelled)
+            buf_add(&one, piece, len);
+        else
+            alphabet_spell(&one, piece, len);
+        check_trace(w, p, n, &one);
         if (out->len > 0)
             buf_addc(out, ' ');
-        if (w->t.pre.spelled)
-            buf_add(out, piece, len);
-        else
-            alphabet_spell(out, piece, len);
+        buf_add(out, one.data, one.len);
     }
+    buf_release(&one);
     return rc;
 }
 
