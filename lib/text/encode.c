@@ -201,12 +201,14 @@ static size_t
 cut(const struct encoder *en, const uint8_t *p, const uint8_t *end,
     struct ahead *a, const uint8_t **next)
 {
+    const struct pretok_step *scan = &en->t->pre.step[0];
+    const uint8_t *table = scan->table ? scan->table : en->t->uclass;
     size_t n = 0;
 
     for (; p < end && n < AHEAD; p += a->n, a++, n++) {
         a->p = p;
         a->n = en->t->chars.on ? chars_piece(en->t, p, end) :
-               scan_piece(en->t->pre.step[0].scan, en->t->uclass, p, end);
+               scan_piece(scan->scan, table, p, end);
         a->slot = NULL;
         if (a->n <= KEY_BYTES) {
             make_key(a->key, p, a->n, (size_t)(end - p));

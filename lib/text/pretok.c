@@ -44,6 +44,7 @@ pretok_release(struct pretok *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         regex_free(t->step[i].regex);
+        free(t->step[i].table);
         buf_release(&t->step[i].string);
     }
     pretok_init(t);
@@ -156,8 +157,8 @@ find_match(struct pretok_level *l, const uint8_t *uclass, struct part *m)
         return 0;
     if (s->kind == PRETOK_SCAN) {
         m->start = l->done;
-        m->end = m->start + scan_piece(s->scan, uclass, l->p + l->done,
-                                       l->p + l->n);
+        m->end = m->start + scan_piece(s->scan, s->table ? s->table : uclass,
+                                       l->p + l->done, l->p + l->n);
         return 1;
     }
     at = memmem(l->p + l->done, l->n - l->done, s->string.data,

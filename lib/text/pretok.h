@@ -37,6 +37,7 @@ struct pretok_step {
     enum pretok_behavior behavior;
     bool invert; /* what is between the matches counts as matched */
     enum scan_kind scan;
+    uint8_t *table; /* of scan_table */
     bool digits; /* a match is a UC_DIGIT, and comes out alone */
     struct regex *regex;
     struct buf string;

@@ -1,4 +1,4 @@
-/* scan.c - four pre-tokenizers by hand.
+/* scan.c - pre-tokenizers by hand.
  *
  * At the start of a piece the alternatives of the regular expression are
  * told apart by the first character or two, then a run is followed: that a
@@ -8,20 +8,54 @@
 #include "text/scan.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "text/ascii16.h"
 #include "text/uclass.h"
+#include "text/uset.h"
 
 #define CLASS (UC_LETTER | UC_NUMBER | UC_SPACE)
 
-const char *
-scan_name(enum scan_kind kind)
-{
-    static const char *const name[] = {
-        "gpt2", "digits+gpt2", "qwen2", "llama3"
-    };
+/* In the table of SCAN_O200K: what is in U and in W. */
+#define UPPER 32
+#define LOWER 64
 
-    return name[kind];
+/* Gives flag to the characters of those properties, up to a NULL. */
+static void
+flag_all(uint8_t *table, uint8_t flag, const char *const *property)
+{
+    struct uset s;
+
+    uset_init(&s);
+    for (; *property; property++)
+        uset_property(&s, *property, strlen(*property));
+    for (size_t i = 0; i + 1 < s.n; i += 2)
+        for (uint32_t c = s.at[i]; c < s.at[i + 1]; c++)
+            table[c] |= flag;
+    uset_release(&s);
+}
+
+uint8_t *
+scan_table(enum scan_kind kind)
+{
+    static const char *const mark[] = { "M", NULL };
+    static const char *const upper[] = { "Lu", "Lt", "Lm", "Lo", "M", NULL };
+    static const char *const lower[] = { "Ll", "Lm", "Lo", "M", NULL };
+    uint8_t *table;
+
+    if (kind < SCAN_QWEN35)
+        return NULL;
+    table = uclass_new();
+    for (size_t i = 0; i < UC_POINTS; i++)
+        table[i] &= CLASS;
+    if (kind == SCAN_QWEN35) {
+        flag_all(table, UC_LETTER, mark);
+    } else {
+        flag_all(table, UPPER, upper);
+        flag_all(table, LOWER, lower);
+    }
+    return table;
 }
 
 /* The flags of the character at p < end, *n its length. */
@@ -251,18 +285,125 @@ scan_qwen2(const uint8_t *uclass, const uint8_t *start, const uint8_t *end,
     return (size_t)(p - start);
 }
 
+/* The length of scan_cased's piece if 16 bytes tell, else 0. */
+static inline size_t
+ascii_cased(const uint8_t *p, size_t digits)
+{
+    struct ascii16 a = ascii16_at(p);
+    size_t at = !((a.letter | a.digit | a.line) & 1), n;
+
+    if (a.letter >> at & 1) {
+        n = ascii16_run(a.upper, at);
+        n = ascii16_run(a.letter & ~a.upper, n);
+        return ascii16_holds(&a, n) && p[n] != '\'' ? n : 0;
+    }
+    if (a.digit & 1) {
+        n = ascii16_run(a.digit, 0);
+        n = n > digits ? digits : n;
+        return ascii16_holds(&a, n) ? n : 0;
+    }
+    at = *p == ' ';
+    if (a.other >> at & 1) {
+        n = ascii16_run(a.other, at);
+        n = a.line >> n & 1 ? 0 : n;
+        return ascii16_holds(&a, n) ? n : 0;
+    }
+    n = ascii16_run(a.space, 0);
+    return ascii16_holds(&a, n) ? ascii_spaces(a.line, n) : 0;
+}
+
+/* Where U*W+ from p ends, or NULL; *upper is where U+W* does then, which has
+ * no W, or NULL. */
+static const uint8_t *
+cased_word(const uint8_t *table, const uint8_t *p, const uint8_t *end,
+           const uint8_t **upper)
+{
+    const uint8_t *start = p, *both = NULL;
+    unsigned f = 0;
+    size_t n;
+
+    while (p < end) {
+        f = flags_at(table, p, end, &n);
+        if (!(f & UPPER))
+            break;
+        p += n;
+        if (f & LOWER)
+            both = p;
+    }
+    *upper = p > start ? p : NULL;
+    if (p < end && (f & LOWER))
+        return run(table, p, end, LOWER, LOWER);
+    /* U* gives back what is behind the last that is also of W. */
+    return both;
+}
+
+/* The first two alternatives of SCAN_O200K without their end; NULL: none. f
+ * is of p's character, of n bytes. */
+static const uint8_t *
+cased_letters(const uint8_t *table, const uint8_t *p, const uint8_t *end,
+              unsigned f, size_t n)
+{
+    bool prefix = !(f & (UC_LETTER | UC_NUMBER)) && *p != '\r' && *p != '\n';
+    const uint8_t *stop = NULL, *behind = NULL, *here = NULL;
+
+    if (prefix)
+        stop = cased_word(table, p + n, end, &behind);
+    if (!stop && (f & (UPPER | LOWER)))
+        stop = cased_word(table, p, end, &here);
+    return stop ? stop : behind ? behind : here;
+}
+
+static inline size_t
+scan_cased(const uint8_t *table, const uint8_t *start, const uint8_t *end,
+           int digits, bool contractions)
+{
+    const uint8_t *p = start, *stop;
+    unsigned f;
+    size_t n;
+    int i;
+
+    if (ASCII16_HERE && end - p >= ASCII16
+        && (n = ascii_cased(p, (size_t)digits)) > 0)
+        return n;
+    f = flags_at(table, p, end, &n);
+    stop = cased_letters(table, p, end, f, n);
+    if (stop) {
+        if (contractions && stop < end && *stop == '\'')
+            stop += contraction(stop, end, true);
+        return (size_t)(stop - start);
+    }
+    for (i = 0; i < digits && p < end; i++, p += n)
+        if (!(flags_at(table, p, end, &n) & UC_NUMBER))
+            break;
+    if (p > start)
+        return (size_t)(p - start);
+    if (*p == ' ' && p + 1 < end && !(flags_at(table, p + 1, end, &n) & CLASS))
+        p++;
+    else if (f & UC_SPACE)
+        return line_spaces(table, p, end);
+    p = run(table, p, end, CLASS, 0);
+    while (p < end && (*p == '\r' || *p == '\n' || *p == '/'))
+        p++;
+    return (size_t)(p - start);
+}
+
 size_t
-scan_piece(enum scan_kind kind, const uint8_t *uclass, const uint8_t *p,
+scan_piece(enum scan_kind kind, const uint8_t *table, const uint8_t *p,
            const uint8_t *end)
 {
     switch (kind) {
     case SCAN_GPT2:
-        return scan_gpt2(uclass, p, end, false);
+        return scan_gpt2(table, p, end, false);
     case SCAN_DIGITS:
-        return scan_gpt2(uclass, p, end, true);
+        return scan_gpt2(table, p, end, true);
     case SCAN_QWEN2:
-        return scan_qwen2(uclass, p, end, 1);
+    case SCAN_QWEN35:
+        return scan_qwen2(table, p, end, 1);
+    case SCAN_LLAMA3:
+        return scan_qwen2(table, p, end, 3);
+    case SCAN_O200K:
+        return scan_cased(table, p, end, 3, true);
     default:
-        return scan_qwen2(uclass, p, end, 3);
+        return scan_cased(table, p, end, 1, false);
     }
 }

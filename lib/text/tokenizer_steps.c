@@ -16,6 +16,13 @@
 #define SUPPORTED "supported are Sequence, Split, ByteLevel, Digits, " \
     "Punctuation, WhitespaceSplit and CharDelimiterSplit"
 
+#define PREFIX "[^\\r\\n\\p{L}\\p{N}]"
+#define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define FOLDED "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+#define CASED_END \
+    " ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+
 /* Expressions that match all of a text, by who cuts it in the same way. */
 static const struct {
     const char *regex;
@@ -34,6 +41,14 @@ static const struct {
     { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
       "\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
       "\\s+(?!\\S)|\\s+", SCAN_LLAMA3 },
+    { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|"
+      "\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
+      "\\s+(?!\\S)|\\s+", SCAN_QWEN35 },
+    { PREFIX "?" UPPER "*" LOWER "+" FOLDED "?|"
+      PREFIX "?" UPPER "+" LOWER "*" FOLDED "?|\\p{N}{1,3}|" CASED_END,
+      SCAN_O200K },
+    { PREFIX "?" UPPER "*" LOWER "+|" PREFIX "?" UPPER "+" LOWER "*|"
+      "\\p{N}|" CASED_END, SCAN_TEKKEN },
 };
 
 /* What the settings of one pre-tokenizer say. */
@@ -188,6 +203,7 @@ add_scan(struct maker *m, enum scan_kind scan)
     if (!step)
         return ERR_DATA;
     step->scan = scan;
+    step->table = scan_table(scan);
     return 0;
 }
 
