@@ -147,7 +147,7 @@ learns(const struct template *tp, enum template_field field)
 }
 
 #define COMMITS (1u << LAYOUT_COMMIT)
-#define TEXTS (1u << LAYOUT_FILE | 1u << LAYOUT_DOC)
+#define CODE (COMMITS | 1u << LAYOUT_FILE | 1u << LAYOUT_DOC)
 
 int
 template_like(struct template *tp, const char *where,
@@ -167,7 +167,7 @@ template_like(struct template *tp, const char *where,
                        "before and after; diff; text; prefix, middle and "
                        "suffix", where, tp->family->name);
     if (sides || diff || hole)
-        *records &= hole ? TEXTS : COMMITS;
+        *records &= hole ? CODE : COMMITS;
     if (*records == 0)
         return err_set(e, ERR_DATA, "%s: the records it is for have not the "
                        "fields of family %s", where, tp->family->name);

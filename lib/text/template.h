@@ -88,7 +88,7 @@ bool template_uses(const struct template *tp, enum template_field field);
 /* The kind whose records' fields it asks for: that of the built-in layout
  * that is most like it. The layout is then for those records alone that have
  * the fields: before, after and diff are of commits, prefix, middle and suffix
- * of files and documents. ERR_DATA where it asks for several views of the
+ * of all but conversations. ERR_DATA where it asks for several views of the
  * same text, or is for no record that has its fields. */
 int template_like(struct template *tp, const char *where,
                   enum template_kind *kind, struct err *e);

@@ -237,13 +237,16 @@ END
 
 @test "a layout that is built in is a file that does the same" {
     trained
+    vocabtrain -q --size 350 --special '<fim_prefix>' --special \
+        '<fim_suffix>' --special '<fim_middle>' --special '<|endoftext|>' \
+        --special '<reponame>' --special '<filename>' -o tokenizer.json \
+        project.text
     for f in "$BATS_TEST_DIRNAME"/../../templates/*.template; do
         name=${f##*/}
         name=${name%.template}
         tokenize --print-template $name >own.template
         cmp own.template "$f"
         tokenize --help | grep -q "[|:]$name\b\|[|: ]$name|"
-        [ $name != fim ] || continue
         tokenize -q --no-prov -t tokenizer.json --template $name \
             project.text >built.in
         tokenize -q --no-prov -t tokenizer.json --template own.template \
@@ -283,9 +286,9 @@ message?)" bad.template
     printf 'family x\ntoken a <none>\nlearn message\n' >bad.template
     refused 4 "./bad.template: the tokenizer is of none of its families \
 (x has <none>)" ./bad.template
-    refused 4 "fim: the tokenizer is of none of its families (starcoder has \
-<fim_prefix>, qwen2.5 has <|fim_prefix|>, codellama has ▁<PRE>, deepseek has \
-<｜fim▁begin｜>)" fim
+    run -4 --separate-stderr tokenize -t tokenizer.json --template fim \
+        project.text
+    one_line 'tokenize: fim: the tokenizer is of none of its families (star'
     printf 'family x\nlearn message before diff\n' >bad.template
     refused 4 "bad.template: family x has more than one of: before and \
 after; diff; text; prefix, middle and suffix" bad.template
