@@ -22,7 +22,7 @@
 enum { LOSS_TARGET, LOSS_ALL };
 
 struct options {
-    const char *tokenizer, *template, *print, *end;
+    const char *tokenizer, *template, *print, *end, *stats;
     int loss;
     uint64_t max_tokens, threads, seed;
     double fim_rate, fim_spm_rate;
@@ -57,6 +57,9 @@ static const struct opt table[] = {
               "<|endoftext|> or the like if it has one; none: no token" },
     { .name = "marks", .type = OPT_FLAG, .output = true, AT(marks),
       .help = "take special tokens spelled in the text for the tokens" },
+    { .name = "stats", .type = OPT_STRING, AT(stats), .arg = "FILE",
+      .help = "write what became of the texts to FILE, as JSON, and a line "
+              "of it to stderr" },
     { .name = "decode", .letter = 'd', .type = OPT_FLAG, .output = true,
       AT(decode), .help = "tokens in, text out" },
     { .name = "raw", .type = OPT_FLAG, AT(raw),
@@ -101,6 +104,24 @@ tell(const struct tokenizing *z)
                  (unsigned long long)z->lost);
 }
 
+/* As JSON to the file, and a line of it to people. */
+static int
+put_stats(const struct token_stats *stats, uint64_t records,
+          const char *path, struct err *e)
+{
+    struct buf text;
+    int rc;
+
+    buf_init(&text);
+    token_stats_line(stats, records, &text);
+    log_info("%s", text.data);
+    buf_reset(&text);
+    token_stats_json(stats, records, &text);
+    rc = file_write(path, text.data, text.len, e);
+    buf_release(&text);
+    return rc;
+}
+
 /* Text in, tokens out. */
 static int
 encode_all(struct tokenizing *z, struct stream_in *in, const char *prov,
@@ -130,17 +151,26 @@ static int
 encode(const struct options *o, struct tokenizing *z, const char *path,
        const char *prov, struct err *e)
 {
+    struct token_stats stats;
     struct stream_in in;
     int rc = stream_in_open(&in, path, "text", e);
 
     if (rc < 0)
         return rc;
+    if (o->stats) {
+        token_stats_init(&stats, z->render.t);
+        z->stats = &stats;
+    }
     z->program = tool.name;
     z->render.max_tokens = o->max_tokens;
     z->render.marks = o->marks;
     z->render.all = o->loss == LOSS_ALL;
     z->render.fim = (struct fim){ o->fim_rate, o->fim_spm_rate, o->seed };
     rc = encode_all(z, &in, prov, e);
+    if (rc == 0 && o->stats)
+        rc = put_stats(&stats, z->records, o->stats, e);
+    if (o->stats)
+        token_stats_release(&stats);
     stream_in_release(&in);
     return rc;
 }
@@ -317,6 +347,12 @@ run(void *opts, const struct args *args, struct err *e)
         return print_template(o->print, e);
     if (o->raw && !o->decode)
         return err_set(e, ERR_USAGE, "--raw goes with --decode");
+    if (o->stats && (o->decode || strcmp(o->stats, "-") == 0))
+        return err_set(e, ERR_USAGE, "--stats needs a file, and text to "
+                       "encode");
+    rc = o->stats ? out_check(o->stats, NULL, e) : 0;
+    if (rc < 0)
+        return rc;
     rc = find_template(o->template, &kind, e);
     if (rc == 0)
         rc = tokenizer_open(&t, o->tokenizer, e);

@@ -171,6 +171,8 @@ write_item(struct tokenizing *z, struct tokenizing_item *it,
     for (i = 0; i < RENDER_REASONS; i++)
         render_count_add(&z->left[i], &r->left[i]);
     count_left(z, r, out);
+    if (z->stats)
+        token_stats_add(z->stats, r);
     render_result_reset(r);
     return rc;
 }

@@ -6,6 +6,7 @@
 
 #include "record/packing.h"
 #include "record/render.h"
+#include "record/token_stats.h"
 #include "stream/stream.h"
 
 struct tokenizing {
@@ -16,6 +17,7 @@ struct tokenizing {
     struct render_count there, kept, left[RENDER_REASONS]; /* sums of what
                              * record/render.h has of each record */
     uint64_t lost;          /* bytes that the tokenizer has no token for */
+    struct token_stats *stats; /* set by the caller: counted in; or NULL */
 
     /* private */
     uint32_t end;
