@@ -1,19 +1,21 @@
 #!/bin/bash
-# tokenize.sh - tokenize, one thread, the whole program on a stream of files,
-# against Hugging Face's tokenizers, which is timed without its start.
+# tokenize.sh - tokenize, the whole program on a stream of files, against
+# Hugging Face's tokenizers and tiktoken, which are timed without their start:
+# one thread, and two against one. deepseek-v4's pre-tokenizer goes through
+# PCRE2.
 #
-# Sides take turns, PAIRS times; the last line has the median of the ratios.
-# Variables: PEERS, a Python environment with tokenizers; GRAFT_SHARED; FILES,
-# a folder of C sources (/usr/include); TOKENIZER, a folder of
-# $GRAFT_SHARED/tokenizers (starcoder2); PAIRS (5); MEGABYTES (12).
+# Sides take turns, PAIRS times; the last lines have the medians of the ratios.
+# Variables: PEERS, a Python environment with tokenizers (and tiktoken);
+# GRAFT_SHARED; FILES, a folder of C sources (/usr/include); TOKENIZERS,
+# folders of $GRAFT_SHARED/tokenizers; PAIRS (5); MEGABYTES (12).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=${GRAFT_BUILD:-build}/bin
 shared=${GRAFT_SHARED:-../shared}
-json=$shared/tokenizers/${TOKENIZER:-starcoder2}/tokenizer.json
-peer=$shared/peers/tok_speed.py
+peers=$shared/peers
 pairs=${PAIRS:-5}
-if [ -z "${PEERS:-}" ] || [ ! -e "$json" ] || [ ! -e "$peer" ]; then
+if [ -z "${PEERS:-}" ] || [ ! -e "$shared/tokenizers" ] ||
+    [ ! -e "$peers/tok_speed.py" ]; then
     echo "tokenize: skipped: needs PEERS, a Python environment with" \
         "tokenizers, and GRAFT_SHARED"
     exit 0
@@ -30,32 +32,60 @@ while [ $total -lt $((${MEGABYTES:-12} * 1000000)) ] && IFS= read -r f; do
 done < <(find "${FILES:-/usr/include}" -type f -name '*.[ch]' -size +1k |
     sort) >"$work/list"
 "$bin/fromfiles" -q <"$work/list" >"$work/text"
+bytes=$(xargs -d '\n' cat <"$work/list" | wc -c)
 
+# ours JSON THREADS: MB/s
 ours() {
-    local start end bytes
-    bytes=$(xargs -d '\n' cat <"$work/list" | wc -c)
+    local start end
     start=$(date +%s%N)
-    "$bin/tokenize" -q --threads 1 --template plain --end none -t "$json" \
+    "$bin/tokenize" -q --threads "$2" --template plain --end none -t "$1" \
         "$work/text" >"$work/tokens"
     end=$(date +%s%N)
     awk -v b="$bytes" -v ns=$((end - start)) \
         'BEGIN { printf "%.2f\n", b / ns * 1000 }'
 }
 
+# theirs SCRIPT JSON: MB/s
 theirs() {
-    xargs -d '\n' "$PEERS/bin/python" "$peer" "$json" <"$work/list" |
+    xargs -d '\n' "$PEERS/bin/python" "$peers/$1" "$2" <"$work/list" |
         tee "$work/peer" | jq .mb_s
 }
 
-for ((i = 0; i < pairs; i++)); do
-    a=$(ours)
-    b=$(theirs)
-    ratio=$(awk -v a="$a" -v b="$b" 'BEGIN { printf "%.1f", a / b }')
-    echo "tokenize $a MB/s, tokenizers $b MB/s, ratio $ratio"
-    echo "$ratio" >>"$work/ratios"
+ratio() {
+    awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f\n", a / b }'
+}
+
+# told WHAT BAR FILE: the median of the file's ratios
+told() {
+    echo "tokenize: $1: $(sort -n "$3" | sed -n $(((pairs + 1) / 2))p)" \
+        "(bar: $2)"
+}
+
+tik=tik_speed.py
+"$PEERS/bin/python" -c 'import tiktoken' 2>/dev/null || tik=
+[ -n "$tik" ] || echo "tokenize: no tiktoken in PEERS: not compared"
+for name in ${TOKENIZERS:-gpt2 qwen2.5 deepseek-v4}; do
+    json=$shared/tokenizers/$name/tokenizer.json
+    bar=50
+    [ "$name" != deepseek-v4 ] || bar=5
+    rm -f "$work"/ratio.*
+    for ((i = 0; i < pairs; i++)); do
+        two=$(ours "$json" 2)
+        one=$(ours "$json" 1)
+        hf=$(theirs tok_speed.py "$json")
+        cp "$work/peer" "$work/hf"
+        echo "$name: tokenize $one MB/s, $two by two threads, tokenizers $hf"
+        ratio "$one" "$hf" >>"$work/ratio.hf"
+        ratio "$two" "$one" >>"$work/ratio.two"
+        [ -z "$tik" ] || [ $bar = 5 ] ||
+            ratio "$one" "$(theirs $tik "$json")" >>"$work/ratio.tik"
+    done
+    ids=$("$bin/tojsonl" "$work/tokens" | jq -n '[inputs.ids | length] | add')
+    [ "$ids" = "$(jq .ids "$work/hf")" ] ||
+        echo "$name: $ids ids, tokenizers $(jq .ids "$work/hf")"
+    told "$name, times tokenizers, one thread" $bar "$work/ratio.hf"
+    [ $bar = 5 ] ||
+        told "$name, two threads against one" 1.8 "$work/ratio.two"
+    [ ! -e "$work/ratio.tik" ] ||
+        told "$name, times tiktoken, one thread" 6 "$work/ratio.tik"
 done
-ids=$("$bin/tojsonl" "$work/tokens" | jq -n '[inputs.ids | length] | add')
-[ "$ids" = "$(jq .ids "$work/peer")" ] ||
-    echo "tokenize: $ids ids, tokenizers $(jq .ids "$work/peer")"
-median=$(sort -n "$work/ratios" | sed -n $(((pairs + 1) / 2))p)
-echo "tokenize: $median times tokenizers, one thread (bar: 20)"
