@@ -46,7 +46,9 @@ enum layout_record {
 
 const char *layout_record_name(enum layout_record kind);
 
-enum item_kind { ITEM_TOKEN, ITEM_TEXT, ITEM_FIELD, ITEM_APART, ITEM_END };
+enum item_kind {
+    ITEM_TOKEN, ITEM_TEXT, ITEM_FIELD, ITEM_APART, ITEM_WITHIN, ITEM_END
+};
 
 /* Fields, one bit each: 1 << enum template_field. */
 typedef uint32_t field_set;

@@ -112,12 +112,18 @@ normalise(struct segments *g, struct added_search *q, struct segment *s,
           bool want_changes)
 {
     const struct tokenizer *t = g->t;
+    struct normalizer z = t->normal;
 
+    if (g->within && s->from == 0 && z.n > 0
+        && z.step->kind == NORMAL_PREPEND) {
+        z.step++;
+        z.n--;
+    }
     text_changes_reset(&g->changes);
-    if (!normal_needed(&t->normal, t->uclass, q->p, q->n))
+    if (!normal_needed(&z, t->uclass, q->p, q->n))
         return;
     buf_reset(&g->normal);
-    normal_add(&g->normal, &t->normal, t->uclass, q->p, q->n,
+    normal_add(&g->normal, &z, t->uclass, q->p, q->n,
                want_changes ? &g->changes : NULL);
     s->changes = &g->changes;
     q->p = (const uint8_t *)g->normal.data;

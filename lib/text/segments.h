@@ -42,6 +42,7 @@ struct segments {
     void *ctx;
     bool want_changes;
     bool behind; /* a token stands before the text: it does not begin here */
+    bool within; /* it goes on: the normaliser puts nothing before it */
 
     /* private */
     struct buf normal, blank;

@@ -105,8 +105,9 @@ spans_encode(struct spans *s, struct encoder *en, struct ids *ids)
         return;
     runs = runs_of_marks(s, &n);
     en->segments.behind = s->behind;
+    en->segments.within = s->within;
     encoder_add_marked(en, text_of(s), length(s), runs, n, ids);
-    en->segments.behind = false;
+    en->segments.behind = en->segments.within = false;
 }
 
 static bool
@@ -142,6 +143,7 @@ spans_mask(struct spans *s, const uint32_t *id, size_t n, uint8_t *mask)
         return;
     runs = runs_of_marks(s, &n_runs);
     s->offsets.segments.behind = s->behind;
+    s->offsets.segments.within = s->within;
     /* Were the ids not the text's, all of it would be learned. */
     if (!offsets_find(&s->offsets, text_of(s), length(s), runs, n_runs, id,
                       n))

@@ -27,6 +27,7 @@ struct spans {
     struct text_span *span; /* neighbours differ */
     size_t n, cap;
     bool behind; /* set by the caller: a token stands before the text */
+    bool within; /* and: it goes on, nothing is put before it */
 
     /* private */
     const char *first;  /* the text while it is one piece, where it lies */

@@ -253,6 +253,16 @@ flush(struct template_out *out, struct encoder *en)
         spans_mask(&out->text, out->ids.id + from, out->ids.n - from,
                    loss_room(out, from));
     spans_reset(&out->text);
+    out->text.within = false;
+}
+
+/* What comes is no text with what is before it. within: it goes on, as if it
+ * did not begin. */
+static void
+part(struct template_out *out, struct encoder *en, bool within)
+{
+    flush(out, en);
+    out->text.within = within;
 }
 
 /* TOKEN_NONE: text before and behind it is not one text all the same. */
@@ -336,8 +346,8 @@ template_encode(const struct template *tp, struct encoder *en,
             add_field(&y, &in->field[it->of], it->learned);
         else if (it->kind == ITEM_END)
             add_token(out, en, tp->end, true);
-        else if (it->kind == ITEM_APART)
-            flush(out, en);
+        else if (it->kind == ITEM_APART || it->kind == ITEM_WITHIN)
+            part(out, en, it->kind == ITEM_WITHIN);
         else
             add_fixed(&y, it, in->all || it->learned);
     }

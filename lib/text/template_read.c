@@ -42,8 +42,8 @@ read_item(struct reader *r, const struct word *w, struct layout_item *it)
         it->kind = ITEM_TOKEN;
         return reader_role(r, w, &it->of);
     }
-    if (word_is(w, "apart")) {
-        it->kind = ITEM_APART;
+    if (word_is(w, "apart") || word_is(w, "within")) {
+        it->kind = *w->p == 'a' ? ITEM_APART : ITEM_WITHIN;
         return 0;
     }
     if (word_is(w, "end")) {

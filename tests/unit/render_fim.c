@@ -191,6 +191,93 @@ TEST(the_orders_of_each_family)
                  "<｜end▁of▁sentence｜>");
 }
 
+#define BLANK "\xe2\x96\x81"
+
+/* A tokenizer as Code Llama's: ids 0 to 6, bytes, then the marks. */
+static void
+llama_tokenizer(struct tokenizer *t)
+{
+    static const char *const word[] = { "<u>", BLANK, "a", "b", "ab",
+                                        BLANK "a", "</s>" };
+    static const char *const mark[] = { "PRE", "SUF", "MID", "EOT" };
+    struct buf b;
+    struct err e;
+    int n = 0;
+
+    buf_init(&b);
+    buf_addstr(&b, "{\"pre_tokenizer\":null,\"normalizer\":{\"type\":"
+               "\"Sequence\",\"normalizers\":["
+               "{\"type\":\"Prepend\",\"prepend\":\"" BLANK "\"},{\"type\":"
+               "\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\""
+               BLANK "\"}]},\"model\":{\"byte_fallback\":true,"
+               "\"unk_token\":\"<u>\",\"vocab\":{");
+    for (; n < 7; n++)
+        buf_addf(&b, "\"%s\":%d,", word[n], n);
+    for (int i = 0; i < 256; i++)
+        buf_addf(&b, "\"<0x%02X>\":%d%s", (unsigned)i, n++,
+                 i < 255 ? "," : "");
+    buf_addstr(&b, "},\"merges\":[\"a b\",\"" BLANK " a\"]},"
+               "\"added_tokens\":[");
+    for (int i = 0; i < 4; i++)
+        buf_addf(&b, "{\"id\":%d,\"content\":\"" BLANK "<%s>\","
+                 "\"special\":true}%s", n++, mark[i], i < 3 ? "," : "");
+    buf_addstr(&b, "]}");
+    if (!CHECK(tokenizer_read(t, b.data, b.len, "t.json", &e) == 0)) {
+        printf("  %s\n", e.text);
+        exit(1);
+    }
+    buf_release(&b);
+}
+
+/* Prefix "a", suffix "a", middle "b", in that variant. */
+static void
+check_llama(const struct template *tp, const char *variant, const char *want,
+            const char *learned)
+{
+    struct template_input in = { .variant = template_variant(tp, variant) };
+    struct template_out out;
+    struct encoder en;
+    struct buf got[2];
+
+    encoder_init(&en, tp->t);
+    template_out_init(&out, tp->t);
+    buf_init(&got[0]);
+    buf_init(&got[1]);
+    template_set(&in, FIELD_PREFIX, "a", 1);
+    template_set(&in, FIELD_SUFFIX, "a", 1);
+    template_set(&in, FIELD_MIDDLE, "b", 1);
+    template_encode(tp, &en, &in, &out);
+    for (size_t i = 0; i < out.ids.n; i++) {
+        uint32_t id = out.ids.id[i];
+
+        buf_addf(&got[0], "%u ", id < 263 ? id : id - 163);
+        buf_addc(&got[1], out.loss[i] ? '1' : '0');
+    }
+    CHECK_STR(got[0].data, want);
+    CHECK_STR(got[1].data, learned);
+    buf_release(&got[0]);
+    buf_release(&got[1]);
+    encoder_release(&en);
+    template_out_release(&out);
+}
+
+/* 100 to 103 are the marks. The blank stands before the prefix alone, and
+ * prefix and middle are one text where nothing is between them. */
+TEST(code_llamas_blank)
+{
+    struct tokenizer t;
+    struct template tp;
+    struct err e;
+
+    llama_tokenizer(&t);
+    if (CHECK(template_open(&tp, TEMPLATE_FIM, &t, 6, &e) == 0)) {
+        check_llama(&tp, "psm", "100 5 101 2 102 3 103 ", "0000011");
+        check_llama(&tp, "spm", "100 101 2 102 1 4 103 ", "0000011");
+        template_release(&tp);
+    }
+    tokenizer_release(&t);
+}
+
 TEST(a_tokenizer_without_the_tokens_is_refused)
 {
     struct tokenizer t;
@@ -395,6 +482,7 @@ TEST(a_long_text_falls_apart_at_line_ends)
 static const struct test tests[] = {
     RUN(each_place_is_a_middle),
     RUN(the_orders_of_each_family),
+    RUN(code_llamas_blank),
     RUN(a_tokenizer_without_the_tokens_is_refused),
     RUN(every_added_line_is_learned_once),
     RUN(what_is_cut_stands_in_its_context),
