@@ -9,6 +9,7 @@
  * more tokens than the limit by that is not tried. */
 #define MOST_BYTES 16
 #define LEAST_ROOM 8 /* tokens that the head has to leave for text */
+#define NEAR_LINES 64 /* shown on each side where nothing limits a record */
 
 /* A hunk, as the commit leaves it. */
 struct hunk {
@@ -214,7 +215,7 @@ add_place(const struct hunk *h, size_t from, size_t to, uint64_t edited,
         render_leave(h->out, RENDER_REMOVES, edited, 0);
         return 0;
     }
-    if (encode(h, &t))
+    if (h->r->max_tokens > 0 ? encode(h, &t) : encode_near(h, &t, NEAR_LINES))
         return render_keep(h->r, h->w, h->origin, edited, h->out, e);
     return add_part(h, t, e);
 }

@@ -146,6 +146,27 @@ TEST(each_place_is_a_middle)
     world_close(w);
 }
 
+/* Two lines added to 400, 200 apart: neither shows all of them. */
+TEST(without_a_limit_a_place_shows_what_is_near)
+{
+    struct world *w = world_open(bare, 0);
+    struct buf change;
+
+    buf_init(&change);
+    buf_addstr(&change, "400 402\n@@ -1,400 +1,402 @@\n");
+    for (int i = 0; i < 400; i++)
+        buf_addf(&change, "%s %d\n", i == 100 || i == 300 ? "+new\n" : "",
+                 i);
+    render(w, TEXT_COMMIT, change.data);
+    CHECK_EQ_U64(w->out.n, 2);
+    take(w, 1);
+    CHECK(strncmp(w->back.data, "<fim_prefix>236\n", 16) == 0);
+    CHECK(strstr(w->back.data, "\n299\n<fim_suffix>300\n") != NULL);
+    CHECK(strstr(w->back.data, "\n363\n<fim_middle>new\n") != NULL);
+    buf_release(&change);
+    world_close(w);
+}
+
 static void
 check_family(const char *const *special, const char *psm, const char *spm)
 {
@@ -481,6 +502,7 @@ TEST(a_long_text_falls_apart_at_line_ends)
 
 static const struct test tests[] = {
     RUN(each_place_is_a_middle),
+    RUN(without_a_limit_a_place_shows_what_is_near),
     RUN(the_orders_of_each_family),
     RUN(code_llamas_blank),
     RUN(a_tokenizer_without_the_tokens_is_refused),
