@@ -22,7 +22,7 @@
 enum { LOSS_TARGET, LOSS_ALL };
 
 struct options {
-    const char *tokenizer, *template, *print, *end, *stats;
+    const char *tokenizer, *template, *chat, *date, *print, *end, *stats;
     int loss;
     uint64_t max_tokens, threads, seed;
     double fim_rate, fim_spm_rate;
@@ -40,6 +40,12 @@ static const struct opt table[] = {
     { .name = "loss", .type = OPT_CHOICE, .output = true, AT(loss),
       .arg = "WHAT", .def = "target", .choices = "target|all",
       .help = "what is learned of a record: what its layout says, or all" },
+    { .name = "chat-template", .type = OPT_STRING, .output = true, AT(chat),
+      .arg = "FILE", .help = "the chat template, not the one beside the "
+                             "tokenizer" },
+    { .name = "date", .type = OPT_STRING, .output = true, AT(date),
+      .arg = "YYYY-MM-DD", .def = "2024-07-26",
+      .help = "the day that a chat template is told" },
     { .name = "fim-rate", .type = OPT_DOUBLE, .output = true, AT(fim_rate),
       .arg = "P", .def = "0.5", .max = 1,
       .help = "part of files and documents that layout fim takes apart" },
@@ -304,35 +310,74 @@ print_template(const char *name, struct err *e)
     return rc;
 }
 
+/* Content ids that the output depends on, by name, for its provenance. */
+struct used {
+    const char *row[7]; /* names and ids in turn, then NULL */
+    size_t n;
+    char tokenizer[ID_HEX + 1], own[ID_HEX + 1], chat[ID_HEX + 1];
+};
+
+static void
+note(struct used *u, const char *name, const char *hex)
+{
+    u->row[u->n++] = name;
+    u->row[u->n++] = hex;
+}
+
+/* The layout, and the chat template that it may ask for. */
+static int
+use_template(const struct options *o, int kind, struct chat_template *chat,
+             struct render *r, struct used *u, struct err *e)
+{
+    int rc = chat_template_date(chat, o->date, e);
+
+    if (rc == 0)
+        rc = chat_template_open(chat, o->tokenizer, o->chat, e);
+    if (rc < 0)
+        return rc;
+    r->chat = chat;
+    if (kind == OWN)
+        rc = use_file(r, o->template, u->own, e);
+    else
+        rc = render_use(r, (enum template_kind)kind, e);
+    if (kind == OWN)
+        note(u, "template", u->own);
+    if (rc == 0 && r->template[TEMPLATE_CHAT].family)
+        note(u, "chat-template", id_hex(&chat->id, u->chat));
+    if (rc == 0 && (kind == TEMPLATE_CHAT || o->chat))
+        rc = chat_template_ok(chat, e);
+    return rc;
+}
+
 /* What the tokenizer is wanted for. kind: the layout. */
 static int
 with_tokenizer(const struct options *o, int kind, const struct args *args,
                const struct tokenizer *t, struct err *e)
 {
     const char *path = args->n > 0 ? args->operand[0] : "-";
-    char hex[ID_HEX + 1], own[ID_HEX + 1] = "", *prov;
-    const char *ids[] = { "tokenizer", id_hex(&t->id, hex), NULL, own, NULL };
+    struct used used = { .n = 0 };
+    struct chat_template chat;
     struct tokenizing z;
     uint32_t end;
+    char *prov;
     int rc = choose_end(o, t, &end, e);
 
     if (rc < 0)
         return rc;
     par_set_threads((int)o->threads);
     tokenizing_init(&z, t, end);
-    if (kind == OWN && !o->decode) {
-        rc = use_file(&z.render, o->template, own, e);
-        ids[2] = "template";
-    } else if (!o->decode) {
-        rc = render_use(&z.render, (enum template_kind)kind, e);
-    }
-    prov = tool_prov(args, o, ids);
+    chat_template_init(&chat);
+    note(&used, "tokenizer", id_hex(&t->id, used.tokenizer));
+    if (!o->decode)
+        rc = use_template(o, kind, &chat, &z.render, &used, e);
+    prov = tool_prov(args, o, used.row);
     progress_begin("records", 0, 0);
     if (rc == 0)
         rc = o->decode ? decode(o, t, end, path, prov, e) :
                          encode(o, &z, path, prov, e);
     free(prov);
     tokenizing_release(&z);
+    chat_template_release(&chat);
     return rc;
 }
 

@@ -21,6 +21,7 @@ render_worker_init(struct render_worker *w, const struct tokenizer *t)
     buf_init(&w->message);
     buf_init(&w->text);
     buf_init(&w->made);
+    chat_init(&w->chat);
     template_out_init(&w->out, t);
 }
 
@@ -31,6 +32,7 @@ render_worker_release(struct render_worker *w)
     ids_release(&w->ids);
     text_release(&w->rec);
     change_release(&w->change);
+    chat_release(&w->chat);
     free(w->lines.line);
     free(w->lines.scope);
     free(w->cut.line);
@@ -148,6 +150,8 @@ lay_out(const struct render *r, struct render_worker *w,
 
     render_fields_begin(w);
     w->lines.view = RENDER_TEXT;
+    if (kind == TEMPLATE_CHAT)
+        rc = render_chat(r, w, e);
     if (w->rec.kind != TEXT_COMMIT) {
         render_lines_of_text(&w->lines, w->whole.p, w->whole.n, false);
     } else {

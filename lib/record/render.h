@@ -15,7 +15,9 @@
  * were added or removed; of other texts everything.
  *
  * Plain text of a commit is its message, an empty line and the unified diff;
- * that of a chat its messages with an empty line between.
+ * that of a chat its messages with an empty line between. Where the base has
+ * a chat template, a chat is what that makes of it, and what the assistant
+ * says is learned; it is not cut: over the limit it is left out.
  */
 #ifndef RECORD_RENDER_H
 #define RECORD_RENDER_H
@@ -30,9 +32,11 @@
 #include "record/fim.h"
 #include "record/group.h"
 #include "record/text.h"
+#include "text/chat.h"
 #include "text/template.h"
 
-/* The layout by the record's kind: commit, file, or plain text. */
+/* The layout by the record's kind: commit, file, chat where there is a chat
+ * template, or plain text. */
 #define RENDER_AUTO TEMPLATE_KINDS
 
 /* How to do it: shared by threads. */
@@ -44,6 +48,7 @@ struct render {
     bool marks;              /* as encoder_add has it */
     bool all;                /* every token is learned, not the target */
     struct fim fim;          /* of the layout fim */
+    const struct chat_template *chat; /* set before render_use; or NULL */
     uint32_t end;            /* closes a record; TOKEN_NONE: nothing does */
 };
 
@@ -116,6 +121,7 @@ struct render_worker {
     struct template_piece whole;    /* the text of what is no commit */
     struct buf message, text, made; /* made: of a diff, its headers */
     size_t n_message;               /* what is shown of the message */
+    struct chat chat;
     struct template_out out;
     uint64_t lost; /* bytes without a token in out */
 };

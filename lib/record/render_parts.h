@@ -67,6 +67,13 @@ void render_sides(struct render_worker *w, const struct render_part *part,
 void render_diff(struct render_worker *w, const struct render_part *part,
                  bool marks, bool all);
 
+/* ---- render_chat.c ---- */
+
+/* Makes w->chat of the chat that w's record is; ERR_DATA where its template
+ * refuses it. */
+int render_chat(const struct render *r, struct render_worker *w,
+                struct err *e);
+
 /* ---- render_cut.c ---- */
 
 /* About the tokens that a line takes in its view; lines [from, to) with what

@@ -26,15 +26,22 @@ render_release(struct render *r)
             template_release(&r->template[i]);
 }
 
+static bool
+has_chat(const struct render *r)
+{
+    return r->chat && r->chat->found;
+}
+
 /* Opens the layouts that records get beside the chosen one: with
  * RENDER_AUTO, and texts that fim leaves as they are. */
 static int
 open_others(struct render *r, struct err *e)
 {
     static const enum template_kind of_record[] = {
-        TEMPLATE_FILE, TEMPLATE_PLAIN, TEMPLATE_COMMIT
+        TEMPLATE_FILE, TEMPLATE_PLAIN, TEMPLATE_COMMIT, TEMPLATE_CHAT
     };
-    size_t n = r->kind == RENDER_AUTO ? 3 : r->kind == TEMPLATE_FIM ? 2 : 0;
+    size_t n = r->kind == RENDER_AUTO ? 3 + has_chat(r) :
+               r->kind == TEMPLATE_FIM ? 2 : 0;
     enum template_kind k;
     int rc = 0;
 
@@ -84,7 +91,9 @@ render_choose(const struct render *r, enum text_kind kind)
 
     if (k == RENDER_AUTO)
         return kind == TEXT_COMMIT ? TEMPLATE_COMMIT :
-               kind == TEXT_FILE ? TEMPLATE_FILE : TEMPLATE_PLAIN;
+               kind == TEXT_FILE ? TEMPLATE_FILE :
+               kind == TEXT_CHAT && has_chat(r) ? TEMPLATE_CHAT :
+               TEMPLATE_PLAIN;
     return template_is_for(&r->template[k], (enum layout_record)kind) ?
            k : TEMPLATE_KINDS;
 }

@@ -43,6 +43,9 @@ void jinja_free(struct jinja *j);
 /* Whether it has {% generation %}. */
 bool jinja_has_generation(const struct jinja *j);
 
+/* Its text, newlines all alike. */
+const char *jinja_source(const struct jinja *j);
+
 /* ---- a run ---- */
 
 /* Whose bytes these are. */

@@ -113,7 +113,7 @@ char_at(struct jrun *r, const struct jstr *s, int64_t i)
     if (i < 0)
         i += n;
     if (i < 0 || i >= n)
-        return jv_undefined("an index out of range");
+        return jv_undefined("an item out of range");
     for (; i > 0; i--)
         at += jchar_len(s->p + at, s->n - at);
     return jstr_part(&r->arena, s, at,
@@ -144,7 +144,7 @@ jitem(struct jrun *r, const struct jv *of, const struct jv *key)
         if (i < 0)
             i += (int64_t)of->u.l->n;
         return i >= 0 && (uint64_t)i < of->u.l->n ? of->u.l->item[i] :
-               jv_undefined("an index out of range");
+               jv_undefined("an item out of range");
     }
     if (name && find_attr(r, of, jarena_dup(&r->arena, name->p, name->n),
                           &out))

@@ -425,3 +425,9 @@ jinja_has_generation(const struct jinja *j)
 {
     return j->generation;
 }
+
+const char *
+jinja_source(const struct jinja *j)
+{
+    return j->source.data;
+}

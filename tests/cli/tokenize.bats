@@ -247,6 +247,7 @@ END
         tokenize --print-template $name >own.template
         cmp own.template "$f"
         tokenize --help | grep -q "[|:]$name\b\|[|: ]$name|"
+        [ $name != chat ] || continue
         tokenize -q --no-prov -t tokenizer.json --template $name \
             project.text >built.in
         tokenize -q --no-prov -t tokenizer.json --template own.template \

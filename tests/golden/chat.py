@@ -164,7 +164,7 @@ def ours(programs, tokenizer, folder, name, messages, more):
          ' "$0/tokenize" -t "$1" --template chat --chat-template "$2"'
          ' --loss all | "$0/tokenize" -t "$1" -d --raw',
          programs, tokenizer, os.path.join(folder, name)],
-        input=json.dumps(line).encode(), capture_output=True)
+        input=(json.dumps(line) + "\n").encode(), capture_output=True)
     if run.returncode != 0:
         return None, run.stderr.decode().strip().split("\n")[0]
     return run.stdout.decode(), None

@@ -1,0 +1,93 @@
+/* chat.h - a conversation as its base's chat template spells it, in pieces
+ * that know what is learned and where special tokens may be.
+ *
+ * The template is chat_template.jinja beside the tokenizer.json, or the key
+ * chat_template of tokenizer_config.json there: a text, or several by name,
+ * of which "tool_use" (also additional_chat_templates/tool_use.jinja) is for
+ * conversations that have tools. What it calls bos_token, eos_token and so
+ * on is in tokenizer_config.json or special_tokens_map.json.
+ *
+ * Learned is what stands between {% generation %} tags. Without any it is
+ * what the template writes in an assistant's turn (while a loop over the
+ * messages is at that message, or of its content), without what it writes to
+ * have the turn begun: the conversation before it with
+ * add_generation_prompt. What follows a last message of the assistant's is
+ * learned, too.
+ *
+ * Limits: those of jinja.h; 256 ways in which an assistant's turn begins.
+ */
+#ifndef TEXT_CHAT_H
+#define TEXT_CHAT_H
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "text/jinja.h"
+#include "text/template.h"
+
+#define CHAT_MAX_HEADERS 256
+#define CHAT_MAX_CONFIG (16u << 20)
+#define CHAT_DATE INT64_C(1721952000) /* 26 July 2024, seconds since 1970 */
+
+/* What a base brings: shared by threads. */
+struct chat_template {
+    bool found;                   /* there is one, if it can be read or not */
+    struct jinja *usual, *tools;  /* NULL: none, or it can't be read */
+    cJSON *tokens;         /* an object: bos_token and so on */
+    int64_t time;                 /* what strftime_now tells; at first
+                                     CHAT_DATE */
+    struct id id;                 /* of all that was read */
+    struct err why;               /* code < 0: why it can't be run */
+};
+
+void chat_template_init(struct chat_template *c);
+void chat_template_release(struct chat_template *c);
+
+/* Looks beside the file `tokenizer`; path: a template instead of the one
+ * there, or NULL. Fails only for `path` and for files beside that can't be
+ * read: whether a template there is none, or none that can be run, is told
+ * by chat_template_ok. */
+int chat_template_open(struct chat_template *c, const char *tokenizer,
+                       const char *path, struct err *e);
+
+/* The day, "YYYY-MM-DD", that strftime_now tells, before chat_template_open;
+ * ERR_USAGE where it is none. */
+int chat_template_date(struct chat_template *c, const char *day,
+                       struct err *e);
+
+/* ERR_DATA where there is no template that can be run. */
+int chat_template_ok(const struct chat_template *c, struct err *e);
+
+/* A conversation; for one thread, used again and again. */
+struct chat {
+    const struct chat_template *of;
+    struct jinja_vars *vars;
+    struct jinja_text text, prompt;
+    struct template_piece *piece; /* point into text */
+    size_t n, cap;
+    size_t n_messages;
+    struct chat_message *message;
+    size_t cap_messages;
+    struct chat_header *header; /* beginnings of turns that are known */
+    size_t n_headers;
+    bool has_tools;
+};
+
+void chat_init(struct chat *c);
+void chat_release(struct chat *c);
+
+/* Begins a conversation; then what it has, in any order but that of the
+ * messages. JSON that is none is ERR_DATA. */
+void chat_begin(struct chat *c, const struct chat_template *of);
+int chat_tools(struct chat *c, const char *json, size_t n, struct err *e);
+int chat_variables(struct chat *c, const char *json, size_t n,
+                   struct err *e);
+int chat_add(struct chat *c, const char *role, size_t n_role,
+             const char *content, size_t n_content, const char *json,
+             size_t n_json, struct err *e);
+
+/* Renders it to c->piece, c->n of them. marks: what people wrote may spell
+ * special tokens, too. all: everything is learned. ERR_DATA where the
+ * template refuses, or nothing would be learned. */
+int chat_end(struct chat *c, bool marks, bool all, struct err *e);
+
+#endif

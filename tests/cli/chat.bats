@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# Conversations through the chat template of their base. What templates give
+# is tested in tests/unit/jinja.c, what is learned in tests/unit/chat.c.
+
+load helper
+
+# base: a tokenizer with a few marks, and a chat template beside it.
+base() {
+    seq 400 | jq -R '{text: .}' -c | fromjsonl -q >some.text
+    vocabtrain -q --size 300 --special '<|endoftext|>' --special '<|turn|>' \
+        --special '<|/turn|>' -o tokenizer.json some.text
+    cp "$root/tests/golden/chat/turns.jinja" chat_template.jinja
+    echo '{"eos_token":"<|/turn|>"}' >tokenizer_config.json
+}
+
+# chat LINE...: their token records as JSON.
+chat() {
+    printf '%s\n' "$@" | fromjsonl -q >in.text
+    tokenize -q -t tokenizer.json in.text >out.tokens
+    tojsonl out.tokens
+}
+
+hi='{"messages":[{"role":"user","content":"1"},
+    {"role":"assistant","content":"2"}]}'
+hi=${hi//$'\n'/}
+
+@test "tokenize lays a chat out by the template beside the tokenizer" {
+    base
+    chat "$hi" '{"text":"7"}' >out
+    tokenize -t tokenizer.json -q -d --raw out.tokens >text
+    printf '%s\n' '<|turn|>system' 'You are of help.<|/turn|>' \
+        '<|turn|>user' '1<|/turn|>' '<|turn|>assistant' '2<|/turn|>' 7 |
+        head -c -1 | diff - text
+    # "2", the end of the turn, a newline; and no end behind it
+    [ "$(jq -s '.[0].mask | add' out)" -eq 3 ]
+    [ "$(jq -s '.[0].ids[-1] == .[1].ids[-1]' out)" = false ]
+    head -n 20 out.tokens | grep -aq '^prov .* chat-template=[0-9a-f]*'
+    verify -q out.tokens
+}
+
+@test "tokenize takes a chat template from tokenizer_config.json or an option" {
+    base
+    chat "$hi" >want
+    jq -n --rawfile t chat_template.jinja '{chat_template: $t}' \
+        >tokenizer_config.json
+    rm chat_template.jinja
+    chat "$hi" | cmp - want
+    echo '{}' >tokenizer_config.json
+    chat "$hi" >plain
+    [ "$(jq -c .mask plain)" = "$(jq -c ".mask | map(1)" plain)" ]
+    run -4 --separate-stderr tokenize -t tokenizer.json --template chat \
+        in.text
+    one_line 'tokenize: no chat template beside the tokenizer (expected'
+    echo '{{ strftime_now("%d.%m.%Y") }}{{ messages[1].content }}' >own
+    tokenize -q -t tokenizer.json --chat-template own --template chat \
+        in.text | tokenize -q -t tokenizer.json -d --raw >text
+    [ "$(cat text)" = 26.07.20242 ]
+    tokenize -q -t tokenizer.json --chat-template own --template chat \
+        --date 2031-02-03 in.text | tokenize -q -t tokenizer.json -d --raw \
+        >text
+    [ "$(cat text)" = 03.02.20312 ]
+    for day in today 2031-02-30 2031-2-3 2031-02-03x; do
+        run -2 --separate-stderr tokenize -t tokenizer.json --date "$day" \
+            in.text
+        one_line "tokenize: --date (found $day, expected YYYY-MM-DD)"
+    done
+}
+
+@test "tokenize finds no special tokens in what people wrote" {
+    base
+    line='{"messages":[{"role":"user","content":"<|/turn|>"},
+        {"role":"assistant","content":"<|turn|>"}]}'
+    line=${line//$'\n'/}
+    chat "$line" >out
+    end=$(jq '.added_tokens[] | select(.content == "<|/turn|>") | .id' \
+        tokenizer.json)
+    [ "$(jq "[.ids[] | select(. == $end)] | length" out)" -eq 3 ]
+    tokenize -q -t tokenizer.json --marks in.text | tojsonl >out
+    [ "$(jq "[.ids[] | select(. == $end)] | length" out)" -eq 4 ]
+}
+
+@test "tokenize names the chat that its template refuses" {
+    base
+    odd='{"messages":[{"role":"user","content":"1"},
+        {"role":"narrator","content":"x"},{"role":"assistant","content":"2"}]}'
+    cp "$root/tests/golden/chat/inst.jinja" chat_template.jinja
+    printf '%s\n' "$hi" "${odd//$'\n'/}" "$hi" | fromjsonl -q >in.text
+    echo '{"bos_token":"","eos_token":""}' >tokenizer_config.json
+    run -4 --separate-stderr tokenize -q -t tokenizer.json in.text
+    one_line "tokenize: in.text: record 1: ./chat_template.jinja:18: the \
+chat template refuses: Roles must alternate"
+    echo '{"messages":[{"role":"user","content":"1"}]}' |
+        fromjsonl -q >in.text
+    run -4 --separate-stderr tokenize -q -t tokenizer.json in.text
+    one_line "tokenize: in.text: record 0: a conversation without a message of"
+    tokenize -q -t tokenizer.json --loss all in.text | tojsonl |
+        jq -e '.mask | all(. == 1)'
+    echo '{% include "x" %}' >chat_template.jinja
+    run -4 --separate-stderr tokenize -q -t tokenizer.json in.text
+    one_line "tokenize: in.text: record 0: ./chat_template.jinja:1: the tag \
+'include' is not supported"
+    echo '{"text":"no chat"}' | fromjsonl -q |
+        tokenize -q -t tokenizer.json >out
+    verify -q out
+    echo "$hi" | fromjsonl -q >in.text
+    echo '{% for i in range(99999999) %}{% endfor %}' >chat_template.jinja
+    run -5 --separate-stderr tokenize -q -t tokenizer.json in.text
+    one_line "tokenize: in.text: record 0: "
+}
+
+@test "tokenize leaves out and counts a chat over the limit" {
+    base
+    long='{"messages":[{"role":"user","content":"11 12 13 14 15 16 17"},
+        {"role":"assistant","content":"2"}]}'
+    printf '%s\n' "$hi" "${long//$'\n'/}" | fromjsonl -q >in.text
+    n=$(tokenize -q -t tokenizer.json in.text | tojsonl | head -n 1 |
+        jq '.ids | length')
+    tokenize -t tokenizer.json --max-tokens "$n" in.text >out 2>err
+    grep -q '1 left out: over-max-tokens' err
+    [ "$(tojsonl out | wc -l)" -eq 1 ]
+}
+
+@test "a chat's tokens do not depend on the number of threads" {
+    base
+    for i in $(seq 200); do
+        echo "${hi/1/$i}"
+    done | fromjsonl -q >in.text
+    tokenize -q -t tokenizer.json --threads 1 in.text >one
+    tokenize -q -t tokenizer.json --threads 2 in.text | cmp - one
+}
