@@ -22,7 +22,8 @@
 enum { LOSS_TARGET, LOSS_ALL };
 
 struct options {
-    const char *tokenizer, *template, *chat, *date, *print, *end, *stats;
+    const char *tokenizer, *template, *chat, *date, *print, *begin, *end,
+        *stats;
     int loss;
     uint64_t max_tokens, threads, seed;
     double fim_rate, fim_spm_rate;
@@ -57,6 +58,10 @@ static const struct opt table[] = {
     { .name = "max-tokens", .type = OPT_U64, .output = true, AT(max_tokens),
       .arg = "N", .def = "0", .max = 1u << 30,
       .help = "most tokens of a record, its end included; 0: no limit" },
+    { .name = "begin", .type = OPT_STRING, .output = true, AT(begin),
+      .arg = "TOKEN", .def = "auto",
+      .help = "token that begins each record; auto: what the tokenizer's "
+              "post-processor puts there, if anything; none: no token" },
     { .name = "end", .type = OPT_STRING, .output = true, AT(end),
       .arg = "TOKEN", .def = "auto",
       .help = "token that ends each record; auto: the tokenizer's "
@@ -205,8 +210,8 @@ decode_all(struct detokenizing *d, struct stream_in *in, const char *prov,
 
 /* Tokens in, text out. */
 static int
-decode(const struct options *o, const struct tokenizer *t, uint32_t end,
-       const char *path, const char *prov, struct err *e)
+decode(const struct options *o, const struct tokenizing *z, const char *path,
+       const char *prov, struct err *e)
 {
     struct detokenizing d;
     struct stream_out stream;
@@ -217,8 +222,9 @@ decode(const struct options *o, const struct tokenizer *t, uint32_t end,
     if (rc < 0)
         return rc;
     detokenizing_init(&d);
-    d.t = t;
-    d.end = end;
+    d.t = z->render.t;
+    d.begin = z->render.begin;
+    d.end = z->render.end;
     if (o->raw)
         d.bytes = &bytes;
     else
@@ -231,22 +237,24 @@ decode(const struct options *o, const struct tokenizer *t, uint32_t end,
     return rc;
 }
 
-/* The token that --end names, or TOKEN_NONE. */
+/* The token that --begin or --end names, or TOKEN_NONE; its own: that of
+ * "auto". */
 static int
-choose_end(const struct options *o, const struct tokenizer *t, uint32_t *end,
-           struct err *e)
+choose_token(const struct options *o, const struct tokenizer *t,
+             const char *option, const char *name, uint32_t own,
+             uint32_t *id, struct err *e)
 {
-    *end = TOKEN_NONE;
-    if (strcmp(o->end, "auto") == 0) {
-        *end = tokenizer_end(t);
+    *id = TOKEN_NONE;
+    if (strcmp(name, "auto") == 0) {
+        *id = own;
         return 0;
     }
-    if (strcmp(o->end, "none") == 0)
+    if (strcmp(name, "none") == 0)
         return 0;
-    *end = tokenizer_find(t, o->end, strlen(o->end));
-    if (*end == TOKEN_NONE)
-        return err_set(e, ERR_DATA, "%s: no token \"%s\" (--end)",
-                       o->tokenizer, o->end);
+    *id = tokenizer_find(t, name, strlen(name));
+    if (*id == TOKEN_NONE)
+        return err_set(e, ERR_DATA, "%s: no token \"%s\" (%s)",
+                       o->tokenizer, name, option);
     return 0;
 }
 
@@ -358,14 +366,18 @@ with_tokenizer(const struct options *o, int kind, const struct args *args,
     struct used used = { .n = 0 };
     struct chat_template chat;
     struct tokenizing z;
-    uint32_t end;
+    uint32_t begin, end;
     char *prov;
-    int rc = choose_end(o, t, &end, e);
+    int rc = choose_token(o, t, "--end", o->end, tokenizer_end(t), &end, e);
 
+    if (rc == 0)
+        rc = choose_token(o, t, "--begin", o->begin, tokenizer_begin(t),
+                          &begin, e);
     if (rc < 0)
         return rc;
     par_set_threads((int)o->threads);
     tokenizing_init(&z, t, end);
+    z.render.begin = begin;
     chat_template_init(&chat);
     note(&used, "tokenizer", id_hex(&t->id, used.tokenizer));
     if (!o->decode)
@@ -373,7 +385,7 @@ with_tokenizer(const struct options *o, int kind, const struct args *args,
     prov = tool_prov(args, o, used.row);
     progress_begin("records", 0, 0);
     if (rc == 0)
-        rc = o->decode ? decode(o, t, end, path, prov, e) :
+        rc = o->decode ? decode(o, &z, path, prov, e) :
                          encode(o, &z, path, prov, e);
     free(prov);
     tokenizing_release(&z);

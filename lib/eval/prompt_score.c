@@ -25,15 +25,19 @@ struct text_codec {
     struct end_tokens ends; /* the model's */
 };
 
-/* A prompt may hold special tokens: they are what they are spelt. */
+/* A prompt may hold special tokens: they are what they are spelt. Before one
+ * stands what the tokenizer puts before a text, unless it is there. */
 static int
 encode_text(void *ctx, const char *text, size_t n, struct buf *ids,
             struct err *e)
 {
     struct text_codec *c = ctx;
+    uint32_t begin = tokenizer_begin(&c->tokenizer);
 
     c->ids.n = 0;
     encoder_add(&c->encoder, text, n, true, &c->ids);
+    if (begin != TOKEN_NONE && (c->ids.n == 0 || c->ids.id[0] != begin))
+        buf_u32(ids, begin);
     for (size_t i = 0; i < c->ids.n; i++)
         buf_u32(ids, c->ids.id[i]);
     return encoder_check(&c->encoder, e);

@@ -33,6 +33,7 @@ detokenizing_release(struct detokenizing *d)
 static int
 decode(struct detokenizing *d, const struct stream_rec *rec, struct err *e)
 {
+    const uint32_t *id;
     struct tokens t;
     size_t n;
     int rc;
@@ -48,9 +49,14 @@ decode(struct detokenizing *d, const struct stream_rec *rec, struct err *e)
     n = t.n;
     if (n > 0 && d->ids[n - 1] == d->end)
         n--;
+    id = d->ids;
+    if (n > 0 && *id == d->begin) {
+        id++;
+        n--;
+    }
     buf_reset(&d->text);
-    tokenizer_decode(d->t, d->ids, n, &d->text);
-    d->skip = tokenizer_prepended(d->t, d->ids, n);
+    tokenizer_decode(d->t, id, n, &d->text);
+    d->skip = tokenizer_prepended(d->t, id, n);
     return 0;
 }
 

@@ -10,6 +10,7 @@ struct detokenizing {
     const struct tokenizer *t;
     uint32_t end;              /* left off where it ends a record, or
                                   TOKEN_NONE */
+    uint32_t begin;            /* the same where it begins one */
     struct stream_out *stream; /* where documents go, or NULL: */
     struct out *bytes;         /* their bytes alone */
 
@@ -21,7 +22,7 @@ struct detokenizing {
     size_t cap;
 };
 
-/* Empty; the caller sets the first four. */
+/* Empty; the caller sets the first five. */
 void detokenizing_init(struct detokenizing *d);
 void detokenizing_release(struct detokenizing *d);
 

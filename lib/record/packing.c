@@ -1,5 +1,6 @@
 /* packing.c - joins token records: the ids of the repository are those that
- * the layout of a repository has and that of nothing has not. */
+ * the layout of a repository has and that of nothing has not, and the token
+ * that begins every record. */
 #include "record/packing.h"
 
 #include <string.h>
@@ -83,7 +84,7 @@ head_of(const struct packing *k)
 
     if (head->n < k->bare.ids.n)
         return SIZE_MAX;
-    n = head->n - k->bare.ids.n;
+    n = head->n - k->bare.ids.n + (k->layout->begin != TOKEN_NONE);
     if (n > k->next.n
         || (n > 0 && memcmp(head->id, k->next.id, n * sizeof(*head->id)) != 0))
         return SIZE_MAX;
@@ -145,7 +146,7 @@ join(struct packing *k)
 static void
 begin(struct packing *k, const struct group_key *folder)
 {
-    if (!is_same(&k->repo, &folder->repo))
+    if (k->head.ids.n == 0 || !is_same(&k->repo, &folder->repo))
         encode_head(k, &folder->repo);
     remember(&k->repo, &folder->repo);
     remember(&k->folder, &folder->path);

@@ -50,6 +50,7 @@ struct render {
     struct fim fim;          /* of the layout fim */
     const struct chat_template *chat; /* set before render_use; or NULL */
     uint32_t end;            /* closes a record; TOKEN_NONE: nothing does */
+    uint32_t begin;          /* as struct template has it */
 };
 
 /* No layout is open yet: render_use or render_use_own opens what is used.

@@ -15,6 +15,7 @@ render_init(struct render *r, const struct tokenizer *t, uint32_t end)
     memset(r, 0, sizeof(*r));
     r->t = t;
     r->end = end;
+    r->begin = TOKEN_NONE;
     r->kind = RENDER_AUTO;
 }
 
@@ -30,6 +31,15 @@ static bool
 has_chat(const struct render *r)
 {
     return r->chat && r->chat->found;
+}
+
+/* What begins a conversation is its base's chat template's to say. */
+static void
+set_begin(struct render *r)
+{
+    for (int i = 0; i < TEMPLATE_KINDS; i++)
+        if (i != TEMPLATE_CHAT)
+            r->template[i].begin = r->begin;
 }
 
 /* Opens the layouts that records get beside the chosen one: with
@@ -49,6 +59,7 @@ open_others(struct render *r, struct err *e)
         k = of_record[i];
         rc = template_open(&r->template[k], k, r->t, r->end, e);
     }
+    set_begin(r);
     return rc;
 }
 

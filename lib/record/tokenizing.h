@@ -12,7 +12,7 @@
 struct tokenizing {
     const char *program;    /* what the ledger calls it; set by the caller */
     struct render render;   /* the caller calls render_use or _own, and may
-                               set max_tokens, marks and all */
+                               set begin before, max_tokens, marks and all */
     uint64_t records;       /* made so far */
     struct render_count there, kept, left[RENDER_REASONS]; /* sums of what
                              * record/render.h has of each record */

@@ -92,6 +92,7 @@ template_open_own(struct template *tp, const char *text, size_t n,
     memset(tp, 0, sizeof(*tp));
     tp->t = t;
     tp->end = end;
+    tp->begin = TOKEN_NONE;
     rc = template_read(&tp->layout, text, n, where, e);
     if (rc < 0)
         return rc;
@@ -324,6 +325,15 @@ applies(const struct layout_item *it, field_set there)
     return (it->present & ~there) == 0 && (it->absent & there) == 0;
 }
 
+static void
+drop_first(struct template_out *out)
+{
+    size_t n = --out->ids.n;
+
+    memmove(out->ids.id, out->ids.id + 1, n * sizeof(out->ids.id[0]));
+    memmove(out->loss, out->loss + 1, n);
+}
+
 void
 template_encode(const struct template *tp, struct encoder *en,
                 const struct template_input *in, struct template_out *out)
@@ -339,6 +349,11 @@ template_encode(const struct template *tp, struct encoder *en,
         there |= in->field[i].piece ? 1u << i : 0;
     out->ids.n = 0;
     out->text.behind = false;
+    if (tp->begin != TOKEN_NONE) {
+        /* To the text behind it, as to tokenizers, it is not there. */
+        ids_add(&out->ids, tp->begin);
+        *loss_room(out, 0) = false;
+    }
     for (i = 0; i < v->n; i++, it++) {
         if (!applies(it, there))
             continue;
@@ -352,4 +367,7 @@ template_encode(const struct template *tp, struct encoder *en,
             add_fixed(&y, it, in->all || it->learned);
     }
     flush(out, en);
+    if (tp->begin != TOKEN_NONE && out->ids.n > 1
+        && out->ids.id[1] == tp->begin)
+        drop_first(out);
 }

@@ -65,6 +65,8 @@ struct template {
     const struct layout_family *family; /* of the tokenizer */
     uint32_t id[LAYOUT_MAX_ROLES];      /* of its tokens */
     uint32_t end; /* closes every record; TOKEN_NONE: nothing does */
+    uint32_t begin; /* stands before every record that does not begin with
+                       it; TOKEN_NONE, unless the caller sets it: nothing */
 };
 
 /* "plain" and so on. */

@@ -73,6 +73,12 @@ tokenizer_end(const struct tokenizer *t)
     return id;
 }
 
+uint32_t
+tokenizer_begin(const struct tokenizer *t)
+{
+    return t->begin;
+}
+
 bool
 tokenizer_special(const struct tokenizer *t, uint32_t id)
 {

@@ -4,9 +4,9 @@
  * BPE over characters (chars.h) behind Metaspace or none; before either a
  * normaliser of NFC, Prepend and Replace (normal.h); and added tokens. A file
  * that asks for anything else is refused by name: ids are those of Hugging
- * Face's tokenizers, or there are none. Not looked at are the post-processor
- * (what it adds is the template's to add), padding and truncation (a text is
- * never cut here).
+ * Face's tokenizers, or there are none. Of the post-processor the token that it
+ * puts before a text is known, but not put there; not looked at are padding
+ * and truncation (a text is never cut here).
  *
  * Bytes that are not UTF-8 are encoded, too: each counts as a symbol to the
  * pre-tokenizer and merges like any other byte, or becomes <0xXX>, and
@@ -52,6 +52,7 @@ struct tokenizer {
     struct chars chars; /* on: its model is not byte-level */
     bool ignore_merges;
     bool lacks_bytes;   /* some byte[] is TOKEN_NONE */
+    uint32_t begin;     /* what the post-processor puts before a text */
     uint32_t byte[256]; /* the token of each byte; of chars: <0xXX> */
     struct merges merges;
     struct map name;    /* tokens as the file spells them, to ids */
@@ -83,6 +84,10 @@ uint32_t tokenizer_find(const struct tokenizer *t, const char *name,
  * <|end_of_text|>, </s>, <eos> and DeepSeek's end of a sentence that the file
  * has, or TOKEN_NONE. */
 uint32_t tokenizer_end(const struct tokenizer *t);
+
+/* The token that the file's post-processor puts before a text, as <s> of
+ * Llama 2, or TOKEN_NONE. */
+uint32_t tokenizer_begin(const struct tokenizer *t);
 
 /* Whether the id is an added token that is called special. */
 bool tokenizer_special(const struct tokenizer *t, uint32_t id);

@@ -15,7 +15,7 @@
 
 /* Where the parts of the file are; start NULL: absent. */
 struct parts {
-    struct json added, normalizer, pre, decoder, model;
+    struct json added, normalizer, pre, post, decoder, model;
 };
 
 int
@@ -44,6 +44,8 @@ find_parts(struct parts *p, struct json *j, struct err *e)
             p->normalizer = *j;
         else if (buf_is(&key, "pre_tokenizer"))
             p->pre = *j;
+        else if (buf_is(&key, "post_processor"))
+            p->post = *j;
         else if (buf_is(&key, "decoder"))
             p->decoder = *j;
         else if (buf_is(&key, "model"))
@@ -76,6 +78,9 @@ read_parts(struct tokenizer *t, struct parts *p, struct err *e)
         rc = tokenizer_read_vocab(t, &m, e);
     if (rc == 0)
         rc = tokenizer_read_added(t, &p->added, e);
+    t->begin = TOKEN_NONE;
+    if (rc == 0 && p->post.start)
+        rc = tokenizer_read_post(t, &p->post, e);
     return rc;
 }
 

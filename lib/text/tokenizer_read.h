@@ -7,6 +7,7 @@
  *   tokenizer_added.c   the added tokens
  *   tokenizer_steps.c   the pre-tokenizer
  *   tokenizer_text.c    normaliser, Metaspace, decoder
+ *   tokenizer_post.c    the post-processor
  */
 #ifndef TEXT_TOKENIZER_READ_H
 #define TEXT_TOKENIZER_READ_H
@@ -52,6 +53,9 @@ int tokenizer_read_merges(struct tokenizer *t, struct json *j,
 /* Reads the added tokens, after the vocabulary; j->start NULL: the file has
  * none. Sets t->n. */
 int tokenizer_read_added(struct tokenizer *t, struct json *j, struct err *e);
+
+/* Reads the post-processor, after all tokens: sets t->begin. */
+int tokenizer_read_post(struct tokenizer *t, struct json *j, struct err *e);
 
 /* ERR_LIMIT, worded as by json_error, when what is over `most` bytes. */
 int tokenizer_limit(const struct json *j, const char *what, size_t n,

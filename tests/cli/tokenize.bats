@@ -187,6 +187,55 @@ END
     [ "$(tokenize -q -t lacking.json -d --raw tokens)" = ab ]
 }
 
+# begins NAME: begins.json, a tokenizer that puts that token before a text.
+begins() {
+    jq --arg name "$1" '.post_processor = {type: "Sequence", processors: [
+        {type: "ByteLevel"}, {type: "TemplateProcessing", single: [
+        {SpecialToken: {id: $name, type_id: 0}},
+        {Sequence: {id: "A", type_id: 0}}]}]}' own.json >begins.json
+}
+
+@test "what the post-processor puts before a text begins each record" {
+    trained
+    vocabtrain -q --size 350 -o own.json --special '</s>,<s>,<reponame>' \
+        --special '<filename>,<commit_before>,<commit_msg>,<commit_after>' \
+        project.text
+    begins '<s>'
+    printf '{"text":"ab"}\n{"text":""}\n' | fromjsonl -q >in
+    first() {
+        tokenize -q -t begins.json "$@" | tojsonl | jq -c '.ids[0]' |
+            sort -u | tr '\n' ' '
+    }
+    [ "$(first in)" = '1 ' ]
+    [ "$(first project.text)" = '1 ' ]
+    [ "$(first --begin none project.text)" = '2 ' ]
+    [ "$(first --begin '<filename>' in)" = '3 ' ]
+    tokenize -q -t begins.json in | tokenize -q -t begins.json -d |
+        tojsonl >back
+    tojsonl in | cmp - back
+    # it is not learned, and a record that begins with it has it once
+    tokenize -q -t begins.json project.text | tojsonl |
+        jq -s -e 'all(.[]; .ids[1] == 2 and .mask[0] == 0)'
+    begins '<reponame>'
+    tokenize -q -t own.json project.text | tojsonl >without
+    tokenize -q -t begins.json project.text | tojsonl | cmp - without
+    # once in a record of many files
+    begins '<s>'
+    find project -name '*.c' | sort | fromfiles -q >files
+    tokenize -q -t begins.json --max-tokens 4000 files | tojsonl >packed
+    tokenize -q -t own.json --max-tokens 3999 files | tojsonl >without
+    jq -c '.ids[1:]' packed | cmp - <(jq -c .ids without)
+    [ "$(jq -c '.ids[] | select(. == 1)' packed | wc -l)" -eq \
+        "$(wc -l <packed)" ]
+    [ "$(wc -l <packed)" -lt "$(tojsonl files | wc -l)" ]
+
+    run -4 --separate-stderr tokenize -t begins.json --begin '<no>' in
+    one_line 'tokenize: begins.json: no token "<no>" (--begin)'
+    begins '<no>'
+    run -4 --separate-stderr tokenize -t begins.json in
+    one_line 'tokenize: begins.json: byte '
+}
+
 @test "a tokenizer over characters gives plain text back, too" {
     need_shared tokenizers/phi3-mini
     local json=$GRAFT_SHARED/tokenizers/phi3-mini/tokenizer.json

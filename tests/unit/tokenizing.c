@@ -207,6 +207,7 @@ detokenize(const char *from, struct out *bytes, const char *const *tokens,
     byte_tokenizer(&t, tokens);
     detokenizing_init(&d);
     d.t = &t;
+    d.begin = tokenizer_begin(&t);
     d.end = tokenizer_end(&t);
     d.bytes = bytes;
     open_stream(&in, from);
