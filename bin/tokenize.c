@@ -27,7 +27,7 @@ struct options {
     int loss;
     uint64_t max_tokens, threads, seed;
     double fim_rate, fim_spm_rate;
-    bool marks, decode, raw;
+    bool marks, offsets, decode, raw;
 };
 
 static const struct opt table[] = {
@@ -71,6 +71,9 @@ static const struct opt table[] = {
     { .name = "stats", .type = OPT_STRING, AT(stats), .arg = "FILE",
       .help = "write what became of the texts to FILE, as JSON, and a line "
               "of it to stderr" },
+    { .name = "offsets", .type = OPT_FLAG, AT(offsets),
+      .help = "write lines of JSON, not a stream: the ids of each record, its "
+              "text and which bytes of that each stands for" },
     { .name = "decode", .letter = 'd', .type = OPT_FLAG, .output = true,
       AT(decode), .help = "tokens in, text out" },
     { .name = "raw", .type = OPT_FLAG, AT(raw),
@@ -133,25 +136,43 @@ put_stats(const struct token_stats *stats, uint64_t records,
     return rc;
 }
 
-/* Text in, tokens out. */
+/* The segments to the output, which is open; NULL: to z->lines. */
 static int
-encode_all(struct tokenizing *z, struct stream_in *in, const char *prov,
-           struct err *e)
+encode_all(struct tokenizing *z, struct stream_in *in,
+           struct stream_out *stream, const char *prov, struct err *e)
 {
-    struct stream_out out;
-    int rc = stream_out_open(&out, "-", e);
+    int rc;
 
-    if (rc < 0)
-        return rc;
     while ((rc = stream_in_segment(in, e)) > 0) {
-        rc = tokenizing_segment(z, in, &out, prov, e);
+        rc = tokenizing_segment(z, in, stream, prov, e);
         if (rc < 0)
             break;
     }
     if (rc == 0)
-        rc = stream_out_close(&out, e);
+        return stream ? stream_out_close(stream, e) :
+                        out_commit(z->lines, e);
+    if (stream)
+        stream_out_release(stream);
     else
-        stream_out_release(&out);
+        out_release(z->lines);
+    return rc;
+}
+
+/* Text in, tokens out. */
+static int
+encode_to(const struct options *o, struct tokenizing *z,
+          struct stream_in *in, const char *prov, struct err *e)
+{
+    struct stream_out stream;
+    struct out lines;
+    int rc;
+
+    z->render.offsets = o->offsets;
+    z->lines = o->offsets ? &lines : NULL;
+    rc = o->offsets ? out_open(&lines, "-", e) :
+                      stream_out_open(&stream, "-", e);
+    if (rc == 0)
+        rc = encode_all(z, in, o->offsets ? NULL : &stream, prov, e);
     progress_end();
     if (rc == 0)
         tell(z);
@@ -177,7 +198,7 @@ encode(const struct options *o, struct tokenizing *z, const char *path,
     z->render.marks = o->marks;
     z->render.all = o->loss == LOSS_ALL;
     z->render.fim = (struct fim){ o->fim_rate, o->fim_spm_rate, o->seed };
-    rc = encode_all(z, &in, prov, e);
+    rc = encode_to(o, z, &in, prov, e);
     if (rc == 0 && o->stats)
         rc = put_stats(&stats, z->records, o->stats, e);
     if (o->stats)
@@ -404,6 +425,9 @@ run(void *opts, const struct args *args, struct err *e)
         return print_template(o->print, e);
     if (o->raw && !o->decode)
         return err_set(e, ERR_USAGE, "--raw goes with --decode");
+    if (o->offsets && (o->decode || o->stats))
+        return err_set(e, ERR_USAGE, "--offsets goes with neither --decode "
+                       "nor --stats");
     if (o->stats && (o->decode || strcmp(o->stats, "-") == 0))
         return err_set(e, ERR_USAGE, "--stats needs a file, and text to "
                        "encode");

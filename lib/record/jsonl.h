@@ -41,6 +41,9 @@
 
 /* ---- writing: each appends one object, without a newline ---- */
 
+/* A string: p[n] if it is UTF-8, else {"b64":S}. */
+void jsonl_put_bytes(struct buf *b, const char *p, size_t n);
+
 /* A record of a stream of that type; ERR_DATA when it is none. */
 int jsonl_put_record(struct buf *b, const char *type, const void *p,
                      size_t n, struct err *e);

@@ -10,8 +10,8 @@
 #include "record/tensor.h"
 #include "record/tokens.h"
 
-static void
-put_bytes(struct buf *b, const char *p, size_t n)
+void
+jsonl_put_bytes(struct buf *b, const char *p, size_t n)
 {
     if (utf8_valid(p, n) == n) {
         json_put_string(b, p, n);
@@ -25,7 +25,7 @@ put_bytes(struct buf *b, const char *p, size_t n)
 static void
 put_str(struct buf *b, const char *s)
 {
-    put_bytes(b, s, strlen(s));
+    jsonl_put_bytes(b, s, strlen(s));
 }
 
 /* Whether the text is a number as JSON writes it, of at most 18 digits. */
@@ -57,7 +57,7 @@ put_field(struct buf *b, const struct text_field *f)
     if (text_is_number(f->name) && is_plain_number(f->data, f->len))
         buf_add(b, f->data, f->len);
     else
-        put_bytes(b, f->data, f->len);
+        jsonl_put_bytes(b, f->data, f->len);
 }
 
 /* A field that holds JSON, as it is if that is an array or object which
@@ -83,7 +83,7 @@ static void
 put_content(struct buf *b, const struct text_message *m)
 {
     buf_addstr(b, ",\"content\":");
-    put_bytes(b, m->content->data, m->content->len);
+    jsonl_put_bytes(b, m->content->data, m->content->len);
 }
 
 /* The keys of message_json; a content, which stands for that of the record,
@@ -129,7 +129,7 @@ jsonl_put_messages(struct buf *b, const struct text_rec *r, size_t *end,
     while (rc == 0 && text_next_message(r, end, &m)) {
         buf_addstr(b, first ? "{\"role\":" : ",{\"role\":");
         first = false;
-        put_bytes(b, m.role->data, m.role->len);
+        jsonl_put_bytes(b, m.role->data, m.role->len);
         if (m.json)
             rc = put_message_json(b, &m, e);
         else
@@ -236,7 +236,7 @@ put_asset(struct buf *b, const void *p, size_t n, struct err *e)
     buf_addstr(b, "{\"kind\":\"asset\",\"name\":");
     put_str(b, a.name);
     buf_addstr(b, ",\"data\":");
-    put_bytes(b, a.data, a.n);
+    jsonl_put_bytes(b, a.data, a.n);
     buf_addc(b, '}');
     return 0;
 }

@@ -179,6 +179,7 @@ render_record(const struct render *r, struct render_worker *w, const void *p,
     enum template_kind kind;
     int rc;
 
+    w->out.shown.wanted = r->offsets;
     rc = text_decode(&w->rec, p, n, e);
     if (rc == 0)
         rc = make_origin(&origin, &w->rec, index, e);

@@ -47,6 +47,8 @@ struct render {
     uint64_t max_tokens;     /* 0: no limit */
     bool marks;              /* as encoder_add has it */
     bool all;                /* every token is learned, not the target */
+    bool offsets;            /* lines of record/offsets_line.h are made, not
+                                token records */
     struct fim fim;          /* of the layout fim */
     const struct chat_template *chat; /* set before render_use; or NULL */
     uint32_t end;            /* closes a record; TOKEN_NONE: nothing does */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "record/offsets_line.h"
 #include "record/render_fim.h"
 #include "record/render_parts.h"
 #include "stream/stream.h"
@@ -80,10 +81,13 @@ render_keep(const struct render *r, const struct render_worker *w,
     const struct template_out *made = &w->out;
     struct render_count one = { 1, lines, made->ids.n };
     size_t start = out->tokens.len;
-    int rc;
+    int rc = 0;
 
-    rc = tokens_encode(&out->tokens, origin, made->ids.id, made->loss,
-                       made->ids.n, r->t->n, e);
+    if (r->offsets)
+        offsets_line(&out->tokens, made);
+    else
+        rc = tokens_encode(&out->tokens, origin, made->ids.id, made->loss,
+                           made->ids.n, r->t->n, e);
     if (rc < 0)
         return rc;
     if (out->tokens.len - start > STREAM_RECORD_MAX) {

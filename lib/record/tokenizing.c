@@ -101,13 +101,16 @@ fill_batch(struct tokenizing *z, struct stream_in *in, struct err *e)
     return rc;
 }
 
-/* What the record lost, to the ledger. */
+/* What the record lost, to the ledger if there is one. */
 static void
 count_left(struct tokenizing *z, const struct render_result *r,
            struct stream_out *out)
 {
     struct render_count sum = { 0 };
 
+    z->lost += r->lost;
+    if (!out)
+        return;
     for (int i = 0; i < RENDER_REASONS; i++) {
         render_count_add(&sum, &r->left[i]);
         stream_out_skip(out, z->program, render_left_name(i),
@@ -116,7 +119,6 @@ count_left(struct tokenizing *z, const struct render_result *r,
     stream_out_skip(out, z->program, "edited-lines-left-out", sum.edited);
     stream_out_skip(out, z->program, "tokens-left-out", sum.tokens);
     stream_out_skip(out, z->program, "bytes-without-token", r->lost);
-    z->lost += r->lost;
 }
 
 /* Whether the record is a whole file that its folder's may be put beside. */
@@ -125,7 +127,7 @@ is_packed(const struct tokenizing *z, const struct tokenizing_item *it)
 {
     enum template_kind kind = z->render.kind;
 
-    return z->render.max_tokens > 0
+    return z->render.max_tokens > 0 && !z->lines
         && (kind == RENDER_AUTO || kind == TEMPLATE_FILE)
         && z->text.data[it->at] == TEXT_FILE;
 }
@@ -154,6 +156,14 @@ write_result(struct tokenizing *z, struct render_result *r, bool packed,
 }
 
 static int
+write_lines(struct tokenizing *z, const struct render_result *r,
+            struct err *e)
+{
+    z->records += r->n;
+    return out_write(z->lines, r->tokens.data, r->tokens.len, e);
+}
+
+static int
 write_item(struct tokenizing *z, struct tokenizing_item *it,
            const struct stream_in *in, struct stream_out *out, struct err *e)
 {
@@ -165,7 +175,10 @@ write_item(struct tokenizing *z, struct tokenizing_item *it,
         *e = it->e;
         return err_prefix(e, "%s: record %" PRIu64, in->in.name, it->index);
     }
-    rc = write_result(z, r, is_packed(z, it), out, e);
+    if (z->lines)
+        rc = write_lines(z, r, e);
+    else
+        rc = write_result(z, r, is_packed(z, it), out, e);
     render_count_add(&z->there, &r->there);
     render_count_add(&z->kept, &r->kept);
     for (i = 0; i < RENDER_REASONS; i++)
@@ -202,7 +215,7 @@ int
 tokenizing_segment(struct tokenizing *z, struct stream_in *in,
                    struct stream_out *out, const char *prov, struct err *e)
 {
-    int more = 1, rc = begin(z, in, out, prov, e);
+    int more = 1, rc = out ? begin(z, in, out, prov, e) : 0;
 
     z->packing.max_tokens = z->render.max_tokens;
     while (rc == 0 && more > 0) {
@@ -216,8 +229,9 @@ tokenizing_segment(struct tokenizing *z, struct stream_in *in,
             progress_add(1);
         }
     }
-    if (rc == 0)
-        rc = packing_flush(&z->packing, out, e);
+    if (rc < 0 || !out)
+        return rc;
+    rc = packing_flush(&z->packing, out, e);
     z->records += z->packing.records;
     z->packing.records = 0;
     return rc < 0 ? rc : stream_pass_end(out, in, e);

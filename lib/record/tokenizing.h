@@ -18,6 +18,8 @@ struct tokenizing {
                              * record/render.h has of each record */
     uint64_t lost;          /* bytes that the tokenizer has no token for */
     struct token_stats *stats; /* set by the caller: counted in; or NULL */
+    struct out *lines;      /* set by the caller, with render.offsets: where
+                               the lines go, as there is no stream; or NULL */
 
     /* private */
     uint32_t end;
@@ -35,8 +37,8 @@ void tokenizing_init(struct tokenizing *z, const struct tokenizer *t,
                      uint32_t end);
 void tokenizing_release(struct tokenizing *z);
 
-/* Makes of the segment that `in` has begun a segment of `out`, whose bytes
- * do not depend on the number of threads. prov: the program's line of
+/* Makes of the segment that `in` has begun a segment of `out`, or lines where
+ * out is NULL; their bytes do not depend on the number of threads. prov: the program's line of
  * provenance, or NULL. */
 int tokenizing_segment(struct tokenizing *z, struct stream_in *in,
                        struct stream_out *out, const char *prov,

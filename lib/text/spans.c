@@ -39,9 +39,10 @@ length(const struct spans *s)
     return s->n > 0 ? s->span[s->n - 1].end : 0;
 }
 
-static const char *
-text_of(const struct spans *s)
+const char *
+spans_text(const struct spans *s, size_t *n)
 {
+    *n = length(s);
     return s->first ? s->first : s->joined.data;
 }
 
@@ -99,14 +100,16 @@ void
 spans_encode(struct spans *s, struct encoder *en, struct ids *ids)
 {
     const struct text_run *runs;
-    size_t n;
+    const char *text;
+    size_t len, n;
 
     if (s->n == 0)
         return;
+    text = spans_text(s, &len);
     runs = runs_of_marks(s, &n);
     en->segments.behind = s->behind;
     en->segments.within = s->within;
-    encoder_add_marked(en, text_of(s), length(s), runs, n, ids);
+    encoder_add_marked(en, text, len, runs, n, ids);
     en->segments.behind = en->segments.within = false;
 }
 
@@ -129,30 +132,39 @@ is_mixed(const struct spans *s)
     return false;
 }
 
+const struct text_run *
+spans_offsets(struct spans *s, const uint32_t *id, size_t n)
+{
+    const struct text_run *runs;
+    size_t len, n_runs;
+    const char *text = spans_text(s, &len);
+
+    runs = runs_of_marks(s, &n_runs);
+    s->offsets.segments.behind = s->behind;
+    s->offsets.segments.within = s->within;
+    if (!offsets_find(&s->offsets, text, len, runs, n_runs, id, n))
+        return NULL;
+    return s->offsets.at;
+}
+
 void
 spans_mask(struct spans *s, const uint32_t *id, size_t n, uint8_t *mask)
 {
-    const struct offsets *o = &s->offsets;
-    const struct text_run *runs;
-    size_t i, k, at = 0, n_runs;
+    const struct text_run *run;
+    size_t i, k, at = 0;
 
     if (n == 0)
         return;
     memset(mask, is_learned(s), n);
     if (!is_mixed(s))
         return;
-    runs = runs_of_marks(s, &n_runs);
-    s->offsets.segments.behind = s->behind;
-    s->offsets.segments.within = s->within;
     /* Were the ids not the text's, all of it would be learned. */
-    if (!offsets_find(&s->offsets, text_of(s), length(s), runs, n_runs, id,
-                      n))
-        return;
-    for (i = 0; i < n; i++) {
-        while (s->span[at].end <= o->at[i].start && at + 1 < s->n)
+    run = spans_offsets(s, id, n);
+    for (i = 0; run && i < n; i++) {
+        while (s->span[at].end <= run[i].start && at + 1 < s->n)
             at++;
         mask[i] = s->span[at].learned;
-        for (k = at; k + 1 < s->n && s->span[k].end < o->at[i].end; k++)
+        for (k = at; k + 1 < s->n && s->span[k].end < run[i].end; k++)
             mask[i] |= s->span[k + 1].learned;
     }
 }

@@ -48,6 +48,14 @@ void spans_add(struct spans *s, const char *p, size_t n, bool learned,
 /* Appends the text's ids to *ids. */
 void spans_encode(struct spans *s, struct encoder *en, struct ids *ids);
 
+/* The text so far, until more is appended. */
+const char *spans_text(const struct spans *s, size_t *n);
+
+/* The bytes of the text that each of its n ids stands for, until the next
+ * call; NULL if these are not its ids. */
+const struct text_run *spans_offsets(struct spans *s, const uint32_t *id,
+                                     size_t n);
+
 /* Which of the text's n ids are learned: 0 or 1 for each. */
 void spans_mask(struct spans *s, const uint32_t *id, size_t n, uint8_t *mask);
 

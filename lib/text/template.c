@@ -220,6 +220,7 @@ template_out_init(struct template_out *out, const struct tokenizer *t)
 {
     memset(out, 0, sizeof(*out));
     ids_init(&out->ids);
+    shown_init(&out->shown);
     spans_init(&out->text, t);
 }
 
@@ -227,6 +228,7 @@ void
 template_out_release(struct template_out *out)
 {
     ids_release(&out->ids);
+    shown_release(&out->shown);
     spans_release(&out->text);
     free(out->loss);
     memset(out, 0, sizeof(*out));
@@ -253,6 +255,8 @@ flush(struct template_out *out, struct encoder *en)
     if (out->ids.n > from)
         spans_mask(&out->text, out->ids.id + from, out->ids.n - from,
                    loss_room(out, from));
+    shown_spans(&out->shown, &out->text, out->ids.id + from,
+                out->ids.n - from);
     spans_reset(&out->text);
     out->text.within = false;
 }
@@ -276,6 +280,7 @@ add_token(struct template_out *out, struct encoder *en, uint32_t id,
         return;
     out->text.behind = true;
     ids_add(&out->ids, id);
+    shown_token(&out->shown, en->t, id);
     *loss_room(out, out->ids.n - 1) = loss;
 }
 
@@ -332,6 +337,7 @@ drop_first(struct template_out *out)
 
     memmove(out->ids.id, out->ids.id + 1, n * sizeof(out->ids.id[0]));
     memmove(out->loss, out->loss + 1, n);
+    shown_drop_first(&out->shown);
 }
 
 void
@@ -348,10 +354,12 @@ template_encode(const struct template *tp, struct encoder *en,
     for (i = 0; i < FIELDS; i++)
         there |= in->field[i].piece ? 1u << i : 0;
     out->ids.n = 0;
+    shown_reset(&out->shown);
     out->text.behind = false;
     if (tp->begin != TOKEN_NONE) {
         /* To the text behind it, as to tokenizers, it is not there. */
         ids_add(&out->ids, tp->begin);
+        shown_empty(&out->shown);
         *loss_room(out, 0) = false;
     }
     for (i = 0; i < v->n; i++, it++) {

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "text/layout.h"
+#include "text/shown.h"
 #include "text/spans.h"
 #include "text/tokenizer.h"
 
@@ -105,6 +106,7 @@ struct template_out {
     struct ids ids;
     uint8_t *loss; /* 0 or 1 for each id */
     size_t cap;
+    struct shown shown; /* the record as text, if that is wanted */
     struct spans text; /* waiting to be encoded */
 };
 
