@@ -52,7 +52,7 @@ ascii16_at(const uint8_t *p)
         _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')),
         _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\r'))));
     a.stop = (uint32_t)_mm_movemask_epi8(bytes) | 1u << (ASCII16 - 1);
-    a.other = ~(a.letter | a.digit | a.space);
+    a.other = ~(a.letter | a.digit | a.space) & ((1u << ASCII16) - 1);
     return a;
 }
 #else
