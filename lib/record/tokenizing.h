@@ -38,8 +38,8 @@ void tokenizing_init(struct tokenizing *z, const struct tokenizer *t,
 void tokenizing_release(struct tokenizing *z);
 
 /* Makes of the segment that `in` has begun a segment of `out`, or lines where
- * out is NULL; their bytes do not depend on the number of threads. prov: the program's line of
- * provenance, or NULL. */
+ * out is NULL; their bytes do not depend on the number of threads. prov: the
+ * program's line of provenance, or NULL. */
 int tokenizing_segment(struct tokenizing *z, struct stream_in *in,
                        struct stream_out *out, const char *prov,
                        struct err *e);
