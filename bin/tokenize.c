@@ -8,22 +8,19 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "base/nearest.h"
 #include "base/par.h"
 #include "base/progress.h"
-#include "cli/options.h"
+#include "cli/layout_options.h"
 #include "record/detokenizing.h"
 #include "record/tokenizing.h"
 #include "text/template_builtin.h"
 #include "tool/tool.h"
 
-#define LAYOUTS "chat|commit|file|fim|message|plain|review" /* built in */
-
 enum { LOSS_TARGET, LOSS_ALL };
 
 struct options {
-    const char *tokenizer, *template, *chat, *date, *print, *begin, *end,
-        *stats;
+    const char *tokenizer, *print, *begin, *end, *stats;
+    struct layout_options layout;
     int loss;
     uint64_t max_tokens, threads, seed;
     double fim_rate, fim_spm_rate;
@@ -33,20 +30,14 @@ struct options {
 static const struct opt table[] = {
     { TOKENIZER_OPTION, AT(tokenizer), .required = true,
       .unless = "print-template", .help = "Hugging Face tokenizer.json" },
-    { .name = "template", .type = OPT_STRING, .output = true, AT(template),
-      .arg = "NAME", .def = "auto", .choices = "auto|" LAYOUTS,
-      .help = "layout of a record, a layout file or" },
+    { TEMPLATE_OPTION, AT(layout.template) },
     { .name = "print-template", .type = OPT_NAME, AT(print), .arg = "NAME",
-      .choices = LAYOUTS, .help = "print that layout, and do no more" },
+      .choices = LAYOUT_NAMES, .help = "print that layout, and do no more" },
     { .name = "loss", .type = OPT_CHOICE, .output = true, AT(loss),
       .arg = "WHAT", .def = "target", .choices = "target|all",
       .help = "what is learned of a record: what its layout says, or all" },
-    { .name = "chat-template", .type = OPT_STRING, .output = true, AT(chat),
-      .arg = "FILE", .help = "the chat template, not the one beside the "
-                             "tokenizer" },
-    { .name = "date", .type = OPT_STRING, .output = true, AT(date),
-      .arg = "YYYY-MM-DD", .def = "2024-07-26",
-      .help = "the day that a chat template is told" },
+    { CHAT_TEMPLATE_OPTION, AT(layout.chat) },
+    { DATE_OPTION, AT(layout.date) },
     { .name = "fim-rate", .type = OPT_DOUBLE, .output = true, AT(fim_rate),
       .arg = "P", .def = "0.5", .max = 1,
       .help = "part of files and documents that layout fim takes apart" },
@@ -279,50 +270,6 @@ choose_token(const struct options *o, const struct tokenizer *t,
     return 0;
 }
 
-/* A layout of the user's, whose content id goes into hex. */
-static int
-use_file(struct render *r, const char *path, char *hex, struct err *e)
-{
-    struct buf text;
-    int rc;
-
-    buf_init(&text);
-    rc = file_read_regular(&text, path, LAYOUT_MAX_FILE, e);
-    if (rc == 0)
-        rc = render_use_own(r, text.data, text.len, path, e);
-    if (rc == 0)
-        id_hex(&r->template[r->kind].layout.id, hex);
-    buf_release(&text);
-    return rc;
-}
-
-#define OWN (-1) /* layout: a file of the user's */
-
-/* What --template says: RENDER_AUTO, an enum template_kind, or OWN where it
- * can be no name. */
-static int
-find_template(const char *name, int *kind, struct err *e)
-{
-    const char *dot = strrchr(name, '.');
-    struct nearest x = nearest_to(name, strlen(name), 2);
-
-    *kind = RENDER_AUTO;
-    if (strcmp(name, "auto") == 0)
-        return 0;
-    for (*kind = 0; *kind < TEMPLATE_KINDS; ++*kind) {
-        nearest_offer(&x, template_name((enum template_kind)*kind));
-        if (strcmp(name, template_name((enum template_kind)*kind)) == 0)
-            return 0;
-    }
-    *kind = OWN;
-    if (strchr(name, '/') || (dot && strcmp(dot, ".template") == 0))
-        return 0;
-    return err_set(e, ERR_USAGE, "--template: no layout %s%s%s%s (expected "
-                   "auto|" LAYOUTS ", or a file: FILE.template or a path "
-                   "with a /)", name, x.name ? ", did you mean " : "",
-                   x.name ? x.name : "", x.name ? "?" : "");
-}
-
 static int
 print_template(const char *name, struct err *e)
 {
@@ -339,53 +286,35 @@ print_template(const char *name, struct err *e)
     return rc;
 }
 
-/* Content ids that the output depends on, by name, for its provenance. */
-struct used {
-    const char *row[7]; /* names and ids in turn, then NULL */
-    size_t n;
-    char tokenizer[ID_HEX + 1], own[ID_HEX + 1], chat[ID_HEX + 1];
-};
-
-static void
-note(struct used *u, const char *name, const char *hex)
+/* The program's line of provenance; the caller frees it. */
+static char *
+make_prov(const struct options *o, const struct args *args,
+          const struct tokenizer *t, const struct layout_choice *layout)
 {
-    u->row[u->n++] = name;
-    u->row[u->n++] = hex;
+    const char *row[7] = { NULL }; /* names and content ids in turn */
+    char hex[ID_HEX + 1];
+    size_t n = 0;
+
+    row[n++] = "tokenizer";
+    row[n++] = id_hex(&t->id, hex);
+    if (layout->own[0]) {
+        row[n++] = "template";
+        row[n++] = layout->own;
+    }
+    if (layout->chat_id[0]) {
+        row[n++] = "chat-template";
+        row[n++] = layout->chat_id;
+    }
+    return tool_prov(args, o, row);
 }
 
-/* The layout, and the chat template that it may ask for. */
+/* What the tokenizer is wanted for. */
 static int
-use_template(const struct options *o, int kind, struct chat_template *chat,
-             struct render *r, struct used *u, struct err *e)
-{
-    int rc = chat_template_date(chat, o->date, e);
-
-    if (rc == 0)
-        rc = chat_template_open(chat, o->tokenizer, o->chat, e);
-    if (rc < 0)
-        return rc;
-    r->chat = chat;
-    if (kind == OWN)
-        rc = use_file(r, o->template, u->own, e);
-    else
-        rc = render_use(r, (enum template_kind)kind, e);
-    if (kind == OWN)
-        note(u, "template", u->own);
-    if (rc == 0 && r->template[TEMPLATE_CHAT].family)
-        note(u, "chat-template", id_hex(&chat->id, u->chat));
-    if (rc == 0 && (kind == TEMPLATE_CHAT || o->chat))
-        rc = chat_template_ok(chat, e);
-    return rc;
-}
-
-/* What the tokenizer is wanted for. kind: the layout. */
-static int
-with_tokenizer(const struct options *o, int kind, const struct args *args,
-               const struct tokenizer *t, struct err *e)
+with_tokenizer(const struct options *o, struct layout_choice *layout,
+               const struct args *args, const struct tokenizer *t,
+               struct err *e)
 {
     const char *path = args->n > 0 ? args->operand[0] : "-";
-    struct used used = { .n = 0 };
-    struct chat_template chat;
     struct tokenizing z;
     uint32_t begin, end;
     char *prov;
@@ -399,18 +328,15 @@ with_tokenizer(const struct options *o, int kind, const struct args *args,
     par_set_threads((int)o->threads);
     tokenizing_init(&z, t, end);
     z.render.begin = begin;
-    chat_template_init(&chat);
-    note(&used, "tokenizer", id_hex(&t->id, used.tokenizer));
     if (!o->decode)
-        rc = use_template(o, kind, &chat, &z.render, &used, e);
-    prov = tool_prov(args, o, used.row);
+        rc = layout_use(layout, &o->layout, o->tokenizer, &z.render, e);
+    prov = make_prov(o, args, t, layout);
     progress_begin("records", 0, 0);
     if (rc == 0)
         rc = o->decode ? decode(o, &z, path, prov, e) :
                          encode(o, &z, path, prov, e);
     free(prov);
     tokenizing_release(&z);
-    chat_template_release(&chat);
     return rc;
 }
 
@@ -418,8 +344,9 @@ static int
 run(void *opts, const struct args *args, struct err *e)
 {
     const struct options *o = opts;
+    struct layout_choice layout;
     struct tokenizer t;
-    int kind, rc;
+    int rc;
 
     if (o->print)
         return print_template(o->print, e);
@@ -434,12 +361,13 @@ run(void *opts, const struct args *args, struct err *e)
     rc = o->stats ? out_check(o->stats, NULL, e) : 0;
     if (rc < 0)
         return rc;
-    rc = find_template(o->template, &kind, e);
+    rc = layout_choose(&layout, &o->layout, e);
     if (rc == 0)
         rc = tokenizer_open(&t, o->tokenizer, e);
-    if (rc < 0)
-        return rc;
-    rc = with_tokenizer(o, kind, args, &t, e);
-    tokenizer_release(&t);
+    if (rc == 0) {
+        rc = with_tokenizer(o, &layout, args, &t, e);
+        tokenizer_release(&t);
+    }
+    layout_choice_release(&layout);
     return rc;
 }
