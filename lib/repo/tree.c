@@ -221,6 +221,8 @@ add_at(struct tree_diff *d, struct tree_entry *const *match, struct err *e)
     struct tree_at *at;
     size_t i;
 
+    if (d->n_at == 0)
+        return 0;
     if (d->n * d->n_at > MAX_AT)
         return err_set(e, ERR_LIMIT, "a merge of too many paths (limit %d in "
                        "all its trees)", MAX_AT);
