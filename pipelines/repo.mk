@@ -33,7 +33,8 @@ FORMAT ?= int8
 ifdef BASE
 LORA ?= --rank 16 --alpha 32 --epochs 1 --log-every 10
 else
-LORA ?= --rank 16 --alpha 32 --batch 8 --steps 80 --lr 0.002 --log-every 20
+LORA ?= --rank 16 --alpha 32 --batch 8 --steps 80 --lr 0.002 --log-every 20 \
+	--eval-records 200
 endif
 
 # And without BASE.

@@ -62,11 +62,11 @@ shown_token(struct shown *s, const struct tokenizer *t, uint32_t id)
 }
 
 void
-shown_spans(struct shown *s, struct spans *spans, const uint32_t *id,
-            size_t n)
+shown_spans(struct shown *s, struct spans *spans, const struct ids *ids,
+            size_t from)
 {
+    size_t start = s->text.len, n = ids->n - from, len, i;
     const struct text_run *found;
-    size_t start = s->text.len, len, i;
     struct text_run *at;
     const char *p;
 
@@ -74,7 +74,9 @@ shown_spans(struct shown *s, struct spans *spans, const uint32_t *id,
         return;
     p = spans_text(spans, &len);
     buf_add(&s->text, p, len);
-    found = spans_offsets(spans, id, n);
+    if (n == 0)
+        return;
+    found = spans_offsets(spans, ids->id + from, n);
     at = more(s, n);
     for (i = 0; i < n; i++) {
         at[i].start = start + (found ? found[i].start : 0);

@@ -32,9 +32,9 @@ void shown_reset(struct shown *s);
 void shown_empty(struct shown *s);
 void shown_token(struct shown *s, const struct tokenizer *t, uint32_t id);
 
-/* The next n ids are those of the text in *spans. */
-void shown_spans(struct shown *s, struct spans *spans, const uint32_t *id,
-                 size_t n);
+/* The next ids are *ids from `from` on, those of the text in *spans. */
+void shown_spans(struct shown *s, struct spans *spans, const struct ids *ids,
+                 size_t from);
 
 /* The first id is none of the record's. */
 void shown_drop_first(struct shown *s);

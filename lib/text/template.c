@@ -255,8 +255,7 @@ flush(struct template_out *out, struct encoder *en)
     if (out->ids.n > from)
         spans_mask(&out->text, out->ids.id + from, out->ids.n - from,
                    loss_room(out, from));
-    shown_spans(&out->shown, &out->text, out->ids.id + from,
-                out->ids.n - from);
+    shown_spans(&out->shown, &out->text, &out->ids, from);
     spans_reset(&out->text);
     out->text.within = false;
 }
