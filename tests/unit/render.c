@@ -1,13 +1,6 @@
 /* render.c - the layouts of every template and family, what is learnt of
  * them, and fitting into a limit of tokens. */
-#include "record/render.h"
-
-#include <stdlib.h>
-
-#include "base/mem.h"
-#include "record/tokens.h"
-
-#include "byte_tokenizer.h"
+#include "render_world.h"
 
 /* Special tokens that make a tokenizer of each family. */
 static const char *const starcoder[] = {
@@ -28,43 +21,10 @@ static const char change[] =
 static const char added[] = "- 1\n@@ -0,0 +1,1 @@\n+new\n";
 static const char deleted[] = "1 -\n@@ -1,1 +0,0 @@\n-old\n";
 
-struct world {
-    struct tokenizer t;
-    struct render r;
-    struct render_worker w;
-    struct render_result out;
-    struct buf rec, back, learnt;
-};
-
-static void
-world_open(struct world *w, const char *const *special)
-{
-    byte_tokenizer(&w->t, special);
-    render_init(&w->r, &w->t, tokenizer_end(&w->t));
-    render_worker_init(&w->w, &w->t);
-    render_result_init(&w->out);
-    buf_init(&w->rec);
-    buf_init(&w->back);
-    buf_init(&w->learnt);
-}
-
-static void
-world_close(struct world *w)
-{
-    render_worker_release(&w->w);
-    render_release(&w->r);
-    render_result_release(&w->out);
-    tokenizer_release(&w->t);
-    buf_release(&w->rec);
-    buf_release(&w->back);
-    buf_release(&w->learnt);
-}
-
 static void
 make_commit(struct world *w, const char *edit)
 {
     struct text_rec r;
-    struct err e;
 
     text_init(&r);
     text_begin(&r, TEXT_COMMIT);
@@ -75,16 +35,13 @@ make_commit(struct world *w, const char *edit)
     text_add_str(&r, "body", "Body.\n");
     text_add_str(&r, "path", "p.c");
     text_add_str(&r, "change", edit);
-    buf_reset(&w->rec);
-    CHECK(text_encode(&w->rec, &r, &e) == 0);
-    text_release(&r);
+    world_set(w, &r);
 }
 
 static void
 make_file(struct world *w, const char *repo)
 {
     struct text_rec r;
-    struct err e;
 
     text_init(&r);
     text_begin(&r, TEXT_FILE);
@@ -92,42 +49,19 @@ make_file(struct world *w, const char *repo)
         text_add_str(&r, "repo", repo);
     text_add_str(&r, "path", "p.c");
     text_add_str(&r, "text", "int x;\n");
-    buf_reset(&w->rec);
-    CHECK(text_encode(&w->rec, &r, &e) == 0);
-    text_release(&r);
+    world_set(w, &r);
 }
 
-/* Renders w->rec; text and learnt text of token record i. */
+/* Renders the record and takes token record i. */
 static struct tokens
 rendered(struct world *w, enum template_kind kind, size_t i)
 {
-    struct tokens t = { .n = 0 };
-    uint32_t ids[4096];
-    uint8_t mask[4096];
     struct err e;
-    size_t at, k;
 
     CHECK(render_use(&w->r, kind, &e) == 0);
-    render_result_reset(&w->out);
-    buf_reset(&w->back);
-    buf_reset(&w->learnt);
-    CHECK(render_record(&w->r, &w->w, w->rec.data, w->rec.len, 3, &w->out,
-                        &e) == 0);
+    world_render(w);
     render_result_group(&w->out, 5);
-    if (!CHECK(i < w->out.n))
-        return t;
-    at = i > 0 ? w->out.end[i - 1] : 0;
-    CHECK(tokens_decode(&t, w->out.tokens.data + at, w->out.end[i] - at,
-                        w->t.n, &e) == 0);
-    if (!CHECK(t.n <= 4096))
-        return t;
-    tokens_ids(&t, ids);
-    tokens_mask(&t, mask);
-    tokenizer_decode(&w->t, ids, t.n, &w->back);
-    for (k = 0; k < t.n; k++)
-        if (mask[k])
-            tokenizer_decode(&w->t, ids + k, 1, &w->learnt);
-    return t;
+    return world_take(w, i);
 }
 
 /* What is learnt is in brackets. */
@@ -321,9 +255,7 @@ TEST(a_record_gets_a_variant_by_its_content)
     for (int i = 0; i < 40; i++) {
         snprintf(repo, sizeof(repo), "%d", i % 20);
         make_file(&w, repo);
-        render_result_reset(&w.out);
-        CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
-                            &e) == 0);
+        world_render(&w);
         tokenizer_decode(&w.t, w.w.out.ids.id, w.w.out.ids.n, &w.back);
         CHECK_STR(w.back.data + 1, repo);
         got[w.back.data[0] - 'A']++;
@@ -391,17 +323,13 @@ TEST(max_tokens_shrinks_context_then_splits)
     rendered(&w, TEMPLATE_COMMIT, 0);
     CHECK(strstr(w.back.data, both) != NULL);
     w.r.max_tokens = 6 + 1 + 3 + 14 + 2 * 6 - 1;
-    render_result_reset(&w.out);
-    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
-                        &(struct err){ 0 }) == 0);
+    world_render(&w);
     CHECK_EQ_U64(w.out.n, 2); /* with half of the message */
     CHECK_EQ_U64(w.out.left[RENDER_LONG].records, 0);
     CHECK_EQ_U64(w.out.left[RENDER_MESSAGE].records, 1);
     CHECK_EQ_U64(w.out.kept.edited, 4);
     w.r.max_tokens = 6 + 1 + 3;
-    render_result_reset(&w.out);
-    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
-                        &(struct err){ 0 }) == 0);
+    world_render(&w);
     CHECK_EQ_U64(w.out.n, 0);
     CHECK_EQ_U64(w.out.left[RENDER_LONG].records, 1);
     CHECK_EQ_U64(w.out.left[RENDER_LONG].edited, 4);

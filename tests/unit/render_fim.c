@@ -2,9 +2,7 @@
  * texts that are taken apart; in every family, and within a limit. */
 #include "record/render_fim.h"
 
-#include <stdlib.h>
-
-#include "byte_tokenizer.h"
+#include "render_world.h"
 
 static const char *const starcoder[] = {
     "<|endoftext|>", "<reponame>", "<filename>", "<fim_prefix>",
@@ -27,44 +25,16 @@ static const char *const deepseek[] = {
 };
 static const char *const none[] = { "<|endoftext|>", "<fim_prefix>", NULL };
 
-#define MOST 40000 /* tokens of a record of these tests */
-
-struct world {
-    struct tokenizer t;
-    struct render r;
-    struct render_worker w;
-    struct render_result out;
-    struct buf rec, back, learnt;
-    uint32_t ids[MOST];
-    uint8_t mask[MOST];
-};
-
+/* As world_open, for the layout fim; returns w. */
 static struct world *
-world_open(const char *const *special, double spm_rate)
+open_fim(struct world *w, const char *const *special, double spm_rate)
 {
-    struct world *w = calloc(1, sizeof(*w));
     struct err e;
 
-    byte_tokenizer(&w->t, special);
-    render_init(&w->r, &w->t, tokenizer_end(&w->t));
-    render_worker_init(&w->w, &w->t);
-    render_result_init(&w->out);
+    world_open(w, special);
     w->r.fim = (struct fim){ 1, spm_rate, 0 };
     CHECK(render_use(&w->r, TEMPLATE_FIM, &e) == 0);
     return w;
-}
-
-static void
-world_close(struct world *w)
-{
-    render_worker_release(&w->w);
-    render_release(&w->r);
-    render_result_release(&w->out);
-    tokenizer_release(&w->t);
-    buf_release(&w->rec);
-    buf_release(&w->back);
-    buf_release(&w->learnt);
-    free(w);
 }
 
 /* Renders a record of that kind, whose text or edit is p. */
@@ -72,7 +42,6 @@ static void
 render(struct world *w, enum text_kind kind, const char *p)
 {
     struct text_rec r;
-    struct err e;
 
     text_init(&r);
     text_begin(&r, kind);
@@ -81,43 +50,15 @@ render(struct world *w, enum text_kind kind, const char *p)
         text_add_str(&r, "path", "p.c");
     }
     text_add_str(&r, kind == TEXT_COMMIT ? "change" : "text", p);
-    buf_reset(&w->rec);
-    CHECK(text_encode(&w->rec, &r, &e) == 0);
-    text_release(&r);
-    render_result_reset(&w->out);
-    CHECK(render_record(&w->r, &w->w, w->rec.data, w->rec.len, 3, &w->out,
-                        &e) == 0);
-}
-
-/* Text and learnt text of token record i, into w->back and w->learnt. */
-static size_t
-take(struct world *w, size_t i)
-{
-    size_t at = i > 0 ? w->out.end[i - 1] : 0;
-    struct tokens t = { .n = 0 };
-    struct err e;
-
-    buf_reset(&w->back);
-    buf_reset(&w->learnt);
-    CHECK(tokens_decode(&t, w->out.tokens.data + at, w->out.end[i] - at,
-                        w->t.n, &e) == 0);
-    if (!CHECK(t.n <= MOST))
-        exit(1);
-    tokens_ids(&t, w->ids);
-    tokens_mask(&t, w->mask);
-    tokenizer_decode(&w->t, w->ids, t.n, &w->back);
-    for (size_t k = 0; k < t.n; k++)
-        if (w->mask[k])
-            tokenizer_decode(&w->t, w->ids + k, 1, &w->learnt);
-    return t.n;
+    world_set(w, &r);
+    world_render(w);
 }
 
 static void
 expect(struct world *w, size_t i, const char *want, const char *learnt)
 {
-    if (!CHECK(i < w->out.n))
+    if (world_take(w, i).n == 0)
         return;
-    take(w, i);
     CHECK_STR(w->back.data, want);
     CHECK_STR(w->learnt.data, learnt);
 }
@@ -129,7 +70,7 @@ static const char edit[] =
 
 TEST(each_place_is_a_middle)
 {
-    struct world *w = world_open(starcoder2, 0);
+    struct world room, *w = open_fim(&room, starcoder2, 0);
 
     render(w, TEXT_COMMIT, edit);
     CHECK_EQ_U64(w->out.n, 2);
@@ -149,7 +90,7 @@ TEST(each_place_is_a_middle)
 /* Two lines added to 400, 200 apart: neither shows all of them. */
 TEST(without_a_limit_a_place_shows_what_is_near)
 {
-    struct world *w = world_open(bare, 0);
+    struct world room, *w = open_fim(&room, bare, 0);
     struct buf change;
 
     buf_init(&change);
@@ -159,7 +100,7 @@ TEST(without_a_limit_a_place_shows_what_is_near)
                  i);
     render(w, TEXT_COMMIT, change.data);
     CHECK_EQ_U64(w->out.n, 2);
-    take(w, 1);
+    world_take(w, 1);
     CHECK(strncmp(w->back.data, "<fim_prefix>236\n", 16) == 0);
     CHECK(strstr(w->back.data, "\n299\n<fim_suffix>300\n") != NULL);
     CHECK(strstr(w->back.data, "\n363\n<fim_middle>new\n") != NULL);
@@ -172,18 +113,18 @@ check_family(const char *const *special, const char *psm, const char *spm)
 {
     static const char one[] = "2 3\n@@ -1,2 +1,3 @@\n a\n+B\n c\n\\ No newline"
                               " at end of file\n";
-    struct world *w = world_open(special, 0);
+    struct world room, *w = open_fim(&room, special, 0);
 
     render(w, TEXT_COMMIT, one);
-    take(w, 0);
+    world_take(w, 0);
     CHECK_STR(w->back.data, psm);
     w->r.fim.spm_rate = 1;
     render(w, TEXT_COMMIT, one);
-    take(w, 0);
+    world_take(w, 0);
     CHECK_STR(w->back.data, spm);
     w->r.all = true;
     render(w, TEXT_COMMIT, one);
-    take(w, 0);
+    world_take(w, 0);
     CHECK_STR(w->learnt.data, spm);
     world_close(w);
 }
@@ -329,7 +270,7 @@ long_edit(struct buf *b, size_t n)
 
 TEST(every_added_line_is_learned_once)
 {
-    struct world *w = world_open(starcoder2, 0.5);
+    struct world room, *w = open_fim(&room, starcoder2, 0.5);
     uint64_t limits[] = { 0, 60, 100, 500, 3000 };
     struct buf b;
 
@@ -341,7 +282,7 @@ TEST(every_added_line_is_learned_once)
         w->r.max_tokens = limits[k];
         render(w, TEXT_COMMIT, b.data);
         for (size_t i = 0; i < w->out.n; i++) {
-            size_t n = take(w, i);
+            size_t n = world_take(w, i).n;
             const char *p = w->learnt.data;
 
             CHECK(limits[k] == 0 || n <= limits[k]);
@@ -362,7 +303,7 @@ TEST(every_added_line_is_learned_once)
 /* The parts of a middle show the lines around them. */
 TEST(what_is_cut_stands_in_its_context)
 {
-    struct world *w = world_open(bare, 0);
+    struct world room, *w = open_fim(&room, bare, 0);
     struct buf b;
 
     buf_init(&b);
@@ -371,7 +312,7 @@ TEST(what_is_cut_stands_in_its_context)
     render(w, TEXT_COMMIT, b.data);
     CHECK(w->out.n > 4);
     for (size_t i = 1; i + 1 < w->out.n; i++) {
-        CHECK(take(w, i) > 180);
+        CHECK(world_take(w, i).n > 180);
         CHECK(strncmp(w->back.data, "<fim_prefix>line ", 17) == 0
               || strncmp(w->back.data, "<fim_prefix>kept\n", 17) == 0);
         CHECK(strstr(w->back.data, "<fim_suffix>line ") != NULL);
@@ -382,7 +323,7 @@ TEST(what_is_cut_stands_in_its_context)
 
 TEST(one_long_line_falls_apart_between_characters)
 {
-    struct world *w = world_open(bare, 0);
+    struct world room, *w = open_fim(&room, bare, 0);
     struct buf b, all;
 
     buf_init(&b);
@@ -394,7 +335,7 @@ TEST(one_long_line_falls_apart_between_characters)
     w->r.max_tokens = 64;
     render(w, TEXT_COMMIT, b.data);
     for (size_t i = 0; i < w->out.n; i++) {
-        CHECK(take(w, i) <= 64);
+        CHECK(world_take(w, i).n <= 64);
         w->learnt.len -= strlen("<|endoftext|>");
         CHECK((w->learnt.data[0] & 0xc0) != 0x80);
         buf_add(&all, w->learnt.data, w->learnt.len);
@@ -409,7 +350,7 @@ TEST(one_long_line_falls_apart_between_characters)
 
 TEST(no_room_for_text_is_told)
 {
-    struct world *w = world_open(starcoder2, 0);
+    struct world room, *w = open_fim(&room, starcoder2, 0);
 
     w->r.max_tokens = 12;
     render(w, TEXT_COMMIT, edit);
@@ -449,7 +390,7 @@ put_together(struct world *w)
 
 TEST(a_text_can_be_put_together_again)
 {
-    struct world *w = world_open(bare, 0.5);
+    struct world room, *w = open_fim(&room, bare, 0.5);
     size_t how[3] = { 0, 0, 0 };
     char text[64];
 
@@ -458,7 +399,7 @@ TEST(a_text_can_be_put_together_again)
         snprintf(text, sizeof(text), "number %d\xe2\x82\xac\nand on\n", i);
         render(w, TEXT_DOC, text);
         CHECK_EQ_U64(w->out.n, 1);
-        take(w, 0);
+        world_take(w, 0);
         how[put_together(w) + 1]++;
         CHECK_STR(w->learnt.data, text);
     }
@@ -468,7 +409,7 @@ TEST(a_text_can_be_put_together_again)
 
 TEST(a_long_text_falls_apart_at_line_ends)
 {
-    struct world *w = world_open(bare, 0.5);
+    struct world room, *w = open_fim(&room, bare, 0.5);
     struct buf b, all;
 
     buf_init(&b);
@@ -480,7 +421,7 @@ TEST(a_long_text_falls_apart_at_line_ends)
     render(w, TEXT_FILE, b.data);
     CHECK(w->out.n > 20);
     for (size_t i = 0; i < w->out.n; i++) {
-        size_t n = take(w, i);
+        size_t n = world_take(w, i).n;
 
         CHECK(n <= 300);
         put_together(w);

@@ -3,56 +3,42 @@
  * them is learned. Tokens are bytes here, save the marks. */
 #include "record/render_parts.h"
 
-#include <stdlib.h>
-
-#include "base/mem.h"
 #include "base/utf8.h"
-
-#include "byte_tokenizer.h"
+#include "render_world.h"
 
 static const char *const special[] = {
     "<|endoftext|>", "<reponame>", "<filename>", "<commit_before>",
     "<commit_msg>", "<commit_after>", NULL
 };
 
-struct world {
-    struct tokenizer t;
-    struct render r;
-    struct render_worker w;
-    struct render_result out;
-    struct buf rec, change, removed, added;
+/* An edit, and what its lines are; rendered in a world. */
+struct edits {
+    struct world in;
+    struct buf change, removed, added;
     uint64_t edited;
 };
 
 static void
-world_open(struct world *w)
+edits_open(struct edits *w)
 {
-    memset(w, 0, sizeof(*w));
-    byte_tokenizer(&w->t, special);
-    render_init(&w->r, &w->t, tokenizer_end(&w->t));
-    render_worker_init(&w->w, &w->t);
-    render_result_init(&w->out);
-    buf_init(&w->rec);
+    world_open(&w->in, special);
     buf_init(&w->change);
     buf_init(&w->removed);
     buf_init(&w->added);
+    w->edited = 0;
 }
 
 static void
-world_close(struct world *w)
+edits_close(struct edits *w)
 {
-    render_worker_release(&w->w);
-    render_release(&w->r);
-    render_result_release(&w->out);
-    tokenizer_release(&w->t);
-    buf_release(&w->rec);
+    world_close(&w->in);
     buf_release(&w->change);
     buf_release(&w->removed);
     buf_release(&w->added);
 }
 
 static void
-render(struct world *w, enum text_kind kind, enum template_kind as,
+render(struct edits *w, enum text_kind kind, enum template_kind as,
        uint64_t max_tokens)
 {
     struct text_rec r;
@@ -65,43 +51,10 @@ render(struct world *w, enum text_kind kind, enum template_kind as,
         text_add_str(&r, "subject", "It is done");
     text_add(&r, kind == TEXT_COMMIT ? "change" : "text", w->change.data,
              w->change.len);
-    buf_reset(&w->rec);
-    CHECK(text_encode(&w->rec, &r, &e) == 0);
-    text_release(&r);
-    CHECK(render_use(&w->r, as, &e) == 0);
-    w->r.max_tokens = max_tokens;
-    render_result_reset(&w->out);
-    if (!CHECK(render_record(&w->r, &w->w, w->rec.data, w->rec.len, 0,
-                             &w->out, &e) == 0))
-        printf("  %s\n", e.text);
-}
-
-/* The text of token record i, and of what of it is learned. */
-static void
-decode(const struct world *w, size_t i, struct buf *text, struct buf *learned)
-{
-    size_t at = i > 0 ? w->out.end[i - 1] : 0;
-    struct tokens t = { .n = 0 };
-    struct err e;
-    uint32_t *id;
-    uint8_t *mask;
-
-    buf_reset(text);
-    buf_reset(learned);
-    if (!CHECK(tokens_decode(&t, w->out.tokens.data + at,
-                             w->out.end[i] - at, w->t.n, &e) == 0))
-        return;
-    CHECK(w->r.max_tokens == 0 || t.n <= w->r.max_tokens);
-    id = mem_array(t.n, sizeof(id[0]));
-    mask = mem_array(t.n, 1);
-    tokens_ids(&t, id);
-    tokens_mask(&t, mask);
-    tokenizer_decode(&w->t, id, t.n, text);
-    for (size_t k = 0; k < t.n; k++)
-        if (mask[k])
-            tokenizer_decode(&w->t, id + k, 1, learned);
-    free(id);
-    free(mask);
+    world_set(&w->in, &r);
+    CHECK(render_use(&w->in.r, as, &e) == 0);
+    w->in.r.max_tokens = max_tokens;
+    world_render(&w->in);
 }
 
 /* ---- random changes ---- */
@@ -117,7 +70,7 @@ draw(uint32_t below)
 
 /* Line number n of its kind; some are long, some are not ASCII. */
 static void
-add_line(struct world *w, char kind, int n)
+add_line(struct edits *w, char kind, int n)
 {
     struct buf *side = kind == '-' ? &w->removed : &w->added;
     size_t from;
@@ -135,7 +88,7 @@ add_line(struct world *w, char kind, int n)
 }
 
 static void
-add_lines(struct world *w, char kind, uint32_t n, uint64_t count[2])
+add_lines(struct edits *w, char kind, uint32_t n, uint64_t count[2])
 {
     for (uint32_t i = 0; i < n; i++)
         add_line(w, kind, (int)(count[0] + count[1]) + (int)i);
@@ -144,7 +97,7 @@ add_lines(struct world *w, char kind, uint32_t n, uint64_t count[2])
 }
 
 static void
-draw_change(struct world *w)
+draw_change(struct edits *w)
 {
     uint64_t at[2] = { 0, 0 }, count[2];
     struct buf lines, all;
@@ -214,13 +167,11 @@ drop_kept(struct buf *b)
 
 TEST(parts_have_every_edited_line_once_and_in_order)
 {
-    struct buf text, learned, before, after;
-    struct world w;
+    struct buf before, after;
+    struct edits w;
     uint64_t messages;
 
-    world_open(&w);
-    buf_init(&text);
-    buf_init(&learned);
+    edits_open(&w);
     buf_init(&before);
     buf_init(&after);
     for (int i = 0; i < 400; i++) {
@@ -229,68 +180,59 @@ TEST(parts_have_every_edited_line_once_and_in_order)
         buf_reset(&before);
         buf_reset(&after);
         messages = 0;
-        for (size_t k = 0; k < w.out.n; k++) {
-            decode(&w, k, &text, &learned);
-            between(&before, text.data, "<commit_before>", "<commit_msg>");
-            between(&after, learned.data, "<commit_after>", "<|endof");
-            messages += strstr(learned.data, "It is done") != NULL;
-            CHECK(strstr(text.data, "<commit_msg>It is done<") != NULL);
-            CHECK(utf8_valid(text.data, text.len) == text.len);
+        for (size_t k = 0; k < w.in.out.n; k++) {
+            world_take(&w.in, k);
+            between(&before, w.in.back.data, "<commit_before>", "<commit_msg>");
+            between(&after, w.in.learnt.data, "<commit_after>", "<|endof");
+            messages += strstr(w.in.learnt.data, "It is done") != NULL;
+            CHECK(strstr(w.in.back.data, "<commit_msg>It is done<") != NULL);
+            CHECK(utf8_valid(w.in.back.data, w.in.back.len) == w.in.back.len);
         }
         drop_kept(&before);
         drop_kept(&after);
         CHECK_STR(before.data, w.removed.data);
         CHECK_STR(after.data, w.added.data);
         CHECK_EQ_U64(messages, 1);
-        CHECK_EQ_U64(w.out.there.edited, w.edited);
-        CHECK_EQ_U64(w.out.kept.edited, w.edited);
-        CHECK_EQ_U64(w.out.kept.records, w.out.n);
-        CHECK_EQ_U64(w.out.left[RENDER_LONG].records, 0);
+        CHECK_EQ_U64(w.in.out.there.edited, w.edited);
+        CHECK_EQ_U64(w.in.out.kept.edited, w.edited);
+        CHECK_EQ_U64(w.in.out.kept.records, w.in.out.n);
+        CHECK_EQ_U64(w.in.out.left[RENDER_LONG].records, 0);
     }
-    buf_release(&text);
-    buf_release(&learned);
     buf_release(&before);
     buf_release(&after);
-    world_close(&w);
+    edits_close(&w);
 }
 
 /* Of a replacement too long for one part, each has some of both sides. */
 TEST(what_goes_and_what_comes_for_it_stay_together)
 {
-    struct buf text, learned;
-    struct world w;
+    struct edits w;
 
-    world_open(&w);
-    buf_init(&text);
-    buf_init(&learned);
+    edits_open(&w);
     buf_addstr(&w.change, "30 60\n@@ -1,30 +1,60 @@\n");
     for (int i = 0; i < 30; i++)
         buf_addf(&w.change, "-old %d\n", i + 10);
     for (int i = 0; i < 60; i++)
         buf_addf(&w.change, "+new %d\n", i + 10);
     render(&w, TEXT_COMMIT, TEMPLATE_COMMIT, 130);
-    CHECK(w.out.n > 5);
-    for (size_t k = 0; k < w.out.n; k++) {
-        decode(&w, k, &text, &learned);
-        CHECK(strstr(text.data, "old") != NULL);
-        CHECK(strstr(text.data, "new") != NULL);
+    CHECK(w.in.out.n > 5);
+    for (size_t k = 0; k < w.in.out.n; k++) {
+        world_take(&w.in, k);
+        CHECK(strstr(w.in.back.data, "old") != NULL);
+        CHECK(strstr(w.in.back.data, "new") != NULL);
     }
-    decode(&w, w.out.n - 1, &text, &learned);
-    CHECK(strstr(text.data, "old 39\n<") && strstr(text.data, "new 69\n<"));
-    buf_release(&text);
-    buf_release(&learned);
-    world_close(&w);
+    world_take(&w.in, w.in.out.n - 1);
+    CHECK(strstr(w.in.back.data, "old 39\n<")
+          && strstr(w.in.back.data, "new 69\n<"));
+    edits_close(&w);
 }
 
 /* A hunk that fits by itself is not cut to fill up the part before. */
 TEST(a_hunk_that_fits_is_whole)
 {
-    struct buf text, learned;
-    struct world w;
+    struct edits w;
 
-    world_open(&w);
-    buf_init(&text);
-    buf_init(&learned);
+    edits_open(&w);
     buf_addstr(&w.change, "50 50\n@@ -1,1 +1,1 @@\n-a\n+b\n"
                "@@ -20,8 +20,8 @@\n");
     for (int i = 0; i < 8; i++)
@@ -298,32 +240,30 @@ TEST(a_hunk_that_fits_is_whole)
     for (int i = 0; i < 8; i++)
         buf_addf(&w.change, "+n%d\n", i);
     render(&w, TEXT_COMMIT, TEMPLATE_COMMIT, 15 + 50);
-    if (CHECK(w.out.n == 2)) {
-        decode(&w, 1, &text, &learned);
-        CHECK(strstr(text.data, "g0\n") && strstr(text.data, "n7\n"));
+    if (CHECK(w.in.out.n == 2)) {
+        world_take(&w.in, 1);
+        CHECK(strstr(w.in.back.data, "g0\n") && strstr(w.in.back.data, "n7\n"));
     }
-    buf_release(&text);
-    buf_release(&learned);
-    world_close(&w);
+    edits_close(&w);
 }
 
 /* What was left out and what was kept is all there was, at any limit. */
 TEST(counts_add_up)
 {
-    struct world w;
+    struct edits w;
 
-    world_open(&w);
+    edits_open(&w);
     for (int i = 0; i < 400; i++) {
         draw_change(&w);
         render(&w, TEXT_COMMIT, i % 2 ? TEMPLATE_COMMIT : TEMPLATE_PLAIN,
                1 + draw(200));
-        CHECK_EQ_U64(w.out.there.edited, w.edited);
-        CHECK_EQ_U64(w.out.kept.edited + w.out.left[RENDER_LONG].edited,
+        CHECK_EQ_U64(w.in.out.there.edited, w.edited);
+        CHECK_EQ_U64(w.in.out.kept.edited + w.in.out.left[RENDER_LONG].edited,
                      w.edited);
-        CHECK((w.out.left[RENDER_LONG].tokens > 0)
-              == (w.out.left[RENDER_LONG].records > 0));
+        CHECK((w.in.out.left[RENDER_LONG].tokens > 0)
+              == (w.in.out.left[RENDER_LONG].records > 0));
     }
-    world_close(&w);
+    edits_close(&w);
 }
 
 /* ---- unified diffs ---- */
@@ -359,12 +299,10 @@ drop_newlines(struct buf *b)
 
 TEST(parts_of_a_diff_have_every_edited_line_once)
 {
-    struct buf text, learned, before, after;
-    struct world w;
+    struct buf before, after;
+    struct edits w;
 
-    world_open(&w);
-    buf_init(&text);
-    buf_init(&learned);
+    edits_open(&w);
     buf_init(&before);
     buf_init(&after);
     for (int i = 0; i < 200; i++) {
@@ -372,85 +310,74 @@ TEST(parts_of_a_diff_have_every_edited_line_once)
         render(&w, TEXT_COMMIT, TEMPLATE_PLAIN, 200 + draw(1000));
         buf_reset(&before);
         buf_reset(&after);
-        for (size_t k = 0; k < w.out.n; k++) {
-            decode(&w, k, &text, &learned);
-            marked(&before, text.data, '-');
-            marked(&after, text.data, '+');
-            CHECK((strstr(learned.data, "It is") != NULL) == (k == 0));
+        for (size_t k = 0; k < w.in.out.n; k++) {
+            world_take(&w.in, k);
+            marked(&before, w.in.back.data, '-');
+            marked(&after, w.in.back.data, '+');
+            CHECK((strstr(w.in.learnt.data, "It is") != NULL) == (k == 0));
         }
         drop_newlines(&w.removed);
         drop_newlines(&w.added);
         CHECK_STR(before.data, w.removed.data);
         CHECK_STR(after.data, w.added.data);
-        CHECK_EQ_U64(w.out.kept.edited, w.edited);
+        CHECK_EQ_U64(w.in.out.kept.edited, w.edited);
     }
-    buf_release(&text);
-    buf_release(&learned);
     buf_release(&before);
     buf_release(&after);
-    world_close(&w);
+    edits_close(&w);
 }
 
 TEST(a_part_names_what_it_is_in)
 {
-    struct buf text, learned;
-    struct world w;
+    struct edits w;
 
-    world_open(&w);
-    buf_init(&text);
-    buf_init(&learned);
+    edits_open(&w);
     buf_addstr(&w.change, "- 10\n@@ -0,0 +1,10 @@\n+int f(void)\n+{\n"
                "+    one\n+    two\n+}\n+\n+int g(void)\n+{\n"
                "+    three\n+}\n");
     render(&w, TEXT_COMMIT, TEMPLATE_PLAIN, 150);
-    if (CHECK(w.out.n == 2)) {
-        decode(&w, 0, &text, &learned);
-        CHECK(strstr(text.data, "\n@@ -0,0 +1,6 @@\n+int f(void)\n"));
-        decode(&w, 1, &text, &learned);
-        CHECK(strstr(text.data, "\n@@ -0,0 +7,4 @@ int f(void)\n+int g("));
+    if (CHECK(w.in.out.n == 2)) {
+        world_take(&w.in, 0);
+        CHECK(strstr(w.in.back.data, "\n@@ -0,0 +1,6 @@\n+int f(void)\n"));
+        world_take(&w.in, 1);
+        CHECK(strstr(w.in.back.data, "\n@@ -0,0 +7,4 @@ int f(void)\n+int g("));
     }
     render(&w, TEXT_COMMIT, TEMPLATE_PLAIN, 125);
-    if (CHECK(w.out.n > 2)) {
-        decode(&w, 1, &text, &learned);
-        CHECK(strstr(text.data, "\n@@ -0,0 +5,2 @@ int f(void)\n+}\n"));
+    if (CHECK(w.in.out.n > 2)) {
+        world_take(&w.in, 1);
+        CHECK(strstr(w.in.back.data, "\n@@ -0,0 +5,2 @@ int f(void)\n+}\n"));
     }
-    buf_release(&text);
-    buf_release(&learned);
-    world_close(&w);
+    edits_close(&w);
 }
 
 /* ---- what is learned, and gaps ---- */
 
 static void
-expect_learned(struct world *w, const char *change, const char *want)
+expect_learned(struct edits *w, const char *change, const char *want)
 {
-    struct buf text, learned, after;
+    struct buf after;
 
-    buf_init(&text);
-    buf_init(&learned);
     buf_init(&after);
     buf_reset(&w->change);
     buf_addstr(&w->change, change);
     render(w, TEXT_COMMIT, TEMPLATE_COMMIT, 0);
-    decode(w, 0, &text, &learned);
-    between(&after, learned.data, "<commit_after>", "<|endof");
+    world_take(&w->in, 0);
+    between(&after, w->in.learnt.data, "<commit_after>", "<|endof");
     CHECK_STR(after.data, want);
-    buf_release(&text);
-    buf_release(&learned);
     buf_release(&after);
 }
 
 TEST(added_lines_are_learned_and_the_kept_ones_next_to_an_edit)
 {
-    struct world w;
+    struct edits w;
 
-    world_open(&w);
+    edits_open(&w);
     expect_learned(&w, "9 9\n@@ -2,6 +2,6 @@\n a\n b\n-c\n+C\n d\n e\n f\n",
                    "b\nC\nd\n");
     expect_learned(&w, "9 8\n@@ -2,6 +2,5 @@\n a\n b\n-c\n d\n e\n f\n",
                    "b\nd\n");
     expect_learned(&w, "- 2\n@@ -0,0 +1,2 @@\n+a\n+b\n", "a\nb\n");
-    world_close(&w);
+    edits_close(&w);
 }
 
 TEST(between_hunks_is_a_gap_unless_they_are_neighbours)
@@ -461,36 +388,34 @@ TEST(between_hunks_is_a_gap_unless_they_are_neighbours)
     struct render_part part = { .context = RENDER_ALL };
     struct template_piece *piece;
     struct change c;
-    struct world w;
+    struct edits w;
     struct err e;
 
-    world_open(&w);
+    edits_open(&w);
     change_init(&c);
     CHECK(change_decode(&c, change, strlen(change), &e) == 0);
-    render_lines_of_change(&w.w.lines, &c);
-    part.to = w.w.lines.n;
-    render_sides(&w.w, &part, false);
-    if (CHECK(w.w.pieces[0].n == 3 && w.w.pieces[1].n == 4)) {
-        piece = w.w.pieces[0].piece;
+    render_lines_of_change(&w.in.w.lines, &c);
+    part.to = w.in.w.lines.n;
+    render_sides(&w.in.w, &part, false);
+    if (CHECK(w.in.w.pieces[0].n == 3 && w.in.w.pieces[1].n == 4)) {
+        piece = w.in.w.pieces[0].piece;
         CHECK(piece[0].p && piece[1].n == 0 && !piece[1].p && piece[2].p);
-        piece = w.w.pieces[1].piece;
+        piece = w.in.w.pieces[1].piece;
         CHECK(piece[0].p && piece[1].n == 0 && !piece[1].p && piece[2].p);
         CHECK(memcmp(piece[3].p, "C\n", 2) == 0);
     }
     change_release(&c);
-    world_close(&w);
+    edits_close(&w);
 }
 
 /* ---- texts ---- */
 
 TEST(a_text_falls_apart_and_comes_back_whole)
 {
-    struct buf text, learned, all;
-    struct world w;
+    struct buf all;
+    struct edits w;
 
-    world_open(&w);
-    buf_init(&text);
-    buf_init(&learned);
+    edits_open(&w);
     buf_init(&all);
     for (int i = 0; i < 200; i++) {
         draw_change(&w);
@@ -498,38 +423,32 @@ TEST(a_text_falls_apart_and_comes_back_whole)
             buf_addstr(&w.change, "no newline at the end");
         render(&w, TEXT_FILE, TEMPLATE_PLAIN, 8 + draw(300));
         buf_reset(&all);
-        for (size_t k = 0; k < w.out.n; k++) {
-            decode(&w, k, &text, &learned);
-            CHECK_STR(text.data, learned.data);
-            buf_add(&all, text.data, text.len - strlen("<|endoftext|>"));
+        for (size_t k = 0; k < w.in.out.n; k++) {
+            world_take(&w.in, k);
+            CHECK_STR(w.in.back.data, w.in.learnt.data);
+            buf_add(&all, w.in.back.data,
+                    w.in.back.len - strlen("<|endoftext|>"));
         }
         CHECK_STR(all.data, w.change.data);
     }
-    buf_release(&text);
-    buf_release(&learned);
     buf_release(&all);
-    world_close(&w);
+    edits_close(&w);
 }
 
 TEST(a_file_is_cut_where_a_function_begins)
 {
-    struct buf text, learned;
-    struct world w;
+    struct edits w;
 
-    world_open(&w);
-    buf_init(&text);
-    buf_init(&learned);
+    edits_open(&w);
     for (int i = 0; i < 20; i++)
         buf_addf(&w.change, "int f%d(void)\n{\n    a;\n\n    b;\n}\n\n", i);
     render(&w, TEXT_FILE, TEMPLATE_FILE, 140);
-    CHECK(w.out.n > 3);
-    for (size_t k = 0; k < w.out.n; k++) {
-        decode(&w, k, &text, &learned);
-        CHECK(strncmp(strchr(text.data, '\n'), "\nint f", 6) == 0);
+    CHECK(w.in.out.n > 3);
+    for (size_t k = 0; k < w.in.out.n; k++) {
+        world_take(&w.in, k);
+        CHECK(strncmp(strchr(w.in.back.data, '\n'), "\nint f", 6) == 0);
     }
-    buf_release(&text);
-    buf_release(&learned);
-    world_close(&w);
+    edits_close(&w);
 }
 
 static const struct test tests[] = {
