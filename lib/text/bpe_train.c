@@ -50,12 +50,13 @@ bpe_trainer_release(struct bpe_trainer *t)
 void
 bpe_trainer_add(struct bpe_trainer *t, const void *text, size_t n)
 {
-    const uint8_t *p = text, *end = p + n;
-    size_t len;
+    const uint8_t *p = text, *end = p + n, *stop[SCAN_MOST];
+    size_t i, pieces;
 
-    for (; p < end; p += len) {
-        len = scan_piece(SCAN_GPT2, t->uclass, p, end);
-        map_put(&t->piece, p, len, 0, NULL)->value++;
+    while (p < end) {
+        pieces = scan_pieces(SCAN_GPT2, t->uclass, p, end, stop);
+        for (i = 0; i < pieces; p = stop[i++])
+            map_put(&t->piece, p, (size_t)(stop[i] - p), 0, NULL)->value++;
     }
     t->n_bytes += n;
 }

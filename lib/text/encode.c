@@ -18,7 +18,6 @@
 #define KEY_COUNT 60 /* that number is the key's last 4 bits */
 #define SLOT_IDS 4
 #define CACHE_BITS 16
-#define AHEAD 16
 #define WIDE_BYTES 62
 #define WIDE_IDS 48
 #define WIDE_BITS 12
@@ -196,19 +195,25 @@ struct ahead {
     uint64_t key[KEY_WORDS];
 };
 
-/* Cuts up to AHEAD pieces off p; returns how many, *next is behind them. */
+/* Cuts pieces off [p, end), at most SCAN_MOST; returns how many. */
 static size_t
 cut(const struct encoder *en, const uint8_t *p, const uint8_t *end,
-    struct ahead *a, const uint8_t **next)
+    struct ahead *a)
 {
     const struct pretok_step *scan = &en->t->pre.step[0];
     const uint8_t *table = scan->table ? scan->table : en->t->uclass;
+    const uint8_t *stop[SCAN_MOST];
+    const uint8_t *q = p;
     size_t n = 0;
 
-    for (; p < end && n < AHEAD; p += a->n, a++, n++) {
+    if (en->t->chars.on)
+        while (q < end && n < SCAN_MOST)
+            q = stop[n++] = q + chars_piece(en->t, q, end);
+    else
+        n = scan_pieces(scan->scan, table, p, end, stop);
+    for (size_t i = 0; i < n; p = stop[i++], a++) {
         a->p = p;
-        a->n = en->t->chars.on ? chars_piece(en->t, p, end) :
-               scan_piece(scan->scan, table, p, end);
+        a->n = (size_t)(stop[i] - p);
         a->slot = NULL;
         if (a->n <= KEY_BYTES) {
             make_key(a->key, p, a->n, (size_t)(end - p));
@@ -216,7 +221,6 @@ cut(const struct encoder *en, const uint8_t *p, const uint8_t *end,
             __builtin_prefetch(a->slot);
         }
     }
-    *next = p;
     return n;
 }
 
@@ -264,11 +268,11 @@ add_pieces(struct encoder *en, const uint8_t *p, size_t n, struct ids *out)
 {
     const uint8_t *end = p + n;
     uint32_t *id = ids_room(out, n + SLOT_IDS);
-    struct ahead ahead[AHEAD], *a, *stop;
+    struct ahead ahead[SCAN_MOST], *a, *stop;
     const struct encoder_slot *s;
 
     while (p < end) {
-        stop = ahead + cut(en, p, end, ahead, &p);
+        stop = ahead + cut(en, p, end, ahead);
         for (a = ahead; a < stop; a++) {
             s = a->slot;
             if (!s) {
@@ -280,6 +284,7 @@ add_pieces(struct encoder *en, const uint8_t *p, size_t n, struct ids *out)
                 id += learn_piece(en, a->slot, a->key, a->p, a->n, id);
             }
         }
+        p = stop[-1].p + stop[-1].n;
     }
     out->n = (size_t)(id - out->id);
 }

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text/ascii16.h"
 #include "text/uclass.h"
 #include "text/uset.h"
 
@@ -129,30 +128,6 @@ spaces(const uint8_t *p, const uint8_t *stop, bool followed)
     return last > p ? last : stop;
 }
 
-/* The length of scan_gpt2's piece if 16 bytes tell, else 0. */
-static inline size_t
-ascii_gpt2(const uint8_t *p, bool digits)
-{
-    struct ascii16 a = ascii16_at(p);
-    uint32_t end = a.space | (digits ? a.digit : 0), mask;
-    size_t at, n;
-
-    if (*p == '\'')
-        return 0;
-    at = *p == ' ' && !(end >> 1 & 1);
-    mask = a.letter >> at & 1 ? a.letter : a.other;
-    mask = a.digit >> at & 1 ? a.digit : mask;
-    mask = a.space >> at & 1 ? a.space : mask;
-    n = ascii16_run(mask, at);
-    if (!ascii16_holds(&a, n))
-        return 0;
-    if (digits && (a.digit & 1))
-        return 1;
-    /* Of spaces before something the last is given back. */
-    return n - ((a.space >> at & 1) && n > 1
-                && !(digits && (a.digit >> n & 1)));
-}
-
 /* digits: end is the end of the text, and a UC_DIGIT ends it, too. */
 static inline size_t
 scan_gpt2(const uint8_t *uclass, const uint8_t *start, const uint8_t *end,
@@ -162,8 +137,6 @@ scan_gpt2(const uint8_t *uclass, const uint8_t *start, const uint8_t *end,
     unsigned mask = CLASS | (digits ? UC_DIGIT : 0), f;
     size_t n;
 
-    if (ASCII16_HERE && end - p >= ASCII16 && (n = ascii_gpt2(p, digits)) > 0)
-        return n;
     f = flags_at(uclass, p, end, &n);
     if (digits && (f & UC_DIGIT))
         return n;
@@ -201,45 +174,6 @@ line_spaces(const uint8_t *uclass, const uint8_t *p, const uint8_t *end)
     return (size_t)(spaces(p, stop, stop < end) - p);
 }
 
-/* \s*[\r\n]+|\s+(?!\S)|\s+ before something, in 16 bytes: n spaces, of which
- * the lines are `line`. */
-static inline size_t
-ascii_spaces(uint32_t line, size_t n)
-{
-    line &= (1u << n) - 1;
-    if (line)
-        return 32 - (size_t)__builtin_clz(line);
-    return n > 1 ? n - 1 : n;
-}
-
-/* The length of scan_qwen2's piece if 16 bytes tell, else 0. */
-static inline size_t
-ascii_qwen2(const uint8_t *p, int digits)
-{
-    struct ascii16 a = ascii16_at(p);
-    size_t at, n;
-
-    if (*p == '\'')
-        return 0;
-    at = !((a.letter | a.digit | a.line) & 1);
-    if (a.letter >> at & 1) {
-        n = ascii16_run(a.letter, at);
-        return ascii16_holds(&a, n) ? n : 0;
-    }
-    if (a.digit & 1) {
-        n = ascii16_run(a.digit, 0);
-        n = n > (size_t)digits ? (size_t)digits : n;
-        return ascii16_holds(&a, n) ? n : 0;
-    }
-    at = *p == ' ';
-    if (a.other >> at & 1) {
-        n = ascii16_run(a.line, ascii16_run(a.other, at));
-        return ascii16_holds(&a, n) ? n : 0;
-    }
-    n = ascii16_run(a.space, 0);
-    return ascii16_holds(&a, n) ? ascii_spaces(a.line, n) : 0;
-}
-
 static inline size_t
 scan_qwen2(const uint8_t *uclass, const uint8_t *start, const uint8_t *end,
            int digits)
@@ -249,9 +183,6 @@ scan_qwen2(const uint8_t *uclass, const uint8_t *start, const uint8_t *end,
     size_t n, m = 0;
     int i;
 
-    if (ASCII16_HERE && end - p >= ASCII16
-        && (n = ascii_qwen2(p, digits)) > 0)
-        return n;
     f = flags_at(uclass, p, end, &n);
     if (*p == '\'') {
         size_t len = contraction(p, end, true);
@@ -283,33 +214,6 @@ scan_qwen2(const uint8_t *uclass, const uint8_t *start, const uint8_t *end,
     while (p < end && (*p == '\r' || *p == '\n'))
         p++;
     return (size_t)(p - start);
-}
-
-/* The length of scan_cased's piece if 16 bytes tell, else 0. */
-static inline size_t
-ascii_cased(const uint8_t *p, size_t digits)
-{
-    struct ascii16 a = ascii16_at(p);
-    size_t at = !((a.letter | a.digit | a.line) & 1), n;
-
-    if (a.letter >> at & 1) {
-        n = ascii16_run(a.upper, at);
-        n = ascii16_run(a.letter & ~a.upper, n);
-        return ascii16_holds(&a, n) && p[n] != '\'' ? n : 0;
-    }
-    if (a.digit & 1) {
-        n = ascii16_run(a.digit, 0);
-        n = n > digits ? digits : n;
-        return ascii16_holds(&a, n) ? n : 0;
-    }
-    at = *p == ' ';
-    if (a.other >> at & 1) {
-        n = ascii16_run(a.other, at);
-        n = a.line >> n & 1 ? 0 : n;
-        return ascii16_holds(&a, n) ? n : 0;
-    }
-    n = ascii16_run(a.space, 0);
-    return ascii16_holds(&a, n) ? ascii_spaces(a.line, n) : 0;
 }
 
 /* Where U*W+ from p ends, or NULL; *upper is where U+W* does then, which has
@@ -362,9 +266,6 @@ scan_cased(const uint8_t *table, const uint8_t *start, const uint8_t *end,
     size_t n;
     int i;
 
-    if (ASCII16_HERE && end - p >= ASCII16
-        && (n = ascii_cased(p, (size_t)digits)) > 0)
-        return n;
     f = flags_at(table, p, end, &n);
     stop = cased_letters(table, p, end, f, n);
     if (stop) {

@@ -39,4 +39,11 @@ uint8_t *scan_table(enum scan_kind kind);
 size_t scan_piece(enum scan_kind kind, const uint8_t *table,
                   const uint8_t *p, const uint8_t *end);
 
+/* The first pieces of [p, end), p < end, as many as are told together: where
+ * each stops. Returns how many, at least 1. */
+#define SCAN_MOST 64
+size_t scan_pieces(enum scan_kind kind, const uint8_t *table,
+                   const uint8_t *p, const uint8_t *end,
+                   const uint8_t *stop[SCAN_MOST]);
+
 #endif
