@@ -49,7 +49,7 @@ render_left_name(enum render_left reason)
 {
     static const char *const name[RENDER_REASONS] = {
         "kind-without-layout", "no-edit", "over-max-tokens",
-        "only-removes", "end-of-message", "too-large"
+        "only-removes", "end-of-message", "system-message", "too-large"
     };
 
     return name[reason];
@@ -151,7 +151,7 @@ lay_out(const struct render *r, struct render_worker *w,
     render_fields_begin(w);
     w->lines.view = RENDER_TEXT;
     if (kind == TEMPLATE_CHAT)
-        rc = render_chat(r, w, e);
+        rc = render_chat(r, w, out, e);
     if (w->rec.kind != TEXT_COMMIT) {
         render_lines_of_text(&w->lines, w->whole.p, w->whole.n, false);
     } else {

@@ -139,6 +139,8 @@ enum render_left {
     RENDER_LONG,  /* a record or lines of it over max_tokens */
     RENDER_REMOVES, /* a place that lines were only removed from, for fim */
     RENDER_MESSAGE, /* the end of a message that left no room for the edit */
+    RENDER_SYSTEM, /* a system message that the chat template writes not here:
+                      another one, or in prompts */
     RENDER_LARGE, /* a record over what a stream takes */
     RENDER_REASONS
 };

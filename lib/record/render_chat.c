@@ -15,8 +15,24 @@ json_field(const struct render_worker *w, const char *name)
     return null ? NULL : f;
 }
 
+/* Counts the messages of which the template writes nothing, rightly. */
+static void
+leave_passed(const struct render *r, struct render_worker *w,
+             struct render_result *out)
+{
+    struct text_message m;
+    size_t at = 0;
+
+    for (size_t i = 0; text_next_message(&w->rec, &at, &m); i++)
+        if (chat_passed(&w->chat, i))
+            render_leave(out, RENDER_SYSTEM, 0,
+                         render_measure(r, w, m.content->data,
+                                        m.content->len));
+}
+
 int
-render_chat(const struct render *r, struct render_worker *w, struct err *e)
+render_chat(const struct render *r, struct render_worker *w,
+            struct render_result *out, struct err *e)
 {
     const struct text_field *tools = json_field(w, "tools");
     const struct text_field *more = json_field(w, "chat_template_kwargs");
@@ -35,5 +51,9 @@ render_chat(const struct render *r, struct render_worker *w, struct err *e)
         rc = chat_add(&w->chat, m.role->data, m.role->len, m.content->data,
                       m.content->len, m.json ? m.json->data : NULL,
                       m.json ? m.json->len : 0, e);
-    return rc < 0 ? rc : chat_end(&w->chat, r->marks, r->all, e);
+    if (rc == 0)
+        rc = chat_end(&w->chat, r->marks, r->all, e);
+    if (rc == 0)
+        leave_passed(r, w, out);
+    return rc;
 }

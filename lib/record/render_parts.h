@@ -69,10 +69,10 @@ void render_diff(struct render_worker *w, const struct render_part *part,
 
 /* ---- render_chat.c ---- */
 
-/* Makes w->chat of the chat that w's record is; ERR_DATA where its template
- * refuses it. */
+/* Makes w->chat of the chat that w's record is, and counts what the template
+ * passes over; ERR_DATA where it refuses the chat. */
 int render_chat(const struct render *r, struct render_worker *w,
-                struct err *e);
+                struct render_result *out, struct err *e);
 
 /* ---- render_cut.c ---- */
 

@@ -9,19 +9,12 @@
  * compared with the beginning of the turn. Turns behind the same role that
  * begin alike are not rendered again.
  */
-#include "text/chat.h"
+#include "text/chat_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-
-struct chat_message {
-    bool assistant;
-    char role[16]; /* as far as it goes */
-    size_t at, n;  /* the first bytes of its turn that are together */
-    size_t header; /* of them, the prompt's */
-};
 
 /* A beginning of a turn. */
 struct chat_header {
@@ -88,6 +81,7 @@ chat_add(struct chat *c, const char *role, size_t n_role,
          size_t n_json, struct err *e)
 {
     struct chat_message *m;
+    int rc;
 
     if (c->n_messages == c->cap_messages) {
         c->cap_messages = c->cap_messages * 2 + 16;
@@ -97,9 +91,13 @@ chat_add(struct chat *c, const char *role, size_t n_role,
     m = &c->message[c->n_messages++];
     memset(m, 0, sizeof(*m));
     m->assistant = n_role == 9 && memcmp(role, "assistant", 9) == 0;
-    memcpy(m->role, role, n_role < 15 ? n_role : 15);
-    return jinja_add_message(c->vars, role, n_role, content, n_content, json,
-                             n_json, e);
+    m->system = n_role == 6 && memcmp(role, "system", 6) == 0;
+    memcpy(m->role, role, n_role < 32 ? n_role : 32);
+    rc = jinja_add_message(c->vars, role, n_role, content, n_content, json,
+                           n_json, e);
+    if (rc == 0)
+        m->says = jinja_message_says(c->vars, content, n_content, &m->calls);
+    return rc;
 }
 
 /* ---- where the assistant's turns begin ---- */
@@ -325,6 +323,8 @@ chat_end(struct chat *c, bool marks, bool all, struct err *e)
                        "the assistant's: nothing is learned (--loss all "
                        "learns all of it)");
     rc = jinja_run(j, c->vars, c->n_messages, &c->text, e);
+    if (rc == 0)
+        rc = chat_check(c, j, e);
     if (rc == 0 && !tagged && !all)
         rc = find_headers(c, j, e);
     if (rc < 0)

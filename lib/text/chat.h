@@ -87,7 +87,12 @@ int chat_add(struct chat *c, const char *role, size_t n_role,
 
 /* Renders it to c->piece, c->n of them. marks: what people wrote may spell
  * special tokens, too. all: everything is learned. ERR_DATA where the
- * template refuses, or nothing would be learned. */
+ * template refuses or writes nothing of a message, or nothing would be
+ * learned. */
 int chat_end(struct chat *c, bool marks, bool all, struct err *e);
+
+/* Whether of the i-th message, a system message, nothing was written, as
+ * another one was or as it is in prompts alone. */
+bool chat_passed(const struct chat *c, size_t i);
 
 #endif

@@ -99,6 +99,11 @@ int jinja_add_message(struct jinja_vars *v, const char *role, size_t n_role,
                       const char *content, size_t n_content,
                       const char *json, size_t n_json, struct err *e);
 
+/* Whether the message added last, of that content, says anything: what is not
+ * white space, or calls of tools (*calls). */
+bool jinja_message_says(const struct jinja_vars *v, const char *content,
+                        size_t n_content, bool *calls);
+
 /* Seconds since 1970, UTC, that strftime_now tells; at first 0. */
 void jinja_set_time(struct jinja_vars *v, int64_t seconds);
 

@@ -53,8 +53,7 @@ filter_escape(struct jrun *r, const struct jv *v, struct jargs *a)
                                         "&#39;" };
     struct jv s = jv_to_string(r, v);
     struct jinja_text t;
-    const char *known;
-    struct jstr code;
+    const char *known, *code;
 
     jargs_end(r, a, "escape");
     jinja_text_init(&t);
@@ -64,9 +63,8 @@ filter_escape(struct jrun *r, const struct jv *v, struct jargs *a)
             jinja_text_str(&t, s.u.s, i, i + 1, &r->like);
             continue;
         }
-        code = (struct jstr){ .p = name[known - plain],
-                              .n = strlen(name[known - plain]) };
-        jinja_text_str(&t, &code, 0, code.n, &r->like);
+        code = name[known - plain];
+        jinja_text_for(&t, s.u.s, i, code, strlen(code), &r->like);
     }
     s = jinja_text_take(&t, &r->arena);
     jinja_text_release(&t);

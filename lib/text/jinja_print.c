@@ -142,7 +142,7 @@ print_quoted(struct jrun *r, struct jinja_text *t, const struct jstr *s)
         else
             *text = '\0';
         if (*text)
-            put_c(r, t, text);
+            jinja_text_for(t, s, i, text, strlen(text), &r->like);
         else
             jinja_text_str(t, s, i, i + 1, &r->like);
     }
@@ -213,11 +213,12 @@ put_str(const struct dump *d, const struct jstr *s)
         jinja_text_str(d->t, s, 0, s->n, &d->r->like);
 }
 
+/* The character s[at], of n bytes. */
 static void
-put_escape(const struct dump *d, const char *p, size_t n)
+put_escape(const struct dump *d, const struct jstr *s, size_t at, size_t n)
 {
     static const char plain[] = "\"\\\n\r\t\b\f", letter[] = "\"\\nrtbf";
-    const char *known = *p ? memchr(plain, *p, 7) : NULL;
+    const char *p = s->p + at, *known = *p ? memchr(plain, *p, 7) : NULL;
     uint32_t c = (unsigned char)*p;
     char text[16];
 
@@ -231,7 +232,7 @@ put_escape(const struct dump *d, const char *p, size_t n)
                  0xDC00 + ((c - 0x10000) & 0x3FF));
     else
         snprintf(text, sizeof(text), "\\u%04x", c);
-    put_c(d->r, d->t, text);
+    jinja_text_for(d->t, s, at, text, strlen(text), &d->r->like);
 }
 
 static void
@@ -247,7 +248,7 @@ dump_string(const struct dump *d, const struct jstr *s)
         if (c >= 0x20 && c != '"' && c != '\\' && (c < 0x7F || !d->ascii))
             continue;
         jinja_text_str(d->t, s, run, i, &d->r->like);
-        put_escape(d, s->p + i, n);
+        put_escape(d, s, i, n);
         run = i + n;
     }
     jinja_text_str(d->t, s, run, s->n, &d->r->like);

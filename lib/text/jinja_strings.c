@@ -308,7 +308,6 @@ static struct jv
 change_case(struct jrun *r, const struct jstr *s, struct jargs *a, int how)
 {
     struct jinja_text t;
-    struct jstr one = { 0 };
     uint32_t c, to;
     size_t len;
     bool up, inside = false; /* of a word */
@@ -332,18 +331,7 @@ change_case(struct jrun *r, const struct jstr *s, struct jargs *a, int how)
             jinja_text_str(&t, s, i, i + len, &r->like);
             continue;
         }
-        one = *jstr_part(&r->arena, s, i, i + len).u.s;
-        one.p = text;
-        one.n = utf8_encode(to, text);
-        if (one.span) {
-            struct jinja_span span = one.span[0];
-
-            span.end = one.n;
-            one.span = &span;
-            jinja_text_str(&t, &one, 0, one.n, &r->like);
-        } else {
-            jinja_text_str(&t, &one, 0, one.n, &r->like);
-        }
+        jinja_text_for(&t, s, i, text, utf8_encode(to, text), &r->like);
     }
     return take(r, &t);
 }

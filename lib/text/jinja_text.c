@@ -81,6 +81,21 @@ jinja_text_str(struct jinja_text *t, const struct jstr *s, size_t from,
     }
 }
 
+void
+jinja_text_for(struct jinja_text *t, const struct jstr *s, size_t at,
+               const char *p, size_t n, const struct jinja_span *like)
+{
+    struct jinja_span span = { .end = n };
+    struct jstr one = { .p = p, .n = n };
+
+    if (s->span) {
+        span.origin = s->span[span_at(s, at)].origin;
+        one.span = &span;
+        one.n_spans = 1;
+    }
+    jinja_text_str(t, &one, 0, n, like);
+}
+
 struct jv
 jinja_text_take(struct jinja_text *t, struct jarena *a)
 {

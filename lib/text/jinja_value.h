@@ -126,6 +126,10 @@ void jinja_text_add(struct jinja_text *t, const char *p, size_t n,
 void jinja_text_str(struct jinja_text *t, const struct jstr *s, size_t from,
                     size_t to, const struct jinja_span *like);
 
+/* Appends p[n], which stands for the character s[at], with its origin. */
+void jinja_text_for(struct jinja_text *t, const struct jstr *s, size_t at,
+                    const char *p, size_t n, const struct jinja_span *like);
+
 /* s[from..to) as a string, not copied. */
 struct jv jstr_part(struct jarena *a, const struct jstr *s, size_t from,
                     size_t to);

@@ -146,6 +146,20 @@ is_word(const char *p, size_t n)
     return n > 0 && n <= 32;
 }
 
+bool
+jinja_message_says(const struct jinja_vars *v, const char *content,
+                   size_t n_content, bool *calls)
+{
+    const struct jv *last = &v->messages->item[v->messages->n - 1];
+    const struct jv *call = jdict_get_name(last->u.d, "tool_calls", 10);
+    size_t i = 0, len;
+
+    while (i < n_content && jchar_space(content + i, n_content - i, &len))
+        i += len;
+    *calls = call && jv_truth(call);
+    return *calls || i < n_content;
+}
+
 int
 jinja_add_message(struct jinja_vars *v, const char *role, size_t n_role,
                   const char *content, size_t n_content, const char *json,

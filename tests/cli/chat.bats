@@ -51,14 +51,15 @@ hi=${hi//$'\n'/}
     run -4 --separate-stderr tokenize -t tokenizer.json --template chat \
         in.text
     one_line 'tokenize: no chat template beside the tokenizer (expected'
-    echo '{{ strftime_now("%d.%m.%Y") }}{{ messages[1].content }}' >own
+    echo '{{ strftime_now("%d.%m.%Y") }}{% for m in messages %}{{
+        m.content }}{% endfor %}' >own
     tokenize -q -t tokenizer.json --chat-template own --template chat \
         in.text | tokenize -q -t tokenizer.json -d --raw >text
-    [ "$(cat text)" = 26.07.20242 ]
+    [ "$(cat text)" = 26.07.202412 ]
     tokenize -q -t tokenizer.json --chat-template own --template chat \
         --date 2031-02-03 in.text | tokenize -q -t tokenizer.json -d --raw \
         >text
-    [ "$(cat text)" = 03.02.20312 ]
+    [ "$(cat text)" = 03.02.203112 ]
     for day in today 2031-02-30 2031-2-3 2031-02-03x; do
         run -2 --separate-stderr tokenize -t tokenizer.json --date "$day" \
             in.text
@@ -106,6 +107,27 @@ chat template refuses: Roles must alternate"
     echo '{% for i in range(99999999) %}{% endfor %}' >chat_template.jinja
     run -5 --separate-stderr tokenize -q -t tokenizer.json in.text
     one_line "tokenize: in.text: record 0: "
+}
+
+@test "tokenize names a message that the template passes over" {
+    base
+    echo '{% for m in messages if m.role != "alien" %}{{ m.content }}
+        {%- endfor %}' >chat_template.jinja
+    odd='{"messages":[{"role":"user","content":"1"},
+        {"role":"alien","content":"x"},{"role":"assistant","content":"2"}]}'
+    printf '%s\n' "$hi" "${odd//$'\n'/}" | fromjsonl -q >in.text
+    run -4 --separate-stderr tokenize -q -t tokenizer.json in.text
+    one_line "tokenize: in.text: record 1: messages[1] of role 'alien': the \
+chat template writes nothing of it"
+    echo '{% for m in messages %}{% if m.role != "system" or loop.first %}{{
+        m.content }}{% endif %}{% endfor %}' >chat_template.jinja
+    echo "${odd//$'\n'/}" | sed 's/"user"/"system"/; s/"alien"/"system"/' |
+        fromjsonl -q >in.text
+    tokenize -t tokenizer.json --stats stats.json in.text >out 2>err
+    grep -q '1 left out: system-message (0 of 0 edited lines, 1 tokens)' err
+    [ "$(jq -c '.reasons["system-message"]' stats.json)" = \
+        '{"parts":1,"edited_lines":0,"tokens":1}' ]
+    [ "$(tokenize -q -t tokenizer.json -d --raw out)" = 12 ]
 }
 
 @test "tokenize leaves out and counts a chat over the limit" {

@@ -205,8 +205,10 @@ TEST(what_gives_nothing_to_learn_is_refused)
         { "turns", "user:a", "without a message of the assistant's" },
         { "inst", "user:a\nnarrator:b\nassistant:c",
           "inst.jinja:18: the chat template refuses: Roles must alternate" },
-        { "{{ 'a' }}", "user:a\nassistant:b", "can't be told apart" },
-        { "{% generation %}{% endgeneration %}", "user:a\nassistant:b",
+        { "{{ messages[0].content }}", "user:a\nassistant:",
+          "can't be told apart" },
+        { "{% for m in messages %}{{ m.content }}{% endfor %}"
+          "{% generation %}{% endgeneration %}", "user:a\nassistant:b",
           "nothing is between its generation tags" }
     };
     struct scene s;
@@ -219,6 +221,71 @@ TEST(what_gives_nothing_to_learn_is_refused)
             printf("# %s\n", s.e.text);
         close_scene(&s);
     }
+}
+
+/* Templates that know some roles and say nothing of others. */
+#define KNOWN "{% for m in messages %}{% if m.role in ['user', 'assistant'] " \
+              "%}{{ m.role + ':' + m.content + ';' }}{% endif %}{% endfor %}"
+#define LAST "{% set ns = namespace(s='') %}{% for m in messages %}" \
+             "{% if m.role == 'system' %}{% set ns.s = m.content %}" \
+             "{% endif %}{% endfor %}{{ ns.s }};" KNOWN
+#define THINK "{% for m in messages %}{{ m.role }}:{{ m.content.split(" \
+              "'</think>')[-1].strip() | tojson }};{% endfor %}"
+#define FIRST "{% set s = messages[0].content + '\n\n' %}" \
+              "{% for m in messages[1:] %}{{ m.role }}:{% if loop.first %}" \
+              "{{ s }}{% endif %}{{ m.content | upper | e }};{% endfor %}"
+
+static void
+check_end(const char *template, const char *lines, const char *why)
+{
+    struct scene s;
+
+    open_scene(&s, template);
+    say_all(&s, lines);
+    s.e.text[0] = '\0';
+    CHECK(chat_end(&s.chat, false, false, &s.e) == (*why ? ERR_DATA : 0));
+    CHECK_STR(s.e.text, why);
+    close_scene(&s);
+}
+
+TEST(a_message_that_a_template_passes_over_is_named)
+{
+    check_end(KNOWN, "user:a\nalien:b\nassistant:c", "messages[1] of role "
+              "'alien': the chat template writes nothing of it");
+    check_end(KNOWN, "system:b\nuser:a\nassistant:c", "messages[0] of role "
+              "'system': the chat template writes nothing of it");
+    check_end(KNOWN, "user:a\nassistant:^" CALL "\nassistant:c",
+              "messages[1] of role 'assistant': the chat template writes "
+              "nothing of it");
+    check_end("tools", "user:a\nalien:b\nassistant:c", "messages[1] of role "
+              "'alien': the chat template writes nothing of it");
+    check_end(KNOWN, "user:a\nalien: \t\nassistant:c", "");
+    check_end(LAST, "system:a\nsystem:b\nuser:c\nassistant:d", "");
+    check_end(LAST, "system:a\ndeveloper:b\nuser:c\nassistant:d", "messages"
+              "[1] of role 'developer': the chat template writes nothing of "
+              "it");
+    check_end(THINK, "user:a\nassistant:<think>x</think>\nuser:\"\n"
+              "assistant:b", "");
+    check_end(THINK, "user:<think>x</think>\nassistant:b", "messages[0] of "
+              "role 'user': the chat template writes nothing of it");
+    check_end(FIRST, "system:s\nuser:a\nassistant:<", "");
+}
+
+TEST(one_system_message_may_stand_for_others)
+{
+    struct scene s;
+
+    open_scene(&s, LAST);
+    say_all(&s, "system:a\nsystem:b\nsystem:c\nuser:d\nassistant:e");
+    CHECK(chat_end(&s.chat, false, false, &s.e) == 0);
+    for (size_t i = 0; i < 5; i++)
+        CHECK(chat_passed(&s.chat, i) == (i < 2));
+    close_scene(&s);
+    open_scene(&s, "inst"); /* writes it before a last message */
+    say_all(&s, "system:a\nuser:b\nassistant:c");
+    CHECK(chat_end(&s.chat, false, false, &s.e) == 0);
+    CHECK(chat_passed(&s.chat, 0) && !chat_passed(&s.chat, 1));
+    close_scene(&s);
 }
 
 TEST(many_turns_take_few_renderings)
@@ -330,6 +397,8 @@ static const struct test tests[] = {
     RUN(generation_tags_decide_where_there_are_any),
     RUN(what_people_write_holds_no_marks),
     RUN(what_gives_nothing_to_learn_is_refused),
+    RUN(a_message_that_a_template_passes_over_is_named),
+    RUN(one_system_message_may_stand_for_others),
     RUN(many_turns_take_few_renderings),
     RUN(a_base_brings_its_template_and_its_tokens)
 };
