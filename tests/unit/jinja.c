@@ -219,7 +219,7 @@ TEST(bytes_know_where_they_are_from)
     check_origins("{{ (messages[0].content + messages[1].content)[3:5] }}",
                   " \xc3\xa9", "122");
     check_origins("{{ messages[1].n|tojson }}{{ tools|join }}",
-                  "\"d\\\"\"T", "t2tttx");
+                  "\"d\\\"\"T", "t222tx");
     check_origins("{% set x %}-{{ messages[0].content }}{% endset %}"
                   "{{ x.replace('a', '<b>')|upper }}", "- <B>B ",
                   "t1ttt11");
