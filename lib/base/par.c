@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/signals.h"
@@ -104,16 +105,11 @@ start_threads(int n)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void
-par_for(size_t n, void (*fn)(void *ctx, size_t i, int worker), void *ctx)
+/* Wakes the threads for n items. */
+static void
+begin(size_t n, void (*fn)(void *ctx, size_t i, int worker), void *ctx,
+      int others)
 {
-    int others = par_threads() - 1;
-
-    if (n <= 1 || others <= 0) {
-        for (size_t i = 0; i < n; i++)
-            fn(ctx, i, 0);
-        return;
-    }
     pthread_mutex_lock(&pool.lock);
     if (pool.started < others)
         start_threads(others);
@@ -126,9 +122,39 @@ par_for(size_t n, void (*fn)(void *ctx, size_t i, int worker), void *ctx)
     pool.call++;
     pthread_cond_broadcast(&pool.work);
     pthread_mutex_unlock(&pool.lock);
-    take_items(0);
+}
+
+static void
+end(void)
+{
     pthread_mutex_lock(&pool.lock);
     while (pool.busy > 0)
         pthread_cond_wait(&pool.done, &pool.lock);
     pthread_mutex_unlock(&pool.lock);
+}
+
+void
+par_for_beside(size_t n, void (*fn)(void *ctx, size_t i, int worker),
+               void (*own)(void *ctx), void *ctx)
+{
+    int others = par_threads() - 1;
+    bool alone = others <= 0 || n + (own != NULL) <= 1;
+
+    if (!alone)
+        begin(n, fn, ctx, others);
+    if (own)
+        own(ctx);
+    if (!alone) {
+        take_items(0);
+        end();
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        fn(ctx, i, 0);
+}
+
+void
+par_for(size_t n, void (*fn)(void *ctx, size_t i, int worker), void *ctx)
+{
+    par_for_beside(n, fn, NULL, ctx);
 }

@@ -16,4 +16,11 @@ void par_set_threads(int n);
 int par_threads(void);
 void par_for(size_t n, void (*fn)(void *ctx, size_t i, int worker), void *ctx);
 
+/* The same, beside which the caller's thread first runs own(ctx): reading and
+ * writing, which want order and that thread (signals, the progress line). The
+ * items must not touch what own does. By one thread: own, then the items. */
+void par_for_beside(size_t n,
+                    void (*fn)(void *ctx, size_t i, int worker),
+                    void (*own)(void *ctx), void *ctx);
+
 #endif

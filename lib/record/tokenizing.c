@@ -4,6 +4,10 @@
  * of the threads into its own buffer, and the buffers are written in order,
  * so the output does not depend on the number of threads. Groups are given
  * while writing, as they depend on the records before.
+ *
+ * While a batch is encoded, the caller's thread writes what became of the one
+ * before and takes the one after. What can't be read is told when all records
+ * before it are written: the first of several errors is the one that is told.
  */
 #include "record/tokenizing.h"
 
@@ -15,15 +19,24 @@
 #include "base/par.h"
 #include "base/progress.h"
 
-#define BATCH_RECORDS 1024
-#define BATCH_BYTES (4u << 20)
+#define BATCH_RECORDS 512
+#define BATCH_BYTES (2u << 20)
 
 /* A record of the batch, and what became of it. */
 struct tokenizing_item {
-    size_t at, len; /* in tokenizing.text */
+    size_t at, len; /* in the batch's text */
     uint64_t index;
     struct render_result out;
     struct err e; /* code < 0: the record is bad */
+};
+
+struct tokenizing_batch {
+    struct tokenizing_item *item;
+    size_t n;
+    struct buf text;  /* of its records */
+    uint64_t at;      /* how far its last one is in the input */
+    int more;         /* 0: the segment ends behind it, negative: in e */
+    struct err e;
 };
 
 struct tokenizing_worker {
@@ -31,17 +44,34 @@ struct tokenizing_worker {
     struct render_worker w;
 };
 
+static void
+batch_init(struct tokenizing_batch *b)
+{
+    b->item = mem_array(BATCH_RECORDS, sizeof(b->item[0]));
+    for (size_t i = 0; i < BATCH_RECORDS; i++)
+        render_result_init(&b->item[i].out);
+    buf_init(&b->text);
+}
+
+static void
+batch_release(struct tokenizing_batch *b)
+{
+    for (size_t i = 0; i < BATCH_RECORDS; i++)
+        render_result_release(&b->item[i].out);
+    free(b->item);
+    buf_release(&b->text);
+}
+
 void
 tokenizing_init(struct tokenizing *z, const struct tokenizer *t, uint32_t end)
 {
     memset(z, 0, sizeof(*z));
     z->end = end;
     z->worker = mem_array((size_t)par_threads(), sizeof(z->worker[0]));
-    z->item = mem_array(BATCH_RECORDS, sizeof(z->item[0]));
-    for (size_t i = 0; i < BATCH_RECORDS; i++)
-        render_result_init(&z->item[i].out);
+    z->batch = mem_array(2, sizeof(z->batch[0]));
+    for (int i = 0; i < 2; i++)
+        batch_init(&z->batch[i]);
     render_init(&z->render, t, end);
-    buf_init(&z->text);
     groups_init(&z->groups);
     packing_init(&z->packing, &z->render.template[TEMPLATE_FILE], t);
 }
@@ -52,53 +82,37 @@ tokenizing_release(struct tokenizing *z)
     for (int i = 0; i < par_threads(); i++)
         if (z->worker[i].ready)
             render_worker_release(&z->worker[i].w);
-    for (size_t i = 0; i < BATCH_RECORDS; i++)
-        render_result_release(&z->item[i].out);
+    for (int i = 0; i < 2; i++)
+        batch_release(&z->batch[i]);
     free(z->worker);
-    free(z->item);
-    buf_release(&z->text);
+    free(z->batch);
     render_release(&z->render);
     groups_release(&z->groups);
     packing_release(&z->packing);
 }
 
-/* One record, by a worker. */
+/* Takes records until the batch is full or there are no more. */
 static void
-do_item(void *ctx, size_t i, int worker)
-{
-    struct tokenizing *z = ctx;
-    struct tokenizing_worker *w = &z->worker[worker];
-    struct tokenizing_item *it = &z->item[i];
-
-    if (!w->ready)
-        render_worker_init(&w->w, z->render.t);
-    w->ready = true;
-    render_record(&z->render, &w->w, z->text.data + it->at, it->len,
-                  it->index, &it->out, &it->e);
-}
-
-/* Takes records until the batch is full; 0 when the segment has ended. */
-static int
-fill_batch(struct tokenizing *z, struct stream_in *in, struct err *e)
+take_batch(struct tokenizing_batch *b, struct stream_in *in)
 {
     struct tokenizing_item *it;
     struct stream_rec rec;
-    int rc = 1;
 
-    z->n_items = 0;
-    buf_reset(&z->text);
-    while (z->n_items < BATCH_RECORDS && z->text.len < BATCH_BYTES) {
-        rc = stream_in_record(in, &rec, e);
-        if (rc <= 0)
+    b->n = 0;
+    b->more = 1;
+    buf_reset(&b->text);
+    while (b->n < BATCH_RECORDS && b->text.len < BATCH_BYTES) {
+        b->more = stream_in_record(in, &rec, &b->e);
+        if (b->more <= 0)
             break;
-        it = &z->item[z->n_items++];
-        it->at = z->text.len;
+        it = &b->item[b->n++];
+        it->at = b->text.len;
         it->len = rec.n;
         it->index = rec.index;
         it->e.code = 0;
-        buf_add(&z->text, rec.p, rec.n);
+        buf_add(&b->text, rec.p, rec.n);
     }
-    return rc;
+    b->at = in->in.at;
 }
 
 /* What the record lost, to the ledger if there is one. */
@@ -123,13 +137,14 @@ count_left(struct tokenizing *z, const struct render_result *r,
 
 /* Whether the record is a whole file that its folder's may be put beside. */
 static bool
-is_packed(const struct tokenizing *z, const struct tokenizing_item *it)
+is_packed(const struct tokenizing *z, const struct tokenizing_batch *b,
+          const struct tokenizing_item *it)
 {
     enum template_kind kind = z->render.kind;
 
     return z->render.max_tokens > 0 && !z->lines
         && (kind == RENDER_AUTO || kind == TEMPLATE_FILE)
-        && z->text.data[it->at] == TEXT_FILE;
+        && b->text.data[it->at] == TEXT_FILE;
 }
 
 /* What became of a record, but for what waits for the rest of its folder. */
@@ -164,8 +179,9 @@ write_lines(struct tokenizing *z, const struct render_result *r,
 }
 
 static int
-write_item(struct tokenizing *z, struct tokenizing_item *it,
-           const struct stream_in *in, struct stream_out *out, struct err *e)
+write_item(struct tokenizing *z, const struct tokenizing_batch *b,
+           struct tokenizing_item *it, const struct stream_in *in,
+           struct stream_out *out, struct err *e)
 {
     struct render_result *r = &it->out;
     size_t i;
@@ -178,7 +194,7 @@ write_item(struct tokenizing *z, struct tokenizing_item *it,
     if (z->lines)
         rc = write_lines(z, r, e);
     else
-        rc = write_result(z, r, is_packed(z, it), out, e);
+        rc = write_result(z, r, is_packed(z, b, it), out, e);
     render_count_add(&z->there, &r->there);
     render_count_add(&z->kept, &r->kept);
     for (i = 0; i < RENDER_REASONS; i++)
@@ -211,24 +227,95 @@ begin(const struct tokenizing *z, const struct stream_in *in,
     return rc;
 }
 
+/* The batch that is encoded, and the other: that before it becomes that after
+ * it meanwhile. */
+struct turn {
+    struct tokenizing *z;
+    struct stream_in *in;
+    struct stream_out *out;
+    struct tokenizing_batch *batch, *other;
+    struct err *e;
+    int rc; /* of what was done to the other */
+};
+
+/* One record, by a worker. */
+static void
+do_item(void *ctx, size_t i, int worker)
+{
+    struct turn *t = ctx;
+    struct tokenizing *z = t->z;
+    struct tokenizing_worker *w = &z->worker[worker];
+    struct tokenizing_item *it = &t->batch->item[i];
+
+    if (!w->ready)
+        render_worker_init(&w->w, z->render.t);
+    w->ready = true;
+    render_record(&z->render, &w->w, t->batch->text.data + it->at, it->len,
+                  it->index, &it->out, &it->e);
+}
+
+/* What became of a batch, up to the first error. */
+static int
+write_batch(struct turn *t, struct tokenizing_batch *b)
+{
+    int rc = 0;
+
+    progress_part(NULL, b->at, t->in->in.size);
+    for (size_t i = 0; i < b->n && rc == 0; i++) {
+        rc = write_item(t->z, b, &b->item[i], t->in, t->out, t->e);
+        progress_add(1);
+    }
+    if (rc == 0 && b->more < 0) {
+        *t->e = b->e;
+        rc = b->more;
+    }
+    return rc;
+}
+
+/* Beside the encoding of a batch. */
+static void
+turn_other(void *ctx)
+{
+    struct turn *t = ctx;
+
+    t->rc = write_batch(t, t->other);
+    if (t->rc == 0 && t->batch->more > 0)
+        take_batch(t->other, t->in);
+}
+
+/* All records of the segment. */
+static int
+encode(struct tokenizing *z, struct stream_in *in, struct stream_out *out,
+       struct err *e)
+{
+    struct turn t = { .z = z, .in = in, .out = out, .e = e,
+                      .batch = &z->batch[0], .other = &z->batch[1] };
+    struct tokenizing_batch *done;
+
+    take_batch(t.batch, in);
+    t.other->n = 0;
+    t.other->more = 1;
+    for (;;) {
+        par_for_beside(t.batch->n, do_item, turn_other, &t);
+        if (t.rc < 0)
+            return t.rc;
+        if (t.batch->more <= 0)
+            return write_batch(&t, t.batch);
+        done = t.batch;
+        t.batch = t.other;
+        t.other = done;
+    }
+}
+
 int
 tokenizing_segment(struct tokenizing *z, struct stream_in *in,
                    struct stream_out *out, const char *prov, struct err *e)
 {
-    int more = 1, rc = out ? begin(z, in, out, prov, e) : 0;
+    int rc = out ? begin(z, in, out, prov, e) : 0;
 
     z->packing.max_tokens = z->render.max_tokens;
-    while (rc == 0 && more > 0) {
-        more = fill_batch(z, in, e);
-        if (more < 0)
-            return more;
-        par_for(z->n_items, do_item, z);
-        progress_part(NULL, in->in.at, in->in.size);
-        for (size_t i = 0; i < z->n_items && rc == 0; i++) {
-            rc = write_item(z, &z->item[i], in, out, e);
-            progress_add(1);
-        }
-    }
+    if (rc == 0)
+        rc = encode(z, in, out, e);
     if (rc < 0 || !out)
         return rc;
     rc = packing_flush(&z->packing, out, e);

@@ -24,9 +24,7 @@ struct tokenizing {
     /* private */
     uint32_t end;
     struct tokenizing_worker *worker;
-    struct tokenizing_item *item; /* the batch */
-    size_t n_items;
-    struct buf text;        /* of its records */
+    struct tokenizing_batch *batch; /* two */
     struct groups groups;
     struct packing packing;
 };

@@ -83,6 +83,30 @@ round() {
     done
 }
 
+@test "tokenize waits for a stream that stalls, and a signal ends it" {
+    trained
+    awk 'BEGIN { for (i = 0; i < 3000; i++) {
+        s = ""; for (k = 0; k < 300; k++) s = s " " i * k
+        printf "{\"text\":\"%s\"}\n", s } }' | fromjsonl -q >text
+    half=$(($(stat -c %s text) / 2))
+    tokenize -q -t tokenizer.json --threads 1 text >want
+    for n in 1 2; do
+        { head -c $half text; sleep 0.3; tail -c +$((half + 1)) text; } |
+            tokenize -q -t tokenizer.json --threads $n | cmp - want
+        mkfifo fifo
+        tokenize -q -t tokenizer.json --threads $n fifo >out &
+        exec 7>fifo
+        head -c $half text >&7
+        until [ -s out ]; do kill -0 $!; sleep 0.01; done
+        kill -TERM $!
+        rc=0
+        wait $! || rc=$?
+        [ $rc -eq 143 ]
+        exec 7>&-
+        rm fifo
+    done
+}
+
 @test "max-tokens holds, and the ledger tells what it cost" {
     trained
     for n in 120 60 20; do

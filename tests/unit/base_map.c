@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/par.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "test.h"
@@ -152,6 +153,49 @@ TEST(par_for_runs_each_item_once)
     par_for(0, count, NULL);
 }
 
+struct beside {
+    unsigned char seen[100];
+    pthread_t caller;
+    int own;      /* how often */
+    size_t items; /* seen before it, by one thread */
+};
+
+static void
+count_beside(void *ctx, size_t i, int worker)
+{
+    struct beside *b = ctx;
+
+    count(b->seen, i, worker);
+}
+
+static void
+own(void *ctx)
+{
+    struct beside *b = ctx;
+
+    b->own++;
+    CHECK(pthread_equal(pthread_self(), b->caller));
+    for (size_t i = 0; i < sizeof(b->seen) && par_threads() == 1; i++)
+        b->items += b->seen[i];
+}
+
+TEST(what_is_done_beside_the_items_is_done_once_by_the_caller_and_first)
+{
+    for (int threads = 1; threads <= 3; threads++) {
+        par_set_threads(threads);
+        for (size_t n = 0; n <= sizeof(((struct beside *)0)->seen); n++) {
+            struct beside b = { .caller = pthread_self() };
+            size_t sum = 0;
+
+            par_for_beside(n, count_beside, own, &b);
+            CHECK(b.own == 1 && b.items == 0);
+            for (size_t i = 0; i < sizeof(b.seen); i++)
+                sum += b.seen[i];
+            CHECK_EQ_U64(sum, n);
+        }
+    }
+}
+
 static const struct test tests[] = {
     RUN(a_map_keeps_values_and_order),
     RUN(many_keys_are_found_at_once),
@@ -160,6 +204,7 @@ static const struct test tests[] = {
     RUN(a_hash_can_go_on_after_its_id_was_taken),
     RUN(fields_do_not_run_into_each_other),
     RUN(par_for_runs_each_item_once),
+    RUN(what_is_done_beside_the_items_is_done_once_by_the_caller_and_first),
 };
 
 TEST_MAIN("base_map", tests)

@@ -180,7 +180,7 @@ TEST(any_number_of_threads_gives_the_same_bytes)
 
 TEST(a_bad_record_is_named)
 {
-    static const int bad[] = {0, 1023, 1024, N - 1};
+    static const int bad[] = {0, 511, 512, N - 1};
     struct err e;
     uint64_t left;
     char want[64];
@@ -193,6 +193,42 @@ TEST(a_bad_record_is_named)
         if (!CHECK(strstr(e.text, want)))
             printf("  %s\n", e.text);
     }
+}
+
+/* Drops the last n bytes of the file, and writes it as another. */
+static void
+cut(const char *from, const char *to, size_t n)
+{
+    struct buf b;
+    struct err e;
+
+    buf_init(&b);
+    CHECK(file_read(&b, from, 1 << 24, &e) == 0 && b.len > n);
+    CHECK(file_write(to, b.data, b.len - n, &e) == 0);
+    buf_release(&b);
+}
+
+/* A stream of one frame: what it lacks is missed behind its last record. */
+TEST(of_a_bad_record_and_a_stream_cut_short_the_first_is_told)
+{
+    static const int bad[] = {-1, 0, 600, 1100, N - 1};
+    struct err e;
+    uint64_t left;
+    char want[64];
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        make_stream(in_dir("bad"), bad[i]);
+        cut(in_dir("bad"), in_dir("cut"), 1);
+        snprintf(want, sizeof(want), bad[i] < 0 ? "truncated" :
+                 "cut: record %d: ", bad[i]);
+        for (int threads = 1; threads < 4; threads++) {
+            CHECK(tokenize(in_dir("cut"), in_dir("none"), threads, &left, &e)
+                  == ERR_DATA);
+            if (!CHECK(strstr(e.text, want)))
+                printf("  %s\n", e.text);
+        }
+    }
+    CHECK(!path_exists(in_dir("none")));
 }
 
 static int
@@ -245,6 +281,7 @@ static const struct test tests[] = {
     RUN(groups_follow_renames_in_the_order_of_the_stream),
     RUN(any_number_of_threads_gives_the_same_bytes),
     RUN(a_bad_record_is_named),
+    RUN(of_a_bad_record_and_a_stream_cut_short_the_first_is_told),
     RUN(tokens_come_back_as_their_text_without_the_end)
 };
 
