@@ -2,7 +2,6 @@
 #include "text/jinja_run.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- the run ---- */
@@ -10,15 +9,13 @@
 void
 jrun_fail(struct jrun *r, const char *fmt, ...)
 {
-    char text[512];
     va_list ap;
 
     if (r->rc < 0)
         return;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    r->rc = jinja_vfail(r->j, r->line, r->e, fmt, ap);
     va_end(ap);
-    r->rc = jinja_fail(r->j, r->line, r->e, "%s", text);
 }
 
 bool
@@ -54,8 +51,8 @@ find_in(struct jframe *f, const char *name)
     return NULL;
 }
 
-struct jv *
-jrun_find(struct jrun *r, const char *name)
+static struct jv *
+find_var(struct jrun *r, const char *name)
 {
     struct jv *v = NULL;
 
@@ -137,8 +134,8 @@ eval_args(struct jrun *r, const struct jnode *n, struct jargs *a)
         a->key_value[a->n_keys] = jeval(r, n->key_value[a->n_keys]);
 }
 
-struct jv
-jcall(struct jrun *r, const struct jv *of, struct jargs *a)
+static struct jv
+call(struct jrun *r, const struct jv *of, struct jargs *a)
 {
     if (r->rc < 0)
         return jv_none();
@@ -166,7 +163,7 @@ eval_call(struct jrun *r, const struct jnode *n)
 
     eval_args(r, n, &a);
     r->line = n->line;
-    return jcall(r, &of, &a);
+    return call(r, &of, &a);
 }
 
 static struct jv
@@ -196,7 +193,7 @@ eval_test(struct jrun *r, const struct jnode *n)
 static struct jv
 eval_name(struct jrun *r, const struct jnode *n)
 {
-    const struct jv *v = jrun_find(r, n->name);
+    const struct jv *v = find_var(r, n->name);
     const struct jfunction *f = v ? NULL : jfunction_find(n->name);
 
     if (v)

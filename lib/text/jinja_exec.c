@@ -1,6 +1,8 @@
 /* jinja_exec.c - statements: what is printed, assigned and looped over. */
 #include "text/jinja_run.h"
 
+static void exec(struct jrun *r, const struct jnode *n);
+
 static void
 assign(struct jrun *r, const struct jnode *target, struct jv v)
 {
@@ -24,8 +26,9 @@ assign(struct jrun *r, const struct jnode *target, struct jv v)
     }
 }
 
-struct jv
-jexec_string(struct jrun *r, const struct jnode *body)
+/* What the body prints, as a string. */
+static struct jv
+exec_string(struct jrun *r, const struct jnode *body)
 {
     struct jinja_text *out = r->out, t;
     struct jframe *was = jrun_enter(r, r->frame);
@@ -33,7 +36,7 @@ jexec_string(struct jrun *r, const struct jnode *body)
 
     jinja_text_init(&t);
     r->out = &t;
-    jexec(r, body);
+    exec(r, body);
     r->out = out;
     r->frame = was;
     v = jinja_text_take(&t, &r->arena);
@@ -63,7 +66,7 @@ jcall_macro(struct jrun *r, const struct jmacro *m, struct jargs *a,
         jrun_set(r, "caller", *caller);
     jargs_end(r, a, n->name);
     r->depth += 8; /* a call takes more of the stack than an operator */
-    v = r->rc < 0 ? jv_none() : jexec_string(r, n->a);
+    v = r->rc < 0 ? jv_none() : exec_string(r, n->a);
     r->depth -= 8;
     r->flow = flow;
     r->frame = was;
@@ -141,7 +144,7 @@ exec_for(struct jrun *r, const struct jnode *n)
         jrun_set(r, "loop", (struct jv){ .type = JV_LOOP, .u.loop = loop });
         if (of.type == JV_DICT && of.u.d->message > 0)
             r->like.turn = of.u.d->message;
-        jexec(r, n->item[0]);
+        exec(r, n->item[0]);
         r->like.turn = turn;
         r->frame = was;
         if (r->flow == JFLOW_BREAK)
@@ -150,7 +153,7 @@ exec_for(struct jrun *r, const struct jnode *n)
     }
     r->flow = JFLOW_ON;
     if (loop->items->n == 0 && n->item[1])
-        jexec(r, n->item[1]);
+        exec(r, n->item[1]);
 }
 
 /* ---- the rest ---- */
@@ -164,12 +167,12 @@ exec_if(struct jrun *r, const struct jnode *n)
     for (i = 0; i + 1 < n->n && r->rc == 0; i += 2) {
         test = jeval(r, n->item[i]);
         if (jv_truth(&test)) {
-            jexec(r, n->item[i + 1]);
+            exec(r, n->item[i + 1]);
             return;
         }
     }
     if (i < n->n)
-        jexec(r, n->item[i]);
+        exec(r, n->item[i]);
 }
 
 static void
@@ -185,7 +188,7 @@ exec_with(struct jrun *r, const struct jnode *n)
         r->frame = inner;
         assign(r, n->item[i], v);
     }
-    jexec(r, n->a);
+    exec(r, n->a);
     r->frame = was;
 }
 
@@ -213,7 +216,7 @@ exec_generation(struct jrun *r, const struct jnode *n)
     bool outer = r->like.generation;
 
     r->like.generation = true;
-    jexec(r, n->a);
+    exec(r, n->a);
     r->like.generation = outer;
     r->frame = was;
 }
@@ -239,7 +242,7 @@ exec_one(struct jrun *r, const struct jnode *n)
         assign(r, n->a, jeval(r, n->b));
         break;
     case J_SET_BODY:
-        v = jexec_string(r, n->c);
+        v = exec_string(r, n->c);
         assign(r, n->a, filtered(r, n->b, v));
         break;
     case J_MACRO:
@@ -249,7 +252,7 @@ exec_one(struct jrun *r, const struct jnode *n)
         exec_call(r, n);
         break;
     case J_FILTER_BODY:
-        v = jexec_string(r, n->b);
+        v = exec_string(r, n->b);
         v = filtered(r, n->a, v);
         jprint(r, r->out, &v);
         break;
@@ -264,8 +267,8 @@ exec_one(struct jrun *r, const struct jnode *n)
     }
 }
 
-void
-jexec(struct jrun *r, const struct jnode *n)
+static void
+exec(struct jrun *r, const struct jnode *n)
 {
     if (++r->depth > JINJA_MAX_RUN_DEPTH)
         r->rc = err_set(r->e, ERR_LIMIT, "%s:%d: nested more than %d deep",
@@ -307,7 +310,7 @@ jinja_run(const struct jinja *j, struct jinja_vars *v, size_t n_messages,
     out->n_spans = 0;
     jarena_init(&r.arena);
     enter_vars(&r, v, n_messages);
-    jexec(&r, j->body);
+    exec(&r, j->body);
     jarena_release(&r.arena);
     return r.rc;
 }

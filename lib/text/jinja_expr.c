@@ -184,8 +184,8 @@ parse_item(struct jparser *p, struct jnode *of)
     return n;
 }
 
-struct jnode *
-jparse_postfix(struct jparser *p, struct jnode *of)
+static struct jnode *
+parse_postfix(struct jparser *p, struct jnode *of)
 {
     struct jnode *n;
 
@@ -232,7 +232,7 @@ parse_test(struct jparser *p, struct jnode *of)
     if (jparse_is(p, JT_OP, "("))
         parse_args(p, n);
     else if (arg)
-        jparse_push(p, n, jparse_postfix(p, parse_primary(p)));
+        jparse_push(p, n, parse_postfix(p, parse_primary(p)));
     if (!jparse_known_test(n->name))
         jparse_fail(p, "the test '%s' is not supported", n->name);
     if (!negated)
@@ -266,7 +266,7 @@ parse_filters(struct jparser *p, struct jnode *n)
         else if (jparse_skip(p, JT_NAME, "is"))
             n = parse_test(p, n);
         else if (jparse_is(p, JT_OP, "("))
-            n = jparse_postfix(p, n);
+            n = parse_postfix(p, n);
         else
             break;
     }
@@ -290,7 +290,7 @@ parse_unary(struct jparser *p, bool filters)
     } else {
         n = parse_primary(p);
     }
-    n = jparse_postfix(p, n);
+    n = parse_postfix(p, n);
     if (filters)
         n = parse_filters(p, n);
     p->depth--;

@@ -26,16 +26,26 @@ struct lexer {
 };
 
 int
+jinja_vfail(const struct jinja *j, int line, struct err *e, const char *fmt,
+            va_list ap)
+{
+    char text[512];
+
+    vsnprintf(text, sizeof(text), fmt, ap);
+    return err_set(e, ERR_DATA, "%s:%d: %s", j->where, line, text);
+}
+
+int
 jinja_fail(const struct jinja *j, int line, struct err *e, const char *fmt,
            ...)
 {
-    char text[512];
     va_list ap;
+    int rc;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    rc = jinja_vfail(j, line, e, fmt, ap);
     va_end(ap);
-    return err_set(e, ERR_DATA, "%s:%d: %s", j->where, line, text);
+    return rc;
 }
 
 static struct jtoken *

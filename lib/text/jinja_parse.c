@@ -1,6 +1,5 @@
 /* jinja_parse.c - a template's statements to a tree. */
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,15 +52,13 @@ jparse_key(struct jparser *p, struct jnode *of, const char *name,
 void
 jparse_fail(struct jparser *p, const char *fmt, ...)
 {
-    char text[256];
     va_list ap;
 
     if (p->rc < 0)
         return;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    p->rc = jinja_vfail(p->j, p->t->line, p->e, fmt, ap);
     va_end(ap);
-    p->rc = jinja_fail(p->j, p->t->line, p->e, "%s", text);
 }
 
 bool

@@ -88,6 +88,9 @@ print_plain(struct jrun *r, struct jinja_text *t, const struct jv *v,
 
 /* ---- str and repr ---- */
 
+static void print_repr(struct jrun *r, struct jinja_text *t,
+                       const struct jv *v);
+
 static void
 print_list(struct jrun *r, struct jinja_text *t, const struct jlist *l)
 {
@@ -101,7 +104,7 @@ print_list(struct jrun *r, struct jinja_text *t, const struct jlist *l)
     put_c(r, t, tuple ? "(" : "[");
     for (size_t i = 0; i < l->n && r->rc == 0; i++) {
         put_c(r, t, i > 0 ? ", " : "");
-        jprint_repr(r, t, &l->item[i]);
+        print_repr(r, t, &l->item[i]);
     }
     put_c(r, t, tuple ? l->n == 1 ? ",)" : ")" : "]");
 }
@@ -112,9 +115,9 @@ print_dict(struct jrun *r, struct jinja_text *t, const struct jdict *d)
     put_c(r, t, "{");
     for (size_t i = 0; i < d->n && r->rc == 0; i++) {
         put_c(r, t, i > 0 ? ", " : "");
-        jprint_repr(r, t, &d->key[i]);
+        print_repr(r, t, &d->key[i]);
         put_c(r, t, ": ");
-        jprint_repr(r, t, &d->value[i]);
+        print_repr(r, t, &d->value[i]);
     }
     put_c(r, t, "}");
 }
@@ -149,8 +152,9 @@ print_quoted(struct jrun *r, struct jinja_text *t, const struct jstr *s)
     put_c(r, t, quote);
 }
 
-void
-jprint_repr(struct jrun *r, struct jinja_text *t, const struct jv *v)
+/* repr(v), as lists and mappings show what is in them. */
+static void
+print_repr(struct jrun *r, struct jinja_text *t, const struct jv *v)
 {
     if (!jrun_step(r, 1))
         return;

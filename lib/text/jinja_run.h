@@ -54,15 +54,10 @@ bool jrun_step(struct jrun *r, size_t n);
 /* Whether a text may grow; false when the run has failed. */
 bool jrun_room(struct jrun *r, const struct jinja_text *t);
 
-struct jv *jrun_find(struct jrun *r, const char *name);
 void jrun_set(struct jrun *r, const char *name, struct jv v);
 struct jframe *jrun_enter(struct jrun *r, struct jframe *up);
 
 struct jv jeval(struct jrun *r, const struct jnode *n);
-void jexec(struct jrun *r, const struct jnode *n);
-
-/* What the body prints, as a string. */
-struct jv jexec_string(struct jrun *r, const struct jnode *body);
 
 /* ---- calls ---- */
 
@@ -81,7 +76,6 @@ struct jv jarg(struct jargs *a, size_t i, const char *name);
 /* Fails where an argument was not taken, what: "filter join". */
 void jargs_end(struct jrun *r, const struct jargs *a, const char *what);
 
-struct jv jcall(struct jrun *r, const struct jv *of, struct jargs *a);
 struct jv jcall_macro(struct jrun *r, const struct jmacro *m,
                       struct jargs *a, const struct jv *caller);
 
@@ -126,9 +120,8 @@ size_t jlength(struct jrun *r, const struct jv *v);
 /* The items that a loop over v has, as a list. */
 struct jlist *jitems(struct jrun *r, const struct jv *v);
 
-/* Appends str(v), as {{ v }} prints it; or repr(v). */
+/* Appends str(v), as {{ v }} prints it. */
 void jprint(struct jrun *r, struct jinja_text *t, const struct jv *v);
-void jprint_repr(struct jrun *r, struct jinja_text *t, const struct jv *v);
 struct jv jv_to_string(struct jrun *r, const struct jv *v);
 struct jv jjoin(struct jrun *r, const struct jlist *l); /* as strings */
 struct jv jdict_items(struct jrun *r, const struct jdict *d);

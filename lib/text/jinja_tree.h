@@ -2,6 +2,8 @@
 #ifndef TEXT_JINJA_TREE_H
 #define TEXT_JINJA_TREE_H
 
+#include <stdarg.h>
+
 #include "text/jinja.h"
 #include "text/jinja_value.h"
 
@@ -79,6 +81,8 @@ int jinja_lex(struct jinja *j, struct err *e);
 /* ERR_DATA "WHERE:LINE: TEXT". */
 int jinja_fail(const struct jinja *j, int line, struct err *e,
                const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int jinja_vfail(const struct jinja *j, int line, struct err *e,
+                const char *fmt, va_list ap);
 
 /* ---- parsing ---- */
 
@@ -111,6 +115,5 @@ struct jnode *jparse_expr(struct jparser *p, bool if_else);
 struct jnode *jparse_tuple(struct jparser *p, bool if_else);
 struct jnode *jparse_target(struct jparser *p, bool attribute);
 struct jnode *jparse_filter(struct jparser *p, struct jnode *of);
-struct jnode *jparse_postfix(struct jparser *p, struct jnode *of);
 
 #endif

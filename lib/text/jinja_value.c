@@ -179,19 +179,9 @@ jdict_new(struct jarena *a)
     return d;
 }
 
-void
-jdict_put(struct jarena *a, struct jdict *d, struct jv key, struct jv value)
-{
-    struct jv *old = jdict_get(d, &key);
-
-    if (old)
-        *old = value;
-    else
-        jdict_add(a, d, key, value);
-}
-
-void
-jdict_add(struct jarena *a, struct jdict *d, struct jv key, struct jv value)
+/* The key is new. */
+static void
+dict_add(struct jarena *a, struct jdict *d, struct jv key, struct jv value)
 {
     if (d->depth < jv_depth(&value) + 1)
         d->depth = jv_depth(&value) + 1;
@@ -202,6 +192,17 @@ jdict_add(struct jarena *a, struct jdict *d, struct jv key, struct jv value)
     }
     d->key[d->n] = key;
     d->value[d->n++] = value;
+}
+
+void
+jdict_put(struct jarena *a, struct jdict *d, struct jv key, struct jv value)
+{
+    struct jv *old = jdict_get(d, &key);
+
+    if (old)
+        *old = value;
+    else
+        dict_add(a, d, key, value);
 }
 
 void
@@ -410,7 +411,7 @@ jv_of_json(struct jarena *a, struct json *j, uint32_t origin)
         json_enter_object(j, &e);
         while (json_next_key(j, &b)) {
             v = string_of(a, &b, origin);
-            jdict_add(a, d, v, jv_of_json(a, j, origin));
+            dict_add(a, d, v, jv_of_json(a, j, origin));
         }
         v = jv_dict(d);
     } else {

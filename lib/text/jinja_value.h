@@ -94,8 +94,6 @@ void jlist_add(struct jarena *a, struct jlist *l, struct jv v);
 struct jdict *jdict_new(struct jarena *a);
 void jdict_put(struct jarena *a, struct jdict *d, struct jv key,
                struct jv value);
-void jdict_add(struct jarena *a, struct jdict *d, struct jv key,
-               struct jv value); /* the key is new */
 void jdict_put_name(struct jarena *a, struct jdict *d, const char *name,
                     struct jv value);
 
