@@ -181,8 +181,9 @@ gemm_describe(const struct gemm *g, char *out, size_t n)
              version()->major, version()->minor, version()->patch);
 }
 
-enum gemm_lib
-gemm_choice(const struct gemm *g, const struct product *p)
+/* The library that a product of this shape is given. */
+static enum gemm_lib
+choose(const struct gemm *g, const struct product *p)
 {
     double size = (double)p->m * (double)p->n * (double)p->k;
     const struct shape_class *c = classes;
@@ -225,5 +226,5 @@ gemm_f32(const struct gemm *g, const struct product *p)
 {
     if (p->m == 0 || p->n == 0)
         return;
-    gemm_with(g, gemm_choice(g, p), p);
+    gemm_with(g, choose(g, p), p);
 }

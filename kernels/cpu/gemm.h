@@ -61,9 +61,6 @@ struct product {
     float *c;
 };
 
-/* The library that a product of this shape is given. */
-enum gemm_lib gemm_choice(const struct gemm *g, const struct product *p);
-
 void gemm_f32(const struct gemm *g, const struct product *p);
 
 /* As gemm_f32 on the library named, for measuring one against the other;

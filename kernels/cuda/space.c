@@ -37,7 +37,7 @@ row_bytes(const struct view *bias, unsigned bytes)
            ? 0 : (uint64_t)bias->cols * bytes;
 }
 
-uint64_t
+static uint64_t
 column_sums_bytes(uint32_t rows, uint32_t cols)
 {
     uint64_t groups = ((uint64_t)rows + SUM_GROUP - 1) / SUM_GROUP;

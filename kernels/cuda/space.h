@@ -100,7 +100,6 @@ struct norm_bwd_space norm_bwd_space_at(char *at, const struct op *op);
 
 /* Column sums over rows: SUM_GROUP rows each first. */
 enum { SUM_GROUP = 64 };
-uint64_t column_sums_bytes(uint32_t rows, uint32_t cols);
 
 /* The most columns of a head for which there are tiles; see attention.cu. */
 #define ATTENTION_HEAD 256

@@ -33,7 +33,7 @@ void put_parts_sum(struct call *c, float *to, const float *part,
                    uint32_t cols, unsigned groups);
 
 /* to[col] += sum of x's column: of SUM_GROUP rows each into space, which has
- * column_sums_bytes, then of those. */
+ * as many floats as these are, then of those. */
 template <class T>
 void put_column_sums(struct call *c, float *to, mat<T> x, void *space);
 

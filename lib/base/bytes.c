@@ -88,14 +88,6 @@ cursor_u8(struct cursor *c)
     return p ? *p : 0;
 }
 
-uint32_t
-cursor_u32(struct cursor *c)
-{
-    const void *p = cursor_bytes(c, 4);
-
-    return p ? load_u32(p) : 0;
-}
-
 uint64_t
 cursor_u64(struct cursor *c)
 {

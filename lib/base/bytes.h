@@ -23,7 +23,6 @@ struct cursor {
 
 struct cursor cursor_on(const void *p, size_t n);
 uint8_t cursor_u8(struct cursor *c);
-uint32_t cursor_u32(struct cursor *c);
 uint64_t cursor_u64(struct cursor *c);
 uint64_t cursor_varint(struct cursor *c); /* refuses over-long forms */
 

@@ -80,8 +80,6 @@ const struct bound *bound_tensor(const struct build *b, uint32_t i);
  * the tape when something in it needs a gradient. */
 struct view build_activation(struct build *b, uint32_t cols);
 struct view build_reals(struct build *b, uint32_t cols);
-struct view build_norm(struct build *b, uint32_t layer, enum role role,
-                       struct view x);
 struct view build_linear(struct build *b, uint32_t layer,
                          const uint8_t *roles, size_t n_roles,
                          struct view x, struct view residual);

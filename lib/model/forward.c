@@ -39,8 +39,8 @@ build_record(struct build *b, const struct op *op, bool need)
         build_tape(b, op);
 }
 
-struct view
-build_norm(struct build *b, uint32_t layer, enum role role, struct view x)
+static struct view
+norm(struct build *b, uint32_t layer, enum role role, struct view x)
 {
     const struct module *m = desc_module(b->d, role, layer);
     const struct bound *gain = bound_tensor(b, m->weight);
@@ -163,18 +163,18 @@ struct view
 build_layer(struct build *b, uint32_t layer, struct view x)
 {
     const struct layer_desc *y = &b->d->layer[layer];
-    struct view n = build_norm(b, layer, ROLE_NORM1, x);
+    struct view n = norm(b, layer, ROLE_NORM1, x);
 
     x = mixer_kind(y->mixer)->emit(b, layer, n, x);
     if (!b->d->parallel)
-        n = build_norm(b, layer, ROLE_NORM2, x);
+        n = norm(b, layer, ROLE_NORM2, x);
     return ffn_kind(y->ffn)->emit(b, layer, n, x);
 }
 
 struct view
 build_final(struct build *b, struct view x)
 {
-    return build_norm(b, 0, ROLE_NORM_F, x);
+    return norm(b, 0, ROLE_NORM_F, x);
 }
 
 void

@@ -55,30 +55,6 @@ text_get(const struct text_rec *r, const char *name)
     return NULL;
 }
 
-void
-text_set(struct text_rec *r, const char *name, const void *data, size_t len)
-{
-    for (size_t i = 0; i < r->n; i++)
-        if (strcmp(r->field[i].name, name) == 0) {
-            r->field[i].data = data;
-            r->field[i].len = len;
-            return;
-        }
-    text_add(r, name, data, len);
-}
-
-void
-text_drop(struct text_rec *r, const char *name)
-{
-    for (size_t i = 0; i < r->n; i++)
-        if (strcmp(r->field[i].name, name) == 0) {
-            r->n--;
-            memmove(&r->field[i], &r->field[i + 1],
-                    (r->n - i) * sizeof(*r->field));
-            return;
-        }
-}
-
 int
 text_i64(const struct text_rec *r, const char *name, int64_t missing,
          int64_t *out, struct err *e)

@@ -76,11 +76,6 @@ void text_add_str(struct text_rec *r, const char *name, const char *s);
 /* The field, or NULL when it is absent. */
 const struct text_field *text_get(const struct text_rec *r, const char *name);
 
-/* Replaces a field in its place, or appends it. */
-void text_set(struct text_rec *r, const char *name, const void *data,
-              size_t len);
-void text_drop(struct text_rec *r, const char *name);
-
 /* A field as a decimal number, `missing` where it is absent; ERR_DATA when
  * it is none. */
 int text_i64(const struct text_rec *r, const char *name, int64_t missing,

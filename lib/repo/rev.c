@@ -201,9 +201,9 @@ follow(struct objects *o, const char *text, size_t n, const char *p,
     return rc;
 }
 
-int
-rev_resolve(const struct place *p, struct objects *o, const char *text,
-            size_t n, struct oid *id, struct err *e)
+static int
+resolve(const struct place *p, struct objects *o, const char *text,
+        size_t n, struct oid *id, struct err *e)
 {
     size_t base = 0;
     struct oid at;
@@ -238,7 +238,7 @@ parse_word(struct tips *t, const struct place *p, struct objects *o,
     if (!dots) {
         bool not = *word == '^';
 
-        rc = rev_resolve(p, o, word + not, n - not, &left, e);
+        rc = resolve(p, o, word + not, n - not, &left, e);
         if (rc == 0)
             tips_add(t, &left, not ? WALK_HIDDEN : 0);
         return rc;
@@ -246,11 +246,10 @@ parse_word(struct tips *t, const struct place *p, struct objects *o,
     n_left = (size_t)(dots - word);
     n_dots = n - n_left > 2 && dots[2] == '.' ? 3 : 2;
     n_right = n - n_left - n_dots;
-    rc = rev_resolve(p, o, n_left ? word : "@", n_left ? n_left : 1, &left,
-                     e);
+    rc = resolve(p, o, n_left ? word : "@", n_left ? n_left : 1, &left, e);
     if (rc == 0)
-        rc = rev_resolve(p, o, n_right ? dots + n_dots : "@",
-                         n_right ? n_right : 1, &right, e);
+        rc = resolve(p, o, n_right ? dots + n_dots : "@",
+                     n_right ? n_right : 1, &right, e);
     if (rc < 0)
         return rc;
     tips_add(t, &left, n_dots == 3 ? WALK_LEFT : WALK_HIDDEN);

@@ -22,14 +22,11 @@ struct tips {
 
 void tips_release(struct tips *t);
 
-/* What one revision means: HEAD or @, a full or (unambiguous) shortened id,
- * a reference by git's rules of abbreviation, followed by any of ^ ^N ^{}
- * ^{commit} ~ ~N. ERR_DATA if there is none such. */
-int rev_resolve(const struct place *p, struct objects *o, const char *text,
-                size_t n, struct oid *id, struct err *e);
-
 /* Appends the tips of "A", "^A", "A..B", "A...B" or several of them with
- * blanks between, as git rev-list takes them. */
+ * blanks between, as git rev-list takes them. A revision is HEAD or @, a full
+ * or (unambiguous) shortened id, a reference by git's rules of abbreviation,
+ * followed by any of ^ ^N ^{} ^{commit} ~ ~N; ERR_DATA if there is none
+ * such. */
 int tips_parse(struct tips *t, const struct place *p, struct objects *o,
                const char *text, struct err *e);
 

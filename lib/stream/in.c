@@ -72,14 +72,3 @@ stream_in_data(struct stream_in *in, void *p, size_t n, size_t *got,
         in->phase = STREAM_FAILED;
     return rc;
 }
-
-int
-stream_in_skip(struct stream_in *in, struct err *e)
-{
-    struct stream_rec rec;
-    int rc;
-
-    while ((rc = stream_in_record(in, &rec, e)) > 0)
-        ;
-    return rc;
-}

@@ -268,19 +268,6 @@ stream_out_input_id(struct stream_out *o, const struct id *id)
     stream_trailer_input(&o->trailer, id);
 }
 
-void
-stream_out_input(struct stream_out *o, const struct stream_trailer *t)
-{
-    stream_trailer_input(&o->trailer, &t->content);
-    ledger_add_all(&o->trailer.ledger, &t->ledger);
-}
-
-uint64_t
-stream_out_size(const struct stream_out *o)
-{
-    return o->state->at + o->state->raw.len;
-}
-
 /* The trailer frame and the end block. */
 static int
 put_trailer(struct stream_out *o, struct err *e)
@@ -334,26 +321,11 @@ stream_out_close(struct stream_out *o, struct err *e)
     return rc;
 }
 
-/* ---- filters ---- */
-
-int
-stream_pass_begin(struct stream_out *o, const struct stream_in *in,
-                  const char *prov, struct err *e)
-{
-    struct stream_head h;
-    int rc;
-
-    stream_head_copy(&h, &in->head);
-    stream_head_prov(&h, prov);
-    rc = stream_out_begin(o, &h, e);
-    stream_head_release(&h);
-    return rc;
-}
-
 int
 stream_pass_end(struct stream_out *o, const struct stream_in *in,
                 struct err *e)
 {
-    stream_out_input(o, &in->trailer);
+    stream_trailer_input(&o->trailer, &in->trailer.content);
+    ledger_add_all(&o->trailer.ledger, &in->trailer.ledger);
     return stream_out_end(o, e);
 }

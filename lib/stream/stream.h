@@ -12,7 +12,8 @@
  *     rc = stream_in_open(&in, "-", "text", e);
  *     rc = stream_out_open(&out, "-", e);
  *     while ((rc = stream_in_segment(&in, e)) > 0) {
- *         rc = stream_pass_begin(&out, &in, prov, e);
+ *         ... stream_head_copy(&head, &in.head), changed
+ *         rc = stream_out_begin(&out, &head, e);
  *         while ((rc = stream_in_record(&in, &rec, e)) > 0)
  *             ... stream_out_record(&out, p, n, e)
  *             ... or stream_out_skip(&out, "scrub", "binary", 1)
@@ -100,9 +101,6 @@ int stream_in_record(struct stream_in *in, struct stream_rec *rec,
 int stream_in_data(struct stream_in *in, void *p, size_t n, size_t *got,
                    struct err *e);
 
-/* Reads and drops what is left of the segment; 0 or negative. */
-int stream_in_skip(struct stream_in *in, struct err *e);
-
 /* ---- writing ---- */
 
 struct stream_out {
@@ -137,32 +135,19 @@ int stream_out_data(struct stream_out *o, const void *p, size_t n,
 void stream_out_skip(struct stream_out *o, const char *program,
                      const char *reason, uint64_t count);
 
-/* Names an input by its content id; of a stream, hands on its ledger, too
- * (its lines come before this program's). */
+/* Names an input by its content id. */
 void stream_out_input_id(struct stream_out *o, const struct id *id);
-void stream_out_input(struct stream_out *o, const struct stream_trailer *t);
 
 /* Writes the trailer. o->trailer is complete until the next begin. */
 int stream_out_end(struct stream_out *o, struct err *e);
-
-/* Bytes stored so far in this segment (a last partial frame counted raw):
- * for who cuts files by size. */
-uint64_t stream_out_size(const struct stream_out *o);
 
 /* Flushes and puts the file in its place; releases o, also on failure.
  * A segment still open is ERR_IO. */
 int stream_out_close(struct stream_out *o, struct err *e);
 
-/* ---- filters ---- */
-
-/* Begins a segment with the header of in's and one more prov line (NULL:
- * none at all, --no-prov). Where type or keys change, copy the head, change
- * it and use stream_out_begin. */
-int stream_pass_begin(struct stream_out *o, const struct stream_in *in,
-                      const char *prov, struct err *e);
-
-/* Names in's segment, which must be at its end, as the input, hands on its
- * ledger and ends o's segment. */
+/* Ends o's segment as a filter does: names in's segment, which must be at its
+ * end, as the input and hands on its ledger (its lines come before this
+ * program's). */
 int stream_pass_end(struct stream_out *o, const struct stream_in *in,
                     struct err *e);
 

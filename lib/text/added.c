@@ -15,8 +15,8 @@ struct added_node {
     uint8_t byte;
 };
 
-bool
-added_is_mark(const struct added_token *t)
+static bool
+is_mark(const struct added_token *t)
 {
     return t->special || !t->normalized;
 }
@@ -110,7 +110,7 @@ longest(struct added_search *q, size_t i, size_t *token)
     for (k = i + 1; at != 0; k++) {
         found = s->node[at].token;
         if (found != NO_TOKEN
-            && (k <= stop || !added_is_mark(&s->token[found]))) {
+            && (k <= stop || !is_mark(&s->token[found]))) {
             end = k;
             *token = found;
         }

@@ -41,8 +41,6 @@ void added_set_release(struct added_set *s);
 /* Puts token[i] in the set, spelled p[n], n > 0. */
 void added_set_put(struct added_set *s, size_t i, const void *p, size_t n);
 
-bool added_is_mark(const struct added_token *t);
-
 /* A search for the tokens of a set in p[n]. */
 struct added_search {
     const struct added_set *set;

@@ -34,12 +34,6 @@ struct pretok_level {
 };
 
 void
-pretok_init(struct pretok *t)
-{
-    memset(t, 0, sizeof(*t));
-}
-
-void
 pretok_release(struct pretok *t)
 {
     for (size_t i = 0; i < t->n; i++) {
@@ -47,7 +41,7 @@ pretok_release(struct pretok *t)
         free(t->step[i].table);
         buf_release(&t->step[i].string);
     }
-    pretok_init(t);
+    memset(t, 0, sizeof(*t));
 }
 
 struct pretok_step *

@@ -51,7 +51,6 @@ struct pretok {
     bool changes;    /* the pieces are not all of the text, or more */
 };
 
-void pretok_init(struct pretok *t);
 void pretok_release(struct pretok *t);
 
 /* Adds a step of that kind to fill in; NULL when there are PRETOK_MAX. */

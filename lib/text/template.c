@@ -187,12 +187,6 @@ template_like(struct template *tp, const char *where,
 }
 
 size_t
-template_variants(const struct template *tp)
-{
-    return tp->layout.body[tp->family->body].n;
-}
-
-size_t
 template_variant(const struct template *tp, const char *name)
 {
     const struct layout_body *b = &tp->layout.body[tp->family->body];

@@ -96,9 +96,8 @@ bool template_uses(const struct template *tp, enum template_field field);
 int template_like(struct template *tp, const char *where,
                   enum template_kind *kind, struct err *e);
 
-/* How many variants there are, at least one; which one has that name, or
- * their number, which stands for the first. */
-size_t template_variants(const struct template *tp);
+/* Which variant has that name; their number, which stands for the first, if
+ * none has. */
 size_t template_variant(const struct template *tp, const char *name);
 
 /* What a record became; for one thread, used again and again. */

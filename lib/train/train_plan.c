@@ -60,8 +60,9 @@ trainer_fit(const struct trainer *t, bool force, struct err *e)
     return fit_now(&f, force, e);
 }
 
-double
-trainer_flops(const struct trainer *t)
+/* Floating-point operations of one step's products, every row supervised. */
+static double
+step_flops(const struct trainer *t)
 {
     const struct prog *p = &t->prog;
 
@@ -118,7 +119,7 @@ trainer_plan_json(const struct trainer *t, struct buf *b)
         buf_addf(b, "%s\"%s\": %llu", i ? ", " : "{", field[i].name,
                  (unsigned long long)field[i].value);
     buf_addstr(b, ", \"flops_per_step\": ");
-    json_put_double(b, trainer_flops(t));
+    json_put_double(b, step_flops(t));
     card_json(&t->model->backend, b);
     buf_addstr(b, "}\n");
 }
@@ -177,5 +178,5 @@ trainer_plan_table(const struct trainer *t, struct buf *b)
     put_count(b, "tokens a step", (uint64_t)t->prog.rows * t->opts.accum,
               "with padding");
     buf_addf(b, "%-14s %15.3g  floating-point, of a step\n", "operations",
-             trainer_flops(t));
+             step_flops(t));
 }

@@ -12,9 +12,6 @@ struct plan_memory trainer_memory(const struct trainer *t);
  * with force a warning and 0. */
 int trainer_fit(const struct trainer *t, bool force, struct err *e);
 
-/* Floating-point operations of one step's products, every row supervised. */
-double trainer_flops(const struct trainer *t);
-
 /* The plan as a JSON object in one line: the bytes above, parameters,
  * trainable ones, steps, positions and floating-point operations a step. */
 void trainer_plan_json(const struct trainer *t, struct buf *b);
