@@ -25,14 +25,17 @@ static size_t
 add_runs(struct buf *b, const uint8_t *loss, size_t n)
 {
     size_t n_runs = 0, at = 0, len;
-    unsigned flag = 0;
+    const uint8_t *other;
+    int flag = 0;
 
+    if (!loss && n > 0) {
+        buf_varint(b, 0);
+        buf_varint(b, n);
+        return 2;
+    }
     for (; at < n; at += len, flag = !flag, n_runs++) {
-        len = 0;
-        while (at + len < n && (!loss || loss[at + len]) == flag)
-            len++;
-        if (!loss && flag)
-            len = n - at;
+        other = memchr(loss + at, !flag, n - at);
+        len = other ? (size_t)(other - loss) - at : n - at;
         buf_varint(b, len);
     }
     return n_runs;
