@@ -33,6 +33,7 @@ render_worker_release(struct render_worker *w)
     text_release(&w->rec);
     change_release(&w->change);
     chat_release(&w->chat);
+    free(w->exchanges.at);
     free(w->lines.line);
     free(w->lines.scope);
     free(w->cut.line);
@@ -151,7 +152,7 @@ lay_out(const struct render *r, struct render_worker *w,
     render_fields_begin(w);
     w->lines.view = RENDER_TEXT;
     if (kind == TEMPLATE_CHAT)
-        rc = render_chat(r, w, out, e);
+        return render_chat(r, w, origin, out, e);
     if (w->rec.kind != TEXT_COMMIT) {
         render_lines_of_text(&w->lines, w->whole.p, w->whole.n, false);
     } else {

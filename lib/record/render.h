@@ -17,7 +17,8 @@
  * Plain text of a commit is its message, an empty line and the unified diff;
  * that of a chat its messages with an empty line between. Where the base has
  * a chat template, a chat is what that makes of it, and what the assistant
- * says is learned; it is not cut: over the limit it is left out.
+ * says is learned; over the limit it falls into parts of exchanges, each with
+ * its system messages.
  */
 #ifndef RECORD_RENDER_H
 #define RECORD_RENDER_H
@@ -113,6 +114,14 @@ struct render_pieces {
     size_t n, cap;
 };
 
+/* The exchanges of a chat: in which field each begins; the last ends at at[n],
+ * the system messages ahead of all at head. */
+struct render_exchanges {
+    size_t *at;
+    size_t n, cap;
+    size_t head;
+};
+
 /* What one thread needs. */
 struct render_worker {
     struct encoder en;
@@ -125,6 +134,7 @@ struct render_worker {
     struct buf message, text, made; /* made: of a diff, its headers */
     size_t n_message;               /* what is shown of the message */
     struct chat chat;
+    struct render_exchanges exchanges;
     struct template_out out;
     uint64_t lost; /* bytes without a token in out */
 };
@@ -136,7 +146,7 @@ void render_worker_release(struct render_worker *w);
 enum render_left {
     RENDER_KIND,  /* a record of a kind that the layout is not for */
     RENDER_EDIT,  /* a commit without an edit: a rename, an empty file */
-    RENDER_LONG,  /* a record or lines of it over max_tokens */
+    RENDER_LONG,  /* a record, or lines or an exchange of it, over max_tokens */
     RENDER_REMOVES, /* a place that lines were only removed from, for fim */
     RENDER_MESSAGE, /* the end of a message that left no room for the edit */
     RENDER_SYSTEM, /* a system message that the chat template writes not here:

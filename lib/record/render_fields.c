@@ -335,10 +335,7 @@ render_fields(struct render_worker *w, enum template_kind kind,
         render_diff(w, part, in->marks, false);
         set_pieces(in, FIELD_DIFF, &w->pieces[0]);
         break;
-    case TEMPLATE_CHAT:
-        in->field[FIELD_TEXT] = (struct template_value){
-            w->chat.piece, w->chat.n
-        };
+    case TEMPLATE_CHAT: /* render_chat has its text */
         break;
     default:
         if (commit)

@@ -403,8 +403,5 @@ render_fit(const struct render *r, struct render_worker *w,
 
     if (encode(&f, &whole))
         return keep(&f, &whole, e);
-    if (kind != TEMPLATE_CHAT)
-        return fit_less(&f, e);
-    leave(&f, RENDER_LONG, 0, w->out.ids.n);
-    return 0;
+    return fit_less(&f, e);
 }

@@ -69,9 +69,11 @@ void render_diff(struct render_worker *w, const struct render_part *part,
 
 /* ---- render_chat.c ---- */
 
-/* Makes w->chat of the chat that w's record is, and counts what the template
- * passes over; ERR_DATA where it refuses the chat. */
+/* Appends the chat that w's record is: as one token record, or as many as the
+ * limit asks for. Counts what the template passes over; ERR_DATA where it
+ * refuses the chat. */
 int render_chat(const struct render *r, struct render_worker *w,
+                const struct tokens_origin *origin,
                 struct render_result *out, struct err *e);
 
 /* ---- render_cut.c ---- */

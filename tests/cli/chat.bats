@@ -130,7 +130,7 @@ chat template writes nothing of it"
     [ "$(tokenize -q -t tokenizer.json -d --raw out)" = 12 ]
 }
 
-@test "tokenize leaves out and counts a chat over the limit" {
+@test "tokenize leaves out and counts an exchange over the limit" {
     base
     long='{"messages":[{"role":"user","content":"11 12 13 14 15 16 17"},
         {"role":"assistant","content":"2"}]}'
@@ -140,6 +140,29 @@ chat template writes nothing of it"
     tokenize -t tokenizer.json --max-tokens "$n" in.text >out 2>err
     grep -q '1 left out: over-max-tokens' err
     [ "$(tojsonl out | wc -l)" -eq 1 ]
+}
+
+@test "tokenize cuts a chat over the limit at its turns" {
+    base
+    jq -nc '{messages: [{role: "system", content: "7"}, (range(100) |
+        {role: "user", content: "\(.)"},
+        {role: "assistant", content: "\(. + 1)"})]}' | fromjsonl -q >in.text
+    tokenize -q -t tokenizer.json --max-tokens 200 --stats stats.json \
+        in.text >out
+    tojsonl out >parts
+    [ "$(wc -l <parts)" -gt 2 ]
+    jq -e '.ids | length <= 200' parts >/dev/null
+    # of one conversation, so of one group
+    [ "$(jq -c '[.text_id, .ordinal, .group]' parts | sort -u | wc -l)" -eq 1 ]
+    [ "$(jq .texts stats.json)" -eq 1 ]
+    [ "$(jq .kept.parts stats.json)" -eq "$(wc -l <parts)" ]
+    [ "$(jq .left_out.parts stats.json)" -eq 0 ]
+    tokenize -q -t tokenizer.json --max-tokens 200 --offsets in.text >lines
+    jq -e '.text | startswith("<|turn|>system\n7<|/turn|>\n<|turn|>user\n")
+        and endswith("<|/turn|>\n")' lines
+    jq -r '. as $l | [range(.ids | length) | select($l.mask[.] == 1) |
+        $l.text[$l.offsets[.][0]:$l.offsets[.][1]]] | add' lines |
+        sed '/^$/d; s/<.*//' | diff <(seq 100) -
 }
 
 @test "a chat's tokens do not depend on the number of threads" {
