@@ -49,6 +49,10 @@ int head_block_parse(struct stream_head *h, const char *p, size_t n,
                      size_t *used, const char *where, uint64_t at,
                      struct err *e);
 
+/* ERR_USAGE when a name or a value can't be in a header, ERR_LIMIT for over
+ * 1024 keys; how long the text is isn't looked at. */
+int head_allowed(const struct stream_head *h, struct err *e);
+
 /* Adds what a content id begins with: lines type, key, after, a zero. */
 void head_content(struct hash *content, const struct stream_head *h);
 

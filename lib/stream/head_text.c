@@ -49,8 +49,8 @@ oid_ok(const char *s, size_t n)
     return value_ok(s, n) && !memchr(s, ' ', n);
 }
 
-static int
-check(const struct stream_head *h, struct err *e)
+int
+head_allowed(const struct stream_head *h, struct err *e)
 {
     const struct stream_key *k = h->key;
 
@@ -89,7 +89,7 @@ int
 stream_head_format(struct buf *b, const struct stream_head *h, struct err *e)
 {
     size_t start = b->len, line = start;
-    int rc = check(h, e);
+    int rc = head_allowed(h, e);
 
     if (rc < 0)
         return rc;

@@ -89,12 +89,13 @@ manifest_split(const struct manifest *m, const char *name)
 const char *
 manifest_split_of(const struct manifest *m, uint64_t i)
 {
-    const struct set_split *s = m->split;
+    for (size_t n = 0; n < m->n_splits; n++) {
+        const struct set_split *s = &m->split[n];
 
-    for (; s < m->split + m->n_splits; s++)
         for (size_t k = 0; k < s->n; k++)
             if (s->range[k].begin <= i && i < s->range[k].end)
                 return s->name;
+    }
     return NULL;
 }
 
@@ -142,7 +143,6 @@ manifest_add_segment(struct manifest *m, uint64_t records)
 void
 manifest_finish(struct manifest *m)
 {
-    const struct set_split *s = m->split;
     struct hash h;
     struct buf b;
 
@@ -159,10 +159,13 @@ manifest_finish(struct manifest *m)
     if (m->n_segments < 2 || m->tensors > 0)
         m->n_segments = 0;
     buf_init(&b);
-    for (; s < m->split + m->n_splits; s++)
-        for (size_t i = 0; i < s->n; i++)
+    for (size_t i = 0; i < m->n_splits; i++) {
+        const struct set_split *s = &m->split[i];
+
+        for (size_t k = 0; k < s->n; k++)
             buf_addf(&b, "%s %" PRIu64 " %" PRIu64 "\n", s->name,
-                     s->range[i].begin, s->range[i].end);
+                     s->range[k].begin, s->range[k].end);
+    }
     hash_add(&h, b.data, b.len);
     buf_release(&b);
     m->content = hash_id(&h);

@@ -11,6 +11,32 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "stream/frame.h"
+
+/* What is no header of a stream can't be that of a set, either: without
+ * files no other check would tell. */
+static int
+check_head(const struct manifest *m, const char *path, struct err *e)
+{
+    struct err why;
+
+    if (head_allowed(&m->head, &why) < 0)
+        return err_set(e, ERR_DATA, "%s: %s", path, why.text);
+    return 0;
+}
+
+/* The files' numbers of records have a sum. */
+static int
+check_sum(const struct manifest *m, const char *path, struct err *e)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < m->n_files; i++)
+        if (!size_add(sum, m->file[i].records, &sum))
+            return err_set(e, ERR_DATA, "%s: file %zu: over 2^64 - 1 records "
+                           "with those before it", path, i);
+    return 0;
+}
 
 static int
 by_begin(const void *a, const void *b)
@@ -48,10 +74,15 @@ manifest_check(struct manifest *m, const struct buf *text, const char *path,
                struct err *e)
 {
     uint64_t records = m->records, tensors = m->tensors;
+    char found[ID_HEX + 1], expected[ID_HEX + 1];
     struct id content = m->content;
     struct buf again;
-    int rc = check_splits(m, path, e);
+    int rc = check_head(m, path, e);
 
+    if (rc == 0)
+        rc = check_sum(m, path, e);
+    if (rc == 0)
+        rc = check_splits(m, path, e);
     if (rc < 0)
         return rc;
     manifest_finish(m);
@@ -60,7 +91,9 @@ manifest_check(struct manifest *m, const struct buf *text, const char *path,
                        "have %" PRIu64 ")", path, records, m->records);
     if (!id_equal(&content, &m->content))
         return err_set(e, ERR_DATA, "%s: content id is not that of its "
-                       "files", path);
+                       "files (found %s, expected %s)", path,
+                       id_hex(&content, found),
+                       id_hex(&m->content, expected));
     buf_init(&again);
     manifest_format(&again, m);
     if (again.len != text->len

@@ -90,10 +90,11 @@ add_id(struct buf *b, const char *word, const struct id *id)
 static void
 format_index(struct buf *b, const struct stream_trailer *t)
 {
-    const struct frame_ref *f = t->frame;
     char hex[ID_HEX + 1];
 
-    for (; f < t->frame + t->n_frames; f++) {
+    for (size_t n = 0; n < t->n_frames; n++) {
+        const struct frame_ref *f = &t->frame[n];
+
         id_hex(&f->hash, hex);
         if (f->kind == FRAME_RECORDS)
             buf_addf(b, "frame %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
@@ -113,8 +114,6 @@ format_index(struct buf *b, const struct stream_trailer *t)
 void
 stream_trailer_format(struct buf *b, const struct stream_trailer *t)
 {
-    const struct ledger_line *l = t->ledger.line;
-
     buf_addf(b, "records %" PRIu64 "\nraw %" PRIu64 "\ntensors %" PRIu64
              "\ndata %" PRIu64 "\n", t->records, t->raw, t->tensors,
              t->data);
@@ -122,9 +121,12 @@ stream_trailer_format(struct buf *b, const struct stream_trailer *t)
     add_id(b, "file", &t->file);
     for (size_t i = 0; i < t->n_inputs; i++)
         add_id(b, "input", &t->input[i]);
-    for (; l < t->ledger.line + t->ledger.n; l++)
+    for (size_t i = 0; i < t->ledger.n; i++) {
+        const struct ledger_line *l = &t->ledger.line[i];
+
         buf_addf(b, "ledger %s %s %" PRIu64 "\n", l->program, l->reason,
                  l->count);
+    }
     format_index(b, t);
     buf_addstr(b, "end\n");
 }

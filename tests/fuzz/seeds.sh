@@ -19,7 +19,7 @@ words() {
     for word; do printf '"%s"\n' "${word//\"/\\\"}"; done >"$target.dict"
 }
 
-rm -rf change jsonl tokenizer jinja records template
+rm -rf change jsonl tokenizer jinja records template manifest import
 
 # ---- change ----
 
@@ -206,3 +206,135 @@ END
 words template 'records ' 'family ' 'token ' 'gap ' 'if ' 'not ' 'learn ' \
     'end' 'variant ' repo path text before message after diff scope prefix \
     suffix middle commit file doc chat '"\\n"' '@' '#' '<a>' '<b>'
+
+# ---- manifest ----
+
+# of CHARACTER: a hash of it alone, which the target puts right if it must be.
+of() { printf "%064d" 0 | tr 0 "$1"; }
+
+# manifest TYPE RECORDS TENSORS: with its members from "keys" on on stdin.
+manifest() {
+    {
+        printf '{\n  "format": "graft set",\n  "version": 1,\n'
+        printf '  "type": "%s",\n  "content": "%s",\n' "$1" "$(of 0)"
+        printf '  "records": %s,\n  "tensors": %s,\n' "$2" "$3"
+        cat
+        printf '  "check": "%s"\n}\n' "$(of 0)"
+    } | seed manifest
+}
+
+manifest tokens 9 0 <<END
+  "keys": {
+    "vocab": "300",
+    "eos": "2"
+  },
+  "prov": [
+    "tokenize -t é",
+    "shard -o d"
+  ],
+  "files": [
+    {"name": "00000-aaaaaaaaaaaaaaaa.graft", "bytes": 4096, "records": 5, \
+"tensors": 0,
+     "content": "$(of a)",
+     "file": "$(of b)"},
+    {"name": "00001-cccccccccccccccc.graft", "bytes": 8192, "records": 4, \
+"tensors": 0,
+     "content": "$(of c)",
+     "file": "$(of d)"}
+  ],
+  "lengths": {"name": "lengths-eeeeeeeeeeeeeeee", "bytes": 99,
+    "file": "$(of e)"},
+  "splits": [
+    {"name": "train", "records": 5, "tokens": 70,
+     "ranges": [[0, 3], [5, 7]]},
+    {"name": "val", "records": 2, "tokens": 9,
+     "ranges": [[3, 5]]}
+  ],
+  "inputs": [
+    "$(of f)",
+    "$(of 1)"
+  ],
+  "segments": [6, 3],
+  "ledger": [
+    {"program": "tokenize", "reason": "too-long", "count": 3},
+    {"program": "shard", "reason": "a", "count": 1}
+  ],
+END
+manifest weights 1 2 <<END
+  "keys": {},
+  "prov": [],
+  "files": [
+    {"name": "00000-aaaaaaaaaaaaaaaa.graft", "bytes": 4096, "records": 1, \
+"tensors": 2,
+     "content": "$(of a)",
+     "file": "$(of b)"}
+  ],
+  "splits": [],
+  "inputs": [],
+  "ledger": [],
+END
+manifest text 0 0 <<'END'
+  "keys": {
+    "a": "b"
+  },
+  "prov": [],
+  "files": [],
+  "splits": [
+    {"name": "test", "records": 0, "tokens": 0,
+     "ranges": []}
+  ],
+  "inputs": [],
+  "ledger": [],
+END
+words manifest '"name": ' '"bytes": ' '"records": ' '"tensors": ' \
+    '"content": ' '"file": ' '"tokens": ' '"ranges": [' '"lengths": {' \
+    '"segments": [' '"program": ' '"reason": ' '"count": ' '], [' '},\x0a    ' \
+    '[]' '{}' 18446744073709551615 9223372036854775808 '\\u0000' '\\n' \
+    00000-aaaaaaaaaaaaaaaa.graft lengths-aaaaaaaaaaaaaaaa
+
+# ---- import ----
+
+# le BYTES NUMBER...: each as so many bytes, the lowest first.
+le() {
+    local bytes=$1 v i
+    shift
+    for v; do
+        for ((i = 0; i < bytes; i++)); do
+            printf "\\x$(printf %02x $((v >> 8 * i & 255)))"
+        done
+    done
+}
+
+# llmc FIRST BYTES-OF-ID ID...
+llmc() {
+    local first=$1 bytes=$2
+    shift 2
+    le 1 "$first"
+    if [ "$bytes" -eq 2 ]; then le 4 20240520 1 $#; else le 4 20240801 7 $#; fi
+    le "$bytes" "$@"
+}
+llmc 0x28 2 1 2 3 2 65535 | seed import
+llmc 0x2a 2 2 1 3 2 9 | seed import
+llmc 0x2a 2 1 3 2 2 9 2 | seed import
+llmc 0x0c 4 1 70000 3 | seed import
+
+# megatron FIRST TYPE BYTES-OF-ID: documents of two sequences, none and one.
+megatron() {
+    le 1 "$1"
+    le 2 $((34 + 3 * 12 + 4 * 8))
+    printf 'MMIDIDX\0\0'
+    le 8 1
+    le 1 "$2"
+    le 8 3 4
+    le 4 2 1 3
+    le 8 0 $((2 * $3)) $((1 * $3))
+    le 8 0 2 2 3
+    le "$3" 4 5 6 7
+}
+for type in 1 2; do megatron 0x0d $type 1 | seed import; done
+for type in 3 8; do megatron 0x0d $type 2 | seed import; done
+megatron 0x0d 4 4 | seed import
+megatron 0x0d 5 8 | seed import
+megatron 5 8 2 | seed import
+words import 'MMIDIDX\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00' \
+    '\xff\xff' '\xff\xff\xff\xff' '\x00\x00\x00\x80' '\x01\x00\x00\x00'

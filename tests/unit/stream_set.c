@@ -236,10 +236,62 @@ TEST(a_set_flipped_or_cut_anywhere)
     free(list);
 }
 
+/* The manifest is written, and refused when it is read. */
+static void
+manifest_refused(struct manifest *m, const char *want)
+{
+    const char *dir = made_path("none-such");
+    char *path = path_join(dir, MANIFEST_NAME);
+    struct manifest got;
+    struct err e;
+
+    CHECK(dir_make(dir, &e) == 0);
+    CHECK(manifest_write(m, dir, &e) == 0);
+    CHECK(manifest_read(&got, path, &e) == ERR_DATA);
+    if (!CHECK(strstr(e.text, want)))
+        printf("%s\n", e.text);
+    manifest_release(m);
+    free(path);
+}
+
+TEST(an_empty_set_with_no_header_of_a_stream)
+{
+    struct manifest m;
+
+    manifest_init(&m, "Text");
+    manifest_refused(&m, "bad type 'Text'");
+    manifest_init(&m, "text");
+    stream_head_set(&m.head, "a key", "b");
+    manifest_refused(&m, "key a key can't be");
+    manifest_init(&m, "text");
+    stream_head_set(&m.head, "a", "b\nprov c");
+    manifest_refused(&m, "key a can't be 'b\\nprov c'");
+    manifest_init(&m, "text");
+    stream_head_prov(&m.head, "");
+    manifest_refused(&m, "provenance");
+}
+
+TEST(more_records_than_can_be_counted)
+{
+    struct stream_trailer t;
+    struct manifest m;
+
+    stream_trailer_init(&t);
+    manifest_init(&m, "text");
+    t.records = 1ull << 63;
+    manifest_add_file(&m, &t, 64);
+    t.records += 5;
+    manifest_add_file(&m, &t, 64);
+    manifest_refused(&m, "file 1: over 2^64 - 1 records");
+    stream_trailer_release(&t);
+}
+
 static const struct test tests[] = {
     RUN(records_by_number_in_any_order), RUN(tensors_are_mapped_and_aligned),
     RUN(files_swapped_missing_or_of_another_set),
-    RUN(a_set_flipped_or_cut_anywhere)
+    RUN(a_set_flipped_or_cut_anywhere),
+    RUN(an_empty_set_with_no_header_of_a_stream),
+    RUN(more_records_than_can_be_counted)
 };
 
 int
