@@ -30,7 +30,7 @@ static const struct opt table[] = {
       .arg = "NAME", .def = "test", .help = "its split" },
     { .name = "records", .type = OPT_U64, .output = true, AT(records),
       .arg = "N", .def = "0", .max = OPT_MAX_EXACT,
-      .help = "the first N records of the split; 0 for all" },
+      .help = "N records, spread evenly over the split; 0 for all" },
     { .name = "per-record", .type = OPT_STRING, AT(per_record), .arg = "FILE",
       .help = "write the loss of each record there, as JSON lines" },
     { .name = "batch", .type = OPT_U64, AT(batch), .arg = "N", .def = "4",

@@ -207,7 +207,8 @@ run(void *opts, const struct args *args, struct err *e)
         return rc;
     device = machine_use(&o->machine);
     device.plan = o->dry_run;
-    rc = inputs_open(&in, o->base, o->init_adapter, o->data, &device, e);
+    rc = inputs_open(&in, o->base, o->init_adapter, o->data,
+                     o->eval_records, &device, e);
     if (rc < 0)
         return rc;
     rc = train_options_settle(o, args, &in, e);

@@ -96,7 +96,8 @@ const struct opt train_option_table[] = {
               "last" },
     { .name = "eval-records", .type = OPT_U64, IN(eval_records), .arg = "N",
       .def = "0", .max = OPT_MAX_EXACT,
-      .help = "records of the validation split to evaluate; 0 for all" },
+      .help = "records to evaluate, spread evenly over the validation split; "
+              "0 for all" },
     { .name = "log-every", .type = OPT_U64, IN(log_every), .arg = "N",
       .def = "1", .min = 1, .max = OPT_MAX_EXACT,
       .help = "steps between lines of metrics" },
@@ -229,7 +230,6 @@ train_options_resolve(const struct train_options *o,
         .lr = o->lr,
         .lr_floor = o->lr_floor,
         .seed = o->seed,
-        .eval_records = o->eval_records,
     };
 
     if (t.steps == 0) {

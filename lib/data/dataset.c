@@ -78,6 +78,14 @@ dataset_check(const struct dataset *d, const struct model *m, struct err *e)
     return 0;
 }
 
+/* The number in the split of record i of n, spread evenly over total:
+ * i total / n, which may not overflow. */
+static uint64_t
+spread(uint64_t i, uint64_t n, uint64_t total)
+{
+    return i * (total / n) + i * (total % n) / n;
+}
+
 /* The record's number in the set: in the last range that begins at or
  * before it. */
 static uint64_t
@@ -85,6 +93,7 @@ set_index(const struct data_split *s, uint64_t i)
 {
     size_t lo = 0, hi = s->split->n;
 
+    i = spread(i, s->source.n_records, s->split->records);
     while (hi - lo > 1) {
         size_t mid = lo + (hi - lo) / 2;
 
@@ -174,8 +183,8 @@ find_lengths(struct data_split *s, struct err *e)
     struct record_length r;
     int rc = 0;
 
-    s->len = mem_array(s->split->records, sizeof(*s->len));
-    for (uint64_t i = 0; i < s->split->records; i++) {
+    s->len = mem_array(s->source.n_records, sizeof(*s->len));
+    for (uint64_t i = 0; i < s->source.n_records; i++) {
         rc = get_length(s, i, &r, e);
         if (rc < 0)
             return rc;
@@ -184,14 +193,13 @@ find_lengths(struct data_split *s, struct err *e)
         s->supervised += r.supervised;
     }
     lengths_done(&s->data->lengths);
-    s->source.n_records = s->split->records;
     s->source.len = s->len;
     return 0;
 }
 
 int
 data_split_open(struct data_split *s, struct dataset *d, const char *name,
-                uint32_t vocab, struct err *e)
+                uint64_t most, uint32_t vocab, struct err *e)
 {
     int rc;
 
@@ -202,6 +210,8 @@ data_split_open(struct data_split *s, struct dataset *d, const char *name,
                                        .vocab = vocab };
     if (s->split == NULL)
         return 0;
+    s->source.n_records = most && most < s->split->records
+                          ? most : s->split->records;
     s->known = d->lengths.n > 0 && d->vocab > 0 && d->vocab <= vocab;
     list_firsts(s);
     rc = find_lengths(s, e);

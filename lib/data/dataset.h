@@ -16,7 +16,8 @@ struct dataset {
 
 /* A split's records by number, with their lengths. */
 struct data_split {
-    struct token_source source; /* ctx is this struct: don't move it */
+    struct token_source source; /* ctx is this struct: don't move it;
+                                   n_records: of those looked at */
     struct dataset *data;
     const struct set_split *split;
     bool known; /* the set's lengths are used: no record is read for them */
@@ -43,9 +44,12 @@ int dataset_check(const struct dataset *d, const struct model *m,
  * them, and a record is compared with it when it is read. A set without that
  * file is decoded once, and so is one that does not say that its ids are
  * below vocab, the rows of the model they are for: an id beyond is ERR_DATA
- * here. A split that is not there is one without records. */
+ * here. A split that is not there is one without records.
+ * Of a split of more than most records (0: all), as many are looked at,
+ * spread evenly over it: those at its beginning may be of one commit. */
 int data_split_open(struct data_split *s, struct dataset *d,
-                    const char *name, uint32_t vocab, struct err *e);
+                    const char *name, uint64_t most, uint32_t vocab,
+                    struct err *e);
 void data_split_release(struct data_split *s);
 
 /* Numbers the commits that the split's records are of, from 0 as they come,

@@ -44,11 +44,11 @@ run_batch(struct exec *x, const struct batch_rows *b, double *loss,
 }
 
 int
-evaluate(struct exec *x, const struct token_source *s, uint64_t limit,
+evaluate(struct exec *x, const struct token_source *s,
          struct record_loss *target, struct record_loss *all, struct err *e)
 {
     uint32_t batch = x->prog->opts.batch, seq_len = x->prog->opts.seq_len;
-    uint64_t n = limit && limit < s->n_records ? limit : s->n_records;
+    uint64_t n = s->n_records;
     uint64_t rows = packer_count(s->len, n, seq_len, EVAL_SEED, 0);
     double *loss = mem_array(x->prog->rows, sizeof(*loss));
     struct batch_rows b;

@@ -6,14 +6,13 @@
 #include "eval/mean_loss.h"
 #include "model/prog.h"
 
-/* Runs every record of s (or the first limit of them; 0: all) through an
- * evaluation program; target[i] is the loss of record i's tokens that are to
- * be learned, all[i] that of all its tokens. Without all (NULL), rows of the
- * other tokens are left out of the head, which is much of the work. x's
- * program is PROG_EVAL; its batch and inputs are used. Packing doesn't change
- * a loss: records don't see each other. ERR_AGAIN when it was asked to stop
- * (base/stop.h). */
-int evaluate(struct exec *x, const struct token_source *s, uint64_t limit,
+/* Runs every record of s through an evaluation program; target[i] is the loss
+ * of record i's tokens that are to be learned, all[i] that of all its tokens.
+ * Without all (NULL), rows of the other tokens are left out of the head, which
+ * is much of the work. x's program is PROG_EVAL; its batch and inputs are
+ * used. Packing doesn't change a loss: records don't see each other.
+ * ERR_AGAIN when it was asked to stop (base/stop.h). */
+int evaluate(struct exec *x, const struct token_source *s,
              struct record_loss *target, struct record_loss *all,
              struct err *e);
 

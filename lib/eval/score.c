@@ -64,7 +64,7 @@ measure(const struct model *m, const struct score_opts *o,
     if (rc == 0 && a != NULL)
         rc = lora_load(&x, a, e);
     if (rc == 0)
-        rc = evaluate(&x, s, o->records, out->target, out->all, e);
+        rc = evaluate(&x, s, out->target, out->all, e);
     exec_release(&x);
     prog_release(&prog);
     return rc;
@@ -138,7 +138,7 @@ open_split(struct dataset *data, struct data_split *split,
 
     if (rc < 0)
         return rc;
-    rc = data_split_open(split, data, o->split, m->desc.vocab, e);
+    rc = data_split_open(split, data, o->split, o->records, m->desc.vocab, e);
     if (rc < 0)
         goto out;
     rc = data_split_cluster(split, e);
@@ -197,7 +197,6 @@ score_split(const struct model *m, const struct score_opts *given,
         return rc;
     set_length(&o, m);
     s.n = split.source.n_records;
-    s.n = o.records && o.records < s.n ? o.records : s.n;
     losses_init(&s.base, s.n);
     if (m->with != NULL)
         losses_init(&s.with, s.n);

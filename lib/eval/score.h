@@ -8,7 +8,7 @@
 struct score_opts {
     const char *data, *split;
     const char *per_record;  /* file to write a line a record to; or NULL */
-    uint64_t records;        /* 0: all */
+    uint64_t records;        /* spread over the split; 0: all */
     bool force;              /* also where memory is short */
     uint32_t batch;
     uint32_t seq_len;        /* 0: 512, or what the base has below that */

@@ -10,7 +10,8 @@
 #include "tensor/modeldir.h"
 
 static int
-open_data(struct run_inputs *in, const char *path, struct err *e)
+open_data(struct run_inputs *in, const char *path, uint64_t eval_records,
+          struct err *e)
 {
     uint32_t vocab = in->model.desc.vocab;
     int rc = dataset_open(&in->data, path, e);
@@ -18,9 +19,10 @@ open_data(struct run_inputs *in, const char *path, struct err *e)
     if (rc == 0)
         rc = dataset_check(&in->data, &in->model, e);
     if (rc == 0)
-        rc = data_split_open(&in->train, &in->data, "train", vocab, e);
+        rc = data_split_open(&in->train, &in->data, "train", 0, vocab, e);
     if (rc == 0)
-        rc = data_split_open(&in->val, &in->data, "val", vocab, e);
+        rc = data_split_open(&in->val, &in->data, "val", eval_records, vocab,
+                             e);
     if (rc == 0)
         rc = data_split_cluster(&in->val, e);
     if (rc == 0 && in->train.supervised == 0)
@@ -32,15 +34,15 @@ open_data(struct run_inputs *in, const char *path, struct err *e)
 
 int
 inputs_open(struct run_inputs *in, const char *base, const char *adapter,
-            const char *data, const struct device_opts *device,
-            struct err *e)
+            const char *data, uint64_t eval_records,
+            const struct device_opts *device, struct err *e)
 {
     int rc;
 
     memset(in, 0, sizeof(*in));
     rc = model_open(&in->model, base, adapter, device, e);
     if (rc == 0)
-        rc = open_data(in, data, e);
+        rc = open_data(in, data, eval_records, e);
     if (rc < 0)
         inputs_release(in);
     return rc;

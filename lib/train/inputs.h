@@ -13,10 +13,11 @@ struct run_inputs {
 };
 
 /* Opens the base (and an adapter for it; NULL: none), the data, which has to
- * be made for that base, and its splits. ERR_DATA when the training split
- * teaches nothing. Don't move it once open. On failure *in is released. */
+ * be made for that base, and its splits, of that for validation eval_records
+ * (0: all). ERR_DATA when the training split teaches nothing. Don't move it
+ * once open. On failure *in is released. */
 int inputs_open(struct run_inputs *in, const char *base,
-                const char *adapter, const char *data,
+                const char *adapter, const char *data, uint64_t eval_records,
                 const struct device_opts *device, struct err *e);
 void inputs_release(struct run_inputs *in);
 

@@ -275,12 +275,9 @@ trainer_report(struct trainer *t, struct step_report *r, struct err *e)
 int
 trainer_evaluate(struct trainer *t, struct mean_loss *m, struct err *e)
 {
-    uint64_t n = t->opts.eval_records;
-    int rc = evaluate(&t->eval_exec, &t->val, n, t->val_loss, NULL, e);
+    int rc = evaluate(&t->eval_exec, &t->val, t->val_loss, NULL, e);
 
-    if (n == 0 || n > t->val.n_records)
-        n = t->val.n_records;
     if (rc == 0)
-        *m = mean_of(t->val_loss, t->val.cluster, n);
+        *m = mean_of(t->val_loss, t->val.cluster, t->val.n_records);
     return rc;
 }

@@ -26,7 +26,6 @@ struct train_opts {
     uint8_t schedule;
     double lr, lr_floor;     /* floor: a fraction of lr */
     uint64_t seed;
-    uint64_t eval_records;   /* of the validation split; 0: all */
 };
 
 struct step_report {

@@ -59,7 +59,31 @@ row() {
         def n: if . == null then "-" else . * 10000 | round / 10000 end;
         def row: [.base.loss, .adapter.loss, .difference.loss,
                   .difference.half_width] | map(n);
-        [$name, $loss] + row + (.all | row) | @tsv' "$scratch/score"
+        [$name, $loss] + row + (.all | row) | @tsv' "$scratch/score.$2"
+}
+
+# The adapter that learned the target less the one that learned all, on the
+# same records, target and all tokens, as evalprompts(1) has it: commits are
+# what counts, the half width is the jackknife's. Student's t is Cornish and
+# Fisher's expansion.
+paired() {
+    jq -rn --slurpfile a "$scratch/records.target" \
+        --slurpfile b "$scratch/records.all" --arg name "$1" '
+        def t: 1.959964 as $z | ($z + ($z * $z * $z + $z) / (4 * .)
+            + (5 * pow($z; 5) + 16 * pow($z; 3) + 3 * $z) / (96 * . * .));
+        def less(f): [range($a | length) | {cluster: $a[.].cluster,
+                n: ($a[.] | f.tokens),
+                s: (($a[.] | f | .tokens * .adapter) -
+                    ($b[.] | f | .tokens * .adapter))} | select(.n > 0)]
+            | (map(.s) | add) as $s | (map(.n) | add) as $n
+            | group_by(.cluster) | length as $g
+            | [$s / $n, (map((($s - (map(.s) | add)) /
+                              ($n - (map(.n) | add)) - $s / $n)
+                             | . * .) | add * ($g - 1) / $g | sqrt
+                         | . * ($g - 1 | t))]
+            | map(. * 10000 | round / 10000);
+        [$name, "target less all"] + less(.) + less(.all)
+        + ["\($a | map(.cluster) | unique | length) commits"] | @tsv'
 }
 
 echo "loss: $STEPS steps of $SEQ_LEN tokens, rank $RANK, lr $LR;" \
@@ -74,7 +98,9 @@ for repo in $REPOS; do
             --eval-records 1 -o "$scratch/run.$loss"
         evalprompts -q --base "$BASE" --adapter "$scratch/run.$loss" \
             --data "$scratch/target" --records "$RECORDS" --batch 1 \
-            --seq-len "$SEQ_LEN" >"$scratch/score"
-        row "$(basename "$repo" /repo)" "$loss"
+            --seq-len "$SEQ_LEN" --per-record "$scratch/records.$loss" \
+            >"$scratch/score.$loss"
+        row "$repo" "$loss"
     done
+    paired "$repo"
 done

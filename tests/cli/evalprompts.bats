@@ -163,11 +163,30 @@ close_to() {
         [8, 7, 5]]' records
 }
 
-@test "one commit has no interval, and that is said" {
+@test "some records are spread over the split, not taken from its beginning" {
     two_histories
-    run -0 --separate-stderr evalprompts --base base --data histories \
-        --records 3
-    [[ $stderr == *"histories: all of it is one commit or document: "* ]]
+    evalprompts -q --base base --data histories --per-record records >whole
+    evalprompts -q --base base --data histories --records 3 \
+        --per-record three >score
+    # 0, 4 and 8 of the split's 12
+    cmp <(jq .record three) <(jq -s '.[0, 4, 8].record' records)
+    jq -e '.records == 3 and .clusters == 2' score
+    for n in 12 13; do
+        evalprompts -q --base base --data histories --records $n >score
+        cmp score whole
+    done
+    train -q --data histories --base base --seq-len 32 --steps 1 \
+        --eval-records 3 -o few
+    jq -se '.[0].val_records == 3 and .[0].val_clusters == 2' \
+        few/metrics.jsonl
+}
+
+@test "one commit has no interval, and that is said" {
+    record 3 50 3 | fromjsonl -q --vocab 300 |
+        shard -q --val 0 --test 0 -o single
+    run -0 --separate-stderr evalprompts --base base --data single \
+        --split train
+    [[ $stderr == *"single: all of it is one commit or document: "* ]]
     jq -e '.clusters == 1 and .records == 3 and .base.half_width == null and
         .base.perplexity_low == null and .base.loss > 0' <<<"$output"
 }

@@ -210,13 +210,13 @@ check_sums(const struct data_split *s, const uint64_t *in_set, size_t n)
 }
 
 static void
-check_split(struct dataset *d, const char *name, const uint64_t *in_set,
-            size_t n)
+check_split(struct dataset *d, const char *name, uint64_t most,
+            const uint64_t *in_set, size_t n)
 {
     struct data_split s;
     struct err e;
 
-    if (!CHECK(data_split_open(&s, d, name, 61, &e) == 0))
+    if (!CHECK(data_split_open(&s, d, name, most, 61, &e) == 0))
         return;
     CHECK_EQ_U64(s.source.n_records, n);
     CHECK_EQ_U64(s.source.vocab, 61);
@@ -236,9 +236,29 @@ TEST(records_are_found_by_their_number_in_the_split)
 
     for (int lengths = 0; lengths < 2; lengths++) {
         open_with_lengths(&d, &s, lengths);
-        check_split(&d, "train", in_train, LENGTH(in_train));
-        check_split(&d, "val", in_val, LENGTH(in_val));
-        check_split(&d, "test", NULL, 0);
+        check_split(&d, "train", 0, in_train, LENGTH(in_train));
+        check_split(&d, "val", 0, in_val, LENGTH(in_val));
+        check_split(&d, "test", 0, NULL, 0);
+        close_set(&d);
+    }
+}
+
+/* Record i of n is i total / n of the split's: 0, 2, 4, 6 of 9. */
+TEST(some_records_are_spread_over_the_split)
+{
+    struct tiny_set s = whole_set();
+    struct dataset d;
+    uint64_t four[4];
+
+    for (size_t i = 0; i < 4; i++)
+        four[i] = in_train[2 * i];
+    for (int lengths = 0; lengths < 2; lengths++) {
+        open_with_lengths(&d, &s, lengths);
+        check_split(&d, "train", 4, four, LENGTH(four));
+        check_split(&d, "train", 1, in_train, 1);
+        check_split(&d, "train", 9, in_train, LENGTH(in_train));
+        check_split(&d, "train", 10, in_train, LENGTH(in_train));
+        check_split(&d, "test", 3, NULL, 0);
         close_set(&d);
     }
 }
@@ -252,11 +272,11 @@ TEST(an_id_that_the_model_has_no_row_for_is_refused)
 
     for (int lengths = 0; lengths < 2; lengths++) {
         open_with_lengths(&d, &s, lengths);
-        CHECK(data_split_open(&split, &d, "train", 25, &e) == ERR_DATA);
+        CHECK(data_split_open(&split, &d, "train", 0, 25, &e) == ERR_DATA);
         CHECK(strstr(e.text, DIR) == e.text); /* 'z' is 25 */
-        CHECK(data_split_open(&split, &d, "val", 26, &e) == 0);
+        CHECK(data_split_open(&split, &d, "val", 0, 26, &e) == 0);
         data_split_release(&split);
-        CHECK(data_split_open(&split, &d, "val", 25, &e) == ERR_DATA);
+        CHECK(data_split_open(&split, &d, "val", 0, 25, &e) == ERR_DATA);
         close_set(&d);
     }
 }
@@ -268,7 +288,7 @@ check_clusters(struct dataset *d, const char *name, const uint32_t *want,
     struct data_split s;
     struct err e;
 
-    CHECK(data_split_open(&s, d, name, 61, &e) == 0);
+    CHECK(data_split_open(&s, d, name, 0, 61, &e) == 0);
     if (CHECK(data_split_cluster(&s, &e) == 0)
         && CHECK(n == 0 || s.source.cluster != NULL))
         for (size_t i = 0; i < n; i++)
@@ -326,7 +346,7 @@ length_said(struct dataset *d, uint8_t pos, uint32_t max_pos,
     struct data_split s;
     int rc;
 
-    CHECK(data_split_open(&s, d, "train", 61, e) == 0);
+    CHECK(data_split_open(&s, d, "train", 0, 61, e) == 0);
     said_begin(said);
     rc = data_check_length(&s, &m, seq_len, e);
     said_end(said);
@@ -364,6 +384,7 @@ static const struct test tests[] = {
     RUN(what_is_no_set_of_tokens_is_refused),
     RUN(a_set_is_for_the_base_whose_tokenizer_made_it),
     RUN(records_are_found_by_their_number_in_the_split),
+    RUN(some_records_are_spread_over_the_split),
     RUN(an_id_that_the_model_has_no_row_for_is_refused),
     RUN(records_of_one_commit_are_one_cluster),
     RUN(neither_ordinal_nor_time_alone_makes_a_commit),

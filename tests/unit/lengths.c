@@ -237,8 +237,8 @@ compare_sets(const char *x, const char *y)
         exit(1);
     CHECK(id_equal(&p.set.manifest.content, &q.set.manifest.content));
     for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
-        CHECK(data_split_open(&a, &p, name[i], VOCAB, &e) == 0);
-        CHECK(data_split_open(&b, &q, name[i], VOCAB, &e) == 0);
+        CHECK(data_split_open(&a, &p, name[i], 0, VOCAB, &e) == 0);
+        CHECK(data_split_open(&b, &q, name[i], 0, VOCAB, &e) == 0);
         CHECK(a.known == (i < 3) && !b.known);
         if (i < 3)
             compare_splits(&a, &b);
@@ -269,17 +269,17 @@ TEST(without_a_vocabulary_that_fits_a_split_is_decoded)
     struct err e;
 
     CHECK(dataset_open(&d, in_dir("set"), &e) == 0);
-    CHECK(data_split_open(&s, &d, "train", VOCAB - 1, &e) == ERR_DATA);
+    CHECK(data_split_open(&s, &d, "train", 0, VOCAB - 1, &e) == ERR_DATA);
     dataset_release(&d);
     make_stream(in_dir("free-stream"), N, N, false);
     CHECK(make_set(in_dir("free"), in_dir("free-stream"), SPLIT_BY_TIME,
                    false, &e) == 0);
     CHECK(dataset_open(&d, in_dir("free"), &e) == 0);
     CHECK_EQ_U64(d.lengths.n, N);
-    CHECK(data_split_open(&s, &d, "train", VOCAB, &e) == 0);
+    CHECK(data_split_open(&s, &d, "train", 0, VOCAB, &e) == 0);
     CHECK(!s.known && s.tokens > 0);
     data_split_release(&s);
-    CHECK(data_split_open(&s, &d, "train", VOCAB - 1, &e) == ERR_DATA);
+    CHECK(data_split_open(&s, &d, "train", 0, VOCAB - 1, &e) == ERR_DATA);
     dataset_release(&d);
 }
 
@@ -318,7 +318,7 @@ TEST(a_split_is_opened_without_its_records)
     memset(b.data + 320, 0xee, 64);
     put_back(&b, path);
     CHECK(dataset_open(&d, in_dir("set"), &e) == 0);
-    if (CHECK(data_split_open(&s, &d, "train", VOCAB, &e) == 0)) {
+    if (CHECK(data_split_open(&s, &d, "train", 0, VOCAB, &e) == 0)) {
         CHECK(data_split_cluster(&s, &e) == 0);
         CHECK(s.source.get(s.source.ctx, 0, &r, &e) == ERR_DATA);
         CHECK(s.source.get(s.source.ctx, s.source.n_records - 1, &r,
@@ -408,7 +408,7 @@ TEST(lengths_that_lie_are_found)
     b.data[LENGTHS_HEAD_BYTES + 11 * LENGTHS_ENTRY_BYTES]--;
     forge(in_dir("forged"), b.data, b.len);
     CHECK(dataset_open(&d, in_dir("forged"), &e) == 0);
-    if (CHECK(data_split_open(&s, &d, "train", VOCAB, &e) == 0)) {
+    if (CHECK(data_split_open(&s, &d, "train", 0, VOCAB, &e) == 0)) {
         struct record_tokens r;
 
         CHECK(s.source.get(s.source.ctx, 9, &r, &e) == 0);

@@ -16,7 +16,7 @@ loss_of(struct tiny_run *r)
     struct record_loss loss[N_RECORDS];
     struct err e;
 
-    CHECK(evaluate(&t->eval_exec, &r->source, 0, loss, NULL, &e) == 0);
+    CHECK(evaluate(&t->eval_exec, &r->source, loss, NULL, &e) == 0);
     return mean_of(loss, NULL, N_RECORDS).mean;
 }
 
