@@ -42,8 +42,10 @@ static void
 set_pieces(struct template_input *in, enum template_field field,
            struct render_pieces *s)
 {
-    if (!s->piece)
-        add_piece(s), s->n = 0;
+    if (!s->piece) {
+        add_piece(s);
+        s->n = 0;
+    }
     in->field[field] = (struct template_value){ s->piece, s->n };
 }
 
@@ -231,6 +233,13 @@ set_field(struct template_input *in, enum template_field field,
         template_set(in, field, f->data, f->len);
 }
 
+void
+render_fields_where(const struct render_worker *w, struct template_input *in)
+{
+    set_field(in, FIELD_REPO, &w->rec, "repo");
+    set_field(in, FIELD_PATH, &w->rec, "path");
+}
+
 /* A conversation as plain text, into w->text. */
 static void
 make_chat(struct render_worker *w)
@@ -319,8 +328,7 @@ render_fields(struct render_worker *w, enum template_kind kind,
 {
     bool commit = w->rec.kind == TEXT_COMMIT;
 
-    set_field(in, FIELD_REPO, &w->rec, "repo");
-    set_field(in, FIELD_PATH, &w->rec, "path");
+    render_fields_where(w, in);
     if (part->scope.n > 0)
         template_set(in, FIELD_SCOPE, part->scope.p, part->scope.n);
     if (commit)

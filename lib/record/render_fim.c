@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/lines.h"
+
 /* Fewer bytes a token than any text has that isn't blank: what would need
  * more tokens than the limit by that is not tried. */
 #define MOST_BYTES 16
@@ -27,18 +29,6 @@ struct place {
     bool spm;
     uint64_t edited; /* lines */
 };
-
-static void
-set_head(const struct render_worker *w, struct template_input *in)
-{
-    const struct text_field *repo = text_get(&w->rec, "repo");
-    const struct text_field *path = text_get(&w->rec, "path");
-
-    if (repo)
-        template_set(in, FIELD_REPO, repo->data, repo->len);
-    if (path)
-        template_set(in, FIELD_PATH, path->data, path->len);
-}
 
 static void
 set_apart(const struct render *r, const char *p, const struct place *t,
@@ -68,7 +58,7 @@ render_fim_text(const struct render *r, const struct render_worker *w,
     t.from = d.from;
     t.to = d.to;
     t.spm = d.spm;
-    set_head(w, in);
+    render_fields_where(w, in);
     if (d.apart) {
         set_apart(r, p, &t, in);
         return TEMPLATE_FIM;
@@ -90,56 +80,19 @@ encode(const struct hunk *h, const struct place *t)
     memset(&in, 0, sizeof(in));
     in.marks = r->marks;
     in.all = r->all;
-    set_head(h->w, &in);
+    render_fields_where(h->w, &in);
     set_apart(r, h->p, t, &in);
     template_encode(&r->template[TEMPLATE_FIM], &h->w->en, &in, &h->w->out);
     h->w->lost = h->w->en.n_lost - lost;
     return r->max_tokens == 0 || h->w->out.ids.n <= r->max_tokens;
 }
 
-static uint64_t
-count_lines(const char *p, size_t n)
-{
-    uint64_t lines = n > 0 && p[n - 1] != '\n';
-
-    for (size_t i = 0; i < n; i++)
-        lines += p[i] == '\n';
-    return lines;
-}
-
-/* The k last lines of p[n] begin there. */
-static size_t
-last_lines(const char *p, size_t n, size_t k)
-{
-    const char *newline;
-
-    for (; k > 0 && n > 0; k--) {
-        newline = memrchr(p, '\n', n - 1);
-        n = newline ? (size_t)(newline + 1 - p) : 0;
-    }
-    return n;
-}
-
-/* The k first lines of p[n] end there. */
-static size_t
-first_lines(const char *p, size_t n, size_t k)
-{
-    const char *newline;
-    size_t at = 0;
-
-    for (; k > 0 && at < n; k--) {
-        newline = memchr(p + at, '\n', n - at);
-        at = newline ? (size_t)(newline + 1 - p) : n;
-    }
-    return at;
-}
-
 /* The middle with so many lines on each side; true when it fits. */
 static bool
 encode_near(const struct hunk *h, struct place *t, size_t lines)
 {
-    t->begin = last_lines(h->p, t->from, lines);
-    t->end = t->to + first_lines(h->p + t->to, h->n - t->to, lines);
+    t->begin = lines_back(h->p, t->from, lines);
+    t->end = lines_on(h->p, t->to, h->n, lines);
     return encode(h, t);
 }
 
@@ -195,7 +148,7 @@ add_part(const struct hunk *h, struct place t, struct err *e)
         return 0;
     }
     first.to = second.from = t.from + half;
-    second.edited = count_lines(h->p + second.from, second.to - second.from);
+    second.edited = lines_count(h->p + second.from, second.to - second.from);
     if (second.edited > t.edited)
         second.edited = t.edited;
     first.edited -= second.edited;

@@ -54,6 +54,10 @@ uint64_t render_lines_edited(const struct render_lines *l, size_t from,
  * w->whole, what is plain text in it. */
 void render_fields_begin(struct render_worker *w);
 
+/* Sets the fields of where a record is from: repository and path. */
+void render_fields_where(const struct render_worker *w,
+                         struct template_input *in);
+
 /* Sets the fields of a part; they point into w and into the record. */
 void render_fields(struct render_worker *w, enum template_kind kind,
                    const struct render_part *part,

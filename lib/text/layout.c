@@ -46,19 +46,32 @@ layout_release(struct layout *l)
     layout_init(l);
 }
 
-field_set
-layout_uses(const struct layout *l, const struct layout_family *f)
+static field_set
+fields_of(const struct layout *l, const struct layout_family *f,
+          bool learned)
 {
     const struct layout_body *b = &l->body[f->body];
     const struct layout_item *it;
-    field_set used = 0;
+    field_set found = 0;
     size_t v, i;
 
     for (v = 0; v < b->n; v++)
         for (i = 0; i < b->variant[v].n; i++) {
             it = &l->item[b->variant[v].first + i];
-            if (it->kind == ITEM_FIELD)
-                used |= 1u << it->of;
+            if (it->kind == ITEM_FIELD && (it->learned || !learned))
+                found |= 1u << it->of;
         }
-    return used;
+    return found;
+}
+
+field_set
+layout_uses(const struct layout *l, const struct layout_family *f)
+{
+    return fields_of(l, f, false);
+}
+
+field_set
+layout_learns(const struct layout *l, const struct layout_family *f)
+{
+    return fields_of(l, f, true);
 }

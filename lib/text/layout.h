@@ -100,7 +100,10 @@ struct layout {
 void layout_init(struct layout *l);
 void layout_release(struct layout *l);
 
-/* The fields that the family's body has as items. */
+/* The fields that the family's body has as items; those of them that it
+ * learns. */
 field_set layout_uses(const struct layout *l, const struct layout_family *f);
+field_set layout_learns(const struct layout *l,
+                        const struct layout_family *f);
 
 #endif

@@ -125,42 +125,20 @@ template_is_for(const struct template *tp, enum layout_record kind)
     return tp->layout.records >> kind & 1;
 }
 
-bool
-template_uses(const struct template *tp, enum template_field field)
-{
-    return layout_uses(&tp->layout, tp->family) >> field & 1;
-}
-
-/* Whether an item of that field is learned. */
-static bool
-learns(const struct template *tp, enum template_field field)
-{
-    const struct layout_body *b = &tp->layout.body[tp->family->body];
-    const struct layout_item *it = tp->layout.item + b->variant[0].first;
-    const struct layout_item *end =
-        tp->layout.item + b->variant[b->n - 1].first
-        + b->variant[b->n - 1].n;
-
-    while (it < end && !(it->kind == ITEM_FIELD && it->of == field
-                         && it->learned))
-        it++;
-    return it < end;
-}
-
 #define COMMITS (1u << LAYOUT_COMMIT)
 #define CODE (COMMITS | 1u << LAYOUT_FILE | 1u << LAYOUT_DOC)
+#define SIDES (1u << FIELD_BEFORE | 1u << FIELD_AFTER)
+#define DIFF (1u << FIELD_DIFF)
+#define TEXT (1u << FIELD_TEXT)
+#define HOLE (1u << FIELD_PREFIX | 1u << FIELD_SUFFIX | 1u << FIELD_MIDDLE)
 
 int
 template_like(struct template *tp, const char *where,
               enum template_kind *kind, struct err *e)
 {
-    bool sides = template_uses(tp, FIELD_BEFORE)
-                 || template_uses(tp, FIELD_AFTER);
-    bool diff = template_uses(tp, FIELD_DIFF);
-    bool text = template_uses(tp, FIELD_TEXT);
-    bool hole = template_uses(tp, FIELD_PREFIX)
-                || template_uses(tp, FIELD_SUFFIX)
-                || template_uses(tp, FIELD_MIDDLE);
+    field_set uses = layout_uses(&tp->layout, tp->family);
+    bool sides = uses & SIDES, diff = uses & DIFF, text = uses & TEXT;
+    bool hole = uses & HOLE;
     uint32_t *records = &tp->layout.records;
 
     if (sides + diff + text + hole > 1)
@@ -175,7 +153,8 @@ template_like(struct template *tp, const char *where,
     if (sides)
         *kind = TEMPLATE_COMMIT;
     else if (diff)
-        *kind = learns(tp, FIELD_DIFF) ? TEMPLATE_REVIEW : TEMPLATE_MESSAGE;
+        *kind = layout_learns(&tp->layout, tp->family) & DIFF ?
+                TEMPLATE_REVIEW : TEMPLATE_MESSAGE;
     else if (hole)
         *kind = TEMPLATE_FIM;
     else if (*records == 1u << LAYOUT_CHAT)

@@ -83,10 +83,8 @@ int template_open_own(struct template *tp, const char *text, size_t n,
                       uint32_t end, struct err *e);
 void template_release(struct template *tp);
 
-/* Whether the layout is for records of that kind, and whether it has that
- * field. */
+/* Whether the layout is for records of that kind. */
 bool template_is_for(const struct template *tp, enum layout_record kind);
-bool template_uses(const struct template *tp, enum template_field field);
 
 /* The kind whose records' fields it asks for: that of the built-in layout
  * that is most like it. The layout is then for those records alone that have

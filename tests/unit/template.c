@@ -126,8 +126,10 @@ TEST(variants_share_a_body_with_families)
     CHECK(template_is_for(&w.tp, LAYOUT_FILE));
     CHECK(template_is_for(&w.tp, LAYOUT_CHAT));
     CHECK(!template_is_for(&w.tp, LAYOUT_COMMIT));
-    CHECK(template_uses(&w.tp, FIELD_MIDDLE));
-    CHECK(!template_uses(&w.tp, FIELD_TEXT));
+    CHECK_EQ_U64(layout_uses(&w.tp.layout, w.tp.family),
+                 1u << FIELD_PREFIX | 1u << FIELD_SUFFIX | 1u << FIELD_MIDDLE);
+    CHECK_EQ_U64(layout_learns(&w.tp.layout, w.tp.family),
+                 1u << FIELD_MIDDLE);
     CHECK(template_like(&w.tp, "t", &kind, &e) == 0);
     CHECK_EQ_U64(kind, TEMPLATE_FIM);
     set(&w, FIELD_PREFIX, "P");
