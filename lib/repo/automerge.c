@@ -49,7 +49,7 @@ unsalt(char *p, size_t n)
 }
 
 static int
-merge_file(const struct merge_text text[3], unsigned depth, char **out,
+merge_file(const struct merge_text text[3], unsigned longer, char **out,
            size_t *n, struct err *e)
 {
     git_merge_file_options options;
@@ -62,7 +62,7 @@ merge_file(const struct merge_text text[3], unsigned depth, char **out,
     git_merge_file_options_init(&options, GIT_MERGE_FILE_OPTIONS_VERSION);
     options.our_label = OUR_LABEL;
     options.their_label = THEIR_LABEL;
-    options.marker_size = (unsigned short)(7 + 2 * depth);
+    options.marker_size = (unsigned short)(7 + longer);
     for (i = 0; i < 3; i++) {
         git_merge_file_input_init(&input[i], GIT_MERGE_FILE_INPUT_VERSION);
         input[i].ptr = text[i].p;
@@ -85,7 +85,7 @@ merge_file(const struct merge_text text[3], unsigned depth, char **out,
 }
 
 int
-automerge(const struct merge_text text[3], unsigned depth, char **out,
+automerge(const struct merge_text text[3], unsigned longer, char **out,
           size_t *n, struct err *e)
 {
     struct merge_text salted[3];
@@ -104,13 +104,13 @@ automerge(const struct merge_text text[3], unsigned depth, char **out,
     if (!bearable(side))
         return 0;
     if (n_lines <= SALT_LINES)
-        return merge_file(text, depth, out, n, e);
+        return merge_file(text, longer, out, n, e);
     for (i = 0; i < 3; i++) {
         buf_init(&lines[i]);
         salt_lines(&lines[i], text[i].p, text[i].n);
         salted[i] = (struct merge_text){ lines[i].data, lines[i].len };
     }
-    rc = merge_file(salted, depth, out, n, e);
+    rc = merge_file(salted, longer, out, n, e);
     if (rc == 0)
         *n = unsalt(*out, *n);
     for (i = 0; i < 3; i++)

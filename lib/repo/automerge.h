@@ -20,9 +20,9 @@ struct merge_text {
 enum { MERGE_BASE, MERGE_OURS, MERGE_THEIRS };
 
 /* *out (the caller's to free) and *n become the merge of text[1] and text[2],
- * which both come from text[0]; markers are 7 + 2 * depth signs long. *out is
+ * which both come from text[0]; markers are 7 + longer signs long. *out is
  * NULL, with result 0, if comparing could take too long. */
-int automerge(const struct merge_text text[3], unsigned depth, char **out,
+int automerge(const struct merge_text text[3], unsigned longer, char **out,
               size_t *n, struct err *e);
 
 #endif

@@ -292,6 +292,9 @@ history_run(const struct place *p, struct objects *o,
             const struct history_sink *sink, struct err *e)
 {
     struct history h = {.objects = o, .options = options, .sink = sink};
+    const struct remerge_limits limits = {
+        .max_blob = options->max_blob, .max_entries = options->max_entries
+    };
     struct tips tips = {0};
     size_t others;
     int rc;
@@ -310,8 +313,7 @@ history_run(const struct place *p, struct objects *o,
         rc = tips_walk(&tips, &h.walk, e);
     if (rc == 0)
         rc = sink->start(sink->ctx, &tips, &h.walk, others, e);
-    remerge_init(&h.remerge, o, &h.walk, options->max_blob,
-                 &h.changed.losses);
+    remerge_init(&h.remerge, o, &h.walk, &limits, &h.changed.losses);
     if (rc == 0)
         rc = tell_commits(&h, e);
     remerge_release(&h.remerge);

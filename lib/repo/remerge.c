@@ -8,13 +8,10 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "repo/automerge.h"
-#include "repo/blob.h"
 #include "repo/skip.h"
 
 #define MAX_DEPTH 8
 #define MAX_BASES 64
-#define MAX_MADE (256u << 20)
 #define NO_NODE SIZE_MAX
 
 /* A tree, or a merge of two nodes before it, whose common origin is base. */
@@ -25,40 +22,36 @@ struct remerge_node {
     unsigned depth;            /* 0: the merge itself; of bases: 1 and more */
 };
 
-struct remerge_version {
-    struct tree_at at;
-    unsigned skip; /* 1 + why it can't be told */
-};
-
 void
 remerge_init(struct remerge *r, struct objects *o, const struct walk *w,
-             uint64_t max_blob, struct losses *losses)
+             const struct remerge_limits *limits, struct losses *losses)
 {
     memset(r, 0, sizeof(*r));
-    r->objects = o;
     r->walk = w;
-    r->max_blob = max_blob;
-    r->losses = losses;
     bases_init(&r->bases, w);
+    r->versions.objects = o;
+    r->versions.max_blob = limits->max_blob;
+    r->versions.losses = losses;
+    moves_init(&r->moves, o, limits->max_blob, limits->max_entries, losses);
+    buf_init(&r->path);
 }
 
 void
 remerge_release(struct remerge *r)
 {
-    remerge_drop(r);
+    versions_release(&r->versions);
+    moves_release(&r->moves);
     bases_release(&r->bases);
+    buf_release(&r->path);
     free(r->tree);
     free(r->node);
     free(r->version);
-    free(r->made);
 }
 
 void
 remerge_drop(struct remerge *r)
 {
-    while (r->n_made > 0)
-        object_drop(r->made[--r->n_made]);
-    r->made_bytes = 0;
+    versions_drop(&r->versions);
 }
 
 /* ---- the plan ---- */
@@ -157,151 +150,29 @@ remerge_plan(struct remerge *r, struct err *e)
 
 /* ---- one path ---- */
 
-static bool
-is_file(const struct tree_at *x)
-{
-    return x->there && (x->mode & MODE_TYPE) == MODE_FILE;
-}
-
-/* Equal but for permissions. */
-static bool
-same(const struct remerge_version *a, const struct remerge_version *b)
-{
-    if (a->skip || b->skip || a->at.there != b->at.there)
-        return false;
-    return !a->at.there || (oid_equal(&a->at.id, &b->at.id)
-                            && ((a->at.mode ^ b->at.mode) & MODE_TYPE) == 0);
-}
-
-static uint32_t
-merged_mode(const struct tree_at *base, const struct tree_at *ours,
-            const struct tree_at *theirs)
-{
-    return base->there && ours->mode == base->mode ? theirs->mode
-                                                   : ours->mode;
-}
-
-/* Reads a side, which is an empty text where there is none; *x is held. */
-static int
-read_text(struct remerge *r, const struct tree_at *side,
-          struct merge_text *text, struct object **x, unsigned *skip,
-          struct err *e)
-{
-    enum skip why = N_SKIPS;
-    int rc = 0;
-
-    *text = (struct merge_text){ "", 0 };
-    if (is_file(side))
-        rc = blob_read(r->objects, &side->id, r->max_blob, x, &why, e);
-    if (*x)
-        *text = (struct merge_text){ (*x)->size ? (*x)->data : "",
-                                     (*x)->size };
-    if (why != N_SKIPS)
-        *skip = 1 + why;
-    return rc;
-}
-
-/* Takes over a merged text. */
-static int
-keep_text(struct remerge *r, char *p, size_t n, struct oid *id,
-          struct err *e)
-{
-    int rc;
-
-    if (r->n_made == r->made_cap) {
-        r->made_cap = r->made_cap ? 2 * r->made_cap : 16;
-        r->made = mem_grow(r->made, r->made_cap * sizeof(*r->made));
-    }
-    rc = objects_make(r->objects, p, n, &r->made[r->n_made], e);
-    if (rc == 0) {
-        *id = r->made[r->n_made++]->id;
-        r->made_bytes += n;
-    }
-    return rc;
-}
-
-/* The merge by lines of three versions that are files; the first may be
- * missing. */
-static int
-merge_texts(struct remerge *r, const struct tree_at *const side[3],
-            unsigned depth, struct remerge_version *out, struct err *e)
-{
-    struct object *x[3] = {NULL, NULL, NULL};
-    struct merge_text text[3];
-    char *p = NULL;
-    size_t n = 0;
-    int i, rc = 0;
-
-    for (i = 0; rc == 0 && !out->skip && i < 3; i++)
-        rc = read_text(r, side[i], &text[i], &x[i], &out->skip, e);
-    if (rc < 0 && losses_bear(r->losses, rc, e)) {
-        out->skip = 1 + SKIP_UNREADABLE;
-        rc = 0;
-    }
-    if (rc == 0 && !out->skip)
-        rc = automerge(text, depth, &p, &n, e);
-    for (i = 0; i < 3; i++)
-        object_drop(x[i]);
-    if (rc < 0 || out->skip)
-        return rc;
-    out->at.there = true;
-    out->at.mode = merged_mode(side[0], side[1], side[2]);
-    if (p && n <= r->max_blob && r->made_bytes + n <= MAX_MADE)
-        return keep_text(r, p, n, &out->at.id, e);
-    out->skip = 1 + (p ? SKIP_LARGE : SKIP_HARD);
-    free(p);
-    return 0;
-}
-
-static int
-merge_versions(struct remerge *r, const struct remerge_version *base,
-               const struct remerge_version *ours,
-               const struct remerge_version *theirs, unsigned depth,
-               struct remerge_version *out, struct err *e)
-{
-    const struct tree_at *side[3] = {&base->at, &ours->at, &theirs->at};
-
-    if (same(ours, theirs) || same(base, theirs)) {
-        *out = *ours;
-    } else if (same(base, ours)) {
-        *out = *theirs;
-    } else if (base->skip || ours->skip || theirs->skip) {
-        out->skip = ours->skip ? ours->skip
-                  : theirs->skip ? theirs->skip : base->skip;
-        return 0;
-    } else if (is_file(side[1]) && is_file(side[2])) {
-        return merge_texts(r, side, depth, out, e);
-    } else if (depth > 0 && base->at.there) {
-        *out = *base;
-    } else {
-        *out = ours->at.there ? *ours : *theirs;
-    }
-    if (is_file(side[0]) && is_file(side[1]) && is_file(side[2]))
-        out->at.mode = merged_mode(side[0], side[1], side[2]);
-    return 0;
-}
-
 /* What git would have made of a path; at: what r->tree have there. */
 static int
-merge_path(struct remerge *r, const struct tree_at *at,
-           struct remerge_version *out, struct err *e)
+merge_path(struct remerge *r, const struct tree_at *at, struct version *out,
+           struct err *e)
 {
-    static const struct remerge_version nothing;
+    static const struct version nothing;
     const struct remerge_node *node;
-    struct remerge_version *v = r->version;
+    const struct version *from[3];
+    struct version *v = r->version;
     size_t i;
     int rc = 0;
 
     memset(v, 0, r->n_nodes * sizeof(*v));
     for (i = 0; rc == 0 && i < r->n_nodes; i++) {
         node = &r->node[i];
+        from[0] = node->base == NO_NODE ? &nothing : &v[node->base];
+        from[1] = &v[node->ours];
+        from[2] = &v[node->theirs];
         if (!node->merged)
             v[i].at = at[node->tree];
         else
-            rc = merge_versions(r, node->base == NO_NODE ? &nothing
-                                                         : &v[node->base],
-                                &v[node->ours], &v[node->theirs], node->depth,
-                                &v[i], e);
+            rc = versions_merge(&r->versions, from, node->depth, false, &v[i],
+                                e);
     }
     *out = v[r->n_nodes - 1];
     if (r->crossed)
@@ -309,9 +180,61 @@ merge_path(struct remerge *r, const struct tree_at *at,
     return rc;
 }
 
+/* Whether two parents are merged on one base: r->tree[] are ours, theirs,
+ * base. */
+static bool
+is_simple(const struct remerge *r)
+{
+    return r->n_trees == 3 && r->n_nodes == 4
+           && r->node[3].base != NO_NODE;
+}
+
+/* As merge_path, where a rename may have a say. */
+static int
+merge_moved(struct remerge *r, const struct tree_diff *d, size_t i,
+            struct version *out, struct err *e)
+{
+    const struct tree_at *at = d->at + i * d->n_at;
+    struct version v[3] = {{.at = at[2]}, {.at = at[0]}, {.at = at[1]}};
+    const struct version *from[3] = {&v[0], &v[1], &v[2]};
+    int rc;
+
+    if (r->moves.too_hard) {
+        *out = (struct version){ .skip = 1 + SKIP_HARD };
+        return 0;
+    }
+    tree_path(d, &d->change[i], &r->path);
+    rc = moves_apply(&r->moves, &r->versions, r->path.data, r->path.len, v, e);
+    return rc == 0 ? versions_merge(&r->versions, from, 0, false, out, e)
+                   : rc;
+}
+
+static bool
+concerned(const struct tree_diff *d, size_t i)
+{
+    const struct tree_at *at = d->at + i * d->n_at;
+    const struct tree_at three[3] = {at[2], at[0], at[1]};
+
+    return moves_concern(three);
+}
+
+/* Finds the renames of a merge that has paths which these concern. */
+static int
+find_moves(struct remerge *r, const struct tree_diff *d, bool *found,
+           struct err *e)
+{
+    const struct oid tree[3] = {r->tree[2], r->tree[0], r->tree[1]};
+    size_t i;
+
+    *found = false;
+    for (i = 0; i < d->n && !*found; i++)
+        *found = concerned(d, i);
+    return *found ? moves_find(&r->moves, tree, e) : 0;
+}
+
 /* The change is from what git would have made; false: there is none. */
 static bool
-put_before(struct tree_change *c, const struct remerge_version *v)
+put_before(struct tree_change *c, const struct version *v)
 {
     const uint32_t mask = MODE_TYPE | 0100;
 
@@ -328,22 +251,28 @@ put_before(struct tree_change *c, const struct remerge_version *v)
 int
 remerge_apply(struct remerge *r, struct tree_diff *d, struct err *e)
 {
-    struct remerge_version v;
+    struct version v;
     size_t i, n = 0;
-    int rc;
+    bool moves = false;
+    int rc = 0;
 
     if (r->n_nodes > r->version_cap) {
         r->version_cap = r->n_nodes;
         r->version = mem_grow(r->version,
                               r->version_cap * sizeof(*r->version));
     }
-    for (i = 0; i < d->n; i++) {
-        rc = merge_path(r, d->at + i * d->n_at, &v, e);
+    if (is_simple(r))
+        rc = find_moves(r, d, &moves, e);
+    for (i = 0; rc == 0 && i < d->n; i++) {
+        if (moves && concerned(d, i))
+            rc = merge_moved(r, d, i, &v, e);
+        else
+            rc = merge_path(r, d->at + i * d->n_at, &v, e);
         if (rc < 0)
             return rc;
         d->change[n] = d->change[i];
         n += put_before(&d->change[n], &v);
     }
     d->n = n;
-    return 0;
+    return rc;
 }

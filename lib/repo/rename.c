@@ -14,18 +14,6 @@ is_file(uint32_t mode)
 }
 
 static bool
-gone(const struct tree_change *c)
-{
-    return is_file(c->mode[0]) && !c->there[1] && !c->renamed && !c->skip;
-}
-
-static bool
-come(const struct tree_change *c)
-{
-    return !c->there[0] && is_file(c->mode[1]) && !c->renamed && !c->skip;
-}
-
-static bool
 is_empty_blob(const struct oid *id)
 {
     static const struct oid empty = {{
@@ -36,22 +24,42 @@ is_empty_blob(const struct oid *id)
     return oid_equal(id, &empty);
 }
 
+bool
+rename_gone(const struct tree_change *c)
+{
+    return is_file(c->mode[0]) && !c->there[1] && !c->renamed && !c->skip
+           && !is_empty_blob(&c->id[0]);
+}
+
+bool
+rename_come(const struct tree_change *c)
+{
+    return !c->there[0] && is_file(c->mode[1]) && !c->renamed && !c->skip
+           && !is_empty_blob(&c->id[1]);
+}
+
+struct span
+rename_last_name(const struct tree_diff *d, const struct tree_change *c)
+{
+    const char *name = d->paths.data + c->name;
+    const char *slash = memrchr(name, '/', c->name_len);
+    size_t dir = slash ? (size_t)(slash + 1 - name) : 0;
+
+    return (struct span){ name + dir, c->name_len - dir };
+}
+
 /* The key by which change i is looked up: its blob, and its name if so. */
 static void
 make_key(struct buf *key, const struct tree_diff *d, size_t i, int side,
          bool name)
 {
     const struct tree_change *c = &d->change[i];
-    const char *last = d->paths.data + c->name;
-    const char *slash = memrchr(last, '/', c->name_len);
+    struct span last = rename_last_name(d, c);
 
     buf_reset(key);
     buf_add(key, c->id[side].b, OID_BYTES);
-    if (name && slash)
-        last = slash + 1;
     if (name)
-        buf_add(key, last, (size_t)(d->paths.data + c->name + c->name_len -
-                                    last));
+        buf_add(key, last.p, last.n);
 }
 
 /* One round: the paths that went wait in chains, first come, first taken. */
@@ -67,7 +75,7 @@ pair_by(struct tree_diff *d, bool name)
     map_init(&heads);
     buf_init(&key);
     for (i = d->n; i-- > 0;) {
-        if (!gone(&d->change[i]) || is_empty_blob(&d->change[i].id[0]))
+        if (!rename_gone(&d->change[i]))
             continue;
         make_key(&key, d, i, 0, name);
         entry = map_put(&heads, key.data, key.len, 0, NULL);
@@ -75,7 +83,7 @@ pair_by(struct tree_diff *d, bool name)
         entry->value = i + 1;
     }
     for (i = 0; heads.n > 0 && i < d->n; i++) {
-        if (!come(&d->change[i]))
+        if (!rename_come(&d->change[i]))
             continue;
         make_key(&key, d, i, 1, name);
         entry = map_get(&heads, key.data, key.len);
@@ -98,8 +106,8 @@ rename_pair(struct tree_diff *d)
     size_t i;
 
     for (i = 0; i < d->n; i++) {
-        any_gone = any_gone || gone(&d->change[i]);
-        any_come = any_come || come(&d->change[i]);
+        any_gone = any_gone || rename_gone(&d->change[i]);
+        any_come = any_come || rename_come(&d->change[i]);
     }
     if (!any_gone || !any_come)
         return;

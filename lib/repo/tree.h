@@ -66,6 +66,12 @@ struct tree_at {
     struct oid id;
 };
 
+static inline bool
+tree_at_is_file(const struct tree_at *x)
+{
+    return x->there && (x->mode & MODE_TYPE) == MODE_FILE;
+}
+
 struct tree_diff {
     struct tree_change *change;
     size_t n, cap;

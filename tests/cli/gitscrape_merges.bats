@@ -275,3 +275,253 @@ PY
     same_as_git
     [ -s want ]
 }
+
+# text NAME [SED...]: 20 lines, as sed leaves them.
+text() {
+    seq 20 | sed "s/\$/ of $1/" | sed "${2:-}"
+}
+
+# sides: git -C r is on main, and what side() does is on the branch side, both
+# from one commit; then side is being merged into main.
+sides() {
+    one base
+    git -C r checkout -q -b side
+    theirs
+    one theirs
+    git -C r checkout -q main
+    ours
+    one ours
+    git -C r merge -q side >/dev/null || :
+}
+
+@test "what one side renamed, the other side's edits follow" {
+    git init -q -b main r
+    for i in a b c d e f; do
+        text $i >r/$i
+    done
+    ours() {
+        git -C r mv a a2                 # and edited there
+        git -C r mv b b2
+        text b '10s/.*/ours/' >r/b2      # by both
+        git -C r mv c c2                 # and removed there
+        git -C r mv d d2
+        text d 1,8d >r/d2                # more than half is left
+        git -C r mv e e2
+        text e 1,14d >r/e2               # less is left
+        text f 3s/.*/ours/ >r/f
+    }
+    theirs() {
+        text a 2s/.*/theirs/ >r/a
+        text b '10s/.*/theirs/' >r/b
+        rm r/c
+        text d 18s/.*/theirs/ >r/d
+        text e 18s/.*/theirs/ >r/e
+        git -C r mv f f2
+        text f 9s/.*/theirs/ >r/f2
+    }
+    sides
+    for i in a2 b2 c2 d2 e2 f2; do
+        echo evil >>r/$i
+    done
+    sed -i '/^[<=>]/d' r/b2
+    merge_as_is
+    same_as_git
+    gitscrape -q --context 0 r | tojsonl |
+        jq -r 'select(.path == "a2").change' |
+        sed '$d' | tail -n 3 >got
+    printf '%s\n' '20 21' '@@ -20,0 +21,1 @@ theirs' +evil | diff - got
+}
+
+@test "renames of both sides, and renames that meet" {
+    git init -q -b main r
+    for i in a b c d e x; do
+        text $i >r/$i
+    done
+    ours() {
+        git -C r mv a same
+        text a 2s/.*/ours/ >r/same
+        git -C r mv b b1
+        text b 2s/.*/ours/ >r/b1
+        git -C r mv c met
+        text c 2s/.*/ours/ >r/met
+        git -C r mv x added
+        text x 2s/.*/ours/ >r/added
+    }
+    theirs() {
+        git -C r mv a same
+        text a 2s/.*/theirs/ >r/same
+        git -C r mv b b2
+        text b 2s/.*/theirs/ >r/b2
+        text c 9s/.*/theirs/ >r/c
+        git -C r mv d met
+        text d 2s/.*/theirs/ >r/met
+        text x 2s/.*/theirs/ >r/x
+        text other >r/added
+    }
+    sides
+    for i in same b1 b2 met added; do
+        echo evil >>r/$i
+    done
+    text back >r/c
+    text back >r/b
+    merge_as_is
+    same_as_git
+    [ "$(cut -d ' ' -f 2 want | sort -u | tr '\n' ' ')" = \
+        'added b b1 b2 c f met same ' ]
+    grep -q -- '-<<<<<<<<$' want # of one merge within another
+}
+
+@test "following renames ends at a limit, which is told" {
+    git init -q -b main r
+    # 80 files of 30000 lines went, 80 came: 6400 pairs, all to be compared
+    python3 - <<'PY' | git -C r fast-import --quiet
+def text(i, k):
+    return "".join("%x\n" % (80 * (n + n % k * 30000) + i)
+                   for n in range(30000))
+
+
+def commit(mark, parents):
+    print("commit refs/heads/main\nmark :%d\ncommitter A <a@b> %d +0000\n"
+          "data 0" % (mark, 1700000000 + mark))
+    for i, p in enumerate(parents):
+        print("%s :%d" % ("merge" if i else "from", p))
+
+
+def add(path, data):
+    print("M 100644 inline %s\ndata %d\n%s" % (path, len(data), data))
+
+
+commit(1, [])
+for i in range(80):
+    add("old%d" % i, text(i, 1))
+commit(2, [1])
+for i in range(80):
+    print("D old%d" % i)
+    add("new%d" % i, text(i, 2))
+commit(3, [1])
+for i in range(80):
+    print("D old%d" % i)
+commit(4, [2, 3])
+add("new0", "evil\n")
+PY
+    scrape --rev main~1..main r
+    left_out too-different 1
+    scrape --rev main~1..main --merges first-parent r
+    came 81 2
+}
+
+@test "a file that may have been renamed can't be read" {
+    git init -q -b main r
+    text a >r/a
+    text b >r/b
+    ours() {
+        git -C r mv a a2
+        text a 3s/.*/ours/ >r/a2
+    }
+    theirs() {
+        text a 9s/.*/theirs/ >r/a
+        text b 9s/.*/theirs/ >r/b
+    }
+    sides
+    echo evil >>r/a2
+    merge_as_is
+    rm "r/.git/objects/$(git -C r rev-parse main~1:a2 | sed 's,..,&/,')"
+    run ! gitscrape -q --rev main~1..main r
+    scrape -k --rev main~1..main r
+    [ "$status" -eq 3 ]
+    left_out unreadable 2 # looked at as a candidate, and to be merged
+}
+
+@test "random renames are followed as git follows them" {
+    git init -q -b main r
+    python3 - <<'PY' | git -C r fast-import --quiet
+import random
+
+draw = random.Random(7)
+word = 0
+n_marks = 0
+
+
+def new(n):
+    global word
+    word += 1
+    out = ["line %d of %d" % (k, word) for k in range(n)]
+    # something of what others have, too
+    shared = draw.randrange(3)
+    return out + ["shared %d %d" % (shared, k)
+                  for k in range(draw.randrange(n))]
+
+
+def edited(text, much):
+    global word
+    out = []
+    for line in text:
+        word += 1
+        if draw.random() > much:
+            out.append(line)
+        if draw.random() < much / 2:
+            out.append("word %d" % word)
+    return out
+
+
+def name():
+    return "d%d/%s%d" % (draw.randrange(3), draw.choice("abc"),
+                         draw.randrange(8))
+
+
+def changed(files):
+    out = {}
+    for path, text in files.items():
+        roll = draw.random()
+        much = draw.choice([0.02, 0.1, 0.3, 0.6])
+        if roll < 0.1 or path.endswith("keep"):
+            if roll > 0.1:
+                out[path] = text
+            elif path.endswith("keep"):
+                out[path] = edited(text, 0.02)
+            continue
+        if roll < 0.5:
+            text = edited(text, much)
+        if roll > 0.3:
+            to = name()
+            if to not in out and to not in files:
+                path = to
+        out[path] = text
+    for i in range(2):
+        path = name()
+        if path not in out and path not in files:
+            out[path] = new(20)
+    return out
+
+
+def commit(parents, files):
+    global n_marks
+    n_marks += 1
+    print("commit refs/heads/main\nmark :%d\ncommitter A <a@b> %d +0000\n"
+          "data 0" % (n_marks, 1700000000 + n_marks))
+    for i, p in enumerate(parents):
+        print("%s :%d" % ("merge" if i else "from", p))
+    print("deleteall")
+    for path, text in files.items():
+        data = "".join(x + "\n" for x in text)
+        print("M 100644 inline %s\ndata %d\n%s" % (path, len(data), data))
+    return n_marks
+
+
+files = {"d%d/keep" % i: new(9) for i in range(3)}
+for i in range(10):
+    files[name()] = new(20)
+tip = commit([], files)
+for i in range(60):
+    ours, theirs = changed(files), changed(files)
+    a, b = commit([tip], ours), commit([tip], theirs)
+    files = {p: edited(draw.choice([x[p] for x in (ours, theirs) if p in x]),
+                       0.02) + ["merge %d" % i]
+             for p in sorted(set(ours) | set(theirs))
+             if draw.random() < 0.8 or p.endswith("keep")}
+    tip = commit([a, b], files)
+PY
+    git -C r reset -q --hard
+    same_as_git
+    [ "$(cut -d ' ' -f 1,2 want | sort -u | wc -l)" -gt 500 ]
+}

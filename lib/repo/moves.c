@@ -1,0 +1,237 @@
+/* moves.c - each side's changes since the merge base, paired; then, for a
+ * path, the versions that git's merge has there once it has moved what the
+ * other side did to where this side has taken the file.
+ */
+#include "repo/moves.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "repo/rename.h"
+
+enum { BASE, OURS, THEIRS };
+
+void
+moves_init(struct moves *m, struct objects *o, uint64_t max_blob,
+           uint64_t max_entries, struct losses *losses)
+{
+    int s;
+
+    memset(m, 0, sizeof(*m));
+    m->objects = o;
+    m->max_entries = max_entries;
+    m->losses = losses;
+    m->edited.objects = o;
+    m->edited.losses = losses;
+    m->edited.max_blob = max_blob;
+    buf_init(&m->key);
+    for (s = 0; s < 2; s++) {
+        tree_diff_init(&m->diff[s]);
+        m->diff[s].losses = losses;
+        map_init(&m->path[s]);
+    }
+}
+
+void
+moves_release(struct moves *m)
+{
+    int s;
+
+    for (s = 0; s < 2; s++) {
+        tree_diff_release(&m->diff[s]);
+        map_release(&m->path[s]);
+    }
+    rename_edited_release(&m->edited);
+    buf_release(&m->key);
+}
+
+bool
+moves_concern(const struct tree_at at[3])
+{
+    return at[BASE].there ? at[OURS].there != at[THEIRS].there
+                          : at[OURS].there || at[THEIRS].there;
+}
+
+/* ---- what was renamed ---- */
+
+/* What the other side has at a change's path. */
+static const struct tree_at *
+other_side(const struct tree_diff *d, const struct tree_change *c)
+{
+    return &d->at[(size_t)(c - d->change) * d->n_at + 1];
+}
+
+/* Where the other side has left a file as it was, following it changes
+ * nothing. */
+static bool *
+find_wanted(const struct tree_diff *d)
+{
+    bool *wanted = mem_array(d->n, sizeof(*wanted));
+    const struct tree_change *c;
+    const struct tree_at *other;
+    size_t i;
+
+    for (i = 0; i < d->n; i++) {
+        c = &d->change[i];
+        other = other_side(d, c);
+        wanted[i] = rename_gone(c)
+            && !(other->there && oid_equal(&other->id, &c->id[0])
+                 && other->mode == c->mode[0]);
+    }
+    return wanted;
+}
+
+static void
+index_pairs(struct moves *m, int side)
+{
+    const struct tree_diff *d = &m->diff[side];
+    size_t i;
+
+    map_clear(&m->path[side]);
+    for (i = 0; i < d->n; i++) {
+        if (!d->change[i].renamed)
+            continue;
+        tree_path(d, &d->change[i], &m->key);
+        map_put(&m->path[side], m->key.data, m->key.len, i, NULL);
+    }
+}
+
+static int
+find_side(struct moves *m, int side, const struct oid tree[3], struct err *e)
+{
+    const struct oid base_other[2] = {tree[BASE], tree[THEIRS - side]};
+    struct tree_diff *d = &m->diff[side];
+    bool *wanted;
+    int rc;
+
+    rc = tree_compare(d, m->objects, base_other, 1, 2, &tree[OURS + side],
+                      m->max_entries, e);
+    if (rc == ERR_LIMIT) {
+        m->too_hard = true;
+        return 0;
+    }
+    if (rc < 0)
+        return rc;
+    rename_pair(d);
+    wanted = find_wanted(d);
+    rc = rename_edited_pair(&m->edited, d, wanted, e);
+    free(wanted);
+    m->too_hard = m->too_hard || m->edited.too_hard;
+    index_pairs(m, side);
+    return rc;
+}
+
+int
+moves_find(struct moves *m, const struct oid tree[3], struct err *e)
+{
+    int s, rc = 0;
+
+    m->too_hard = m->edited.too_hard = false;
+    m->edited.n_bytes = m->edited.n_steps = 0;
+    for (s = 0; rc == 0 && s < 2 && !m->too_hard; s++)
+        rc = find_side(m, s, tree, e);
+    return rc;
+}
+
+/* ---- what is where ---- */
+
+/* The half of a pair that a side has at a path, or NULL. */
+static const struct tree_change *
+half_at(const struct moves *m, int side, const char *path, size_t n)
+{
+    const struct map_entry *entry = map_get(&m->path[side], path, n);
+
+    return entry ? &m->diff[side].change[entry->value] : NULL;
+}
+
+static const struct tree_change *
+other_half(const struct tree_diff *d, const struct tree_change *c)
+{
+    return &d->change[c->renamed - 1];
+}
+
+/* Where the other side has made something else of a path, it stays there. */
+static bool
+takes_along(const struct tree_diff *d, const struct tree_change *gone)
+{
+    const struct tree_at *other = other_side(d, gone);
+
+    return !other->there || tree_at_is_file(other);
+}
+
+static struct version
+version_of(const struct tree_change *c, int side)
+{
+    return (struct version){
+        .at = { c->there[side], c->mode[side], c->id[side] }
+    };
+}
+
+static bool
+same_path(const struct tree_diff *d, const struct tree_change *c,
+          const char *path, size_t n)
+{
+    return c->dir_len + c->name_len == n
+           && memcmp(d->paths.data + c->dir, path, c->dir_len) == 0
+           && memcmp(d->paths.data + c->name, path + c->dir_len,
+                     c->name_len) == 0;
+}
+
+/* What the side's rename, whose new half is at a path, does to what is merged
+ * there; now is what the three have at the path itself. */
+static int
+bring(struct moves *m, struct versions *v, int side,
+      const struct tree_change *come, const struct version now[3],
+      struct version from[3], struct err *e)
+{
+    const struct tree_diff *d = &m->diff[side], *their_d = &m->diff[1 - side];
+    const struct tree_change *gone = other_half(d, come), *also;
+    const struct version base = version_of(gone, 0);
+    const int here = OURS + side, there = THEIRS - side;
+    struct version other = {.at = *other_side(d, gone)};
+    const struct version *three[3];
+
+    tree_path(d, gone, &m->key);
+    also = half_at(m, 1 - side, m->key.data, m->key.len);
+    tree_path(d, come, &m->key);
+    if (also) { /* renamed by both */
+        also = other_half(their_d, also);
+        other = version_of(also, 1);
+        if (same_path(their_d, also, m->key.data, m->key.len)) {
+            from[BASE] = base;
+            return 0;
+        }
+    } else if (!tree_at_is_file(&other.at)) {
+        return 0; /* removed by the other side, or replaced */
+    } else if (!now[there].at.there) {
+        from[BASE] = base;
+        from[there] = other;
+        return 0;
+    }
+    /* What comes of it stands at two paths, or meets another file. */
+    three[BASE] = &base;
+    three[here] = &now[here];
+    three[there] = &other;
+    return versions_merge(v, three, 0, true, &from[here], e);
+}
+
+int
+moves_apply(struct moves *m, struct versions *v, const char *path, size_t n,
+            struct version from[3], struct err *e)
+{
+    const struct version now[3] = {from[0], from[1], from[2]};
+    const struct tree_change *c;
+    int s, rc = 0;
+
+    for (s = 0; rc == 0 && s < 2; s++) {
+        c = half_at(m, s, path, n);
+        if (c && c->there[1])
+            rc = bring(m, v, s, c, now, from, e);
+        else if (c && takes_along(&m->diff[s], c))
+            from[BASE] = from[OURS] = from[THEIRS] = (struct version){
+                .skip = 0
+            };
+    }
+    return rc;
+}
