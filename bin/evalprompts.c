@@ -2,10 +2,9 @@
  * over held-out records, and checks on the completions of prompts. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/io.h"
+#include "cli/aside.h"
 #include "cli/machine.h"
 #include "eval/prompt_score.h"
 #include "eval/score.h"
@@ -78,27 +77,8 @@ const struct tool tool = {
     .exits = "4 5 6",
 };
 
-/* The same file or directory. */
-static bool
-is_same(const char *a, const char *b)
-{
-    struct stat x, y;
-
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev
-           && x.st_ino == y.st_ino;
-}
-
-static bool
-is_stdout(const char *path)
-{
-    struct stat x, y;
-
-    return stat(path, &x) == 0 && fstat(STDOUT_FILENO, &y) == 0
-           && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 /* Whether --per-record can be written at the end, and is none of what is
- * read, an input or a file in one, nor where the summary goes. */
+ * read. */
 static int
 check_per_record(const struct options *o, const struct args *args,
                  const struct model *m, struct err *e)
@@ -107,25 +87,11 @@ check_per_record(const struct options *o, const struct args *args,
         o->base, m->adapter_dir, o->data, o->tokenizer,
         args->n > 0 ? args->operand[0] : NULL
     };
-    const char *path = o->per_record;
-    char *parent;
-    int rc;
 
-    if (path == NULL)
+    if (o->per_record == NULL)
         return 0;
-    if (strcmp(path, "-") == 0 || is_stdout(path))
-        return err_set(e, ERR_USAGE, "--per-record is a file's name: stdout "
-                       "has the summary");
-    rc = out_check(path, NULL, e);
-    parent = path_parent(path);
-    for (size_t i = 0; i < sizeof(input) / sizeof(input[0]); i++) {
-        if (rc == 0 && input[i] != NULL
-            && (is_same(path, input[i]) || is_same(parent, input[i])))
-            rc = err_set(e, ERR_EXISTS, "%s: is of the input %s, too", path,
-                         input[i]);
-    }
-    free(parent);
-    return rc;
+    return aside_check("per-record", o->per_record, input,
+                       sizeof(input) / sizeof(input[0]), e);
 }
 
 /* An option that would not be obeyed, because what it is about isn't

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "cli/aside.h"
 #include "cli/options.h"
 #include "record/scrape.h"
 #include "repo/date.h"
@@ -89,7 +90,7 @@ const struct tool tool = {
     .opts = table,
     .options_size = sizeof(struct options),
     .run = run,
-    .exits = "3 4 5",
+    .exits = "3 4 5 6",
 };
 
 static int
@@ -127,9 +128,6 @@ check_together(const struct options *o, struct err *e)
     if (o->kind && o->all)
         return err_set(e, ERR_USAGE, "--kind file is of one revision, not "
                        "of --all");
-    if (o->authors && strcmp(o->authors, "-") == 0)
-        return err_set(e, ERR_USAGE, "--authors needs a file: stdout is the "
-                       "stream's");
     return 0;
 }
 
@@ -206,7 +204,7 @@ run(void *opts, const struct args *args, struct err *e)
                          "--mirror %s", args->operand[i], args->operand[i]);
     }
     if (rc == 0 && o->authors)
-        rc = out_check(o->authors, NULL, e);
+        rc = aside_check("authors", o->authors, NULL, 0, e);
     if (rc < 0)
         return rc;
     buf_init(&authors);

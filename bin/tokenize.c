@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/par.h"
 #include "base/progress.h"
+#include "cli/aside.h"
 #include "cli/layout_options.h"
 #include "record/detokenizing.h"
 #include "record/tokenizing.h"
@@ -83,7 +84,7 @@ const struct tool tool = {
     .opts = table,
     .options_size = sizeof(struct options),
     .run = run,
-    .exits = "4 5",
+    .exits = "4 5 6",
 };
 
 static void
@@ -340,6 +341,21 @@ with_tokenizer(const struct options *o, struct layout_choice *layout,
     return rc;
 }
 
+/* Whether --stats can be written at the end, and is none of what is read. */
+static int
+check_stats(const struct options *o, const struct args *args, struct err *e)
+{
+    const char *const input[] = {
+        o->tokenizer, o->layout.template, o->layout.chat,
+        args->n > 0 ? args->operand[0] : NULL
+    };
+
+    if (o->stats == NULL)
+        return 0;
+    return aside_check("stats", o->stats, input,
+                       sizeof(input) / sizeof(input[0]), e);
+}
+
 static int
 run(void *opts, const struct args *args, struct err *e)
 {
@@ -355,10 +371,9 @@ run(void *opts, const struct args *args, struct err *e)
     if (o->offsets && (o->decode || o->stats))
         return err_set(e, ERR_USAGE, "--offsets goes with neither --decode "
                        "nor --stats");
-    if (o->stats && (o->decode || strcmp(o->stats, "-") == 0))
-        return err_set(e, ERR_USAGE, "--stats needs a file, and text to "
-                       "encode");
-    rc = o->stats ? out_check(o->stats, NULL, e) : 0;
+    if (o->stats && o->decode)
+        return err_set(e, ERR_USAGE, "--stats needs text to encode");
+    rc = check_stats(o, args, e);
     if (rc < 0)
         return rc;
     rc = layout_choose(&layout, &o->layout, e);

@@ -56,7 +56,7 @@ const struct tool tool = {
     .opts = table,
     .options_size = sizeof(struct options),
     .run = run,
-    .exits = "4 5",
+    .exits = "4 5 6",
 };
 
 struct training {

@@ -131,7 +131,10 @@ r|author_1|Grace Hopper|grace.hopper@example.org" ]
     run -1 --separate-stderr gitscrape --authors none/who r
     one_line 'gitscrape: none/who: No such file or directory'
     run -2 --separate-stderr gitscrape --authors - r
-    one_line 'gitscrape: --authors needs a file'
+    one_line "gitscrape: --authors is a file's name"
+    run -2 --separate-stderr bash -c 'gitscrape --authors out r >out'
+    one_line "gitscrape: --authors is a file's name: stdout has the output"
+    [ ! -s out ]
 }
 
 @test "a full disk is an error" {

@@ -72,9 +72,9 @@ setup() {
 
 @test "nothing is written where --stats can't be, or the input is cut short" {
     run -2 --separate-stderr tokenize -t t.json --stats - r.gs
-    one_line 'tokenize: --stats needs a file, and text to encode'
+    one_line "tokenize: --stats is a file's name: stdout has the output"
     run -2 --separate-stderr tokenize -t t.json --decode --stats s r.gs
-    one_line 'tokenize: --stats needs a file, and text to encode'
+    one_line 'tokenize: --stats needs text to encode'
     mkdir d
     run -6 --separate-stderr tokenize -t t.json --stats d r.gs
     one_line 'tokenize: d: output exists'
@@ -85,4 +85,28 @@ setup() {
         'tokenize -t t.json --stats s cut.gs >out'
     [ ! -e s ]
     no_leftovers .
+}
+
+@test "--stats takes the place of nothing that is read or written" {
+    tokenize --print-template plain >my.template
+    echo '{{ messages[0].content }}' >chat.jinja
+    shard -q -o texts r.gs
+    mkdir kept
+    cp -r t.json my.template chat.jinja r.gs texts kept
+    for file in t.json my.template chat.jinja r.gs; do
+        run -6 --separate-stderr tokenize -t t.json --template my.template \
+            --chat-template chat.jinja --stats $file r.gs
+        one_line "tokenize: $file: is of the input $file, too"
+    done
+    run -6 --separate-stderr tokenize -t t.json --stats texts/manifest.json \
+        texts
+    one_line 'tokenize: texts/manifest.json: is of the input texts, too'
+    run -6 --separate-stderr bash -c \
+        'tokenize -t t.json --stats r.gs <r.gs'
+    one_line 'tokenize: r.gs: is the input, too'
+    run -2 --separate-stderr bash -c 'tokenize -t t.json --stats s r.gs >s'
+    one_line "tokenize: --stats is a file's name: stdout has the output"
+    for file in t.json my.template chat.jinja r.gs texts; do
+        diff -r $file kept/$file
+    done
 }
