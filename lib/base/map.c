@@ -1,7 +1,8 @@
 /* map.c - open addressing over a table of indices.
  *
- * slot[] holds index + 1 into entry[], linear probing, at most half full.
- * Limits: 2^31 entries.
+ * slot[] holds index + 1 into entry[] and the key's hash, so that of the
+ * entries only those of a key are looked at, and growing looks at none. Linear
+ * probing, at most two thirds full. Limits: 2^31 entries.
  */
 #include "base/map.h"
 
@@ -10,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/mem.h"
+#include "base/siphash.h"
 
 #define SMALL_SLOTS 32
 #define MANY 64
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static uint8_t sip_key[crypto_shorthash_KEYBYTES];
+static uint64_t sip_key[2];
 
 static void
 setup(void)
@@ -25,13 +26,10 @@ setup(void)
     randombytes_buf(sip_key, sizeof(sip_key));
 }
 
-static uint64_t
+static uint32_t
 hash_of(const void *key, size_t n)
 {
-    uint8_t out[crypto_shorthash_BYTES];
-
-    crypto_shorthash(out, key, n, sip_key);
-    return load_u64(out);
+    return (uint32_t)siphash13(sip_key, key, n);
 }
 
 void
@@ -63,60 +61,80 @@ map_clear(struct map *m)
     m->keys_len = 0;
 }
 
-/* The slot that holds key, or the free one where it belongs. */
-static uint32_t *
-find(const struct map *m, const void *key, size_t n, uint64_t hash)
+/* From slot i on the first that is free or whose key has the hash. */
+static size_t
+probe(const struct map *m, size_t i, uint32_t hash)
 {
-    size_t mask = m->n_slots - 1, i = hash & mask;
+    size_t mask = m->n_slots - 1;
+
+    for (i &= mask; m->slot[i].at != 0 && m->slot[i].hash != hash;)
+        i = (i + 1) & mask;
+    return i;
+}
+
+/* The slot that holds key, or the free one where it belongs. */
+static struct map_slot *
+find(const struct map *m, const void *key, size_t n, uint32_t hash)
+{
+    size_t i = probe(m, hash, hash);
     const struct map_entry *t;
 
-    while (m->slot[i] != 0) {
-        t = &m->entry[m->slot[i] - 1];
-        if (t->hash == hash && t->len == n
-            && memcmp(m->keys + t->at, key, n) == 0)
+    for (; m->slot[i].at != 0; i = probe(m, i + 1, hash)) {
+        t = &m->entry[m->slot[i].at - 1];
+        if (t->len == n && memcmp(m->keys + t->at, key, n) == 0)
             break;
-        i = (i + 1) & mask;
     }
     return &m->slot[i];
+}
+
+static struct map_entry *
+find_entry(const struct map *m, const void *key, size_t n, uint32_t hash)
+{
+    uint32_t at = find(m, key, n, hash)->at;
+
+    return at == 0 ? NULL : &m->entry[at - 1];
 }
 
 struct map_entry *
 map_get(const struct map *m, const void *key, size_t n)
 {
-    uint32_t s;
+    return m->n == 0 ? NULL : find_entry(m, key, n, hash_of(key, n));
+}
 
-    if (m->n == 0)
-        return NULL;
-    s = *find(m, key, n, hash_of(key, n));
-    return s == 0 ? NULL : &m->entry[s - 1];
+/* map_get of at most MANY keys of a map that is not empty. */
+static void
+get_many(const struct map *m, const struct map_key *key, size_t n,
+         struct map_entry **found)
+{
+    uint32_t hash[MANY], at;
+    size_t k;
+
+    for (k = 0; k < n; k++) {
+        hash[k] = hash_of(key[k].p, key[k].n);
+        __builtin_prefetch(&m->slot[hash[k] & (m->n_slots - 1)]);
+    }
+    for (k = 0; k < n; k++) {
+        at = m->slot[probe(m, hash[k], hash[k])].at;
+        found[k] = &m->entry[at > 0 ? at - 1 : 0];
+        __builtin_prefetch(found[k]);
+    }
+    for (k = 0; k < n; k++)
+        __builtin_prefetch(m->keys + found[k]->at);
+    for (k = 0; k < n; k++)
+        found[k] = find_entry(m, key[k].p, key[k].n, hash[k]);
 }
 
 void
 map_get_all(const struct map *m, const struct map_key *key, size_t n,
             struct map_entry **found)
 {
-    uint64_t hash[MANY];
-    size_t i, k, many;
-    uint32_t s;
+    size_t i, many;
 
-    for (i = 0; i < n; i += many) {
+    if (n > 0 && m->n == 0)
+        memset(found, 0, n * sizeof(found[0]));
+    for (i = 0; i < n && m->n > 0; i += many) {
         many = n - i < MANY ? n - i : MANY;
-        if (m->n == 0) {
-            memset(found + i, 0, many * sizeof(found[0]));
-            continue;
-        }
-        for (k = 0; k < many; k++) {
-            hash[k] = hash_of(key[i + k].p, key[i + k].n);
-            __builtin_prefetch(&m->slot[hash[k] & (m->n_slots - 1)]);
-        }
-        for (k = 0; k < many; k++) {
-            s = m->slot[hash[k] & (m->n_slots - 1)];
-            __builtin_prefetch(&m->entry[s > 0 ? s - 1 : 0]);
-        }
-        for (k = 0; k < many; k++) {
-            s = *find(m, key[i + k].p, key[i + k].n, hash[k]);
-            found[i + k] = s == 0 ? NULL : &m->entry[s - 1];
-        }
+        get_many(m, key + i, many, found + i);
     }
 }
 
@@ -124,21 +142,24 @@ static void
 grow_slots(struct map *m)
 {
     size_t n = m->n_slots ? m->n_slots * 2 : SMALL_SLOTS, i, at;
+    struct map_slot *slot = mem_array(n, sizeof(*slot));
 
-    free(m->slot);
-    m->slot = mem_array(n, sizeof(*m->slot));
-    m->n_slots = n;
-    for (i = 0; i < m->n; i++) {
-        at = m->entry[i].hash & (n - 1);
-        while (m->slot[at] != 0)
+    for (i = 0; i < m->n_slots; i++) {
+        if (m->slot[i].at == 0)
+            continue;
+        at = m->slot[i].hash & (n - 1);
+        while (slot[at].at != 0)
             at = (at + 1) & (n - 1);
-        m->slot[at] = (uint32_t)(i + 1);
+        slot[at] = m->slot[i];
     }
+    free(m->slot);
+    m->slot = slot;
+    m->n_slots = n;
 }
 
 /* Appends key to the entries; its slot is the caller's to set. */
 static struct map_entry *
-append(struct map *m, const void *key, size_t n, uint64_t hash)
+append(struct map *m, const void *key, size_t n)
 {
     struct map_entry *t;
 
@@ -153,7 +174,6 @@ append(struct map *m, const void *key, size_t n, uint64_t hash)
     t = &m->entry[m->n++];
     t->at = m->keys_len;
     t->len = n;
-    t->hash = hash;
     if (n > 0)
         memcpy(m->keys + t->at, key, n);
     m->keys_len += n;
@@ -163,20 +183,20 @@ append(struct map *m, const void *key, size_t n, uint64_t hash)
 struct map_entry *
 map_put(struct map *m, const void *key, size_t n, uint64_t value, bool *added)
 {
-    uint64_t hash = hash_of(key, n);
+    uint32_t hash = hash_of(key, n);
     struct map_entry *t;
-    uint32_t *s;
+    struct map_slot *s;
 
-    if ((m->n + 1) * 2 > m->n_slots)
+    if ((m->n + 1) * 3 > m->n_slots * 2)
         grow_slots(m);
     s = find(m, key, n, hash);
     if (added)
-        *added = *s == 0;
-    if (*s != 0)
-        return &m->entry[*s - 1];
-    t = append(m, key, n, hash);
+        *added = s->at == 0;
+    if (s->at != 0)
+        return &m->entry[s->at - 1];
+    t = append(m, key, n);
     t->value = value;
-    *s = (uint32_t)m->n;
+    *s = (struct map_slot){ (uint32_t)m->n, hash };
     return t;
 }
 

@@ -12,14 +12,19 @@
 #include <stdint.h>
 
 struct map_entry {
-    size_t at, len; /* the key: map.keys.data + at */
-    uint64_t hash, value;
+    size_t at, len; /* the key: map.keys + at */
+    uint64_t value;
+};
+
+struct map_slot {
+    uint32_t at;   /* index + 1 into entry, 0: free */
+    uint32_t hash; /* of its key */
 };
 
 struct map {
     struct map_entry *entry; /* n entries in insertion order */
     size_t n, cap;
-    uint32_t *slot; /* index + 1 into entry, 0 = free */
+    struct map_slot *slot;
     size_t n_slots;
     char *keys;
     size_t keys_len, keys_cap;
