@@ -17,12 +17,45 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/map.h"
 
 #define JSON_MAX_DEPTH 64
+
+/* A string, not NUL-terminated. */
+struct json_text {
+    const char *p;
+    size_t n;
+};
 
 /* Checks text[n]; where is the message's prefix (a file name). ERR_DATA
  * names the byte offset; depth over the limit is ERR_DATA too. */
 int json_check(const char *text, size_t n, const char *where, struct err *e);
+
+/* A long array or object near the root of a checked text. */
+struct json_span {
+    size_t at, end; /* bytes: its opening bracket, what is behind the closing */
+    size_t n;       /* members */
+};
+
+#define JSON_INDEX_DEPTH 3
+
+/* What a check came by that a reader of a big text would look for again. */
+struct json_index {
+    struct json_span *span; /* in the order that they open */
+    size_t n, cap;
+    struct map keys; /* of one object; the values: bytes behind their colons */
+    const char *const *path;
+    int n_path; /* names of it that lead to where the check is */
+    size_t open[JSON_INDEX_DEPTH]; /* spans that the check is in */
+};
+
+/* As json_check. path: the names that lead from the root to the object whose
+ * keys *ix gets, and NULL; there are none where the text has no such object.
+ * *ix is released in any case. */
+int json_check_index(struct json_index *ix, const char *const *path,
+                     const char *text, size_t n, const char *where,
+                     struct err *e);
+void json_index_release(struct json_index *ix);
 
 /* Checks and parses; *out is released by cJSON_Delete. Untouched on error. */
 int json_user(cJSON **out, const char *text, size_t n, const char *where,
@@ -42,6 +75,7 @@ enum json_kind {
 struct json {
     const char *start, *p, *end;
     const char *where;
+    const struct json_index *index; /* of the text; NULL: none */
 };
 
 struct json json_on(const char *text, size_t n, const char *where);
@@ -62,8 +96,12 @@ bool json_next_key(struct json *j, struct buf *key);
 int json_count_items(struct json j, size_t *n, struct err *e);
 
 /* Consume a value of that kind; ERR_DATA with the offset otherwise. A u64
- * must be written without sign, fraction and exponent. */
+ * must be written without sign, fraction and exponent. json_view's string is
+ * in the text itself or, if that has escapes, appended to *room: it is valid
+ * for as long as both don't change. */
 int json_string(struct json *j, struct buf *out, struct err *e);
+int json_view(struct json *j, struct json_text *out, struct buf *room,
+              struct err *e);
 int json_u64(struct json *j, uint64_t *out, struct err *e);
 int json_double(struct json *j, double *out, struct err *e);
 int json_bool(struct json *j, bool *out, struct err *e);

@@ -7,8 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/json_index.h"
 #include "base/json_text.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -16,7 +16,7 @@
 struct json
 json_on(const char *text, size_t n, const char *where)
 {
-    struct json j = {text, text, text + n, where};
+    struct json j = {text, text, text + n, where, NULL};
 
     return j;
 }
@@ -104,18 +104,16 @@ json_next_item(struct json *j)
     return c != ']' && c != 0;
 }
 
-/* Consumes a string of a checked text, decoded into *out. */
+/* Appends what the string means that goes on at j->p, and moves behind it. */
 static void
-read_string(struct json *j, struct buf *out)
+decode(struct json *j, struct buf *out)
 {
-    const char *run = ++j->p;
+    const char *run = j->p;
     char utf8[4];
     int32_t code;
 
-    buf_reset(out);
     for (; j->p < j->end; run = j->p) {
-        while (j->p < j->end && *j->p != '"' && *j->p != '\\')
-            j->p++;
+        j->p = json_run_end(run, j->end, true);
         buf_add(out, run, (size_t)(j->p - run));
         if (j->end - j->p < 2 || *j->p == '"')
             break;
@@ -126,6 +124,31 @@ read_string(struct json *j, struct buf *out)
     }
     if (j->p < j->end)
         j->p++;
+}
+
+void
+json_take_string(struct json *j, struct json_text *out, struct buf *room)
+{
+    const char *p = j->p + 1, *stop = json_run_end(p, j->end, true);
+    size_t from = room->len;
+
+    if (stop < j->end && *stop == '"') {
+        *out = (struct json_text){ p, (size_t)(stop - p) };
+        j->p = stop + 1;
+        return;
+    }
+    j->p = p;
+    decode(j, room);
+    *out = (struct json_text){ room->data + from, room->len - from };
+}
+
+/* Consumes a string of a checked text, decoded into *out. */
+static void
+read_string(struct json *j, struct buf *out)
+{
+    buf_reset(out);
+    j->p++;
+    decode(j, out);
 }
 
 bool
@@ -154,36 +177,44 @@ json_string(struct json *j, struct buf *out, struct err *e)
     return rc;
 }
 
-/* The length of the number at j->p. */
-static size_t
-number_length(const struct json *j)
+int
+json_view(struct json *j, struct json_text *out, struct buf *room,
+          struct err *e)
 {
-    const char *p = j->p;
+    int rc = want(j, JSON_STRING, e);
 
-    while (p < j->end && (strchr("+-.eE", *p) || (*p >= '0' && *p <= '9'))
-           && *p)
-        p++;
-    return (size_t)(p - j->p);
+    if (rc == 0)
+        json_take_string(j, out, room);
+    return rc;
+}
+
+static bool
+in_number(int c)
+{
+    return (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '+'
+           || (c | 32) == 'e';
 }
 
 int
 json_u64(struct json *j, uint64_t *out, struct err *e)
 {
+    const char *p;
+    unsigned digit;
     uint64_t v = 0;
-    size_t n, i;
     int rc;
 
     rc = want(j, JSON_NUMBER, e);
     if (rc < 0)
         return rc;
-    n = number_length(j);
-    for (i = 0; i < n; i++) {
-        if (j->p[i] < '0' || j->p[i] > '9')
+    for (p = j->p; p < j->end && in_number(*p); p++) {
+        if (*p < '0' || *p > '9')
             return json_error(j, e, "not an unsigned integer");
-        if (!size_mul(v, 10, &v) || !size_add(v, j->p[i] - '0', &v))
+        digit = (unsigned)(*p - '0');
+        if (v > UINT64_MAX / 10 || v * 10 > UINT64_MAX - digit)
             return json_error(j, e, "integer over 2^64 - 1");
+        v = v * 10 + digit;
     }
-    j->p += n;
+    j->p = p;
     *out = v;
     return 0;
 }
@@ -191,7 +222,7 @@ json_u64(struct json *j, uint64_t *out, struct err *e)
 int
 json_double(struct json *j, double *out, struct err *e)
 {
-    size_t n;
+    size_t n = 0;
     char *copy;
     double v;
     int rc;
@@ -199,7 +230,8 @@ json_double(struct json *j, double *out, struct err *e)
     rc = want(j, JSON_NUMBER, e);
     if (rc < 0)
         return rc;
-    n = number_length(j);
+    while (j->p + n < j->end && in_number(j->p[n]))
+        n++;
     copy = mem_dup(j->p, n);
     v = strtod(copy, NULL);
     free(copy);
@@ -226,19 +258,32 @@ json_bool(struct json *j, bool *out, struct err *e)
 static void
 skip_string(struct json *j)
 {
-    for (j->p++; j->p < j->end && *j->p != '"'; j->p++)
-        if (*j->p == '\\' && j->p + 1 < j->end)
-            j->p++;
-    if (j->p < j->end)
-        j->p++;
+    const char *p = json_run_end(j->p + 1, j->end, true);
+
+    while (p < j->end && *p == '\\')
+        p = json_run_end(j->end - p < 2 ? j->end : p + 2, j->end, true);
+    j->p = p < j->end ? p + 1 : p;
+}
+
+static bool
+ends_word(int c)
+{
+    return c == ',' || c == ']' || c == '}' || c == ' ' || c == '\n'
+           || c == '\r' || c == '\t';
 }
 
 void
 json_skip(struct json *j)
 {
+    const struct json_span *span;
     size_t depth = 0;
-    int c;
+    int c = json_next_char(j);
 
+    span = c == '[' || c == '{' ? json_index_find(j) : NULL;
+    if (span) {
+        j->p = j->start + span->end;
+        return;
+    }
     do {
         c = json_next_char(j);
         if (c == 0)
@@ -254,7 +299,7 @@ json_skip(struct json *j)
         } else if (c == ',' || c == ':') {
             j->p++;
         } else {
-            while (j->p < j->end && !strchr(" \t\r\n,:]}", *j->p))
+            while (j->p < j->end && !ends_word(*j->p))
                 j->p++;
         }
     } while (depth > 0);
@@ -263,12 +308,21 @@ json_skip(struct json *j)
 int
 json_count_items(struct json j, size_t *n, struct err *e)
 {
-    int rc = json_enter_array(&j, e);
+    const struct json_span *span;
+    int rc = want(&j, JSON_ARRAY, e);
 
     *n = 0;
-    while (rc == 0 && json_next_item(&j)) {
+    if (rc < 0)
+        return rc;
+    span = json_index_find(&j);
+    if (span) {
+        *n = span->n;
+        return 0;
+    }
+    j.p++;
+    while (json_next_item(&j)) {
         json_skip(&j);
         (*n)++;
     }
-    return rc;
+    return 0;
 }

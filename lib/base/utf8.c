@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-/* Length of the valid sequence at p[n], n > 0; 0 when there is none. */
-static size_t
-sequence(const uint8_t *p, size_t n)
+size_t
+utf8_length(const void *text, size_t n)
 {
+    const uint8_t *p = text;
     uint8_t low = 0x80, high = 0xbf;
     size_t len, i;
 
@@ -49,7 +49,7 @@ utf8_valid(const void *p, size_t n)
                 continue;
             }
         }
-        len = sequence(b + at, n - at);
+        len = utf8_length(b + at, n - at);
         if (len == 0)
             break;
         at += len;

@@ -2,11 +2,24 @@
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Length of the longest valid prefix of p[n]; n when all of it is valid. */
 size_t utf8_valid(const void *p, size_t n);
+
+/* Length of the valid character at p[n], n > 0; 0 when there is none. */
+size_t utf8_length(const void *p, size_t n);
+
+/* Whether p[n] begins with a valid character of two bytes. */
+static inline bool
+utf8_is_two(const void *p, size_t n)
+{
+    const uint8_t *b = p;
+
+    return n >= 2 && b[0] >= 0xc2 && b[0] < 0xe0 && (b[1] & 0xc0) == 0x80;
+}
 
 /* Decodes one code point of valid UTF-8 at p; returns its length. */
 size_t utf8_decode(const void *p, uint32_t *code);

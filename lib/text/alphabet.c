@@ -42,19 +42,25 @@ alphabet_spell(struct buf *b, const void *p, size_t n)
 bool
 alphabet_read(struct buf *b, const char *text, size_t n)
 {
-    size_t start = b->len, i;
+    char *to = buf_room(b, n);
     uint32_t code;
+    size_t i;
     int byte;
 
-    for (i = 0; i < n;) {
+    for (i = 0; i < n; *to++ = (char)byte) {
+        byte = text[i];
+        if (byte > 0x20 && byte < 0x7f) {
+            i++;
+            continue;
+        }
         i += utf8_decode(text + i, &code);
         byte = byte_of(code);
         if (byte < 0) {
-            b->len = start;
-            b->data[start] = 0;
+            b->data[b->len] = '\0';
             return false;
         }
-        buf_addc(b, byte);
     }
+    *to = '\0';
+    b->len = (size_t)(to - b->data);
     return true;
 }

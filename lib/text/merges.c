@@ -84,6 +84,15 @@ find(const struct merges *m, uint32_t left, uint32_t right)
 }
 
 void
+merges_expect(const struct merges *m, uint32_t left, uint32_t right)
+{
+    size_t hash = pair_hash(left, right);
+
+    __builtin_prefetch(&m->slot[hash >> 3 & m->mask], 1);
+    __builtin_prefetch(&m->maybe[pair_bit(m, hash) / 64], 1);
+}
+
+void
 merges_put(struct merges *m, uint32_t left, uint32_t right, uint32_t rank,
            uint32_t id)
 {

@@ -33,6 +33,9 @@ void merges_release(struct merges *m);
 void merges_put(struct merges *m, uint32_t left, uint32_t right,
                 uint32_t rank, uint32_t id);
 
+/* Fetches the memory that merges_put of that pair will want, and goes on. */
+void merges_expect(const struct merges *m, uint32_t left, uint32_t right);
+
 bool merges_has(const struct merges *m, uint32_t left, uint32_t right);
 
 /* Memory of merge_piece, for one thread. All zero at first. */

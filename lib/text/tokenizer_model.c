@@ -99,29 +99,34 @@ tokenizer_read_model(struct tokenizer *t, struct tokenizer_model *m,
 
 /* ---- vocabulary ---- */
 
+/* names: those of *j, which becomes t->name. */
 static int
-read_vocab(struct tokenizer *t, struct json *j, struct err *e)
+read_vocab(struct tokenizer *t, struct map *names, struct json *j,
+           struct err *e)
 {
-    struct buf key;
-    uint64_t id;
-    int rc;
+    struct map_entry *name;
+    struct json behind = *j;
+    int rc = json_enter_object(j, e);
+    size_t i;
 
-    buf_init(&key);
-    rc = json_enter_object(j, e);
-    while (rc == 0 && json_next_key(j, &key)) {
-        rc = tokenizer_limit(j, "a token", key.len, TOKENIZER_MAX_TOKEN, e);
-        if (rc == 0)
-            rc = json_u64(j, &id, e);
-        if (rc == 0 && id >= INT32_MAX)
-            rc = json_error(j, e, "id %llu is not below 2^31 - 1",
-                            (unsigned long long)id);
-        if (rc == 0)
-            map_put(&t->name, key.data, key.len, id, NULL);
-    }
+    if (rc < 0)
+        return rc;
+    json_skip(&behind);
+    t->name = *names;
+    map_init(names);
     t->n_vocab = t->name.n;
+    for (i = 0; i < t->n_vocab && rc == 0; i++) {
+        name = &t->name.entry[i];
+        j->p = j->start + name->value;
+        rc = tokenizer_limit(j, "a token", name->len, TOKENIZER_MAX_TOKEN, e);
+        if (rc == 0)
+            rc = json_u64(j, &name->value, e);
+        if (rc == 0 && name->value >= INT32_MAX)
+            rc = json_error(j, e, "id %llu is not below 2^31 - 1",
+                            (unsigned long long)name->value);
+    }
     if (rc == 0 && t->n_vocab == 0)
-        rc = json_error(j, e, "an empty vocabulary");
-    buf_release(&key);
+        rc = json_error(&behind, e, "an empty vocabulary");
     return rc;
 }
 
@@ -206,15 +211,15 @@ int
 tokenizer_read_vocab(struct tokenizer *t, const struct tokenizer_model *m,
                      struct err *e)
 {
-    struct json vocab = m->vocab, merges = m->merges;
+    struct json vocab = m->vocab;
     int rc;
 
-    rc = read_vocab(t, &vocab, e);
+    rc = read_vocab(t, m->names, &vocab, e);
     if (rc == 0)
         rc = check_ids(t, &m->vocab, e);
     if (rc < 0)
         return rc;
     find_bytes(t);
     rc = read_unknown(t, m, e);
-    return rc < 0 ? rc : tokenizer_read_merges(t, &merges, e);
+    return rc < 0 ? rc : tokenizer_read_merges(t, &m->merges, e);
 }

@@ -1,6 +1,8 @@
 /* tokenizer_read.c - reads a tokenizer.json as hostile input.
  *
- * The text is checked as JSON first, then read with the pull reader. Of the
+ * The text is checked as JSON first, then read with the pull reader; the keys
+ * of the vocabulary, in which the check looks for one that is there twice, are
+ * its table afterwards. Of the
  * parts that need others (merges need the vocabulary, added tokens its size)
  * the place is kept and they are read in their turn, as the order of keys
  * means nothing.
@@ -60,9 +62,10 @@ find_parts(struct parts *p, struct json *j, struct err *e)
 }
 
 static int
-read_parts(struct tokenizer *t, struct parts *p, struct err *e)
+read_parts(struct tokenizer *t, struct parts *p, struct map *names,
+           struct err *e)
 {
-    struct tokenizer_model m = { 0 };
+    struct tokenizer_model m = { .names = names };
     int rc;
 
     rc = tokenizer_read_model(t, &m, &p->model, e);
@@ -178,39 +181,48 @@ make_spans(struct tokenizer *t)
     }
 }
 
-int
-tokenizer_read(struct tokenizer *t, const char *text, size_t n,
-               const char *where, struct err *e)
+/* text[n] has passed the check that filled *ix. */
+static int
+read_checked(struct tokenizer *t, const char *text, size_t n,
+             const char *where, struct json_index *ix, struct err *e)
 {
-    struct parts p;
-    struct json j;
+    struct json j = json_on(text, n, where);
+    struct parts p = { 0 };
     int rc;
 
-    memset(t, 0, sizeof(*t));
-    memset(&p, 0, sizeof(p));
-    map_init(&t->name);
-    map_init(&t->whole);
-    buf_init(&t->bytes);
-    if (n > TOKENIZER_MAX_FILE)
-        rc = err_set(e, ERR_LIMIT, "%s: %zu bytes, limit %u", where, n,
-                     TOKENIZER_MAX_FILE);
-    else
-        rc = json_check(text, n, where, e);
-    if (rc < 0)
-        goto out;
-    j = json_on(text, n, where);
+    j.index = ix;
     rc = find_parts(&p, &j, e);
     if (rc == 0)
-        rc = read_parts(t, &p, e);
+        rc = read_parts(t, &p, &ix->keys, e);
     if (rc < 0)
-        goto out;
+        return rc;
     t->id = id_of(text, n);
     t->uclass = uclass_new();
     make_spans(t);
     if (t->chars.on)
         chars_prepare(t);
-    rc = make_sets(t, where, e);
-out:
+    return make_sets(t, where, e);
+}
+
+int
+tokenizer_read(struct tokenizer *t, const char *text, size_t n,
+               const char *where, struct err *e)
+{
+    static const char *const vocab[] = { "model", "vocab", NULL };
+    struct json_index ix;
+    int rc;
+
+    memset(t, 0, sizeof(*t));
+    if (n > TOKENIZER_MAX_FILE)
+        return err_set(e, ERR_LIMIT, "%s: %zu bytes, limit %u", where, n,
+                       TOKENIZER_MAX_FILE);
+    map_init(&t->name);
+    map_init(&t->whole);
+    buf_init(&t->bytes);
+    rc = json_check_index(&ix, vocab, text, n, where, e);
+    if (rc == 0)
+        rc = read_checked(t, text, n, where, &ix, e);
+    json_index_release(&ix);
     if (rc < 0)
         tokenizer_release(t);
     return rc;

@@ -35,6 +35,7 @@ int tokenizer_settle_blank(struct tokenizer *t, const struct json *j,
 /* Where the big parts of a model are. */
 struct tokenizer_model {
     struct json vocab, merges;
+    struct map *names; /* the keys of vocab, to the bytes behind their colons */
     struct json unk; /* the unk_token; start NULL: none */
 };
 
@@ -42,12 +43,12 @@ struct tokenizer_model {
 int tokenizer_read_model(struct tokenizer *t, struct tokenizer_model *m,
                          struct json *j, struct err *e);
 
-/* Reads its parts. */
+/* Reads its parts; takes *m->names. */
 int tokenizer_read_vocab(struct tokenizer *t, const struct tokenizer_model *m,
                          struct err *e);
 
 /* Reads the merges, after the vocabulary. */
-int tokenizer_read_merges(struct tokenizer *t, struct json *j,
+int tokenizer_read_merges(struct tokenizer *t, const struct json *j,
                           struct err *e);
 
 /* Reads the added tokens, after the vocabulary; j->start NULL: the file has

@@ -110,6 +110,145 @@ TEST(many_keys_and_many_objects_are_checked_in_linear_time)
     buf_release(&b);
 }
 
+TEST(bad_utf8_comes_before_all_else_that_is_wrong)
+{
+    static const char *const text[] = {
+        "[1,,\"\xff\"]", "{\"a\":1,\"a\":\"\xc3\"}", "[x]\xff",
+        "\"\n\" \xe4\xb8",
+    };
+    static const size_t at[] = { 5, 12, 3, 4 };
+    char start[40];
+    struct err e;
+    size_t i;
+
+    for (i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+        CHECK(json_check(text[i], strlen(text[i]), "f", &e) == ERR_DATA);
+        snprintf(start, sizeof(start), "f: byte %zu: invalid UTF-8", at[i]);
+        CHECK_STR(e.text, start);
+    }
+}
+
+/* Long arrays and objects in depths of 1 to 4, short ones between. */
+static void
+put_deep(struct buf *b, int depth)
+{
+    int i;
+
+    buf_addstr(b, depth % 2 ? "{ \"short\": [1, {}], \"long\": " : "[[], ");
+    if (depth < 4)
+        put_deep(b, depth + 1);
+    else
+        for (i = 0; i < 400; i++)
+            buf_addf(b, "%s\"]\\\"%d\"", i > 0 ? ", " : "", i);
+    buf_addstr(b, depth % 2 ? ", \"\\u0061\": 7 }" : " , 8]");
+}
+
+/* Compares what readers with and without an index find at *j. */
+static void
+same_way(struct json j)
+{
+    struct json with = j, without = j;
+    size_t n[2];
+    struct err e;
+    struct buf key;
+
+    without.index = NULL;
+    json_skip(&with);
+    json_skip(&without);
+    CHECK(with.p == without.p);
+    without.p = j.p;
+    buf_init(&key);
+    if (json_kind(&j) == JSON_ARRAY) {
+        CHECK(json_count_items(j, &n[0], &e) == 0);
+        CHECK(json_count_items(without, &n[1], &e) == 0);
+        CHECK_EQ_U64(n[0], n[1]);
+        json_enter_array(&j, &e);
+        while (json_next_item(&j)) {
+            same_way(j);
+            json_skip(&j);
+        }
+    } else if (json_kind(&j) == JSON_OBJECT) {
+        json_enter_object(&j, &e);
+        while (json_next_key(&j, &key)) {
+            same_way(j);
+            json_skip(&j);
+        }
+    }
+    buf_release(&key);
+}
+
+TEST(an_index_finds_what_reading_finds)
+{
+    static const char *const root[] = { NULL };
+    struct json_index ix;
+    struct json j;
+    struct err e;
+    struct buf b;
+
+    buf_init(&b);
+    buf_addc(&b, ' ');
+    put_deep(&b, 1);
+    if (!CHECK(json_check_index(&ix, root, b.data, b.len, "f", &e) == 0))
+        printf("  %s\n", e.text);
+    CHECK_EQ_U64(ix.n, 3); /* the fourth is too deep */
+    CHECK_EQ_U64(ix.span[0].n, 3);
+    CHECK(ix.span[0].at == 1 && ix.span[0].end == b.len);
+    j = json_on(b.data, b.len, "f");
+    j.index = &ix;
+    same_way(j);
+    json_index_release(&ix);
+    buf_release(&b);
+}
+
+TEST(the_keys_of_one_object_are_kept)
+{
+    static const char text[] =
+        "{\"n\":{\"v\":{\"x\":1}}, \"m\":{\"a\":[{\"v\":{\"y\":1}}],"
+        "\"v\":{\"b\\\"\" : 2,\"c\":{\"d\":3}}, \"w\":{\"z\":1}}}";
+    static const char *const path[] = { "m", "v", NULL };
+    static const char *const none[] = { "m", "a", NULL };
+    static const char twice[] = "{\"m\":{\"v\":{\"a\":1,\"a\":2}}}";
+    struct json_index ix;
+    struct err e;
+
+    CHECK(json_check_index(&ix, path, text, sizeof(text) - 1, "f", &e) == 0);
+    CHECK_EQ_U64(ix.keys.n, 2);
+    CHECK(ix.keys.entry[0].len == 2
+          && memcmp(map_key(&ix.keys, 0), "b\"", 2) == 0);
+    CHECK(strncmp(text + ix.keys.entry[0].value, " 2,", 3) == 0);
+    CHECK(strncmp(text + ix.keys.entry[1].value, "{\"d\"", 4) == 0);
+    json_index_release(&ix);
+    CHECK(json_check_index(&ix, none, text, sizeof(text) - 1, "f", &e) == 0);
+    CHECK_EQ_U64(ix.keys.n, 0);
+    json_index_release(&ix);
+    CHECK(json_check_index(&ix, path, twice, sizeof(twice) - 1, "f", &e) ==
+          ERR_DATA);
+    CHECK_STR(e.text, "f: byte 17: duplicate key \"a\"");
+    json_index_release(&ix);
+}
+
+TEST(a_view_is_in_the_text_or_in_the_room)
+{
+    static const char text[] = "[\"plain \u00e9\",\"\\u0041\\n\",\"\",7]";
+    struct json j = json_on(text, sizeof(text) - 1, "f");
+    struct json_text view;
+    struct buf room;
+    struct err e;
+
+    buf_init(&room);
+    json_enter_array(&j, &e);
+    CHECK(json_next_item(&j) && json_view(&j, &view, &room, &e) == 0);
+    CHECK(view.p == text + 2 && view.n == 8 && room.len == 0);
+    CHECK(json_next_item(&j) && json_view(&j, &view, &room, &e) == 0);
+    CHECK(view.p == room.data && view.n == 2
+          && memcmp(view.p, "A\n", 2) == 0);
+    CHECK(json_next_item(&j) && json_view(&j, &view, &room, &e) == 0);
+    CHECK(view.n == 0);
+    CHECK(json_next_item(&j)
+          && json_view(&j, &view, &room, &e) == ERR_DATA);
+    buf_release(&room);
+}
+
 TEST(the_reader_walks_a_document)
 {
     static const char text[] =
@@ -247,6 +386,10 @@ static const struct test tests[] = {
     RUN(a_cut_text_is_refused_at_every_byte),
     RUN(depth_is_limited_to_64),
     RUN(many_keys_and_many_objects_are_checked_in_linear_time),
+    RUN(bad_utf8_comes_before_all_else_that_is_wrong),
+    RUN(an_index_finds_what_reading_finds),
+    RUN(the_keys_of_one_object_are_kept),
+    RUN(a_view_is_in_the_text_or_in_the_room),
     RUN(the_reader_walks_a_document),
     RUN(integers_are_exact_and_bounded),
     RUN(a_number_out_of_range_is_refused),

@@ -196,6 +196,8 @@ TEST(what_is_no_tokenizer_is_refused)
         "{\"model\":{\"vocab\":{},\"merges\":[]}," PRE "}",
         "{\"model\":{\"merges\":[]}," PRE "}",
     };
+    static const char empty[] =
+        "{\"model\":{\"vocab\":{ },\"merges\":[]}," PRE "}";
     struct tokenizer t;
     struct buf b;
     struct err e;
@@ -204,6 +206,9 @@ TEST(what_is_no_tokenizer_is_refused)
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         CHECK(tokenizer_read(&t, bad[i], strlen(bad[i]), "t.json", &e) ==
               ERR_DATA);
+    CHECK(tokenizer_read(&t, empty, sizeof(empty) - 1, "t.json", &e) ==
+          ERR_DATA);
+    CHECK_STR(e.text, "t.json: byte 21: an empty vocabulary");
     buf_init(&b);
     memset(buf_room(&b, 1000000), '[', 1000000);
     b.len = 1000000;
@@ -417,6 +422,56 @@ TEST(a_merge_listed_twice_has_its_last_rank)
 
 /* Bytes of a vocabulary that lacks them are left out and counted, each time
  * they come. */
+/* Whether the tokenizer merges left and right to that id. */
+static bool
+merges_to(const struct tokenizer *t, const char *left, const char *right,
+          uint32_t id)
+{
+    uint32_t pair[2] = {
+        tokenizer_find(t, left, strlen(left)),
+        tokenizer_find(t, right, strlen(right))
+    };
+    struct merge_scratch scratch = { 0 };
+    size_t n = merge_piece(&t->merges, &scratch, pair, 2);
+
+    merge_scratch_release(&scratch);
+    return n == 1 && pair[0] == id;
+}
+
+/* Names with escapes, in merges of both forms, over more than one block; and
+ * merges that don't give the tokens in their order. */
+TEST(names_may_have_escapes_and_merges_any_order)
+{
+    struct file f = {
+        .vocab = ",\"\\u0061\\\"\":258,\"\\\"\\\"\":259,\"zz\":260,"
+                 "\"a\\\"zz\":261"
+    };
+    struct tokenizer t;
+    struct err e;
+    struct buf b;
+    int i;
+
+    buf_init(&b);
+    for (i = 0; i < 70; i++)
+        buf_addf(&b, "%s,[\"a\\\"\",\"\\u007az\"],\"\\\" \\\"\"",
+                 i > 0 ? ",\"\\u0061 \\\"\"" : "\"z z\"");
+    f.merges = b.data;
+    if (CHECK(read_file(&t, &f, &e) == 0)) {
+        CHECK(merges_to(&t, "z", "z", 260) && merges_to(&t, "a", "\"", 258));
+        CHECK(merges_to(&t, "a\"", "zz", 261));
+        CHECK(merges_to(&t, "\"", "\"", 259));
+        CHECK(!merges_to(&t, "a", "a", 256));
+        CHECK_EQ_U64(t.merges.n, 4);
+        tokenizer_release(&t);
+    } else {
+        printf("  %s\n", e.text);
+    }
+    buf_addstr(&b, ",\"\\\" \\u0061\"");
+    f.merges = b.data;
+    refused(&f, ERR_DATA, "merge 210 gives \"\"a\", which is not in");
+    buf_release(&b);
+}
+
 TEST(bytes_without_a_token_are_counted)
 {
     static const char text[] = "{" PRE ",\"model\":{\"merges\":[\"a a\"],"
@@ -450,6 +505,7 @@ static const struct test tests[] = {
     RUN(content_never_becomes_a_mark),
     RUN(a_token_listed_twice_is_one),
     RUN(a_merge_listed_twice_has_its_last_rank),
+    RUN(names_may_have_escapes_and_merges_any_order),
     RUN(bytes_without_a_token_are_counted),
 };
 
