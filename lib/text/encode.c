@@ -1,10 +1,11 @@
 /* encode.c - text to ids: added tokens, NFC, pieces, merges.
  *
  * Most pieces of a text were seen before, so each encoder has a cache from
- * pieces of at most KEY_BYTES bytes to at most SLOT_IDS ids: one slot of half
- * a cache line, placed by a hash and evicted by whoever comes next. What does
- * not fit there (indentation, rulers) goes to a smaller cache with wider
- * slots. Caches hold answers only, so the ids do not depend on them.
+ * pieces of at most KEY_BYTES bytes to at most SLOT_IDS ids. Its slots are of
+ * one cache line, two to a set, which a hash chooses: first the one that was
+ * asked for last. What does not fit there (rulers, long names) goes to a
+ * smaller cache with wider slots. Caches hold answers only, so the ids do not
+ * depend on them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,8 @@
 #define KEY_WORDS 2
 #define KEY_BYTES 15 /* and one for the length and the number of ids */
 #define KEY_COUNT 60 /* that number is the key's last 4 bits */
-#define SLOT_IDS 4
-#define CACHE_BITS 16
+#define SLOT_IDS 12 /* < 16 */
+#define SET_BITS 15
 #define WIDE_BYTES 62
 #define WIDE_IDS 48
 #define WIDE_BITS 12
@@ -90,21 +91,22 @@ encode_piece(struct encoder *en, const uint8_t *p, size_t n, uint32_t *id)
     return merge_piece(&t->merges, &en->scratch, id, m);
 }
 
-/* The lowest n bytes of a word, n <= 8. */
-static inline uint64_t
-low_bytes(uint64_t word, size_t n)
-{
-    return n >= 8 ? word : word & ((1ull << 8 * n) - 1);
-}
-
 /* Makes the key of p[n], 0 < n <= KEY_BYTES; room bytes can be read at p. */
 static inline void
 make_key(uint64_t key[KEY_WORDS], const uint8_t *p, size_t n, size_t room)
 {
+    /* From byte 16 - n on the mask of n bytes. */
+    static const uint8_t masks[32] = {
+        255, 255, 255, 255, 255, 255, 255, 255,
+        255, 255, 255, 255, 255, 255, 255, 255
+    };
+    uint64_t mask[KEY_WORDS];
+
     if (room >= 16) {
         memcpy(key, p, 16);
-        key[0] = low_bytes(key[0], n);
-        key[1] = low_bytes(key[1], n > 8 ? n - 8 : 0);
+        memcpy(mask, masks + 16 - n, 16);
+        key[0] &= mask[0];
+        key[1] &= mask[1];
     } else {
         key[0] = key[1] = 0;
         memcpy(key, p, n);
@@ -120,13 +122,14 @@ has_key(const struct encoder_slot *s, const uint64_t key[KEY_WORDS])
            == 0;
 }
 
-static inline size_t
-key_hash(const uint64_t key[KEY_WORDS])
+/* The two slots where the key may be. */
+static inline struct encoder_slot *
+set_of(const struct encoder *en, const uint64_t key[KEY_WORDS])
 {
     uint64_t h = key[0] * 0x9e3779b97f4a7c15u;
 
     h = (h ^ h >> 29 ^ key[1]) * 0xbf58476d1ce4e5b9u;
-    return (size_t)(h >> (64 - CACHE_BITS));
+    return &en->cache[2 * (h >> (64 - SET_BITS))];
 }
 
 static size_t
@@ -171,27 +174,36 @@ wide_piece(struct encoder *en, const uint8_t *p, size_t n, uint32_t *id)
     return m;
 }
 
-/* A piece that the cache has not. */
+/* A piece that is not in its set's first slot, and is then. */
 static size_t
-learn_piece(struct encoder *en, struct encoder_slot *slot,
+other_piece(struct encoder *en, struct encoder_slot *set,
             const uint64_t *key, const uint8_t *p, size_t n, uint32_t *id)
 {
+    struct encoder_slot first = set[0];
     uint64_t lost = en->n_lost;
-    size_t m = wide_piece(en, p, n, id);
+    size_t m;
 
+    if (has_key(&set[1], key)) {
+        set[0] = set[1];
+        set[1] = first;
+        memcpy(id, set->id, sizeof(set->id));
+        return set->key[1] >> KEY_COUNT;
+    }
+    m = wide_piece(en, p, n, id);
     if (m <= SLOT_IDS && en->n_lost == lost) {
-        memcpy(slot->key, key, sizeof(slot->key));
-        memcpy(slot->id, id, m * sizeof(id[0]));
-        slot->key[1] |= (uint64_t)m << KEY_COUNT;
+        set[1] = first;
+        memcpy(set->key, key, sizeof(set->key));
+        memcpy(set->id, id, m * sizeof(id[0]));
+        set->key[1] |= (uint64_t)m << KEY_COUNT;
     }
     return m;
 }
 
-/* A piece that was cut off and waits for its slot to come from memory. */
+/* A piece that was cut off and waits for its set to come from memory. */
 struct ahead {
     const uint8_t *p;
     size_t n;
-    struct encoder_slot *slot; /* NULL: too long for one */
+    struct encoder_slot *set; /* NULL: too long for one */
     uint64_t key[KEY_WORDS];
 };
 
@@ -214,11 +226,11 @@ cut(const struct encoder *en, const uint8_t *p, const uint8_t *end,
     for (size_t i = 0; i < n; p = stop[i++], a++) {
         a->p = p;
         a->n = (size_t)(stop[i] - p);
-        a->slot = NULL;
+        a->set = NULL;
         if (a->n <= KEY_BYTES) {
             make_key(a->key, p, a->n, (size_t)(end - p));
-            a->slot = &en->cache[key_hash(a->key)];
-            __builtin_prefetch(a->slot);
+            a->set = set_of(en, a->key);
+            __builtin_prefetch(a->set);
         }
     }
     return n;
@@ -228,17 +240,17 @@ cut(const struct encoder *en, const uint8_t *p, const uint8_t *end,
 static size_t
 cached_piece(struct encoder *en, const uint8_t *p, size_t n, uint32_t *id)
 {
-    struct encoder_slot *slot;
+    struct encoder_slot *set;
     uint64_t key[KEY_WORDS];
 
     if (n > KEY_BYTES)
         return wide_piece(en, p, n, id);
     make_key(key, p, n, n);
-    slot = &en->cache[key_hash(key)];
-    if (!has_key(slot, key))
-        return learn_piece(en, slot, key, p, n, id);
-    memcpy(id, slot->id, sizeof(slot->id));
-    return slot->key[1] >> KEY_COUNT;
+    set = set_of(en, key);
+    if (!has_key(set, key))
+        return other_piece(en, set, key, p, n, id);
+    memcpy(id, set->id, sizeof(set->id));
+    return set->key[1] >> KEY_COUNT;
 }
 
 /* Text without added tokens, in normal form, by the steps of the
@@ -269,19 +281,17 @@ add_pieces(struct encoder *en, const uint8_t *p, size_t n, struct ids *out)
     const uint8_t *end = p + n;
     uint32_t *id = ids_room(out, n + SLOT_IDS);
     struct ahead ahead[SCAN_MOST], *a, *stop;
-    const struct encoder_slot *s;
 
     while (p < end) {
         stop = ahead + cut(en, p, end, ahead);
         for (a = ahead; a < stop; a++) {
-            s = a->slot;
-            if (!s) {
+            if (!a->set) {
                 id += wide_piece(en, a->p, a->n, id);
-            } else if (has_key(s, a->key)) {
-                memcpy(id, s->id, sizeof(s->id));
-                id += s->key[1] >> KEY_COUNT;
+            } else if (has_key(a->set, a->key)) {
+                memcpy(id, a->set->id, sizeof(a->set->id));
+                id += a->set->key[1] >> KEY_COUNT;
             } else {
-                id += learn_piece(en, a->slot, a->key, a->p, a->n, id);
+                id += other_piece(en, a->set, a->key, a->p, a->n, id);
             }
         }
         p = stop[-1].p + stop[-1].n;
@@ -308,7 +318,7 @@ encoder_init(struct encoder *en, const struct tokenizer *t)
 {
     memset(en, 0, sizeof(*en));
     en->t = t;
-    en->cache = mem_table((size_t)1 << CACHE_BITS, sizeof(en->cache[0]));
+    en->cache = mem_table((size_t)2 << SET_BITS, sizeof(en->cache[0]));
     en->wide = mem_table((size_t)1 << WIDE_BITS, sizeof(en->wide[0]));
     pretok_run_init(&en->pre, &t->pre, t->uclass);
     buf_init(&en->bytes);
