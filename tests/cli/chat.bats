@@ -173,3 +173,32 @@ chat template writes nothing of it"
     tokenize -q -t tokenizer.json --threads 1 in.text >one
     tokenize -q -t tokenizer.json --threads 2 in.text | cmp - one
 }
+
+# like_sft TOKENIZER NAME EOS [tools]: 1,000 conversations by TRL's template of
+# that name, with its own for training, have TRL's ids and labels.
+like_sft() {
+    local json=$GRAFT_SHARED/tokenizers/$1/tokenizer.json peft=$root/tests/peft
+    local templates
+    templates=$("$PEERS/bin/python" -c \
+        'import trl; print(trl.__path__[0])')/chat_templates
+    ln -sf "$json" tokenizer.json
+    jq -n --arg eos "$3" '{eos_token: $eos}' >tokenizer_config.json
+    "$PEERS/bin/python" "$peft/chats.py" 1000 "${@:4}" >lines
+    "$PEERS/bin/python" -W ignore "$peft/sft.py" "$json" lines "$2" "$3" \
+        2>err | jq -c '.[]' >theirs
+    fromjsonl -q lines | tokenize -q -t tokenizer.json \
+        --chat-template "$templates/$2_training.jinja" | tojsonl |
+        jq -c '.ids, .mask' >ours
+    [ "$(wc -l <ours)" -eq 2000 ]
+    cmp theirs ours # two lines for each: the ids, the labels that are not -100
+}
+
+@test "1,000 conversations have the ids and labels of TRL's SFTTrainer" {
+    if ! "${PEERS:-none}/bin/python" -c 'import datasets, trl' 2>err; then
+        skip "PEERS names no Python with trl"
+    fi
+    need_shared tokenizers/qwen2.5
+    need_shared tokenizers/phi3-mini
+    like_sft qwen2.5 qwen2_5 '<|im_end|>' tools
+    like_sft phi3-mini phi3 '<|endoftext|>'
+}
