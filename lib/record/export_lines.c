@@ -202,13 +202,9 @@ put_ids(struct lines *l, const struct tokens *t, struct err *e)
 
     tokens_ids(t, ids);
     tokens_mask(t, loss);
-    buf_addstr(b, "{\"input_ids\":[");
-    for (i = 0; i < t->n; i++) {
-        if (i > 0)
-            buf_addc(b, ',');
-        json_put_u64(b, ids[i]);
-    }
-    buf_addstr(b, "],\"labels\":[");
+    buf_addstr(b, "{\"input_ids\":");
+    jsonl_put_ids(b, ids, t->n);
+    buf_addstr(b, ",\"labels\":[");
     for (i = 0; i < t->n; i++) {
         if (i > 0)
             buf_addc(b, ',');

@@ -44,6 +44,10 @@
 /* A string: p[n] if it is UTF-8, else {"b64":S}. */
 void jsonl_put_bytes(struct buf *b, const char *p, size_t n);
 
+/* A list of n ids; of n zeros and ones. */
+void jsonl_put_ids(struct buf *b, const uint32_t *ids, size_t n);
+void jsonl_put_mask(struct buf *b, const uint8_t *mask, size_t n);
+
 /* A record of a stream of that type; ERR_DATA when it is none. */
 int jsonl_put_record(struct buf *b, const char *type, const void *p,
                      size_t n, struct err *e);

@@ -174,33 +174,40 @@ put_text(struct buf *b, const void *p, size_t n, struct err *e)
     return rc;
 }
 
-static void
-put_ids(struct buf *b, const struct tokens *t)
+void
+jsonl_put_ids(struct buf *b, const uint32_t *ids, size_t n)
 {
-    uint32_t *ids = mem_array(t->n, sizeof(*ids));
-    size_t i;
-
-    tokens_ids(t, ids);
-    buf_addstr(b, "{\"kind\":\"tokens\",\"ids\":[");
-    for (i = 0; i < t->n; i++) {
+    buf_addc(b, '[');
+    for (size_t i = 0; i < n; i++) {
         if (i > 0)
             buf_addc(b, ',');
         json_put_u64(b, ids[i]);
     }
-    free(ids);
+    buf_addc(b, ']');
+}
+
+void
+jsonl_put_mask(struct buf *b, const uint8_t *mask, size_t n)
+{
+    buf_addc(b, '[');
+    for (size_t i = 0; i < n; i++)
+        buf_addstr(b, i == 0 ? mask[i] ? "1" : "0" : mask[i] ? ",1" : ",0");
+    buf_addc(b, ']');
 }
 
 static void
-put_mask(struct buf *b, const struct tokens *t)
+put_ids_and_mask(struct buf *b, const struct tokens *t)
 {
+    uint32_t *ids = mem_array(t->n, sizeof(*ids));
     uint8_t *mask = mem_alloc(t->n);
-    size_t i;
 
+    tokens_ids(t, ids);
     tokens_mask(t, mask);
-    buf_addstr(b, "],\"mask\":[");
-    for (i = 0; i < t->n; i++)
-        buf_addstr(b, i == 0 ? mask[i] ? "1" : "0" : mask[i] ? ",1" : ",0");
-    buf_addc(b, ']');
+    buf_addstr(b, "\"ids\":");
+    jsonl_put_ids(b, ids, t->n);
+    buf_addstr(b, ",\"mask\":");
+    jsonl_put_mask(b, mask, t->n);
+    free(ids);
     free(mask);
 }
 
@@ -214,8 +221,8 @@ put_tokens(struct buf *b, const void *p, size_t n, struct err *e)
     rc = tokens_decode(&t, p, n, 0, e);
     if (rc < 0)
         return rc;
-    put_ids(b, &t);
-    put_mask(b, &t);
+    buf_addstr(b, "{\"kind\":\"tokens\",");
+    put_ids_and_mask(b, &t);
     buf_addf(b, ",\"ordinal\":%llu,\"time\":%lld,\"group\":\"%016llx\","
              "\"quality\":%ld,\"text_id\":\"%s\"}",
              (unsigned long long)t.origin.ordinal, (long long)t.origin.time,

@@ -112,33 +112,17 @@ text_changes_then(struct text_changes *c, const struct text_changes *next)
     *c = out;
 }
 
-/* How many changes begin at or before that byte of the normal text. */
+/* How many changes begin at or before that byte of the given text, or of the
+ * normal one. */
 static size_t
-begun_normal(const struct text_changes *c, size_t at)
+begun(const struct text_changes *c, size_t at, bool given)
 {
     size_t lo = 0, hi = c->n;
 
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 
-        if (c->change[mid].at <= at)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-/* The same of the given text. */
-static size_t
-begun_given(const struct text_changes *c, size_t at)
-{
-    size_t lo = 0, hi = c->n;
-
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (c->change[mid].from <= at)
+        if ((given ? c->change[mid].from : c->change[mid].at) <= at)
             lo = mid + 1;
         else
             hi = mid;
@@ -150,7 +134,7 @@ begun_given(const struct text_changes *c, size_t at)
 static struct text_run
 given_of(const struct text_changes *c, size_t at)
 {
-    size_t i = begun_normal(c, at);
+    size_t i = begun(c, at, false);
     const struct text_change *ch = i > 0 ? &c->change[i - 1] : NULL;
 
     if (!ch)
@@ -174,8 +158,8 @@ text_changes_given(const struct text_changes *c, struct text_run normal)
 struct text_run
 text_changes_normal(const struct text_changes *c, struct text_run given)
 {
-    size_t i = begun_given(c, given.start);
-    size_t k = begun_given(c, given.end);
+    size_t i = begun(c, given.start, true);
+    size_t k = begun(c, given.end, true);
     struct text_run run = given;
     const struct text_change *ch;
 
