@@ -10,33 +10,25 @@ Flags: 1 \\p{L}, 2 \\p{N}, 4 \\s, 8 Digits splits at it, 16 \\w of an added
 token's single_word, 32 NFC may change a text that has it, 64 NFC looks at it
 at all.
 """
-from tokenizers import AddedToken, Regex, Tokenizer, models
+from tokenizers import AddedToken, Tokenizer, models
 from tokenizers import normalizers, pre_tokenizers
 
+from points import matches, pieces, points, print_runs
+
 L, N, S, DIGIT, WORD, WORK, ACTIVE = 1, 2, 4, 8, 16, 32, 64
-points = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 flag = [0] * 0x110000
 
 
 def probe_regex(bit, pattern):
-    """Removes what does not match, so that what is left matches."""
-    split = pre_tokenizers.Split(Regex(pattern), "removed", invert=True)
-    for at in range(0, len(points), 512):
-        part = points[at:at + 512]
-        text = "".join(chr(c) for c in part)
-        for _, (a, b) in split.pre_tokenize_str(text):
-            for i in range(a, b):
-                flag[part[i]] |= bit
+    for c in matches(pattern):
+        flag[c] |= bit
 
 
 def probe_digits():
     split = pre_tokenizers.Digits(individual_digits=True)
-    for at in range(0, len(points), 512):
-        part = points[at:at + 512]
-        text = "".join("x" + chr(c) + "x" for c in part)
-        for s, (a, b) in split.pre_tokenize_str(text):
-            if b - a == 1 and a % 3 == 1:
-                flag[part[a // 3]] |= DIGIT
+    for part, a, b in pieces(split, "x", "x"):
+        if b - a == 1 and a % 3 == 1:
+            flag[part[a // 3]] |= DIGIT
 
 
 def probe_word():
@@ -72,23 +64,9 @@ probe_digits()
 probe_word()
 probe_nfc()
 
-runs = []
-for c in range(0x110000):
-    if not runs or runs[-1][1] != flag[c]:
-        runs.append((c, flag[c]))
 print("/* uclass_data.c - what each code point is taken for: a table, so one")
 print(" * long file; made by tests/golden/uclass.py, which says how. */")
 print('#include "text/uclass.h"\n')
-print("const struct uclass_run uclass_run[] = {")
-line = "   "
-for i, (first, flags) in enumerate(runs):
-    end = runs[i + 1][0] if i + 1 < len(runs) else 0x110000
-    item = " {%d,%d}," % (end - first, flags)
-    if len(line) + len(item) > 80:
-        print(line)
-        line = "   "
-    line += item
-print(line)
-print("};\n")
+print_runs("uclass", flag)
 print("const size_t uclass_n_runs = sizeof(uclass_run) / "
       "sizeof(uclass_run[0]);")
