@@ -10,7 +10,6 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "tensor/modeldir.h"
 #include "tool/tool.h"
 #include "train/rundir.h"

@@ -5,7 +5,6 @@
  * is asked of themselves, so nothing lists them by hand. A program is run by
  * the name "graft NAME", which is how it speaks of itself in its usage.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,8 +6,6 @@
  */
 #include "kernels/cpu/linear.h"
 
-#include <string.h>
-
 #include "base/par.h"
 #include "kernels/dropout.h"
 

@@ -5,7 +5,6 @@
  * every gradient, whose sums over the rows are one product each (in blocks
  * of rows where dropout has to be drawn again), so they add in row order.
  */
-#include <string.h>
 
 #include "base/par.h"
 #include "kernels/cpu/linear.h"

@@ -12,7 +12,6 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "kernels/plugin.h"
 
 #ifndef GRAFT_VERSION

@@ -3,7 +3,6 @@
 #include "model/fit.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/buf.h"
 #include "base/log.h"

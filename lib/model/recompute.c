@@ -8,7 +8,6 @@
  * rank-r products of a LINEAR) is kept for that.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "model/build.h"

@@ -1,6 +1,5 @@
 /* export_llmc.c - token records to a file of llm.c: a header that says how
  * many ids there are, which is known at the end, and the ids. */
-#include <string.h>
 
 #include "base/bytes.h"
 #include "record/export_ids.h"

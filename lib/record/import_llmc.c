@@ -2,7 +2,6 @@
  * a document ends; record/llmc.h has the bytes. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/bytes.h"
 #include "base/io.h"

@@ -2,7 +2,6 @@
  * pieces: where the text lies in the record they point there, and each says
  * whether it is learned.
  */
-#include <string.h>
 
 #include "base/mem.h"
 #include "record/render_parts.h"

@@ -3,9 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/mem.h"
 #include "record/change.h"
 #include "record/dispatch.h"
 #include "record/text.h"

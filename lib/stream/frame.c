@@ -12,7 +12,6 @@
 #include <zstd_errors.h>
 
 #include "base/bytes.h"
-#include "base/mem.h"
 #include "stream/stream.h"
 
 #define FRAME_MAGIC "GFrm"

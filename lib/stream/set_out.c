@@ -3,7 +3,6 @@
  */
 #include "stream/set_out_state.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "stream/frame.h"
 #include "stream/in.h"
 
 int

@@ -12,7 +12,6 @@
 #include "base/mem.h"
 #include "model/family.h"
 #include "tensor/modeldir.h"
-#include "tensor/safetensors.h"
 
 #define PIECE 4096 /* elements compared at a time */
 #define NAMED 3    /* tensors that a warning names */

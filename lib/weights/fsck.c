@@ -3,11 +3,9 @@
 #include "weights/fsck.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/progress.h"
 #include "model/family.h"
-#include "tensor/safetensors.h"
 #include "weights/base.h"
 
 #define PIECE 4096

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/bytes.h"
 #include "base/progress.h"
 #include "record/tensor.h"
 #include "tensor/stored.h"

@@ -2,8 +2,6 @@
  * conversation, and every byte of what comes out has an origin. */
 #include "text/jinja.h"
 
-#include <string.h>
-
 #include "fuzz.h"
 
 static const char tools[] =

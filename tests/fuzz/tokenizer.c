@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "text/offsets.h"
 
 static void
 encode(const struct tokenizer *t, struct encoder *en, const char *p, size_t n)

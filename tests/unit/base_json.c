@@ -1,7 +1,6 @@
 /* base_json.c - what JSON is accepted, what is refused and where, reading
  * and writing. */
 #include "base/json.h"
-#include "base/mem.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,6 @@
  * instead. */
 #include "model/fit.h"
 
-#include "base/mem.h"
 #include "test.h"
 
 #define MIB ((uint64_t)1 << 20)

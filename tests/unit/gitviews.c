@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/mem.h"
 #include "record/change.h"
 #include "record/render_parts.h"
 #include "repo/history.h"

@@ -3,7 +3,6 @@
 #include "record/jsonl.h"
 
 #include "base/b64.h"
-#include "base/mem.h"
 #include "base/rng.h"
 #include "record/tensor.h"
 #include "record/tokens.h"

@@ -5,7 +5,6 @@
 
 #include <zstd.h>
 
-#include "base/bytes.h"
 #include "base/io.h"
 #include "stream/file.h"
 #include "stream/frame.h"

@@ -1,7 +1,6 @@
 /* stream_io.c - writing and reading streams: what goes in comes out. */
 #include "test.h"
 
-#include "base/bytes.h"
 #include "base/io.h"
 #include "stream/file.h"
 #include "stream_made.h"

@@ -7,7 +7,6 @@
 #include "base/io.h"
 #include "record/tensor.h"
 #include "stream/set_out.h"
-#include "tensor/modeldir.h"
 #include "test.h"
 #include "weights/weights_source.h"
 
