@@ -128,11 +128,40 @@ put_stats(const struct token_stats *stats, uint64_t records,
     return rc;
 }
 
-/* The segments to the output, which is open; NULL: to z->lines. */
+/* Standard output: a stream, or lines or bytes. */
+struct output {
+    bool plain;
+    struct stream_out stream;
+    struct out bytes;
+};
+
 static int
-encode_all(struct tokenizing *z, struct stream_in *in,
-           struct stream_out *stream, const char *prov, struct err *e)
+output_open(struct output *to, bool plain, struct err *e)
 {
+    to->plain = plain;
+    return plain ? out_open(&to->bytes, "-", e) :
+                   stream_out_open(&to->stream, "-", e);
+}
+
+/* Behind all that went there, or behind a failure, rc, which is returned. */
+static int
+output_close(struct output *to, int rc, struct err *e)
+{
+    if (rc == 0)
+        return to->plain ? out_commit(&to->bytes, e) :
+                           stream_out_close(&to->stream, e);
+    if (to->plain)
+        out_release(&to->bytes);
+    else
+        stream_out_release(&to->stream);
+    return rc;
+}
+
+static int
+encode_all(struct tokenizing *z, struct stream_in *in, struct output *to,
+           const char *prov, struct err *e)
+{
+    struct stream_out *stream = to->plain ? NULL : &to->stream;
     int rc;
 
     while ((rc = stream_in_segment(in, e)) > 0) {
@@ -140,14 +169,7 @@ encode_all(struct tokenizing *z, struct stream_in *in,
         if (rc < 0)
             break;
     }
-    if (rc == 0)
-        return stream ? stream_out_close(stream, e) :
-                        out_commit(z->lines, e);
-    if (stream)
-        stream_out_release(stream);
-    else
-        out_release(z->lines);
-    return rc;
+    return output_close(to, rc, e);
 }
 
 /* Text in, tokens out. */
@@ -155,16 +177,13 @@ static int
 encode_to(const struct options *o, struct tokenizing *z,
           struct stream_in *in, const char *prov, struct err *e)
 {
-    struct stream_out stream;
-    struct out lines;
-    int rc;
+    struct output to;
+    int rc = output_open(&to, o->offsets, e);
 
     z->render.offsets = o->offsets;
-    z->lines = o->offsets ? &lines : NULL;
-    rc = o->offsets ? out_open(&lines, "-", e) :
-                      stream_out_open(&stream, "-", e);
+    z->lines = o->offsets ? &to.bytes : NULL;
     if (rc == 0)
-        rc = encode_all(z, in, o->offsets ? NULL : &stream, prov, e);
+        rc = encode_all(z, in, &to, prov, e);
     progress_end();
     if (rc == 0)
         tell(z);
@@ -199,10 +218,9 @@ encode(const struct options *o, struct tokenizing *z, const char *path,
     return rc;
 }
 
-/* The segments of tokens to the output, which is open: a stream or bytes. */
 static int
-decode_all(struct detokenizing *d, struct stream_in *in, const char *prov,
-           struct err *e)
+decode_all(struct detokenizing *d, struct stream_in *in, struct output *to,
+           const char *prov, struct err *e)
 {
     int rc;
 
@@ -211,14 +229,7 @@ decode_all(struct detokenizing *d, struct stream_in *in, const char *prov,
         if (rc < 0)
             break;
     }
-    if (rc == 0)
-        return d->stream ? stream_out_close(d->stream, e) :
-                           out_commit(d->bytes, e);
-    if (d->stream)
-        stream_out_release(d->stream);
-    else
-        out_release(d->bytes);
-    return rc;
+    return output_close(to, rc, e);
 }
 
 /* Tokens in, text out. */
@@ -227,9 +238,8 @@ decode(const struct options *o, const struct tokenizing *z, const char *path,
        const char *prov, struct err *e)
 {
     struct detokenizing d;
-    struct stream_out stream;
+    struct output to;
     struct stream_in in;
-    struct out bytes;
     int rc = stream_in_open(&in, path, "tokens", e);
 
     if (rc < 0)
@@ -239,12 +249,12 @@ decode(const struct options *o, const struct tokenizing *z, const char *path,
     d.begin = z->render.begin;
     d.end = z->render.end;
     if (o->raw)
-        d.bytes = &bytes;
+        d.bytes = &to.bytes;
     else
-        d.stream = &stream;
-    rc = o->raw ? out_open(&bytes, "-", e) : stream_out_open(&stream, "-", e);
+        d.stream = &to.stream;
+    rc = output_open(&to, o->raw, e);
     if (rc == 0)
-        rc = decode_all(&d, &in, prov, e);
+        rc = decode_all(&d, &in, &to, prov, e);
     detokenizing_release(&d);
     stream_in_release(&in);
     return rc;
@@ -269,22 +279,6 @@ choose_token(const struct options *o, const struct tokenizer *t,
         return err_set(e, ERR_DATA, "%s: no token \"%s\" (%s)",
                        o->tokenizer, name, option);
     return 0;
-}
-
-static int
-print_template(const char *name, struct err *e)
-{
-    const char *text = template_builtin(name);
-    struct out out;
-    int rc = out_open(&out, "-", e);
-
-    if (rc < 0)
-        return rc;
-    rc = out_write(&out, text, strlen(text), e);
-    if (rc == 0)
-        return out_commit(&out, e);
-    out_release(&out);
-    return rc;
 }
 
 /* The program's line of provenance; the caller frees it. */
@@ -361,11 +355,14 @@ run(void *opts, const struct args *args, struct err *e)
 {
     const struct options *o = opts;
     struct layout_choice layout;
+    const char *text;
     struct tokenizer t;
     int rc;
 
-    if (o->print)
-        return print_template(o->print, e);
+    if (o->print) {
+        text = template_builtin(o->print);
+        return file_write("-", text, strlen(text), e);
+    }
     if (o->raw && !o->decode)
         return err_set(e, ERR_USAGE, "--raw goes with --decode");
     if (o->offsets && (o->decode || o->stats))
