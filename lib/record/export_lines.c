@@ -29,6 +29,7 @@ static const char *const form_name[] = {
 struct lines {
     struct export *x;
     bool ids;         /* token records have a form */
+    struct stream_head head; /* of the segments of ids so far */
     enum form form;   /* of the lines so far */
     const char *path; /* of the file that is being written */
     struct out out;
@@ -43,6 +44,7 @@ lines_init(struct lines *l, struct export *x)
 {
     memset(l, 0, sizeof(*l));
     l->x = x;
+    stream_head_init(&l->head, "");
     buf_init(&l->line);
     buf_init(&l->diff);
     buf_init(&l->message);
@@ -55,6 +57,7 @@ lines_release(struct lines *l)
 {
     if (l->open)
         out_release(&l->out);
+    stream_head_release(&l->head);
     buf_release(&l->line);
     buf_release(&l->diff);
     buf_release(&l->message);
@@ -220,12 +223,26 @@ put_ids(struct lines *l, const struct tokens *t, struct err *e)
     return put_line(l, e);
 }
 
+/* A line does not tell which tokenizer its ids are of: it has to be one. */
 static int
-take_tokens(struct lines *l, const void *p, size_t n, struct err *e)
+check_head(struct lines *l, const struct stream_head *head, struct err *e)
+{
+    if (l->head.type[0] != '\0')
+        return stream_head_same(&l->head, head, "segments", e);
+    stream_head_release(&l->head);
+    stream_head_copy(&l->head, head);
+    return 0;
+}
+
+static int
+take_tokens(struct lines *l, const struct stream_head *head, const void *p,
+            size_t n, struct err *e)
 {
     struct tokens t;
     int rc = check_form(l, FORM_IDS, e);
 
+    if (rc == 0)
+        rc = check_head(l, head, e);
     if (rc == 0)
         rc = tokens_decode(&t, p, n, 0, e);
     if (rc < 0)
@@ -262,7 +279,7 @@ take(void *ctx, const struct stream_head *head, const void *p, size_t n,
     if (strcmp(head->type, "text") == 0)
         return take_text(l, p, n, e);
     if (l->ids && strcmp(head->type, "tokens") == 0)
-        return take_tokens(l, p, n, e);
+        return take_tokens(l, head, p, n, e);
     return err_set(e, ERR_DATA, "type of the stream (found %s, expected %s)",
                    head->type, l->ids ? "text or tokens" : "text");
 }

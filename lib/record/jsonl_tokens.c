@@ -1,5 +1,4 @@
 /* jsonl_tokens.c - lines to token records. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,7 +182,8 @@ finish_tokens(struct jsonl *j, const uint8_t *loss, struct err *e)
     return 0;
 }
 
-/* The labels of the ids: each is the id, or -100 where it has no loss. */
+/* The labels of the ids: each is the id, or -100 where it has no loss. They
+ * become a mask. */
 static int
 read_labels(struct jsonl_state *s, struct entry *t, struct err *e)
 {
@@ -192,7 +192,8 @@ read_labels(struct jsonl_state *s, struct entry *t, struct err *e)
     int rc = json_enter_array(&v, e);
 
     for (s->n_mask = 0; rc == 0 && json_next_item(&v);) {
-        bool none = strncmp(v.p, "-100", 4) == 0 && !isdigit(v.p[4]);
+        bool none = strncmp(v.p, "-100", 4) == 0
+                 && !(v.p[4] && strchr("0123456789.eE", v.p[4]));
 
         at = v;
         if (none)
@@ -212,33 +213,34 @@ read_labels(struct jsonl_state *s, struct entry *t, struct err *e)
     return rc;
 }
 
-/* The mask of that name, if there is one, ANDed to that in `all`. */
-static int
-and_mask(struct jsonl_state *s, const char *name, uint8_t *all, bool *any,
-         struct err *e)
+/* ANDs what was read as a mask to that in `all`. */
+static void
+and_mask(const struct jsonl_state *s, uint8_t *all, bool *any)
 {
-    struct entry *t = line_take(s, name);
-    int rc = t ? read_mask(s, t, e) : 0;
-
-    if (!t || rc < 0)
-        return rc;
     for (size_t i = 0; i < s->n_ids; i++)
         all[i] = s->mask[i] && (all[i] || !*any);
     *any = true;
-    return 0;
 }
 
-/* What TRL's masks leave: *loss is NULL without any, else of n_ids flags for
- * the caller to free. */
+/* What labels and TRL's masks leave: *loss is NULL without any, else of n_ids
+ * flags for the caller to free. */
 static int
-read_masks(struct jsonl_state *s, uint8_t **loss, struct err *e)
+read_loss(struct jsonl_state *s, uint8_t **loss, struct err *e)
 {
+    static const char *const mask[] = { "completion_mask", "assistant_masks" };
+    struct entry *t = line_take(s, "labels");
     uint8_t *all = mem_alloc(s->n_ids);
     bool any = false;
-    int rc = and_mask(s, "completion_mask", all, &any, e);
+    int rc = t ? read_labels(s, t, e) : 0;
 
-    if (rc == 0)
-        rc = and_mask(s, "assistant_masks", all, &any, e);
+    if (t && rc == 0)
+        and_mask(s, all, &any);
+    for (size_t i = 0; i < sizeof(mask) / sizeof(mask[0]) && rc == 0; i++) {
+        t = line_take(s, mask[i]);
+        rc = t ? read_mask(s, t, e) : 0;
+        if (t && rc == 0)
+            and_mask(s, all, &any);
+    }
     *loss = rc == 0 && any ? all : NULL;
     if (!*loss)
         free(all);
@@ -249,15 +251,14 @@ int
 jsonl_read_input_ids(struct jsonl *j, struct entry *ids, struct err *e)
 {
     struct jsonl_state *s = j->state;
-    struct entry *labels = line_take(s, "labels");
-    uint8_t *masks = NULL;
+    uint8_t *loss = NULL;
     int rc = read_ids(s, ids, e);
 
     if (rc == 0)
-        rc = labels ? read_labels(s, labels, e) : read_masks(s, &masks, e);
+        rc = read_loss(s, &loss, e);
     if (rc == 0)
-        rc = finish_tokens(j, labels ? s->mask : masks, e);
-    free(masks);
+        rc = finish_tokens(j, loss, e);
+    free(loss);
     return rc;
 }
 

@@ -85,6 +85,19 @@ chats() {
     cmp <(lines a.gs) <(tojsonl -q -f trl a.gs | fromjsonl -q | lines -)
 }
 
+@test "trl: ids of two tokenizers are not mixed" {
+    tokens >a.gs
+    fromjsonl -q <<<'{"text":"some words"}' >doc.gs
+    vocabtrain -q --size 257 -o t.json doc.gs
+    tokenize -q -t t.json doc.gs >b.gs
+    cat a.gs b.gs >c.gs
+    run -4 --separate-stderr tojsonl -f trl -o lines c.gs
+    one_line 'tojsonl: c.gs: record 0: segments: header: '
+    [ ! -e lines ]
+    cat a.gs a.gs | tojsonl -q -f trl -o lines
+    [ "$(wc -l <lines)" -eq 4 ]
+}
+
 @test "TRL's own columns of tokens are read" {
     back() {
         cmp <(echo "$2") <(fromjsonl -q <<<"$1" | lines -)
@@ -96,6 +109,8 @@ chats() {
         '[[5,6],[0,0]]'
     back '{"labels":[-100,6],"input_ids":[5,6],"assistant_masks":[1,1]}' \
         '[[5,6],[0,1]]'
+    back '{"labels":[-100,6,7],"input_ids":[5,6,7],"completion_mask":[1,0,1]}' \
+        '[[5,6,7],[0,0,1]]'
     back '{"prompt":[{"role":"user","content":"a"}],"completion":'$(
         )'[{"role":"assistant","content":"b"}]}' \
         '{"messages":[{"role":"user","content":"a"},'$(
@@ -113,6 +128,9 @@ chats() {
         'byte 28: labels and input_ids differ in length (found 1, expected 2)'
     bad '{"input_ids":[5],"labels":[5,6]}' 'byte 29: label 1 is neither'
     bad '{"input_ids":[5],"labels":[-1000]}' 'byte 27: '
+    for label in -100.5 -100.0 -100e2; do
+        bad '{"input_ids":[5],"labels":['$label']}' 'byte 27: '
+    done
     bad '{"input_ids":[5],"labels":[]}' 'byte 26: labels and input_ids differ'
     bad '{"input_ids":[5],"completion_mask":[2]}' 'byte 36: bad mask (found 2'
     bad '{"input_ids":[5],"ids":[5]}' 'ambiguous'
