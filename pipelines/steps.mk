@@ -86,9 +86,10 @@ key/data: base/manifest.json FORCE
 	git -c safe.directory="*" -C "$$REPO" rev-parse HEAD $${SCRAPE:+--all}; \
 	 b2sum <"$$TOKENIZER"'
 
+# With 3 gitscrape has left out what -k let it, and told of it.
 data/manifest.json: key/data
 	$(STEP) "the history of $$REPO_NAME as tokens" $(@D) \
-	"gitscrape $$SCRAPE"' "$$REPO" \
+	"{ gitscrape $$SCRAPE"' "$$REPO" || [ $$? -eq 3 ]; } \
 	| tokenize -t "$$TOKENIZER" --template "$$TEMPLATE" --loss "$$LOSS" \
 	--max-tokens "$$SEQ_LEN" --threads "$$THREADS" \
 	| shard'" $$SPLIT"' -o "$$OUT"; "$$HERE/enough" "$$OUT"'

@@ -336,6 +336,20 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
     [[ $output == *'Nothing can be said: one commit gives no interval.'* ]]
 }
 
+@test "a damaged repository does with -k, and what is missing is told" {
+    local blob
+    repo_small damaged 6
+    blob=$(git -C damaged rev-parse 'HEAD~1^{tree}')
+    blob=$(git -C damaged ls-tree -r "$blob" | awk 'NR == 1 { print $3 }')
+    rm -f "damaged/.git/objects/${blob:0:2}/${blob:2}"
+    run -2 --separate-stderr pipeline REPO=damaged
+    [[ $stderr == "gitscrape: damaged: "*"missing"* ]]
+    run -0 --separate-stderr pipeline REPO=damaged SCRAPE=-k
+    [[ $stderr == *'gitscrape: warning: damaged: '*'left out'* ]]
+    [[ $output == *'Held out: '* ]]
+    verify -v work/data 2>&1 | grep -q 'left out [0-9]*: unreadable'
+}
+
 # table DIFFERENCE HALF_WIDTH: of a score with big and small numbers.
 table() {
     jq -n --argjson d "$1" --argjson h "$2" '{clusters: 40, records: 50,
