@@ -19,8 +19,8 @@
 #define KEY_COUNT 60 /* that number is the key's last 4 bits */
 #define SLOT_IDS 12 /* < 16 */
 #define SET_BITS 15
-#define WIDE_BYTES 62
-#define WIDE_IDS 48
+#define WIDE_BYTES 126
+#define WIDE_IDS 64
 #define WIDE_BITS 12
 
 struct encoder_slot {
