@@ -25,6 +25,7 @@ moves_init(struct moves *m, struct objects *o, uint64_t max_blob,
     m->edited.objects = o;
     m->edited.losses = losses;
     m->edited.max_blob = max_blob;
+    dir_moves_init(&m->dirs);
     buf_init(&m->key);
     for (s = 0; s < 2; s++) {
         tree_diff_init(&m->diff[s]);
@@ -43,14 +44,14 @@ moves_release(struct moves *m)
         map_release(&m->path[s]);
     }
     rename_edited_release(&m->edited);
+    dir_moves_release(&m->dirs);
     buf_release(&m->key);
 }
 
 bool
 moves_concern(const struct tree_at at[3])
 {
-    return at[BASE].there ? at[OURS].there != at[THEIRS].there
-                          : at[OURS].there || at[THEIRS].there;
+    return !at[BASE].there || at[OURS].there != at[THEIRS].there;
 }
 
 /* ---- what was renamed ---- */
@@ -63,10 +64,11 @@ other_side(const struct tree_diff *d, const struct tree_change *c)
 }
 
 /* Where the other side has left a file as it was, following it changes
- * nothing. */
+ * nothing, but for what it says of its directory. */
 static bool *
-find_wanted(const struct tree_diff *d)
+find_wanted(struct moves *m, int side)
 {
+    const struct tree_diff *d = &m->diff[side];
     bool *wanted = mem_array(d->n, sizeof(*wanted));
     const struct tree_change *c;
     const struct tree_at *other;
@@ -76,8 +78,9 @@ find_wanted(const struct tree_diff *d)
         c = &d->change[i];
         other = other_side(d, c);
         wanted[i] = rename_gone(c)
-            && !(other->there && oid_equal(&other->id, &c->id[0])
-                 && other->mode == c->mode[0]);
+            && (!other->there || !oid_equal(&other->id, &c->id[0])
+                || other->mode != c->mode[0]
+                || dir_moves_want(&m->dirs, side, d, c));
     }
     return wanted;
 }
@@ -98,23 +101,26 @@ index_pairs(struct moves *m, int side)
 }
 
 static int
-find_side(struct moves *m, int side, const struct oid tree[3], struct err *e)
+compare_side(struct moves *m, int side, const struct oid tree[3],
+             struct err *e)
 {
     const struct oid base_other[2] = {tree[BASE], tree[THEIRS - side]};
+    int rc = tree_compare(&m->diff[side], m->objects, base_other, 1, 2,
+                          &tree[OURS + side], m->max_entries, e);
+
+    m->too_hard = m->too_hard || rc == ERR_LIMIT;
+    return rc == ERR_LIMIT ? 0 : rc;
+}
+
+static int
+pair_side(struct moves *m, int side, struct err *e)
+{
     struct tree_diff *d = &m->diff[side];
     bool *wanted;
     int rc;
 
-    rc = tree_compare(d, m->objects, base_other, 1, 2, &tree[OURS + side],
-                      m->max_entries, e);
-    if (rc == ERR_LIMIT) {
-        m->too_hard = true;
-        return 0;
-    }
-    if (rc < 0)
-        return rc;
     rename_pair(d);
-    wanted = find_wanted(d);
+    wanted = find_wanted(m, side);
     rc = rename_edited_pair(&m->edited, d, wanted, e);
     free(wanted);
     m->too_hard = m->too_hard || m->edited.too_hard;
@@ -130,7 +136,13 @@ moves_find(struct moves *m, const struct oid tree[3], struct err *e)
     m->too_hard = m->edited.too_hard = false;
     m->edited.n_bytes = m->edited.n_steps = 0;
     for (s = 0; rc == 0 && s < 2 && !m->too_hard; s++)
-        rc = find_side(m, s, tree, e);
+        rc = compare_side(m, s, tree, e);
+    if (rc == 0 && !m->too_hard)
+        dir_moves_find_removed(&m->dirs, m->diff);
+    for (s = 0; rc == 0 && s < 2 && !m->too_hard; s++)
+        rc = pair_side(m, s, e);
+    if (rc == 0 && !m->too_hard)
+        dir_moves_find_renamed(&m->dirs, m->diff);
     return rc;
 }
 
@@ -178,12 +190,12 @@ same_path(const struct tree_diff *d, const struct tree_change *c,
                      c->name_len) == 0;
 }
 
-/* What the side's rename, whose new half is at a path, does to what is merged
- * there; now is what the three have at the path itself. */
+/* What the side's rename, whose new half comes to a path, does to what is
+ * merged there; now is what the three have at the path itself. */
 static int
 bring(struct moves *m, struct versions *v, int side,
-      const struct tree_change *come, const struct version now[3],
-      struct version from[3], struct err *e)
+      const struct tree_change *come, struct span path,
+      const struct version now[3], struct version from[3], struct err *e)
 {
     const struct tree_diff *d = &m->diff[side], *their_d = &m->diff[1 - side];
     const struct tree_change *gone = other_half(d, come), *also;
@@ -194,11 +206,12 @@ bring(struct moves *m, struct versions *v, int side,
 
     tree_path(d, gone, &m->key);
     also = half_at(m, 1 - side, m->key.data, m->key.len);
-    tree_path(d, come, &m->key);
     if (also) { /* renamed by both */
         also = other_half(their_d, also);
         other = version_of(also, 1);
-        if (same_path(their_d, also, m->key.data, m->key.len)) {
+        if (same_path(their_d, also, path.p, path.n)
+            || dir_moves_to(&m->dirs, 1 - side, their_d, path.p, path.n)
+                   == also) {
             from[BASE] = base;
             return 0;
         }
@@ -216,19 +229,44 @@ bring(struct moves *m, struct versions *v, int side,
     return versions_merge(v, three, 0, true, &from[here], e);
 }
 
+/* Puts what goes along with a renamed directory where it goes; *half: of the
+ * pair that is there then, or NULL. */
+static void
+go_along(struct moves *m, int side, const char *path, size_t n,
+         struct version now[3], const struct tree_change **half)
+{
+    const struct tree_diff *d = &m->diff[side];
+    const struct tree_change *come = dir_moves_to(&m->dirs, side, d, path, n);
+    struct version *here = &now[OURS + side];
+
+    if (come && !here->at.there && !now[BASE].at.there) {
+        *here = version_of(come, 1);
+        *half = come->renamed ? come : NULL;
+    } else if (here->at.there && !now[BASE].at.there
+               && dir_moves_away(&m->dirs, side, path, n)) {
+        *here = (struct version){ .skip = 0 };
+        *half = NULL;
+    }
+}
+
 int
 moves_apply(struct moves *m, struct versions *v, const char *path, size_t n,
             struct version from[3], struct err *e)
 {
-    const struct version now[3] = {from[0], from[1], from[2]};
-    const struct tree_change *c;
+    const struct tree_change *half[2];
+    struct version now[3];
     int s, rc = 0;
 
+    for (s = 0; s < 2; s++) {
+        half[s] = half_at(m, s, path, n);
+        go_along(m, s, path, n, from, &half[s]);
+    }
+    memcpy(now, from, sizeof(now));
     for (s = 0; rc == 0 && s < 2; s++) {
-        c = half_at(m, s, path, n);
-        if (c && c->there[1])
-            rc = bring(m, v, s, c, now, from, e);
-        else if (c && takes_along(&m->diff[s], c))
+        if (half[s] && half[s]->there[1])
+            rc = bring(m, v, s, half[s], (struct span){ path, n }, now, from,
+                       e);
+        else if (half[s] && takes_along(&m->diff[s], half[s]))
             from[BASE] = from[OURS] = from[THEIRS] = (struct version){
                 .skip = 0
             };

@@ -1,8 +1,9 @@
 /* moves.h - what the two sides of a merge renamed since their merge base.
  *
  * As git's merge finds them: files of the same content; and of those whose
- * other side is not as in the base, what is alike (rename_edited.h). Private
- * to lib/repo.
+ * other side is not as in the base, what is alike (rename_edited.h). What one
+ * side added to a directory goes where the other one took that
+ * (dir_moves.h). Private to lib/repo.
  */
 #ifndef REPO_MOVES_H
 #define REPO_MOVES_H
@@ -13,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/map.h"
+#include "repo/dir_moves.h"
 #include "repo/losses.h"
 #include "repo/objects.h"
 #include "repo/rename_edited.h"
@@ -25,6 +27,7 @@ struct moves {
     uint64_t max_entries; /* of a tree_compare */
     struct losses *losses;
     struct rename_edited edited;
+    struct dir_moves dirs;
     struct tree_diff diff[2]; /* from the base to ours, to theirs; what they
                                * have at: the base, the other side */
     struct map path[2];       /* of either half of a pair to its change */

@@ -29,6 +29,7 @@ struct comparison {
     size_t depth, cap;     /* frames in use, and room for */
     struct buf path;       /* of the current frame, ends in '/' or empty */
     size_t path_end[TREE_MAX_DEPTH];
+    size_t kept[TREE_MAX_DEPTH]; /* path_end of the last one in the result */
     size_t dir[TREE_MAX_DEPTH]; /* where diff->paths has it; or NO_DIR */
     uint64_t visited, max_entries;
 };
@@ -169,6 +170,8 @@ push_frame(struct comparison *c, const struct oid *const *id,
     }
     s = c->side + c->depth * c->n_sides;
     c->dir[c->depth] = NO_DIR;
+    c->kept[c->depth] = id[0] || c->depth == 0 ? c->path.len
+                                               : c->kept[c->depth - 1];
     c->path_end[c->depth++] = c->path.len;
     memset(s, 0, c->n_sides * sizeof(*s));
     for (i = 0; i < c->n_sides; i++) {
@@ -265,6 +268,7 @@ add_change(struct comparison *c, struct tree_entry *const *match,
     memset(change, 0, sizeof(*change));
     change->dir = *dir;
     change->dir_len = (uint32_t)c->path.len;
+    change->kept_len = (uint32_t)c->kept[c->depth - 1];
     change->name = d->paths.len;
     change->name_len = (uint32_t)x->name_len;
     buf_add(&d->paths, x->name, x->name_len);

@@ -52,6 +52,7 @@ bool tree_next(const char **p, const char *end, struct tree_entry *out);
 struct tree_change {
     size_t dir, name;      /* in tree_diff.paths; the directory ends in '/' */
     uint32_t dir_len, name_len;
+    uint32_t kept_len;     /* of the directory: what the tree after has */
     bool there[2];
     uint32_t mode[2];      /* before, after */
     struct oid id[2];

@@ -278,7 +278,7 @@ PY
 
 # text NAME [SED...]: 20 lines, as sed leaves them.
 text() {
-    seq 20 | sed "s/\$/ of $1/" | sed "${2:-}"
+    seq 20 | sed "s|\$| of $1|" | sed "${2:-}"
 }
 
 # sides: git -C r is on main, and what side() does is on the branch side, both
@@ -432,12 +432,50 @@ PY
     left_out unreadable 2 # looked at as a candidate, and to be merged
 }
 
+@test "what one side adds to a directory goes where the other renamed it" {
+    git init -q -b main r
+    mkdir -p r/d/sub r/two r/kept
+    for i in d/a d/b d/sub/c two/a two/b kept/a kept/b x; do
+        text $i >r/$i
+    done
+    ours() {
+        mkdir r/e
+        git -C r mv d e/d
+        text d/b 3s/.*/ours/ >r/e/d/b
+        mkdir r/one
+        git -C r mv two/a one/a            # to two directories: to neither
+        git -C r mv two/b kept/c
+        git -C r mv kept/a one/kept        # not all of it
+    }
+    theirs() {
+        text new >r/d/new
+        text d/b 9s/.*/theirs/ >r/d/b
+        text below >r/d/sub/new
+        text deep >r/d/sub/c2
+        git -C r mv x d/x
+        text x 3s/.*/theirs/ >r/d/x
+        text new >r/two/new
+        text new >r/kept/new
+    }
+    sides
+    for i in new b sub/new sub/c2 x; do
+        [ -f r/e/d/$i ]
+        echo evil >>r/e/d/$i
+    done
+    echo evil >>r/two/new
+    echo evil >>r/kept/new
+    merge_as_is
+    same_as_git
+    [ "$(grep -c '+evil$' want)" -eq 7 ]
+    [ "$(cut -d ' ' -f 1,2 got | sort | uniq -c | awk '$1 > 4')" = '' ]
+}
+
 @test "random renames are followed as git follows them" {
     git init -q -b main r
     python3 - <<'PY' | git -C r fast-import --quiet
 import random
 
-draw = random.Random(7)
+draw = random.Random(5)
 word = 0
 n_marks = 0
 
@@ -491,7 +529,15 @@ def changed(files):
         path = name()
         if path not in out and path not in files:
             out[path] = new(20)
-    return out
+    if draw.random() < 0.5:
+        dirs = sorted(set(p.rsplit("/", 1)[0] for p in out))
+        old = draw.choice(dirs) + "/"
+        to = draw.choice(["d0", "d1", "d2", "e/d1", "e/f", "g"]) + "/"
+        moved = {to + p[len(old):] if p.startswith(old) else p: t
+                 for p, t in out.items()}
+        if len(moved) == len(out):
+            return moved, (old, to)
+    return out, None
 
 
 def commit(parents, files):
@@ -512,12 +558,18 @@ files = {"d%d/keep" % i: new(9) for i in range(3)}
 for i in range(10):
     files[name()] = new(20)
 tip = commit([], files)
-for i in range(60):
-    ours, theirs = changed(files), changed(files)
+def along(files, move):
+    """Now and then what is in a directory that moved moves, too."""
+    return {move[1] + p[len(move[0]):] if move and p.startswith(move[0])
+            and draw.random() < 0.7 else p: t for p, t in files.items()}
+
+
+for i in range(30):
+    (ours, o), (theirs, t) = changed(files), changed(files)
     a, b = commit([tip], ours), commit([tip], theirs)
-    files = {p: edited(draw.choice([x[p] for x in (ours, theirs) if p in x]),
-                       0.02) + ["merge %d" % i]
-             for p in sorted(set(ours) | set(theirs))
+    both = dict(sorted({**along(theirs, o), **along(ours, t)}.items()))
+    files = {p: edited(text, 0.02) + ["merge %d" % i]
+             for p, text in both.items()
              if draw.random() < 0.8 or p.endswith("keep")}
     tip = commit([a, b], files)
 PY
