@@ -47,7 +47,7 @@ hi=${hi//$'\n'/}
     chat "$hi" | cmp - want
     echo '{}' >tokenizer_config.json
     chat "$hi" >plain
-    [ "$(jq -c .mask plain)" = "$(jq -c ".mask | map(1)" plain)" ]
+    cmp <(jq -c .mask plain) <(jq -c '.mask | map(1)' plain)
     run -4 --separate-stderr tokenize -t tokenizer.json --template chat \
         in.text
     one_line 'tokenize: no chat template beside the tokenizer (expected'

@@ -182,13 +182,13 @@ for i in range(800):
     [ -s tested ]
     # README was renamed in between: its group has both names or none
     for seed in 0 1 2 3 4 5 6 7; do
-        n=$(tojsonl set$seed | wc -l)
         for name in train val test; do
             [ -z "$(split $name set$seed)" ] ||
                 tojsonl --split $name set$seed | jq -r .path |
                 sed -n "s/^README.*/$seed $name/p" | sort -u
         done
     done >readme
+    [ -s readme ]
     [ -z "$(cut -d' ' -f1 readme | uniq -d)" ]
 }
 
