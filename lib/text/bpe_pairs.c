@@ -23,6 +23,7 @@ void
 bpe_pairs_init(struct bpe_pairs *s)
 {
     memset(s, 0, sizeof(*s));
+    s->key = pair_hash_key();
 }
 
 void
@@ -44,7 +45,8 @@ bpe_pairs_release(struct bpe_pairs *s)
 static void
 place_pair(struct bpe_pairs *s, uint32_t i)
 {
-    size_t at = pair_hash(s->pair[i].left, s->pair[i].right) & s->mask;
+    const struct bpe_pair *p = &s->pair[i];
+    size_t at = pair_hash(s->key, p->left, p->right) & s->mask;
 
     while (s->slot[at])
         at = (at + 1) & s->mask;
@@ -76,7 +78,7 @@ pair_of(struct bpe_pairs *s, uint32_t left, uint32_t right)
 
     if (s->n == s->cap)
         grow_pairs(s);
-    at = pair_hash(left, right) & s->mask;
+    at = pair_hash(s->key, left, right) & s->mask;
     for (; s->slot[at]; at = (at + 1) & s->mask) {
         p = &s->pair[s->slot[at] - 1];
         if (p->left == left && p->right == right)

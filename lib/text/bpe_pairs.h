@@ -22,6 +22,7 @@ struct bpe_pairs {
     size_t n, cap;
     uint32_t *slot; /* pair + 1 by hash of its tokens; 0: free */
     size_t mask;
+    uint64_t key;   /* of the hash */
     struct bpe_pair_entry *heap;
     size_t n_heap, cap_heap;
     uint32_t *touched; /* pairs to enter in the heap */

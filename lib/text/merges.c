@@ -46,6 +46,7 @@ merges_init(struct merges *m, size_t n)
     m->slot = mem_table(size, sizeof(m->slot[0]));
     memset(m->slot, 0xff, size * sizeof(m->slot[0]));
     m->maybe = mem_table(size / 8, sizeof(m->maybe[0]));
+    m->key = pair_hash_key();
     m->mask = size - 1;
     m->n = 0;
 }
@@ -76,7 +77,7 @@ slot_of(const struct merges *m, size_t hash, uint32_t left, uint32_t right)
 static inline const struct merge *
 find(const struct merges *m, uint32_t left, uint32_t right)
 {
-    size_t hash = pair_hash(left, right), bit = pair_bit(m, hash);
+    size_t hash = pair_hash(m->key, left, right), bit = pair_bit(m, hash);
 
     if (!(m->maybe[bit / 64] >> bit % 64 & 1))
         return &no_merge;
@@ -86,7 +87,7 @@ find(const struct merges *m, uint32_t left, uint32_t right)
 void
 merges_expect(const struct merges *m, uint32_t left, uint32_t right)
 {
-    size_t hash = pair_hash(left, right);
+    size_t hash = pair_hash(m->key, left, right);
 
     __builtin_prefetch(&m->slot[hash >> 3 & m->mask], 1);
     __builtin_prefetch(&m->maybe[pair_bit(m, hash) / 64], 1);
@@ -96,7 +97,7 @@ void
 merges_put(struct merges *m, uint32_t left, uint32_t right, uint32_t rank,
            uint32_t id)
 {
-    size_t hash = pair_hash(left, right), bit = pair_bit(m, hash);
+    size_t hash = pair_hash(m->key, left, right), bit = pair_bit(m, hash);
     struct merge *s = slot_of(m, hash, left, right);
 
     if (s->rank == MERGE_NONE)

@@ -21,6 +21,7 @@ struct merge {
 struct merges {
     struct merge *slot;
     uint64_t *maybe; /* a bit by hash: clear where no pair has it */
+    uint64_t key;    /* of the hash */
     size_t n, mask;
 };
 
