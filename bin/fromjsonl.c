@@ -213,6 +213,9 @@ lines(const struct options *o, const char *tokenizer, const char *prov,
     rc = convert(&s, path, e);
     if (rc == 0 && s.line.n_ignored > 0)
         log_info("%llu keys ignored", (unsigned long long)s.line.n_ignored);
+    if (rc == 0 && s.line.n_padding > 0)
+        log_info("%llu tokens of padding left off",
+                 (unsigned long long)s.line.n_padding);
     if (rc == 0 && s.bad > 0)
         rc = err_set(e, ERR_SKIPPED, "%llu bad lines left out",
                      (unsigned long long)s.bad);

@@ -25,9 +25,10 @@
  * chat, "prompt" and "completion" a chat of two messages, or, as arrays, of
  * the messages of both, "ids" (and "mask", all 1 without) tokens, and so are
  * "input_ids", whose loss "labels" tell (-100: none) or, without them,
- * "completion_mask" and "assistant_masks" (0: none). Other keys that could be
- * names of fields and hold a string or a number become fields; the rest is
- * ignored and counted.
+ * "completion_mask" and "assistant_masks" (0: none); the tokens that their
+ * "attention_mask" has 0 for, at either end, are padding, left off and counted.
+ * Other keys that could be names of fields and hold a string or a number
+ * become fields; the rest is ignored and counted.
  */
 #ifndef RECORD_JSONL_H
 #define RECORD_JSONL_H
@@ -95,6 +96,7 @@ struct jsonl {
     uint64_t vocab;     /* set by the caller: ids are below it, 0 = any */
     uint64_t ordinal;   /* set by the caller: of tokens without one */
     uint64_t n_ignored; /* keys that were left out so far */
+    uint64_t n_padding; /* tokens that were, of padding */
     struct jsonl_state *state;
 };
 

@@ -47,8 +47,11 @@ end_segment(struct jsonl_segments *s, struct err *e)
     stream_out_skip(s->out, s->program, "bad-line", s->bad - s->bad_before);
     stream_out_skip(s->out, s->program, "ignored-key",
                     s->line.n_ignored - s->ignored_before);
+    stream_out_skip(s->out, s->program, "padding-token",
+                    s->line.n_padding - s->padding_before);
     s->bad_before = s->bad;
     s->ignored_before = s->line.n_ignored;
+    s->padding_before = s->line.n_padding;
     return stream_out_end(s->out, e);
 }
 

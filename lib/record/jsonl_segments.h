@@ -20,7 +20,7 @@ struct jsonl_segments {
     struct stream_out *out;
 
     uint64_t bad;          /* lines left out */
-    struct jsonl line;     /* n_ignored: keys left out */
+    struct jsonl line;     /* n_ignored, n_padding: what was left out */
 
     /* private */
     uint64_t number;       /* of the line */
@@ -28,7 +28,7 @@ struct jsonl_segments {
     char type[STREAM_NAME_MAX + 1]; /* of it */
     uint64_t records;      /* in it */
     uint64_t data_left;    /* of the tensor before */
-    uint64_t bad_before, ignored_before; /* the segment */
+    uint64_t bad_before, ignored_before, padding_before; /* the segment */
 };
 
 void jsonl_segments_init(struct jsonl_segments *s);

@@ -247,17 +247,59 @@ read_loss(struct jsonl_state *s, uint8_t **loss, struct err *e)
     return rc;
 }
 
+/* Takes the padding, which attention_mask has as zeros at the ends, off the
+ * ids and the loss (NULL: none was told); *padding is how many it was. A zero
+ * between ones is no padding, and nothing else here could obey it. */
+static int
+drop_padding(struct jsonl_state *s, uint8_t *loss, uint64_t *padding,
+             struct err *e)
+{
+    struct entry *t = line_take(s, "attention_mask");
+    size_t first = 0, end = s->n_ids;
+    struct json start;
+    int rc;
+
+    if (!t)
+        return 0;
+    start = line_value(s, t);
+    rc = read_mask(s, t, e);
+    if (rc < 0)
+        return rc;
+    while (first < end && !s->mask[first])
+        first++;
+    while (end > first && !s->mask[end - 1])
+        end--;
+    for (size_t i = first; i < end; i++)
+        if (!s->mask[i])
+            return json_error(&start, e, "attention_mask: token %zu (found "
+                              "0 amid ones, expected padding at the ends "
+                              "alone)", i);
+    *padding = s->n_ids - (end - first);
+    if (*padding == 0)
+        return 0;
+    s->n_ids = end - first;
+    memmove(s->ids, s->ids + first, s->n_ids * sizeof(*s->ids));
+    if (loss)
+        memmove(loss, loss + first, s->n_ids);
+    return 0;
+}
+
 int
 jsonl_read_input_ids(struct jsonl *j, struct entry *ids, struct err *e)
 {
     struct jsonl_state *s = j->state;
     uint8_t *loss = NULL;
+    uint64_t padding = 0;
     int rc = read_ids(s, ids, e);
 
     if (rc == 0)
         rc = read_loss(s, &loss, e);
     if (rc == 0)
+        rc = drop_padding(s, loss, &padding, e);
+    if (rc == 0)
         rc = finish_tokens(j, loss, e);
+    if (rc == 0)
+        j->n_padding += padding;
     free(loss);
     return rc;
 }

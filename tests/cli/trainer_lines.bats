@@ -116,7 +116,7 @@ chats() {
         '{"messages":[{"role":"user","content":"a"},'$(
         )'{"role":"assistant","content":"b"}]}'
     run -0 --separate-stderr bash -c \
-        'fromjsonl <<<'\''{"input_ids":[1],"attention_mask":[1]}'\'' >out'
+        'fromjsonl <<<'\''{"input_ids":[1],"token_type_ids":[0]}'\'' >out'
     one_line 'fromjsonl: 1 keys ignored'
     bad() {
         run -4 --separate-stderr fromjsonl <<<"$1"
@@ -135,6 +135,41 @@ chats() {
     bad '{"input_ids":[5],"completion_mask":[2]}' 'byte 36: bad mask (found 2'
     bad '{"input_ids":[5],"ids":[5]}' 'ambiguous'
     bad '{"prompt":[{"role":"user","content":"a"}],"completion":"b"}' 'byte 55'
+}
+
+@test "padding, as attention_mask has it, is left off and told" {
+    padded() {
+        cmp <(echo "$2") <(fromjsonl -q --vocab 9 <<<"$1" | lines -)
+    }
+    padded '{"input_ids":[1,2,3],"attention_mask":[1,1,0]}' '[[1,2],[1,1]]'
+    padded '{"attention_mask":[0,0,1,0],"input_ids":[9,9,3,9]}' '[[3],[1]]'
+    padded '{"input_ids":[1,2],"attention_mask":[1,1]}' '[[1,2],[1,1]]'
+    padded '{"input_ids":[1,2],"attention_mask":[0,0]}' '[[],[]]'
+    padded '{"input_ids":[],"attention_mask":[]}' '[[],[]]'
+    padded '{"input_ids":[9,1,2,9],"labels":[-100,-100,2,-100],'$(
+        )'"attention_mask":[0,1,1,0]}' '[[1,2],[0,1]]'
+    padded '{"input_ids":[9,1,2,3],"completion_mask":[1,0,1,1],'$(
+        )'"attention_mask":[0,1,1,1]}' '[[1,2,3],[0,1,1]]'
+    printf '%s\n' '{"input_ids":[7,7,1],"attention_mask":[0,0,1]}' \
+        '{"input_ids":[1,7],"attention_mask":[1,0]}' \
+        '{"input_ids":[7],"attention_mask":[0],"time":"x"}' >in
+    run -3 --separate-stderr bash -c 'fromjsonl -k <in >out'
+    [ "${stderr_lines[1]}" = 'fromjsonl: 3 tokens of padding left off' ]
+    tojsonl --exact out |
+        jq -e '.ledger | select(.) | contains([["fromjsonl",
+            "padding-token", 3]])'
+    bad() {
+        run -4 --separate-stderr fromjsonl <<<"$1"
+        one_line "fromjsonl: stdin:1: byte 38: $2"
+    }
+    bad '{"input_ids":[5,6,7],"attention_mask":[1,0,1]}' 'attention_mask: '$(
+        )'token 1 (found 0 amid ones, expected padding at the ends alone)'
+    bad '{"input_ids":[5,6,7],"attention_mask":[1,1]}' \
+        'mask and ids differ in length (found 2, expected 3)'
+    bad '{"input_ids":[5,6,7],"attention_mask":null}' ''
+    run -4 --separate-stderr fromjsonl \
+        <<<'{"input_ids":[5],"attention_mask":[2]}'
+    one_line 'fromjsonl: stdin:1: byte 35: bad mask (found 2, expected 0 or 1)'
 }
 
 @test "mlx-lm: the splits of a set are its three files" {

@@ -64,6 +64,8 @@ lines <<'END'
 {"kind": "tokens", "ids": [1], "mask": [1]}
 {"input_ids": [1, 2], "labels": [-100, 2]}
 {"input_ids": [1, 2], "completion_mask": [0, 1], "assistant_masks": [1, 1]}
+{"input_ids": [0, 1, 2, 0], "labels": [-100, -100, 2, -100],
+ "attention_mask": [0, 1, 1, 0]}
 {"kind": "asset", "name": "a", "data": "b"}
 {"kind": "tensor", "name": "w", "dtype": "F16", "shape": [2, 1]}
 {"kind": "data", "b64": "AQID"}
@@ -76,7 +78,8 @@ seed jsonl <<'END'
 END
 words jsonl '"kind":' '"text":' '"messages":' '"role":' '"content":' \
     '"prompt":' '"completion":' '"ids":' '"mask":' '"input_ids":' \
-    '"labels":' '"completion_mask":' '"assistant_masks":' '"b64":' \
+    '"labels":' '"completion_mask":' '"assistant_masks":' \
+    '"attention_mask":' '"b64":' \
     '"tools":' '"tool_calls":' '"message_json":' '"chat_template_kwargs":' \
     '"graft":' '"keys":' '"after":' '"prov":' '"inputs":' '"ledger":' \
     '"ordinal":' '"group":' '"text_id":' '"tensor"' '"asset"' '"data"' \
