@@ -69,7 +69,7 @@ run(const char *base, const char *data, struct err *e)
     };
     struct run_inputs in;
     struct trainer t;
-    int rc = inputs_open(&in, base, NULL, data, &device, e);
+    int rc = inputs_open(&in, base, NULL, data, 0, &device, e);
 
     if (rc < 0)
         return rc;
