@@ -275,11 +275,14 @@ begin_part(struct fitting *f, size_t from, struct render_part *part)
 }
 
 /* Encodes the longest good part that begins there; false if not even one
- * line fits. */
+ * line fits. One of which much more is left than it seemed is measured again:
+ * fragments may take more tokens than the line did with them in it, and all
+ * that is left would be encoded again behind each fragment. */
 static bool
 encode_part(struct fitting *f, size_t from, struct render_part *part)
 {
-    const struct render_lines *l = &f->w->lines;
+    struct render_lines *l = &f->w->lines;
+    struct render_line *line = &l->line[from];
     uint64_t room = begin_part(f, from, part), over, cost;
 
     cost = render_cost(l, from);
@@ -290,28 +293,34 @@ encode_part(struct fitting *f, size_t from, struct render_part *part)
         if (encode(f, part))
             return true;
         if (part->to == from + 1)
-            return false;
+            break;
         cost = render_cost_of(l, from, part->to);
         over = f->w->out.ids.n - f->r->max_tokens + cost / 64;
     }
+    if (f->w->out.ids.n - f->r->max_tokens > f->room)
+        line->tokens = measure_line(f, line);
+    return false;
 }
 
-/* Encodes as much as fits of a line that does not, and leaves the rest in its
- * place; false if nothing fits. */
+/* Encodes as much as fits of a line that does not, which then is that line;
+ * *whole is what it was. False if nothing fits. */
 static bool
-encode_fragment(struct fitting *f, size_t from, struct render_part *part)
+encode_fragment(struct fitting *f, size_t from, struct render_part *part,
+                struct render_line *whole)
 {
-    struct render_line *line = &f->w->lines.line[from], whole = *line;
+    struct render_line *line = &f->w->lines.line[from];
     uint64_t room = begin_part(f, from, part), over;
     bool fits = false;
 
+    *whole = *line;
     line->ends = false;
     while (!fits && room > 0) {
-        line->n = (uint32_t)render_prefix(f->r, f->w, whole.p, whole.n, room);
+        line->n = (uint32_t)render_prefix(f->r, f->w, whole->p, whole->n,
+                                          room);
         if (line->n == 0)
             break;
         over = room / 8 + 1;
-        if (line->n < whole.n) {
+        if (line->n < whole->n) {
             line->tokens = measure_line(f, line);
             fits = encode(f, part);
             over = f->w->out.ids.n - f->r->max_tokens;
@@ -319,7 +328,7 @@ encode_fragment(struct fitting *f, size_t from, struct render_part *part)
         room = room > over ? room - over : 0;
     }
     if (!fits)
-        *line = whole;
+        *line = *whole;
     return fits;
 }
 
@@ -348,11 +357,10 @@ cut(struct fitting *f, struct err *e)
 
     choose_lines(f);
     for (from = 0; from < l->n && rc == 0; from = part.to) {
-        whole = l->line[from];
         if (encode_part(f, from, &part)) {
             rc = keep(f, &part, e);
             leaving = false;
-        } else if (encode_fragment(f, from, &part)) {
+        } else if (encode_fragment(f, from, &part, &whole)) {
             rc = keep(f, &part, e);
             go_on(&l->line[from], &whole);
             part.to = from;

@@ -451,6 +451,51 @@ TEST(a_file_is_cut_where_a_function_begins)
     edits_close(&w);
 }
 
+/* 16 a's are one token, so of some the parts are more than the whole. */
+static void
+doubling_tokenizer(struct tokenizer *t)
+{
+    static const char json[] =
+        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\","
+        "\"add_prefix_space\":false},"
+        "\"added_tokens\":[{\"id\":5,\"content\":\"<|endoftext|>\","
+        "\"special\":true}],\"model\":{\"vocab\":{\"a\":0,\"aa\":1,"
+        "\"aaaa\":2,\"aaaaaaaa\":3,\"aaaaaaaaaaaaaaaa\":4},"
+        "\"merges\":[\"a a\",\"aa aa\",\"aaaa aaaa\","
+        "\"aaaaaaaa aaaaaaaa\"]}}";
+    struct err e;
+
+    if (!CHECK(tokenizer_read(t, json, sizeof(json) - 1, "t.json", &e) == 0))
+        printf("  %s\n", e.text);
+}
+
+/* The end of the line has no token: how often it is lost is how often all
+ * that is left of the line was encoded. */
+TEST(what_is_left_of_a_line_is_seldom_encoded)
+{
+    struct edits w;
+    size_t n = 0;
+
+    edits_open(&w);
+    world_close(&w.in);
+    memset(&w.in, 0, sizeof(w.in));
+    doubling_tokenizer(&w.in.t);
+    world_begin(&w.in);
+    for (int i = 0; i < 1000; i++)
+        buf_addstr(&w.change, "aaaaaaaaaaaaaaaa");
+    buf_addc(&w.change, '#');
+    render(&w, TEXT_FILE, TEMPLATE_PLAIN, 5);
+    CHECK(w.in.out.n > 500);
+    for (size_t k = 0; k < w.in.out.n; k++) {
+        world_take(&w.in, k);
+        n += w.in.back.len - strlen("<|endoftext|>");
+    }
+    CHECK_EQ_U64(n, 16000);
+    CHECK_EQ_U64(w.in.out.lost, 1);
+    CHECK(w.in.w.en.n_lost < 40);
+    edits_close(&w);
+}
+
 static const struct test tests[] = {
     RUN(parts_have_every_edited_line_once_and_in_order),
     RUN(what_goes_and_what_comes_for_it_stay_together),
@@ -462,6 +507,7 @@ static const struct test tests[] = {
     RUN(between_hunks_is_a_gap_unless_they_are_neighbours),
     RUN(a_text_falls_apart_and_comes_back_whole),
     RUN(a_file_is_cut_where_a_function_begins),
+    RUN(what_is_left_of_a_line_is_seldom_encoded),
 };
 
 TEST_MAIN("render_split", tests)

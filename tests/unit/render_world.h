@@ -20,17 +20,24 @@ struct world {
                                 what of it is learnt */
 };
 
+/* With the tokenizer that w->t is. */
 static inline void
-world_open(struct world *w, const char *const *special)
+world_begin(struct world *w)
 {
-    memset(w, 0, sizeof(*w));
-    byte_tokenizer(&w->t, special);
     render_init(&w->r, &w->t, tokenizer_end(&w->t));
     render_worker_init(&w->w, &w->t);
     render_result_init(&w->out);
     buf_init(&w->rec);
     buf_init(&w->back);
     buf_init(&w->learnt);
+}
+
+static inline void
+world_open(struct world *w, const char *const *special)
+{
+    memset(w, 0, sizeof(*w));
+    byte_tokenizer(&w->t, special);
+    world_begin(w);
 }
 
 static inline void
