@@ -88,6 +88,17 @@ const struct tool tool = {
 };
 
 static void
+tell_stats(const struct tokenizing *z)
+{
+    struct buf line;
+
+    buf_init(&line);
+    token_stats_line(z->stats, z->records, &line);
+    log_info("%s", line.data);
+    buf_release(&line);
+}
+
+static void
 tell(const struct tokenizing *z)
 {
     const struct render_count *left;
@@ -108,21 +119,19 @@ tell(const struct tokenizing *z)
     if (z->lost > 0)
         log_warn("%llu bytes left out: the tokenizer has no token for them",
                  (unsigned long long)z->lost);
+    if (z->stats)
+        tell_stats(z);
 }
 
-/* As JSON to the file, and a line of it to people. */
+/* As JSON to the file. */
 static int
-put_stats(const struct token_stats *stats, uint64_t records,
-          const char *path, struct err *e)
+put_stats(const struct tokenizing *z, const char *path, struct err *e)
 {
     struct buf text;
     int rc;
 
     buf_init(&text);
-    token_stats_line(stats, records, &text);
-    log_info("%s", text.data);
-    buf_reset(&text);
-    token_stats_json(stats, records, &text);
+    token_stats_json(z->stats, z->records, &text);
     rc = file_write(path, text.data, text.len, e);
     buf_release(&text);
     return rc;
@@ -157,9 +166,12 @@ output_close(struct output *to, int rc, struct err *e)
     return rc;
 }
 
+/* The statistics go to their file first: where that fails, whoever reads the
+ * stream must not see its end. */
 static int
-encode_all(struct tokenizing *z, struct stream_in *in, struct output *to,
-           const char *prov, struct err *e)
+encode_all(const struct options *o, struct tokenizing *z,
+           struct stream_in *in, struct output *to, const char *prov,
+           struct err *e)
 {
     struct stream_out *stream = to->plain ? NULL : &to->stream;
     int rc;
@@ -169,6 +181,8 @@ encode_all(struct tokenizing *z, struct stream_in *in, struct output *to,
         if (rc < 0)
             break;
     }
+    if (rc == 0 && z->stats)
+        rc = put_stats(z, o->stats, e);
     return output_close(to, rc, e);
 }
 
@@ -183,7 +197,7 @@ encode_to(const struct options *o, struct tokenizing *z,
     z->render.offsets = o->offsets;
     z->lines = o->offsets ? &to.bytes : NULL;
     if (rc == 0)
-        rc = encode_all(z, in, &to, prov, e);
+        rc = encode_all(o, z, in, &to, prov, e);
     progress_end();
     if (rc == 0)
         tell(z);
@@ -210,8 +224,6 @@ encode(const struct options *o, struct tokenizing *z, const char *path,
     z->render.all = o->loss == LOSS_ALL;
     z->render.fim = (struct fim){ o->fim_rate, o->fim_spm_rate, o->seed };
     rc = encode_to(o, z, &in, prov, e);
-    if (rc == 0 && o->stats)
-        rc = put_stats(&stats, z->records, o->stats, e);
     if (o->stats)
         token_stats_release(&stats);
     stream_in_release(&in);

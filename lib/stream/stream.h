@@ -138,7 +138,9 @@ void stream_out_skip(struct stream_out *o, const char *program,
 /* Names an input by its content id. */
 void stream_out_input_id(struct stream_out *o, const struct id *id);
 
-/* Writes the trailer. o->trailer is complete until the next begin. */
+/* Writes the trailer. o->trailer is complete until the next begin. Its last
+ * bytes wait in a buffer for stream_out_close or the next segment: who reads
+ * a stream that is released now finds it cut short. */
 int stream_out_end(struct stream_out *o, struct err *e);
 
 /* Flushes and puts the file in its place; releases o, also on failure.

@@ -137,6 +137,25 @@ r|author_1|Grace Hopper|grace.hopper@example.org" ]
     [ ! -s out ]
 }
 
+@test "where --authors can't be written the stream has no end" {
+    local i
+    repo_init r
+    for i in $(seq 30); do
+        repo_commit r "number $i" "A person of the name $i"
+    done
+    repo_small more 2
+    gitscrape -q --authors who r more >r.gs
+    [ "$(wc -c <who)" -gt 1024 ]
+    rm who
+    run -4 bash -o pipefail -c \
+        '(ulimit -f 1; gitscrape --authors who r more) | shard -o set'
+    [[ $output == *'gitscrape: who: write: File too large'* ]]
+    [[ $output == *'shard: stdin: '* ]]
+    [ ! -e set ]
+    [ ! -e who ]
+    no_leftovers .
+}
+
 @test "a full disk is an error" {
     repo_small r 3
     run -1 --separate-stderr bash -c 'gitscrape -q r >/dev/full'

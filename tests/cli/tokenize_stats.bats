@@ -110,3 +110,15 @@ setup() {
         diff -r $file kept/$file
     done
 }
+
+@test "where --stats can't be written the stream has no end" {
+    tokenize -q -t t.json --stats s.json r.gs >t.gs
+    [ "$(wc -c <s.json)" -gt 1024 ]
+    run -4 bash -o pipefail -c \
+        '(ulimit -f 1; tokenize -t t.json --stats s r.gs) | shard -o set'
+    [[ $output == *'tokenize: s: write: File too large'* ]]
+    [[ $output == *'shard: stdin: '* ]]
+    [ ! -e set ]
+    [ ! -e s ]
+    no_leftovers .
+}
