@@ -317,6 +317,9 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
     refused "repo.mk: TEMPLATE: tokenize: " TEMPLATE=nonesuch
     refused 'repo.mk: TEMPLATE: no/such.template: no such file' \
         TEMPLATE=no/such.template
+    (tokenize --print-template commit && echo nonsense) >broken.template
+    refused 'tokenize: broken.template:' TEMPLATE=broken.template
+    refused 'tokenize: fim: the tokenizer is of none' TEMPLATE=fim
     refused "repo.mk: LOSS: tokenize: " LOSS=some
     refused "repo.mk: FORMAT: quantize: " FORMAT=int7
     refused "repo.mk: SCRAPE: gitscrape: " SCRAPE=--nonesuch
