@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "cli/layout_options.h"
 #include "text/template_builtin.h"
 #include "text/template_read.h"
 
@@ -346,6 +347,7 @@ TEST(what_is_built_in_is_whole)
     enum template_kind like;
     struct template tp;
     struct tokenizer t;
+    struct buf names;
     struct err e;
     size_t n = 0;
 
@@ -360,9 +362,12 @@ TEST(what_is_built_in_is_whole)
         CHECK_EQ_U64(like, k);
         template_release(&tp);
     }
-    while (builtin_template[n].name)
-        n++;
+    buf_init(&names);
+    for (; builtin_template[n].name; n++)
+        buf_addf(&names, "%s%s", n ? "|" : "", builtin_template[n].name);
     CHECK_EQ_U64(n, TEMPLATE_KINDS);
+    CHECK_STR(names.data, LAYOUT_NAMES);
+    buf_release(&names);
     CHECK(template_builtin("none") == NULL);
     tokenizer_release(&t);
 }
