@@ -23,6 +23,8 @@ THREADS ?= 0
 # SPLIT and LORA are options of gitscrape, shard and train, as they have them:
 # SCRAPE='--trust --since 2020-01-01'. TEMPLATE and LOSS are tokenize's: the
 # layout of a record, by its name or as a file, and what of it is learned.
+# LOSS=all has taught more of commits where it was measured (graft-concepts(7));
+# with target, the table at the end tells target and context apart.
 # SCRAPE='--kind file' TEMPLATE=fim fills holes in the files as they are now.
 SCRAPE ?=
 TEMPLATE ?= commit
