@@ -64,13 +64,14 @@ $(BUILD)/obj/lib/tool/version.o: ALL_CFLAGS += \
 	-DGRAFT_FORMAT=$(FORMAT) -DGRAFT_VERSION='"$(VERSION)"'
 $(BUILD)/obj/lib/tool/version.o: lib/stream/head.h
 $(BUILD)/obj/lib/model/device.o: ALL_CFLAGS += -DGRAFT_VERSION='"$(VERSION)"'
-# Elsewhere these files are empty.
-ifeq ($(shell uname -m),x86_64)
+$(BUILD)/obj/lib/tensor/codec_%.o: ALL_CFLAGS += -O3 -fno-trapping-math
+ifeq ($(shell uname -m),x86_64) # elsewhere these files are empty
 AVX2 := -mavx2 -mfma -mf16c
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq
-$(BUILD)/obj/kernels/cpu/%_avx2.o: ALL_CFLAGS += $(AVX2)
-$(BUILD)/obj/kernels/cpu/%_avx512.o: ALL_CFLAGS += $(AVX512)
+$(BUILD)/obj/%_avx2.o: ALL_CFLAGS += $(AVX2)
+$(BUILD)/obj/%_avx512.o: ALL_CFLAGS += $(AVX512)
 $(BUILD)/obj/kernels/cpu/%_avx512bf16.o: ALL_CFLAGS += $(AVX512) -mavx512bf16
+$(BUILD)/obj/kernels/cpu/vec_%.o: ALL_CFLAGS += $(if $(SAN),-O1) # or minutes
 endif
 
 # `make deps demo` builds after the one is done, also with -j.
@@ -132,7 +133,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(ARCHIVES)
 	@echo "  LD $@"; $(CC) $(LDFLAGS) $< $(ARCHIVES) $(LDLIBS) -o $@
 
 # Programs whose back end keeps its memory from them: tests/guarded/device.c.
-GUARDED := $(addprefix $(BUILD)/guarded/,train evalprompts)
+GUARDED := $(addprefix $(BUILD)/guarded/,train evalprompts generate)
 $(BUILD)/guarded/%: $(BUILD)/obj/bin/%.o $(BUILD)/obj/tests/guarded/device.o \
 		$(ARCHIVES)
 	@mkdir -p $(@D)
@@ -181,9 +182,8 @@ stress: all
 man: all
 	@bash man/update.sh $(BUILD)/bin
 
-# Golden files change only here, and show how: each script's own command, as
-# the script gives it. PEERS is a Python environment with torch,
-# transformers, peft and tokenizers.
+# Golden files change only here, by each script's own command. PEERS is a
+# Python environment with torch, transformers, peft and tokenizers.
 PYTHON := $(if $(PEERS),$(PEERS)/bin/python,python3)
 golden: all
 	@bash tests/golden/run.sh $(PYTHON)
@@ -235,7 +235,7 @@ install: all
 DEPS := gcc g++ clang make libc6-dev libgit2-dev libssl-dev \
 	libsodium-dev libzstd-dev zlib1g-dev libcjson-dev libopenblas0-pthread \
 	libdnnl-dev libpcre2-dev libutf8proc-dev mandoc bats jq \
-	git python3 zstd
+	git python3 zstd libedit2
 
 deps:
 	@have=$$(dpkg-query -W -f '$${db:Status-Status}\n' $(DEPS) 2>/dev/null \

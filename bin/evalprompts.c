@@ -1,6 +1,5 @@
 /* evalprompts.c - what a base model, and an adapter on it, can do: the loss
  * over held-out records, and checks on the completions of prompts. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
@@ -40,7 +39,8 @@ static const struct opt table[] = {
       .help = "tokens a packed sequence; 0 for 512, or for the positions of a "
               "base that has fewer" },
     { TOKENIZER_OPTION, AT(tokenizer),
-      .help = "tokenizer.json for prompts; the base's own by default" },
+      .help = "tokenizer.json, or GGUF file, for prompts; the base's own by "
+              "default" },
     { .name = "max-tokens", .type = OPT_U64, .output = true, AT(max_tokens),
       .arg = "N", .def = "64", .min = 1, .max = 1048576,
       .help = "tokens to complete a prompt with, where it names no number" },

@@ -26,7 +26,7 @@ static const struct opt table[] = {
       .help = "format of the export" },
     { .name = "output", .letter = 'o', .type = OPT_STRING, AT(output),
       .arg = "PATH", .required = true, .help = "the directory to make" },
-    { .name = "base", .type = OPT_STRING, AT(base), .arg = "DIR",
+    { .name = "base", .type = OPT_STRING, AT(base), .arg = "BASE",
       .help = "a base that the adapter has to fit" },
     { .name = NULL },
 };

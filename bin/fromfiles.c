@@ -1,7 +1,6 @@
 /* fromfiles.c - a list of paths on stdin to `file` records: the way in for
  * folders of plain files.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

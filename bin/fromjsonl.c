@@ -12,8 +12,8 @@
 #include "cli/options.h"
 #include "record/import.h"
 #include "record/jsonl_segments.h"
-#include "text/tokenizer.h"
 #include "tool/tool.h"
+#include "weights/tokenizer_file.h"
 
 /* A record of 63 MiB whose every byte is escaped as \u00XX. */
 #define LINE_MAX_BYTES ((size_t)400 << 20)
@@ -38,7 +38,8 @@ static const struct opt table[] = {
       .choices = "jsonl|megatron|llm.c",
       .help = "what FILE is; for megatron its name without .bin and .idx" },
     { TOKENIZER_OPTION, .output = true, AT(tokenizer),
-      .help = "tokenizer.json that ids are from: its content id is recorded" },
+      .help = "tokenizer.json, or GGUF file, that ids are from: its content id "
+              "is recorded" },
     { .name = "vocab", .type = OPT_U64, .output = true, AT(vocab), .arg = "N",
       .def = "0", .max = 2147483648.0,
       .help = "rows of the vocabulary: ids must be below it (0: not known)" },
@@ -154,7 +155,7 @@ choose_end(const struct options *o, struct import *m, struct err *e)
         return 0;
     if (!o->tokenizer)
         return err_set(e, ERR_USAGE, "--end %s needs --tokenizer", o->end);
-    rc = tokenizer_open(&t, o->tokenizer, e);
+    rc = tokenizer_file_open(&t, o->tokenizer, e);
     if (rc < 0)
         return rc;
     m->end = automatic ? tokenizer_end(&t) :
@@ -223,7 +224,7 @@ lines(const struct options *o, const char *tokenizer, const char *prov,
     return rc;
 }
 
-/* The content id of a tokenizer's file, in hex. */
+/* The content id of a tokenizer.json, in hex. */
 static int
 read_tokenizer(char hex[ID_HEX + 1], const char *path, struct err *e)
 {
@@ -232,7 +233,7 @@ read_tokenizer(char hex[ID_HEX + 1], const char *path, struct err *e)
     int rc;
 
     buf_init(&text);
-    rc = file_read(&text, path, TOKENIZER_MAX_FILE, e);
+    rc = tokenizer_file_json(&text, path, e);
     id = id_of(text.data, text.len);
     buf_release(&text);
     if (rc == 0)

@@ -3,7 +3,6 @@
  * One repository after another, each a segment (record/scrape.h).
  */
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

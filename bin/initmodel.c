@@ -4,7 +4,6 @@
  * and, with --tokenizer, the tokenizer's files. It is built beside its name
  * and renamed; a directory that was made of the same input is left alone.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"

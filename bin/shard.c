@@ -2,7 +2,6 @@
  * says what is trained on and what is held out. The set is made by
  * record/sharding.h; here is what may be added to which set, and what is said.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -101,8 +101,12 @@ tell(const struct export *x, const char *format)
     if (x->not_utf8 > 0)
         log_info("%llu left out: not UTF-8", (unsigned long long)x->not_utf8);
     if (x->masked > 0)
-        log_warn("%llu tokens have no loss, which %s does not tell: it will "
-                 "train on them", (unsigned long long)x->masked, format);
+        log_warn("%llu tokens are not learned, which %s does not tell: it "
+                 "will train on them", (unsigned long long)x->masked, format);
+    if (x->merged > 0)
+        log_warn("%llu records do not end with the token that parts them: "
+                 "%s takes each for one with the next",
+                 (unsigned long long)x->merged, format);
 }
 
 /* The records in the files of another trainer. */

@@ -16,8 +16,7 @@
 #include "record/tokenizing.h"
 #include "text/template_builtin.h"
 #include "tool/tool.h"
-
-enum { LOSS_TARGET, LOSS_ALL };
+#include "weights/tokenizer_file.h"
 
 struct options {
     const char *tokenizer, *print, *begin, *end, *stats;
@@ -30,13 +29,15 @@ struct options {
 
 static const struct opt table[] = {
     { TOKENIZER_OPTION, AT(tokenizer), .required = true,
-      .unless = "print-template", .help = "Hugging Face tokenizer.json" },
+      .unless = "print-template",
+      .help = "Hugging Face tokenizer.json, or a GGUF file" },
     { TEMPLATE_OPTION, AT(layout.template) },
     { .name = "print-template", .type = OPT_NAME, AT(print), .arg = "NAME",
       .choices = LAYOUT_NAMES, .help = "print that layout, and do no more" },
-    { .name = "loss", .type = OPT_CHOICE, .output = true, AT(loss),
-      .arg = "WHAT", .def = "target", .choices = "target|all",
-      .help = "what is learned of a record: what its layout says, or all" },
+    { LOSS_OPTION, AT(loss),
+      .help = "what is learned of a record: its target, all of it, or what "
+              "its layout says; the stream tells, and its masks are of the "
+              "target" },
     { CHAT_TEMPLATE_OPTION, AT(layout.chat) },
     { DATE_OPTION, AT(layout.date) },
     { .name = "fim-rate", .type = OPT_DOUBLE, .output = true, AT(fim_rate),
@@ -102,11 +103,13 @@ static void
 tell(const struct tokenizing *z)
 {
     const struct render_count *left;
+    bool any = false;
     int i;
 
     log_info("%" PRIu64 " records", z->records);
     for (i = 0; i < RENDER_REASONS; i++) {
         left = &z->left[i];
+        any |= left->records > 0;
         if (left->tokens > 0 || left->edited > 0)
             log_info("%" PRIu64 " left out: %s (%" PRIu64 " of %" PRIu64
                      " edited lines, %" PRIu64 " tokens)", left->records,
@@ -116,6 +119,8 @@ tell(const struct tokenizing *z)
             log_info("%" PRIu64 " left out: %s", left->records,
                      render_left_name(i));
     }
+    if (any && z->records == 0)
+        log_warn("all of the input was left out");
     if (z->lost > 0)
         log_warn("%llu bytes left out: the tokenizer has no token for them",
                  (unsigned long long)z->lost);
@@ -221,7 +226,7 @@ encode(const struct options *o, struct tokenizing *z, const char *path,
     z->program = tool.name;
     z->render.max_tokens = o->max_tokens;
     z->render.marks = o->marks;
-    z->render.all = o->loss == LOSS_ALL;
+    z->loss = (enum tokens_loss)o->loss;
     z->render.fim = (struct fim){ o->fim_rate, o->fim_spm_rate, o->seed };
     rc = encode_to(o, z, &in, prov, e);
     if (o->stats)
@@ -387,7 +392,7 @@ run(void *opts, const struct args *args, struct err *e)
         return rc;
     rc = layout_choose(&layout, &o->layout, e);
     if (rc == 0)
-        rc = tokenizer_open(&t, o->tokenizer, e);
+        rc = tokenizer_file_open(&t, o->tokenizer, e);
     if (rc == 0) {
         rc = with_tokenizer(o, &layout, args, &t, e);
         tokenizer_release(&t);

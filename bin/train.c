@@ -97,6 +97,15 @@ write_rest(struct buf *b, const struct train_options *o,
              in->model.backend.detail, tool_version(), par_threads());
 }
 
+static void
+tell_loss(const struct run_inputs *in)
+{
+    log_info("%llu of %llu tokens are learned (--loss %s)",
+             (unsigned long long)in->train.supervised,
+             (unsigned long long)in->train.tokens,
+             tokens_loss_name(in->data.loss));
+}
+
 /* Bytes free on the card, by its driver; 0 where there is none. */
 static uint64_t
 room_there(const struct backend *b, char *by, size_t cap)
@@ -183,6 +192,8 @@ train_run(struct trainer *t, const struct train_options *o,
         if (rc == 0 && o->resume)
             rc = go_on(t, &dir, e);
         if (rc == 0)
+            tell_loss(in);
+        if (rc == 0)
             rc = run_loop(t, &dir, &meta, &run, e);
     }
     rundir_release(&dir);
@@ -198,6 +209,11 @@ run(void *opts, const struct args *args, struct err *e)
     struct train_options *o = opts;
     const char **targets = NULL;
     struct device_opts device;
+    struct input_opts input = {
+        .base = o->base, .adapter = o->init_adapter, .data = o->data,
+        .eval_records = o->eval_records, .loss = (enum tokens_loss)o->loss,
+        .device = &device
+    };
     struct run_inputs in;
     struct train_opts t;
     struct trainer trainer;
@@ -207,8 +223,7 @@ run(void *opts, const struct args *args, struct err *e)
         return rc;
     device = machine_use(&o->machine);
     device.plan = o->dry_run;
-    rc = inputs_open(&in, o->base, o->init_adapter, o->data,
-                     o->eval_records, &device, e);
+    rc = inputs_open(&in, &input, e);
     if (rc < 0)
         return rc;
     rc = train_options_settle(o, args, &in, e);

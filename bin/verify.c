@@ -14,6 +14,7 @@
 #include "base/progress.h"
 #include "record/verify.h"
 #include "stream/set.h"
+#include "tensor/gguf.h"
 #include "tool/tool.h"
 #include "train/rundir.h"
 #include "weights/adapter.h"
@@ -209,6 +210,7 @@ static const struct kind {
                  struct err *e);
     bool counts; /* *good is counted */
 } kinds[] = {
+    { gguf_is, check_model, false },
     { is_file, check_stream, true },
     { set_is, check_set, true },
     { is_run, check_run, false },

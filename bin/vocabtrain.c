@@ -3,7 +3,6 @@
  * Nothing is written before the stream has ended well, and an output that
  * would not change is not touched.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"

@@ -145,10 +145,6 @@ host_batch(struct memory *m, const struct batch *b, const struct inputs *in,
 
     (void)e;
     m->in = *in;
-    if (b->cache_at != NULL) {
-        memcpy(cache_at, b->cache_at, seqs * sizeof(*cache_at));
-        memcpy(cache_at + seqs, b->seq_n, seqs * sizeof(*cache_at));
-    }
     for (size_t i = 0; i < BATCH_ARRAYS; i++)
         memcpy(m->index + i * rows, from[i], rows * sizeof(*m->index));
     memcpy(m->weight, b->weight, rows * sizeof(*m->weight));
@@ -156,9 +152,13 @@ host_batch(struct memory *m, const struct batch *b, const struct inputs *in,
                                .pos = m->index + 2 * rows,
                                .doc_first = m->index + 3 * rows,
                                .head_row = m->index + 4 * rows,
-                               .weight = m->weight, .n = b->n,
-                               .cache_at = cache_at,
-                               .seq_n = cache_at + seqs };
+                               .weight = m->weight, .n = b->n };
+    if (b->cache_at != NULL) {
+        memcpy(cache_at, b->cache_at, seqs * sizeof(*cache_at));
+        memcpy(cache_at + seqs, b->seq_n, seqs * sizeof(*cache_at));
+        m->batch.cache_at = cache_at;
+        m->batch.seq_n = cache_at + seqs;
+    }
     return 0;
 }
 

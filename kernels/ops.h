@@ -83,12 +83,15 @@ enum op_kind {
     OP_EMBED,         /* y0[n,dim] = x0[ids[n]] (+ x1[pos[n]]) */
     OP_EMBED_BWD,     /* y0[id] += x0 rows by id, but for the id that embed
                          names; y1[pos] += x0 rows by pos */
-    OP_NORM,          /* y0 = norm(x0) * x1 (+ x2); y1[n,2] = mean, rstd */
+    OP_NORM,          /* y0 = norm(x0) * (offset + x1) (+ x2), of each x1.cols
+                         columns of a row (a head's, or all) by themselves;
+                         y1[n,2 of each] = mean, rstd */
     OP_NORM_BWD,      /* x0 x, x1 gain, x2 stats, x3 dy; y0 dx, y1 dgain,
                          y2 dbias (y1 and y2 always add, may be absent) */
     OP_LINEAR,        /* y0[:, part] = x0 W^T + bias + s h B^T (+ x1) */
     OP_LINEAR_BWD,    /* x0 x, x1 dy; y0 dx (may be absent); part grads add */
-    OP_ROPE,          /* y0 = rotate(x0), in place when the views are equal */
+    OP_ROPE,          /* y0 = rotate(x0) by x1[1,pairs], in place when the
+                         views are equal */
     OP_ATTENTION,     /* x0 q, x1 k, x2 v; y0 o, y1[n,heads] log-sum-exp */
     OP_ATTENTION_BWD, /* x0 q, x1 k, x2 v, x3 o, x4 lse, x5 do;
                          y0 dq, y1 dk, y2 dv */
@@ -96,6 +99,7 @@ enum op_kind {
     OP_ACT_BWD,       /* x0 x, x1 dy; y0 dx, may be x1's place */
     OP_GLU,           /* y0 = act(x0) * x1 */
     OP_GLU_BWD,       /* x0 gate, x1 up, x2 dy; y0 dgate, y1 dup */
+    OP_ADD,           /* y0 = scale x0 (+ x1) */
     OP_HEAD_CE,       /* see struct head_args */
     OP_LOGITS,        /* y0[k,vocab] = x0[head_row[k]] W^T + b, k < n_head */
     OP_CACHE,         /* x0's rows go to caches y0: see cache_args */
@@ -178,13 +182,13 @@ struct op {
     struct view scratch;   /* scratch.cols bytes, DTYPE_U8; from scratch() */
     union {
         struct { uint32_t skip; } embed; /* 1 + an id; 0: none */
-        struct { float eps; uint8_t rms; } norm;
+        struct { float eps; uint8_t rms; float offset; } norm;
         struct { struct part *part; uint32_t n; } lin; /* q|k|v, gate|up */
-        /* Rotates the first rope_dim of each head's head_dim columns, pairs
-         * (j, j + rope_dim/2) as in Hugging Face's rotate_half, by
-         * pos * theta^(-2j/rope_dim); sign -1 rotates back (the backward). */
-        struct { uint32_t heads, head_dim, rope_dim; float theta, sign; }
-            rope;
+        /* Rotates the first 2 * pairs of each head's head_dim columns, pairs
+         * (j, j + pairs) as in Hugging Face's rotate_half, by pos * x1[j],
+         * cosine and sine times factor; sign -1 rotates back (the backward).
+         * x1 is of F32, or of reals. */
+        struct { uint32_t heads, head_dim; double factor, sign; } rope;
         /* Row i sees rows max(doc_first[i], i - window + 1) .. i (window 0:
          * no bound) of its own sequence. Head h uses key head
          * h / (heads / kv_heads). cache_len over 0: k and v are caches (see
@@ -196,6 +200,7 @@ struct op {
         struct cache_args cache;
         struct aside_args aside;
         struct { uint8_t kind; } act;
+        struct { double scale; } add;
         struct head_args head;
         struct { float beta1, beta2, eps, decay; } opt;
         struct { float max_norm; } clip; /* 0: no clipping */

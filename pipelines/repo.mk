@@ -21,14 +21,15 @@ THREADS ?= 0
 
 # What decides the result. Override any of them on the command line. SCRAPE,
 # SPLIT and LORA are options of gitscrape, shard and train, as they have them:
-# SCRAPE='--trust --since 2020-01-01'. TEMPLATE and LOSS are tokenize's: the
-# layout of a record, by its name or as a file, and what of it is learned.
-# LOSS=all has taught more of commits where it was measured (graft-concepts(7));
-# with target, the table at the end tells target and context apart.
+# SCRAPE='--trust --since 2020-01-01'. TEMPLATE is tokenize's: the layout of a
+# record, by its name or as a file. LOSS is train's: what is learned of it, all
+# or its target alone; auto is what the layout says, which for commits is what
+# taught more where it was measured (graft-concepts(7)). The table at the end
+# tells both apart.
 # SCRAPE='--kind file' TEMPLATE=fim fills holes in the files as they are now.
 SCRAPE ?=
 TEMPLATE ?= commit
-LOSS ?= target
+LOSS ?= auto
 SEQ_LEN ?= 512
 SPLIT ?= --val 0.05 --test 0.1
 FORMAT ?= int8
@@ -57,11 +58,12 @@ as_is = $(if $(filter undefined,$(origin $1)),,\
 	$(eval override $1 := $$(value $1))$(eval export $1))
 $(foreach p,$(PATHS),$(call as_is,$p))
 export $(OTHERS)
-# The path of this file is the last of those, or it is all of them: blanks.
+# The path of this file is the last of those: it may have blanks.
 export THIS := $(MAKEFILE_LIST)
 export MAKER := $(MAKE_COMMAND)
 
 .PHONY: all
 all:
-	@THIS=$${THIS# }; [ -f "$$THIS" ] || THIS=$${THIS##* }; \
+	@THIS=$${THIS# }; \
+	while [[ ! -f $$THIS && $$THIS == *' '* ]]; do THIS=$${THIS#* }; done; \
 	exec "$$(dirname -- "$$THIS")/start"

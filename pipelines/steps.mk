@@ -80,7 +80,7 @@ base/manifest.json: key/base
 # HEAD stands for all that is walked, and the records name the repository;
 # the tokenizer is the base's.
 key/data: base/manifest.json FORCE
-	$(KEY) 'echo "data $$SCRAPE $$TEMPLATE $$LOSS $$SEQ_LEN $$SPLIT"; \
+	$(KEY) 'echo "data $$SCRAPE $$TEMPLATE $$SEQ_LEN $$SPLIT"; \
 	[[ $$TEMPLATE != */* && $$TEMPLATE != *.template ]] \
 	|| b2sum <"$$TEMPLATE"; echo "$$REPO_NAME"; \
 	git -c safe.directory="*" -C "$$REPO" rev-parse HEAD $${SCRAPE:+--all}; \
@@ -90,18 +90,18 @@ key/data: base/manifest.json FORCE
 data/manifest.json: key/data
 	$(STEP) "the history of $$REPO_NAME as tokens" $(@D) \
 	"{ gitscrape $$SCRAPE"' "$$REPO" || [ $$? -eq 3 ]; } \
-	| tokenize -t "$$TOKENIZER" --template "$$TEMPLATE" --loss "$$LOSS" \
+	| tokenize -t "$$TOKENIZER" --template "$$TEMPLATE" \
 	--max-tokens "$$SEQ_LEN" --threads "$$THREADS" \
 	| shard'" $$SPLIT"' -o "$$OUT"; "$$HERE/enough" "$$OUT"'
 
 key/run: data/manifest.json base/manifest.json FORCE
-	$(KEY) 'echo "run $$LORA $$SEQ_LEN"; \
+	$(KEY) 'echo "run $$LORA $$LOSS $$SEQ_LEN"; \
 	jq -r .content "$$WORK/data/manifest.json" "$$WORK/base/manifest.json"'
 
 run/manifest.json: key/run
 	$(STEP) -r "an adapter for that history" $(@D) \
 	'train --data "$$WORK/data" --base "$$WORK/base" -o "$$OUT" --resume \
-	--seq-len "$$SEQ_LEN" --threads "$$THREADS"'" $$LORA"
+	--loss "$$LOSS" --seq-len "$$SEQ_LEN" --threads "$$THREADS"'" $$LORA"
 
 key/score: run/manifest.json FORCE
 	$(KEY) 'b2sum <"$$WORK/$<"'

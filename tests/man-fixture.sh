@@ -11,7 +11,7 @@
 #     model/           a random base of arch.json and tokenizer.json
 #     data/            a shard set of project's commits (tokenize | shard)
 #     base/            model, quantised to int8, as a shard set
-#     run/             twelve steps of training on them
+#     run/             24 steps of training on them
 #
 # The last five need programs; where one is not built yet, so is not its
 # output. Everything is the same each time.
@@ -56,10 +56,10 @@ gitscrape project | vocabtrain --size 300 --special '<|endoftext|>' \
     -o tokenizer.json
 have initmodel tokenize shard || exit 0
 initmodel -t tokenizer.json --seed 1 -o model arch.json
-gitscrape project | tokenize -t tokenizer.json --loss all |
+gitscrape project | tokenize -t tokenizer.json |
     shard -o data --val 0.1 --test 0.2
 have quantize || exit 0
 quantize --format int8 model | shard -o base
 have train || exit 0
-train --data data --base base -o run --steps 12 --batch 1 --seq-len 64 \
+train --data data --base base -o run --steps 24 --batch 1 --seq-len 64 \
     --rank 4 --warmup 0 --threads 1

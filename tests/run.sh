@@ -80,12 +80,13 @@ litter() {
     git status --porcelain --ignored -uall 2>/dev/null | grep -v ' build/'
 }
 
+# The longest first, so that none of them is at work alone at the end.
 all_jobs() {
     local f
-    for f in tests/checks/*.sh; do echo "checks/$(basename "$f" .sh)"; done
-    for f in tests/cli/*.bats; do echo "cli/$(basename "$f" .bats)"; done
-    for f in tests/unit/*.c; do echo "unit/$(basename "$f" .c)"; done
     for f in "$GRAFT_BUILD"/guarded/*; do echo "guarded/${f##*/}"; done
+    for f in tests/cli/*.bats; do echo "cli/$(basename "$f" .bats)"; done
+    for f in tests/checks/*.sh; do echo "checks/$(basename "$f" .sh)"; done
+    for f in tests/unit/*.c; do echo "unit/$(basename "$f" .c)"; done
 }
 
 shopt -s nullglob

@@ -31,6 +31,7 @@ static const struct op_impl impls[OP_KINDS] = {
     [OP_ACT_BWD] = { cpu_act_bwd, NULL },
     [OP_GLU] = { cpu_glu, NULL },
     [OP_GLU_BWD] = { cpu_glu_bwd, NULL },
+    [OP_ADD] = { cpu_add, NULL },
     [OP_HEAD_CE] = { cpu_head_ce, head_ce_scratch },
     [OP_LOGITS] = { cpu_logits, logits_scratch },
     [OP_CACHE] = { cpu_cache, NULL },

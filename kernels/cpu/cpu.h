@@ -82,6 +82,7 @@ void cpu_act(const struct job *j);
 void cpu_act_bwd(const struct job *j);
 void cpu_glu(const struct job *j);
 void cpu_glu_bwd(const struct job *j);
+void cpu_add(const struct job *j);
 void cpu_head_ce(const struct job *j);
 void cpu_logits(const struct job *j);
 void cpu_cache(const struct job *j);

@@ -30,6 +30,16 @@ struct fwd {
     size_t per_worker;
 };
 
+/* The tiles of a part's y. */
+static struct tiles
+y_cut(const struct fwd *f, const struct part *p)
+{
+    if (weight_few(&f->job, f->n))
+        return (struct tiles){ f->n, FEW_COLS, 1,
+                               ceil_div(p->out, FEW_COLS) };
+    return tiles_cut(f->n, p->out);
+}
+
 static size_t
 fwd_floats(const struct op *op)
 {
@@ -174,13 +184,13 @@ y_item(void *ctx, size_t i, int worker)
 {
     const struct fwd *f = ctx;
     const struct part *p = f->job.op->u.lin.part;
-    struct tiles t = tiles_cut(f->n, p->out);
+    struct tiles t = y_cut(f, p);
     size_t r0, c0;
 
     while (i >= t.down * t.across) {
         i -= t.down * t.across;
         p++;
-        t = tiles_cut(f->n, p->out);
+        t = y_cut(f, p);
     }
     r0 = i % t.down * t.rows;
     c0 = i / t.down * t.cols;
@@ -200,7 +210,7 @@ cpu_linear(const struct job *j)
     f.per_worker = fwd_floats(op);
     for (i = 0; i < op->u.lin.n; i++) {
         const struct part *p = &op->u.lin.part[i];
-        struct tiles t = tiles_cut(f.n, p->out);
+        struct tiles t = y_cut(&f, p);
 
         items += t.down * t.across;
         adapters += p->a.buf != 0;

@@ -14,16 +14,38 @@ enum { NORM_BLOCK = 64 };
 
 struct norm {
     struct job job;
-    size_t rows, dim;
+    size_t rows, dim, groups; /* groups of dim columns in a row */
     const float *gain, *bias;
     float *sums; /* of the blocks: gain, bias */
 };
 
+/* Scratch that the gain takes: to be widened, and for its offset. */
+static size_t
+own_gain_floats(const struct op *op)
+{
+    return weight_row_floats(&op->x[1])
+        + (op->u.norm.offset > 0 ? piece(op->x[1].cols) : 0);
+}
+
 static size_t
 gain_floats(const struct op *op, int bias)
 {
-    return weight_row_floats(&op->x[1])
-        + (bias ? weight_row_floats(&op->x[2]) : 0);
+    return own_gain_floats(op) + (bias ? weight_row_floats(&op->x[2]) : 0);
+}
+
+/* The gain, offset and all; tmp has own_gain_floats of room. */
+static const float *
+gain_of(const struct job *j, float *tmp)
+{
+    const struct op *op = j->op;
+    const float *gain = weight_row(j, &op->x[1], tmp);
+
+    if (!(op->u.norm.offset > 0))
+        return gain;
+    tmp += weight_row_floats(&op->x[1]);
+    for (size_t c = 0; c < op->x[1].cols; c++)
+        tmp[c] = op->u.norm.offset + gain[c];
+    return tmp;
 }
 
 uint64_t
@@ -41,7 +63,7 @@ norm_bwd_scratch(const struct op *op, int workers)
     (void)workers;
     if (op->y[1].buf || op->y[2].buf)
         sums = ceil_div(op->x[0].rows, NORM_BLOCK) * 2
-            * piece(op->x[0].cols);
+            * piece(op->x[1].cols);
     return (gain_floats(op, 0) + sums) * sizeof(float);
 }
 
@@ -56,11 +78,12 @@ norm_item(void *ctx, size_t i, int worker)
 
     (void)worker;
     for (; r < end; r++)
-        j->vec->norm(f32_at(j, &op->y[0]) + r * op->y[0].ld,
-                     stats ? stats + r * op->y[1].ld : NULL,
-                     f32_at(j, &op->x[0]) + r * op->x[0].ld, f->gain,
-                     f->bias, f->dim, op->u.norm.eps, op->u.norm.rms,
-                     op->acc & 1);
+        for (size_t g = 0, c = 0; g < f->groups; g++, c += f->dim)
+            j->vec->norm(f32_at(j, &op->y[0]) + r * op->y[0].ld + c,
+                         stats ? stats + r * op->y[1].ld + 2 * g : NULL,
+                         f32_at(j, &op->x[0]) + r * op->x[0].ld + c, f->gain,
+                         f->bias, f->dim, op->u.norm.eps, op->u.norm.rms,
+                         op->acc & 1);
 }
 
 void
@@ -70,10 +93,10 @@ cpu_norm(const struct job *j)
     struct norm f = { .job = *j, .rows = token_rows(j, &op->x[0]) };
     float *tmp = f32_at(j, &op->scratch);
 
-    f.dim = op->x[0].cols;
-    f.gain = weight_row(j, &op->x[1], tmp);
-    f.bias = weight_row(j, &op->x[2],
-                        tmp ? tmp + weight_row_floats(&op->x[1]) : NULL);
+    f.dim = op->x[1].cols;
+    f.groups = op->x[0].cols / f.dim;
+    f.gain = gain_of(j, tmp);
+    f.bias = weight_row(j, &op->x[2], tmp ? tmp + own_gain_floats(op) : NULL);
     par_for(ceil_div(f.rows, NORM_BLOCK), norm_item, &f);
 }
 
@@ -96,11 +119,14 @@ norm_bwd_item(void *ctx, size_t i, int worker)
     if (dbias)
         memset(dbias, 0, f->dim * sizeof(*dbias));
     for (; r < end; r++)
-        j->vec->norm_bwd(dx ? dx + r * op->y[0].ld : NULL, dgain, dbias,
-                         f32_at(j, &op->x[0]) + r * op->x[0].ld, f->gain,
-                         f32_at(j, &op->x[2]) + r * op->x[2].ld,
-                         f32_at(j, &op->x[3]) + r * op->x[3].ld, f->dim,
-                         op->u.norm.rms, op->acc & 1);
+        for (size_t g = 0, c = 0; g < f->groups; g++, c += f->dim)
+            j->vec->norm_bwd(dx ? dx + r * op->y[0].ld + c : NULL, dgain,
+                             dbias,
+                             f32_at(j, &op->x[0]) + r * op->x[0].ld + c,
+                             f->gain,
+                             f32_at(j, &op->x[2]) + r * op->x[2].ld + 2 * g,
+                             f32_at(j, &op->x[3]) + r * op->x[3].ld + c,
+                             f->dim, op->u.norm.rms, op->acc & 1);
 }
 
 void
@@ -112,9 +138,10 @@ cpu_norm_bwd(const struct job *j)
     size_t blocks = ceil_div(f.rows, NORM_BLOCK), i;
     int which;
 
-    f.dim = op->x[0].cols;
-    f.gain = weight_row(j, &op->x[1], tmp);
-    f.sums = tmp ? tmp + weight_row_floats(&op->x[1]) : NULL;
+    f.dim = op->x[1].cols;
+    f.groups = op->x[0].cols / f.dim;
+    f.gain = gain_of(j, tmp);
+    f.sums = tmp ? tmp + own_gain_floats(op) : NULL;
     par_for(blocks, norm_bwd_item, &f);
     for (which = 0; which < 2; which++)
         for (i = 0; op->y[1 + which].buf && i < blocks; i++)
@@ -128,8 +155,7 @@ cpu_norm_bwd(const struct job *j)
 struct rope {
     struct job job;
     size_t rows, half;
-    const double *freq;
-    float *worker;
+    const float *freq;
 };
 
 enum { ROPE_BLOCK = 16 };
@@ -137,10 +163,7 @@ enum { ROPE_BLOCK = 16 };
 uint64_t
 rope_scratch(const struct op *op, int workers)
 {
-    size_t half = op->u.rope.rope_dim / 2;
-
-    return 2 * piece(half) * sizeof(float)
-        + (uint64_t)workers * 2 * piece(half) * sizeof(float);
+    return (uint64_t)workers * 2 * piece(op->x[1].cols) * sizeof(float);
 }
 
 static void
@@ -153,10 +176,10 @@ rope_row(const struct rope *f, size_t r, float *cosine, float *sine)
     size_t hd = op->u.rope.head_dim, dim = 2 * f->half, i;
 
     for (i = 0; i < f->half; i++) {
-        double angle = j->run->batch->pos[r] * f->freq[i];
+        double angle = j->run->batch->pos[r] * (double)f->freq[i];
 
-        cosine[i] = (float)cos(angle);
-        sine[i] = (float)sin(angle) * op->u.rope.sign;
+        cosine[i] = (float)(cos(angle) * op->u.rope.factor);
+        sine[i] = (float)(sin(angle) * op->u.rope.factor * op->u.rope.sign);
     }
     for (i = 0; i < op->u.rope.heads; i++, x += hd, y += hd) {
         j->vec->rotate(y, y + f->half, x, x + f->half, cosine, sine,
@@ -171,7 +194,8 @@ rope_item(void *ctx, size_t i, int worker)
 {
     const struct rope *f = ctx;
     size_t r = i * ROPE_BLOCK, end = min_size(r + ROPE_BLOCK, f->rows);
-    float *tmp = f->worker + (size_t)worker * 2 * piece(f->half);
+    float *tmp = f32_at(&f->job, &f->job.op->scratch)
+        + (size_t)worker * 2 * piece(f->half);
 
     for (; r < end; r++)
         rope_row(f, r, tmp, tmp + piece(f->half));
@@ -182,13 +206,8 @@ cpu_rope(const struct job *j)
 {
     const struct op *op = j->op;
     struct rope f = { .job = *j, .rows = token_rows(j, &op->x[0]) };
-    double *freq = view_at(j->run, &op->scratch);
-    size_t i;
 
-    f.half = op->u.rope.rope_dim / 2;
-    for (i = 0; i < f.half; i++)
-        freq[i] = pow(op->u.rope.theta, -(double)i / (double)f.half);
-    f.freq = freq;
-    f.worker = f32_at(j, &op->scratch) + 2 * piece(f.half);
+    f.half = op->x[1].cols;
+    f.freq = f32_at(j, &op->x[1]);
     par_for(ceil_div(f.rows, ROPE_BLOCK), rope_item, &f);
 }

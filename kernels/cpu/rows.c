@@ -115,6 +115,27 @@ cpu_glu_bwd(const struct job *j)
 }
 
 static void
+add_row(const struct job *j, size_t r)
+{
+    const struct op *op = j->op;
+    float *y = row_at(j, &op->y[0], r);
+    bool acc = op->acc & 1;
+
+    if (op->x[1].buf) {
+        j->vec->axpy(y, row_at(j, &op->x[1], r), 1.0f, op->x[0].cols, acc);
+        acc = true;
+    }
+    j->vec->axpy(y, row_at(j, &op->x[0], r), (float)op->u.add.scale,
+                 op->x[0].cols, acc);
+}
+
+void
+cpu_add(const struct job *j)
+{
+    walk_tokens(j, add_row);
+}
+
+static void
 cache_row(const struct job *j, size_t r)
 {
     const struct op *op = j->op;

@@ -24,6 +24,39 @@ struct adamw {
     float root;  /* 1 / sqrt(bias2) */
 };
 
+/* A stored weight as its rows lie. */
+struct stored_rows {
+    const char *at, *side;        /* row 0, and its scales */
+    size_t row_bytes, side_bytes; /* from one row to the next */
+    size_t cols;                  /* that these bytes are for */
+    void (*plain)(float *out, const void *row, const void *side, size_t col,
+                  size_t n); /* widens, as struct stored has it */
+};
+
+/* c[m,n] = beta c + a[m,k] V, V[k,n] being the part of a weight that starts
+ * at (k0, n0): V(i, j) = w(k0 + i, n0 + j), or w(n0 + j, i) when trans. n0 is
+ * a multiple of 64. With beta 0, c is not read. */
+struct stored_mul {
+    bool trans;
+    size_t m, n, k, n0, k0, lda, ldc;
+    const float *a;
+    float *c, beta;
+};
+
+/* What an instruction set does with a stored format. */
+struct vec_stored {
+    uint8_t dtype;
+
+    /* y[n] = elements [col, col + n) of a row, to the bit what plain gives.
+     * Fast where col is a multiple of 64. */
+    void (*widen)(float *y, const struct stored_rows *s, size_t row,
+                  size_t col, size_t n);
+
+    /* For few rows of a: every element of V is widened in registers, once
+     * for some rows of a. */
+    void (*mul)(const struct stored_rows *s, const struct stored_mul *p);
+};
+
 struct vec {
     const char *name;
 
@@ -71,10 +104,8 @@ struct vec {
     void (*sgd)(float *p, const float *g, size_t n, float rate, float scale,
                 float decay);
 
-    /* y = x widened. */
-    void (*widen_bf16)(float *y, const uint16_t *x, size_t n);
-    void (*widen_f16)(float *y, const uint16_t *x, size_t n);
-    void (*widen_i8)(float *y, const int8_t *x, size_t n, float scale);
+    /* The stored formats that are fast here; the last has DTYPE_NONE. */
+    const struct vec_stored *stored;
 
     /* y[c * ldy + r] = x[r * ldx + c]. */
     void (*transpose)(float *y, size_t ldy, const float *x, size_t ldx,

@@ -12,6 +12,7 @@
 #define VEC_TABLE vec_avx2
 
 typedef __m256 vf;
+typedef int32_t vi __attribute__((vector_size(32)));
 
 static inline vf
 vf_set(float a)
@@ -117,37 +118,65 @@ vf_top(vf x)
 }
 
 static inline vf
-vf_bf16(const uint16_t *p, size_t k)
+vf_bf16(const uint16_t *p)
 {
-    uint16_t lane[VF] = { 0 };
-    __m128i h;
+    __m128i h = _mm_loadu_si128((const __m128i *)(const void *)p);
 
-    memcpy(lane, p, (k < VF ? k : VF) * sizeof(*p));
-    memcpy(&h, lane, sizeof(h));
     return _mm256_castsi256_ps(
         _mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
 }
 
 static inline vf
-vf_f16(const uint16_t *p, size_t k)
+vf_f16(const uint16_t *p)
 {
-    uint16_t lane[VF] = { 0 };
-    __m128i h;
-
-    memcpy(lane, p, (k < VF ? k : VF) * sizeof(*p));
-    memcpy(&h, lane, sizeof(h));
-    return _mm256_cvtph_ps(h);
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 
 static inline vf
-vf_i8(const int8_t *p, size_t k)
+vf_i8(const int8_t *p)
 {
-    int8_t lane[16] = { 0 };
-    __m128i b;
+    __m128i b = _mm_loadl_epi64((const __m128i *)(const void *)p);
 
-    memcpy(lane, p, k < VF ? k : VF);
-    memcpy(&b, lane, sizeof(b));
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(b));
+}
+
+static inline float
+half_float(uint16_t h)
+{
+    return _cvtsh_ss(h);
+}
+
+static inline vf
+vf_int(vi i)
+{
+    return _mm256_cvtepi32_ps((__m256i)i);
+}
+
+static inline vi
+vi_u8(const uint8_t *p)
+{
+    __m128i b = _mm_loadl_epi64((const __m128i *)(const void *)p);
+
+    return (vi)_mm256_cvtepu8_epi32(b);
+}
+
+/* Lane l = lut[i[l] & 15]: bits 0 to 2 within a vector, bit 3 which. */
+static inline vf
+vf_pick(const vf lut[2], vi i)
+{
+    vf low = _mm256_permutevar8x32_ps(lut[0], (__m256i)i);
+    vf high = _mm256_permutevar8x32_ps(lut[1], (__m256i)i);
+
+    return _mm256_blendv_ps(low, high, (vf)(i << 28));
+}
+
+static inline void
+vf_zip(vf w[2], vf a, vf b)
+{
+    vf low = _mm256_unpacklo_ps(a, b), high = _mm256_unpackhi_ps(a, b);
+
+    w[0] = _mm256_permute2f128_ps(low, high, 0x20);
+    w[1] = _mm256_permute2f128_ps(low, high, 0x31);
 }
 
 typedef __m256i vd;

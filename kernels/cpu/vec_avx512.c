@@ -11,6 +11,7 @@
 #define VEC_TABLE vec_avx512
 
 typedef __m512 vf;
+typedef int32_t vi __attribute__((vector_size(64)));
 
 static inline __mmask16
 lanes(size_t k)
@@ -102,31 +103,65 @@ vf_top(vf x)
 }
 
 static inline vf
-vf_bf16(const uint16_t *p, size_t k)
+vf_bf16(const uint16_t *p)
 {
-    __m256i h = k >= VF ? _mm256_loadu_si256((const __m256i *)(const void *)p)
-                        : _mm256_maskz_loadu_epi16(lanes(k), p);
+    __m256i h = _mm256_loadu_si256((const __m256i *)(const void *)p);
 
     return _mm512_castsi512_ps(
         _mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
 }
 
 static inline vf
-vf_f16(const uint16_t *p, size_t k)
+vf_f16(const uint16_t *p)
 {
-    __m256i h = k >= VF ? _mm256_loadu_si256((const __m256i *)(const void *)p)
-                        : _mm256_maskz_loadu_epi16(lanes(k), p);
-
-    return _mm512_cvtph_ps(h);
+    return _mm512_cvtph_ps(
+        _mm256_loadu_si256((const __m256i *)(const void *)p));
 }
 
 static inline vf
-vf_i8(const int8_t *p, size_t k)
+vf_i8(const int8_t *p)
 {
-    __m128i b = k >= VF ? _mm_loadu_si128((const __m128i *)(const void *)p)
-                        : _mm_maskz_loadu_epi8(lanes(k), p);
+    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)p);
 
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(b));
+}
+
+static inline float
+half_float(uint16_t h)
+{
+    return _cvtsh_ss(h);
+}
+
+static inline vf
+vf_int(vi i)
+{
+    return _mm512_cvtepi32_ps((__m512i)i);
+}
+
+static inline vi
+vi_u8(const uint8_t *p)
+{
+    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)p);
+
+    return (vi)_mm512_cvtepu8_epi32(b);
+}
+
+/* Lane l = lut[i[l] & 15]. */
+static inline vf
+vf_pick(const vf lut[1], vi i)
+{
+    return _mm512_permutexvar_ps((__m512i)i, lut[0]);
+}
+
+static inline void
+vf_zip(vf w[2], vf a, vf b)
+{
+    w[0] = _mm512_permutex2var_ps(
+        a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
+                             7, 23), b);
+    w[1] = _mm512_permutex2var_ps(
+        a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
+                             14, 30, 15, 31), b);
 }
 
 typedef __m512i vd;

@@ -119,36 +119,60 @@ vf_top(vf x)
 }
 
 static inline vf
-vf_bf16(const uint16_t *p, size_t k)
+vf_bf16(const uint16_t *p)
 {
-    vf x = { 0 };
-    size_t i;
-
-    for (i = 0; i < VF && i < k; i++)
-        x[i] = bf16_to_f32(p[i]);
-    return x;
+    return (vf){ bf16_to_f32(p[0]), bf16_to_f32(p[1]), bf16_to_f32(p[2]),
+                 bf16_to_f32(p[3]) };
 }
 
 static inline vf
-vf_f16(const uint16_t *p, size_t k)
+vf_f16(const uint16_t *p)
 {
-    vf x = { 0 };
-    size_t i;
-
-    for (i = 0; i < VF && i < k; i++)
-        x[i] = f16_to_f32(p[i]);
-    return x;
+    return (vf){ f16_to_f32(p[0]), f16_to_f32(p[1]), f16_to_f32(p[2]),
+                 f16_to_f32(p[3]) };
 }
 
 static inline vf
-vf_i8(const int8_t *p, size_t k)
+vf_i8(const int8_t *p)
 {
-    vf x = { 0 };
-    size_t i;
+    return (vf){ (float)p[0], (float)p[1], (float)p[2], (float)p[3] };
+}
 
-    for (i = 0; i < VF && i < k; i++)
-        x[i] = (float)p[i];
-    return x;
+static inline float
+half_float(uint16_t h)
+{
+    return f16_to_f32(h);
+}
+
+static inline vf
+vf_int(vi i)
+{
+    return __builtin_convertvector(i, vf);
+}
+
+static inline vi
+vi_u8(const uint8_t *p)
+{
+    return (vi){ p[0], p[1], p[2], p[3] };
+}
+
+/* Lane l = lut[i[l] & 15]. */
+static inline vf
+vf_pick(const vf lut[4], vi i)
+{
+    vf y;
+    int l;
+
+    for (l = 0; l < VF; l++)
+        y[l] = lut[i[l] >> 2 & 3][i[l] & 3];
+    return y;
+}
+
+static inline void
+vf_zip(vf w[2], vf a, vf b)
+{
+    w[0] = (vf){ a[0], b[0], a[1], b[1] };
+    w[1] = (vf){ a[2], b[2], a[3], b[3] };
 }
 
 /* out[4 VF] = the draws of VF quads from quad on. */

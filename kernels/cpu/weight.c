@@ -6,11 +6,12 @@
  * (The libraries could read it turned, but their packing reads down columns:
  * with rows a multiple of 4 KiB apart that costs them up to a quarter.)
  * Panels follow each other in the order of k, so a result's bits depend on
- * the shapes alone.
+ * the shapes alone. Decoding, a product with few rows takes as long as
+ * reading the weight: its elements are widened in registers, and multiplied
+ * there.
  */
 #include "kernels/cpu/weight.h"
 
-#include "tensor/int8.h"
 #include "tensor/stored.h"
 
 enum { TURN_ROWS = 16, TURN_LD = WEIGHT_DEPTH + 16 };
@@ -18,73 +19,54 @@ enum { TURN_ROWS = 16, TURN_LD = WEIGHT_DEPTH + 16 };
 /* Fewer rows than this don't pay for turning a panel. */
 enum { TURN_MIN = 16 };
 
-static void
-widen_i8_row(const struct job *j, const int8_t *q, const uint16_t *scale,
-             size_t c0, size_t nc, float *dst)
+/* A weight as its format's functions take it. */
+struct weight_rows {
+    struct stored_rows rows;
+    const struct vec_stored *fast; /* NULL: rows.plain alone */
+};
+
+static struct weight_rows
+rows_of(const struct job *j, const struct view *w)
 {
-    size_t c = c0, end = c0 + nc;
+    uint8_t dtype = is_f32(w) ? DTYPE_F32 : w->dtype;
+    const struct stored *s = stored_of(dtype);
+    const struct vec_stored *fast = j->vec->stored;
+    struct stored_rows rows = {
+        .at = view_at(j->run, w), .side = view_side(j->run, w),
+        .row_bytes = stored_row_bytes(s, w->ld),
+        .side_bytes = stored_blocks(s, w->ld) * dtype_size(s->side_dtype),
+        .cols = w->ld, .plain = s->widen
+    };
 
-    while (c < end) {
-        size_t next = min_size((c / INT8_GROUP + 1) * INT8_GROUP, end);
-
-        j->vec->widen_i8(dst + (c - c0), q + c, next - c,
-                         f16_to_f32(scale[c / INT8_GROUP]));
-        c = next;
-    }
+    if (rows.side == NULL)
+        rows.side = rows.at; /* of which a row takes nothing */
+    while (fast->dtype != dtype && fast->dtype != DTYPE_NONE)
+        fast++;
+    return (struct weight_rows){ rows, fast->dtype ? fast : NULL };
 }
 
-/* A format that has no fast widening here. */
 static void
-widen_stored(const struct job *j, const struct view *w, size_t row, size_t c0,
-             size_t nc, float *dst)
+widen_row(const struct weight_rows *w, size_t row, size_t c0, size_t nc,
+          float *dst)
 {
-    const struct stored *s = stored_of(w->dtype);
-    const char *at = view_at(j->run, w), *side = view_side(j->run, w);
+    const struct stored_rows *r = &w->rows;
 
-    if (side != NULL)
-        side += row * stored_blocks(s, w->ld) * dtype_size(s->side_dtype);
-    s->widen(dst, at + row * stored_row_bytes(s, w->ld), side, c0, nc);
-}
-
-static void
-widen_row(const struct job *j, const struct view *w, size_t row, size_t c0,
-          size_t nc, float *dst)
-{
-    const char *at = view_at(j->run, w);
-    size_t off = row * w->ld;
-    const uint16_t *s;
-
-    switch (w->dtype) {
-    case DTYPE_BF16:
-        j->vec->widen_bf16(dst, (const uint16_t *)(const void *)at + off + c0,
-                           nc);
-        break;
-    case DTYPE_F16:
-        j->vec->widen_f16(dst, (const uint16_t *)(const void *)at + off + c0,
-                          nc);
-        break;
-    case DTYPE_I8:
-        s = view_side(j->run, w);
-        widen_i8_row(j, (const int8_t *)at + off,
-                     s + row * int8_groups(w->ld), c0, nc, dst);
-        break;
-    case DTYPE_F32: case DTYPE_REAL:
-        j->vec->axpy(dst, (const float *)(const void *)at + off + c0, 1.0f,
-                     nc, false);
-        break;
-    default:
-        widen_stored(j, w, row, c0, nc, dst);
-    }
+    if (w->fast)
+        w->fast->widen(dst, r, row, c0, nc);
+    else
+        r->plain(dst, r->at + row * r->row_bytes,
+                 r->side + row * r->side_bytes, c0, nc);
 }
 
 void
 weight_widen(const struct job *j, const struct view *w, size_t r0, size_t c0,
              size_t nr, size_t nc, float *dst)
 {
+    struct weight_rows rows = rows_of(j, w);
     size_t i;
 
     for (i = 0; i < nr; i++)
-        widen_row(j, w, r0 + i, c0, nc, dst + i * nc);
+        widen_row(&rows, r0 + i, c0, nc, dst + i * nc);
 }
 
 size_t
@@ -109,7 +91,7 @@ weight_row(const struct job *j, const struct view *v, float *dst)
         return NULL;
     if (is_f32(v))
         return view_at(j->run, v);
-    widen_row(j, v, 0, 0, v->cols, dst);
+    weight_widen(j, v, 0, 0, 1, v->cols, dst);
     return dst;
 }
 
@@ -119,6 +101,7 @@ turn_panel(const struct job *j, const struct weight_mul *p, size_t k0,
            size_t k)
 {
     float *rows = p->panel + (size_t)WEIGHT_COLS * WEIGHT_DEPTH;
+    struct weight_rows w = rows_of(j, p->w);
     size_t i, nr;
 
     for (i = 0; i < p->n; i += TURN_ROWS) {
@@ -127,11 +110,11 @@ turn_panel(const struct job *j, const struct weight_mul *p, size_t k0,
 
         nr = min_size(TURN_ROWS, p->n - i);
         if (is_f32(p->w)) {
-            from = f32_at(j, p->w) + (p->n0 + i) * p->w->ld + p->k0 + k0;
+            from = f32_at(j, p->w) + (p->n0 + i) * p->w->ld + k0;
             ld = p->w->ld;
         }
         for (r = 0; from == rows && r < nr; r++)
-            widen_row(j, p->w, p->n0 + i + r, p->k0 + k0, k, rows + r * ld);
+            widen_row(&w, p->n0 + i + r, k0, k, rows + r * ld);
         j->vec->transpose(p->panel + i, p->n, from, ld, nr, k);
     }
 }
@@ -143,7 +126,7 @@ stored_panel(const struct job *j, const struct weight_mul *p, size_t k0,
              size_t k, size_t *ld)
 {
     size_t row = p->trans ? p->n0 : p->k0 + k0;
-    size_t col = p->trans ? p->k0 + k0 : p->n0;
+    size_t col = p->trans ? k0 : p->n0;
 
     if (is_f32(p->w)) {
         *ld = p->w->ld;
@@ -174,6 +157,22 @@ mul_panel(const struct job *j, const struct weight_mul *p, size_t k0,
     gemm_f32(&j->cpu->gemm, &g);
 }
 
+/* Few rows of a: nothing is widened but in registers. */
+static bool
+mul_few(const struct job *j, const struct weight_mul *p)
+{
+    struct weight_rows w = rows_of(j, p->w);
+    struct stored_mul g = {
+        .trans = p->trans, .m = p->m, .n = p->n, .k = p->k, .n0 = p->n0,
+        .k0 = p->k0, .lda = p->lda, .ldc = p->ldc, .a = p->a, .c = p->c,
+        .beta = p->beta
+    };
+
+    if (w.fast)
+        w.fast->mul(&w.rows, &g);
+    return w.fast != NULL;
+}
+
 void
 weight_mul(const struct job *j, const struct weight_mul *p)
 {
@@ -181,6 +180,8 @@ weight_mul(const struct job *j, const struct weight_mul *p)
     bool in_place = is_f32(p->w) && (!p->trans || p->m < TURN_MIN);
     size_t depth = in_place ? p->k : WEIGHT_DEPTH, k0;
 
+    if (weight_few(j, p->m) && mul_few(j, p))
+        return;
     if (j->cpu->bf16 && frozen) {
         weight_mul_bf16(j, p);
         return;

@@ -6,12 +6,21 @@
 
 enum {
     WEIGHT_COLS = 128,  /* most columns of one weight_mul */
-    WEIGHT_DEPTH = 384 /* rows of V in a panel: oneDNN's own block of k */
+    WEIGHT_DEPTH = 384, /* rows of V in a panel: oneDNN's own block of k */
+    WEIGHT_FEW = 8      /* rows of a that no panel is made for, decoding */
 };
 
+/* Whether that many rows are few: not in an evaluation, where a loss must not
+ * depend on the rows that are batched with it. */
+static inline bool
+weight_few(const struct job *j, size_t rows)
+{
+    return rows <= WEIGHT_FEW && j->run->batch->seq_n != NULL;
+}
+
 /* c[m,n] = beta c + a[m,k] V, V[k,n] being the part of a weight that starts
- * at (k0, n0): V(i, j) = w(k0 + i, n0 + j), or w(n0 + j, k0 + i) when trans.
- */
+ * at (k0, n0): V(i, j) = w(k0 + i, n0 + j), or w(n0 + j, i) when trans. n0 is
+ * a multiple of 64. */
 struct weight_mul {
     const struct view *w;
     bool trans;

@@ -75,7 +75,7 @@ pack_turned(const struct job *j, const struct weight_mul *p,
     for (c = 0; c < p->n; c += TURN) {
         nr = min_size(TURN, p->n - c);
         for (i = 0; i < nr; i++)
-            narrow_row(j, p, s, p->n0 + c + i, p->k0 + k0, k,
+            narrow_row(j, p, s, p->n0 + c + i, k0, k,
                        s->narrow + i * ld);
         j->vec->transpose((float *)(void *)(s->b + c), cols,
                           (const float *)(const void *)s->narrow, ld / 2,

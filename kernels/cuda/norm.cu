@@ -1,10 +1,11 @@
 /* norm.cu - NORM: LayerNorm, and RMSNorm, where the mean counts as zero.
  *
- *   y = xhat * gain + bias, xhat = (x - mean) * rstd,
+ *   y = xhat * (offset + gain) + bias, xhat = (x - mean) * rstd,
  *   rstd = 1 / sqrt(mean of (x - mean)^2 + eps)
  *
- * A block takes a row. Gradients of gain and bias are sums over rows: of
- * SUM_GROUP each into scratch, then over those.
+ * A block takes a group of columns of a row: blockIdx.x is the row, blockIdx.y
+ * the group, which is as long as the gain. Gradients of gain and bias are sums
+ * over rows: of SUM_GROUP each into scratch, then over those.
  */
 #include "ops.cuh"
 #include "piece.cuh"
@@ -13,48 +14,62 @@
 
 constexpr unsigned THREADS = 128;
 
+/* What kernels know of the op. */
+struct norm_kind {
+    float eps, offset;
+    bool rms;
+};
+
+static inline struct norm_kind
+norm_kind_of(const struct op *op)
+{
+    return { op->u.norm.eps, op->u.norm.offset, op->u.norm.rms != 0 };
+}
+
 /* The first columns of a thread's pieces. */
 #define EACH_PIECE(c, cols)                                                 \
     for (uint32_t c = threadIdx.x * N; c < (cols); c += THREADS * N)
 
 template <class T, unsigned N>
 static __global__ void
-norm(mat<T> y, mat<float> stats, mat<T> x, table gain, table bias, float eps,
-     bool rms, bool add)
+norm(mat<T> y, mat<float> stats, mat<T> x, table gain, table bias,
+     struct norm_kind kind, bool add)
 {
-    const T *from = x.row(blockIdx.x);
+    uint32_t dim = gain.cols;
+    const T *from = x.row(blockIdx.x) + blockIdx.y * dim;
+    T *to = y.row(blockIdx.x) + blockIdx.y * dim;
     float mean = 0, sum = 0, rstd, v[N], g[N], b[N] = {};
 
-    if (!rms) {
-        EACH_PIECE(c, x.cols) {
+    if (!kind.rms) {
+        EACH_PIECE(c, dim) {
             get_piece(from + c, v);
             UNROLL
             for (unsigned e = 0; e < N; e++)
                 sum += v[e];
         }
-        mean = block_sum<THREADS>(sum) / (float)x.cols;
+        mean = block_sum<THREADS>(sum) / (float)dim;
     }
     sum = 0;
-    EACH_PIECE(c, x.cols) {
+    EACH_PIECE(c, dim) {
         get_piece(from + c, v);
         UNROLL
         for (unsigned e = 0; e < N; e++)
             sum += (v[e] - mean) * (v[e] - mean);
     }
-    rstd = 1 / sqrtf(block_sum<THREADS>(sum) / (float)x.cols + eps);
-    EACH_PIECE(c, x.cols) {
+    rstd = 1 / sqrtf(block_sum<THREADS>(sum) / (float)dim + kind.eps);
+    EACH_PIECE(c, dim) {
         get_piece(from + c, v);
         get_piece(gain, c, g);
         if (bias.p != nullptr)
             get_piece(bias, c, b);
         UNROLL
         for (unsigned e = 0; e < N; e++)
-            v[e] = (v[e] - mean) * rstd * g[e] + b[e];
-        put_piece(y.row(blockIdx.x) + c, v, add);
+            v[e] = (v[e] - mean) * rstd * (kind.offset + g[e]) + b[e];
+        put_piece(to + c, v, add);
     }
     if (threadIdx.x == 0 && stats.p != nullptr) {
-        stats.row(blockIdx.x)[0] = mean;
-        stats.row(blockIdx.x)[1] = rstd;
+        stats.row(blockIdx.x)[2 * blockIdx.y] = mean;
+        stats.row(blockIdx.x)[2 * blockIdx.y + 1] = rstd;
     }
 }
 
@@ -65,11 +80,12 @@ run_norm(struct call *c)
     const struct op *op = c->op;
     mat<T> x = mat_of<T>(c, &op->x[0]), y = mat_of<T>(c, &op->y[0]);
     table gain = table_of(c, &op->x[1]), bias = table_of(c, &op->x[2]);
-    bool wide = are_wide(x, y, gain, bias);
+    bool wide = are_wide(x, y, gain, bias) && gain.cols % WIDE<T> == 0;
 
-    launch(c, wide ? norm<T, WIDE<T>> : norm<T, 1>, x.rows, THREADS,
+    launch(c, wide ? norm<T, WIDE<T>> : norm<T, 1>,
+           dim3(x.rows, x.cols / gain.cols), THREADS,
            block_sum_bytes(THREADS), y, mat_of<float>(c, &op->y[1]), x, gain,
-           bias, op->u.norm.eps, op->u.norm.rms != 0, (op->acc & 1) != 0);
+           bias, norm_kind_of(op), (op->acc & 1) != 0);
 }
 
 /* With g = dy * gain: dx = rstd * (g - mean(g) - xhat * mean(g * xhat)),
@@ -77,56 +93,63 @@ run_norm(struct call *c)
 template <class T, unsigned N>
 static __global__ void
 norm_dx(mat<T> dx, mat<T> x, mat<T> dy, mat<float> stats, table gain,
-        bool rms, bool add)
+        struct norm_kind kind, bool add)
 {
-    uint32_t i = blockIdx.x;
-    float mean = stats.row(i)[0], rstd = stats.row(i)[1];
+    uint32_t i = blockIdx.x, dim = gain.cols, at = blockIdx.y * dim;
+    float mean = stats.row(i)[2 * blockIdx.y];
+    float rstd = stats.row(i)[2 * blockIdx.y + 1];
     float sum = 0, sum_xhat = 0, v[N], d[N], g[N];
 
-    EACH_PIECE(c, x.cols) {
-        get_piece(x.row(i) + c, v);
-        get_piece(dy.row(i) + c, d);
+    EACH_PIECE(c, dim) {
+        get_piece(x.row(i) + at + c, v);
+        get_piece(dy.row(i) + at + c, d);
         get_piece(gain, c, g);
         UNROLL
         for (unsigned e = 0; e < N; e++) {
-            sum += d[e] * g[e];
-            sum_xhat += d[e] * g[e] * (v[e] - mean) * rstd;
+            d[e] *= kind.offset + g[e];
+            sum += d[e];
+            sum_xhat += d[e] * (v[e] - mean) * rstd;
         }
     }
-    sum = rms ? 0 : block_sum<THREADS>(sum) / (float)x.cols;
-    sum_xhat = block_sum<THREADS>(sum_xhat) / (float)x.cols;
-    EACH_PIECE(c, x.cols) {
-        get_piece(x.row(i) + c, v);
-        get_piece(dy.row(i) + c, d);
+    sum = kind.rms ? 0 : block_sum<THREADS>(sum) / (float)dim;
+    sum_xhat = block_sum<THREADS>(sum_xhat) / (float)dim;
+    EACH_PIECE(c, dim) {
+        get_piece(x.row(i) + at + c, v);
+        get_piece(dy.row(i) + at + c, d);
         get_piece(gain, c, g);
         UNROLL
         for (unsigned e = 0; e < N; e++)
-            d[e] = rstd * (d[e] * g[e] - sum
+            d[e] = rstd * (d[e] * (kind.offset + g[e]) - sum
                            - (v[e] - mean) * rstd * sum_xhat);
-        put_piece(dx.row(i) + c, d, add);
+        put_piece(dx.row(i) + at + c, d, add);
     }
 }
 
-/* Sums over SUM_GROUP rows of dy * xhat, of column c at gain[group * cols +
- * c], and of dy. */
+/* Sums over SUM_GROUP rows, and what is normed in each, of dy * xhat, of
+ * column c at gain[group * dim + c], and of dy. */
 template <class T>
 static __global__ void
-gain_parts(float *gain, float *bias, mat<T> x, mat<T> dy, mat<float> stats)
+gain_parts(float *gain, float *bias, mat<T> x, mat<T> dy, mat<float> stats,
+           uint32_t dim)
 {
     uint32_t c = blockIdx.x * THREADS + threadIdx.x;
     uint32_t from = blockIdx.y * SUM_GROUP, end = from + SUM_GROUP;
     float sum = 0, sum_bias = 0;
 
-    if (c >= x.cols)
+    if (c >= dim)
         return;
     for (uint32_t i = from; i < end && i < x.rows; i++) {
-        float d = get(dy.row(i) + c);
+        const float *stat = stats.row(i);
 
-        sum += d * (get(x.row(i) + c) - stats.row(i)[0]) * stats.row(i)[1];
-        sum_bias += d;
+        for (uint32_t k = c; k < x.cols; k += dim, stat += 2) {
+            float d = get(dy.row(i) + k);
+
+            sum += d * (get(x.row(i) + k) - stat[0]) * stat[1];
+            sum_bias += d;
+        }
     }
-    gain[(size_t)blockIdx.y * x.cols + c] = sum;
-    bias[(size_t)blockIdx.y * x.cols + c] = sum_bias;
+    gain[(size_t)blockIdx.y * dim + c] = sum;
+    bias[(size_t)blockIdx.y * dim + c] = sum_bias;
 }
 
 template <class T>
@@ -137,7 +160,8 @@ run_norm_bwd(struct call *c)
     mat<T> x = mat_of<T>(c, &op->x[0]), dy = mat_of<T>(c, &op->x[3]);
     mat<T> dx = mat_of<T>(c, &op->y[0]);
     table gain = table_of(c, &op->x[1]);
-    bool wide = are_wide(dx, x, dy, gain);
+    uint32_t dim = gain.cols;
+    bool wide = are_wide(dx, x, dy, gain) && dim % WIDE<T> == 0;
     mat<float> stats = mat_of<float>(c, &op->x[2]);
     float *dgain = mat_of<float>(c, &op->y[1]).p;
     float *dbias = mat_of<float>(c, &op->y[2]).p;
@@ -149,17 +173,18 @@ run_norm_bwd(struct call *c)
         auto *bias = reinterpret_cast<float *>(space.bias);
         unsigned groups = blocks_of(x.rows, SUM_GROUP);
 
-        launch(c, gain_parts<T>, dim3(blocks_of(x.cols, THREADS), groups),
-               THREADS, 0, parts, bias, x, dy, stats);
+        launch(c, gain_parts<T>, dim3(blocks_of(dim, THREADS), groups),
+               THREADS, 0, parts, bias, x, dy, stats, dim);
         if (dgain != nullptr)
-            put_parts_sum(c, dgain, parts, x.cols, groups);
+            put_parts_sum(c, dgain, parts, dim, groups);
         if (dbias != nullptr)
-            put_parts_sum(c, dbias, bias, x.cols, groups);
+            put_parts_sum(c, dbias, bias, dim, groups);
     }
     if (dx.p != nullptr)
-        launch(c, wide ? norm_dx<T, WIDE<T>> : norm_dx<T, 1>, x.rows, THREADS,
+        launch(c, wide ? norm_dx<T, WIDE<T>> : norm_dx<T, 1>,
+               dim3(x.rows, x.cols / dim), THREADS,
                block_sum_bytes(THREADS), dx, x, dy, stats, gain,
-               op->u.norm.rms != 0, (op->acc & 1) != 0);
+               norm_kind_of(op), (op->acc & 1) != 0);
 }
 
 template void run_norm<float>(struct call *c);

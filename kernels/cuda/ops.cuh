@@ -13,6 +13,7 @@ template <class T> void run_act(struct call *c);
 template <class T> void run_act_bwd(struct call *c);
 template <class T> void run_glu(struct call *c);
 template <class T> void run_glu_bwd(struct call *c);
+template <class T> void run_add(struct call *c);
 template <class T> void run_cache(struct call *c);
 template <class T> void run_copy(struct call *c);
 template <class T> void run_zero(struct call *c);

@@ -8,7 +8,7 @@
 #define KERNELS_CUDA_PIECE_CUH
 
 #include "ptx.cuh"
-#include "view.cuh"
+#include "table.cuh"
 
 template <class T> constexpr unsigned WIDE = 16 / sizeof(T);
 

@@ -127,8 +127,9 @@ run_embed_bwd(struct call *c)
 /* ---- rotary positions --------------------------------------------------- */
 
 struct rope {
-    uint32_t heads, head_dim, rope_dim;
-    float theta, sign;
+    uint32_t heads, head_dim, half;
+    const float *freq;
+    double factor, sign;
     bool add;
 };
 
@@ -138,10 +139,11 @@ constexpr unsigned ROPE_THREADS = 128;
 static __device__ __forceinline__ void
 find_turns(float2 *turn, int32_t pos, const struct rope &r)
 {
-    for (uint32_t j = threadIdx.x; j < r.rope_dim / 2; j += ROPE_THREADS) {
-        double angle = pos * pow((double)r.theta, -2.0 * j / r.rope_dim);
+    for (uint32_t j = threadIdx.x; j < r.half; j += ROPE_THREADS) {
+        double angle = pos * (double)r.freq[j];
 
-        turn[j] = { (float)cos(angle), r.sign * (float)sin(angle) };
+        turn[j] = { (float)(cos(angle) * r.factor),
+                    (float)(sin(angle) * r.factor * r.sign) };
     }
     __syncthreads();
 }
@@ -152,7 +154,7 @@ template <class T, unsigned N>
 static __global__ void
 rotate(mat<T> y, mat<T> x, const int32_t *pos, struct rope r)
 {
-    uint32_t i = blockIdx.x, half = r.rope_dim / 2;
+    uint32_t i = blockIdx.x, half = r.half;
     uint32_t each = (r.head_dim - half) / N;
     auto *turn = reinterpret_cast<float2 *>(shared);
 
@@ -188,13 +190,14 @@ run_rope(struct call *c)
 {
     mat<T> y = mat_of<T>(c, &c->op->y[0]), x = mat_of<T>(c, &c->op->x[0]);
     struct rope r = { c->op->u.rope.heads, c->op->u.rope.head_dim,
-                      c->op->u.rope.rope_dim, c->op->u.rope.theta,
-                      c->op->u.rope.sign, (c->op->acc & 1) != 0 };
+                      c->op->x[1].cols, mat_of<float>(c, &c->op->x[1]).p,
+                      c->op->u.rope.factor, c->op->u.rope.sign,
+                      (c->op->acc & 1) != 0 };
     bool wide = are_wide(y, x) && r.head_dim % WIDE<T> == 0
-                && r.rope_dim % (2 * WIDE<T>) == 0;
+                && r.half % WIDE<T> == 0;
 
     launch(c, wide ? rotate<T, WIDE<T>> : rotate<T, 1>, dim3(y.rows),
-           ROPE_THREADS, r.rope_dim / 2 * sizeof(float2), y, x,
+           ROPE_THREADS, r.half * sizeof(float2), y, x,
            (const int32_t *)c->batch.pos, r);
 }
 
@@ -317,6 +320,36 @@ run_glu_bwd(struct call *c)
                   gate, up, dy, c->op->u.act.kind, c->op->acc);
 }
 
+/* z may be absent. */
+template <class T, unsigned N>
+static __global__ void
+add(mat<T> y, mat<T> x, mat<T> z, float scale, bool acc)
+{
+    uint32_t i = blockIdx.x, c = own_column<N>();
+    float v[N], w[N] = {};
+
+    if (c >= y.cols)
+        return;
+    get_piece(x.row(i) + c, v);
+    if (z.p != nullptr)
+        get_piece(z.row(i) + c, w);
+    UNROLL
+    for (unsigned e = 0; e < N; e++)
+        v[e] = scale * v[e] + w[e];
+    put_piece(y.row(i) + c, v, acc);
+}
+
+template <class T>
+void
+run_add(struct call *c)
+{
+    mat<T> y = mat_of<T>(c, &c->op->y[0]), x = mat_of<T>(c, &c->op->x[0]);
+    mat<T> z = mat_of<T>(c, &c->op->x[1]);
+
+    LAUNCH_PIECES(c, add, are_wide(y, x, z), y, x, z,
+                  (float)c->op->u.add.scale, (c->op->acc & 1) != 0);
+}
+
 /* ---- moves -------------------------------------------------------------- */
 
 template <class T>
@@ -403,6 +436,7 @@ INSTANCE(act)
 INSTANCE(act_bwd)
 INSTANCE(glu)
 INSTANCE(glu_bwd)
+INSTANCE(add)
 INSTANCE(cache)
 INSTANCE(copy)
 INSTANCE(zero)

@@ -24,6 +24,7 @@ static const struct op_impl impls[] = {
     TYPED(ACT_BWD, act_bwd),
     TYPED(GLU, glu),
     TYPED(GLU_BWD, glu_bwd),
+    TYPED(ADD, add),
     PRODUCT(HEAD_CE, head_ce),
     PRODUCT(LOGITS, logits),
     TYPED(CACHE, cache),

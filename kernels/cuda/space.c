@@ -163,7 +163,7 @@ struct norm_bwd_space
 norm_bwd_space_at(char *at, const struct op *op)
 {
     bool sums = op->y[1].buf != 0 || op->y[2].buf != 0;
-    uint64_t n = sums ? column_sums_bytes(op->x[0].rows, op->x[0].cols) : 0;
+    uint64_t n = sums ? column_sums_bytes(op->x[0].rows, op->x[1].cols) : 0;
     struct norm_bwd_space b = { 0 };
 
     b.gain = take(at, &b.bytes, n);

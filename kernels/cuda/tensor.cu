@@ -26,7 +26,8 @@ get_codes(const table &t, uint32_t row, uint32_t col, float *x)
     uint4 v = *reinterpret_cast<const uint4 *>(t.p + (size_t)row * t.ld
                                                + col);
     const uint32_t four[] = { v.x, v.y, v.z, v.w };
-    float scale = half_to_float(t.side[(size_t)row * t.side_ld
+    float scale = half_to_float(reinterpret_cast<const uint16_t *>(t.side)
+                                [(size_t)row * t.side_ld
                                        + col / INT8_BLOCK]);
 
     UNROLL

@@ -85,38 +85,6 @@ flat(const mat<T> &m, uint64_t k)
     return m.ld == m.cols ? k : k / m.cols * m.ld + k % m.cols;
 }
 
-/* A stored matrix of any type. */
-struct table {
-    const char *p;
-    const uint16_t *side; /* int8: F16 scales, side_ld a row */
-    uint32_t rows, cols, ld, side_ld;
-    uint8_t dtype;
-};
-
-#define INT8_BLOCK 128 /* elements of a row that share a scale */
-
-__device__ __forceinline__ float
-table_at(const table &t, uint32_t row, uint32_t col)
-{
-    size_t at = (size_t)row * t.ld + col;
-
-    switch (t.dtype) {
-    case DTYPE_REAL:
-    case DTYPE_F32:
-        return reinterpret_cast<const float *>(t.p)[at];
-    case DTYPE_BF16:
-        return get(reinterpret_cast<const bf16 *>(t.p) + at);
-    case DTYPE_F16:
-        return half_to_float(reinterpret_cast<const uint16_t *>(t.p)[at]);
-    case DTYPE_I8:
-        return (float)reinterpret_cast<const int8_t *>(t.p)[at]
-               * half_to_float(t.side[(size_t)row * t.side_ld
-                                      + col / INT8_BLOCK]);
-    default: /* a format without its case here is no number */
-        return NAN;
-    }
-}
-
 static inline size_t
 element_bytes(uint8_t dtype)
 {
@@ -139,21 +107,6 @@ static inline mat<T>
 mat_of(const struct call *c, const struct view *v)
 {
     return { reinterpret_cast<T *>(view_at(c, v)), v->rows, v->cols, v->ld };
-}
-
-static inline table
-table_of(const struct call *c, const struct view *v)
-{
-    table t = { view_at(c, v), nullptr, v->rows, v->cols, v->ld, 0,
-                v->dtype };
-
-    if (v->side != 0) {
-        const struct view side = { v->side, 0, 0, 0, 0, DTYPE_U8, 0 };
-
-        t.side = reinterpret_cast<uint16_t *>(view_at(c, &side));
-        t.side_ld = blocks_of(v->cols, INT8_BLOCK);
-    }
-    return t;
 }
 
 #endif

@@ -1,5 +1,19 @@
-/* move.c - COPY, ZERO and CACHE. */
+/* move.c - ADD, COPY, ZERO and CACHE. */
 #include "kernels/ref/ref.h"
+
+void
+REF(add)(struct run *r, const struct op *op)
+{
+    struct mat x = mat_of(r, &op->x[0]), z = mat_of(r, &op->x[1]);
+    struct mat y = mat_of(r, &op->y[0]);
+    size_t n = token_rows(r, &x);
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < x.cols; c++)
+            put(&row_of(&y, i)[c],
+                op->u.add.scale * row_of(&x, i)[c]
+                + (z.p ? (double)row_of(&z, i)[c] : 0), op->acc & 1);
+}
 
 void
 REF(copy)(struct run *r, const struct op *op)

@@ -1,6 +1,6 @@
 /* norm.c - NORM: LayerNorm, and RMSNorm, where the mean counts as zero.
  *
- *   y = xhat * gain + bias, xhat = (x - mean) * rstd,
+ *   y = xhat * gain + bias, gain = offset + x1, xhat = (x - mean) * rstd,
  *   rstd = 1 / sqrt(mean of (x - mean)^2 + eps)
  */
 #include <math.h>
@@ -34,23 +34,25 @@ REF(norm)(struct run *r, const struct op *op)
     struct mat stats = mat_of(r, &op->y[1]);
     struct table gain = REF(table)(r, &op->x[1]);
     struct table bias = REF(table)(r, &op->x[2]);
-    size_t n = token_rows(r, &x);
+    size_t n = token_rows(r, &x), dim = op->x[1].cols;
 
-    for (size_t i = 0; i < n; i++) {
-        const real *xi = row_of(&x, i);
-        double mean = op->u.norm.rms ? 0 : row_mean(xi, x.cols);
-        double rstd = row_rstd(xi, x.cols, mean, op->u.norm.eps);
+    for (size_t k = 0; k < n * (x.cols / dim); k++) {
+        size_t i = k / (x.cols / dim), h = k % (x.cols / dim);
+        const real *xi = row_of(&x, i) + h * dim;
+        double mean = op->u.norm.rms ? 0 : row_mean(xi, dim);
+        double rstd = row_rstd(xi, dim, mean, op->u.norm.eps);
 
-        for (size_t c = 0; c < x.cols; c++) {
-            double v = (xi[c] - mean) * rstd * REF(table_at)(&gain, 0, c);
+        for (size_t c = 0; c < dim; c++) {
+            double v = (xi[c] - mean) * rstd
+                       * (op->u.norm.offset + REF(table_at)(&gain, 0, c));
 
             if (bias.p)
                 v += REF(table_at)(&bias, 0, c);
-            put(&row_of(&y, i)[c], v, op->acc & 1);
+            put(&row_of(&y, i)[h * dim + c], v, op->acc & 1);
         }
         if (stats.p) {
-            row_of(&stats, i)[0] = (real)mean;
-            row_of(&stats, i)[1] = (real)rstd;
+            row_of(&stats, i)[2 * h] = (real)mean;
+            row_of(&stats, i)[2 * h + 1] = (real)rstd;
         }
     }
 }
@@ -61,11 +63,11 @@ static void
 norm_dx(const struct op *op, const struct table *gain, const real *x,
         const real *stats, const real *dy, real *dx)
 {
-    size_t n = op->x[0].cols;
+    size_t n = op->x[1].cols;
     double mean = stats[0], rstd = stats[1], sum = 0, sum_xhat = 0;
 
     for (size_t c = 0; c < n; c++) {
-        double g = dy[c] * REF(table_at)(gain, 0, c);
+        double g = dy[c] * (op->u.norm.offset + REF(table_at)(gain, 0, c));
 
         sum += g;
         sum_xhat += g * (x[c] - mean) * rstd;
@@ -73,12 +75,30 @@ norm_dx(const struct op *op, const struct table *gain, const real *x,
     if (op->u.norm.rms)
         sum = 0;
     for (size_t c = 0; c < n; c++) {
-        double g = dy[c] * REF(table_at)(gain, 0, c);
+        double g = dy[c] * (op->u.norm.offset + REF(table_at)(gain, 0, c));
         double xhat = (x[c] - mean) * rstd;
 
         put(&dx[c], rstd * (g - (sum + xhat * sum_xhat) / (double)n),
             op->acc & 1);
     }
+}
+
+/* Adds what column c of the gain and bias gets from rows and groups. */
+static void
+norm_dgain(const struct op *op, size_t n, const struct mat *x,
+           const struct mat *stats, const struct mat *dy, size_t c,
+           double sum[2])
+{
+    size_t dim = op->x[1].cols;
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t h = 0; h < x->cols / dim; h++) {
+            const real *s = row_of(stats, i) + 2 * h;
+            double d = row_of(dy, i)[h * dim + c];
+
+            sum[0] += d * ((double)row_of(x, i)[h * dim + c] - s[0]) * s[1];
+            sum[1] += d;
+        }
 }
 
 void
@@ -88,24 +108,20 @@ REF(norm_bwd)(struct run *r, const struct op *op)
     struct mat dy = mat_of(r, &op->x[3]), dx = mat_of(r, &op->y[0]);
     struct mat dgain = mat_of(r, &op->y[1]), dbias = mat_of(r, &op->y[2]);
     struct table gain = REF(table)(r, &op->x[1]);
-    size_t n = token_rows(r, &x);
+    size_t n = token_rows(r, &x), dim = op->x[1].cols;
 
-    for (size_t c = 0; c < x.cols; c++) {
-        double sum_gain = 0, sum_bias = 0;
+    for (size_t c = 0; c < dim; c++) {
+        double sum[2] = { 0, 0 };
 
-        for (size_t i = 0; i < n; i++) {
-            const real *s = row_of(&stats, i);
-            double d = row_of(&dy, i)[c];
-
-            sum_gain += d * ((double)row_of(&x, i)[c] - s[0]) * s[1];
-            sum_bias += d;
-        }
+        norm_dgain(op, n, &x, &stats, &dy, c, sum);
         if (dgain.p)
-            put(&dgain.p[c], sum_gain, true);
+            put(&dgain.p[c], sum[0], true);
         if (dbias.p)
-            put(&dbias.p[c], sum_bias, true);
+            put(&dbias.p[c], sum[1], true);
     }
     for (size_t i = 0; i < n && dx.p; i++)
-        norm_dx(op, &gain, row_of(&x, i), row_of(&stats, i),
-                row_of(&dy, i), row_of(&dx, i));
+        for (size_t h = 0; h < x.cols / dim; h++)
+            norm_dx(op, &gain, row_of(&x, i) + h * dim,
+                    row_of(&stats, i) + 2 * h, row_of(&dy, i) + h * dim,
+                    row_of(&dx, i) + h * dim);
 }

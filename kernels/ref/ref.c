@@ -1,6 +1,8 @@
 /* ref.c - the reference back end: which function runs an op. */
 #include "kernels/ref/ref.h"
 
+#include <string.h>
+
 struct op_impl {
     void (*run)(struct run *r, const struct op *op);
     uint64_t (*scratch)(const struct op *op);
@@ -20,6 +22,7 @@ static const struct op_impl impls[OP_KINDS] = {
     [OP_ACT_BWD] = { REF(act_bwd), NULL },
     [OP_GLU] = { REF(glu), NULL },
     [OP_GLU_BWD] = { REF(glu_bwd), NULL },
+    [OP_ADD] = { REF(add), NULL },
     [OP_HEAD_CE] = { REF(head_ce), REF(head_scratch) },
     [OP_LOGITS] = { REF(logits), NULL },
     [OP_CACHE] = { REF(cache), NULL },
@@ -52,10 +55,9 @@ REF(open)(struct backend *b)
 {
     static struct host host = { run_op };
 
+    memset(b, 0, sizeof(*b)); /* nothing is limited, nothing apart */
     b->name = sizeof(real) == sizeof(double) ? "ref64" : "ref";
-    b->detail[0] = '\0';
     b->real_size = sizeof(real);
-    b->kinds = 0;
     for (unsigned k = 0; k < OP_KINDS; k++)
         b->kinds |= (uint64_t)(impls[k].run != NULL) << k;
     b->scratch = scratch_of;

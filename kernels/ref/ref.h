@@ -113,6 +113,7 @@ void REF(act)(struct run *r, const struct op *op);
 void REF(act_bwd)(struct run *r, const struct op *op);
 void REF(glu)(struct run *r, const struct op *op);
 void REF(glu_bwd)(struct run *r, const struct op *op);
+void REF(add)(struct run *r, const struct op *op);
 void REF(head_ce)(struct run *r, const struct op *op);
 void REF(logits)(struct run *r, const struct op *op);
 void REF(cache)(struct run *r, const struct op *op);

@@ -141,6 +141,9 @@ void file_map_release(struct file_map *m);
  * memory of the process. Reading them again is no error. */
 void file_map_done(const struct file_map *m, uint64_t at, uint64_t n);
 
+/* ERR_USAGE for "-", which is standard output to those that gave it. */
+int dir_check_name(const char *path, struct err *e);
+
 /* Makes path and its parents; an existing directory is no error. */
 int dir_make(const char *path, struct err *e);
 int dir_sync(const char *path, struct err *e);

@@ -25,12 +25,11 @@ out_dir_open(struct out_dir *d, const char *path, struct err *e)
     d->path = mem_dup(path, n);
     d->temp = mem_dup(temp.data, temp.len);
     buf_release(&temp);
-    if (path_exists(d->path))
+    rc = dir_check_name(path, e);
+    if (rc == 0 && path_exists(d->path))
         rc = err_set(e, ERR_EXISTS, "%s: exists", d->path);
-    else if (mkdir(d->temp, 0777) < 0)
+    else if (rc == 0 && mkdir(d->temp, 0777) < 0)
         rc = err_errno(e, ERR_IO, "%s", d->temp);
-    else
-        rc = 0;
     if (rc == 0) {
         io_temp_add(d->temp);
     } else {

@@ -95,12 +95,23 @@ make_one(const char *path, struct err *e)
 }
 
 int
+dir_check_name(const char *path, struct err *e)
+{
+    if (strcmp(path, "-") != 0)
+        return 0;
+    return err_set(e, ERR_USAGE, "-: is standard output (expected a "
+                   "directory; ./- is one)");
+}
+
+int
 dir_make(const char *path, struct err *e)
 {
     char *copy, *p;
     struct stat st;
-    int rc = 0;
+    int rc = dir_check_name(path, e);
 
+    if (rc < 0)
+        return rc;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return 0;
     copy = mem_strdup(path);

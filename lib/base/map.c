@@ -12,14 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
-#include "base/siphash.h"
 
 #define SMALL_SLOTS 32
 #define MANY 64
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static uint64_t sip_key[2];
+static unsigned char sip_key[crypto_shorthash_KEYBYTES];
 
 static void
 setup(void)
@@ -30,7 +30,10 @@ setup(void)
 static uint32_t
 hash_of(const void *key, size_t n)
 {
-    return (uint32_t)siphash13(sip_key, key, n);
+    unsigned char out[crypto_shorthash_BYTES];
+
+    crypto_shorthash(out, key, n, sip_key);
+    return load_u32(out);
 }
 
 void

@@ -26,6 +26,7 @@ static struct pool {
     int started;       /* beside the caller's own */
     int active;        /* of these, how many take part in this call */
     int busy;          /* of these, how many are not done */
+    bool beside;       /* the caller runs its own, and the threads items */
     uint64_t call;     /* number of the call */
     size_t n;          /* its items, its function, its context */
     void (*fn)(void *ctx, size_t i, int worker);
@@ -138,12 +139,17 @@ par_for_beside(size_t n, void (*fn)(void *ctx, size_t i, int worker),
                void (*own)(void *ctx), void *ctx)
 {
     int others = par_threads() - 1;
-    bool alone = others <= 0 || n + (own != NULL) <= 1;
+    bool alone = others <= 0 || n + (own != NULL) <= 1 || pool.beside;
 
     if (!alone)
         begin(n, fn, ctx, others);
-    if (own)
+    if (own) {
+        bool before = pool.beside;
+
+        pool.beside = true;
         own(ctx);
+        pool.beside = before;
+    }
     if (!alone) {
         take_items(0);
         end();

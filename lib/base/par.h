@@ -18,7 +18,8 @@ void par_for(size_t n, void (*fn)(void *ctx, size_t i, int worker), void *ctx);
 
 /* The same, beside which the caller's thread first runs own(ctx): reading and
  * writing, which want order and that thread (signals, the progress line). The
- * items must not touch what own does. By one thread: own, then the items. */
+ * items must not touch what own does. By one thread: own, then the items. A
+ * par_for that own calls runs on its thread alone: the others have items. */
 void par_for_beside(size_t n,
                     void (*fn)(void *ctx, size_t i, int worker),
                     void (*own)(void *ctx), void *ctx);

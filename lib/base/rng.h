@@ -7,7 +7,6 @@
 #ifndef BASE_RNG_H
 #define BASE_RNG_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 /* out = philox(counter, key), ten rounds. */

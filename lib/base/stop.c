@@ -52,6 +52,12 @@ stop_asked(void)
 }
 
 void
+stop_forget(void)
+{
+    asked = 0;
+}
+
+void
 stop_end(void)
 {
     if (asked != 0 && asked != SIGUSR1)

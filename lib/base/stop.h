@@ -19,6 +19,9 @@ void stop_catch(void);
 /* The signal that asked, or 0. */
 int stop_asked(void);
 
+/* The request was met: from now on there was none. */
+void stop_forget(void);
+
 /* What a request's signal does to a process, after the work was put away: a
  * shell sees it. Returns for SIGUSR1, with which schedulers ask for the exit
  * code 75, and when nothing asked. */

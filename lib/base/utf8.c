@@ -2,8 +2,6 @@
  * nothing above U+10FFFF. */
 #include "base/utf8.h"
 
-#include <string.h>
-
 size_t
 utf8_length(const void *text, size_t n)
 {
@@ -39,15 +37,11 @@ utf8_valid(const void *p, size_t n)
 {
     const uint8_t *b = p;
     size_t at = 0, len;
-    uint64_t word;
 
     while (at < n) {
-        if (n - at >= sizeof(word)) {
-            memcpy(&word, b + at, sizeof(word));
-            if (!(word & 0x8080808080808080u)) {
-                at += sizeof(word);
-                continue;
-            }
+        if (utf8_is_ascii(b + at, n - at)) {
+            at += UTF8_ASCII;
+            continue;
         }
         len = utf8_length(b + at, n - at);
         if (len == 0)

@@ -5,6 +5,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+/* Whether p[n] begins with UTF8_ASCII bytes of ASCII: a step over most texts.
+ */
+#define UTF8_ASCII 8
+static inline bool
+utf8_is_ascii(const void *p, size_t n)
+{
+    uint64_t bytes;
+
+    if (n < UTF8_ASCII)
+        return false;
+    memcpy(&bytes, p, UTF8_ASCII);
+    return !(bytes & 0x8080808080808080u);
+}
 
 /* Length of the longest valid prefix of p[n]; n when all of it is valid. */
 size_t utf8_valid(const void *p, size_t n);

@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "base/nearest.h"
+#include "weights/tokenizer_file.h"
 
 #define OWN (-1)
 
@@ -65,7 +66,7 @@ layout_use(struct layout_choice *c, const struct layout_options *o,
     int rc = chat_template_date(&c->chat, o->date, e);
 
     if (rc == 0)
-        rc = chat_template_open(&c->chat, tokenizer, o->chat, e);
+        rc = tokenizer_file_chat(&c->chat, tokenizer, r->t, o->chat, e);
     if (rc < 0)
         return rc;
     r->chat = &c->chat;

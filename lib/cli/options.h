@@ -13,8 +13,9 @@
 
 /* const char * */
 #define BASE_OPTION \
-    .name = "base", .type = OPT_STRING, .arg = "DIR", .required = true, \
-    .help = "base model: a Hugging Face directory or a set of weights"
+    .name = "base", .type = OPT_STRING, .arg = "BASE", .required = true, \
+    .help = "base model: a Hugging Face directory, a set of weights or a " \
+            "GGUF file"
 
 /* const char *; the row has the help */
 #define TOKENIZER_OPTION \
@@ -23,6 +24,11 @@
 /* uint64_t, for par_set_threads; the row has the help */
 #define THREADS_OPTION \
     .name = "threads", .type = OPT_U64, .arg = "N", .def = "0", .max = 1024
+
+/* int, an enum tokens_loss of record/tokens.h; the row has the help */
+#define LOSS_OPTION \
+    .name = "loss", .type = OPT_CHOICE, .output = true, .arg = "WHAT", \
+    .def = "auto", .choices = "auto|target|all"
 
 /* bool, of a program that exits 3 when input was left out; the row has the
  * help */

@@ -18,6 +18,9 @@ const struct opt train_option_table[] = {
     { .name = "method", .type = OPT_CHOICE, .output = true, IN(method),
       .arg = "NAME", .def = "lora", .choices = "lora|full",
       .help = "what to train: an adapter or every weight" },
+    { LOSS_OPTION, IN(loss),
+      .help = "what is learned of a record: its target, all of it, or what "
+              "the set says" },
     { .name = "rank", .type = OPT_U64, .output = true, IN(rank), .arg = "N",
       .def = "32", .min = 1, .max = 4096, .help = "rank of the adapter" },
     { .name = "alpha", .type = OPT_DOUBLE, .output = true, IN(alpha),
@@ -185,6 +188,7 @@ train_options_settle(struct train_options *o, const struct args *args,
 {
     int rc = 0;
 
+    o->loss = in->data.loss;
     if (o->offload == OFFLOAD_ACTIVATIONS && !in->model.backend.apart)
         return err_set(e, ERR_USAGE, "--offload activations: on the processor "
                        "they are in the machine's memory as it is (expected "

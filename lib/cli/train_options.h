@@ -14,7 +14,7 @@
 struct train_options {
     const char *data, *base, *out, *init_adapter, *config;
     struct machine_options machine;
-    int method, schedule, optimizer, recompute, offload;
+    int method, loss, schedule, optimizer, recompute, offload;
     uint64_t rank, steps, tokens, batch, accum, seq_len, warmup, seed;
     struct opt_every save_every;
     uint64_t eval_every, eval_records, log_every, keep;
@@ -31,10 +31,11 @@ extern const struct opt train_option_table[];
 int train_options_check(struct train_options *o, const struct args *args,
                         struct err *e);
 
-/* With the inputs open: *o gets the rank, the alpha and, unless it was given,
- * the dropout of the adapter that the run begins with. ERR_USAGE where there
- * is nowhere to offload from; ERR_DATA where nothing would be left of the
- * dropout, or the data don't fit the length of sequences. */
+/* With the inputs open: *o gets what is learned, and the rank, the alpha and,
+ * unless it was given, the dropout of the adapter that the run begins with.
+ * ERR_USAGE where there is nowhere to offload from; ERR_DATA where nothing
+ * would be left of the dropout, or the data don't fit the length of
+ * sequences. */
 int train_options_settle(struct train_options *o, const struct args *args,
                          const struct run_inputs *in, struct err *e);
 

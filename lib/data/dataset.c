@@ -43,6 +43,8 @@ dataset_open(struct dataset *d, const char *path, struct err *e)
         rc = lengths_check_splits(&d->lengths, &d->set.manifest, path, e);
     if (rc == 0)
         rc = read_vocab(d, e);
+    if (rc == 0)
+        rc = tokens_loss_of(&d->set.manifest.head, path, &d->loss, e);
     if (rc < 0)
         dataset_release(d);
     return rc;
@@ -159,7 +161,7 @@ get_record(void *ctx, uint64_t i, struct record_tokens *out, struct err *e)
         s->learn = mem_grow(s->learn, s->cap);
     }
     tokens_ids(&t, s->ids);
-    tokens_mask(&t, s->learn);
+    tokens_learned(&t, s->data->loss, s->learn);
     *out = (struct record_tokens){ s->ids, s->learn, (uint32_t)t.n };
     return 0;
 }
@@ -190,7 +192,7 @@ find_lengths(struct data_split *s, struct err *e)
             return rc;
         s->len[i] = r.tokens;
         s->tokens += r.tokens;
-        s->supervised += r.supervised;
+        s->supervised += length_learned(&r, s->data->loss);
     }
     lengths_done(&s->data->lengths);
     s->source.len = s->len;

@@ -12,6 +12,9 @@ struct dataset {
     struct lengths lengths; /* of all records, where the set has them */
     uint64_t vocab;        /* rows of the tokenizer; 0: not known */
     const char *tokenizer; /* its content id, hex; NULL when not known */
+    enum tokens_loss loss; /* what is learned of a record: as the set says,
+                              unless the caller sets it before splits are
+                              opened */
 };
 
 /* A split's records by number, with their lengths. */
@@ -25,7 +28,7 @@ struct data_split {
     uint32_t *len;
     uint32_t *cluster; /* of each record; NULL until data_split_cluster */
     uint64_t tokens, supervised; /* sums over the records: all tokens, those
-                                    with a loss */
+                                    that are learned */
     uint32_t *ids;     /* of the record last read */
     uint8_t *learn;
     size_t cap;

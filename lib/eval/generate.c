@@ -1,5 +1,5 @@
-/* generate.c - a prompt in chunks, then token by token, through two programs
- * that share their caches; and the draw of the next token. */
+/* generate.c - texts side by side through two programs that share their
+ * caches: one for many tokens of each, one for a token of each. */
 #include "eval/generate.h"
 
 #include <math.h>
@@ -7,16 +7,17 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/rng.h"
 #include "weights/lora.h"
 
 struct prog_opts
-generator_opts(const struct model_desc *d, uint32_t context)
+generator_opts(const struct model_desc *d, uint32_t batch, uint32_t context)
 {
     uint32_t most = d->max_pos < 4096 ? d->max_pos : 4096;
 
-    return (struct prog_opts){ .mode = PROG_DECODE, .batch = 1,
-                               .seq_len = GENERATE_CHUNK,
+    return (struct prog_opts){ .mode = PROG_DECODE, .batch = batch,
+                               .seq_len = batch > 1 ? GENERATE_BATCH_CHUNK
+                                                    : GENERATE_CHUNK,
+                               .head_chunk = batch,
                                .cache_len = context ? context : most };
 }
 
@@ -25,7 +26,7 @@ build_pair(struct generator *g, const struct model_desc *d,
            const struct frozen *base, const struct backend *b,
            const struct adapter *adapter, struct err *e)
 {
-    struct prog_opts o = generator_opts(d, g->context);
+    struct prog_opts o = generator_opts(d, g->batch, g->context);
     const char **targets = NULL;
     int rc;
 
@@ -39,16 +40,38 @@ build_pair(struct generator *g, const struct model_desc *d,
     return rc;
 }
 
+static void
+take_memory(struct generator *g, uint32_t vocab)
+{
+    size_t rows = (size_t)g->batch * g->chunk;
+
+    g->ids = mem_array(rows, sizeof(*g->ids));
+    g->pos = mem_array(rows, sizeof(*g->pos));
+    g->zero = mem_array(rows, sizeof(*g->zero));
+    g->head_row = mem_array(rows, sizeof(*g->head_row));
+    g->none = mem_array(rows, sizeof(*g->none));
+    g->cache_at = mem_array(g->batch, sizeof(*g->cache_at));
+    g->seq_n = mem_array(g->batch, sizeof(*g->seq_n));
+    g->logits = mem_array((size_t)g->batch * vocab, sizeof(*g->logits));
+    g->text = mem_array(g->batch, sizeof(*g->text));
+    for (uint32_t i = 0; i < g->batch; i++)
+        g->text[i].id = mem_array(g->context, sizeof(*g->text[i].id));
+    sampler_init(&g->sampler, vocab);
+}
+
 int
 generator_open(struct generator *g, const struct model_desc *d,
                const struct frozen *base, const struct backend *b,
-               const struct adapter *adapter, uint32_t context,
-               struct err *e)
+               const struct adapter *adapter, uint32_t batch,
+               uint32_t context, struct err *e)
 {
+    struct prog_opts o = generator_opts(d, batch, context);
     int rc;
 
     memset(g, 0, sizeof(*g));
-    g->context = generator_opts(d, context).cache_len;
+    g->batch = batch;
+    g->chunk = o.seq_len;
+    g->context = o.cache_len;
     rc = build_pair(g, d, base, b, adapter, e);
     if (rc == 0)
         rc = exec_open(&g->prefill_exec, &g->prefill, b, NULL, e);
@@ -56,19 +79,11 @@ generator_open(struct generator *g, const struct model_desc *d,
         rc = exec_open(&g->single_exec, &g->single, b, &g->prefill_exec, e);
     if (rc == 0 && adapter != NULL)
         rc = lora_load(&g->prefill_exec, adapter, e);
-    if (rc < 0) {
+    if (rc < 0)
         generator_release(g);
-        return rc;
-    }
-    g->ids = mem_array(GENERATE_CHUNK, sizeof(*g->ids));
-    g->pos = mem_array(GENERATE_CHUNK, sizeof(*g->pos));
-    g->zero = mem_array(GENERATE_CHUNK, sizeof(*g->zero));
-    g->head_row = mem_array(GENERATE_CHUNK, sizeof(*g->head_row));
-    g->none = mem_array(GENERATE_CHUNK, sizeof(*g->none));
-    g->logits = mem_array(d->vocab, sizeof(*g->logits));
-    g->weight = mem_array(d->vocab, sizeof(*g->weight));
-    g->order = mem_array(d->vocab, sizeof(*g->order));
-    return 0;
+    else
+        take_memory(g, d->vocab);
+    return rc;
 }
 
 void
@@ -83,106 +98,14 @@ generator_release(struct generator *g)
     free(g->zero);
     free(g->head_row);
     free(g->none);
+    free(g->cache_at);
+    free(g->seq_n);
     free(g->logits);
-    free(g->weight);
-    free(g->order);
+    for (uint32_t i = 0; g->text != NULL && i < g->batch; i++)
+        free(g->text[i].id);
+    free(g->text);
+    sampler_release(&g->sampler);
     memset(g, 0, sizeof(*g));
-}
-
-/* Runs n tokens that stand at cache position at; g->logits is the last
- * one's row. */
-static int
-feed(struct generator *g, const int32_t *ids, uint32_t n, uint32_t at,
-     struct err *e)
-{
-    struct exec *x = n == 1 ? &g->single_exec : &g->prefill_exec;
-    const int32_t before = (int32_t)at, rows = (int32_t)n;
-    struct batch batch = { .ids = g->ids, .target = g->zero, .pos = g->pos,
-                           .doc_first = g->zero, .head_row = g->head_row,
-                           .weight = g->none, .n = n, .cache_at = &before,
-                           .seq_n = &rows };
-    struct view last = x->prog->logits;
-    int rc;
-
-    memset(g->ids, 0, GENERATE_CHUNK * sizeof(*g->ids));
-    memcpy(g->ids, ids, n * sizeof(*ids));
-    for (uint32_t i = 0; i < GENERATE_CHUNK; i++)
-        g->pos[i] = (int32_t)(i < n ? at + i : 0);
-    g->head_row[0] = (int32_t)n - 1;
-    x->in = (struct inputs){ .n_head = 1 };
-    last.rows = 1;
-    rc = exec_batch(x, &batch, e);
-    if (rc == 0)
-        rc = exec_forward(x, e);
-    return rc < 0 ? rc : exec_get(x, &last, g->logits, e);
-}
-
-static int32_t
-most_likely(const double *logits, uint32_t n)
-{
-    uint32_t best = 0;
-
-    for (uint32_t i = 1; i < n; i++) {
-        if (logits[i] > logits[best])
-            best = i;
-    }
-    return (int32_t)best;
-}
-
-/* Moves the heaviest of order[n] down a heap from i. */
-static void
-sift(uint32_t *order, const double *weight, size_t i, size_t n)
-{
-    for (;;) {
-        size_t c = 2 * i + 1;
-        uint32_t t;
-
-        if (c >= n)
-            return;
-        if (c + 1 < n && weight[order[c + 1]] > weight[order[c]])
-            c++;
-        if (weight[order[i]] >= weight[order[c]])
-            return;
-        t = order[i];
-        order[i] = order[c];
-        order[c] = t;
-        i = c;
-    }
-}
-
-/* Sampling from the likeliest tokens whose probabilities sum to top_p: a
- * heap gives them in order, so a flat tail is never sorted. */
-static int32_t
-draw(struct generator *g, const struct sampling *s, uint32_t at)
-{
-    const double *logits = g->logits;
-    uint32_t n = g->prefill.desc->vocab, left = n;
-    double top = logits[most_likely(logits, n)], sum = 0, kept = 0, u;
-    struct rng r;
-
-    for (uint32_t i = 0; i < n; i++) {
-        g->weight[i] = exp((logits[i] - top) / s->temperature);
-        g->order[i] = i;
-        sum += g->weight[i];
-    }
-    for (size_t i = n / 2; i-- > 0;)
-        sift(g->order, g->weight, i, n);
-    while (left > 0 && kept < s->top_p * sum) {
-        uint32_t best = g->order[0];
-
-        kept += g->weight[best];
-        g->order[0] = g->order[--left];
-        g->order[left] = best;
-        sift(g->order, g->weight, 0, left);
-    }
-    rng_init(&r, s->seed, s->site + at);
-    u = rng_double(&r) * kept;
-    for (uint32_t i = n; i-- > left;) {
-        u -= g->weight[g->order[i]];
-        if (u < 0)
-            return (int32_t)g->order[i];
-    }
-    return (int32_t)g->order[n - 1];
 }
 
 static int
@@ -204,16 +127,135 @@ check_prompt(const struct generator *g, const int32_t *prompt, size_t n,
     return 0;
 }
 
+int
+generator_begin(struct generator *g, uint32_t i, const int32_t *prompt,
+                size_t n, bool keep, struct err *e)
+{
+    struct generator_text *t = &g->text[i];
+    uint32_t same = 0;
+    int rc = check_prompt(g, prompt, n, e);
+
+    if (rc < 0)
+        return rc;
+    while (keep && same < t->fed && same + 1 < n
+           && t->id[same] == prompt[same])
+        same++;
+    memcpy(t->id, prompt, n * sizeof(*prompt));
+    t->n = (uint32_t)n;
+    t->fed = same;
+    t->logits = NULL;
+    return 0;
+}
+
+/* Puts up to most tokens of text i into the batch; how many. */
+static uint32_t
+lay(struct generator *g, uint32_t i, uint32_t most)
+{
+    struct generator_text *t = &g->text[i];
+    uint32_t k = t->n - t->fed < most ? t->n - t->fed : most;
+    size_t row = (size_t)i * most;
+
+    memcpy(g->ids + row, t->id + t->fed, k * sizeof(*t->id));
+    for (uint32_t r = 0; r < k; r++)
+        g->pos[row + r] = (int32_t)(t->fed + r);
+    g->cache_at[i] = (int32_t)t->fed;
+    g->seq_n[i] = (int32_t)k;
+    return k;
+}
+
+/* Runs what was laid; g->logits are n_head rows. */
+static int
+run(struct generator *g, struct exec *x, uint32_t n, uint32_t n_head,
+    struct err *e)
+{
+    struct batch batch = { .ids = g->ids, .target = g->zero, .pos = g->pos,
+                           .doc_first = g->zero, .head_row = g->head_row,
+                           .weight = g->none, .n = n,
+                           .cache_at = g->cache_at, .seq_n = g->seq_n };
+    struct view last = x->prog->logits;
+    int rc;
+
+    last.rows = n_head;
+    x->in = (struct inputs){ .n_head = n_head };
+    rc = exec_batch(x, &batch, e);
+    if (rc == 0)
+        rc = exec_range(x, RANGE_FWD, e);
+    if (rc == 0 && n_head > 0)
+        rc = exec_range(x, RANGE_HEAD, e);
+    if (rc == 0 && n_head > 0)
+        rc = exec_get(x, &last, g->logits, e);
+    return rc;
+}
+
 /* A model that isn't finite has no likeliest token. */
 static int
-check_logits(const struct generator *g, struct err *e)
+check_logits(const struct generator *g, uint32_t n_head, struct err *e)
 {
-    for (uint32_t i = 0; i < g->prefill.desc->vocab; i++) {
+    uint32_t vocab = g->prefill.desc->vocab;
+
+    for (size_t i = 0; i < (size_t)n_head * vocab; i++) {
         if (!isfinite(g->logits[i]))
             return err_set(e, ERR_DATA, "the model's output is not finite "
-                           "(token %u has %g)", i, g->logits[i]);
+                           "(token %zu has %g)", i % vocab, g->logits[i]);
     }
     return 0;
+}
+
+int
+generator_pass(struct generator *g, struct err *e)
+{
+    uint32_t most = 1, n = 0, n_head = 0, vocab = g->prefill.desc->vocab;
+    int rc;
+
+    for (uint32_t i = 0; i < g->batch; i++) {
+        g->text[i].logits = NULL;
+        if (g->text[i].n - g->text[i].fed > 1)
+            most = g->chunk;
+    }
+    memset(g->ids, 0, (size_t)g->batch * most * sizeof(*g->ids));
+    memset(g->pos, 0, (size_t)g->batch * most * sizeof(*g->pos));
+    memset(g->head_row, 0, (size_t)g->batch * most * sizeof(*g->head_row));
+    for (uint32_t i = 0; i < g->batch; i++) {
+        struct generator_text *t = &g->text[i];
+        uint32_t k = lay(g, i, most);
+
+        if (k == 0)
+            continue;
+        n = i * most + k;
+        t->fed += k;
+        if (t->fed < t->n)
+            continue;
+        g->head_row[n_head] = (int32_t)n - 1;
+        t->logits = g->logits + (size_t)n_head++ * vocab;
+    }
+    rc = run(g, most > 1 ? &g->prefill_exec : &g->single_exec, n, n_head, e);
+    return rc < 0 ? rc : check_logits(g, n_head, e);
+}
+
+int32_t
+generator_next(struct generator *g, uint32_t i, const struct sampling *s)
+{
+    const struct generator_text *t = &g->text[i];
+
+    return sampler_next(&g->sampler, s, t->logits, t->id, t->n);
+}
+
+bool
+generator_add(struct generator *g, uint32_t i, int32_t id)
+{
+    struct generator_text *t = &g->text[i];
+
+    if (t->n == g->context)
+        return false;
+    t->id[t->n++] = id;
+    return true;
+}
+
+void
+generator_end(struct generator *g, uint32_t i)
+{
+    g->text[i].n = g->text[i].fed;
+    g->text[i].logits = NULL;
 }
 
 int
@@ -221,29 +263,21 @@ generate(struct generator *g, const int32_t *prompt, size_t n,
          const struct sampling *s, generate_emit *emit, void *ctx,
          struct err *e)
 {
-    uint32_t at = 0;
-    int rc = check_prompt(g, prompt, n, e);
+    const struct generator_text *t = &g->text[0];
+    int rc = generator_begin(g, 0, prompt, n, false, e);
 
-    while (rc == 0 && at < n) {
-        uint32_t k = n - at < GENERATE_CHUNK ? (uint32_t)(n - at)
-                                             : GENERATE_CHUNK;
-
-        rc = feed(g, prompt + at, k, at, e);
-        at += k;
-    }
     for (uint32_t i = 0; rc == 0 && i < s->max_tokens; i++) {
         int32_t id;
 
-        rc = check_logits(g, e);
+        do
+            rc = generator_pass(g, e);
+        while (rc == 0 && t->logits == NULL);
         if (rc < 0)
             break;
-        id = s->temperature > 0
-             ? draw(g, s, at)
-             : most_likely(g->logits, g->prefill.desc->vocab);
-        if (!emit(ctx, id) || at + 1 >= g->context
-            || i + 1 == s->max_tokens)
+        id = generator_next(g, 0, s);
+        if (!emit(ctx, id) || !generator_add(g, 0, id)
+            || t->n == g->context)
             break;
-        rc = feed(g, &id, 1, at++, e);
     }
     return rc;
 }

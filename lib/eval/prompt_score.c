@@ -10,95 +10,32 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/progress.h"
-#include "eval/ends.h"
 #include "eval/prompts.h"
-#include "text/tokenizer.h"
+#include "eval/text_codec.h"
 
 #define Z_95 1.959963984540054
 
-struct text_codec {
-    struct tokenizer tokenizer;
-    struct encoder encoder;
-    struct ids ids;
-    uint32_t end;           /* the tokenizer's, or TOKEN_NONE */
-    struct end_tokens ends; /* the model's */
-};
-
-/* A prompt may hold special tokens: they are what they are spelt. Before one
- * stands what the tokenizer puts before a text, unless it is there. */
 static int
-encode_text(void *ctx, const char *text, size_t n, struct buf *ids,
-            struct err *e)
+encode(void *ctx, const struct prompt *p, struct ids *ids, struct err *e)
 {
     struct text_codec *c = ctx;
-    uint32_t begin = tokenizer_begin(&c->tokenizer);
 
-    c->ids.n = 0;
-    encoder_add(&c->encoder, text, n, true, &c->ids);
-    if (begin != TOKEN_NONE && (c->ids.n == 0 || c->ids.id[0] != begin))
-        buf_u32(ids, begin);
-    for (size_t i = 0; i < c->ids.n; i++)
-        buf_u32(ids, c->ids.id[i]);
-    return encoder_check(&c->encoder, e);
+    if (p->chat != NULL)
+        return text_codec_chat(c, p->chat, strlen(p->chat), "messages", ids,
+                               e);
+    return text_codec_text(c, p->text, p->len, ids, e);
 }
 
-/* A row of the model beyond the vocabulary stands for no text. */
 static void
-decode_token(void *ctx, int32_t id, struct buf *out)
+decode(void *ctx, int32_t id, struct buf *out)
 {
-    struct text_codec *c = ctx;
-    uint32_t token = (uint32_t)id;
-
-    if (token < c->tokenizer.n)
-        tokenizer_decode(&c->tokenizer, &token, 1, out);
+    text_codec_decode(ctx, (uint32_t)id, out);
 }
 
 static bool
-ends_text(void *ctx, int32_t id)
+ends(void *ctx, int32_t id)
 {
-    const struct text_codec *c = ctx;
-
-    return (uint32_t)id == c->end || end_tokens_has(&c->ends, (uint32_t)id);
-}
-
-static void
-close_codec(struct text_codec *c)
-{
-    end_tokens_release(&c->ends);
-    ids_release(&c->ids);
-    encoder_release(&c->encoder);
-    tokenizer_release(&c->tokenizer);
-}
-
-static int
-open_codec(struct text_codec *c, const struct model *m,
-           const struct prompt_opts *o, struct err *e)
-{
-    const struct weight_asset *a = weights_asset(&m->weights,
-                                                 "tokenizer.json");
-    int rc;
-
-    memset(c, 0, sizeof(*c));
-    if (o->tokenizer != NULL)
-        rc = tokenizer_open(&c->tokenizer, o->tokenizer, e);
-    else if (a != NULL)
-        rc = tokenizer_read(&c->tokenizer, a->data, a->n, a->name, e);
-    else
-        rc = err_set(e, ERR_USAGE, "%s: has no tokenizer.json: name one "
-                     "with --tokenizer", m->weights.path);
-    if (rc < 0)
-        return rc;
-    encoder_init(&c->encoder, &c->tokenizer);
-    ids_init(&c->ids);
-    c->end = tokenizer_end(&c->tokenizer);
-    if (c->tokenizer.n > m->desc.vocab)
-        rc = err_set(e, ERR_DATA, "the tokenizer has %u tokens, the model "
-                     "%u", c->tokenizer.n, m->desc.vocab);
-    if (rc == 0)
-        rc = end_tokens_read(&c->ends, &m->weights, m->desc.vocab, e);
-    if (rc < 0)
-        close_codec(c);
-    return rc;
+    return text_codec_ends(ctx, (uint32_t)id);
 }
 
 /* What came of all prompts under one model. */
@@ -130,7 +67,7 @@ complete_all(const struct model *m, const struct prompt_opts *o,
     struct generator g;
     struct buf line;
     int rc = generator_open(&g, &m->desc, &m->base, &m->backend, a,
-                            o->context, e);
+                            1, o->context, e);
 
     if (rc < 0)
         return rc;
@@ -217,7 +154,7 @@ int
 prompts_fit(const struct model *m, const struct prompt_opts *o,
             struct err *e)
 {
-    struct prog_opts p = generator_opts(&m->desc, o->context);
+    struct prog_opts p = generator_opts(&m->desc, 1, o->context);
 
     if (m->desc.pos == POS_LEARNED && p.cache_len > m->desc.max_pos)
         return 0; /* there is no such program: generator_open says why */
@@ -228,15 +165,16 @@ int
 prompts_score(const struct model *m, const struct prompt_opts *o,
               struct out *out, struct buf *summary, struct err *e)
 {
+    struct text_codec_opts own = { .tokenizer = o->tokenizer };
     struct text_codec c;
-    struct codec codec = { encode_text, decode_token, ends_text, &c };
+    struct codec codec = { encode, decode, ends, &c };
     struct tally base = { 0 }, with = { 0 };
     struct prompts p;
-    int rc = prompts_read(&p, o->path, o->max_tokens, e);
+    int rc = prompts_read(&p, o->path, o->max_tokens, false, e);
 
     if (rc < 0)
         return rc;
-    rc = open_codec(&c, m, o, e);
+    rc = text_codec_open(&c, &m->weights, m->desc.vocab, &own, e);
     if (rc < 0)
         goto out;
     base.pass = mem_array(p.n, sizeof(*base.pass));
@@ -249,7 +187,7 @@ prompts_score(const struct model *m, const struct prompt_opts *o,
         put_totals(summary, &p, &base, m->with != NULL ? &with : NULL);
     free(base.pass);
     free(with.pass);
-    close_codec(&c);
+    text_codec_release(&c);
 out:
     prompts_release(&p);
     return rc;

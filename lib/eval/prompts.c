@@ -14,14 +14,19 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/utf8.h"
+#include "eval/telling.h"
 
 #define MAX_LINE (16 << 20)
 #define MAX_PROMPTS 1000000
 #define MAX_STOPS 1000
 
+/* The conversation's are what fromjsonl has for one. */
+static const char *const chat_keys[] = { "messages", "tools",
+                                         "chat_template_kwargs" };
 static const char *const keys[] = { "id", "prompt", "max_tokens", "stop",
                                     "exact", "contains", "regex",
-                                    "forbidden" };
+                                    "forbidden", "messages", "tools",
+                                    "chat_template_kwargs", "adapter" };
 
 static int
 check_keys(const cJSON *o, const char *where, struct err *e)
@@ -65,11 +70,58 @@ read_stop(struct prompt *p, const cJSON *v, const char *where,
     return 0;
 }
 
+/* What there is to go on from: a text or a conversation. */
 static int
-read_prompt(struct prompt *p, const cJSON *o, uint64_t line,
-            uint32_t max_tokens, const char *where, struct err *e)
+read_text(struct prompt *p, const cJSON *o, const char *where, struct err *e)
 {
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(o, "prompt");
+    const char *extra = NULL;
+    const cJSON *v;
+    cJSON *chat;
+
+    if (cJSON_IsString(text) && *text->valuestring != '\0') {
+        p->len = strlen(text->valuestring);
+        p->text = mem_strdup(text->valuestring);
+    }
+    chat = cJSON_CreateObject();
+    for (size_t i = 0; i < sizeof(chat_keys) / sizeof(chat_keys[0]); i++) {
+        v = cJSON_GetObjectItemCaseSensitive(o, chat_keys[i]);
+        if (v == NULL)
+            continue;
+        extra = chat_keys[i];
+        cJSON_AddItemReferenceToObject(chat, extra, (cJSON *)v);
+    }
+    if (cJSON_HasObjectItem(chat, "messages"))
+        p->chat = cJSON_PrintUnformatted(chat);
+    cJSON_Delete(chat);
+    if (p->text != NULL && extra != NULL)
+        return err_set(e, ERR_DATA, "%s: both prompt and %s", where, extra);
+    if (p->text == NULL && p->chat == NULL)
+        return err_set(e, ERR_DATA, "%s: no prompt", where);
+    return 0;
+}
+
+static int
+read_adapter(struct prompt *p, const cJSON *v, bool adapters,
+             const char *where, struct err *e)
+{
+    if (v == NULL)
+        return 0;
+    if (!adapters)
+        return err_set(e, ERR_DATA, "%s: adapter (only generate lets prompts "
+                       "choose one)", where);
+    if (!cJSON_IsNull(v) && (!cJSON_IsString(v) || *v->valuestring == '\0'))
+        return err_set(e, ERR_DATA, "%s: adapter is no name, nor null",
+                       where);
+    p->adapter = mem_strdup(cJSON_IsNull(v) ? "" : v->valuestring);
+    return 0;
+}
+
+static int
+read_prompt(struct prompt *p, const cJSON *o, uint64_t line,
+            uint32_t max_tokens, bool adapters, const char *where,
+            struct err *e)
+{
     const cJSON *id = cJSON_GetObjectItemCaseSensitive(o, "id");
     const cJSON *max = cJSON_GetObjectItemCaseSensitive(o, "max_tokens");
     char number[24];
@@ -77,8 +129,12 @@ read_prompt(struct prompt *p, const cJSON *o, uint64_t line,
 
     if (rc < 0)
         return rc;
-    if (!cJSON_IsString(text) || *text->valuestring == '\0')
-        return err_set(e, ERR_DATA, "%s: no prompt", where);
+    rc = read_text(p, o, where, e);
+    if (rc == 0)
+        rc = read_adapter(p, cJSON_GetObjectItemCaseSensitive(o, "adapter"),
+                          adapters, where, e);
+    if (rc < 0)
+        return rc;
     if (id != NULL && !cJSON_IsString(id))
         return err_set(e, ERR_DATA, "%s: id is not a string", where);
     if (max != NULL && !(cJSON_IsNumber(max) && max->valuedouble >= 1
@@ -87,8 +143,6 @@ read_prompt(struct prompt *p, const cJSON *o, uint64_t line,
         return err_set(e, ERR_DATA, "%s: bad max_tokens", where);
     snprintf(number, sizeof(number), "%llu", (unsigned long long)line);
     p->id = mem_strdup(id ? id->valuestring : number);
-    p->len = strlen(text->valuestring);
-    p->text = mem_strdup(text->valuestring);
     p->max_tokens = max ? (uint32_t)max->valuedouble : max_tokens;
     rc = read_stop(p, cJSON_GetObjectItemCaseSensitive(o, "stop"), where, e);
     return rc < 0 ? rc : check_read(&p->checks, o, where, e);
@@ -120,8 +174,8 @@ add_prompt(struct prompts *p)
 
 static int
 read_line(struct prompts *p, struct map *ids, const struct buf *line,
-          uint64_t number, uint32_t max_tokens, const char *name,
-          struct err *e)
+          uint64_t number, uint32_t max_tokens, bool adapters,
+          const char *name, struct err *e)
 {
     char where[256];
     cJSON *o = NULL;
@@ -136,7 +190,8 @@ read_line(struct prompts *p, struct map *ids, const struct buf *line,
                        MAX_PROMPTS);
     rc = json_user(&o, line->data, line->len, where, e);
     if (rc == 0)
-        rc = read_prompt(add_prompt(p), o, number, max_tokens, where, e);
+        rc = read_prompt(add_prompt(p), o, number, max_tokens, adapters,
+                         where, e);
     if (rc == 0)
         rc = check_name_is_new(ids, &p->item[p->n - 1], where, e);
     cJSON_Delete(o);
@@ -145,7 +200,7 @@ read_line(struct prompts *p, struct map *ids, const struct buf *line,
 
 int
 prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
-             struct err *e)
+             bool adapters, struct err *e)
 {
     bool got = true, ended;
     uint64_t number = 0;
@@ -169,7 +224,8 @@ prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
             rc = err_set(e, ERR_DATA, "%s:%llu: the last line has no "
                          "newline", in.name, (unsigned long long)number);
         else
-            rc = read_line(p, &ids, &line, number, max_tokens, in.name, e);
+            rc = read_line(p, &ids, &line, number, max_tokens, adapters,
+                           in.name, e);
     }
     map_release(&ids);
     buf_release(&line);
@@ -190,6 +246,8 @@ prompts_release(struct prompts *p)
         free(q->stop);
         free(q->id);
         free(q->text);
+        free(q->chat);
+        free(q->adapter);
         check_release(&q->checks);
     }
     free(p->item);
@@ -209,46 +267,29 @@ prompt_checks(const struct prompt *p)
 /* What generate's callback needs. */
 struct completing {
     struct completion *c;
-    const struct prompt *p;
     const struct codec *codec;
+    struct telling telling;
 };
-
-/* Cuts the text before the first stop string; false when there is none. */
-static bool
-cut_at_stop(struct completion *c, const struct prompt *p)
-{
-    const char *first = NULL;
-
-    for (size_t i = 0; i < p->n_stop; i++) {
-        const char *at = memmem(c->text.data, c->text.len, p->stop[i],
-                                strlen(p->stop[i]));
-
-        if (at != NULL && (first == NULL || at < first))
-            first = at;
-    }
-    if (first == NULL)
-        return false;
-    c->text.len = (size_t)(first - c->text.data);
-    c->text.data[c->text.len] = '\0';
-    return true;
-}
 
 static bool
 take_token(void *ctx, int32_t id)
 {
     struct completing *s = ctx;
+    struct buf bytes;
+    bool stop;
 
     s->c->n_tokens++;
     if (s->codec->ends(s->codec->ctx, id)) {
         s->c->finish = FINISH_END;
         return false;
     }
-    s->codec->decode(s->codec->ctx, id, &s->c->text);
-    if (cut_at_stop(s->c, s->p)) {
+    buf_init(&bytes);
+    s->codec->decode(s->codec->ctx, id, &bytes);
+    stop = telling_add(&s->telling, bytes.data, bytes.len, &s->c->text);
+    buf_release(&bytes);
+    if (stop)
         s->c->finish = FINISH_STOP;
-        return false;
-    }
-    return true;
+    return !stop;
 }
 
 int
@@ -256,27 +297,31 @@ prompt_complete(struct completion *c, const struct prompt *p,
                 struct generator *g, const struct codec *codec,
                 const struct sampling *s, struct err *e)
 {
-    struct completing ctx = { c, p, codec };
+    struct completing ctx = { .c = c, .codec = codec };
     struct sampling own = *s;
-    struct buf ids;
+    struct ids ids;
     int rc;
 
     memset(c, 0, sizeof(*c));
     buf_init(&c->text);
-    buf_init(&ids);
+    ids_init(&ids);
+    telling_begin(&ctx.telling, (const char *const *)p->stop, p->n_stop,
+                  TELL_BYTES);
     c->finish = FINISH_LENGTH;
     own.max_tokens = p->max_tokens;
     own.site = rng_site(p->id);
-    rc = codec->encode(codec->ctx, p->text, p->len, &ids, e);
-    c->n_prompt = (uint32_t)(ids.len / sizeof(int32_t));
+    rc = codec->encode(codec->ctx, p, &ids, e);
+    c->n_prompt = (uint32_t)ids.n;
     if (rc == 0)
-        rc = generate(g, (const int32_t *)(const void *)ids.data,
-                      c->n_prompt, &own, take_token, &ctx, e);
+        rc = generate(g, (const int32_t *)ids.id, ids.n, &own, take_token,
+                      &ctx, e);
+    telling_end(&ctx.telling, &c->text);
+    telling_release(&ctx.telling);
     if (rc == 0)
         c->result = check_run(&p->checks, c->text.data, c->text.len);
     else
         err_prefix(e, "prompt %s", p->id);
-    buf_release(&ids);
+    ids_release(&ids);
     if (rc < 0)
         completion_release(c);
     return rc;
@@ -289,8 +334,16 @@ completion_release(struct completion *c)
     memset(c, 0, sizeof(*c));
 }
 
-static void
-put_text(struct buf *out, const struct buf *text)
+const char *
+finish_name(enum finish f)
+{
+    static const char *const name[] = { "end", "stop", "length" };
+
+    return name[f];
+}
+
+void
+completion_put_text(struct buf *out, const struct buf *text)
 {
     if (utf8_valid(text->data, text->len) == text->len) {
         json_put_string(out, text->data, text->len);
@@ -305,15 +358,15 @@ void
 completion_json(const struct completion *c, const struct prompt *p,
                 const char *model, struct buf *out)
 {
-    static const char *const finish[] = { "end", "stop", "length" };
     const char *comma = "";
 
     buf_addstr(out, "{\"id\": ");
     json_put_string(out, p->id, strlen(p->id));
     buf_addf(out, ", \"model\": \"%s\", \"completion\": ", model);
-    put_text(out, &c->text);
+    completion_put_text(out, &c->text);
     buf_addf(out, ", \"finish\": \"%s\", \"prompt_tokens\": %u, "
-             "\"tokens\": %u, \"checks\": {", finish[c->finish], c->n_prompt,
+             "\"tokens\": %u, \"checks\": {", finish_name(c->finish),
+             c->n_prompt,
              c->n_tokens);
     for (int k = 0; k < CHECK_KINDS; k++) {
         if (p->checks.n[k] == 0)

@@ -9,11 +9,14 @@
 #include "base/buf.h"
 #include "eval/generate.h"
 #include "text/check.h"
+#include "text/tokenizer.h"
 
 struct prompt {
     char *id;
-    char *text;
+    char *text;    /* to go on from, of len bytes; or NULL, and: */
     size_t len;
+    char *chat;    /* a conversation to answer: the line {"messages": ...} */
+    char *adapter; /* its name, "" for the base alone; NULL: none is named */
     uint32_t max_tokens;
     char **stop;
     size_t n_stop;
@@ -26,10 +29,10 @@ struct prompts {
 };
 
 /* Reads the file at path ("-": stdin). max_tokens is for prompts that name
- * none. ERR_DATA "FILE:LINE: ..."; limit: 16 MiB a line. On failure *p is
- * released. */
+ * none; adapters: whether they may name adapters. ERR_DATA "FILE:LINE: ...";
+ * limit: 16 MiB a line. On failure *p is released. */
 int prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
-                 struct err *e);
+                 bool adapters, struct err *e);
 void prompts_release(struct prompts *p);
 
 /* Whether it has any check; one without says nothing about a model. */
@@ -37,8 +40,8 @@ bool prompt_checks(const struct prompt *p);
 
 /* Between text and tokens. */
 struct codec {
-    /* Appends the tokens of text[n] to *ids (int32_t each). */
-    int (*encode)(void *ctx, const char *text, size_t n, struct buf *ids,
+    /* Appends the tokens of a prompt to *ids. */
+    int (*encode)(void *ctx, const struct prompt *p, struct ids *ids,
                   struct err *e);
     /* Appends the bytes of a token. */
     void (*decode)(void *ctx, int32_t id, struct buf *out);
@@ -64,9 +67,14 @@ int prompt_complete(struct completion *c, const struct prompt *p,
                     const struct sampling *s, struct err *e);
 void completion_release(struct completion *c);
 
+const char *finish_name(enum finish f); /* "end" and so on */
+
+/* Appends a completion as JSON: a string or, where it is no UTF-8,
+ * {"b64": ...}. */
+void completion_put_text(struct buf *out, const struct buf *text);
+
 /* One JSON object, without newline: id, model, completion, finish, counts,
- * each given check and whether all passed (null without one). Bytes that are
- * not UTF-8 make the completion {"b64": ...}. */
+ * each given check and whether all passed (null without one). */
 void completion_json(const struct completion *c, const struct prompt *p,
                      const char *model, struct buf *out);
 

@@ -101,6 +101,7 @@ open_data(struct dataset *data, const struct model *m,
 
     if (rc < 0)
         return rc;
+    data->loss = LOSS_TARGET; /* told apart, whatever is learned */
     rc = dataset_check(data, m, e);
     if (rc == 0 && manifest_split(&data->set.manifest, o->split) == NULL)
         rc = no_split(data, o, e);

@@ -23,8 +23,9 @@ int score_check(const struct model *m, const struct score_opts *o,
 /* Appends members of a JSON object, each after a comma: split, seq_len,
  * records, clusters, tokens, cut (records longer than seq_len), base and
  * (with an adapter) adapter and difference, each with loss, half width of its
- * 95% interval and perplexity (see mean_loss.h), of the tokens that are to be
- * learned; and all, an object with the same of all tokens. per_record gets a
+ * 95% interval and perplexity (see mean_loss.h), of the target's
+ * tokens; and all, an object with the same of all tokens, whatever the set
+ * says is learned. per_record gets a
  * JSON line for each record, with the losses that the numbers are made of.
  * ERR_DATA when there is no such split, no token in it with a loss, or the
  * loss is not finite; per_record is not written then. */

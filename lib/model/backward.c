@@ -37,12 +37,13 @@ put_grad(struct build *b, struct op *op, int i, struct view v)
         op->acc |= (uint8_t)(1 << i);
 }
 
-/* After all of an op's writes to the gradient of v: a buffer written in
- * parts (q|k|v, gate|up) is written by one op. */
+/* After an op's writes to the gradient of v. Parts of a buffer (q|k|v,
+ * gate|up) have one reader each: nobody adds to their gradients. */
 static void
 set_written(struct build *b, struct view v)
 {
-    b->mark[b->mark[v.buf].grad].written = true;
+    if (v.cols == v.ld)
+        b->mark[b->mark[v.buf].grad].written = true;
 }
 
 static void
@@ -110,6 +111,7 @@ grad_rope(struct build *b, const struct op *f)
     struct op *op = build_op(b, OP_ROPE, f->layer);
 
     op->x[0] = g;
+    op->x[1] = f->x[1];
     op->y[0] = g;
     op->u = f->u;
     op->u.rope.sign = -f->u.rope.sign;
@@ -158,6 +160,26 @@ grad_glu(struct build *b, const struct op *f)
     put_grad(b, &op, 1, f->x[1]);
     set_written(b, f->x[0]);
     *build_op(b, OP_GLU_BWD, f->layer) = op;
+}
+
+/* A sum's gradient is its operands', times scale. Both share its buffer where
+ * that is 1: the first's is read before anybody adds to the second's. */
+void
+grad_add(struct build *b, const struct op *f)
+{
+    bool plain = f->u.add.scale >= 1 && f->u.add.scale <= 1;
+    struct op op = { .kind = OP_ADD, .layer = f->layer, .u = f->u };
+
+    op.x[0] = build_grad(b, f->y[0]);
+    if (build_needs(b, f->x[0]) && plain) {
+        share_grad(b, f->x[0], f->y[0]);
+    } else if (build_needs(b, f->x[0])) {
+        put_grad(b, &op, 0, f->x[0]);
+        set_written(b, f->x[0]);
+        *build_op(b, OP_ADD, f->layer) = op;
+    }
+    if (build_needs(b, f->x[1]))
+        share_grad(b, f->x[1], f->y[0]);
 }
 
 void

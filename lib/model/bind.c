@@ -1,4 +1,4 @@
-/* bind.c - base tensors and trainable parameters to views.
+/* bind.c - base tensors, constants and trainable parameters to views.
  *
  * The parameters are one flat vector in the STATE zone, matrices first (they
  * alone decay), each on a 64-byte boundary of floats; the gradients are a
@@ -218,6 +218,7 @@ bind_tensor(struct build *b, size_t i)
     const struct frozen_tensor *t = &b->base->tensor[i];
     const struct stored *stored = stored_of(t->dtype);
     struct view *v = &b->bound[i].v;
+    struct prog *p = b->p;
 
     if (b->o->method == METHOD_FULL)
         return dtype_is_float(t->dtype) ? 0
@@ -230,7 +231,21 @@ bind_tensor(struct build *b, size_t i)
         v->side = base_view(b, t->side, stored->side_dtype, own->rows,
                             stored_blocks(stored, own->cols),
                             stored->side_dtype).buf;
+    p->base_bytes += p->buf[v->buf].bytes + p->buf[v->side].bytes;
     return 0;
+}
+
+/* Constants of the description, beside the base's tensors. */
+static void
+bind_rope(struct build *b)
+{
+    for (size_t i = 0; i < MODEL_ROPES; i++) {
+        const struct rope_desc *r = &b->d->rope[i];
+
+        if (r->pairs > 0)
+            b->rope[i] = base_view(b, r->freq, DTYPE_F32, 1, r->pairs,
+                                   DTYPE_F32);
+    }
 }
 
 const struct bound *
@@ -248,11 +263,18 @@ bind_tensors(struct build *b)
 
     if (b->o->method == METHOD_LORA)
         rc = check_targets(b);
+    if (b->o->method == METHOD_FULL && b->d->turned)
+        rc = err_set(b->e, ERR_USAGE, "%s: full training of a %s with "
+                     "fan_in_fan_out false would make no model that "
+                     "transformers reads", b->base->path,
+                     b->d->family->model_type);
     if (rc == 0)
         rc = make_params(b);
     for (size_t i = 0; i < b->d->n_tensors && rc == 0; i++)
         rc = bind_tensor(b, i);
     if (rc == 0)
         bind_params(b);
+    if (rc == 0)
+        bind_rope(b);
     return rc;
 }

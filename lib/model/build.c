@@ -39,7 +39,8 @@ build_view(struct build *b, enum zone zone, uint32_t rows, uint32_t cols,
     }
     memset(&p->buf[p->n_bufs], 0, sizeof(*p->buf));
     memset(&b->mark[p->n_bufs], 0, sizeof(*b->mark));
-    p->buf[p->n_bufs].bytes = (uint64_t)rows * cols * build_bytes(b, dtype);
+    p->buf[p->n_bufs].bytes = rows * dtype_units(dtype, cols)
+                              * build_bytes(b, dtype);
     p->buf[p->n_bufs].zone = (uint8_t)zone;
     p->n_bufs++;
     return v;
@@ -127,14 +128,13 @@ emit_forward(struct build *b, struct layer_ops *layer, size_t *n_embed)
 static void
 emit_backward(struct build *b, const struct layer_ops *layer, size_t n_embed)
 {
-    struct op embed = { 0 };
+    struct op *embed;
 
     if (b->o->recompute == RECOMPUTE_NONE) {
         build_backward(b);
         return;
     }
-    if (n_embed > 0)
-        embed = b->tape[0];
+    embed = mem_dup(b->tape, n_embed * sizeof(*embed));
     memmove(b->tape, b->tape + n_embed,
             (b->n_tape - n_embed) * sizeof(*b->tape));
     b->n_tape -= n_embed;
@@ -145,9 +145,10 @@ emit_backward(struct build *b, const struct layer_ops *layer, size_t n_embed)
         build_again(b, &layer[l]);
         build_backward(b);
     }
-    if (n_embed > 0)
-        build_tape(b, &embed);
+    for (size_t i = 0; i < n_embed; i++)
+        build_tape(b, &embed[i]);
     build_backward(b);
+    free(embed);
 }
 
 /* Parameters [from, to) of the flat vector. */

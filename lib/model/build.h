@@ -35,6 +35,7 @@ struct build {
     const struct backend *backend;
     struct err *e;
     struct bound *bound;     /* by index of d->tensor */
+    struct view rope[MODEL_ROPES]; /* d->rope's frequencies, [1, pairs] */
     struct adapted *adapted; /* by index of d->module */
     size_t op_cap, buf_cap, part_cap;
 
@@ -76,13 +77,16 @@ const struct bound *bound_tensor(const struct build *b, uint32_t i);
 /* forward.c: what emitters of layers share. An activation is [rows, cols],
  * of the back end's type, or of reals where that matters (statistics). A
  * linear is the roles' modules that are there, in order, side by side in one
- * output; residual may be absent (buf 0). build_record puts a forward op on
+ * output; residual may be absent (buf 0). A norm is of as many columns as its
+ * gain has, one after the other. build_record puts a forward op on
  * the tape when something in it needs a gradient. */
 struct view build_activation(struct build *b, uint32_t cols);
 struct view build_reals(struct build *b, uint32_t cols);
 struct view build_linear(struct build *b, uint32_t layer,
                          const uint8_t *roles, size_t n_roles,
                          struct view x, struct view residual);
+void build_norm(struct build *b, uint32_t layer, enum role role,
+                struct view x, struct view y);
 bool build_needs(const struct build *b, struct view v);
 void build_record(struct build *b, const struct op *op, bool need);
 
@@ -109,6 +113,7 @@ void grad_linear(struct build *b, const struct op *f);
 void grad_rope(struct build *b, const struct op *f);
 void grad_attention(struct build *b, const struct op *f);
 void grad_act(struct build *b, const struct op *f);
+void grad_add(struct build *b, const struct op *f);
 void grad_glu(struct build *b, const struct op *f);
 
 /* Gradient of a view: its buffer's gradient, made on first use. */

@@ -13,7 +13,8 @@ element_bytes(uint8_t dtype)
 static double
 row_bytes(const struct view *v)
 {
-    return v->buf == 0 ? 0 : v->cols * element_bytes(v->dtype);
+    return v->buf == 0 ? 0 : (double)dtype_units(v->dtype, v->cols)
+                             * element_bytes(v->dtype);
 }
 
 static double

@@ -13,41 +13,9 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "model/family.h"
+#include "model/rope.h"
 #include "model/tensors.h"
-
-/* The rotary settings of transformers 5: rope_scaling if it is there, which
- * then stands for all of rope_parameters. NULL: neither. */
-static const cJSON *
-rope_holder(const cJSON *root)
-{
-    static const char *const names[] = { "rope_scaling", "rope_parameters" };
-
-    for (size_t i = 0; i < 2; i++) {
-        const cJSON *v = cJSON_GetObjectItemCaseSensitive(root, names[i]);
-
-        if (v != NULL && !cJSON_IsNull(v)
-            && !(cJSON_IsObject(v) && v->child == NULL))
-            return v;
-    }
-    return NULL;
-}
-
-/* A type other than "default" changes every angle. In rope_scaling, where
- * there is more than a type, an absent one is an error. */
-static int
-check_rope_type(const cJSON *holder, struct err *e)
-{
-    const cJSON *t = cJSON_GetObjectItemCaseSensitive(holder, "rope_type");
-
-    if (t == NULL)
-        t = cJSON_GetObjectItemCaseSensitive(holder, "type");
-    if (t == NULL && strcmp(holder->string, "rope_parameters") == 0)
-        return 0;
-    if (!cJSON_IsString(t) || strcmp(t->valuestring, "default") != 0)
-        return key_error("rope_type", t, e, "\"default\"");
-    return 0;
-}
+#include "tensor/dtype.h"
 
 /* Puts the settings of the holder to the top, where the table finds them:
  * what they say counts, the top's own keys fill in what they don't. */
@@ -55,13 +23,9 @@ static int
 spread_rope(cJSON *root, const struct family *f, struct err *e)
 {
     const cJSON *holder = rope_holder(root), *v;
-    int rc;
 
-    if (holder == NULL || f->pos != POS_ROTARY)
+    if (holder == NULL || f->pos != POS_ROTARY || f->local_rope)
         return 0;
-    rc = check_rope_type(holder, e);
-    if (rc < 0)
-        return err_prefix(e, "%s", holder->string);
     cJSON_ArrayForEach(v, holder) {
         if (cJSON_IsObject(v))
             return err_set(e, ERR_DATA, "%s.%s: settings for a type of "
@@ -139,11 +103,14 @@ fill_windows(struct model_desc *d, const cJSON *root, const struct config *c,
 
         if (rc < 0)
             return rc;
-        if (obeyed && slides && window == 0)
+        if (!listed && c->pattern > 0)
+            slides = fmod(l + 1, c->pattern) > 0;
+        if ((obeyed || c->pattern > 0) && slides && window == 0)
             return err_set(e, ERR_DATA, "layer_types asks for a window, "
                            "and no sliding_window is in use");
-        if (!obeyed)
+        if (!obeyed && c->pattern <= 0)
             slides = l >= c->window_from;
+        d->layer[l].rope = d->family->local_rope && slides;
         d->layer[l].window = slides ? window : 0;
     }
     return 0;
@@ -174,11 +141,27 @@ fill_drops(struct model_desc *d, const struct config *c)
                                                            key_value(c, k) };
 }
 
-static void
-fill_numbers(struct model_desc *d, const struct config *c)
+/* A factor as a model of that type (dtype, torch_dtype) has it. */
+static double
+root_in(float x, const cJSON *type)
 {
+    const char *name = cJSON_IsString(type) ? type->valuestring : "";
+
+    if (strcmp(name, "bfloat16") == 0)
+        x = bf16_to_f32(f32_to_bf16(x));
+    else if (strcmp(name, "float16") == 0)
+        x = f16_to_f32(f32_to_f16(x));
+    return (double)x;
+}
+
+static void
+fill_numbers(struct model_desc *d, const struct config *c, const cJSON *root)
+{
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(root, "dtype");
     const struct family *f = d->family;
 
+    if (type == NULL)
+        type = cJSON_GetObjectItemCaseSensitive(root, "torch_dtype");
     d->vocab = (uint32_t)c->vocab;
     d->dim = (uint32_t)c->dim;
     d->n_layers = (uint32_t)c->n_layers;
@@ -189,17 +172,23 @@ fill_numbers(struct model_desc *d, const struct config *c)
     d->parallel = f->parallel;
     d->tied = c->tied != 0;
     d->eps = (float)c->eps;
-    d->rope_theta = (float)c->theta;
+    d->attn_scale = c->attn_scale > 0 ? (float)c->attn_scale
+                    : 1.0f / sqrtf((float)(c->query_scalar > 0
+                                           ? c->query_scalar : c->head_dim));
+    d->embed_scale = f->scaled_embedding ? root_in(sqrtf((float)c->dim), type)
+                                         : c->embed_scale;
+    d->residual_scale = c->residual_scale;
+    d->hidden_scale = 1 / c->logits_divisor;
     d->init_range = (float)c->init_range;
     d->pad = c->pad < 0 ? 0 : (uint32_t)c->pad + 1;
-    if (d->pos == POS_ROTARY)
-        d->rope_dim = (uint32_t)(c->head_dim * c->rotary);
 }
 
 static int
 fill_desc(struct model_desc *d, cJSON *root, struct err *e)
 {
-    struct config c = { .rotary = 1, .use_window = 1, .pad = PAD_NONE };
+    struct config c = { .rotary = 1, .use_window = 1, .pad = PAD_NONE,
+                        .embed_scale = 1, .residual_scale = 1,
+                        .logits_divisor = 1 };
     int rc = keys_read(&c, common_keys, root, e);
 
     if (rc == 0)
@@ -210,10 +199,11 @@ fill_desc(struct model_desc *d, cJSON *root, struct err *e)
         rc = check_config(&c, e);
     if (rc < 0)
         return rc;
-    fill_numbers(d, &c);
-    if (d->rope_dim % 2 != 0)
-        return err_set(e, ERR_DATA, "%u rotary columns are not a pair of "
-                       "halves", d->rope_dim);
+    fill_numbers(d, &c, root);
+    if (d->pos == POS_ROTARY)
+        rc = ropes_read(d->rope, root, d->family, &c, e);
+    if (rc < 0)
+        return rc;
     fill_layers(d, &c);
     rc = fill_windows(d, root, &c, e);
     if (rc < 0)
@@ -259,6 +249,8 @@ desc_read(struct model_desc *d, const char *text, size_t n,
 void
 desc_release(struct model_desc *d)
 {
+    for (size_t i = 0; i < MODEL_ROPES; i++)
+        free(d->rope[i].freq);
     free(d->layer);
     free(d->module);
     free(d->tensor);

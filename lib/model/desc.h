@@ -16,7 +16,7 @@
 
 #include "base/err.h"
 
-enum norm_kind { NORM_LAYER, NORM_RMS };
+enum norm_kind { NORM_LAYER, NORM_RMS, NORM_RMS_ABOUT_1 }; /* 1 + gain */
 enum pos_kind { POS_LEARNED, POS_ROTARY };
 enum mixer_kind { MIX_ATTENTION, MIXER_KINDS };
 enum ffn_kind { FF_MLP, FF_GATED, FFN_KINDS };
@@ -30,11 +30,15 @@ enum role {
     ROLE_Q,
     ROLE_K,
     ROLE_V,
+    ROLE_Q_NORM, /* of the queries, before they turn: of a head, or of all */
+    ROLE_K_NORM, /* of the keys */
     ROLE_O,     /* out of the mixer */
+    ROLE_POST1, /* of what the mixer made */
     ROLE_NORM2, /* before the feed-forward */
     ROLE_GATE,
     ROLE_UP,
     ROLE_DOWN,  /* out of the feed-forward */
+    ROLE_POST2, /* of what the feed-forward made */
     ROLE_NORM_F, /* after the last layer */
     ROLE_HEAD,  /* [vocab, dim]; in a tied model the embedding's */
     ROLE_COUNT
@@ -83,8 +87,17 @@ struct model_tensor {
 struct layer_desc {
     uint8_t mixer, ffn; /* rows of layer_kind.h */
     uint32_t heads, kv_heads, head_dim;
+    uint8_t rope;     /* of the model's: 0, or 1 */
     uint32_t window;  /* tokens a query sees, itself included; 0: all */
     uint32_t ff_dim;
+};
+
+/* Rotary positions: pair j of a head turns by position * freq[j], and cosine
+ * and sine are multiplied by factor. */
+struct rope_desc {
+    uint32_t pairs; /* two columns each; those after them do not turn */
+    double factor;
+    float *freq;
 };
 
 /* A dropout of the configuration: its key and probability, over 0. */
@@ -94,15 +107,22 @@ struct dropout_desc {
 };
 
 #define CONFIG_DROPS 3
+#define MODEL_ROPES 2
 
 struct model_desc {
     const struct family *family;
     uint32_t vocab, dim, n_layers, max_pos;
-    uint32_t rope_dim; /* columns of a head that rotate */
     uint8_t norm, act, pos;
     bool parallel;     /* x + mixer(n) + ffn(n), one norm */
     bool tied;         /* the head is the embedding */
-    float eps, rope_theta;
+    bool turned;       /* some matrices are stored [out, in] that transformers'
+                          class has the other way round (GPT-2 in GGUF) */
+    float eps;
+    float attn_scale;      /* of queries times keys */
+    double embed_scale, residual_scale, hidden_scale; /* of the embedding, of
+                              what a branch adds, of the final norm */
+    struct rope_desc rope[MODEL_ROPES]; /* of POS_ROTARY: of all layers; or
+                              of those that see all, and those with a window */
     uint32_t pad;      /* 1 + the id of pad_token_id, whose embedding learns
                           nothing from where it stands; 0: none */
     float init_range;  /* standard deviation of initial weights */
@@ -117,9 +137,10 @@ struct model_desc {
 
 /* Reads the text of a config.json (of transformers 4 or 5). Keys that are
  * absent take the class's own default. ERR_DATA for an unknown model_type, a
- * value of a wrong type, and anything this program can't do exactly (a rope
- * scaling, an activation), by name; sizes are bounded and must fit together.
- * where is the file's name for messages. On failure *d is released. */
+ * value of a wrong type, and anything this program can't do exactly (a type
+ * of rope scaling, an activation), by name; sizes are bounded and must fit
+ * together. where is the file's name for messages. On failure *d is
+ * released. */
 int desc_read(struct model_desc *d, const char *text, size_t n,
               const char *where, struct err *e);
 void desc_release(struct model_desc *d);

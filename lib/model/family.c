@@ -42,10 +42,12 @@
     REAL("initializer_range", init_range, preset, 0, 100)
 #define FLAG(key, field, preset) \
     { .name = key, .kind = KEY_BOOL, .offset = AT(field), .def = preset }
-#define PAD \
+#define PAD_OR(preset) \
     { .name = "pad_token_id", .kind = KEY_COUNT, .flags = KEY_NULL, \
-      .offset = AT(pad), .def = PAD_NONE, .min = -1, .max = MAX_VOCAB, \
+      .offset = AT(pad), .def = preset, .min = -1, .max = MAX_VOCAB, \
       .none = PAD_NONE }
+#define PAD PAD_OR(PAD_NONE)
+#define SCALE(key, field) REAL(key, field, 1, 1e-9, 1e9)
 #define ACT(key, preset) \
     { .name = key, .kind = KEY_WORD, .offset = AT(act), .def = preset, \
       .words = acts }
@@ -63,6 +65,14 @@
 #define OFF_OR_NULL(key) { .name = key, .kind = KEY_OFF, .flags = KEY_NULL }
 #define ON(key) { .name = key, .kind = KEY_ON }
 #define END { .name = NULL }
+
+/* The windows of the layers; layer_types is read with them. */
+#define SLIDING_FROM \
+    FLAG("use_sliding_window", use_window, false), \
+    COUNT_OR_NULL("sliding_window", window, 4096, MAX_WINDOW), \
+    { .name = "max_window_layers", .kind = KEY_COUNT, \
+      .offset = AT(window_from), .def = 28, .max = MAX_WINDOW }, \
+    FREE("layer_types")
 
 static const struct key_word acts[] = {
     { "gelu_new", ACT_GELU_TANH }, { "gelu_pytorch_tanh", ACT_GELU_TANH },
@@ -129,6 +139,27 @@ static const struct module_row llama_modules[] = {
     END
 };
 
+static const struct key mistral_keys[] = {
+    COUNT("vocab_size", vocab, 32000, MAX_VOCAB),
+    COUNT("hidden_size", dim, 4096, MAX_DIM),
+    COUNT("intermediate_size", ff_dim, 14336, MAX_FF),
+    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
+    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    COUNT("num_key_value_heads", kv_heads, 8, MAX_HEADS),
+    COUNT_OR_NULL("head_dim", head_dim, 0, MAX_HEAD_DIM),
+    COUNT("max_position_embeddings", max_pos, 131072, MAX_POSITIONS),
+    ACT("hidden_act", ACT_SILU),
+    EPSILON("rms_norm_eps", 1e-6),
+    THETA,
+    COUNT_OR_NULL("sliding_window", window, 4096, MAX_WINDOW),
+    FREE("layer_types"), /* AutoModel makes a Ministral of it, which reads it */
+    FLAG("tie_word_embeddings", tied, false),
+    PAD,
+    INIT_RANGE(0.02),
+    DROP("attention_dropout", drop[0], 0),
+    END
+};
+
 static const struct key qwen2_keys[] = {
     COUNT("vocab_size", vocab, 151936, MAX_VOCAB),
     COUNT("hidden_size", dim, 4096, MAX_DIM),
@@ -141,11 +172,7 @@ static const struct key qwen2_keys[] = {
     ACT("hidden_act", ACT_SILU),
     EPSILON("rms_norm_eps", 1e-6),
     THETA,
-    FLAG("use_sliding_window", use_window, false),
-    COUNT_OR_NULL("sliding_window", window, 4096, MAX_WINDOW),
-    { .name = "max_window_layers", .kind = KEY_COUNT,
-      .offset = AT(window_from), .def = 28, .max = MAX_WINDOW },
-    FREE("layer_types"), /* read for the windows of the layers */
+    SLIDING_FROM,
     FLAG("tie_word_embeddings", tied, false),
     PAD,
     INIT_RANGE(0.02),
@@ -164,6 +191,156 @@ static const struct module_row qwen2_modules[] = {
     { ROLE_GATE, "mlp.gate_proj", BIAS_NEVER },
     { ROLE_UP, "mlp.up_proj", BIAS_NEVER },
     { ROLE_DOWN, "mlp.down_proj", BIAS_NEVER },
+    { ROLE_NORM_F, "norm", BIAS_NEVER },
+    { ROLE_HEAD, "lm_head", BIAS_NEVER },
+    END
+};
+
+static const struct key qwen3_keys[] = {
+    COUNT("vocab_size", vocab, 151936, MAX_VOCAB),
+    COUNT("hidden_size", dim, 4096, MAX_DIM),
+    COUNT("intermediate_size", ff_dim, 22016, MAX_FF),
+    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
+    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    COUNT_OR_NULL("num_key_value_heads", kv_heads, 32, MAX_HEADS),
+    COUNT("head_dim", head_dim, 128, MAX_HEAD_DIM),
+    COUNT("max_position_embeddings", max_pos, 32768, MAX_POSITIONS),
+    ACT("hidden_act", ACT_SILU),
+    EPSILON("rms_norm_eps", 1e-6),
+    THETA,
+    FLAG("attention_bias", attn_bias, false),
+    SLIDING_FROM,
+    FLAG("tie_word_embeddings", tied, false),
+    PAD,
+    INIT_RANGE(0.02),
+    DROP("attention_dropout", drop[0], 0),
+    END
+};
+
+static const struct module_row qwen3_modules[] = {
+    { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
+    { ROLE_NORM1, "input_layernorm", BIAS_NEVER },
+    { ROLE_Q, "self_attn.q_proj", BIAS_ATTN },
+    { ROLE_K, "self_attn.k_proj", BIAS_ATTN },
+    { ROLE_V, "self_attn.v_proj", BIAS_ATTN },
+    { ROLE_Q_NORM, "self_attn.q_norm", BIAS_NEVER },
+    { ROLE_K_NORM, "self_attn.k_norm", BIAS_NEVER },
+    { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
+    { ROLE_NORM2, "post_attention_layernorm", BIAS_NEVER },
+    { ROLE_GATE, "mlp.gate_proj", BIAS_NEVER },
+    { ROLE_UP, "mlp.up_proj", BIAS_NEVER },
+    { ROLE_DOWN, "mlp.down_proj", BIAS_NEVER },
+    { ROLE_NORM_F, "norm", BIAS_NEVER },
+    { ROLE_HEAD, "lm_head", BIAS_NEVER },
+    END
+};
+
+static const struct key granite_keys[] = {
+    COUNT("vocab_size", vocab, 32000, MAX_VOCAB),
+    COUNT("hidden_size", dim, 4096, MAX_DIM),
+    COUNT("intermediate_size", ff_dim, 11008, MAX_FF),
+    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
+    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    COUNT_OR_NULL("num_key_value_heads", kv_heads, 0, MAX_HEADS),
+    COUNT("head_dim", head_dim, 0, MAX_HEAD_DIM),
+    COUNT("max_position_embeddings", max_pos, 2048, MAX_POSITIONS),
+    ACT("hidden_act", ACT_SILU),
+    EPSILON("rms_norm_eps", 1e-6),
+    THETA,
+    SCALE("embedding_multiplier", embed_scale),
+    SCALE("attention_multiplier", attn_scale),
+    SCALE("residual_multiplier", residual_scale),
+    SCALE("logits_scaling", logits_divisor),
+    FLAG("attention_bias", attn_bias, false),
+    FLAG("mlp_bias", mlp_bias, false),
+    FLAG("tie_word_embeddings", tied, false),
+    PAD,
+    INIT_RANGE(0.02),
+    DROP("attention_dropout", drop[0], 0),
+    END
+};
+
+static const struct key olmo2_keys[] = {
+    COUNT("vocab_size", vocab, 50304, MAX_VOCAB),
+    COUNT("hidden_size", dim, 4096, MAX_DIM),
+    COUNT("intermediate_size", ff_dim, 11008, MAX_FF),
+    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
+    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    COUNT_OR_NULL("num_key_value_heads", kv_heads, 0, MAX_HEADS),
+    COUNT("head_dim", head_dim, 0, MAX_HEAD_DIM),
+    COUNT("max_position_embeddings", max_pos, 2048, MAX_POSITIONS),
+    ACT("hidden_act", ACT_SILU),
+    EPSILON("rms_norm_eps", 1e-5),
+    THETA,
+    FLAG("attention_bias", attn_bias, false),
+    FLAG("tie_word_embeddings", tied, false),
+    PAD_OR(1),
+    INIT_RANGE(0.02),
+    DROP("attention_dropout", drop[0], 0),
+    END
+};
+
+static const struct module_row olmo2_modules[] = {
+    { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
+    { ROLE_Q, "self_attn.q_proj", BIAS_ATTN },
+    { ROLE_K, "self_attn.k_proj", BIAS_ATTN },
+    { ROLE_V, "self_attn.v_proj", BIAS_ATTN },
+    { ROLE_Q_NORM, "self_attn.q_norm", BIAS_NEVER },
+    { ROLE_K_NORM, "self_attn.k_norm", BIAS_NEVER },
+    { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
+    { ROLE_POST1, "post_attention_layernorm", BIAS_NEVER },
+    { ROLE_GATE, "mlp.gate_proj", BIAS_NEVER },
+    { ROLE_UP, "mlp.up_proj", BIAS_NEVER },
+    { ROLE_DOWN, "mlp.down_proj", BIAS_NEVER },
+    { ROLE_POST2, "post_feedforward_layernorm", BIAS_NEVER },
+    { ROLE_NORM_F, "norm", BIAS_NEVER },
+    { ROLE_HEAD, "lm_head", BIAS_NEVER },
+    END
+};
+
+static const struct key gemma3_keys[] = {
+    COUNT("vocab_size", vocab, 262208, MAX_VOCAB),
+    COUNT("hidden_size", dim, 2304, MAX_DIM),
+    COUNT("intermediate_size", ff_dim, 9216, MAX_FF),
+    COUNT("num_hidden_layers", n_layers, 26, MAX_LAYERS),
+    COUNT("num_attention_heads", heads, 8, MAX_HEADS),
+    COUNT("num_key_value_heads", kv_heads, 4, MAX_HEADS),
+    COUNT("head_dim", head_dim, 256, MAX_HEAD_DIM),
+    COUNT("max_position_embeddings", max_pos, 131072, MAX_POSITIONS),
+    ACT("hidden_activation", ACT_GELU_TANH),
+    EPSILON("rms_norm_eps", 1e-6),
+    REAL("rope_theta", theta, 1e6, 1e-3, 1e15),
+    REAL("rope_local_base_freq", local_theta, 1e4, 1e-3, 1e15),
+    COUNT("query_pre_attn_scalar", query_scalar, 256, MAX_DIM),
+    COUNT_OR_NULL("sliding_window", window, 4096, MAX_WINDOW),
+    COUNT("sliding_window_pattern", pattern, 6, MAX_LAYERS),
+    FREE("layer_types"),
+    FLAG("attention_bias", attn_bias, false),
+    OFF_OR_NULL("final_logit_softcapping"),
+    OFF_OR_NULL("attn_logit_softcapping"),
+    OFF_OR_NULL("use_bidirectional_attention"),
+    FLAG("tie_word_embeddings", tied, true),
+    PAD_OR(0),
+    INIT_RANGE(0.02),
+    DROP_OR_NULL("attention_dropout", drop[0], 0),
+    END
+};
+
+static const struct module_row gemma3_modules[] = {
+    { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
+    { ROLE_NORM1, "input_layernorm", BIAS_NEVER },
+    { ROLE_Q, "self_attn.q_proj", BIAS_ATTN },
+    { ROLE_K, "self_attn.k_proj", BIAS_ATTN },
+    { ROLE_V, "self_attn.v_proj", BIAS_ATTN },
+    { ROLE_Q_NORM, "self_attn.q_norm", BIAS_NEVER },
+    { ROLE_K_NORM, "self_attn.k_norm", BIAS_NEVER },
+    { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
+    { ROLE_POST1, "post_attention_layernorm", BIAS_NEVER },
+    { ROLE_NORM2, "pre_feedforward_layernorm", BIAS_NEVER },
+    { ROLE_GATE, "mlp.gate_proj", BIAS_NEVER },
+    { ROLE_UP, "mlp.up_proj", BIAS_NEVER },
+    { ROLE_DOWN, "mlp.down_proj", BIAS_NEVER },
+    { ROLE_POST2, "post_feedforward_layernorm", BIAS_NEVER },
     { ROLE_NORM_F, "norm", BIAS_NEVER },
     { ROLE_HEAD, "lm_head", BIAS_NEVER },
     END
@@ -222,6 +399,7 @@ static const struct key gpt2_keys[] = {
     ACT("activation_function", ACT_GELU_TANH),
     EPSILON("layer_norm_epsilon", 1e-5),
     FLAG("tie_word_embeddings", tied, true),
+    FLAG("fan_in_fan_out", in_out, true), /* graft's: of GGUF files, false */
     INIT_RANGE(0.02),
     DROP("resid_pdrop", drop[0], 0.1),
     DROP("embd_pdrop", drop[1], 0.1),
@@ -296,12 +474,43 @@ static const struct family families[] = {
       .mixer = MIX_ATTENTION, .ffn = FF_GATED,
       .buffer = ".rotary_emb.inv_freq",
       .keys = llama_keys, .modules = llama_modules },
+    { .model_type = "mistral", .architecture = "MistralForCausalLM",
+      .body = "model.", .layers = "layers.%u.",
+      .norm = NORM_RMS, .pos = POS_ROTARY,
+      .mixer = MIX_ATTENTION, .ffn = FF_GATED,
+      .buffer = ".rotary_emb.inv_freq",
+      .keys = mistral_keys, .modules = llama_modules },
     { .model_type = "qwen2", .architecture = "Qwen2ForCausalLM",
       .body = "model.", .layers = "layers.%u.",
       .norm = NORM_RMS, .pos = POS_ROTARY,
       .mixer = MIX_ATTENTION, .ffn = FF_GATED,
       .buffer = ".rotary_emb.inv_freq",
       .keys = qwen2_keys, .modules = qwen2_modules },
+    { .model_type = "qwen3", .architecture = "Qwen3ForCausalLM",
+      .body = "model.", .layers = "layers.%u.",
+      .norm = NORM_RMS, .pos = POS_ROTARY,
+      .mixer = MIX_ATTENTION, .ffn = FF_GATED,
+      .buffer = ".rotary_emb.inv_freq",
+      .keys = qwen3_keys, .modules = qwen3_modules },
+    { .model_type = "granite", .architecture = "GraniteForCausalLM",
+      .body = "model.", .layers = "layers.%u.",
+      .norm = NORM_RMS, .pos = POS_ROTARY,
+      .mixer = MIX_ATTENTION, .ffn = FF_GATED,
+      .buffer = ".rotary_emb.inv_freq",
+      .keys = granite_keys, .modules = llama_modules },
+    { .model_type = "olmo2", .architecture = "Olmo2ForCausalLM",
+      .body = "model.", .layers = "layers.%u.",
+      .norm = NORM_RMS, .pos = POS_ROTARY,
+      .mixer = MIX_ATTENTION, .ffn = FF_GATED, .qk_norm_whole = true,
+      .buffer = ".rotary_emb.inv_freq",
+      .keys = olmo2_keys, .modules = olmo2_modules },
+    { .model_type = "gemma3_text", .architecture = "Gemma3ForCausalLM",
+      .body = "model.", .layers = "layers.%u.",
+      .norm = NORM_RMS_ABOUT_1, .pos = POS_ROTARY,
+      .mixer = MIX_ATTENTION, .ffn = FF_GATED,
+      .local_rope = true, .scaled_embedding = true,
+      .buffer = ".rotary_emb.inv_freq",
+      .keys = gemma3_keys, .modules = gemma3_modules },
     { .model_type = "starcoder2", .architecture = "Starcoder2ForCausalLM",
       .body = "model.", .layers = "layers.%u.",
       .norm = NORM_LAYER, .pos = POS_ROTARY,

@@ -18,7 +18,14 @@
 struct config {
     double vocab, dim, n_layers, heads, kv_heads, head_dim, ff_dim, max_pos;
     double act, eps, theta, rotary, window, use_window, window_from, tied;
+    double attn_scale; /* 0: 1 / sqrt(head_dim) */
+    double query_scalar;  /* over 0: attn_scale is 1 / sqrt of it */
+    double local_theta, pattern; /* pattern p over 0: but for each p-th, the
+                                    layers have a window */
+    double embed_scale, residual_scale, logits_divisor;
     double attn_bias, mlp_bias, init_range, drop[CONFIG_DROPS];
+    double in_out;  /* 0: the matrices of rows that say in_out are stored as
+                       all others are */
     double pad;     /* -1: the last id */
     double ignored; /* checked, and of no effect */
 };
@@ -44,6 +51,10 @@ struct family {
     uint8_t norm, pos;
     uint8_t mixer, ffn;           /* of every layer */
     bool parallel;
+    bool local_rope;      /* layers with a window turn by settings of their
+                             own, and all attention types have theirs */
+    bool scaled_embedding; /* by sqrt(dim) */
+    bool qk_norm_whole;   /* q and k are normed over all heads together */
     bool scaled_residual; /* init of outputs scaled by 1/sqrt(2 layers) */
     const struct key *keys;           /* into a struct config */
     const struct module_row *modules; /* the layers' stand together; ends

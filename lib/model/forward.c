@@ -1,11 +1,12 @@
 /* forward.c - layers to ops.
  *
- * Sequential:  x1 = x + MIXER(norm1 x)
- *              y  = x1 + FFN(norm2 x1)
+ * Sequential:  x1 = x + s post1 MIXER(norm1 x)
+ *              y  = x1 + s post2 FFN(norm2 x1)
  * Parallel:    n = norm1 x;  y = x + MIXER(n) + FFN(n)
  *
- * What mixers and feed-forwards are is layer_kind.c's table. The residual is
- * added by the LINEAR that ends a branch.
+ * Norms that a family does not have are left out. What mixers and
+ * feed-forwards are is layer_kind.c's table. The residual is added by the
+ * LINEAR that ends a branch, or by an ADD, where that is normed or s is not 1.
  */
 #include "base/rng.h"
 #include "model/layer_kind.h"
@@ -39,13 +40,13 @@ build_record(struct build *b, const struct op *op, bool need)
         build_tape(b, op);
 }
 
-static struct view
-norm(struct build *b, uint32_t layer, enum role role, struct view x)
+void
+build_norm(struct build *b, uint32_t layer, enum role role, struct view x,
+           struct view y)
 {
     const struct module *m = desc_module(b->d, role, layer);
     const struct bound *gain = bound_tensor(b, m->weight);
-    struct view y = build_activation(b, b->d->dim);
-    struct view stats = build_reals(b, 2);
+    struct view stats = build_reals(b, 2 * (x.cols / m->out));
     struct op *op = build_op(b, OP_NORM, layer);
 
     op->x[0] = x;
@@ -54,9 +55,40 @@ norm(struct build *b, uint32_t layer, enum role role, struct view x)
     op->y[0] = y;
     op->y[1] = stats;
     op->u.norm.eps = b->d->eps;
-    op->u.norm.rms = b->d->norm == NORM_RMS;
+    op->u.norm.rms = b->d->norm != NORM_LAYER;
+    op->u.norm.offset = b->d->norm == NORM_RMS_ABOUT_1;
     build_record(b, op, build_needs(b, x) || gain->grad.buf != 0);
+}
+
+/* x, where the model has no such norm. */
+static struct view
+norm(struct build *b, uint32_t layer, enum role role, struct view x)
+{
+    struct view y;
+
+    if (desc_module(b->d, role, layer) == NULL)
+        return x;
+    y = build_activation(b, b->d->dim);
+    build_norm(b, layer, role, x, y);
     return y;
+}
+
+/* scale * x + z, which may be absent; x itself where that is it. */
+static struct view
+add(struct build *b, uint32_t layer, double scale, struct view x,
+    struct view z)
+{
+    struct op *op;
+
+    if (scale >= 1 && scale <= 1 && z.buf == 0)
+        return x;
+    op = build_op(b, OP_ADD, layer);
+    op->x[0] = x;
+    op->x[1] = z;
+    op->u.add.scale = scale;
+    op->y[0] = build_activation(b, b->d->dim);
+    build_record(b, op, build_needs(b, x) || build_needs(b, z));
+    return op->y[0];
 }
 
 /* Fills in the part of module m whose columns start at col; true when it
@@ -150,13 +182,29 @@ build_embed(struct build *b)
     const struct module *pos = desc_module(b->d, ROLE_POS, 0);
     struct view y = build_activation(b, b->d->dim);
     struct op *op = build_op(b, OP_EMBED, 0);
+    const struct view none = { 0 };
 
     op->x[0] = table->v;
     if (pos != NULL)
         op->x[1] = bound_tensor(b, pos->weight)->v;
     op->y[0] = y;
     build_record(b, op, table->grad.buf != 0);
-    return y;
+    return add(b, 0, b->d->embed_scale, y, none);
+}
+
+/* A mixer or a feed-forward from n to x + what it makes. */
+static struct view
+branch(struct build *b, uint32_t layer, const struct layer_kind *kind,
+       enum role post, struct view n, struct view x)
+{
+    const struct view none = { 0 };
+    double scale = b->d->residual_scale;
+    bool plain = scale >= 1 && scale <= 1;
+
+    if (plain && desc_module(b->d, post, layer) == NULL)
+        return kind->emit(b, layer, n, x);
+    n = kind->emit(b, layer, n, none);
+    return add(b, layer, scale, norm(b, layer, post, n), x);
 }
 
 struct view
@@ -165,16 +213,18 @@ build_layer(struct build *b, uint32_t layer, struct view x)
     const struct layer_desc *y = &b->d->layer[layer];
     struct view n = norm(b, layer, ROLE_NORM1, x);
 
-    x = mixer_kind(y->mixer)->emit(b, layer, n, x);
+    x = branch(b, layer, mixer_kind(y->mixer), ROLE_POST1, n, x);
     if (!b->d->parallel)
         n = norm(b, layer, ROLE_NORM2, x);
-    return ffn_kind(y->ffn)->emit(b, layer, n, x);
+    return branch(b, layer, ffn_kind(y->ffn), ROLE_POST2, n, x);
 }
 
 struct view
 build_final(struct build *b, struct view x)
 {
-    return norm(b, 0, ROLE_NORM_F, x);
+    const struct view none = { 0 };
+
+    return add(b, 0, b->d->hidden_scale, norm(b, 0, ROLE_NORM_F, x), none);
 }
 
 void
@@ -186,8 +236,9 @@ build_head(struct build *b, struct view hidden)
 
     fill_part(b, part, desc_module(b->d, ROLE_HEAD, 0), 0);
     if (decode)
-        b->p->logits = build_view(b, ZONE_ARENA, b->p->rows, b->d->vocab,
-                                  DTYPE_REAL);
+        b->p->logits = build_view(b, ZONE_ARENA, b->o->head_chunk > 0
+                                  ? b->o->head_chunk : b->p->rows,
+                                  b->d->vocab, DTYPE_REAL);
     else if (b->o->mode == PROG_EVAL)
         b->p->row_loss = build_view(b, ZONE_ARENA, b->p->rows, 1,
                                     DTYPE_REAL);

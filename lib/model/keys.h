@@ -8,7 +8,6 @@
 #ifndef MODEL_KEYS_H
 #define MODEL_KEYS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"

@@ -2,7 +2,8 @@
 #include "model/layer_kind.h"
 
 /* What a layer has of whatever kinds it is. */
-#define EVERY_LAYER (ROLE_BIT(ROLE_NORM1) | ROLE_BIT(ROLE_NORM2))
+#define EVERY_LAYER (ROLE_BIT(ROLE_NORM1) | ROLE_BIT(ROLE_POST1) \
+                     | ROLE_BIT(ROLE_NORM2) | ROLE_BIT(ROLE_POST2))
 
 _Static_assert(ROLE_COUNT <= 32, "a role has a bit");
 
@@ -10,7 +11,8 @@ static const struct layer_kind mixers[MIXER_KINDS] = {
     [MIX_ATTENTION] = {
         .name = "attention",
         .roles = ROLE_BIT(ROLE_QKV) | ROLE_BIT(ROLE_Q) | ROLE_BIT(ROLE_K)
-                 | ROLE_BIT(ROLE_V) | ROLE_BIT(ROLE_O),
+                 | ROLE_BIT(ROLE_V) | ROLE_BIT(ROLE_Q_NORM)
+                 | ROLE_BIT(ROLE_K_NORM) | ROLE_BIT(ROLE_O),
         .emit = mix_attention,
     },
 };

@@ -160,7 +160,6 @@ place_after(struct prog *p, uint32_t buf, uint64_t end, bool *placed)
         return end;
     placed[buf] = true;
     t->at = end;
-    p->base_bytes += t->bytes;
     return size_round(end + t->bytes, PLACE_ALIGN);
 }
 

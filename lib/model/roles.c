@@ -1,6 +1,8 @@
 /* roles.c - the table of roles: shapes, and what the weights are for. */
 #include "model/roles.h"
 
+#include "model/family.h"
+
 #define MATRIX (TENSOR_LINEAR | TENSOR_DECAYS)
 #define TABLE (TENSOR_EMBEDDING | TENSOR_DECAYS)
 
@@ -45,6 +47,19 @@ queries_keys_values(const struct model_desc *d, const struct layer_desc *y)
     return queries(d, y) + 2 * keys(d, y);
 }
 
+/* What is normed together: a head, or all of them. */
+static uint32_t
+normed_queries(const struct model_desc *d, const struct layer_desc *y)
+{
+    return d->family->qk_norm_whole ? queries(d, y) : y->head_dim;
+}
+
+static uint32_t
+normed_keys(const struct model_desc *d, const struct layer_desc *y)
+{
+    return d->family->qk_norm_whole ? keys(d, y) : y->head_dim;
+}
+
 static uint32_t
 inner(const struct model_desc *d, const struct layer_desc *y)
 {
@@ -67,10 +82,18 @@ static const struct role_info table[ROLE_COUNT] = {
                  .out = keys },
     [ROLE_V] = { .name = "v", .in_layer = true, .flags = MATRIX, .in = dim,
                  .out = keys },
+    [ROLE_Q_NORM] = { .name = "q_norm", .in_layer = true,
+                      .flags = TENSOR_NORM, .out = normed_queries },
+    [ROLE_K_NORM] = { .name = "k_norm", .in_layer = true,
+                      .flags = TENSOR_NORM, .out = normed_keys },
     [ROLE_O] = { .name = "o", .in_layer = true, .residual = true,
                  .flags = MATRIX, .in = queries, .out = dim },
     [ROLE_NORM2] = { .name = "norm2", .in_layer = true, .flags = TENSOR_NORM,
                      .out = dim },
+    [ROLE_POST1] = { .name = "post1", .in_layer = true,
+                     .flags = TENSOR_NORM, .out = dim },
+    [ROLE_POST2] = { .name = "post2", .in_layer = true,
+                     .flags = TENSOR_NORM, .out = dim },
     [ROLE_GATE] = { .name = "gate", .in_layer = true, .flags = MATRIX,
                     .in = dim, .out = inner },
     [ROLE_UP] = { .name = "up", .in_layer = true, .flags = MATRIX, .in = dim,

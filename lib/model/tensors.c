@@ -27,7 +27,8 @@ add_module(struct model_desc *d, const struct config *c,
              role->top ? "" : d->family->body, prefix, row->name);
     m->role = row->role;
     m->layer = layer;
-    m->in_out = row->in_out;
+    m->in_out = row->in_out && c->in_out != 0;
+    d->turned |= row->in_out && !m->in_out;
     m->has_bias = row->bias == BIAS_ALWAYS
                   || (row->bias == BIAS_ATTN && c->attn_bias != 0)
                   || (row->bias == BIAS_MLP && c->mlp_bias != 0);
@@ -69,7 +70,7 @@ static enum init_rule
 init_of(const struct model_desc *d, const struct role_info *role)
 {
     if (role->flags & TENSOR_NORM)
-        return INIT_ONES;
+        return d->norm == NORM_RMS_ABOUT_1 ? INIT_ZEROS : INIT_ONES;
     return role->residual && d->family->scaled_residual ? INIT_SCALED
                                                         : INIT_NORMAL;
 }

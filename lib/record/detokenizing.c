@@ -88,6 +88,7 @@ begin(struct detokenizing *d, const struct stream_head *from,
     stream_head_drop(&head, "vocab");
     stream_head_drop(&head, "tokenizer");
     stream_head_drop(&head, "eos");
+    stream_head_drop(&head, "loss");
     stream_head_prov(&head, prov);
     rc = stream_out_begin(d->stream, &head, e);
     stream_head_release(&head);

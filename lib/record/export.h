@@ -18,7 +18,8 @@
  * for a loss mask. The lines of the others are of text records: a document
  * and a file are {"text"}, a chat {"messages"} with its {"tools"}, a commit
  * {"prompt","completion"}, its diff and its message. For trl, token records
- * are {"input_ids","labels"}, where a label is the id or, without loss, -100.
+ * are {"input_ids","labels"}, where a label is the id or, if it is not
+ * learned, -100. What is learned is as the key "loss" says.
  *
  * Nothing is there before all of the input was read and found whole. What is
  * there already is not replaced.
@@ -33,7 +34,8 @@
 /* What was written, and what was not. All zero at first. */
 struct export {
     uint64_t records, tokens;
-    uint64_t masked; /* ids whose having no loss is not told */
+    uint64_t masked; /* ids whose not being learned is not told */
+    uint64_t merged; /* records whose end is not told */
     uint64_t empty;  /* records left out: nothing in them */
     uint64_t no_edit, not_utf8; /* commits without an edit; other bytes */
 };

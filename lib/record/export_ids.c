@@ -7,7 +7,6 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "record/tokens.h"
 
 int
 ids_file_open(struct ids_file *f, struct export *x, const char *path,
@@ -39,6 +38,8 @@ int
 ids_file_head(struct ids_file *f, const struct stream_head *head,
               bool *first, struct err *e)
 {
+    int rc;
+
     *first = !f->begun;
     if (f->begun)
         return stream_head_same(&f->head, head, "segments", e);
@@ -48,8 +49,9 @@ ids_file_head(struct ids_file *f, const struct stream_head *head,
     f->begun = true;
     stream_head_release(&f->head);
     stream_head_copy(&f->head, head);
-    if (!stream_head_get(head, "vocab"))
-        return 0;
+    rc = tokens_loss_of(head, "stream", &f->loss, e);
+    if (rc < 0 || !stream_head_get(head, "vocab"))
+        return rc;
     return stream_head_get_u64(head, "vocab", "stream", &f->vocab, e);
 }
 
@@ -95,6 +97,6 @@ ids_file_add(struct ids_file *f, const void *p, size_t size, size_t *n,
     tokens_ids(&t, f->ids);
     f->x->records++;
     f->x->tokens += t.n;
-    f->x->masked += t.n - t.n_loss;
+    f->x->masked += f->loss == LOSS_ALL ? 0 : t.n - t.n_loss;
     return put_ids(f, t.n, e);
 }

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/io.h"
 #include "record/export.h"
+#include "record/tokens.h"
 #include "stream/head.h"
 
 struct ids_file {
@@ -16,6 +17,7 @@ struct ids_file {
     struct stream_head head; /* of the first segment, when begun */
     bool begun;
     uint64_t vocab;          /* of it; 0: it doesn't say */
+    enum tokens_loss loss;   /* of it */
     unsigned width;          /* bytes of an id: 2 or 4 */
     uint32_t most;           /* an id may be */
     uint32_t *ids;

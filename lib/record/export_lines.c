@@ -30,6 +30,7 @@ struct lines {
     struct export *x;
     bool ids;         /* token records have a form */
     struct stream_head head; /* of the segments of ids so far */
+    enum tokens_loss loss;   /* of them */
     enum form form;   /* of the lines so far */
     const char *path; /* of the file that is being written */
     struct out out;
@@ -194,7 +195,7 @@ put_commit(struct lines *l, struct err *e)
     return put_line(l, e);
 }
 
-/* The ids, then the same again but for those without loss, as labels. */
+/* The ids, then the same again but for those not learned, as labels. */
 static int
 put_ids(struct lines *l, const struct tokens *t, struct err *e)
 {
@@ -204,7 +205,7 @@ put_ids(struct lines *l, const struct tokens *t, struct err *e)
     size_t i;
 
     tokens_ids(t, ids);
-    tokens_mask(t, loss);
+    tokens_learned(t, l->loss, loss);
     buf_addstr(b, "{\"input_ids\":");
     jsonl_put_ids(b, ids, t->n);
     buf_addstr(b, ",\"labels\":[");
@@ -231,7 +232,7 @@ check_head(struct lines *l, const struct stream_head *head, struct err *e)
         return stream_head_same(&l->head, head, "segments", e);
     stream_head_release(&l->head);
     stream_head_copy(&l->head, head);
-    return 0;
+    return tokens_loss_of(head, "stream", &l->loss, e);
 }
 
 static int

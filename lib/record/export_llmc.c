@@ -19,6 +19,18 @@ begin(struct ids_file *f, struct err *e)
     return out_write(&f->out, zeros, sizeof(zeros), e);
 }
 
+/* Whether the ids end with the token that parts the stream's records. */
+static bool
+is_parted(const struct stream_head *head, const uint32_t *id, size_t n)
+{
+    uint64_t end;
+    struct err e;
+
+    return stream_head_get(head, "eos")
+           && stream_head_get_u64(head, "eos", "stream", &end, &e) == 0
+           && id[n - 1] == end;
+}
+
 static int
 take(void *ctx, const struct stream_head *head, const void *p, size_t size,
      struct err *e)
@@ -32,6 +44,8 @@ take(void *ctx, const struct stream_head *head, const void *p, size_t size,
         rc = begin(f, e);
     if (rc == 0)
         rc = ids_file_add(f, p, size, &n, e);
+    if (rc == 0 && n > 0)
+        f->x->merged += !is_parted(head, f->ids, n);
     if (rc == 0 && f->x->tokens > INT32_MAX)
         rc = err_set(e, ERR_LIMIT, "llm.c counts %d tokens of a file at most",
                      INT32_MAX);

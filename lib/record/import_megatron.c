@@ -111,10 +111,13 @@ read_head(struct dataset *d, struct err *e)
     return find_lists(d, n_indices, e);
 }
 
-/* Every sequence lies in the file of ids. */
+/* Every sequence lies in the file of ids, and no ids lie behind all of them,
+ * as they do where the index is of another file. */
 static int
 check_sequences(const struct dataset *d, struct err *e)
 {
+    uint64_t end = 0;
+
     for (uint64_t i = 0; i < d->n; i++) {
         uint64_t length = load_u32(d->length + 4 * i);
         uint64_t at = load_u64(d->at + 8 * i);
@@ -125,7 +128,13 @@ check_sequences(const struct dataset *d, struct err *e)
                            " ids at byte %" PRIu64 " is not in %s (%zu "
                            "bytes)", d->idx_path, i, length, at, d->bin_path,
                            d->bin.n);
+        if (at + length * d->width > end)
+            end = at + length * d->width;
     }
+    if (end != d->bin.n)
+        return err_set(e, ERR_DATA, "%s: size (found %zu bytes, expected %"
+                       PRIu64 " for the sequences of %s)", d->bin_path,
+                       d->bin.n, end, d->idx_path);
     return 0;
 }
 

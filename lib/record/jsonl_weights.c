@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "record/jsonl_line.h"
 #include "record/tensor.h"
+#include "tensor/shape.h"
 
 /* The name of an asset or tensor, as a key: it outlives s->bytes. */
 static int
@@ -88,7 +89,8 @@ jsonl_read_tensor(struct jsonl *j, struct err *e)
     d.dtype = dtype_parse(s->bytes.data, s->bytes.len);
     bytes = dtype_size(d.dtype);
     for (i = 0; i < d.n_dims; i++)
-        if (!size_mul(bytes, d.shape[i], &bytes))
+        if (!size_mul(bytes, shape_units(d.dtype, d.shape, d.n_dims, i),
+                      &bytes))
             return err_set(e, ERR_DATA, "%s: tensor too large",
                            s->line.where);
     j->kind = JSONL_TENSOR;

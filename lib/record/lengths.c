@@ -14,7 +14,7 @@ length_of(const struct tokens *t)
 
     return (struct record_length){
         .tokens = (uint32_t)t->n,
-        .supervised = (uint32_t)(t->n_loss - first),
+        .target = (uint32_t)(t->n_loss - first),
         .ordinal = t->origin.ordinal, .time = t->origin.time
     };
 }
@@ -22,15 +22,21 @@ length_of(const struct tokens *t)
 bool
 length_equal(const struct record_length *a, const struct record_length *b)
 {
-    return a->tokens == b->tokens && a->supervised == b->supervised
+    return a->tokens == b->tokens && a->target == b->target
            && a->ordinal == b->ordinal && a->time == b->time;
+}
+
+uint32_t
+length_learned(const struct record_length *r, enum tokens_loss loss)
+{
+    return loss != LOSS_ALL ? r->target : r->tokens > 0 ? r->tokens - 1 : 0;
 }
 
 void
 length_encode(uint8_t out[LENGTHS_ENTRY_BYTES], const struct record_length *r)
 {
     store_u32(out, r->tokens);
-    store_u32(out + 4, r->supervised);
+    store_u32(out + 4, r->target);
     store_u64(out + 8, r->ordinal);
     store_u64(out + 16, (uint64_t)r->time);
 }
@@ -42,7 +48,7 @@ lengths_at(const struct lengths *l, uint64_t i)
                        + i * LENGTHS_ENTRY_BYTES;
 
     return (struct record_length){
-        .tokens = load_u32(p), .supervised = load_u32(p + 4),
+        .tokens = load_u32(p), .target = load_u32(p + 4),
         .ordinal = load_u64(p + 8), .time = (int64_t)load_u64(p + 16)
     };
 }
@@ -67,10 +73,10 @@ check(const struct lengths *l, const struct manifest *m, const char *dir,
         struct record_length r = lengths_at(l, i);
 
         if (r.tokens > STREAM_RECORD_MAX / 2
-            || (r.supervised > 0 && r.supervised >= r.tokens))
+            || (r.target > 0 && r.target >= r.tokens))
             return err_set(e, ERR_DATA, "%s/%s: record %" PRIu64 " can't "
                            "have %" PRIu32 " tokens, %" PRIu32 " of them "
-                           "learned", dir, name, i, r.tokens, r.supervised);
+                           "of the target", dir, name, i, r.tokens, r.target);
     }
     return 0;
 }

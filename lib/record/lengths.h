@@ -4,10 +4,10 @@
  * manifest, see stream/manifest.h), so that training starts without decoding
  * its split: "graft lengths 1\n" (16 bytes), then an entry of 24 bytes for
  * each record of the set, in their order, little-endian: u32 number of ids;
- * u32 how many of them are learned; u64 ordinal; i64 time.
+ * u32 how many of them are the target's; u64 ordinal; i64 time.
  *
- * Learned are the ids with loss, but for one at the beginning of the record,
- * which has none before it to be predicted from.
+ * The target's are the ids with loss, but for one at the beginning of the
+ * record, which has none before it to be predicted from.
  */
 #ifndef RECORD_LENGTHS_H
 #define RECORD_LENGTHS_H
@@ -21,7 +21,7 @@
 
 /* What is known of a record. */
 struct record_length {
-    uint32_t tokens, supervised;
+    uint32_t tokens, target;
     uint64_t ordinal; /* with time: its commit */
     int64_t time;
 };
@@ -29,6 +29,9 @@ struct record_length {
 struct record_length length_of(const struct tokens *t);
 bool length_equal(const struct record_length *a,
                   const struct record_length *b);
+
+/* How many of its ids are learned. */
+uint32_t length_learned(const struct record_length *r, enum tokens_loss loss);
 
 /* The entry, as it is stored. */
 void length_encode(uint8_t out[LENGTHS_ENTRY_BYTES],

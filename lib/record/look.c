@@ -44,12 +44,12 @@ compare_length(const struct look *d, uint64_t i, const struct tokens *t,
     if (length_equal(&found, &told))
         return 0;
     return err_set(e, ERR_DATA, "is not as %s has record %" PRIu64 " (split "
-                   "%s): found %" PRIu32 " tokens, %" PRIu32 " learned, "
-                   "ordinal %" PRIu64 ", time %" PRId64 ", expected %" PRIu32
-                   ", %" PRIu32 ", %" PRIu64 ", %" PRId64,
+                   "%s): found %" PRIu32 " tokens, %" PRIu32 " of the "
+                   "target, ordinal %" PRIu64 ", time %" PRId64 ", expected "
+                   "%" PRIu32 ", %" PRIu32 ", %" PRIu64 ", %" PRId64,
                    d->set->lengths.name, i, split ? split : "none",
-                   found.tokens, found.supervised, found.ordinal, found.time,
-                   told.tokens, told.supervised, told.ordinal, told.time);
+                   found.tokens, found.target, found.ordinal, found.time,
+                   told.tokens, told.target, told.ordinal, told.time);
 }
 
 static int
@@ -57,10 +57,11 @@ look_at_tokens(struct look *d, const struct stream_head *head,
                const struct stream_rec *rec, struct err *e)
 {
     struct tokens tokens;
+    enum tokens_loss loss;
     uint64_t vocab = 0, i = d->n_tokens++;
-    int rc = 0;
+    int rc = tokens_loss_of(head, "stream", &loss, e);
 
-    if (stream_head_get(head, "vocab"))
+    if (rc == 0 && stream_head_get(head, "vocab"))
         rc = stream_head_get_u64(head, "vocab", "stream", &vocab, e);
     if (rc == 0)
         rc = tokens_decode(&tokens, rec->p, rec->n, vocab, e);

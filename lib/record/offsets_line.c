@@ -4,7 +4,8 @@
 #include "record/jsonl.h"
 
 void
-offsets_line(struct buf *b, const struct template_out *made)
+offsets_line(struct buf *b, const struct template_out *made,
+             enum tokens_loss loss)
 {
     const struct shown *s = &made->shown;
 
@@ -12,6 +13,7 @@ offsets_line(struct buf *b, const struct template_out *made)
     jsonl_put_ids(b, made->ids.id, made->ids.n);
     buf_addstr(b, ",\"mask\":");
     jsonl_put_mask(b, made->loss, made->ids.n);
+    buf_addf(b, ",\"loss\":\"%s\"", tokens_loss_name(loss));
     buf_addstr(b, ",\"text\":");
     jsonl_put_bytes(b, s->text.data, s->text.len);
     buf_addstr(b, ",\"offsets\":[");

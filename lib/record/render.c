@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "record/render_fim.h"
 #include "record/render_parts.h"
 

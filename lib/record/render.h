@@ -10,15 +10,15 @@
  * record's origin, and every line that was added or removed is in one of
  * them.
  *
- * Learned are the message, once, and of a commit's side after the lines that
- * were added and the kept ones next to an edit; of its diff, the lines that
- * were added or removed; of other texts everything.
+ * The target are the message, once, and of a commit's side after the lines
+ * that were added and the kept ones next to an edit; of its diff, the lines
+ * that were added or removed; of other texts everything.
  *
  * Plain text of a commit is its message, an empty line and the unified diff;
  * that of a chat its messages with an empty line between. Where the base has
  * a chat template, a chat is what that makes of it, and what the assistant
- * says is learned; over the limit it falls into parts of exchanges, each with
- * its system messages.
+ * says is the target; over the limit it falls into parts of exchanges, each
+ * with its system messages.
  */
 #ifndef RECORD_RENDER_H
 #define RECORD_RENDER_H
@@ -33,6 +33,7 @@
 #include "record/fim.h"
 #include "record/group.h"
 #include "record/text.h"
+#include "record/tokens.h"
 #include "text/chat.h"
 #include "text/template.h"
 
@@ -47,7 +48,8 @@ struct render {
     enum template_kind kind; /* or RENDER_AUTO: set by render_use */
     uint64_t max_tokens;     /* 0: no limit */
     bool marks;              /* as encoder_add has it */
-    bool all;                /* every token is learned, not the target */
+    enum tokens_loss loss;   /* what is learned; the masks of token records
+                                are of the target in any case */
     bool offsets;            /* lines of record/offsets_line.h are made, not
                                 token records */
     struct fim fim;          /* of the layout fim */
@@ -70,6 +72,12 @@ int render_use(struct render *r, enum template_kind kind, struct err *e);
  * template_like. */
 int render_use_own(struct render *r, const char *text, size_t n,
                    const char *where, struct err *e);
+
+/* What is learned of a record of that kind by its layout. */
+enum tokens_loss render_loss(const struct render *r, enum text_kind kind);
+
+/* Whether that can be told apart: all of a file or document is the target. */
+bool render_has_context(const struct render *r, enum text_kind kind);
 
 /* Which layout a record of that kind gets; TEMPLATE_KINDS: it has none. */
 enum template_kind render_choose(const struct render *r,

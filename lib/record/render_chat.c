@@ -63,7 +63,8 @@ lay_out(const struct conversation *c, size_t head, size_t from, size_t to,
         rc = add_messages(c->w, 0, head, e);
     if (rc == 0)
         rc = add_messages(c->w, from, to, e);
-    return rc < 0 ? rc : chat_end(chat, c->r->marks, c->r->all, e);
+    return rc < 0 ? rc : chat_end(chat, c->r->marks, c->r->loss == LOSS_ALL,
+                               e);
 }
 
 /* Encodes w->chat; whether that fits. */
@@ -76,6 +77,7 @@ encode(struct conversation *c)
     c->in.field[FIELD_TEXT] = (struct template_value){
         w->chat.piece, w->chat.n
     };
+    c->in.most = c->r->max_tokens;
     template_encode(&c->r->template[TEMPLATE_CHAT], &w->en, &c->in, &w->out);
     w->lost = w->en.n_lost - lost;
     return c->r->max_tokens == 0 || w->out.ids.n <= c->r->max_tokens;
@@ -155,8 +157,10 @@ find_exchanges(struct render_worker *w)
         answered = is_role(&m, "assistant");
         system = 0;
     }
-    if (x->n == 0)
-        add_exchange(x, x->head = 0);
+    if (x->n == 0) {
+        x->head = 0;
+        add_exchange(x, 0);
+    }
     add_exchange(x, at);
     x->n--;
 }
@@ -221,7 +225,7 @@ render_chat(const struct render *r, struct render_worker *w,
         .r = r, .w = w, .origin = origin, .out = out,
         .tools = json_field(w, "tools"),
         .more = json_field(w, "chat_template_kwargs"),
-        .in = { .marks = r->marks, .all = r->all }
+        .in = { .marks = r->marks }
     };
     struct render_part whole = { .first = true };
     int rc = chat_template_ok(r->chat, e);
@@ -235,5 +239,6 @@ render_chat(const struct render *r, struct render_worker *w,
     render_fields(w, TEMPLATE_CHAT, &whole, &c.in);
     if (encode(&c))
         return render_keep(r, w, origin, 0, out, e);
+    c.in.stop = true;
     return cut(&c, e);
 }

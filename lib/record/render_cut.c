@@ -8,7 +8,6 @@
  */
 #include <string.h>
 
-#include "base/mem.h"
 #include "record/render_parts.h"
 
 /* About what a unified diff's "@@ -10,5 +10,6 @@" and the marks of a gap in
@@ -193,19 +192,21 @@ good_end(const char *p, size_t n, size_t at)
 
 size_t
 render_prefix(const struct render *r, struct render_worker *w, const char *p,
-              size_t n, uint64_t tokens)
+              size_t n, uint64_t *tokens)
 {
-    size_t at = tokens < n / 4 ? (size_t)tokens * 4 : n, most = 0;
-    uint64_t took;
+    uint64_t room = *tokens, took;
+    size_t at = room < n / 4 ? (size_t)room * 4 : n, most = 0;
 
     for (int tries = 0; tries < 8 && at > most; tries++) {
         at = good_end(p, n, at);
         took = render_measure(r, w, p, at);
-        if (took <= tokens)
+        if (took <= room) {
             most = at;
-        if (took <= tokens && (at == n || took >= tokens - tokens / 4))
+            *tokens = took;
+        }
+        if (took <= room && (at == n || took >= room - room / 4))
             break;
-        at = (size_t)((double)at * (double)tokens / (double)(took + 1));
+        at = (size_t)((double)at * (double)room / (double)(took + 1));
         at -= at / 16;
         at = at < n ? at : n;
     }

@@ -134,55 +134,68 @@ hunk_end(const struct render_lines *l, const struct render_part *part,
     return last + 1;
 }
 
+/* A unified diff in the making. */
+struct diff {
+    struct render_pieces *to;
+    const struct render_line *line;
+    uint32_t context;
+    bool marks, all; /* as render_diff has them */
+};
+
+/* Text of a line of that kind. */
 static void
-put_line(struct render_pieces *s, const struct render_line *line,
-         bool first, bool marks, bool all)
+put_of_kind(const struct diff *d, char kind, const char *p, size_t n)
+{
+    put(d->to, p, n, d->all || kind != ' ', d->marks);
+}
+
+/* first: of what is shown of its kind. */
+static void
+put_line(const struct diff *d, const struct render_line *line, bool first)
 {
     static const char no_newline[] = "\n" CHANGE_NO_NEWLINE;
-    bool loss = all || line->kind != ' ';
 
     if (line->begins) /* its mark stands before it in the encoded change */
-        put(s, line->p - 1, 1, loss, marks);
+        put_of_kind(d, line->kind, line->p - 1, 1);
     else if (first)
-        put(s, line->kind == '-' ? "-" : "+", 1, loss, marks);
-    put(s, line->p, line->n, loss, marks);
+        put_of_kind(d, line->kind, line->kind == '-' ? "-" : "+", 1);
+    put_of_kind(d, line->kind, line->p, line->n);
     if (line->ends && (line->n == 0 || line->p[line->n - 1] != '\n'))
-        put(s, no_newline, sizeof(no_newline) - 1, loss, marks);
+        put_of_kind(d, line->kind, no_newline, sizeof(no_newline) - 1);
 }
 
 /* Those of lines [from, to) that are of that kind, all of one run. A line that
  * goes on in another part ends here, too. */
 static void
-put_kind(struct render_pieces *s, const struct render_line *line,
-         size_t from, size_t to, char kind, uint32_t context, bool marks,
-         bool all)
+put_kind(const struct diff *d, size_t from, size_t to, char kind)
 {
+    const struct render_line *line = d->line;
     bool first = true, cut = false;
 
     for (size_t i = from; i < to; i++) {
-        if (line[i].kind != kind || line[i].near > context)
+        if (line[i].kind != kind || line[i].near > d->context)
             continue;
-        put_line(s, &line[i], first, marks, all);
+        put_line(d, &line[i], first);
         first = false;
         cut = !line[i].ends;
     }
     if (cut)
-        put(s, "\n", 1, all || kind != ' ', marks);
+        put_of_kind(d, kind, "\n", 1);
 }
 
 /* Lines [from, to): of each run the removed ones come first. */
 static void
-put_lines(struct render_pieces *s, const struct render_line *line,
-          size_t from, size_t to, uint32_t context, bool marks, bool all)
+put_lines(const struct diff *d, size_t from, size_t to)
 {
+    const struct render_line *line = d->line;
     size_t end;
 
     for (; from < to; from = end) {
         for (end = from; end < to && line[end].run == line[from].run; end++)
             ;
-        put_kind(s, line, from, end, ' ', context, marks, all);
-        put_kind(s, line, from, end, '-', context, marks, all);
-        put_kind(s, line, from, end, '+', context, marks, all);
+        put_kind(d, from, end, ' ');
+        put_kind(d, from, end, '-');
+        put_kind(d, from, end, '+');
     }
 }
 
@@ -205,6 +218,9 @@ render_diff(struct render_worker *w, const struct render_part *part,
 {
     struct render_pieces *s = &w->pieces[0];
     const struct render_lines *l = &w->lines;
+    const struct diff d = { .to = s, .line = l->line,
+                            .context = part->context, .marks = marks,
+                            .all = all };
     struct change_scope scope;
     uint64_t count[2];
     size_t i, end;
@@ -215,7 +231,7 @@ render_diff(struct render_worker *w, const struct render_part *part,
         end = hunk_end(l, part, i, count);
         scope = render_lines_scope(l, i);
         put_header(w, s, l->line[i].at, count, &scope, all);
-        put_lines(s, l->line, i, end, part->context, marks, all);
+        put_lines(&d, i, end);
     }
     find_headers(s, w->made.data);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/lines.h"
+#include "record/render_parts.h"
 
 /* Fewer bytes a token than any text has that isn't blank: what would need
  * more tokens than the limit by that is not tried. */
@@ -79,7 +80,6 @@ encode(const struct hunk *h, const struct place *t)
         return false;
     memset(&in, 0, sizeof(in));
     in.marks = r->marks;
-    in.all = r->all;
     render_fields_where(h->w, &in);
     set_apart(r, h->p, t, &in);
     template_encode(&r->template[TEMPLATE_FIM], &h->w->en, &in, &h->w->out);
@@ -162,7 +162,8 @@ add_place(const struct hunk *h, size_t from, size_t to, uint64_t edited,
 {
     struct fim_draw d = fim_draw(&h->r->fim, &h->origin->text, h->out->n,
                                  NULL, 0);
-    struct place t = { 0, from, to, h->n, d.spm, edited };
+    struct place t = { .from = from, .to = to, .end = h->n, .spm = d.spm,
+                       .edited = edited };
 
     if (from == to) {
         render_leave(h->out, RENDER_REMOVES, edited, 0);

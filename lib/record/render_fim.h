@@ -15,7 +15,8 @@
 #ifndef RECORD_RENDER_FIM_H
 #define RECORD_RENDER_FIM_H
 
-#include "record/render_parts.h"
+#include "record/render.h"
+#include "record/tokens.h"
 
 /* Appends the places of w->change. */
 int render_fim(const struct render *r, struct render_worker *w,

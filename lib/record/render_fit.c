@@ -37,7 +37,7 @@ encode(struct fitting *f, const struct render_part *part)
 
     memset(&in, 0, sizeof(in));
     in.marks = f->r->marks;
-    in.all = f->r->all;
+    in.most = f->r->max_tokens;
     memcpy(&in.variant, f->origin->text.b, sizeof(in.variant));
     if (kind == TEMPLATE_FIM)
         kind = render_fim_text(f->r, w, &f->origin->text, part, &in);
@@ -84,7 +84,7 @@ render_keep(const struct render *r, const struct render_worker *w,
     int rc = 0;
 
     if (r->offsets)
-        offsets_line(&out->tokens, made);
+        offsets_line(&out->tokens, made, r->loss);
     else
         rc = tokens_encode(&out->tokens, origin, made->ids.id, made->loss,
                            made->ids.n, r->t->n, e);
@@ -184,14 +184,14 @@ shrink(struct fitting *f, struct render_part *part)
 static void
 shorten_message(struct fitting *f, uint64_t head)
 {
-    uint64_t half = f->r->max_tokens / 2, message, fixed;
+    uint64_t half = f->r->max_tokens / 2, message, fixed, room;
     struct render_worker *w = f->w;
     const char *p = w->message.data, *eol;
 
     message = render_measure(f->r, w, p, w->message.len);
     fixed = head > message ? head - message : 0;
-    w->n_message = render_prefix(f->r, w, p, w->message.len,
-                                 half > fixed ? half - fixed : 0);
+    room = half > fixed ? half - fixed : 0;
+    w->n_message = render_prefix(f->r, w, p, w->message.len, &room);
     eol = memrchr(p, '\n', w->n_message);
     if (eol && (size_t)(eol - p) > w->n_message / 2)
         w->n_message = (size_t)(eol - p);
@@ -309,19 +309,20 @@ encode_fragment(struct fitting *f, size_t from, struct render_part *part,
                 struct render_line *whole)
 {
     struct render_line *line = &f->w->lines.line[from];
-    uint64_t room = begin_part(f, from, part), over;
+    uint64_t room = begin_part(f, from, part), tokens, over;
     bool fits = false;
 
     *whole = *line;
     line->ends = false;
     while (!fits && room > 0) {
+        tokens = room;
         line->n = (uint32_t)render_prefix(f->r, f->w, whole->p, whole->n,
-                                          room);
+                                          &tokens);
         if (line->n == 0)
             break;
         over = room / 8 + 1;
         if (line->n < whole->n) {
-            line->tokens = measure_line(f, line);
+            line->tokens = (uint32_t)tokens;
             fits = encode(f, part);
             over = f->w->out.ids.n - f->r->max_tokens;
         }

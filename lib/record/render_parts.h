@@ -97,10 +97,10 @@ size_t render_cut(const struct render_lines *l, size_t from, uint64_t room);
 uint64_t render_measure(const struct render *r, struct render_worker *w,
                         const char *p, size_t n);
 
-/* How many bytes of p[n] can be had for so many tokens, about: up to the end
- * of a word or a character. 0 where that can't be had. */
+/* How many bytes of p[n] can be had for *tokens, about: up to the end of a
+ * word or a character, and what these take. 0 where that can't be had. */
 size_t render_prefix(const struct render *r, struct render_worker *w,
-                     const char *p, size_t n, uint64_t tokens);
+                     const char *p, size_t n, uint64_t *tokens);
 
 /* ---- render_fit.c ---- */
 

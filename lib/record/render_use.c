@@ -108,3 +108,23 @@ render_choose(const struct render *r, enum text_kind kind)
     return template_is_for(&r->template[k], (enum layout_record)kind) ?
            k : TEMPLATE_KINDS;
 }
+
+static enum template_kind
+layout_of(const struct render *r, enum text_kind kind)
+{
+    return r->kind == RENDER_AUTO ? render_choose(r, kind) : r->kind;
+}
+
+enum tokens_loss
+render_loss(const struct render *r, enum text_kind kind)
+{
+    return r->template[layout_of(r, kind)].layout.all ? LOSS_ALL : LOSS_TARGET;
+}
+
+bool
+render_has_context(const struct render *r, enum text_kind kind)
+{
+    enum template_kind k = layout_of(r, kind);
+
+    return k != TEMPLATE_FILE && k != TEMPLATE_PLAIN;
+}

@@ -15,10 +15,12 @@ static int
 begin_records(struct sharding *s, const struct stream_in *in, struct err *e)
 {
     const struct stream_head *h = &in->head;
+    enum tokens_loss loss;
     uint64_t vocab = 0;
-    int rc = 0;
+    int rc = strcmp(h->type, "tokens") == 0 ?
+             tokens_loss_of(h, in->in.name, &loss, e) : 0;
 
-    if (stream_head_get(h, "vocab"))
+    if (rc == 0 && stream_head_get(h, "vocab"))
         rc = stream_head_get_u64(h, "vocab", in->in.name, &vocab, e);
     if (rc == 0)
         split_begin(&s->split, h->type, vocab, &s->out.manifest);

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "tensor/shape.h"
 
 #define ASSET_MAX_NAME 255
 
@@ -41,7 +42,7 @@ size_of(struct tensor_desc *d)
     for (uint32_t i = 0; i < d->n_dims; i++)
         zero = zero || d->shape[i] == 0;
     for (uint32_t i = 0; !zero && i < d->n_dims; i++)
-        if (!size_mul(n, d->shape[i], &n))
+        if (!size_mul(n, shape_units(d->dtype, d->shape, d->n_dims, i), &n))
             return false;
     d->bytes = zero ? 0 : n;
     return true;

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "record/tokens.h"
+#include "record/lengths.h"
 
 void
 token_stats_init(struct token_stats *s, const struct tokenizer *t)
@@ -79,8 +79,9 @@ sums_add(struct token_sums *to, const struct token_sums *by)
 /* The tokens of a token record, which r has made. */
 static void
 add_tokens(struct token_stats *s, const char *p, size_t n,
-           struct token_sums *sums)
+           enum tokens_loss loss, struct token_sums *sums)
 {
+    struct record_length length;
     struct tokens t;
     struct err ignored;
 
@@ -91,7 +92,8 @@ add_tokens(struct token_stats *s, const char *p, size_t n,
         s->ids = mem_grow(s->ids, s->cap_ids * sizeof(*s->ids));
     }
     tokens_ids(&t, s->ids);
-    sums->learned += t.n_loss;
+    length = length_of(&t);
+    sums->learned += length_learned(&length, loss);
     for (size_t i = 0; i < t.n; i++) {
         uint32_t id = s->ids[i];
 
@@ -102,7 +104,8 @@ add_tokens(struct token_stats *s, const char *p, size_t n,
 }
 
 void
-token_stats_add(struct token_stats *s, const struct render_result *r)
+token_stats_add(struct token_stats *s, const struct render_result *r,
+                enum tokens_loss loss)
 {
     struct token_sums sums = {.texts = 1, .lost = r->n == 0,
                               .there = r->there, .kept = r->kept};
@@ -113,7 +116,7 @@ token_stats_add(struct token_stats *s, const struct render_result *r)
         render_count_add(&s->left[i], &r->left[i]);
     }
     for (i = 0; i < r->n; at = r->end[i++])
-        add_tokens(s, r->tokens.data + at, r->end[i] - at, &sums);
+        add_tokens(s, r->tokens.data + at, r->end[i] - at, loss, &sums);
     sums_add(&s->all, &sums);
     sums_add(sums_of(s, r), &sums);
     s->lost += r->lost;

@@ -7,12 +7,13 @@
 
 #include "base/map.h"
 #include "record/render.h"
+#include "record/tokens.h"
 
 /* Sums of records alike: render.h's, and of their tokens. */
 struct token_sums {
     uint64_t texts, lost; /* text records; those that gave no tokens at all */
     struct render_count there, kept, left;
-    uint64_t learned;     /* tokens with loss */
+    uint64_t learned;     /* tokens that training takes the loss of */
     uint64_t text, bytes; /* tokens that are not special; what they spell */
 };
 
@@ -35,8 +36,10 @@ struct token_stats {
 void token_stats_init(struct token_stats *s, const struct tokenizer *t);
 void token_stats_release(struct token_stats *s);
 
-/* Adds what a record became, whose bytes must still be there. */
-void token_stats_add(struct token_stats *s, const struct render_result *r);
+/* Adds what a record became, whose bytes must still be there, and of whose
+ * tokens that is learned. */
+void token_stats_add(struct token_stats *s, const struct render_result *r,
+                     enum tokens_loss loss);
 
 /* Appends the JSON. records: token records that were written, which are
  * fewer than the parts where files were put together. */

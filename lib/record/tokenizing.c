@@ -32,6 +32,8 @@ struct tokenizing_item {
 
 struct tokenizing_batch {
     struct tokenizing_item *item;
+    uint32_t *order; /* of the items, the longest first, so that none is left
+                        to one thread at the end */
     size_t n;
     struct buf text;  /* of its records */
     uint64_t at;      /* how far its last one is in the input */
@@ -48,6 +50,7 @@ static void
 batch_init(struct tokenizing_batch *b)
 {
     b->item = mem_array(BATCH_RECORDS, sizeof(b->item[0]));
+    b->order = mem_array(BATCH_RECORDS, sizeof(b->order[0]));
     for (size_t i = 0; i < BATCH_RECORDS; i++)
         render_result_init(&b->item[i].out);
     buf_init(&b->text);
@@ -59,6 +62,7 @@ batch_release(struct tokenizing_batch *b)
     for (size_t i = 0; i < BATCH_RECORDS; i++)
         render_result_release(&b->item[i].out);
     free(b->item);
+    free(b->order);
     buf_release(&b->text);
 }
 
@@ -91,6 +95,69 @@ tokenizing_release(struct tokenizing *z)
     packing_release(&z->packing);
 }
 
+static enum text_kind
+kind_of(const struct tokenizing_batch *b, size_t i)
+{
+    return (enum text_kind)(uint8_t)b->text.data[b->item[i].at];
+}
+
+/* What is learned of all records follows from the first of them of which all
+ * is more than the target or, where there is none among the first ones, from
+ * the layout that commits have. */
+static void
+settle_loss(struct tokenizing *z, const struct tokenizing_batch *b)
+{
+    enum text_kind kind = TEXT_COMMIT;
+    size_t i = 0;
+
+    if (z->begun)
+        return;
+    z->begun = true;
+    while (i < b->n && !render_has_context(&z->render, kind_of(b, i)))
+        i++;
+    if (i < b->n)
+        kind = kind_of(b, i);
+    else if (b->n > 0)
+        kind = kind_of(b, 0);
+    z->render.loss = z->loss == LOSS_AUTO ? render_loss(&z->render, kind)
+                                          : z->loss;
+}
+
+/* A stream has one answer to what is learned. */
+static int
+check_loss(const struct tokenizing *z, enum text_kind kind, struct err *e)
+{
+    const struct render *r = &z->render;
+    enum tokens_loss own = render_loss(r, kind);
+
+    if (z->loss != LOSS_AUTO || own == r->loss
+        || !render_has_context(r, kind))
+        return 0;
+    return err_set(e, ERR_DATA, "what is learned of a %s (found %s, expected "
+                   "%s, as of the first records): --loss is for all of them",
+                   layout_record_name((enum layout_record)kind),
+                   tokens_loss_name(own), tokens_loss_name(r->loss));
+}
+
+static int
+compare_len(const void *a, const void *b, void *items)
+{
+    const struct tokenizing_item *item = items;
+    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+
+    if (item[i].len != item[j].len)
+        return item[i].len < item[j].len ? 1 : -1;
+    return i < j ? -1 : i > j;
+}
+
+static void
+batch_sort(struct tokenizing_batch *b)
+{
+    for (uint32_t i = 0; i < b->n; i++)
+        b->order[i] = i;
+    qsort_r(b->order, b->n, sizeof(b->order[0]), compare_len, b->item);
+}
+
 /* Takes records until the batch is full or there are no more. */
 static void
 take_batch(struct tokenizing_batch *b, struct stream_in *in)
@@ -113,6 +180,7 @@ take_batch(struct tokenizing_batch *b, struct stream_in *in)
         buf_add(&b->text, rec.p, rec.n);
     }
     b->at = in->in.at;
+    batch_sort(b);
 }
 
 /* What the record lost, to the ledger if there is one. */
@@ -187,6 +255,8 @@ write_item(struct tokenizing *z, const struct tokenizing_batch *b,
     size_t i;
     int rc;
 
+    if (it->e.code == 0)
+        check_loss(z, kind_of(b, (size_t)(it - b->item)), &it->e);
     if (it->e.code < 0) {
         *e = it->e;
         return err_prefix(e, "%s: record %" PRIu64, in->in.name, it->index);
@@ -201,7 +271,7 @@ write_item(struct tokenizing *z, const struct tokenizing_batch *b,
         render_count_add(&z->left[i], &r->left[i]);
     count_left(z, r, out);
     if (z->stats)
-        token_stats_add(z->stats, r);
+        token_stats_add(z->stats, r, z->render.loss);
     render_result_reset(r);
     return rc;
 }
@@ -221,6 +291,7 @@ begin(const struct tokenizing *z, const struct stream_in *in,
     stream_head_set(&head, "tokenizer", id_hex(&t->id, hex));
     if (z->end != TOKEN_NONE)
         stream_head_set_u64(&head, "eos", z->end);
+    stream_head_set(&head, "loss", tokens_loss_name(z->render.loss));
     stream_head_prov(&head, prov);
     rc = stream_out_begin(out, &head, e);
     stream_head_release(&head);
@@ -234,24 +305,34 @@ struct turn {
     struct stream_in *in;
     struct stream_out *out;
     struct tokenizing_batch *batch, *other;
+    size_t jobs; /* of out, beside the batch's */
     struct err *e;
     int rc; /* of what was done to the other */
 };
 
-/* One record, by a worker. */
+/* One record. */
 static void
-do_item(void *ctx, size_t i, int worker)
+do_record(struct turn *t, struct tokenizing_item *it, int worker)
 {
-    struct turn *t = ctx;
     struct tokenizing *z = t->z;
     struct tokenizing_worker *w = &z->worker[worker];
-    struct tokenizing_item *it = &t->batch->item[i];
 
     if (!w->ready)
         render_worker_init(&w->w, z->render.t);
     w->ready = true;
     render_record(&z->render, &w->w, t->batch->text.data + it->at, it->len,
                   it->index, &it->out, &it->e);
+}
+
+static void
+do_item(void *ctx, size_t i, int worker)
+{
+    struct turn *t = ctx;
+
+    if (i < t->jobs)
+        stream_out_job(t->out, i, worker);
+    else
+        do_record(t, &t->batch->item[t->batch->order[i - t->jobs]], worker);
 }
 
 /* What became of a batch, up to the first error. */
@@ -283,7 +364,7 @@ turn_other(void *ctx)
         take_batch(t->other, t->in);
 }
 
-/* All records of the segment. */
+/* All records of the segment, of which the first batch was taken. */
 static int
 encode(struct tokenizing *z, struct stream_in *in, struct stream_out *out,
        struct err *e)
@@ -292,11 +373,13 @@ encode(struct tokenizing *z, struct stream_in *in, struct stream_out *out,
                       .batch = &z->batch[0], .other = &z->batch[1] };
     struct tokenizing_batch *done;
 
-    take_batch(t.batch, in);
     t.other->n = 0;
     t.other->more = 1;
     for (;;) {
-        par_for_beside(t.batch->n, do_item, turn_other, &t);
+        t.jobs = out ? stream_out_hold(out) : 0;
+        par_for_beside(t.jobs + t.batch->n, do_item, turn_other, &t);
+        if (t.rc == 0 && out)
+            t.rc = stream_out_go(out, e);
         if (t.rc < 0)
             return t.rc;
         if (t.batch->more <= 0)
@@ -311,8 +394,11 @@ int
 tokenizing_segment(struct tokenizing *z, struct stream_in *in,
                    struct stream_out *out, const char *prov, struct err *e)
 {
-    int rc = out ? begin(z, in, out, prov, e) : 0;
+    int rc;
 
+    take_batch(&z->batch[0], in);
+    settle_loss(z, &z->batch[0]);
+    rc = out ? begin(z, in, out, prov, e) : 0;
     z->packing.max_tokens = z->render.max_tokens;
     if (rc == 0)
         rc = encode(z, in, out, e);

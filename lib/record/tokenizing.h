@@ -12,7 +12,10 @@
 struct tokenizing {
     const char *program;    /* what the ledger calls it; set by the caller */
     struct render render;   /* the caller calls render_use or _own, and may
-                               set begin before, max_tokens, marks and all */
+                               set begin before, max_tokens and marks; its
+                               loss is set here */
+    enum tokens_loss loss;  /* set by the caller: what is learned; auto: what
+                               the layouts say, for all records alike */
     uint64_t records;       /* made so far */
     struct render_count there, kept, left[RENDER_REASONS]; /* sums of what
                              * record/render.h has of each record */
@@ -23,6 +26,7 @@ struct tokenizing {
 
     /* private */
     uint32_t end;
+    bool begun;             /* render.loss is settled */
     struct tokenizing_worker *worker;
     struct tokenizing_batch *batch; /* two */
     struct groups groups;

@@ -10,6 +10,29 @@
 #define GROUP_AT 24
 #define NARROW 0x10000u
 
+static const char *const loss_name[] = {
+    [LOSS_AUTO] = "auto", [LOSS_TARGET] = "target", [LOSS_ALL] = "all"
+};
+
+const char *
+tokens_loss_name(enum tokens_loss loss)
+{
+    return loss_name[loss];
+}
+
+int
+tokens_loss_of(const struct stream_head *h, const char *where,
+               enum tokens_loss *loss, struct err *e)
+{
+    const char *v = stream_head_get(h, "loss");
+
+    *loss = v && strcmp(v, loss_name[LOSS_ALL]) == 0 ? LOSS_ALL : LOSS_TARGET;
+    if (v && strcmp(v, loss_name[*loss]) != 0)
+        return err_set(e, ERR_DATA, "%s: header: key loss (found %s, expected "
+                       "target or all)", where, v);
+    return 0;
+}
+
 void
 tokens_head(struct stream_head *h, uint64_t vocab, const char *tokenizer)
 {
@@ -209,4 +232,13 @@ tokens_mask(const struct tokens *t, uint8_t *out)
         len = (size_t)cursor_varint(&c);
         memset(out, (int)(i % 2), len);
     }
+}
+
+void
+tokens_learned(const struct tokens *t, enum tokens_loss loss, uint8_t *out)
+{
+    if (loss == LOSS_ALL)
+        memset(out, 1, t->n);
+    else
+        tokens_mask(t, out);
 }

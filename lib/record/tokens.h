@@ -8,10 +8,11 @@
  *
  * Runs are lengths, in turn of tokens without loss and with loss, beginning
  * with those without; only the first may be 0, and they add up to the number
- * of ids. Token t has loss when predicting it from those before counts.
+ * of ids. With loss is the target: what the record is there to teach.
  *
  * Stream keys: "vocab" is the number of rows of the tokenizer (every id is
- * below it), "tokenizer" the content id of tokenizer.json.
+ * below it), "tokenizer" the content id of tokenizer.json, "loss" what is
+ * learned: the "target", as without the key, or "all".
  *
  * Limit: a stream record (63 MiB).
  */
@@ -45,6 +46,18 @@ struct tokens {
     size_t n_runs, runs_len;
 };
 
+/* What of a record is learned. Auto is a choice alone: as the layout, or the
+ * head, says. */
+enum tokens_loss { LOSS_AUTO, LOSS_TARGET, LOSS_ALL };
+
+/* "target" and so on. */
+const char *tokens_loss_name(enum tokens_loss loss);
+
+/* *loss is what the head says, never auto; ERR_DATA where that is neither of
+ * them. where is the message's prefix. */
+int tokens_loss_of(const struct stream_head *h, const char *where,
+                   enum tokens_loss *loss, struct err *e);
+
 /* *h becomes the head of a stream of tokens; vocab 0 and tokenizer NULL: not
  * known. */
 void tokens_head(struct stream_head *h, uint64_t vocab,
@@ -67,5 +80,9 @@ int tokens_decode(struct tokens *t, const void *p, size_t n, uint64_t vocab,
 /* Copies out the ids, and the loss flags as 0 and 1: t->n of each. */
 void tokens_ids(const struct tokens *t, uint32_t *out);
 void tokens_mask(const struct tokens *t, uint8_t *out);
+
+/* The mask of what is learned, by what tokens_loss_of has told. */
+void tokens_learned(const struct tokens *t, enum tokens_loss loss,
+                    uint8_t *out);
 
 #endif

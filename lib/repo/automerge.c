@@ -5,7 +5,6 @@
 #include "repo/automerge.h"
 
 #include <git2.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -49,7 +48,7 @@ unsalt(char *p, size_t n)
 }
 
 static int
-merge_file(const struct merge_text text[3], unsigned longer, char **out,
+merge_file(const struct span text[3], unsigned longer, char **out,
            size_t *n, struct err *e)
 {
     git_merge_file_options options;
@@ -85,10 +84,10 @@ merge_file(const struct merge_text text[3], unsigned longer, char **out,
 }
 
 int
-automerge(const struct merge_text text[3], unsigned longer, char **out,
+automerge(const struct span text[3], unsigned longer, char **out,
           size_t *n, struct err *e)
 {
-    struct merge_text salted[3];
+    struct span salted[3];
     struct effort_text side[3];
     struct buf lines[3];
     size_t n_lines = 0;
@@ -108,7 +107,7 @@ automerge(const struct merge_text text[3], unsigned longer, char **out,
     for (i = 0; i < 3; i++) {
         buf_init(&lines[i]);
         salt_lines(&lines[i], text[i].p, text[i].n);
-        salted[i] = (struct merge_text){ lines[i].data, lines[i].len };
+        salted[i] = (struct span){ lines[i].data, lines[i].len };
     }
     rc = merge_file(salted, longer, out, n, e);
     if (rc == 0)

@@ -7,22 +7,19 @@
 #ifndef REPO_AUTOMERGE_H
 #define REPO_AUTOMERGE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
+#include "repo/span.h"
 
-struct merge_text {
-    const char *p; /* not NULL */
-    size_t n;
-};
-
+/* What is merged, in the order that lib/repo has it in: where the two sides
+ * come from, and they. */
 enum { MERGE_BASE, MERGE_OURS, MERGE_THEIRS };
 
-/* *out (the caller's to free) and *n become the merge of text[1] and text[2],
- * which both come from text[0]; markers are 7 + longer signs long. *out is
- * NULL, with result 0, if comparing could take too long. */
-int automerge(const struct merge_text text[3], unsigned longer, char **out,
+/* *out (the caller's to free) and *n become the merge of three texts, none
+ * of them at NULL; markers are 7 + longer signs long. *out is NULL, with
+ * result 0, if comparing could take too long. */
+int automerge(const struct span text[3], unsigned longer, char **out,
               size_t *n, struct err *e);
 
 #endif

@@ -133,7 +133,7 @@ add_files(struct changed *c, size_t change)
         return;
     }
     for (s = 0; s < 2; s++)
-        file[s] = (t->mode[s] & MODE_TYPE) == MODE_FILE;
+        file[s] = mode_is_file(t->mode[s]);
     if (file[0] && file[1] && oid_equal(&t->id[0], &t->id[1])) {
         c->skips[SKIP_MODE]++;
     } else if (file[0] && file[1]) {

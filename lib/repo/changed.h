@@ -15,10 +15,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "repo/commit.h"
 #include "repo/objects.h"
 #include "repo/remerge.h"
 #include "repo/skip.h"
+#include "repo/span.h"
 #include "repo/tree.h"
 
 struct history_options;

@@ -167,8 +167,9 @@ child_start(struct child *c, const struct child_limits *limits,
         return err_errno(e, ERR_IO, "shared page");
     }
     if (pipe2(fd, O_CLOEXEC) != 0) {
+        rc = err_errno(e, ERR_IO, "pipe");
         child_release(c);
-        return err_errno(e, ERR_IO, "pipe");
+        return rc;
     }
     fflush(NULL);
     c->pid = fork();

@@ -18,19 +18,11 @@ next_line(const char **p, const char *end)
 }
 
 static bool
-starts(struct span s, const char *word)
-{
-    size_t n = strlen(word);
-
-    return s.n >= n && memcmp(s.p, word, n) == 0;
-}
-
-static bool
 header_id(struct span line, const char *key, struct oid *id)
 {
     size_t n = strlen(key);
 
-    return starts(line, key) && oid_parse(id, line.p + n, line.n - n);
+    return span_starts(line, key) && oid_parse(id, line.p + n, line.n - n);
 }
 
 /* Splits "Name <mail> TIME ZONE" after the last '>'. */
@@ -85,7 +77,7 @@ parse_time(struct span s, int64_t *out)
 static bool
 looks_parental(struct span line)
 {
-    return starts(line, "parent")
+    return span_starts(line, "parent")
            && (line.n == 6 || line.p[6] == ' ' || line.p[6] == '\t');
 }
 
@@ -101,23 +93,24 @@ parse_people(struct commit *c, const char *p, const char *end,
         if (line.n == 0)
             break;
         if (looks_parental(line)
-            || (first && !starts(line, "author") && !starts(line, "committer")))
+            || (first && !span_starts(line, "author")
+                && !span_starts(line, "committer")))
             return err_set(e, ERR_DATA, "bad commit: malformed line after "
                            "tree and parents (found \"%.*s\")",
                            (int)(line.n < 64 ? line.n : 64), line.p);
-        if (!author && starts(line, "author ")) {
+        if (!author && span_starts(line, "author ")) {
             line.p += 7;
             line.n -= 7;
             split_person(line, &c->author, &when);
             author = true;
-        } else if (!committer && starts(line, "committer ")) {
+        } else if (!committer && span_starts(line, "committer ")) {
             line.p += 10;
             line.n -= 10;
             split_person(line, &who, &when);
             if (!parse_time(when, &c->time))
                 c->bad_time = when;
             committer = true;
-        } else if (c->encoding.n == 0 && starts(line, "encoding ")) {
+        } else if (c->encoding.n == 0 && span_starts(line, "encoding ")) {
             c->encoding = (struct span){ line.p + 9, line.n - 9 };
         }
     }

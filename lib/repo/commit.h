@@ -12,14 +12,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "repo/oid.h"
+#include "repo/span.h"
 
 #define COMMIT_MAX_PARENTS 4096
 #define COMMIT_MAX_BYTES (4u << 20)
-
-struct span {
-    const char *p;
-    size_t n;
-};
 
 /* Points into the object it was parsed from. */
 struct commit {

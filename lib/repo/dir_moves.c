@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "repo/span.h"
+
 /* What is known of a removed directory: the other side added a file to it, or
  * to one that it is in, which has been looked up. */
 enum { JOINED = 1, UNDER = 2, CHECKED = 4 };

@@ -12,7 +12,6 @@
 
 #include "base/buf.h"
 #include "base/map.h"
-#include "repo/commit.h"
 #include "repo/tree.h"
 
 /* Of each side. Reuse it from merge to merge. */

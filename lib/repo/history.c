@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "repo/blob.h"
 #include "repo/changed.h"
+#include "repo/commit.h"
 #include "repo/reencode.h"
 
 #define MAX_PATHS 50000000u /* changed paths in one repository */

@@ -20,11 +20,11 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "repo/commit.h"
 #include "repo/edit.h"
 #include "repo/objects.h"
 #include "repo/rev.h"
 #include "repo/skip.h"
+#include "repo/span.h"
 #include "repo/walk.h"
 
 /* What a merge gives of the files that differ from all of its parents. */

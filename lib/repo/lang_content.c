@@ -6,48 +6,36 @@
 #include <strings.h>
 
 #include "repo/lang_table.h"
+#include "repo/span.h"
 
 #define MODE_LINES 5   /* at both ends, where editors look for theirs */
 #define MODE_BYTES 2048
 #define HEAD_BYTES 1024
 
-struct text {
-    const char *p;
-    size_t n;
-};
-
 static bool
-starts(struct text t, const char *word)
-{
-    size_t n = strlen(word);
-
-    return t.n >= n && memcmp(t.p, word, n) == 0;
-}
-
-static bool
-starts_folded(struct text t, const char *word)
+starts_folded(struct span t, const char *word)
 {
     size_t n = strlen(word);
 
     return t.n >= n && strncasecmp(t.p, word, n) == 0;
 }
 
-static struct text
-skip(struct text t, size_t n)
+static struct span
+skip(struct span t, size_t n)
 {
-    return (struct text){ t.p + n, t.n - n };
+    return (struct span){ t.p + n, t.n - n };
 }
 
-static struct text
-skip_blanks(struct text t)
+static struct span
+skip_blanks(struct span t)
 {
     while (t.n > 0 && memchr(" \t\r\n", t.p[0], 4))
         t = skip(t, 1);
     return t;
 }
 
-static struct text
-first_line(struct text t)
+static struct span
+first_line(struct span t)
 {
     const char *eol = t.n > 0 ? memchr(t.p, '\n', t.n) : NULL;
 
@@ -65,23 +53,23 @@ is_word(char c)
 }
 
 /* What t begins with, of such letters. */
-static struct text
-first_word(struct text t)
+static struct span
+first_word(struct span t)
 {
     size_t n = 0;
 
     while (n < t.n && is_word(t.p[n]))
         n++;
-    return (struct text){ t.p, n };
+    return (struct span){ t.p, n };
 }
 
 /* Where word is in t; n = 0 if it isn't there. */
-static struct text
-find(struct text t, const char *word)
+static struct span
+find(struct span t, const char *word)
 {
     const char *at = t.n > 0 ? memmem(t.p, t.n, word, strlen(word)) : NULL;
 
-    return at ? skip(t, (size_t)(at - t.p)) : (struct text){ t.p, 0 };
+    return at ? skip(t, (size_t)(at - t.p)) : (struct span){ t.p, 0 };
 }
 
 /* ---- names that interpreters and editors have for languages ---- */
@@ -107,7 +95,7 @@ static const struct lang_name aliases[] = {
 /* Of a mode or an interpreter; else of a language or an extension that is
  * called so. */
 static const char *
-lang_called(struct text name)
+lang_called(struct span name)
 {
     const size_t n = sizeof(aliases) / sizeof(*aliases);
     size_t i;
@@ -128,10 +116,10 @@ lang_called(struct text name)
 /* ---- the interpreter's line ---- */
 
 /* Takes the next word of a line, up to a blank, off it. */
-static struct text
-take_word(struct text *line)
+static struct span
+take_word(struct span *line)
 {
-    struct text word;
+    struct span word;
 
     *line = skip_blanks(*line);
     word = *line;
@@ -144,26 +132,26 @@ take_word(struct text *line)
 }
 
 /* "python3.11" without its version. */
-static struct text
-without_version(struct text name)
+static struct span
+without_version(struct span name)
 {
     size_t n = name.n;
 
     while (n > 0 && ((name.p[n - 1] >= '0' && name.p[n - 1] <= '9')
                      || name.p[n - 1] == '.' || name.p[n - 1] == '-'))
         n--;
-    return (struct text){ name.p, n > 0 ? n : name.n };
+    return (struct span){ name.p, n > 0 ? n : name.n };
 }
 
 static const char *
-by_interpreter(struct text t)
+by_interpreter(struct span t)
 {
-    struct text line = skip(first_line(t), 2), word = take_word(&line);
+    struct span line = skip(first_line(t), 2), word = take_word(&line);
     const char *slash = word.n > 0 ? memrchr(word.p, '/', word.n) : NULL;
 
     if (slash)
         word = skip(word, (size_t)(slash + 1 - word.p));
-    if (word.n == 3 && starts(word, "env")) {
+    if (word.n == 3 && span_starts(word, "env")) {
         do /* past its options, and what it sets */
             word = take_word(&line);
         while (word.n > 0 && (word.p[0] == '-' || memchr(word.p, '=', word.n)));
@@ -178,9 +166,9 @@ by_interpreter(struct text t)
 
 /* "-*- c++ -*-" or "-*- coding: utf-8; mode: c++ -*-" */
 static const char *
-by_emacs(struct text line)
+by_emacs(struct span line)
 {
-    struct text at = find(line, "-*-"), mode;
+    struct span at = find(line, "-*-"), mode;
 
     if (at.n == 0)
         return NULL;
@@ -197,10 +185,10 @@ by_emacs(struct text line)
 
 /* "vim: set ft=sh :", "vi: syntax=perl" */
 static const char *
-by_vim(struct text line)
+by_vim(struct span line)
 {
     static const char *const key[] = {"filetype=", "ft=", "syntax=", "syn="};
-    struct text at = find(line, "vim:"), value;
+    struct span at = find(line, "vim:"), value;
     size_t i;
 
     if (at.n == 0)
@@ -214,10 +202,10 @@ by_vim(struct text line)
 }
 
 static const char *
-by_mode(struct text t)
+by_mode(struct span t)
 {
     const char *found = NULL;
-    struct text line;
+    struct span line;
     int i;
 
     for (i = 0; i < MODE_LINES && t.n > 0 && !found; i++) {
@@ -232,8 +220,8 @@ by_mode(struct text t)
 }
 
 /* The last lines, no more bytes than anybody needs for them. */
-static struct text
-last_lines(struct text t)
+static struct span
+last_lines(struct span t)
 {
     size_t at = t.n, least = t.n > MODE_BYTES ? t.n - MODE_BYTES : 0;
     int lines = 0;
@@ -249,7 +237,7 @@ last_lines(struct text t)
 /* ---- how texts begin ---- */
 
 static const char *
-by_head(struct text t)
+by_head(struct span t)
 {
     static const struct lang_name head[] = {
         {"<?php", "php"}, {"%!PS", "postscript"}, {"%YAML", "yaml"},
@@ -264,20 +252,20 @@ by_head(struct text t)
     size_t i;
 
     for (i = 0; i < sizeof(head) / sizeof(*head); i++) {
-        if (starts(t, head[i].key))
+        if (span_starts(t, head[i].key))
             return head[i].lang;
     }
     for (i = 0; i < sizeof(html) / sizeof(*html); i++) {
         if (starts_folded(t, html[i]))
             return "html";
     }
-    if (starts(t, "<?xml"))
+    if (span_starts(t, "<?xml"))
         return find(t, "<svg").n > 0 ? "svg" : "xml";
-    if (starts(t, "--- ") && find(t, "\n+++ ").n > 0)
+    if (span_starts(t, "--- ") && find(t, "\n+++ ").n > 0)
         return "diff";
-    if (starts(t, "From ") && find(t, "\nSubject: [PATCH").n > 0)
+    if (span_starts(t, "From ") && find(t, "\nSubject: [PATCH").n > 0)
         return "diff";
-    if (starts(t, "{") && starts(skip_blanks(skip(t, 1)), "\""))
+    if (span_starts(t, "{") && span_starts(skip_blanks(skip(t, 1)), "\""))
         return "json";
     return NULL;
 }
@@ -285,15 +273,15 @@ by_head(struct text t)
 const char *
 lang_of_content(const char *p, size_t n)
 {
-    struct text t = { p, n }, head;
+    struct span t = { p, n }, head;
     const char *found = NULL;
 
-    if (starts(t, "\xef\xbb\xbf"))
+    if (span_starts(t, "\xef\xbb\xbf"))
         t = skip(t, 3);
-    if (starts(t, "#!"))
+    if (span_starts(t, "#!"))
         found = by_interpreter(t);
     if (!found)
-        found = by_mode((struct text){ t.p, t.n < MODE_BYTES ? t.n
+        found = by_mode((struct span){ t.p, t.n < MODE_BYTES ? t.n
                                                              : MODE_BYTES });
     if (!found)
         found = by_mode(last_lines(t));

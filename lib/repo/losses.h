@@ -27,4 +27,12 @@ losses_bear(struct losses *l, int rc, const struct err *e)
     return true;
 }
 
+/* What was lost since there were `before` was one path. */
+static inline void
+losses_are_one(struct losses *l, uint64_t before)
+{
+    if (l->n > before)
+        l->n = before + 1;
+}
+
 #endif

@@ -8,9 +8,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "repo/automerge.h"
 #include "repo/rename.h"
-
-enum { BASE, OURS, THEIRS };
 
 void
 moves_init(struct moves *m, struct objects *o, uint64_t max_blob,
@@ -51,7 +50,8 @@ moves_release(struct moves *m)
 bool
 moves_concern(const struct tree_at at[3])
 {
-    return !at[BASE].there || at[OURS].there != at[THEIRS].there;
+    return !at[MERGE_BASE].there
+           || at[MERGE_OURS].there != at[MERGE_THEIRS].there;
 }
 
 /* ---- what was renamed ---- */
@@ -104,9 +104,10 @@ static int
 compare_side(struct moves *m, int side, const struct oid tree[3],
              struct err *e)
 {
-    const struct oid base_other[2] = {tree[BASE], tree[THEIRS - side]};
+    const struct oid base_other[2] = {tree[MERGE_BASE],
+                                      tree[MERGE_THEIRS - side]};
     int rc = tree_compare(&m->diff[side], m->objects, base_other, 1, 2,
-                          &tree[OURS + side], m->max_entries, e);
+                          &tree[MERGE_OURS + side], m->max_entries, e);
 
     m->too_hard = m->too_hard || rc == ERR_LIMIT;
     return rc == ERR_LIMIT ? 0 : rc;
@@ -200,7 +201,7 @@ bring(struct moves *m, struct versions *v, int side,
     const struct tree_diff *d = &m->diff[side], *their_d = &m->diff[1 - side];
     const struct tree_change *gone = other_half(d, come), *also;
     const struct version base = version_of(gone, 0);
-    const int here = OURS + side, there = THEIRS - side;
+    const int here = MERGE_OURS + side, there = MERGE_THEIRS - side;
     struct version other = {.at = *other_side(d, gone)};
     const struct version *three[3];
 
@@ -212,18 +213,18 @@ bring(struct moves *m, struct versions *v, int side,
         if (same_path(their_d, also, path.p, path.n)
             || dir_moves_to(&m->dirs, 1 - side, their_d, path.p, path.n)
                    == also) {
-            from[BASE] = base;
+            from[MERGE_BASE] = base;
             return 0;
         }
     } else if (!tree_at_is_file(&other.at)) {
         return 0; /* removed by the other side, or replaced */
     } else if (!now[there].at.there) {
-        from[BASE] = base;
+        from[MERGE_BASE] = base;
         from[there] = other;
         return 0;
     }
     /* What comes of it stands at two paths, or meets another file. */
-    three[BASE] = &base;
+    three[MERGE_BASE] = &base;
     three[here] = &now[here];
     three[there] = &other;
     return versions_merge(v, three, 0, true, &from[here], e);
@@ -237,12 +238,12 @@ go_along(struct moves *m, int side, const char *path, size_t n,
 {
     const struct tree_diff *d = &m->diff[side];
     const struct tree_change *come = dir_moves_to(&m->dirs, side, d, path, n);
-    struct version *here = &now[OURS + side];
+    struct version *here = &now[MERGE_OURS + side];
 
-    if (come && !here->at.there && !now[BASE].at.there) {
+    if (come && !here->at.there && !now[MERGE_BASE].at.there) {
         *here = version_of(come, 1);
         *half = come->renamed ? come : NULL;
-    } else if (here->at.there && !now[BASE].at.there
+    } else if (here->at.there && !now[MERGE_BASE].at.there
                && dir_moves_away(&m->dirs, side, path, n)) {
         *here = (struct version){ .skip = 0 };
         *half = NULL;
@@ -267,9 +268,7 @@ moves_apply(struct moves *m, struct versions *v, const char *path, size_t n,
             rc = bring(m, v, s, half[s], (struct span){ path, n }, now, from,
                        e);
         else if (half[s] && takes_along(&m->diff[s], half[s]))
-            from[BASE] = from[OURS] = from[THEIRS] = (struct version){
-                .skip = 0
-            };
+            memset(from, 0, 3 * sizeof(*from));
     }
     return rc;
 }

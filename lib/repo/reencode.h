@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "repo/commit.h"
+#include "repo/span.h"
 
 /* Replaces *out by the message in UTF-8; encoding is what the commit calls
  * its own. False: there is nothing to be done, since it calls none or UTF-8,

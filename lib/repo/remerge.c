@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "repo/automerge.h"
 #include "repo/skip.h"
 
 #define MAX_DEPTH 8
@@ -165,9 +166,9 @@ merge_path(struct remerge *r, const struct tree_at *at, struct version *out,
     memset(v, 0, r->n_nodes * sizeof(*v));
     for (i = 0; rc == 0 && i < r->n_nodes; i++) {
         node = &r->node[i];
-        from[0] = node->base == NO_NODE ? &nothing : &v[node->base];
-        from[1] = &v[node->ours];
-        from[2] = &v[node->theirs];
+        from[MERGE_BASE] = node->base == NO_NODE ? &nothing : &v[node->base];
+        from[MERGE_OURS] = &v[node->ours];
+        from[MERGE_THEIRS] = &v[node->theirs];
         if (!node->merged)
             v[i].at = at[node->tree];
         else
@@ -251,7 +252,9 @@ put_before(struct tree_change *c, const struct version *v)
 int
 remerge_apply(struct remerge *r, struct tree_diff *d, struct err *e)
 {
+    struct losses *losses = r->versions.losses;
     struct version v;
+    uint64_t lost;
     size_t i, n = 0;
     bool moves = false;
     int rc = 0;
@@ -264,12 +267,14 @@ remerge_apply(struct remerge *r, struct tree_diff *d, struct err *e)
     if (is_simple(r))
         rc = find_moves(r, d, &moves, e);
     for (i = 0; rc == 0 && i < d->n; i++) {
+        lost = losses->n;
         if (moves && concerned(d, i))
             rc = merge_moved(r, d, i, &v, e);
         else
             rc = merge_path(r, d->at + i * d->n_at, &v, e);
         if (rc < 0)
             return rc;
+        losses_are_one(losses, lost); /* bases are merged more than once */
         d->change[n] = d->change[i];
         n += put_before(&d->change[n], &v);
     }

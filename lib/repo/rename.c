@@ -8,12 +8,6 @@
 #include "base/mem.h"
 
 static bool
-is_file(uint32_t mode)
-{
-    return (mode & MODE_TYPE) == MODE_FILE;
-}
-
-static bool
 is_empty_blob(const struct oid *id)
 {
     static const struct oid empty = {{
@@ -27,14 +21,14 @@ is_empty_blob(const struct oid *id)
 bool
 rename_gone(const struct tree_change *c)
 {
-    return is_file(c->mode[0]) && !c->there[1] && !c->renamed && !c->skip
+    return mode_is_file(c->mode[0]) && !c->there[1] && !c->renamed && !c->skip
            && !is_empty_blob(&c->id[0]);
 }
 
 bool
 rename_come(const struct tree_change *c)
 {
-    return !c->there[0] && is_file(c->mode[1]) && !c->renamed && !c->skip
+    return !c->there[0] && mode_is_file(c->mode[1]) && !c->renamed && !c->skip
            && !is_empty_blob(&c->id[1]);
 }
 

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "repo/commit.h"
+#include "repo/span.h"
 #include "repo/tree.h"
 
 /* Sets `renamed` in both halves of each pair. Of several candidates that of

@@ -109,8 +109,7 @@ compare_names(const struct tree_entry *a, const struct tree_entry *b)
 static bool
 same_entry(const struct tree_entry *a, const struct tree_entry *b)
 {
-    uint32_t mask = (a->mode & MODE_TYPE) == MODE_FILE
-        ? (uint32_t)MODE_TYPE | 0100 : MODE_TYPE;
+    uint32_t mask = mode_is_file(a->mode) ? MODE_TYPE | 0100 : MODE_TYPE;
 
     return ((a->mode ^ b->mode) & mask) == 0 && oid_equal(&a->id, &b->id);
 }

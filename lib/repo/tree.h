@@ -36,6 +36,12 @@
 #define MODE_LINK 0120000
 #define MODE_SUBMODULE 0160000
 
+static inline bool
+mode_is_file(uint32_t mode)
+{
+    return (mode & MODE_TYPE) == MODE_FILE;
+}
+
 struct tree_entry {
     uint32_t mode; /* as stored */
     const char *name;
@@ -70,7 +76,7 @@ struct tree_at {
 static inline bool
 tree_at_is_file(const struct tree_at *x)
 {
-    return x->there && (x->mode & MODE_TYPE) == MODE_FILE;
+    return x->there && mode_is_file(x->mode);
 }
 
 struct tree_diff {

@@ -49,17 +49,17 @@ merged_mode(const struct tree_at *base, const struct tree_at *ours,
 /* Reads a side, which is an empty text where there is none; *x is held. */
 static int
 read_text(struct versions *v, const struct tree_at *side,
-          struct merge_text *text, struct object **x, unsigned *skip,
+          struct span *text, struct object **x, unsigned *skip,
           struct err *e)
 {
     enum skip why = N_SKIPS;
     int rc = 0;
 
-    *text = (struct merge_text){ "", 0 };
+    *text = (struct span){ "", 0 };
     if (tree_at_is_file(side))
         rc = blob_read(v->objects, &side->id, v->max_blob, x, &why, e);
     if (*x)
-        *text = (struct merge_text){ (*x)->size ? (*x)->data : "",
+        *text = (struct span){ (*x)->size ? (*x)->data : "",
                                      (*x)->size };
     if (why != N_SKIPS)
         *skip = 1 + why;
@@ -92,7 +92,7 @@ merge_texts(struct versions *v, const struct tree_at *const side[3],
             unsigned longer, struct version *out, struct err *e)
 {
     struct object *x[3] = {NULL, NULL, NULL};
-    struct merge_text text[3];
+    struct span text[3];
     char *p = NULL;
     size_t n = 0;
     int i, rc = 0;
@@ -123,7 +123,9 @@ versions_merge(struct versions *v, const struct version *const from[3],
                unsigned depth, bool again, struct version *out,
                struct err *e)
 {
-    const struct version *base = from[0], *ours = from[1], *theirs = from[2];
+    const struct version *base = from[MERGE_BASE];
+    const struct version *ours = from[MERGE_OURS];
+    const struct version *theirs = from[MERGE_THEIRS];
     const struct tree_at *side[3] = {&base->at, &ours->at, &theirs->at};
 
     *out = (struct version){ .skip = 0 };

@@ -33,8 +33,8 @@ void versions_release(struct versions *v);
 /* Lets go of the merged texts. */
 void versions_drop(struct versions *v);
 
-/* Sets *out to the merge of from[1], ours, and from[2], theirs, which come
- * from from[0]; each may be absent. depth: 0, or how deep in the merging of
+/* Sets *out to the merge of three versions, as MERGE_BASE and so on of
+ * automerge.h say; each may be absent. depth: 0, or how deep in the merging of
  * merge bases it is. again: what comes of it is to be merged once more, so
  * that conflict markers are one sign longer. */
 int versions_merge(struct versions *v, const struct version *const from[3],

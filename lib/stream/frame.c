@@ -6,7 +6,6 @@
 #include "stream/frame.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
 #include <zstd_errors.h>

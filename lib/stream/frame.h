@@ -17,7 +17,6 @@
 #ifndef STREAM_FRAME_H
 #define STREAM_FRAME_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -2,32 +2,28 @@
  *
  * A records frame is closed by the record that brings it to 512 KiB, by a
  * tensor, and by the end of the segment, on nothing else: what is written
- * depends on the records alone. Frames are compressed with zstd at level 1
- * and stored as they are where that does not make them smaller.
+ * depends on the records alone. Closed frames wait until there are some to
+ * pack at once (out_frames.h).
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zstd.h>
-#include <zstd_errors.h>
 
 #include "base/mem.h"
-#include "stream/frame.h"
+#include "base/par.h"
+#include "stream/out_frames.h"
 #include "stream/stream.h"
-#include "stream/tally.h"
-
-#define ZSTD_LEVEL 1
 
 struct stream_out_state {
     bool open;              /* within a segment */
+    bool held;              /* closed frames wait, however many they are */
     uint64_t seq;           /* of the next frame */
     uint64_t at;            /* bytes of the segment written */
-    uint64_t n_records;     /* in the frame being filled */
-    struct tally tally;     /* of the frames before it */
-    struct buf raw, stored; /* the frame being filled; scratch */
+    struct tally tally;     /* of the frames that were written */
+    struct out_frames frames; /* of records, that were not */
+    struct buf text;        /* scratch: header and trailer */
     struct ledger skipped;  /* by this program */
-    ZSTD_CCtx *zstd;
 };
 
 int
@@ -45,8 +41,8 @@ stream_out_open(struct stream_out *o, const char *path, struct err *e)
         return rc;
     stream_trailer_init(&o->trailer);
     o->state = mem_alloc(sizeof(*o->state));
-    buf_init(&o->state->raw);
-    buf_init(&o->state->stored);
+    out_frames_init(&o->state->frames);
+    buf_init(&o->state->text);
     ledger_init(&o->state->skipped);
     return 0;
 }
@@ -59,9 +55,8 @@ release_state(struct stream_out *o)
     stream_trailer_release(&o->trailer);
     if (!s)
         return;
-    ZSTD_freeCCtx(s->zstd);
-    buf_release(&s->raw);
-    buf_release(&s->stored);
+    out_frames_release(&s->frames);
+    buf_release(&s->text);
     ledger_release(&s->skipped);
     free(s);
     o->state = NULL;
@@ -102,80 +97,97 @@ stream_out_begin(struct stream_out *o, const struct stream_head *h,
 
     if (s->open)
         return err_set(e, ERR_IO, "stream: segment begun within another");
-    buf_reset(&s->stored);
-    rc = head_block_format(&s->stored, h, e);
+    buf_reset(&s->text);
+    rc = head_block_format(&s->text, h, e);
     if (rc < 0)
         return rc;
     ledger_release(&s->skipped);
-    buf_reset(&s->raw);
-    s->n_records = s->seq = s->at = 0;
-    tally_begin(&s->tally, &o->trailer, h, s->stored.data, s->stored.len);
+    s->seq = s->at = 0;
+    tally_begin(&s->tally, &o->trailer, h, s->text.data, s->text.len);
     s->open = true;
-    return put(o, s->stored.data, s->stored.len, e);
+    return put(o, s->text.data, s->text.len, e);
 }
 
-/* Writes a frame's header and stored bytes. */
+/* Writes a frame: its header, and its stored bytes but for FRAME_DATA. */
 static int
-put_frame(struct stream_out *o, struct frame_head *h, const void *stored,
-          struct err *e)
+put_frame(struct stream_out *o, const struct frame_head *h,
+          const uint8_t head[FRAME_HEAD], const void *stored,
+          uint64_t n_records, struct err *e)
 {
     struct stream_out_state *s = o->state;
-    uint8_t head[FRAME_HEAD];
     int rc;
 
-    h->seq = s->seq++;
-    frame_head_format(head, h, stored);
     if (h->kind != FRAME_TRAILER)
-        tally_frame(&s->tally, h, head, s->at, s->n_records);
-    rc = put(o, head, sizeof(head), e);
+        tally_frame(&s->tally, h, head, s->at, n_records);
+    rc = put(o, head, FRAME_HEAD, e);
     if (rc == 0 && h->kind != FRAME_DATA)
         rc = put(o, stored, (size_t)h->stored, e);
     return rc < 0 ? rc : put_pad(o, e);
 }
 
-/* Compresses raw into s->stored; *stored = 0: it did not get smaller. That
- * alone decides, so memory that is out is an error, not another way to store
- * a frame. */
+/* The next frame, as it is: one that holds no records. */
 static int
-compress(struct stream_out_state *s, uint64_t *stored, struct err *e)
+put_plain(struct stream_out *o, enum frame_kind kind, const void *p,
+          uint64_t n, struct err *e)
 {
-    size_t n;
+    struct frame_head h = {
+        .kind = kind, .seq = o->state->seq++, .stored = n, .raw = n
+    };
+    uint8_t head[FRAME_HEAD];
 
-    if (!s->zstd)
-        s->zstd = ZSTD_createCCtx();
-    if (!s->zstd)
-        return err_set(e, ERR_IO, "zstd: out of memory");
-    buf_reset(&s->stored);
-    n = ZSTD_compressCCtx(s->zstd, buf_room(&s->stored, s->raw.len),
-                          s->raw.len, s->raw.data, s->raw.len, ZSTD_LEVEL);
-    if (ZSTD_isError(n)
-        && ZSTD_getErrorCode(n) != ZSTD_error_dstSize_tooSmall)
-        return err_set(e, ERR_IO, "zstd: %s", ZSTD_getErrorName(n));
-    *stored = ZSTD_isError(n) || n >= s->raw.len ? 0 : n;
-    return 0;
+    frame_head_format(head, &h, p);
+    return put_frame(o, &h, head, p, 0, e);
 }
 
-/* Closes the records frame, if there is one. */
+/* Writes the frames that were packed. */
+static int
+put_packed(struct stream_out *o, struct err *e)
+{
+    const struct frame_list *l = &o->state->frames.packed;
+    int rc = 0;
+
+    for (size_t i = 0; i < l->n && rc == 0; i++) {
+        const struct out_frame *f = &l->frame[i];
+
+        if (f->failed)
+            return err_set(e, ERR_IO, "zstd: %s", f->failed);
+        rc = put_frame(o, &f->h, f->head,
+                       f->h.flags ? f->stored.data : f->raw.data,
+                       f->n_records, e);
+    }
+    return rc;
+}
+
+static void
+pack_item(void *ctx, size_t i, int worker)
+{
+    stream_out_job(ctx, i, worker);
+}
+
+/* Packs and writes the frames that are closed; one alone is nothing to start
+ * threads for. */
+static int
+put_closed(struct stream_out *o, struct err *e)
+{
+    size_t jobs = out_frames_pack(&o->state->frames);
+
+    if (o->state->frames.packed.n > 1)
+        par_for(jobs, pack_item, o);
+    else
+        for (size_t i = 0; i < jobs; i++)
+            stream_out_job(o, i, 0);
+    return put_packed(o, e);
+}
+
+/* Closes the records frame, if there is one, and writes all. */
 static int
 flush(struct stream_out *o, struct err *e)
 {
     struct stream_out_state *s = o->state;
-    struct frame_head h = {.kind = FRAME_RECORDS, .raw = s->raw.len};
-    int rc;
 
-    if (s->raw.len == 0)
-        return 0;
-    tally_raw(&s->tally, s->raw.data, s->raw.len);
-    rc = compress(s, &h.stored, e);
-    if (rc < 0)
-        return rc;
-    h.flags = h.stored ? FRAME_ZSTD : 0;
-    if (!h.stored)
-        h.stored = h.raw;
-    rc = put_frame(o, &h, h.flags ? s->stored.data : s->raw.data, e);
-    s->n_records = 0;
-    buf_reset(&s->raw);
-    return rc;
+    if (out_frames_open(&s->frames)->n_records > 0)
+        out_frames_close(&s->frames, s->seq++);
+    return put_closed(o, e);
 }
 
 /* What may be written now: ERR_IO names a caller's mistake. */
@@ -195,6 +207,7 @@ stream_out_record(struct stream_out *o, const void *p, size_t n,
                   struct err *e)
 {
     struct stream_out_state *s = o->state;
+    struct out_frame *f;
     int rc = expect(o, false, e);
 
     if (rc < 0)
@@ -202,18 +215,40 @@ stream_out_record(struct stream_out *o, const void *p, size_t n,
     if (n > STREAM_RECORD_MAX)
         return err_set(e, ERR_LIMIT, "record of %zu bytes (limit %u)", n,
                        STREAM_RECORD_MAX);
-    buf_varint(&s->raw, n);
-    buf_add(&s->raw, p, n);
-    s->n_records++;
-    return s->raw.len >= STREAM_FRAME_CLOSE ? flush(o, e) : 0;
+    f = out_frames_open(&s->frames);
+    buf_varint(&f->raw, n);
+    buf_add(&f->raw, p, n);
+    f->n_records++;
+    if (f->raw.len < STREAM_FRAME_CLOSE)
+        return 0;
+    out_frames_close(&s->frames, s->seq++);
+    return out_frames_full(&s->frames) && !s->held ? put_closed(o, e) : 0;
+}
+
+size_t
+stream_out_hold(struct stream_out *o)
+{
+    o->state->held = true;
+    return out_frames_pack(&o->state->frames);
+}
+
+void
+stream_out_job(struct stream_out *o, size_t i, int worker)
+{
+    out_frames_job(&o->state->frames, i, worker, &o->state->tally);
+}
+
+int
+stream_out_go(struct stream_out *o, struct err *e)
+{
+    o->state->held = false;
+    return put_packed(o, e);
 }
 
 int
 stream_out_tensor(struct stream_out *o, const void *desc, size_t n,
                   uint64_t n_data, struct err *e)
 {
-    struct stream_out_state *s = o->state;
-    struct frame_head h = {.kind = FRAME_TENSOR, .stored = n, .raw = n};
     int rc = expect(o, false, e);
 
     if (rc == 0 && (n == 0 || n > STREAM_TENSOR_MAX))
@@ -223,14 +258,9 @@ stream_out_tensor(struct stream_out *o, const void *desc, size_t n,
         rc = flush(o, e);
     if (rc < 0)
         return rc;
-    tally_raw(&s->tally, desc, n);
-    rc = put_frame(o, &h, desc, e);
-    if (rc < 0)
-        return rc;
-    h = (struct frame_head){
-        .kind = FRAME_DATA, .stored = n_data, .raw = n_data
-    };
-    return put_frame(o, &h, NULL, e);
+    tally_raw(&o->state->tally, desc, n);
+    rc = put_plain(o, FRAME_TENSOR, desc, n, e);
+    return rc < 0 ? rc : put_plain(o, FRAME_DATA, NULL, n_data, e);
 }
 
 int
@@ -273,18 +303,16 @@ static int
 put_trailer(struct stream_out *o, struct err *e)
 {
     struct stream_out_state *s = o->state;
-    struct frame_head h = {.kind = FRAME_TRAILER};
     uint8_t block[BLOCK_ALIGN];
     uint64_t at = s->at;
     int rc;
 
-    buf_reset(&s->stored);
-    stream_trailer_format(&s->stored, &o->trailer);
-    h.stored = h.raw = s->stored.len;
-    if (h.raw > STREAM_FRAME_MAX)
-        return err_set(e, ERR_LIMIT, "segment too long: a trailer of %" PRIu64
-                       " bytes (limit %u)", h.raw, STREAM_FRAME_MAX);
-    rc = put_frame(o, &h, s->stored.data, e);
+    buf_reset(&s->text);
+    stream_trailer_format(&s->text, &o->trailer);
+    if (s->text.len > STREAM_FRAME_MAX)
+        return err_set(e, ERR_LIMIT, "segment too long: a trailer of %zu "
+                       "bytes (limit %u)", s->text.len, STREAM_FRAME_MAX);
+    rc = put_plain(o, FRAME_TRAILER, s->text.data, s->text.len, e);
     if (rc < 0)
         return rc;
     end_block_format(block, s->at + BLOCK_ALIGN, at);

@@ -30,8 +30,10 @@ set_dir_make(const char *dir, bool *made, struct err *e)
 {
     struct stat st;
     char *parent;
-    int rc;
+    int rc = dir_check_name(dir, e);
 
+    if (rc < 0)
+        return rc;
     if (lstat(dir, &st) == 0) {
         if (S_ISDIR(st.st_mode))
             return 0;

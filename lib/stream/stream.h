@@ -32,12 +32,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/io.h"
 #include "stream/head.h"
-#include "stream/ledger.h"
 #include "stream/trailer.h"
 
 #define STREAM_RECORD_MAX (63u << 20)
@@ -123,6 +121,14 @@ int stream_out_begin(struct stream_out *o, const struct stream_head *h,
 /* Adds a record; over STREAM_RECORD_MAX is ERR_LIMIT. */
 int stream_out_record(struct stream_out *o, const void *p, size_t n,
                       struct err *e);
+
+/* Frames of records are packed by all threads, several at once (par_for). A
+ * caller that gives records beside a par_for of its own calls hold before it,
+ * has so many jobs done among its items, and calls go after it: that writes
+ * what was packed. */
+size_t stream_out_hold(struct stream_out *o);
+void stream_out_job(struct stream_out *o, size_t i, int worker);
+int stream_out_go(struct stream_out *o, struct err *e);
 
 /* Begins a tensor with its descriptor; n_data bytes are then to be given by
  * stream_out_data, in parts of any size. */

@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "tensor/codec.h"
 
 struct dtype_info {
     const char *name;
     uint8_t size, align;
+    uint16_t unit; /* 0: 1 */
     bool is_float;
 };
 
@@ -35,12 +37,36 @@ static const struct dtype_info info[DTYPE_COUNT] = {
     [DTYPE_F8_E5M2] = { "F8_E5M2", .size = 1, .align = 1 },
     [DTYPE_F8_E8M0] = { "F8_E8M0", .size = 1, .align = 1 },
     [DTYPE_C64] = { "C64", .size = 8, .align = 4 },
+    [DTYPE_NF4] = { "NF4", .size = 1, .align = 1, .unit = 2 },
+    [DTYPE_Q8_0] = { "Q8_0", .size = 34, .align = 2, .unit = 32 },
+    [DTYPE_Q4_0] = { "Q4_0", .size = 18, .align = 2, .unit = 32 },
+    [DTYPE_Q4_1] = { "Q4_1", .size = 20, .align = 2, .unit = 32 },
+    [DTYPE_Q5_0] = { "Q5_0", .size = 22, .align = 2, .unit = 32 },
+    [DTYPE_Q5_1] = { "Q5_1", .size = 24, .align = 2, .unit = 32 },
+    [DTYPE_Q4_K] = { "Q4_K", .size = 144, .align = 2, .unit = 256 },
+    [DTYPE_Q5_K] = { "Q5_K", .size = 176, .align = 2, .unit = 256 },
+    [DTYPE_Q6_K] = { "Q6_K", .size = 210, .align = 2, .unit = 256 },
 };
+
+size_t
+dtype_unit(unsigned dtype)
+{
+    return dtype < DTYPE_COUNT && info[dtype].unit > 0 ? info[dtype].unit
+                                                       : 1;
+}
 
 size_t
 dtype_size(unsigned dtype)
 {
     return dtype < DTYPE_COUNT ? info[dtype].size : 0;
+}
+
+uint64_t
+dtype_units(unsigned dtype, uint64_t n)
+{
+    size_t unit = dtype_unit(dtype);
+
+    return n / unit + (n % unit != 0);
 }
 
 size_t
@@ -175,12 +201,10 @@ floats_load(float *out, const void *in, unsigned dtype, size_t n)
         }
         break;
     case DTYPE_F16:
-        for (i = 0; i < n; i++)
-            out[i] = f16_to_f32(load_u16(p + 2 * i));
+        codec_best()->load_f16(out, in, n);
         break;
     case DTYPE_BF16:
-        for (i = 0; i < n; i++)
-            out[i] = bf16_to_f32(load_u16(p + 2 * i));
+        codec_best()->load_bf16(out, in, n);
         break;
     }
 }
@@ -206,8 +230,7 @@ floats_store(void *out, unsigned dtype, const float *in, size_t n)
             store_u16(p + 2 * i, f32_to_f16(in[i]));
         break;
     case DTYPE_BF16:
-        for (i = 0; i < n; i++)
-            store_u16(p + 2 * i, f32_to_bf16(in[i]));
+        codec_best()->store_bf16(out, in, n);
         break;
     }
 }
@@ -217,8 +240,16 @@ floats_bad(const float *in, size_t n)
 {
     size_t i;
 
+    if (codec_best()->top(in, n) < FLOAT_INF)
+        return n;
     for (i = 0; i < n; i++)
         if (!isfinite(in[i]))
             break;
     return i;
+}
+
+float
+floats_top(const float *in, size_t n)
+{
+    return float_of(codec_best()->top(in, n));
 }

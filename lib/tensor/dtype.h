@@ -1,10 +1,13 @@
 /* dtype.h - element types of tensors, and conversion between the floats.
  *
  * Names are those of safetensors; values are stored in tensor records, so
- * they never change. Types narrower than a byte are not supported. Narrowing
- * rounds to nearest, ties to even; a NaN stays a NaN of the same sign with
- * its upper payload bits (made quiet when narrowed), infinities and signed
- * zeros stay. Widening is exact.
+ * they never change. NF4 is graft's own: two elements to a byte. Q8_0 to Q6_K
+ * are the blocks of GGUF files (tensor/ggml.h). These have units of several
+ * elements, and each row of the last dimension is in whole units.
+ *
+ * Narrowing rounds to nearest, ties to even; a NaN stays a NaN of the same
+ * sign with its upper payload bits (made quiet when narrowed), infinities and
+ * signed zeros stay. Widening is exact.
  */
 #ifndef TENSOR_DTYPE_H
 #define TENSOR_DTYPE_H
@@ -32,13 +35,29 @@ enum dtype {
     DTYPE_F8_E5M2 = 15,
     DTYPE_F8_E8M0 = 16,
     DTYPE_C64 = 17,
+    DTYPE_NF4 = 18,
+    DTYPE_Q8_0 = 19,
+    DTYPE_Q4_0 = 20,
+    DTYPE_Q4_1 = 21,
+    DTYPE_Q5_0 = 22,
+    DTYPE_Q5_1 = 23,
+    DTYPE_Q4_K = 24,
+    DTYPE_Q5_K = 25,
+    DTYPE_Q6_K = 26,
     DTYPE_COUNT
 };
 
-/* Bytes of an element; 0 for DTYPE_NONE and unknown values. */
+/* Elements of a unit: 1; 2 of NF4, 32 or 256 of a block of GGUF. */
+size_t dtype_unit(unsigned dtype);
+
+/* Bytes of a unit; 0 for DTYPE_NONE and unknown values. */
 size_t dtype_size(unsigned dtype);
 
-/* The bytes an element of it is aligned to: its size, but 4 for C64. */
+/* The units of a row of n elements. */
+uint64_t dtype_units(unsigned dtype, uint64_t n);
+
+/* The bytes a unit of it is aligned to: its size, but 4 for C64 and 2 for
+ * blocks of GGUF. */
 size_t dtype_align(unsigned dtype);
 
 /* "F32" and so on; "?" for an unknown value. */
@@ -62,5 +81,8 @@ void floats_store(void *out, unsigned dtype, const float *in, size_t n);
 
 /* The index of the first NaN or infinity among in[n], or n. */
 size_t floats_bad(const float *in, size_t n);
+
+/* The largest magnitude of in[n], which are finite. */
+float floats_top(const float *in, size_t n);
 
 #endif

@@ -22,6 +22,12 @@ shape_text(char text[SHAPE_TEXT], const uint64_t *shape, size_t n_dims)
     return text;
 }
 
+uint64_t
+shape_units(unsigned dtype, const uint64_t *shape, size_t n_dims, size_t i)
+{
+    return i + 1 == n_dims ? dtype_units(dtype, shape[i]) : shape[i];
+}
+
 int
 tensor_bytes(uint64_t *bytes, unsigned dtype, const uint64_t *shape,
              size_t n_dims, struct err *e)
@@ -35,7 +41,7 @@ tensor_bytes(uint64_t *bytes, unsigned dtype, const uint64_t *shape,
                        "%d)", n_dims, SHAPE_MAX_DIMS);
     /* Also behind a zero: every product of a prefix has to fit. */
     for (i = 0; i < n_dims && fits; i++)
-        fits = size_mul(n, shape[i], &n);
+        fits = size_mul(n, shape_units(dtype, shape, n_dims, i), &n);
     if (!fits)
         return err_set(e, ERR_DATA, "the size of the shape overflows");
     *bytes = n;

@@ -9,6 +9,11 @@
 
 #define SHAPE_MAX_DIMS 8
 
+/* Dimension i in units of the type (tensor/dtype.h): the last one in those of
+ * several elements. */
+uint64_t shape_units(unsigned dtype, const uint64_t *shape, size_t n_dims,
+                     size_t i);
+
 /* *bytes = the size of a tensor of that type and shape; ERR_DATA (without
  * prefix) when it overflows or there are too many dimensions. */
 int tensor_bytes(uint64_t *bytes, unsigned dtype, const uint64_t *shape,

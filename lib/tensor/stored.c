@@ -1,54 +1,63 @@
 /* stored.c - the table of stored formats. */
 #include "tensor/stored.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "tensor/ggml.h"
 #include "tensor/int8.h"
+#include "tensor/nf4.h"
 
-/* Float formats hold every finite number but those over F16's range. */
+/* The float formats of 16 bits hold every finite number but those that are
+ * rounded to infinity: from `from` on. */
 static bool
 encode_floats(void *data, unsigned dtype, const float *x, size_t n,
-              size_t *bad)
+              float from, size_t *bad)
 {
-    float back;
+    size_t i = 0;
 
     floats_store(data, dtype, x, n);
-    for (size_t i = 0; i < n && dtype != DTYPE_F32; i++) {
-        floats_load(&back, (const char *)data + i * dtype_size(dtype), dtype,
-                    1);
-        if (floats_bad(&back, 1) == 0) {
-            *bad = i;
-            return false;
-        }
-    }
-    return true;
+    if (floats_top(x, n) < from)
+        return true;
+    while (fabsf(x[i]) < from)
+        i++;
+    *bad = i;
+    return false;
 }
 
 static bool
 encode_f32(void *data, void *side, const float *x, size_t n, size_t *bad)
 {
     (void)side;
-    return encode_floats(data, DTYPE_F32, x, n, bad);
+    return encode_floats(data, DTYPE_F32, x, n, INFINITY, bad);
 }
 
 static bool
 encode_bf16(void *data, void *side, const float *x, size_t n, size_t *bad)
 {
     (void)side;
-    return encode_floats(data, DTYPE_BF16, x, n, bad);
+    return encode_floats(data, DTYPE_BF16, x, n, 0x1.ffp127f, bad);
 }
 
 static bool
 encode_f16(void *data, void *side, const float *x, size_t n, size_t *bad)
 {
     (void)side;
-    return encode_floats(data, DTYPE_F16, x, n, bad);
+    return encode_floats(data, DTYPE_F16, x, n, 65520, bad);
 }
 
 static bool
 encode_int8(void *data, void *side, const float *x, size_t n, size_t *bad)
 {
     return int8_encode(data, side, x, n, bad);
+}
+
+static bool
+encode_nf4(void *data, void *side, const float *x, size_t n, size_t *bad)
+{
+    (void)bad;
+    nf4_encode(data, side, x, n);
+    return true;
 }
 
 static void
@@ -86,6 +95,13 @@ widen_int8(float *out, const void *row, const void *side, size_t col,
         out[i - col] = (float)q[i] * f16_to_f32(scale[i / INT8_GROUP]);
 }
 
+static void
+widen_nf4(float *out, const void *row, const void *side, size_t col,
+          size_t n)
+{
+    nf4_decode(out, row, side, col, n);
+}
+
 static double
 bound_f32(double absmax)
 {
@@ -110,6 +126,12 @@ bound_int8(double absmax)
     return absmax / 253.8;
 }
 
+static double
+bound_nf4(double absmax)
+{
+    return absmax * 0.152;
+}
+
 static const struct stored table[] = {
     { .name = "f32", .dtype = DTYPE_F32, .block = 1, .encode = encode_f32,
       .widen = widen_f32, .bound = bound_f32 },
@@ -120,6 +142,25 @@ static const struct stored table[] = {
     { .name = "int8", .dtype = DTYPE_I8, .side_dtype = DTYPE_F16,
       .block = INT8_GROUP, .encode = encode_int8, .widen = widen_int8,
       .bound = bound_int8 },
+    { .name = "nf4", .dtype = DTYPE_NF4, .side_dtype = DTYPE_F32,
+      .block = NF4_BLOCK, .linears = true, .encode = encode_nf4,
+      .widen = widen_nf4, .bound = bound_nf4 },
+    { .name = "q8_0", .dtype = DTYPE_Q8_0, .block = 32,
+      .widen = q8_0_widen },
+    { .name = "q4_0", .dtype = DTYPE_Q4_0, .block = 32,
+      .widen = q4_0_widen },
+    { .name = "q4_1", .dtype = DTYPE_Q4_1, .block = 32,
+      .widen = q4_1_widen },
+    { .name = "q5_0", .dtype = DTYPE_Q5_0, .block = 32,
+      .widen = q5_0_widen },
+    { .name = "q5_1", .dtype = DTYPE_Q5_1, .block = 32,
+      .widen = q5_1_widen },
+    { .name = "q4_k", .dtype = DTYPE_Q4_K, .block = 256,
+      .widen = q4_k_widen },
+    { .name = "q5_k", .dtype = DTYPE_Q5_K, .block = 256,
+      .widen = q5_k_widen },
+    { .name = "q6_k", .dtype = DTYPE_Q6_K, .block = 256,
+      .widen = q6_k_widen },
 };
 
 #define N_STORED (sizeof(table) / sizeof(table[0]))
@@ -151,7 +192,7 @@ stored_at(size_t i)
 uint64_t
 stored_row_bytes(const struct stored *s, uint64_t cols)
 {
-    return cols * dtype_size(s->dtype);
+    return dtype_units(s->dtype, cols) * dtype_size(s->dtype);
 }
 
 uint64_t

@@ -3,6 +3,10 @@
  *   f32 bf16 f16   elements as they are
  *   int8           blocks of 128 along a row, the last one short, with an F16
  *                  scale each in a side tensor (tensor/int8.h)
+ *   nf4            codes of 4 bits in blocks of 64, with an F32 scale each
+ *                  (tensor/nf4.h); of the layers' linears alone
+ *   q8_0 ... q6_k  the blocks of GGUF files, which have their scales inside
+ *                  (tensor/ggml.h); they are read, not made
  *
  * Whoever reads or writes weights asks a row; a new format is a row and its
  * codec. Its widening serves the CPU back end, too, until it has a fast one.
@@ -24,11 +28,15 @@ struct stored {
     const char *name;   /* as quantize --format has it */
     uint8_t dtype;      /* of its tensor */
     uint8_t side_dtype; /* of its side tensor; DTYPE_NONE: it has none */
-    uint32_t block;     /* elements of a row that share a side element, a
-                           divisor of 2^14 (a piece of quantize); 1 */
+    uint32_t block;     /* elements of a row that share a scale, a divisor
+                           of 2^14 (a piece of quantize); 1 */
+
+    bool linears;       /* only for matrices that adapters are for: what else
+                           there is stays as it is */
 
     /* Encodes finite x[n], a row or a part of one that begins with a block.
-     * False, with *bad the first element of a block that it can't hold. */
+     * False, with *bad the first element of a block that it can't hold. NULL,
+     * as bound: weights are not stored so here. */
     bool (*encode)(void *data, void *side, const float *x, size_t n,
                    size_t *bad);
 

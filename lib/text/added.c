@@ -84,6 +84,18 @@ added_set_put(struct added_set *s, size_t i, const void *p, size_t n)
     if (s->node[at].token == NO_TOKEN)
         s->n_tokens++;
     s->node[at].token = (uint32_t)i;
+    s->words = s->words || !is_mark(&s->token[i]);
+}
+
+/* Where, from byte i on, a mark may begin. */
+static size_t
+next_mark(struct added_search *q, size_t i)
+{
+    while (q->run_at < q->n_marks && q->marks[q->run_at].end <= i)
+        q->run_at++;
+    if (q->run_at == q->n_marks)
+        return q->n;
+    return i > q->marks[q->run_at].start ? i : q->marks[q->run_at].start;
 }
 
 /* How far a mark that begins at byte i may reach. */
@@ -92,11 +104,7 @@ marks_end(struct added_search *q, size_t i)
 {
     if (!q->marks)
         return q->n;
-    while (q->run_at < q->n_marks && q->marks[q->run_at].end <= i)
-        q->run_at++;
-    if (q->run_at == q->n_marks || q->marks[q->run_at].start > i)
-        return i;
-    return q->marks[q->run_at].end;
+    return next_mark(q, i) > i ? i : q->marks[q->run_at].end;
 }
 
 /* The longest token at byte i; its end, i if there is none. */
@@ -168,8 +176,6 @@ strip(const struct added_search *q, struct added_match *m)
     while (t->lstrip && m->start > q->done
            && (flags_before(q->uclass, q->p, m->start, &len) & UC_SPACE))
         m->start -= len;
-    if (m->start < q->done)
-        m->start = q->done;
     while (t->rstrip && m->end < q->n
            && (flags_after(q->uclass, q->p + m->end, q->n - m->end, &len)
                & UC_SPACE))
@@ -179,19 +185,20 @@ strip(const struct added_search *q, struct added_match *m)
 bool
 added_next(struct added_search *q, struct added_match *m)
 {
+    bool jumps = q->marks && !q->set->words;
     size_t i, end, token = 0;
 
     if (q->set->n_tokens == 0)
         return false;
     for (i = q->at; i < q->n; i++) {
-        if (q->set->first[q->p[i]] == 0)
+        if (jumps)
+            i = next_mark(q, i);
+        if (i == q->n || q->set->first[q->p[i]] == 0)
             continue;
         end = longest(q, i, &token);
         if (end == i)
             continue;
-        /* What an rstrip before has taken is no token any more. */
-        if (end <= q->done || (q->set->token[token].single_word
-                               && beside_word(q, i, end))) {
+        if (q->set->token[token].single_word && beside_word(q, i, end)) {
             i = end - 1;
             continue;
         }

@@ -33,6 +33,7 @@ struct added_set {
     size_t n_nodes, cap_nodes;
     uint32_t first[256]; /* by first byte; 0: none */
     size_t n_tokens;     /* in the set */
+    bool words;          /* not all of them are marks */
 };
 
 void added_set_init(struct added_set *s, const struct added_token *token);

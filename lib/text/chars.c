@@ -227,16 +227,14 @@ edge_token(const struct tokenizer *t, uint32_t id, bool last)
 /* Notes what a merge joins. odd: tokens that stand for other characters than
  * they are spelled with. */
 static void
-join(struct tokenizer *t, const struct merge *m, const uint8_t *odd)
+join(struct tokenizer *t, uint32_t left, uint32_t right, const uint8_t *odd)
 {
-    uint32_t left, right;
-
-    if (odd[m->left] || odd[m->right]) {
+    if (odd[left] || odd[right]) {
         t->chars.uncut = true;
         return;
     }
-    left = edge_token(t, m->left, true);
-    right = edge_token(t, m->right, false);
+    left = edge_token(t, left, true);
+    right = edge_token(t, right, false);
     /* Where there is no such token the merge never comes about. */
     if (left != TOKEN_NONE && right != TOKEN_NONE)
         merges_put(&t->chars.pairs, left, right, 0, 0);
@@ -258,6 +256,7 @@ void
 chars_prepare(struct tokenizer *t)
 {
     uint8_t *odd = mem_alloc(t->n);
+    uint32_t left, right;
     size_t i;
 
     fill_tokens(t);
@@ -268,8 +267,8 @@ chars_prepare(struct tokenizer *t)
         odd[t->chars.unk] = 1;
     merges_init(&t->chars.pairs, t->merges.n);
     for (i = 0; i <= t->merges.mask; i++)
-        if (t->merges.slot[i].rank != MERGE_NONE)
-            join(t, &t->merges.slot[i], odd);
+        if (merges_at(&t->merges, i, &left, &right))
+            join(t, left, right, odd);
     fill_joined(t);
     free(odd);
 }

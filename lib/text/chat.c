@@ -58,8 +58,9 @@ chat_begin(struct chat *c, const struct chat_template *of)
     jinja_set_none(c->vars, "documents");
     jinja_set_bool(c->vars, "add_generation_prompt", false);
     cJSON_ArrayForEach(token, of->tokens)
-        jinja_set_string(c->vars, token->string, token->valuestring,
-                         strlen(token->valuestring));
+        if (cJSON_IsString(token))
+            jinja_set_string(c->vars, token->string, token->valuestring,
+                             strlen(token->valuestring));
 }
 
 int
@@ -278,7 +279,7 @@ add_span(struct chat *c, const struct jinja_span *s, size_t from, bool loss,
 
 /* All pieces; whether any is learned. */
 static bool
-cut(struct chat *c, bool tagged, bool marks, bool all)
+cut(struct chat *c, bool tagged, bool marks)
 {
     const struct jinja_text *t = &c->text;
     const struct chat_message *last = &c->message[c->n_messages - 1];
@@ -296,8 +297,8 @@ cut(struct chat *c, bool tagged, bool marks, bool all)
         else
             loss = last->assistant && last->n > 0 && from > last->at;
         at = c->n;
-        if (all || tagged)
-            add_piece(c, from, s->end, all || loss,
+        if (tagged)
+            add_piece(c, from, s->end, loss,
                       marks || s->origin == JINJA_TEMPLATE);
         else
             add_span(c, s, from, loss, marks || s->origin ==
@@ -308,12 +309,18 @@ cut(struct chat *c, bool tagged, bool marks, bool all)
     return any;
 }
 
+static const struct jinja *
+template_for(const struct chat *c)
+{
+    return c->has_tools && c->of->tools ? c->of->tools : c->of->usual;
+}
+
 int
 chat_end(struct chat *c, bool marks, bool all, struct err *e)
 {
-    const struct jinja *j = c->has_tools && c->of->tools ? c->of->tools :
-                            c->of->usual;
+    const struct jinja *j = template_for(c);
     bool tagged = jinja_has_generation(j), assistant = false;
+    bool told;
     int rc;
 
     for (size_t i = 0; i < c->n_messages; i++)
@@ -325,14 +332,39 @@ chat_end(struct chat *c, bool marks, bool all, struct err *e)
     rc = jinja_run(j, c->vars, c->n_messages, &c->text, e);
     if (rc == 0)
         rc = chat_check(c, j, e);
-    if (rc == 0 && !tagged && !all)
-        rc = find_headers(c, j, e);
     if (rc < 0)
         return rc;
-    if (!cut(c, tagged, marks, all) && !all)
+    told = tagged || find_headers(c, j, e) == 0;
+    if (!told && !all)
+        return e->code;
+    told = cut(c, tagged, marks) && told;
+    if (!told && !all)
         return err_set(e, ERR_DATA, "what the assistant says can't be told "
                        "apart in what the chat template makes of it (%s)",
                        tagged ? "nothing is between its generation tags" :
                                 "no loop over the messages, no content");
-    return 0;
+    for (size_t i = 0; i < c->n && !told; i++)
+        c->piece[i].loss = true;
+    return chat_config_check(c, e);
+}
+
+int
+chat_prompt(struct chat *c, struct err *e)
+{
+    const struct jinja *j = template_for(c);
+    const struct jinja_text *t = &c->text;
+    size_t from = 0;
+    int rc;
+
+    jinja_set_bool(c->vars, "add_generation_prompt", true);
+    rc = jinja_run(j, c->vars, c->n_messages, &c->text, e);
+    if (rc == 0)
+        rc = chat_check(c, j, e);
+    if (rc < 0)
+        return rc;
+    c->n = 0;
+    for (size_t i = 0; i < t->n_spans; from = t->span[i++].end)
+        add_piece(c, from, t->span[i].end, false,
+                  t->span[i].origin == JINJA_TEMPLATE);
+    return chat_config_check(c, e);
 }

@@ -1,11 +1,11 @@
 /* encode.c - text to ids: added tokens, NFC, pieces, merges.
  *
  * Most pieces of a text were seen before, so each encoder has a cache from
- * pieces of at most KEY_BYTES bytes to at most SLOT_IDS ids. Its slots are of
- * one cache line, two to a set, which a hash chooses: first the one that was
- * asked for last. What does not fit there (rulers, long names) goes to a
- * smaller cache with wider slots. Caches hold answers only, so the ids do not
- * depend on them.
+ * pieces of at most KEY_BYTES bytes to at most SLOT_IDS ids. A hash chooses a
+ * set of two slots, which is one cache line: first the slot that was asked for
+ * last. What does not fit there (rulers, long names) goes to a cache with
+ * fewer and wider slots. Caches hold answers only, so the ids do not depend on
+ * them; an encoder that is asked for nothing has none.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 #define KEY_WORDS 2
 #define KEY_BYTES 15 /* and one for the length and the number of ids */
 #define KEY_COUNT 60 /* that number is the key's last 4 bits */
-#define SLOT_IDS 12 /* < 16 */
+#define SLOT_IDS 4 /* < 16 */
 #define SET_BITS 15
 #define WIDE_BYTES 126
 #define WIDE_IDS 64
@@ -259,10 +259,11 @@ static void
 add_steps(struct encoder *en, const uint8_t *p, size_t n, struct ids *out)
 {
     bool spelled = en->t->pre.spelled;
-    int more;
+    int more = 0;
 
     pretok_start(&en->pre, p, n);
-    while ((more = pretok_next(&en->pre, &p, &n)) > 0) {
+    while (out->n <= en->enough
+           && (more = pretok_next(&en->pre, &p, &n)) > 0) {
         if (spelled) {
             buf_reset(&en->bytes);
             alphabet_read(&en->bytes, (const char *)p, n);
@@ -282,7 +283,7 @@ add_pieces(struct encoder *en, const uint8_t *p, size_t n, struct ids *out)
     uint32_t *id = ids_room(out, n + SLOT_IDS);
     struct ahead ahead[SCAN_MOST], *a, *stop;
 
-    while (p < end) {
+    while (p < end && (size_t)(id - out->id) <= en->enough) {
         stop = ahead + cut(en, p, end, ahead);
         for (a = ahead; a < stop; a++) {
             if (!a->set) {
@@ -299,12 +300,21 @@ add_pieces(struct encoder *en, const uint8_t *p, size_t n, struct ids *out)
     out->n = (size_t)(id - out->id);
 }
 
+static void
+make_caches(struct encoder *en)
+{
+    en->cache = mem_table((size_t)2 << SET_BITS, sizeof(en->cache[0]));
+    en->wide = mem_table((size_t)1 << WIDE_BITS, sizeof(en->wide[0]));
+}
+
 /* A segment of the text: where segments_walk puts it. */
 static void
 add_segment(void *ctx, const struct segment *s)
 {
     struct encoder *en = ctx;
 
+    if (en->out->n > en->enough)
+        return;
     if (s->token != TOKEN_NONE)
         ids_add(en->out, s->token);
     else if (!en->t->chars.on && !pretok_scans(&en->t->pre))
@@ -318,8 +328,7 @@ encoder_init(struct encoder *en, const struct tokenizer *t)
 {
     memset(en, 0, sizeof(*en));
     en->t = t;
-    en->cache = mem_table((size_t)2 << SET_BITS, sizeof(en->cache[0]));
-    en->wide = mem_table((size_t)1 << WIDE_BITS, sizeof(en->wide[0]));
+    en->enough = SIZE_MAX;
     pretok_run_init(&en->pre, &t->pre, t->uclass);
     buf_init(&en->bytes);
     segments_init(&en->segments, t);
@@ -342,6 +351,8 @@ encoder_add_marked(struct encoder *en, const void *p, size_t n,
                    const struct text_run *marks, size_t n_marks,
                    struct ids *out)
 {
+    if (!en->cache)
+        make_caches(en);
     en->out = out;
     en->segments.ctx = en;
     segments_walk(&en->segments, p, n, marks, n_marks);

@@ -51,12 +51,13 @@ read_names(struct jrun *r, struct jargs *a, const char *what)
 
     jargs_end(r, &(struct jargs){ .n = a->n, .taken = a->taken }, what);
     if (of.type == JV_DICT)
-        for (size_t i = 0; i < of.u.d->n; i++)
-            jdict_put(&r->arena, d, of.u.d->key[i], of.u.d->value[i]);
+        for (size_t i = 0; i < of.u.d->n && jrun_step(r, 1); i++)
+            jdict_add(&r->arena, d, of.u.d->key[i], of.u.d->value[i]);
     else if (a->n > 0)
         jrun_fail(r, "%s of %s", what, jv_type_name(&of));
     for (size_t i = 0; i < a->n_keys; i++)
-        jdict_put_name(&r->arena, d, a->key[i], a->key_value[i]);
+        jrun_put(r, d, jv_string(&r->arena, a->key[i], strlen(a->key[i]),
+                                 JINJA_TEMPLATE), a->key_value[i]);
     return d;
 }
 
@@ -198,8 +199,8 @@ list_count(struct jrun *r, const struct jv *self, struct jargs *a)
     int64_t n = 0;
 
     jargs_end(r, a, "count");
-    for (size_t i = 0; i < self->u.l->n && jrun_step(r, 1); i++)
-        n += jv_equal(&self->u.l->item[i], &v);
+    for (size_t i = 0; i < self->u.l->n && r->rc == 0; i++)
+        n += jequal(r, &self->u.l->item[i], &v);
     return jv_int(n);
 }
 
@@ -209,8 +210,8 @@ list_index(struct jrun *r, const struct jv *self, struct jargs *a)
     struct jv v = jarg(a, 0, NULL);
 
     jargs_end(r, a, "index");
-    for (size_t i = 0; i < self->u.l->n && jrun_step(r, 1); i++)
-        if (jv_equal(&self->u.l->item[i], &v))
+    for (size_t i = 0; i < self->u.l->n && r->rc == 0; i++)
+        if (jequal(r, &self->u.l->item[i], &v))
             return jv_int((int64_t)i);
     jrun_fail(r, "index: the item is not there");
     return jv_none();

@@ -42,9 +42,18 @@ jrun_room(struct jrun *r, const struct jinja_text *t)
     return r->rc == 0;
 }
 
-static struct jv *
-find_in(struct jframe *f, const char *name)
+void
+jrun_put(struct jrun *r, struct jdict *d, struct jv key, struct jv value)
 {
+    if (jrun_step(r, d->n / 16))
+        jdict_put(&r->arena, d, key, value);
+}
+
+static struct jv *
+find_in(struct jrun *r, struct jframe *f, const char *name)
+{
+    if (!jrun_step(r, f->n / 16))
+        return NULL;
     for (size_t i = 0; i < f->n; i++)
         if (strcmp(f->var[i].name, name) == 0)
             return &f->var[i].value;
@@ -57,7 +66,7 @@ find_var(struct jrun *r, const char *name)
     struct jv *v = NULL;
 
     for (struct jframe *f = r->frame; f && !v; f = f->up)
-        v = find_in(f, name);
+        v = find_in(r, f, name);
     return v;
 }
 
@@ -65,7 +74,7 @@ void
 jrun_set(struct jrun *r, const char *name, struct jv v)
 {
     struct jframe *f = r->frame;
-    struct jv *old = find_in(f, name);
+    struct jv *old = find_in(r, f, name);
     struct jvar *var;
 
     if (old) {
@@ -224,7 +233,7 @@ eval_dict(struct jrun *r, const struct jnode *n)
         key = jeval(r, n->item[i]);
         if (jv_depth(&key) > 0)
             jrun_fail(r, "%s for a key", jv_type_name(&key));
-        jdict_put(&r->arena, d, key, jeval(r, n->item[i + 1]));
+        jrun_put(r, d, key, jeval(r, n->item[i + 1]));
     }
     return jv_dict(d);
 }

@@ -1,4 +1,6 @@
 /* jinja_exec.c - statements: what is printed, assigned and looped over. */
+#include <string.h>
+
 #include "text/jinja_run.h"
 
 static void exec(struct jrun *r, const struct jnode *n);
@@ -14,7 +16,9 @@ assign(struct jrun *r, const struct jnode *target, struct jv v)
     } else if (target->kind == J_ATTR) {
         of = jeval(r, target->a);
         if (of.type == JV_NAMESPACE)
-            jdict_put_name(&r->arena, of.u.d, target->name, v);
+            jrun_put(r, of.u.d,
+                     jv_string(&r->arena, target->name, strlen(target->name),
+                               JINJA_TEMPLATE), v);
         else
             jrun_fail(r, "'%s' is no namespace", target->a->name);
     } else {

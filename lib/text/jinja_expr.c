@@ -6,6 +6,19 @@
 
 #include "text/jinja_tree.h"
 
+/* What safe and escape give is markup in Jinja, which escapes what it is
+ * joined with; here it is text. */
+static struct jnode *
+operand(struct jparser *p, struct jnode *n)
+{
+    if (p->rc == 0 && n->kind == J_FILTER
+        && (strcmp(n->name, "safe") == 0 || strcmp(n->name, "escape") == 0
+            || strcmp(n->name, "e") == 0))
+        jparse_fail(p, "the filter '%s' beside an operator is not supported: "
+                    "it would escape the other side", n->name);
+    return n;
+}
+
 static struct jnode *
 binary(struct jparser *p, enum jnode_kind kind, int op, struct jnode *a,
        struct jnode *b)
@@ -13,8 +26,8 @@ binary(struct jparser *p, enum jnode_kind kind, int op, struct jnode *a,
     struct jnode *n = jparse_node(p, kind, a->line);
 
     n->op = (uint8_t)op;
-    n->a = a;
-    n->b = b;
+    n->a = kind == J_BINARY ? operand(p, a) : a;
+    n->b = kind == J_BINARY ? operand(p, b) : b;
     return n;
 }
 
@@ -343,9 +356,9 @@ parse_concat(struct jparser *p)
     if (!jparse_is(p, JT_OP, "~"))
         return n;
     all = jparse_node(p, J_CONCAT, n->line);
-    jparse_push(p, all, n);
+    jparse_push(p, all, operand(p, n));
     while (p->rc == 0 && jparse_skip(p, JT_OP, "~"))
-        jparse_push(p, all, parse_product(p));
+        jparse_push(p, all, operand(p, parse_product(p)));
     return all;
 }
 

@@ -1,4 +1,5 @@
 /* jinja_filters.c - what stands behind |, but for jinja_lists.c. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ METHOD_FILTER(trim, "strip")
 METHOD_FILTER(upper, "upper")
 METHOD_FILTER(lower, "lower")
 METHOD_FILTER(capitalize, "capitalize")
-METHOD_FILTER(title, "title")
+METHOD_FILTER(title, "title filter") /* not that of str */
 METHOD_FILTER(replace, "replace")
 
 static struct jv
@@ -71,7 +72,30 @@ filter_escape(struct jrun *r, const struct jv *v, struct jargs *a)
     return s;
 }
 
-/* Blanks, or a string, before each line but the first and empty ones. */
+/* The lines of s behind pad, the first and empty ones if they are asked for.
+ * Whatever ends a line, it is a newline then. */
+static void
+put_indented(struct jrun *r, struct jinja_text *t, const struct jstr *s,
+             const struct jstr *pad, bool first, bool blank)
+{
+    size_t i = 0, k, end = 0;
+
+    for (; jrun_step(r, 1 + pad->n / 64) && jrun_room(r, t); i = k + end) {
+        for (k = i; k < s->n; k++) {
+            end = jchar_line_end(s->p + k, s->n - k);
+            if (end > 0 || !jrun_step(r, 1))
+                break;
+        }
+        if (i == 0 ? first : blank || k > i)
+            jinja_text_str(t, pad, 0, pad->n, &r->like);
+        jinja_text_str(t, s, i, k, &r->like);
+        /* jinja2 appends a newline to s before it asks for lines */
+        if (k == s->n || (k + 1 == s->n && s->p[k] == '\r') || r->rc < 0)
+            break;
+        jinja_text_for(t, s, k, "\n", 1, &r->like);
+    }
+}
+
 static struct jv
 filter_indent(struct jrun *r, const struct jv *v, struct jargs *a)
 {
@@ -80,7 +104,6 @@ filter_indent(struct jrun *r, const struct jv *v, struct jargs *a)
     struct jv one = jv_string(&r->arena, " ", 1, JINJA_TEMPLATE);
     struct jinja_text t;
     const struct jstr *pad;
-    bool start = jv_truth(&first);
 
     jargs_end(r, a, "indent");
     if (width.type == JV_UNDEFINED)
@@ -89,13 +112,7 @@ filter_indent(struct jrun *r, const struct jv *v, struct jargs *a)
         width = jbinary(r, JOP_MUL, &one, &width);
     pad = jwant_string(r, &width, "indent");
     jinja_text_init(&t);
-    for (size_t i = 0; i < s.u.s->n && jrun_step(r, 1 + pad->n / 64)
-         && jrun_room(r, &t); i++) {
-        if (start && (jv_truth(&blank) || s.u.s->p[i] != '\n'))
-            jinja_text_str(&t, pad, 0, pad->n, &r->like);
-        jinja_text_str(&t, s.u.s, i, i + 1, &r->like);
-        start = s.u.s->p[i] == '\n';
-    }
+    put_indented(r, &t, s.u.s, pad, jv_truth(&first), jv_truth(&blank));
     s = jinja_text_take(&t, &r->arena);
     jinja_text_release(&t);
     return s;
@@ -108,7 +125,7 @@ filter_int(struct jrun *r, const struct jv *v, struct jargs *a)
 {
     struct jv other = jarg(a, 0, "default");
     char *text, *end;
-    double f = 0;
+    double f = NAN;
     int64_t i;
 
     jargs_end(r, a, "int");
@@ -116,16 +133,19 @@ filter_int(struct jrun *r, const struct jv *v, struct jargs *a)
         return jv_int(i);
     if (v->type == JV_STRING && v->u.s->n > 0) {
         text = jarena_dup(&r->arena, v->u.s->p, v->u.s->n);
+        errno = 0;
         i = strtoll(text, &end, 10);
-        if (*end == '\0')
+        if (*end == '\0' && errno == 0)
             return jv_int(i);
         f = strtod(text, &end);
         if (*end != '\0')
             f = NAN;
-    } else {
-        f = v->type == JV_FLOAT ? v->u.f : NAN;
+    } else if (v->type == JV_FLOAT) {
+        f = v->u.f;
     }
-    return fabs(f) < 9e18 ? jv_int((int64_t)f) :
+    if (v->type == JV_BIG || (isfinite(f) && fabs(f) >= 0x1p63))
+        jrun_fail(r, "an integer over 64 bits");
+    return fabs(f) < 0x1p63 ? jv_int((int64_t)f) :
            other.type == JV_UNDEFINED ? jv_int(0) : other;
 }
 

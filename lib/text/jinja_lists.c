@@ -121,11 +121,19 @@ rest_of(const struct jargs *a, size_t n)
     return rest;
 }
 
+/* The items of what is true: map, select and their like ask no more of what
+ * is not, be it none. */
+static struct jlist *
+items_of_true(struct jrun *r, const struct jv *v)
+{
+    return jv_truth(v) ? jitems(r, v) : jlist_new(&r->arena, JLIST_LIST);
+}
+
 static struct jv
 filter_map(struct jrun *r, const struct jv *v, struct jargs *a)
 {
     struct jlist *l = jlist_new(&r->arena, JLIST_ITERATOR);
-    struct jlist *of = jitems(r, v);
+    struct jlist *of = items_of_true(r, v);
     struct jv name, other = jv_undefined(NULL), one;
     const struct jstr *s;
     struct jargs rest;
@@ -162,7 +170,7 @@ choose(struct jrun *r, const struct jv *v, struct jargs *a, bool by_name,
        bool keep)
 {
     struct jlist *l = jlist_new(&r->arena, JLIST_ITERATOR);
-    struct jlist *of = jitems(r, v);
+    struct jlist *of = items_of_true(r, v);
     const struct jstr *s = NULL;
     jtest *test = NULL;
     struct jargs rest;
@@ -360,8 +368,8 @@ filter_unique(struct jrun *r, const struct jv *v, struct jargs *a)
         if (key.type == JV_STRING && !jv_truth(&cased))
             key = lower(r, &key);
         seen = false;
-        for (size_t k = 0; k < keys->n && !seen && jrun_step(r, 1); k++)
-            seen = jv_equal(&keys->item[k], &key);
+        for (size_t k = 0; k < keys->n && !seen && r->rc == 0; k++)
+            seen = jequal(r, &keys->item[k], &key);
         if (seen)
             continue;
         jlist_add(&r->arena, keys, key);

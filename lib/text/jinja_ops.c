@@ -175,13 +175,27 @@ slice_bounds(struct jrun *r, const struct jv *from, const struct jv *to,
     return true;
 }
 
+/* The items from bound[0] on, up to bound[1]. */
+static struct jlist *
+every(struct jrun *r, const struct jlist *all, const int64_t bound[2],
+      int64_t step, enum jlist_kind kind)
+{
+    struct jlist *l = jlist_new(&r->arena, kind);
+
+    for (int64_t i = bound[0]; step > 0 ? i < bound[1] : i > bound[1];) {
+        jlist_add(&r->arena, l, all->item[i]);
+        if (__builtin_add_overflow(i, step, &i))
+            break;
+    }
+    return l;
+}
+
 struct jv
 jslice(struct jrun *r, const struct jv *of, const struct jv *from,
        const struct jv *to, const struct jv *step_of)
 {
     const struct jstr *s = of->type == JV_STRING ? of->u.s : NULL;
-    struct jlist *all = s ? NULL : of->type == JV_LIST ? of->u.l : NULL;
-    struct jlist *l;
+    const struct jlist *all = of->type == JV_LIST ? of->u.l : NULL;
     int64_t step = 1, bound[2], n;
     size_t at[2] = { 0, 0 };
 
@@ -191,27 +205,25 @@ jslice(struct jrun *r, const struct jv *of, const struct jv *from,
     }
     if (step_of->type != JV_NONE && !jwant_int(r, step_of, "a slice", &step))
         return jv_none();
-    if (s && step != 1)
-        all = jitems(r, of);
-    n = (int64_t)(all ? all->n : jchar_count(s->p, s->n));
-    if (step == 0 || !jrun_step(r, (size_t)n)
-        || !slice_bounds(r, from, to, step, n, bound)) {
+    if (step == 0) {
         jrun_fail(r, "a slice whose step is 0");
         return jv_none();
     }
+    if (s && step != 1)
+        all = jitems(r, of);
+    n = (int64_t)(all ? all->n : jchar_count(s->p, s->n));
+    if (!jrun_step(r, (size_t)n)
+        || !slice_bounds(r, from, to, step, n, bound))
+        return jv_none();
     if (!all) {
         for (int i = 0; i < 2; i++)
             for (int64_t k = 0; k < bound[i]; k++)
                 at[i] += jchar_len(s->p + at[i], s->n - at[i]);
         return jstr_part(&r->arena, s, at[0], at[1] > at[0] ? at[1] : at[0]);
     }
-    l = jlist_new(&r->arena, s ? JLIST_LIST : all->kind);
-    for (int64_t i = bound[0]; step > 0 ? i < bound[1] : i > bound[1];
-         i += step)
-        jlist_add(&r->arena, l, all->item[i]);
-    if (!s)
-        return jv_list(l);
-    return jjoin(r, l);
+    if (s)
+        return jjoin(r, every(r, all, bound, step, JLIST_LIST));
+    return jv_list(every(r, all, bound, step, all->kind));
 }
 
 size_t
@@ -271,6 +283,14 @@ floor_div(int64_t a, int64_t b)
     return a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q;
 }
 
+static int64_t
+floor_mod(int64_t a, int64_t b)
+{
+    int64_t rest = a % b;
+
+    return rest != 0 && (a < 0) != (b < 0) ? rest + b : rest;
+}
+
 static bool
 power(int64_t a, int64_t b, int64_t *out)
 {
@@ -299,7 +319,7 @@ integers(enum jop op, int64_t a, int64_t b, int64_t *out)
     default:
         if (b == 0 || (a == INT64_MIN && b == -1))
             return false;
-        *out = op == JOP_MOD ? a - floor_div(a, b) * b : floor_div(a, b);
+        *out = op == JOP_MOD ? floor_mod(a, b) : floor_div(a, b);
         return true;
     }
 }
@@ -423,6 +443,42 @@ jbinary(struct jrun *r, enum jop op, const struct jv *a, const struct jv *b)
 /* ---- comparison ---- */
 
 static bool
+lists_equal(struct jrun *r, const struct jlist *a, const struct jlist *b)
+{
+    bool same = a == b || (a->n == b->n && a->kind == b->kind
+                           && a->kind != JLIST_ITERATOR);
+
+    for (size_t i = 0; a != b && same && i < a->n; i++)
+        same = jequal(r, &a->item[i], &b->item[i]);
+    return same;
+}
+
+static bool
+dicts_equal(struct jrun *r, const struct jdict *a, const struct jdict *b)
+{
+    const struct jv *other;
+    bool same = a == b || a->n == b->n;
+
+    for (size_t i = 0; a != b && same && i < a->n; i++) {
+        other = jrun_step(r, b->n / 16) ? jdict_get(b, &a->key[i]) : NULL;
+        same = other && jequal(r, &a->value[i], other);
+    }
+    return same;
+}
+
+bool
+jequal(struct jrun *r, const struct jv *a, const struct jv *b)
+{
+    if (!jrun_step(r, 1 + (a->type == JV_STRING ? a->u.s->n / 64 : 0)))
+        return false;
+    if (a->type == JV_LIST && b->type == JV_LIST)
+        return lists_equal(r, a->u.l, b->u.l);
+    if (a->type == JV_DICT && b->type == JV_DICT)
+        return dicts_equal(r, a->u.d, b->u.d);
+    return jv_equal(a, b);
+}
+
+static bool
 contains(struct jrun *r, const struct jv *in, const struct jv *v)
 {
     bool found = false;
@@ -438,8 +494,8 @@ contains(struct jrun *r, const struct jv *in, const struct jv *v)
     if (in->type == JV_LIST || in->type == JV_UNDEFINED) {
         const struct jlist *l = jitems(r, in);
 
-        for (size_t i = 0; i < l->n && !found && jrun_step(r, 1); i++)
-            found = jv_equal(&l->item[i], v);
+        for (size_t i = 0; i < l->n && !found && r->rc == 0; i++)
+            found = jequal(r, &l->item[i], v);
         return found;
     }
     jrun_fail(r, "in of %s and %s", jv_type_name(v), jv_type_name(in));
@@ -458,6 +514,7 @@ order(struct jrun *r, const struct jv *a, const struct jv *b)
         return (x > y) - (x < y);
     if (a->type == JV_STRING && b->type == JV_STRING) {
         n = a->u.s->n < b->u.s->n ? a->u.s->n : b->u.s->n;
+        jrun_step(r, n / 64);
         c = memcmp(a->u.s->p, b->u.s->p, n);
         return c ? c : (a->u.s->n > b->u.s->n) - (a->u.s->n < b->u.s->n);
     }
@@ -472,7 +529,7 @@ jcompare(struct jrun *r, enum jop op, const struct jv *a, const struct jv *b)
     int c;
 
     if (op == JOP_EQ || op == JOP_NE)
-        return jv_equal(a, b) == (op == JOP_EQ);
+        return jequal(r, a, b) == (op == JOP_EQ);
     if (op == JOP_IN || op == JOP_NOT_IN)
         return contains(r, b, a) == (op == JOP_IN) && r->rc == 0;
     c = order(r, a, b);

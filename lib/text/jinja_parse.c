@@ -377,6 +377,15 @@ parse_body(struct jparser *p, const char *const *ends)
 
 /* ---- all of it ---- */
 
+/* What str.isprintable is false of, but for the blank. */
+static void
+find_hidden(struct uset *s)
+{
+    uset_init(s);
+    uset_property(s, "C", 1);
+    uset_property(s, "Z", 1);
+}
+
 int
 jinja_read(struct jinja **out, const char *text, size_t n, const char *where,
            struct err *e)
@@ -393,6 +402,7 @@ jinja_read(struct jinja **out, const char *text, size_t n, const char *where,
     buf_init(&j->source);
     buf_add(&j->source, text, n);
     j->where = mem_strdup(where);
+    find_hidden(&j->hidden);
     p.j = j;
     p.rc = jinja_lex(j, e);
     p.t = j->token;
@@ -412,6 +422,7 @@ jinja_free(struct jinja *j)
         return;
     jarena_release(&j->arena);
     buf_release(&j->source);
+    uset_release(&j->hidden);
     free(j->where);
     free(j->token);
     free(j);

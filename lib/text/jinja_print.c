@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "text/jinja_run.h"
+#include "text/uclass.h"
 
 /* ---- pieces ---- */
 
@@ -122,32 +123,45 @@ print_dict(struct jrun *r, struct jinja_text *t, const struct jdict *d)
     put_c(r, t, "}");
 }
 
-/* Quotes, and escapes what repr does of ASCII. */
+/* What repr has for the character at p[n]: "" for itself. Returns how many
+ * bytes it has. A byte that is no UTF-8 stands for itself. */
+static size_t
+escape(const struct uset *hidden, char quote, const char *p, size_t n,
+       char text[12])
+{
+    static const char plain[] = "\n\r\t\\", letter[] = "nrt\\";
+    const char *known = *p ? memchr(plain, *p, 4) : NULL;
+    uint32_t code;
+    size_t len = uclass_char((const uint8_t *)p, n, &code);
+    bool valid = len > 1 || !(*p & 0x80);
+
+    *text = '\0';
+    if (known)
+        snprintf(text, 12, "\\%c", letter[known - plain]);
+    else if (*p == quote)
+        snprintf(text, 12, "\\%c", quote);
+    else if (valid && code != ' ' && uset_has(hidden, code))
+        snprintf(text, 12, code < 0x100 ? "\\x%02x" : code < 0x10000 ?
+                 "\\u%04x" : "\\U%08x", code);
+    return len;
+}
+
+/* In quotes, with escapes as repr has them. */
 static void
 print_quoted(struct jrun *r, struct jinja_text *t, const struct jstr *s)
 {
     bool twice = memchr(s->p, '\'', s->n) && !memchr(s->p, '"', s->n);
-    const char *quote = twice ? "\"" : "'", *known;
-    static const char plain[] = "\n\r\t\\", letter[] = "nrt\\";
-    char text[8];
-    unsigned char c;
+    const char *quote = twice ? "\"" : "'";
+    char text[12];
+    size_t len;
 
     put_c(r, t, quote);
-    for (size_t i = 0; i < s->n; i++) {
-        c = (unsigned char)s->p[i];
-        known = c ? memchr(plain, c, 4) : NULL;
-        if (known)
-            snprintf(text, sizeof(text), "\\%c", letter[known - plain]);
-        else if (c < 0x20 || c == 0x7F)
-            snprintf(text, sizeof(text), "\\x%02x", c);
-        else if (c == (unsigned char)*quote)
-            snprintf(text, sizeof(text), "\\%c", c);
-        else
-            *text = '\0';
+    for (size_t i = 0; i < s->n; i += len) {
+        len = escape(&r->j->hidden, *quote, s->p + i, s->n - i, text);
         if (*text)
             jinja_text_for(t, s, i, text, strlen(text), &r->like);
         else
-            jinja_text_str(t, s, i, i + 1, &r->like);
+            jinja_text_str(t, s, i, i + len, &r->like);
     }
     put_c(r, t, quote);
 }

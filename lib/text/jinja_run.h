@@ -54,6 +54,10 @@ bool jrun_step(struct jrun *r, size_t n);
 /* Whether a text may grow; false when the run has failed. */
 bool jrun_room(struct jrun *r, const struct jinja_text *t);
 
+/* As jdict_put, but for nothing where the run has failed. */
+void jrun_put(struct jrun *r, struct jdict *d, struct jv key,
+              struct jv value);
+
 void jrun_set(struct jrun *r, const char *name, struct jv v);
 struct jframe *jrun_enter(struct jrun *r, struct jframe *up);
 
@@ -113,6 +117,9 @@ struct jv jslice(struct jrun *r, const struct jv *of, const struct jv *from,
                  const struct jv *to, const struct jv *step);
 struct jv jbinary(struct jrun *r, enum jop op, const struct jv *a,
                   const struct jv *b);
+
+/* As jv_equal, and of lists and mappings by what is in them. */
+bool jequal(struct jrun *r, const struct jv *a, const struct jv *b);
 bool jcompare(struct jrun *r, enum jop op, const struct jv *a,
               const struct jv *b);
 size_t jlength(struct jrun *r, const struct jv *v);

@@ -123,19 +123,23 @@ remove_end(struct jrun *r, const struct jstr *s, struct jargs *a, int side)
 
 /* ---- parts ---- */
 
+/* Where the first or last one is within [from, to); SIZE_MAX: none is. */
 static size_t
-find(const struct jstr *s, size_t from, size_t to, const struct jstr *what,
-     bool last)
+find(struct jrun *r, const struct jstr *s, size_t from, size_t to,
+     const struct jstr *what, bool last)
 {
     const char *p;
+    size_t i;
 
     if (!last) {
         p = memmem(s->p + from, to - from, what->p, what->n);
-        return p ? (size_t)(p - s->p) : SIZE_MAX;
+        i = p ? (size_t)(p - s->p) : to;
+        return jrun_step(r, (i - from) / 64) && p ? i : SIZE_MAX;
     }
-    for (size_t i = to; i >= from + what->n; i--)
+    for (i = to; i >= from + what->n && jrun_step(r, what->n / 64); i--)
         if (memcmp(s->p + i - what->n, what->p, what->n) == 0)
-            return i - what->n;
+            return jrun_step(r, (to - i) / 64) ? i - what->n : SIZE_MAX;
+    jrun_step(r, (to - from) / 64);
     return SIZE_MAX;
 }
 
@@ -171,7 +175,7 @@ split_left(struct jrun *r, const struct jstr *s, const struct jstr *by,
     size_t from = 0, i;
 
     while (most-- != 0 && jrun_step(r, 1)) {
-        i = find(s, from, s->n, by, false);
+        i = find(r, s, from, s->n, by, false);
         if (i == SIZE_MAX)
             break;
         jlist_add(&r->arena, l, jstr_part(&r->arena, s, from, i));
@@ -189,7 +193,7 @@ split_right(struct jrun *r, const struct jstr *s, const struct jstr *by,
     struct jv v;
 
     while (most-- != 0 && jrun_step(r, 1)) {
-        i = find(s, 0, to, by, true);
+        i = find(r, s, 0, to, by, true);
         if (i == SIZE_MAX)
             break;
         jlist_add(&r->arena, l, jstr_part(&r->arena, s, i + by->n, to));
@@ -213,6 +217,7 @@ split(struct jrun *r, const struct jstr *s, struct jargs *a, int side)
     jargs_end(r, a, "split");
     if (most.type > JV_NONE)
         jwant_int(r, &most, "split", &n);
+    n = n < 0 ? -1 : n;
     if (by.type <= JV_NONE) {
         if (side == RIGHT && n >= 0)
             jrun_fail(r, "rsplit without a separator is not supported");
@@ -232,7 +237,7 @@ partition(struct jrun *r, const struct jstr *s, struct jargs *a, int side)
 {
     struct jv by = jarg(a, 0, "sep");
     const struct jstr *sep = jwant_string(r, &by, "partition");
-    size_t i = r->rc < 0 ? 0 : find(s, 0, s->n, sep, side == RIGHT), k;
+    size_t i = r->rc < 0 ? 0 : find(r, s, 0, s->n, sep, side == RIGHT), k;
     struct jlist *l = jlist_new(&r->arena, JLIST_TUPLE);
 
     jargs_end(r, a, "partition");
@@ -249,17 +254,16 @@ static struct jv
 split_lines(struct jrun *r, const struct jstr *s, struct jargs *a, int how)
 {
     struct jlist *l = jlist_new(&r->arena, JLIST_LIST);
-    size_t from = 0, i;
+    size_t from = 0, i, len;
 
     (void)how;
     jargs_end(r, a, "splitlines");
-    for (i = 0; i < s->n && jrun_step(r, 1); i++) {
-        if (s->p[i] != '\n' && s->p[i] != '\r')
+    for (i = 0; i < s->n && jrun_step(r, 1); i += len > 0 ? len : 1) {
+        len = jchar_line_end(s->p + i, s->n - i);
+        if (len == 0)
             continue;
         jlist_add(&r->arena, l, jstr_part(&r->arena, s, from, i));
-        if (s->p[i] == '\r' && i + 1 < s->n && s->p[i + 1] == '\n')
-            i++;
-        from = i + 1;
+        from = i + len;
     }
     if (from < s->n)
         jlist_add(&r->arena, l, jstr_part(&r->arena, s, from, s->n));
@@ -272,7 +276,7 @@ search(struct jrun *r, const struct jstr *s, struct jargs *a, int how)
 {
     struct jv v = jarg(a, 0, "sub");
     const struct jstr *what = jwant_string(r, &v, "find");
-    size_t i = find(s, 0, s->n, what, how == RIGHT);
+    size_t i = find(r, s, 0, s->n, what, how == RIGHT);
 
     jargs_end(r, a, "find");
     if (i == SIZE_MAX && how == BOTH)
@@ -292,7 +296,7 @@ count(struct jrun *r, const struct jstr *s, struct jargs *a, int how)
     jargs_end(r, a, "count");
     if (what->n == 0)
         return jv_int((int64_t)jchar_count(s->p, s->n) + 1);
-    while ((i = find(s, i, s->n, what, false)) != SIZE_MAX
+    while ((i = find(r, s, i, s->n, what, false)) != SIZE_MAX
            && jrun_step(r, 1)) {
         n++;
         i += what->n;
@@ -302,7 +306,54 @@ count(struct jrun *r, const struct jstr *s, struct jargs *a, int how)
 
 /* ---- letters ---- */
 
-enum { UPPER, LOWER, CAPITALIZE, TITLE };
+enum { UPPER, LOWER, CAPITALIZE, TITLE, TITLE_FILTER };
+enum { UP, DOWN, FIRST }; /* FIRST: up, of digraphs the first letter */
+
+/* c in another case. Refused are those of which Python makes several
+ * characters, or what depends on those beside it. */
+static uint32_t
+in_case(struct jrun *r, uint32_t c, int to)
+{
+    static const uint32_t more[][2] = {
+        { 0xdf, 0xdf }, { 0x149, 0x149 }, { 0x1f0, 0x1f0 },
+        { 0x390, 0x390 }, { 0x3b0, 0x3b0 }, { 0x587, 0x587 },
+        { 0x1e96, 0x1e9a }, { 0x1f50, 0x1f56 }, { 0x1f80, 0x1ffc },
+        { 0xfb00, 0xfb17 }
+    };
+    bool bad = to == DOWN && (c == 0x130 || c == 0x3a3);
+
+    for (size_t i = 0; to != DOWN && i < sizeof(more) / sizeof(more[0]); i++)
+        bad |= c >= more[i][0] && c <= more[i][1];
+    if (bad)
+        jrun_fail(r, "the other case of U+%04X is not supported", c);
+    return (uint32_t)(to == UP ? utf8proc_toupper((int32_t)c) :
+                      to == DOWN ? utf8proc_tolower((int32_t)c) :
+                      utf8proc_totitle((int32_t)c));
+}
+
+/* Whether c is of upper case, or else of lower. */
+static bool
+has_case(uint32_t c, bool upper)
+{
+    if (upper)
+        return utf8proc_category((int32_t)c) == UTF8PROC_CATEGORY_LU
+               || utf8proc_isupper((int32_t)c);
+    return utf8proc_category((int32_t)c) == UTF8PROC_CATEGORY_LL
+           || utf8proc_islower((int32_t)c);
+}
+
+/* Whether a word goes on behind the character c at p[n]. */
+static bool
+goes_on(int how, uint32_t c, const char *p, size_t n)
+{
+    size_t len;
+
+    if (how == TITLE_FILTER)
+        return !(c < 0x80 && c && strchr("-({[<", (int)c))
+               && !jchar_space(p, n, &len);
+    return utf8proc_category((int32_t)c) == UTF8PROC_CATEGORY_LT
+           || has_case(c, true) || has_case(c, false);
+}
 
 static struct jv
 change_case(struct jrun *r, const struct jstr *s, struct jargs *a, int how)
@@ -310,7 +361,7 @@ change_case(struct jrun *r, const struct jstr *s, struct jargs *a, int how)
     struct jinja_text t;
     uint32_t c, to;
     size_t len;
-    bool up, inside = false; /* of a word */
+    bool first, inside = false; /* of a word */
     char text[4];
 
     jargs_end(r, a, "a change of case");
@@ -320,13 +371,11 @@ change_case(struct jrun *r, const struct jstr *s, struct jargs *a, int how)
         c = (unsigned char)s->p[i];
         if (c >= 0x80 && len > 1)
             utf8_decode(s->p + i, &c);
-        up = how == UPPER || (how == CAPITALIZE && i == 0)
-             || (how == TITLE && !inside);
-        to = c >= 0x80 && len == 1 ? c :
-             (uint32_t)(up ? utf8proc_toupper((int32_t)c) :
-                             utf8proc_tolower((int32_t)c));
-        inside = utf8proc_toupper((int32_t)c) != (int32_t)c
-                 || utf8proc_tolower((int32_t)c) != (int32_t)c;
+        first = how == CAPITALIZE ? i == 0 : !inside;
+        to = how == UPPER ? UP : how == LOWER || !first ? DOWN :
+             how == TITLE_FILTER ? UP : FIRST;
+        to = c >= 0x80 && len == 1 ? c : in_case(r, c, (int)to);
+        inside = goes_on(how, c, s->p + i, len);
         if (to == c) {
             jinja_text_str(&t, s, i, i + len, &r->like);
             continue;
@@ -342,7 +391,7 @@ static struct jv
 is_all(struct jrun *r, const struct jstr *s, struct jargs *a, int how)
 {
     bool cased = how == IS_LOWER || how == IS_UPPER, all = s->n > 0 && !cased;
-    bool letter, digit, other;
+    bool letter, digit, number;
     size_t len;
     uint32_t c;
 
@@ -355,16 +404,17 @@ is_all(struct jrun *r, const struct jstr *s, struct jargs *a, int how)
         letter = utf8proc_category((int32_t)c) <= UTF8PROC_CATEGORY_LO
                  && utf8proc_category((int32_t)c) > 0;
         digit = utf8proc_category((int32_t)c) == UTF8PROC_CATEGORY_ND;
-        other = utf8proc_category((int32_t)c) == (how == IS_LOWER ?
-                UTF8PROC_CATEGORY_LU : UTF8PROC_CATEGORY_LL);
-        if (cased && other)
+        number = utf8proc_category((int32_t)c) >= UTF8PROC_CATEGORY_ND
+                 && utf8proc_category((int32_t)c) <= UTF8PROC_CATEGORY_NO;
+        if (cased && (utf8proc_category((int32_t)c) == UTF8PROC_CATEGORY_LT
+                      || has_case(c, how == IS_LOWER)))
             return jv_bool(false);
         if (cased)
-            all |= letter;
+            all |= has_case(c, how == IS_UPPER);
         else
             all &= how == IS_SPACE ? jchar_space(s->p + i, len, &len) :
                    how == IS_DIGIT ? digit :
-                   how == IS_ALPHA ? letter : letter || digit;
+                   how == IS_ALPHA ? letter : letter || number;
     }
     return jv_bool(all);
 }
@@ -386,11 +436,12 @@ replace(struct jrun *r, const struct jstr *s, struct jargs *a, int how)
     jargs_end(r, a, "replace");
     if (times.type > JV_NONE)
         jwant_int(r, &times, "replace", &n);
+    n = n < 0 ? -1 : n;
     if (old->n == 0)
         jrun_fail(r, "replacing an empty string is not supported");
     jinja_text_init(&t);
     while (n-- != 0 && jrun_step(r, 1 + by->n / 64) && jrun_room(r, &t)) {
-        i = find(s, at, s->n, old, false);
+        i = find(r, s, at, s->n, old, false);
         if (i == SIZE_MAX)
             break;
         jinja_text_str(&t, s, at, i, &r->like);
@@ -442,7 +493,9 @@ static const struct jstr_method methods[] = {
     { "index", search, BOTH }, { "count", count, 0 },
     { "upper", change_case, UPPER }, { "lower", change_case, LOWER },
     { "capitalize", change_case, CAPITALIZE },
-    { "title", change_case, TITLE }, { "isdigit", is_all, IS_DIGIT },
+    { "title", change_case, TITLE },
+    { "title filter", change_case, TITLE_FILTER },
+    { "isdigit", is_all, IS_DIGIT },
     { "isalpha", is_all, IS_ALPHA }, { "isalnum", is_all, IS_ALNUM },
     { "isspace", is_all, IS_SPACE }, { "islower", is_all, IS_LOWER },
     { "isupper", is_all, IS_UPPER }

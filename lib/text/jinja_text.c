@@ -178,3 +178,20 @@ jchar_space(const char *p, size_t n, size_t *len)
            || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F
            || c == 0x3000;
 }
+
+size_t
+jchar_line_end(const char *p, size_t n)
+{
+    static const char *const end[] = {
+        "\r\n", "\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e",
+        "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"
+    };
+    size_t len;
+
+    for (size_t i = 0; i < sizeof(end) / sizeof(end[0]); i++) {
+        len = strlen(end[i]);
+        if (len <= n && memcmp(p, end[i], len) == 0)
+            return len;
+    }
+    return 0;
+}

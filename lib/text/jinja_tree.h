@@ -6,6 +6,7 @@
 
 #include "text/jinja.h"
 #include "text/jinja_value.h"
+#include "text/uset.h"
 
 enum jtoken_kind {
     JT_DATA, JT_PRINT_BEGIN, JT_PRINT_END, JT_BLOCK_BEGIN, JT_BLOCK_END,
@@ -73,6 +74,7 @@ struct jinja {
     size_t n_tokens;
     struct jnode *body;
     bool generation;
+    struct uset hidden; /* characters that Python's repr escapes */
 };
 
 /* Fills source's tokens. */

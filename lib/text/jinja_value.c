@@ -59,12 +59,27 @@ jarena_get(struct jarena *a, size_t n)
     return p;
 }
 
+/* A chunk of its own beside the one that is being filled, not zeroed. */
+static char *
+get_large(struct jarena *a, size_t n)
+{
+    struct jchunk *c = mem_grow(NULL, sizeof(*c) + n);
+    struct jchunk **at = a->chunk ? &a->chunk->next : &a->chunk;
+
+    a->used += n;
+    c->p = (char *)(c + 1);
+    c->next = *at;
+    *at = c;
+    return c->p;
+}
+
 char *
 jarena_dup(struct jarena *a, const char *p, size_t n)
 {
-    char *to = jarena_get(a, n + 1);
+    char *to = n < CHUNK ? jarena_get(a, n + 1) : get_large(a, n + 1);
 
     memcpy(to, p, n);
+    to[n] = 0;
     return to;
 }
 
@@ -179,9 +194,8 @@ jdict_new(struct jarena *a)
     return d;
 }
 
-/* The key is new. */
-static void
-dict_add(struct jarena *a, struct jdict *d, struct jv key, struct jv value)
+void
+jdict_add(struct jarena *a, struct jdict *d, struct jv key, struct jv value)
 {
     if (d->depth < jv_depth(&value) + 1)
         d->depth = jv_depth(&value) + 1;
@@ -202,7 +216,7 @@ jdict_put(struct jarena *a, struct jdict *d, struct jv key, struct jv value)
     if (old)
         *old = value;
     else
-        dict_add(a, d, key, value);
+        jdict_add(a, d, key, value);
 }
 
 void
@@ -281,30 +295,6 @@ jv_number(const struct jv *v, double *out)
     return true;
 }
 
-static bool
-lists_equal(const struct jlist *a, const struct jlist *b)
-{
-    bool same = a == b || (a->n == b->n && a->kind == b->kind
-                           && a->kind != JLIST_ITERATOR);
-
-    for (size_t i = 0; a != b && same && i < a->n; i++)
-        same = jv_equal(&a->item[i], &b->item[i]);
-    return same;
-}
-
-static bool
-dicts_equal(const struct jdict *a, const struct jdict *b)
-{
-    const struct jv *other;
-    bool same = a == b || a->n == b->n;
-
-    for (size_t i = 0; a != b && same && i < a->n; i++) {
-        other = jdict_get(b, &a->key[i]);
-        same = other && jv_equal(&a->value[i], other);
-    }
-    return same;
-}
-
 bool
 jv_equal(const struct jv *a, const struct jv *b)
 {
@@ -326,11 +316,7 @@ jv_equal(const struct jv *a, const struct jv *b)
     case JV_STRING:
         return a->u.s->n == b->u.s->n
                && memcmp(a->u.s->p, b->u.s->p, a->u.s->n) == 0;
-    case JV_LIST:
-        return lists_equal(a->u.l, b->u.l);
-    case JV_DICT:
-        return dicts_equal(a->u.d, b->u.d);
-    default:
+    default: /* the same one */
         return a->u.d == b->u.d;
     }
 }
@@ -411,7 +397,7 @@ jv_of_json(struct jarena *a, struct json *j, uint32_t origin)
         json_enter_object(j, &e);
         while (json_next_key(j, &b)) {
             v = string_of(a, &b, origin);
-            dict_add(a, d, v, jv_of_json(a, j, origin));
+            jdict_add(a, d, v, jv_of_json(a, j, origin));
         }
         v = jv_dict(d);
     } else {

@@ -92,6 +92,10 @@ struct jv jv_string(struct jarena *a, const char *p, size_t n,
 struct jlist *jlist_new(struct jarena *a, enum jlist_kind kind);
 void jlist_add(struct jarena *a, struct jlist *l, struct jv v);
 struct jdict *jdict_new(struct jarena *a);
+
+/* Adds a key that is not there yet; the others may set one that is. */
+void jdict_add(struct jarena *a, struct jdict *d, struct jv key,
+               struct jv value);
 void jdict_put(struct jarena *a, struct jdict *d, struct jv key,
                struct jv value);
 void jdict_put_name(struct jarena *a, struct jdict *d, const char *name,
@@ -103,10 +107,12 @@ struct jv *jdict_get_name(const struct jdict *d, const char *name, size_t n);
 
 int jv_depth(const struct jv *v); /* 0 but for lists and mappings */
 bool jv_truth(const struct jv *v);
-bool jv_equal(const struct jv *a, const struct jv *b);
 bool jv_is(const struct jv *v, const char *text); /* that string */
 bool jv_number(const struct jv *v, double *out);  /* int, bool or float */
 bool jv_integer(const struct jv *v, int64_t *out); /* int or bool */
+
+/* Of lists and mappings, whether they are the same one. */
+bool jv_equal(const struct jv *a, const struct jv *b);
 
 /* "string", "list" and so on. */
 const char *jv_type_name(const struct jv *v);
@@ -141,5 +147,9 @@ size_t jchar_count(const char *p, size_t n);
 
 /* Whether Python's str.isspace has the character at p; its length. */
 bool jchar_space(const char *p, size_t n, size_t *len);
+
+/* Bytes of what ends a line at p[n], n > 0, as str.splitlines has it; 0:
+ * nothing does. */
+size_t jchar_line_end(const char *p, size_t n);
 
 #endif

@@ -81,8 +81,23 @@ jinja_set_json(struct jinja_vars *v, const char *name, const char *text,
     return rc;
 }
 
+/* Sets a key that stands among the first n, or adds it. */
+static void
+put_key(struct jinja_vars *v, struct jdict *d, size_t n, const struct buf *key,
+        struct jv value)
+{
+    const struct jdict first = { .key = d->key, .value = d->value, .n = n };
+    struct jv *old = jdict_get_name(&first, key->data, key->len);
+
+    if (old)
+        *old = value;
+    else
+        jdict_add(&v->arena, d, copy_string(v, key->data, key->len,
+                                            JINJA_TEMPLATE), value);
+}
+
 /* The object that text[n] is, as keys of d; null ones are left out where
- * that is asked for. */
+ * that is asked for. No key stands in it twice: json_check. */
 static int
 read_keys(struct jinja_vars *v, struct jdict *d, const char *where,
           const char *text, size_t n, uint32_t origin, bool no_nulls,
@@ -91,6 +106,7 @@ read_keys(struct jinja_vars *v, struct jdict *d, const char *where,
     struct json j = json_on(text, n, where);
     struct jv value;
     struct buf key;
+    size_t before = d->n;
     int rc = json_check(text, n, where, e);
 
     buf_init(&key);
@@ -101,8 +117,7 @@ read_keys(struct jinja_vars *v, struct jdict *d, const char *where,
             rc = json_error(&j, e, "a second role");
         value = jv_of_json(&v->arena, &j, origin);
         if (!no_nulls || value.type != JV_NONE)
-            jdict_put(&v->arena, d, copy_string(v, key.data, key.len,
-                                                JINJA_TEMPLATE), value);
+            put_key(v, d, before, &key, value);
     }
     buf_release(&key);
     return rc;

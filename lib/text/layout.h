@@ -6,7 +6,7 @@
  * A layout is families of tokenizers, each with its special tokens by role;
  * families in a row share a body. A body is variants (one, if it names
  * none), a variant is items: tokens, text and fields, each on conditions,
- * each learned or not.
+ * each of the target or not.
  *
  * Limits: a file 64 KiB, 64 families, 32 roles, 8 variants of a body, 4,096
  * items, a name 32 bytes.
@@ -88,6 +88,8 @@ struct layout_family {
 struct layout {
     struct id id;           /* of the file's bytes */
     uint32_t records;       /* bits 1 << enum layout_record */
+    bool all;               /* what is learned where nothing else is said: all
+                               of a record, not its target alone */
     struct layout_family *family;
     struct layout_body *body;
     struct layout_item *item;

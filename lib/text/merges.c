@@ -1,8 +1,11 @@
-/* merges.c - the pair table (open addressing, at most half full) and the two
- * ways of merging.
+/* merges.c - the pair table (open addressing, at most two thirds full) and
+ * the two ways of merging.
  *
- * Most neighbours are no pair. A bit map of 8 bits a slot, which stays in the
- * near cache, says so without a look into the table.
+ * A slot is one word, the pair above and its rank below, so that the tables of
+ * large vocabularies stay in the near cache. Most neighbours are no pair: a
+ * bit map of 8 bits a slot says so without a look into the table. A text
+ * begins as bytes, whose tokens are those of the lowest ids nearly always: of
+ * their pairs a plain table has the ranks.
  */
 #include "text/merges.h"
 
@@ -13,21 +16,17 @@
 #include "text/pair_hash.h"
 
 #define SHORT_PIECE 32
+#define ID_BITS 21
+#define RANK_BITS 22
+#define RANK_MASK (((uint64_t)1 << RANK_BITS) - 1)
+#define NO_RANK UINT32_MAX
+#define BLOCK 8 /* ranks */
+#define LEVELS 11 /* 8^11 is over 2^31 */
+#define LOW 256 /* ids below have their pairs in merges.low as well */
 
-/* A symbol of a long piece: a linked list through an array. */
-struct merge_symbol {
-    uint32_t id;
-    int32_t prev, next; /* -1: none. id is MERGE_NONE when merged away */
-};
-
-/* A merge that may be done at symbol pos. */
-struct merge_item {
-    uint32_t rank, pos, id;
-};
-
-static const struct merge no_merge = {
-    MERGE_NONE, MERGE_NONE, MERGE_NONE, MERGE_NONE
-};
+_Static_assert(MERGE_MOST_IDS == (uint32_t)1 << ID_BITS
+               && MERGE_MOST == RANK_MASK
+               && 2 * ID_BITS + RANK_BITS == 64, "a slot is of 64 bits");
 
 /* The pair's bit in maybe, 8 for each slot. */
 static inline size_t
@@ -36,16 +35,24 @@ pair_bit(const struct merges *m, size_t hash)
     return hash & (m->mask << 3 | 7);
 }
 
+static inline uint64_t
+pair_of(uint32_t left, uint32_t right)
+{
+    return (uint64_t)left << ID_BITS | right;
+}
+
 void
 merges_init(struct merges *m, size_t n)
 {
     size_t size = 16;
 
-    while (size < 2 * n)
+    while (2 * size < 3 * n)
         size *= 2;
     m->slot = mem_table(size, sizeof(m->slot[0]));
-    memset(m->slot, 0xff, size * sizeof(m->slot[0]));
     m->maybe = mem_table(size / 8, sizeof(m->maybe[0]));
+    m->low = mem_table(LOW * LOW, sizeof(m->low[0]));
+    m->id = NULL;
+    m->most = n;
     m->key = pair_hash_key();
     m->mask = size - 1;
     m->n = 0;
@@ -56,32 +63,39 @@ merges_release(struct merges *m)
 {
     free(m->slot);
     free(m->maybe);
+    free(m->low);
+    free(m->id);
     memset(m, 0, sizeof(*m));
 }
 
 /* The slot of the pair, or the empty one where it belongs. */
-static inline struct merge *
-slot_of(const struct merges *m, size_t hash, uint32_t left, uint32_t right)
+static inline uint64_t *
+slot_of(const struct merges *m, size_t hash, uint64_t pair)
 {
     size_t i = hash >> 3 & m->mask;
-    struct merge *s;
 
-    for (;; i = (i + 1) & m->mask) {
-        s = &m->slot[i];
-        if ((s->left == left && s->right == right) || s->rank == MERGE_NONE)
-            return s;
-    }
+    while (m->slot[i] != 0 && m->slot[i] >> RANK_BITS != pair)
+        i = (i + 1) & m->mask;
+    return &m->slot[i];
 }
 
-/* The pair's merge; its rank is MERGE_NONE if there is none. */
-static inline const struct merge *
-find(const struct merges *m, uint32_t left, uint32_t right)
+/* The pair's rank; NO_RANK if it is none. */
+static inline uint32_t
+rank_of(const struct merges *m, uint32_t left, uint32_t right)
 {
     size_t hash = pair_hash(m->key, left, right), bit = pair_bit(m, hash);
 
     if (!(m->maybe[bit / 64] >> bit % 64 & 1))
-        return &no_merge;
-    return slot_of(m, hash, left, right);
+        return NO_RANK;
+    return (uint32_t)(*slot_of(m, hash, pair_of(left, right)) & RANK_MASK)
+           - 1;
+}
+
+/* What the merge of that rank gives. */
+static inline uint32_t
+id_of_rank(const struct merges *m, uint32_t rank)
+{
+    return m->id ? m->id[rank] : m->first + rank;
 }
 
 void
@@ -93,179 +107,243 @@ merges_expect(const struct merges *m, uint32_t left, uint32_t right)
     __builtin_prefetch(&m->maybe[pair_bit(m, hash) / 64], 1);
 }
 
+/* Notes what the merge of that rank gives. */
+static void
+put_id(struct merges *m, uint32_t rank, uint32_t id)
+{
+    uint32_t i;
+
+    if (m->n == 0)
+        m->first = id - rank;
+    if (!m->id && id == m->first + rank)
+        return;
+    if (!m->id) {
+        m->id = mem_array(m->most, sizeof(m->id[0]));
+        for (i = 0; i < m->most; i++)
+            m->id[i] = m->first + i;
+    }
+    m->id[rank] = id;
+}
+
 void
 merges_put(struct merges *m, uint32_t left, uint32_t right, uint32_t rank,
            uint32_t id)
 {
     size_t hash = pair_hash(m->key, left, right), bit = pair_bit(m, hash);
-    struct merge *s = slot_of(m, hash, left, right);
+    uint64_t *s = slot_of(m, hash, pair_of(left, right));
 
-    if (s->rank == MERGE_NONE)
+    put_id(m, rank, id);
+    if (*s == 0)
         m->n++;
-    *s = (struct merge){ left, right, rank, id };
+    *s = pair_of(left, right) << RANK_BITS | (rank + 1);
     m->maybe[bit / 64] |= (uint64_t)1 << bit % 64;
+    if ((left | right) < LOW)
+        m->low[left * LOW + right] = rank + 1;
 }
 
 bool
 merges_has(const struct merges *m, uint32_t left, uint32_t right)
 {
-    return find(m, left, right)->rank != MERGE_NONE;
+    return rank_of(m, left, right) != NO_RANK;
+}
+
+bool
+merges_at(const struct merges *m, size_t i, uint32_t *left, uint32_t *right)
+{
+    uint64_t pair = m->slot[i] >> RANK_BITS;
+
+    *left = (uint32_t)(pair >> ID_BITS);
+    *right = (uint32_t)(pair & (MERGE_MOST_IDS - 1));
+    return m->slot[i] != 0;
 }
 
 void
 merge_scratch_release(struct merge_scratch *s)
 {
-    free(s->symbol);
-    free(s->heap);
+    free(s->link);
+    free(s->rank);
     memset(s, 0, sizeof(*s));
 }
 
-/* A merge as a number: the rank above, what it makes below. */
-static inline uint64_t
-pair_key(const struct merges *m, uint32_t left, uint32_t right)
+/* rank_of of two that a text begins with. */
+static inline uint32_t
+first_rank(const struct merges *m, uint32_t left, uint32_t right)
 {
-    const struct merge *pair = find(m, left, right);
-
-    return (uint64_t)pair->rank << 32 | pair->id;
+    return (left | right) < LOW ? m->low[left * LOW + right] - 1 :
+           rank_of(m, left, right);
 }
 
+/* The place of the lowest rank, the leftmost of equal ones. */
+static inline size_t
+lowest(const uint32_t *rank, size_t n)
+{
+    uint32_t least = rank[0];
+    size_t best = 0, i;
+
+    for (i = 1; i < n; i++) {
+        best = rank[i] < least ? i : best;
+        least = rank[i] < least ? rank[i] : least;
+    }
+    return best;
+}
+
+/* A symbol stays where it was; one that is merged away leaves a gap. */
 static size_t
 merge_short(const struct merges *m, uint32_t *id, size_t n)
 {
-    uint64_t key[SHORT_PIECE], least;
-    size_t i, best;
+    uint32_t rank[SHORT_PIECE]; /* of the symbol and the next */
+    uint8_t next[SHORT_PIECE], prev[SHORT_PIECE + 1];
+    size_t i, gone, left = 0;
 
+    for (i = 0; i < n; i++) {
+        next[i] = (uint8_t)(i + 1);
+        prev[i + 1] = (uint8_t)i;
+    }
     for (i = 0; i + 1 < n; i++)
-        key[i] = pair_key(m, id[i], id[i + 1]);
-    while (n > 1) {
-        least = key[0];
-        best = 0;
-        for (i = 1; i + 1 < n; i++) {
-            best = key[i] < least ? i : best;
-            least = key[i] < least ? key[i] : least;
-        }
-        if (least >> 32 == MERGE_NONE)
-            break;
-        id[best] = (uint32_t)least;
-        n--;
-        for (i = best + 1; i < n; i++) {
-            id[i] = id[i + 1];
-            key[i - 1] = key[i];
-        }
-        if (best > 0)
-            key[best - 1] = pair_key(m, id[best - 1], id[best]);
-        if (best + 1 < n)
-            key[best] = pair_key(m, id[best], id[best + 1]);
+        rank[i] = first_rank(m, id[i], id[i + 1]);
+    rank[n - 1] = NO_RANK;
+    while (i = lowest(rank, n), rank[i] != NO_RANK) {
+        gone = next[i];
+        id[i] = id_of_rank(m, rank[i]);
+        rank[gone] = NO_RANK;
+        next[i] = next[gone];
+        prev[next[i]] = (uint8_t)i;
+        rank[i] = next[i] < n ? rank_of(m, id[i], id[next[i]]) : NO_RANK;
+        if (i > 0)
+            rank[prev[i]] = rank_of(m, id[prev[i]], id[i]);
     }
-    return n;
+    for (i = 0; i < n; i = next[i])
+        id[left++] = id[i];
+    return left;
 }
 
-static inline int
-before(const struct merge_item *a, const struct merge_item *b)
+/* ---- long pieces ---- */
+
+/* Symbol i's neighbours: the end is n, which lies behind all. */
+struct merge_links {
+    uint32_t prev, next;
+};
+
+/* The ranks of the symbols and the next in blocks, of each block the least in
+ * the level above, and so on, up to one block: few levels, as each may wait
+ * for memory. */
+struct ranks {
+    uint32_t *level[LEVELS];
+    size_t n;
+};
+
+static inline uint32_t
+least_of(const uint32_t block[BLOCK])
 {
-    return a->rank != b->rank ? a->rank < b->rank : a->pos < b->pos;
+    uint32_t least = block[0];
+
+    for (int i = 1; i < BLOCK; i++)
+        least = block[i] < least ? block[i] : least;
+    return least;
+}
+
+/* Where the block has its first `rank`. */
+static inline size_t
+place_of(const uint32_t block[BLOCK], uint32_t rank)
+{
+    size_t at = 0;
+
+    for (size_t i = BLOCK; i-- > 0;)
+        at = block[i] == rank ? i : at;
+    return at;
+}
+
+static inline void
+set_rank(const struct ranks *r, size_t i, uint32_t rank)
+{
+    r->level[0][i] = rank;
+    for (size_t k = 1; k < r->n; k++) {
+        i /= BLOCK;
+        rank = least_of(r->level[k - 1] + i * BLOCK);
+        if (r->level[k][i] == rank)
+            break; /* and so are those above */
+        r->level[k][i] = rank;
+    }
+}
+
+/* The leftmost symbol of the lowest rank, which is *rank. */
+static inline size_t
+lowest_of_all(const struct ranks *r, uint32_t *rank)
+{
+    size_t at = 0;
+
+    *rank = least_of(r->level[r->n - 1]);
+    for (size_t k = r->n; k-- > 0;)
+        at = at * BLOCK + place_of(r->level[k] + at * BLOCK, *rank);
+    return at;
+}
+
+/* Lays the levels out in s, without what they say; returns how many ranks
+ * the first has room for. */
+static size_t
+lay_levels(struct merge_scratch *s, struct ranks *r, size_t n)
+{
+    size_t size = (n + BLOCK - 1) / BLOCK * BLOCK, used = 0, level = size;
+    size_t most = size + size / (BLOCK - 1) + LEVELS * BLOCK;
+
+    if (most > s->cap) {
+        s->cap = most;
+        s->link = mem_grow(s->link, most * sizeof(s->link[0]));
+        s->rank = mem_grow(s->rank, most * sizeof(s->rank[0]));
+    }
+    for (r->n = 0; r->n == 0 || r->level[r->n - 1] + BLOCK < s->rank + used;
+         level = (level / BLOCK + BLOCK - 1) / BLOCK * BLOCK) {
+        r->level[r->n++] = s->rank + used;
+        used += level;
+    }
+    memset(s->rank, 0xff, used * sizeof(s->rank[0])); /* NO_RANK */
+    return size;
 }
 
 static void
-heap_push(struct merge_scratch *s, size_t *n, struct merge_item item)
+begin_long(const struct merges *m, struct merge_scratch *s, struct ranks *r,
+           const uint32_t *id, size_t n)
 {
-    size_t i = *n, up;
+    size_t size = lay_levels(s, r, n), i, k;
 
-    if (*n == s->cap_heap) {
-        s->cap_heap = s->cap_heap * 2 + 256;
-        s->heap = mem_grow(s->heap, s->cap_heap * sizeof(s->heap[0]));
+    for (i = 0; i <= n; i++)
+        s->link[i] = (struct merge_links){ (uint32_t)i - 1,
+                                           (uint32_t)i + 1 };
+    for (i = 0; i + 1 < n; i++)
+        r->level[0][i] = first_rank(m, id[i], id[i + 1]);
+    for (k = 1; k < r->n; k++) {
+        size /= BLOCK;
+        for (i = 0; i < size; i++)
+            r->level[k][i] = least_of(r->level[k - 1] + i * BLOCK);
+        size = (size + BLOCK - 1) / BLOCK * BLOCK;
     }
-    for (; i > 0; i = up) {
-        up = (i - 1) / 2;
-        if (!before(&item, &s->heap[up]))
-            break;
-        s->heap[i] = s->heap[up];
-    }
-    s->heap[i] = item;
-    (*n)++;
-}
-
-static struct merge_item
-heap_pop(struct merge_scratch *s, size_t *n)
-{
-    struct merge_item top = s->heap[0], last = s->heap[--*n];
-    size_t i = 0, down;
-
-    for (; (down = 2 * i + 1) < *n; i = down) {
-        if (down + 1 < *n && before(&s->heap[down + 1], &s->heap[down]))
-            down++;
-        if (!before(&s->heap[down], &last))
-            break;
-        s->heap[i] = s->heap[down];
-    }
-    if (*n > 0)
-        s->heap[i] = last;
-    return top;
-}
-
-/* Pushes the merge of symbol pos with its right neighbour, if there is one. */
-static void
-offer(const struct merges *m, struct merge_scratch *s, size_t *n_heap,
-      int32_t pos)
-{
-    const struct merge_symbol *a;
-    const struct merge *pair;
-
-    if (pos < 0 || s->symbol[pos].next < 0)
-        return;
-    a = &s->symbol[pos];
-    pair = find(m, a->id, s->symbol[a->next].id);
-    if (pair->rank != MERGE_NONE)
-        heap_push(s, n_heap, (struct merge_item){ pair->rank, (uint32_t)pos,
-                                                  pair->id });
-}
-
-static void
-list_symbols(struct merge_scratch *s, const uint32_t *id, size_t n)
-{
-    size_t i;
-
-    if (n > s->cap_symbols) {
-        s->cap_symbols = n;
-        s->symbol = mem_grow(s->symbol, n * sizeof(s->symbol[0]));
-    }
-    for (i = 0; i < n; i++)
-        s->symbol[i] = (struct merge_symbol){
-            id[i], (int32_t)i - 1, i + 1 < n ? (int32_t)i + 1 : -1
-        };
 }
 
 static size_t
 merge_long(const struct merges *m, struct merge_scratch *s, uint32_t *id,
            size_t n)
 {
-    size_t i, n_heap = 0, left = 0;
-    struct merge_symbol *a, *b;
-    struct merge_item top;
-    int32_t at;
+    struct merge_links *link;
+    size_t i, left = 0;
+    uint32_t rank, prev, next;
+    struct ranks r;
 
-    list_symbols(s, id, n);
-    for (i = 0; i + 1 < n; i++)
-        offer(m, s, &n_heap, (int32_t)i);
-    while (n_heap > 0) {
-        top = heap_pop(s, &n_heap);
-        a = &s->symbol[top.pos];
-        if (a->id == MERGE_NONE || a->next < 0)
-            continue;
-        b = &s->symbol[a->next];
-        /* The pair may have changed since it was pushed. */
-        if (find(m, a->id, b->id)->id != top.id)
-            continue;
-        a->id = top.id;
-        b->id = MERGE_NONE;
-        a->next = b->next;
-        if (a->next >= 0)
-            s->symbol[a->next].prev = (int32_t)top.pos;
-        offer(m, s, &n_heap, a->prev);
-        offer(m, s, &n_heap, (int32_t)top.pos);
+    begin_long(m, s, &r, id, n);
+    link = s->link;
+    while (i = lowest_of_all(&r, &rank), rank != NO_RANK) {
+        id[i] = id_of_rank(m, rank);
+        next = link[link[i].next].next;
+        prev = link[i].prev;
+        set_rank(&r, link[i].next, NO_RANK);
+        link[i].next = next;
+        link[next].prev = (uint32_t)i;
+        rank = next < n ? rank_of(m, id[i], id[next]) : NO_RANK;
+        set_rank(&r, i, rank);
+        if (i > 0)
+            set_rank(&r, prev, rank_of(m, id[prev], id[i]));
     }
-    for (at = 0; at >= 0; at = s->symbol[at].next)
-        id[left++] = s->symbol[at].id;
+    for (i = 0; i < n; i = link[i].next)
+        id[left++] = id[i];
     return left;
 }
 

@@ -34,16 +34,12 @@ bool
 nfc_needed(const uint8_t *uclass, const void *p, size_t n)
 {
     const uint8_t *s = p, *end = s + n;
-    uint64_t word;
     uint32_t code;
 
     while (s < end) {
-        if ((size_t)(end - s) >= sizeof(word)) {
-            memcpy(&word, s, sizeof(word));
-            if (!(word & 0x8080808080808080u)) {
-                s += sizeof(word);
-                continue;
-            }
+        if (utf8_is_ascii(s, (size_t)(end - s))) {
+            s += UTF8_ASCII;
+            continue;
         }
         if (*s < 0x80) {
             s++;

@@ -8,7 +8,6 @@
 #include "text/scan.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "text/uclass.h"

@@ -146,11 +146,10 @@ starts_lines(const struct ascii *a, int digits, bool cased, bool contractions)
     if (cased) {
         starts |= a->upper & (a->letter & ~a->upper) << 1;
         doubt |= a->slash & a->line << 1;
-        if (contractions)
-            doubt |= a->quote & a->letter << 1 & a->letter >> 1;
-    } else {
-        doubt |= a->quote << 1 & a->letter;
     }
+    if (contractions)
+        doubt |= cased ? a->quote & a->letter << 1 & a->letter >> 1
+                       : a->quote << 1 & a->letter;
     return certain(a, starts, doubt);
 }
 

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "text/added.h"
 #include "text/changes.h"
 
 struct tokenizer;

@@ -2,9 +2,9 @@
  * layout.
  *
  * The family of a layout is the first whose tokens the tokenizer has. What
- * stands between two special tokens is encoded as one text. A token is
- * learned if the layout says so of its part and the piece of the field does;
- * the end always is.
+ * stands between two special tokens is encoded as one text. A token is of the
+ * target, and has a loss, if the layout says so of its part and the piece of
+ * the field does; the end always is.
  */
 #ifndef TEXT_TEMPLATE_H
 #define TEXT_TEMPLATE_H
@@ -36,7 +36,7 @@ struct template_piece {
     const char *p; /* NULL: no text but the layout's mark of a gap, where
                       lines of the file are left out */
     size_t n;
-    bool loss;     /* learned, where the layout learns the field */
+    bool loss;     /* of the target, where the layout's field is */
     bool marks;    /* special tokens spelled here are the tokens, else they
                       are ordinary text */
 };
@@ -51,12 +51,15 @@ struct template_value {
 struct template_input {
     struct template_value field[FIELDS];
     uint64_t variant; /* of the layout's, modulo their number */
-    bool all;       /* every token is learned */
+    uint64_t most;  /* ids; of a record with more than that just their number
+                       is asked for, without flags. 0: no limit */
+    bool stop;      /* and not even that: there need only be more */
     bool marks;                          /* of the pieces of template_set */
     struct template_piece whole[FIELDS]; /* its room */
 };
 
-/* The field is p[n], all of it learned. *in stays where it is from then on. */
+/* The field is p[n], all of it with a loss. *in stays where it is from then
+ * on. */
 void template_set(struct template_input *in, enum template_field field,
                   const char *p, size_t n);
 
@@ -104,6 +107,7 @@ struct template_out {
     uint8_t *loss; /* 0 or 1 for each id */
     size_t cap;
     struct shown shown; /* the record as text, if that is wanted */
+    size_t most;        /* ids that have flags */
     struct spans text; /* waiting to be encoded */
 };
 

@@ -1,5 +1,5 @@
-/* template_family.c - the head of a layout file: for which records it is,
- * families of tokenizers, and their tokens by role. */
+/* template_family.c - the head of a layout file: for which records it is, what
+ * is learned of them, families of tokenizers, and their tokens by role. */
 #include <string.h>
 
 #include "text/template_reader.h"
@@ -34,6 +34,27 @@ reader_records(struct reader *r)
     if (rc == 0 && r->l->records == 0)
         return reader_fail(r, ERR_DATA, "records of no kind");
     return rc;
+}
+
+int
+reader_loss(struct reader *r)
+{
+    struct word w;
+    int rc;
+
+    if (r->loss || r->l->n_families > 0)
+        return reader_fail(r, ERR_DATA, "loss stands once, above the "
+                           "families");
+    r->loss = true;
+    rc = reader_word(r, &w);
+    if (rc < 0)
+        return rc;
+    r->l->all = rc > 0 && word_is(&w, "all");
+    if (rc == 0 || (!r->l->all && !word_is(&w, "target")))
+        return reader_fail(r, ERR_DATA, "loss of what (found %.*s, expected "
+                           "target or all)", rc ? (int)w.n : 7,
+                           rc ? w.p : "nothing");
+    return reader_line_ends(r);
 }
 
 int

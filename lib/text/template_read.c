@@ -1,7 +1,7 @@
 /* template_read.c - a layout file, line by line.
  *
- * The first word of a line says what it is: records, family, token, gap or
- * variant; any other line is a part of the body. Families that follow each
+ * The first word of a line says what it is: records, loss, family, token, gap
+ * or variant; any other line is a part of the body. Families that follow each
  * other wait for the body below them.
  */
 #include "text/template_read.h"
@@ -227,6 +227,8 @@ read_line(struct reader *r)
         return rc < 0 ? rc : 0;
     if (word_is(&w, "records"))
         return reader_records(r);
+    if (word_is(&w, "loss"))
+        return reader_loss(r);
     if (word_is(&w, "family")) {
         rc = r->in_body ? close_body(r) : 0;
         return rc == 0 ? reader_family(r) : rc;

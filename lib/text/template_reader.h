@@ -24,6 +24,7 @@ struct reader {
     const char *p, *end; /* the rest of the line */
     bool in_body;        /* of the last family; else it waits for one */
     bool ended;          /* the variant's last item is the end */
+    bool loss;           /* there was a line for it */
     struct err *e;
 };
 
@@ -63,8 +64,9 @@ int reader_unknown(struct reader *r, const char *what, const struct word *w,
 
 struct layout_family *reader_last_family(struct reader *r);
 
-/* The rest of a line that begins with records, family or token. */
+/* The rest of a line that begins with records, loss, family or token. */
 int reader_records(struct reader *r);
+int reader_loss(struct reader *r);
 int reader_family(struct reader *r);
 int reader_token(struct reader *r);
 

@@ -126,6 +126,8 @@ struct encoder {
     struct pretok_run pre;
     struct buf bytes; /* of a piece that was spelled out */
     bool gave_up;     /* see encoder_check */
+    size_t enough;    /* set by the caller: once there are more ids than that
+                         the rest may be left away; SIZE_MAX at first */
     struct ids *out;  /* of the text that is being encoded */
 };
 

@@ -79,8 +79,8 @@ read_added_token(struct tokenizer *t, size_t *total, struct json *j,
     while (rc == 0 && json_next_key(j, &key))
         rc = read_added_key(&a, &content, &id, &key, j, e);
     if (rc == 0)
-        rc = tokenizer_limit(j, "a token", content.len, TOKENIZER_MAX_TOKEN,
-                             e);
+        rc = tokenizer_limit(j, "a token", content.len, "bytes",
+                             TOKENIZER_MAX_TOKEN, e);
     if (rc == 0 && (content.len == 0 || id >= INT32_MAX))
         rc = json_error(j, e, "an added token without %s",
                         content.len ? "a usable id" : "content");
@@ -88,8 +88,8 @@ read_added_token(struct tokenizer *t, size_t *total, struct json *j,
         rc = place_added(t, &a, &content, id, j, e);
     *total += content.len;
     if (rc == 0)
-        rc = tokenizer_limit(j, "added tokens", *total, TOKENIZER_MAX_ADDED,
-                             e);
+        rc = tokenizer_limit(j, "added tokens", *total, "bytes",
+                             TOKENIZER_MAX_ADDED, e);
     buf_release(&key);
     buf_release(&content);
     return rc;

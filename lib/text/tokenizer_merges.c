@@ -196,6 +196,8 @@ tokenizer_read_merges(struct tokenizer *t, const struct json *j,
     size_t n;
     int rc = json_count_items(*j, &n, e);
 
+    if (rc == 0)
+        rc = tokenizer_limit(j, "a list", n, "merges", MERGE_MOST, e);
     if (rc < 0)
         return rc;
     merges_init(&t->merges, n);

@@ -115,10 +115,13 @@ read_vocab(struct tokenizer *t, struct map *names, struct json *j,
     t->name = *names;
     map_init(names);
     t->n_vocab = t->name.n;
+    rc = tokenizer_limit(&behind, "a vocabulary", t->n_vocab, "tokens",
+                         MERGE_MOST_IDS, e);
     for (i = 0; i < t->n_vocab && rc == 0; i++) {
         name = &t->name.entry[i];
         j->p = j->start + name->value;
-        rc = tokenizer_limit(j, "a token", name->len, TOKENIZER_MAX_TOKEN, e);
+        rc = tokenizer_limit(j, "a token", name->len, "bytes",
+                             TOKENIZER_MAX_TOKEN, e);
         if (rc == 0)
             rc = json_u64(j, &name->value, e);
         if (rc == 0 && name->value >= INT32_MAX)

@@ -22,11 +22,11 @@ struct parts {
 
 int
 tokenizer_limit(const struct json *j, const char *what, size_t n,
-                unsigned most, struct err *e)
+                const char *unit, unsigned most, struct err *e)
 {
     if (n <= most)
         return 0;
-    json_error(j, e, "%s of %zu bytes, limit %u", what, n, most);
+    json_error(j, e, "%s of %zu %s, limit %u", what, n, unit, most);
     e->code = ERR_LIMIT;
     return ERR_LIMIT;
 }
@@ -93,29 +93,68 @@ read_parts(struct tokenizer *t, struct parts *p, struct map *names,
 static void
 make_normal_uclass(struct tokenizer *t)
 {
+    bool any = false;
+
     t->normal_uclass = t->uclass;
-    if (!t->chars.normal_blank || t->normal_set.n_tokens == 0)
+    for (size_t i = 0; i < t->n_added; i++)
+        any |= t->added[i].normalized;
+    if (!t->chars.normal_blank || !any)
         return;
     t->normal_uclass = uclass_new();
     t->normal_uclass[' '] = 0;
+}
+
+/* Of the tokens of a set, one that takes white space in, and one that begins
+ * with it. */
+struct strips {
+    const struct added_token *takes, *begins;
+};
+
+static void
+note_strips(struct strips *s, const uint8_t *uclass,
+            const struct added_token *a, const void *p, size_t n)
+{
+    uint32_t code;
+
+    uclass_char(p, n, &code);
+    if (uclass[code] & UC_SPACE)
+        s->begins = a;
+    if (a->rstrip)
+        s->takes = a;
+}
+
+/* In white space that one has taken in tokenizers finds the other, and tells
+ * of the text between them twice, or panics. */
+static int
+check_strips(const struct strips *s, const char *where, struct err *e)
+{
+    if (!s->takes || !s->begins)
+        return 0;
+    return err_set(e, ERR_DATA, "%s: rstrip of added token \"%.100s\" is not "
+                   "supported beside added token \"%.100s\", which begins "
+                   "with white space", where, s->takes->content,
+                   s->begins->content);
 }
 
 static int
 make_sets(struct tokenizer *t, const char *where, struct err *e)
 {
     const struct added_token *a;
+    struct strips raw = { 0 }, normalized = { 0 };
     struct buf normal;
     int rc = 0;
-    size_t i;
+    size_t i, n;
 
     buf_init(&normal);
     added_set_init(&t->raw_set, t->added);
     added_set_init(&t->normal_set, t->added);
     added_set_init(&t->word_set, t->added);
+    make_normal_uclass(t);
     for (i = 0; i < t->n_added && rc == 0; i++) {
         a = &t->added[i];
         if (!a->normalized) {
             added_set_put(&t->raw_set, i, a->content, a->len);
+            note_strips(&raw, t->uclass, a, a->content, a->len);
             continue;
         }
         buf_reset(&normal);
@@ -125,13 +164,21 @@ make_sets(struct tokenizer *t, const char *where, struct err *e)
                          "when normalized", where, a->content);
             break;
         }
+        n = t->normal_set.n_tokens;
         added_set_put(&t->normal_set, i, normal.data, normal.len);
+        if (t->normal_set.n_tokens == n) { /* tokenizers finds either */
+            rc = err_set(e, ERR_DATA, "%s: added token \"%.100s\" is another "
+                         "one when normalized", where, a->content);
+            break;
+        }
+        note_strips(&normalized, t->normal_uclass, a, normal.data, normal.len);
         if (!a->special)
             added_set_put(&t->word_set, i, normal.data, normal.len);
     }
     buf_release(&normal);
-    make_normal_uclass(t);
-    return rc;
+    if (rc == 0)
+        rc = check_strips(&raw, where, e);
+    return rc < 0 ? rc : check_strips(&normalized, where, e);
 }
 
 /* The bytes of a token of the vocabulary, as they are in a text. */

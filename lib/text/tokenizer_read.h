@@ -23,6 +23,9 @@ int tokenizer_read_pre(struct tokenizer *t, struct json *j, struct err *e);
 int tokenizer_read_decoder(struct tokenizer *t, struct json *j,
                            struct err *e);
 
+/* The expression that a scanner, but that of digits, stands for. */
+const char *tokenizer_scan_regex(enum scan_kind scan);
+
 /* Reads a pre-tokenizer that has no ByteLevel: the model is of chars.h. After
  * normalizer and model. */
 int tokenizer_read_chars(struct tokenizer *t, struct json *j, struct err *e);
@@ -58,8 +61,8 @@ int tokenizer_read_added(struct tokenizer *t, struct json *j, struct err *e);
 /* Reads the post-processor, after all tokens: sets t->begin. */
 int tokenizer_read_post(struct tokenizer *t, struct json *j, struct err *e);
 
-/* ERR_LIMIT, worded as by json_error, when what is over `most` bytes. */
+/* ERR_LIMIT, worded as by json_error, when what has over `most` units. */
 int tokenizer_limit(const struct json *j, const char *what, size_t n,
-                    unsigned most, struct err *e);
+                    const char *unit, unsigned most, struct err *e);
 
 #endif

@@ -51,6 +51,16 @@ static const struct {
       "\\p{N}|" CASED_END, SCAN_TEKKEN },
 };
 
+const char *
+tokenizer_scan_regex(enum scan_kind scan)
+{
+    size_t i = 0;
+
+    while (scanned[i].scan != scan)
+        i++;
+    return scanned[i].regex;
+}
+
 /* What the settings of one pre-tokenizer say. */
 struct settings {
     struct buf type, pattern, behavior, delimiter;

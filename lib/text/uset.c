@@ -92,6 +92,21 @@ uset_negate(struct uset *s)
 }
 
 bool
+uset_has(const struct uset *s, uint32_t c)
+{
+    size_t from = 0, to = s->n, middle;
+
+    while (from < to) {
+        middle = (from + to) / 2;
+        if (s->at[middle] <= c)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from & 1;
+}
+
+bool
 uset_same(const struct uset *a, const struct uset *b)
 {
     return a->n == b->n

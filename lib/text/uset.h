@@ -24,6 +24,7 @@ void uset_add(struct uset *s, uint32_t first, uint32_t last);
 void uset_join(struct uset *s, const struct uset *other);
 void uset_meet(struct uset *s, const struct uset *other);
 void uset_negate(struct uset *s);
+bool uset_has(const struct uset *s, uint32_t c);
 bool uset_same(const struct uset *a, const struct uset *b);
 
 /* Adds what \p{NAME} means: a general category (L, Lu, ...), a script of

@@ -21,9 +21,19 @@ choice_at(const char *choices, size_t i, size_t *n)
     return choices;
 }
 
+/* A limit: whole numbers with all their digits. */
+static const char *
+spell(double v, char text[32])
+{
+    snprintf(text, 32, v == floor(v) && fabs(v) < 1e17 ? "%.0f" : "%.15g", v);
+    return text;
+}
+
 static int
 bad_value(const struct opt *o, const char *text, struct err *e)
 {
+    char min[32], max[32];
+
     if (o->choices != NULL)
         return err_set(e, ERR_USAGE, "--%s: bad value (found '%s', expected "
                        "%s)", o->name, text, o->choices);
@@ -32,7 +42,8 @@ bad_value(const struct opt *o, const char *text, struct err *e)
                        "true or false)", o->name, text);
     if (o->min != 0 || o->max != 0)
         return err_set(e, ERR_USAGE, "--%s: bad value (found '%s', expected "
-                       "%.15g..%.15g)", o->name, text, o->min, o->max);
+                       "%s..%s)", o->name, text, spell(o->min, min),
+                       spell(o->max, max));
     return err_set(e, ERR_USAGE, "--%s: bad value '%s'", o->name, text);
 }
 
@@ -40,6 +51,14 @@ static bool
 in_range(const struct opt *o, double v)
 {
     return (o->min == 0 && o->max == 0) || (v >= o->min && v <= o->max);
+}
+
+/* The same of a whole number, which a double may round. */
+static bool
+whole_in_range(const struct opt *o, uint64_t v)
+{
+    return in_range(o, (double)v)
+        && (o->max <= 0 || o->max >= 0x1p64 || v <= (uint64_t)o->max);
 }
 
 /* Digits only, then (of a size) one of K, M and G. */
@@ -194,13 +213,13 @@ value_parse(const struct opt *o, void *opts, const char *text,
     case OPT_U64:
     case OPT_SIZE:
         if (!parse_u64(text, o->type == OPT_SIZE, &u)
-            || !in_range(o, (double)u))
+            || !whole_in_range(o, u))
             return bad_value(o, text, e);
         *(uint64_t *)at = u;
         return 0;
     case OPT_EVERY:
         if (!parse_every(text, &every)
-            || !in_range(o, (double)(every.count + every.seconds)))
+            || !whole_in_range(o, every.count + every.seconds))
             return bad_value(o, text, e);
         *(struct opt_every *)at = every;
         return 0;

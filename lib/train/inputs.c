@@ -10,39 +10,38 @@
 #include "tensor/modeldir.h"
 
 static int
-open_data(struct run_inputs *in, const char *path, uint64_t eval_records,
-          struct err *e)
+open_data(struct run_inputs *in, const struct input_opts *o, struct err *e)
 {
     uint32_t vocab = in->model.desc.vocab;
-    int rc = dataset_open(&in->data, path, e);
+    int rc = dataset_open(&in->data, o->data, e);
 
+    if (o->loss != LOSS_AUTO)
+        in->data.loss = o->loss;
     if (rc == 0)
         rc = dataset_check(&in->data, &in->model, e);
     if (rc == 0)
         rc = data_split_open(&in->train, &in->data, "train", 0, vocab, e);
     if (rc == 0)
-        rc = data_split_open(&in->val, &in->data, "val", eval_records, vocab,
-                             e);
+        rc = data_split_open(&in->val, &in->data, "val", o->eval_records,
+                             vocab, e);
     if (rc == 0)
         rc = data_split_cluster(&in->val, e);
     if (rc == 0 && in->train.supervised == 0)
         rc = err_set(e, ERR_DATA, "%s: no token of the training split is "
-                     "to be learned (%llu records)", path,
+                     "to be learned (%llu records)", o->data,
                      (unsigned long long)in->train.source.n_records);
     return rc;
 }
 
 int
-inputs_open(struct run_inputs *in, const char *base, const char *adapter,
-            const char *data, uint64_t eval_records,
-            const struct device_opts *device, struct err *e)
+inputs_open(struct run_inputs *in, const struct input_opts *o, struct err *e)
 {
     int rc;
 
     memset(in, 0, sizeof(*in));
-    rc = model_open(&in->model, base, adapter, device, e);
+    rc = model_open(&in->model, o->base, o->adapter, o->device, e);
     if (rc == 0)
-        rc = open_data(in, data, eval_records, e);
+        rc = open_data(in, o, e);
     if (rc < 0)
         inputs_release(in);
     return rc;

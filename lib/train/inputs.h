@@ -6,19 +6,24 @@
 #include "data/dataset.h"
 #include "weights/model.h"
 
+struct input_opts {
+    const char *base, *adapter, *data; /* adapter NULL: none */
+    uint64_t eval_records;             /* of validation; 0: all */
+    enum tokens_loss loss;             /* auto: as the data say */
+    const struct device_opts *device;
+};
+
 struct run_inputs {
     struct model model;
-    struct dataset data;
+    struct dataset data; /* its loss is what the run learns */
     struct data_split train, val;
 };
 
-/* Opens the base (and an adapter for it; NULL: none), the data, which has to
- * be made for that base, and its splits, of that for validation eval_records
- * (0: all). ERR_DATA when the training split teaches nothing. Don't move it
- * once open. On failure *in is released. */
-int inputs_open(struct run_inputs *in, const char *base,
-                const char *adapter, const char *data, uint64_t eval_records,
-                const struct device_opts *device, struct err *e);
+/* Opens the base (and an adapter for it), the data, which has to be made for
+ * that base, and its splits. ERR_DATA when the training split teaches
+ * nothing. Don't move it once open. On failure *in is released. */
+int inputs_open(struct run_inputs *in, const struct input_opts *o,
+                struct err *e);
 void inputs_release(struct run_inputs *in);
 
 /* One warning that names the dropouts of the base's config: they stay out of

@@ -13,6 +13,7 @@
 #include "tensor/modeldir.h"
 #include "train/checkpoint.h"
 #include "weights/init.h"
+#include "weights/lora.h"
 
 #define CONFIG "config.json"
 #define MANIFEST "manifest.json"

@@ -14,11 +14,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "train/trainer.h"
-#include "weights/lora.h"
+#include "weights/adapter.h"
 
 struct rundir {
     char *path;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "eval/evaluate.h"
 
 int
 trainer_plan(struct trainer *t, const struct train_opts *o,

@@ -10,7 +10,7 @@
 #define TRAIN_TRAINER_H
 
 #include "data/batch.h"
-#include "eval/evaluate.h"
+#include "eval/mean_loss.h"
 #include "train/checkpoint.h"
 #include "train/schedule.h"
 #include "weights/model.h"
@@ -23,7 +23,7 @@ struct train_opts {
                                 step has what is left of them; 0: every step
                                 is full */
     uint64_t warmup;
-    uint8_t schedule;
+    uint8_t schedule;        /* enum schedule */
     double lr, lr_floor;     /* floor: a fraction of lr */
     uint64_t seed;
 };

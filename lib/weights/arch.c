@@ -2,7 +2,6 @@
  * completed key by key. */
 #include "weights/arch.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"

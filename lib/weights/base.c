@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "model/family.h"
 #include "tensor/modeldir.h"
+#include "weights/bitsandbytes.h"
 
 #define PIECE 4096 /* elements compared at a time */
 #define NAMED 3    /* tensors that a warning names */
@@ -66,13 +67,13 @@ check_type(const struct weights *w, const struct weight *t, struct err *e)
         return err_set(e, ERR_DATA, "%s: tensor %s: weights of type %s are "
                        "not supported", w->path, t->name,
                        dtype_name(t->dtype));
-    if (s->side_dtype == DTYPE_NONE)
+    if (dtype_is_float(s->dtype))
         return 0;
-    if (t->scale == NULL)
+    if (s->side_dtype != DTYPE_NONE && t->scale == NULL)
         return err_set(e, ERR_DATA, "%s: tensor %s: %s without scales",
                        w->path, t->name, s->name);
     return t->n_dims == 2 ? 0
-           : err_set(e, ERR_DATA, "%s: tensor %s: an %s vector", w->path,
+           : err_set(e, ERR_DATA, "%s: tensor %s: a vector in %s", w->path,
                      t->name, s->name);
 }
 
@@ -89,8 +90,23 @@ bind_tensor(struct frozen_tensor *to, const struct weights *w,
     if (rc == 0)
         rc = check_type(w, t, e);
     if (rc == 0)
+        rc = weights_ready(w, t, e);
+    if (rc == 0)
         *to = (struct frozen_tensor){ t->name, t->data, t->scale, t->dtype };
     return rc;
+}
+
+void
+base_linears(bool *linear, const struct weights *w,
+             const struct model_desc *d)
+{
+    const struct weight *t;
+
+    memset(linear, 0, w->n * sizeof(*linear));
+    for (size_t i = 0; i < d->n_tensors; i++)
+        if (d->tensor[i].flags & TENSOR_LINEAR
+            && (t = find_name(w, d, d->tensor[i].name)) != NULL)
+            linear[t - w->item] = true;
 }
 
 int
@@ -272,21 +288,41 @@ check_tensors(const struct model_desc *d, size_t *unused,
     return rc;
 }
 
-int
-base_describe(struct model_desc *d, size_t *unused, const struct weights *w,
-              struct err *e)
+/* Reads the config, without what it says of weights that were found to be as
+ * it says. */
+static int
+read_config(struct model_desc *d, const struct weights *w, struct err *e)
 {
     const char *text;
-    bool untied;
-    char *where;
+    cJSON *root = NULL;
+    char *where, *rest = NULL;
     size_t n;
     int rc = weights_config(w, &text, &n, e);
 
     if (rc < 0)
         return rc;
     where = path_join(w->path, MODELDIR_CONFIG);
-    rc = desc_read(d, text, n, where, e);
+    if (w->bitsandbytes) {
+        rc = json_user(&root, text, n, where, e);
+        bitsandbytes_config(w, root);
+        rest = rc == 0 ? cJSON_PrintUnformatted(root) : NULL;
+        cJSON_Delete(root);
+    }
+    if (rc == 0)
+        rc = desc_read(d, rest ? rest : text, rest ? strlen(rest) : n, where,
+                       e);
+    cJSON_free(rest);
     free(where);
+    return rc;
+}
+
+int
+base_describe(struct model_desc *d, size_t *unused, const struct weights *w,
+              struct err *e)
+{
+    bool untied;
+    int rc = read_config(d, w, e);
+
     if (rc < 0)
         return rc;
     rc = check_generation(w, e);

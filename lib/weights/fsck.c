@@ -10,19 +10,17 @@
 
 #define PIECE 4096
 
-/* As weight_bad, of n floats in a row. */
+/* As weight_bad, of every element of t. */
 static bool
-floats_find_bad(const void *data, unsigned dtype, uint64_t n,
-                uint64_t *index, float *value)
+element_bad(const struct weight *t, uint64_t *index, float *value)
 {
-    const uint8_t *p = data;
+    uint64_t n = weight_elements(t), at;
     float x[PIECE];
-    uint64_t at;
 
     for (at = 0; at < n; at += PIECE) {
         size_t len = n - at < PIECE ? (size_t)(n - at) : PIECE, bad;
 
-        floats_load(x, p + at * dtype_size(dtype), dtype, len);
+        weight_floats(x, t, at, len);
         bad = floats_bad(x, len);
         if (bad < len) {
             *index = at + bad;
@@ -36,21 +34,21 @@ floats_find_bad(const void *data, unsigned dtype, uint64_t n,
 bool
 weight_bad(const struct weight *t, uint64_t *index, float *value)
 {
-    const struct stored *s;
+    const struct stored *s = stored_of(t->dtype);
     uint64_t cols, blocks, at;
+    struct weight side;
 
-    if (dtype_is_float(t->dtype))
-        return floats_find_bad(t->data, t->dtype,
-                               t->bytes / dtype_size(t->dtype), index,
-                               value);
+    if (dtype_is_float(t->dtype)
+        || (s != NULL && s->side_dtype == DTYPE_NONE))
+        return element_bad(t, index, value);
     if (t->scale == NULL || t->bytes == 0)
         return false;
-    s = stored_of(t->dtype);
+    side = (struct weight){ .dtype = s->side_dtype, .data = t->scale,
+                            .bytes = weight_side_bytes(t) };
+    if (!element_bad(&side, &at, value))
+        return false;
     cols = t->shape[t->n_dims - 1];
     blocks = stored_blocks(s, cols);
-    if (!floats_find_bad(t->scale, s->side_dtype, weight_side_bytes(t)
-                         / dtype_size(s->side_dtype), &at, value))
-        return false;
     *index = at / blocks * cols + at % blocks * s->block;
     return true;
 }
@@ -79,6 +77,7 @@ check_data(struct base_report *r, const struct weights *w, struct err *e)
     uint64_t index, bytes = 0;
     float value;
     size_t i;
+    int rc;
 
     for (i = 0; i < w->n; i++)
         bytes += w->item[i].bytes;
@@ -86,11 +85,14 @@ check_data(struct base_report *r, const struct weights *w, struct err *e)
     for (i = 0; i < w->n; i++) {
         const struct weight *t = &w->item[i];
 
+        rc = weights_ready(w, t, e);
+        if (rc < 0)
+            return rc;
         if (weight_bad(t, &index, &value))
             return err_set(e, ERR_DATA, "%s: tensor %s: element %llu is %g",
                            w->path, t->name, (unsigned long long)index,
                            (double)value);
-        weights_drop(w, t);
+        weights_done(w, t);
         progress_add(t->bytes);
         r->bytes += t->bytes + weight_side_bytes(t);
     }

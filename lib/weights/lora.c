@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/family.h"
 
 void
 lora_opts(struct prog_opts *o, const struct adapter *a,
@@ -30,8 +31,9 @@ lora_meta(const struct prog_opts *o, const struct model_desc *d,
                          .target = (const char **)o->targets,
                          .n_targets = o->n_targets };
 
-    for (size_t i = 0; i < d->n_modules; i++)
-        a.fan_in_fan_out |= d->module[i].in_out;
+    /* As transformers' class has them: a GGUF file stores them all alike. */
+    for (const struct module_row *r = d->family->modules; r->name; r++)
+        a.fan_in_fan_out |= r->in_out;
     return a;
 }
 

@@ -25,23 +25,36 @@ open_base(struct model *m, const char *base, struct err *e)
     return rc;
 }
 
-static int
-open_adapter(struct model *m, const char *path, struct err *e)
+static void
+drop_adapter(struct model *m)
 {
-    size_t linears;
-    int rc = adapter_find(&m->adapter_dir, path, e);
+    if (m->with != NULL)
+        adapter_release(&m->adapter);
+    m->with = NULL;
+    free(m->adapter_dir);
+    m->adapter_dir = NULL;
+}
 
+int
+model_adapt(struct model *m, const char *path, struct err *e)
+{
+    int rc;
+
+    drop_adapter(m);
+    if (path == NULL)
+        return 0;
+    rc = adapter_find(&m->adapter_dir, path, e);
     if (rc == 0)
         rc = adapter_read(&m->adapter, m->adapter_dir, e);
     if (rc < 0)
         return rc;
     m->with = &m->adapter;
-    rc = adapter_match(&m->adapter, &m->desc, &linears, e);
-    if (rc < 0)
-        return err_prefix(e, "%s", m->adapter_dir);
-    log_info("%s: %zu of the base's %zu linears are adapted", m->adapter_dir,
-             m->adapter.n, linears);
-    return 0;
+    rc = adapter_match(&m->adapter, &m->desc, &m->linears, e);
+    if (rc < 0) {
+        err_prefix(e, "%s", m->adapter_dir);
+        drop_adapter(m);
+    }
+    return rc;
 }
 
 int
@@ -55,10 +68,13 @@ model_open(struct model *m, const char *base, const char *adapter,
     if (rc < 0)
         return rc;
     rc = open_base(m, base, e);
-    if (rc == 0 && adapter != NULL)
-        rc = open_adapter(m, adapter, e);
+    if (rc == 0)
+        rc = model_adapt(m, adapter, e);
     if (rc < 0)
         model_release(m);
+    else if (m->with != NULL)
+        log_info("%s: %zu of the base's %zu linears are adapted",
+                 m->adapter_dir, m->adapter.n, m->linears);
     return rc;
 }
 
@@ -100,9 +116,7 @@ model_fit(const struct model *m, const struct prog_opts *o,
 void
 model_release(struct model *m)
 {
-    if (m->with != NULL)
-        adapter_release(&m->adapter);
-    free(m->adapter_dir);
+    drop_adapter(m);
     base_unbind(&m->base);
     desc_release(&m->desc);
     weights_release(&m->weights);

@@ -16,6 +16,7 @@ struct model {
     struct adapter adapter;
     const struct adapter *with; /* &adapter, or NULL: don't copy a model */
     char *adapter_dir;          /* where it was read from; NULL: none */
+    size_t linears;             /* of the base, that it could adapt */
 };
 
 /* Opens the base and, of a shard set, checks its data's hashes; with an
@@ -24,6 +25,10 @@ struct model {
 int model_open(struct model *m, const char *base, const char *adapter,
                const struct device_opts *device, struct err *e);
 void model_release(struct model *m);
+
+/* The model has the adapter of that path from now on, NULL for none, and not
+ * the one before; ERR_IO and ERR_DATA leave it with none. */
+int model_adapt(struct model *m, const char *path, struct err *e);
 
 /* ERR_LIMIT where a program of these choices, with the adapter if there is
  * one, does not fit into the memory there is (fit.h); with force a warning

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/io.h"
 #include "base/mem.h"
-#include "base/progress.h"
 #include "tensor/safetensors.h"
+#include "weights/bitsandbytes.h"
 #include "weights/weights_source.h"
 
 static int
@@ -63,13 +63,55 @@ weights_config(const struct weights *w, const char **text, size_t *n,
     return 0;
 }
 
+/* Elements */
+
+static uint64_t
+row_length(const struct weight *t)
+{
+    return t->n_dims ? t->shape[t->n_dims - 1] : 1;
+}
+
+uint64_t
+weight_elements(const struct weight *t)
+{
+    uint64_t cols = row_length(t);
+
+    if (t->bytes == 0)
+        return 0;
+    return t->bytes / (dtype_units(t->dtype, cols) * dtype_size(t->dtype))
+           * cols;
+}
+
+void
+weight_floats(float *x, const struct weight *t, uint64_t at, size_t n)
+{
+    const struct stored *s = stored_of(t->dtype);
+    uint64_t cols = row_length(t), row;
+    const char *p = t->data, *side;
+    size_t col, len;
+
+    if (dtype_is_float(t->dtype)) {
+        floats_load(x, p + at * dtype_size(t->dtype), t->dtype, n);
+        return;
+    }
+    for (; n > 0; x += len, at += len, n -= len) {
+        row = at / cols;
+        col = (size_t)(at % cols);
+        len = cols - col < n ? (size_t)(cols - col) : n;
+        side = t->scale;
+        if (side != NULL)
+            side += row * stored_blocks(s, cols) * dtype_size(s->side_dtype);
+        s->widen(x, p + row * stored_row_bytes(s, cols), side, col, len);
+    }
+}
+
 /* Scales */
 
 uint64_t
 weight_side_bytes(const struct weight *t)
 {
     const struct stored *s = stored_of(t->dtype);
-    uint64_t cols = t->n_dims ? t->shape[t->n_dims - 1] : 0;
+    uint64_t cols = row_length(t);
 
     if (t->scale == NULL || cols == 0)
         return 0;
@@ -150,26 +192,91 @@ attach_scales(struct weights *w, struct err *e)
     return rc;
 }
 
+/* Copies */
+
+static void
+note_copy(struct weights_source *s, void *copy)
+{
+    s->copy = mem_grow(s->copy, (s->n_copies + 1) * sizeof(*s->copy));
+    s->copy[s->n_copies++] = copy;
+}
+
+void
+weights_own(struct weights *w, void *copy, uint64_t bytes)
+{
+    note_copy(w->source, copy);
+    w->copied += bytes;
+}
+
+/* Room for a copy of t's data, noted in the source; NULL with *e set. */
+static void *
+add_copy(const struct weights *w, const struct weight *t, struct err *e)
+{
+    void *copy = mem_try((size_t)t->bytes);
+
+    if (copy == NULL) {
+        err_set(e, ERR_IO, "%s: tensor %s: out of memory for %llu bytes",
+                w->path, t->name, (unsigned long long)t->bytes);
+        return NULL;
+    }
+    note_copy(w->source, copy);
+    return copy;
+}
+
+const void *
+weights_row(const struct weight *t, uint64_t i, size_t *bytes)
+{
+    const char *p = t->data ? t->data : t->paired;
+    uint64_t half, within;
+
+    *bytes = (size_t)(t->bytes / t->shape[0]);
+    if (t->data == NULL) {
+        half = t->shape[0] / t->heads / 2;
+        within = i % (2 * half);
+        i += 2 * (within % half) + within / half - within;
+    }
+    return p + i * *bytes;
+}
+
+int
+weights_ready(const struct weights *w, const struct weight *t, struct err *e)
+{
+    size_t n = 0;
+    char *copy;
+
+    if (t->data != NULL || t->heads == 0)
+        return 0;
+    copy = add_copy(w, t, e);
+    if (copy == NULL)
+        return e->code;
+    for (uint64_t i = 0; i < t->shape[0]; i++) {
+        const void *row = weights_row(t, i, &n);
+
+        memcpy(copy + i * n, row, n);
+    }
+    w->item[t - w->item].data = copy;
+    weights_drop(w, t); /* of which there is a copy now */
+    return 0;
+}
+
 /* Building, from the sources */
 
 int
 weights_add(struct weights *w, struct weight *t, struct err *e)
 {
     struct weights_source *s = w->source;
+    bool odd = (uintptr_t)t->data % dtype_align(t->dtype) != 0;
 
-    if (t->bytes > 0 && (uintptr_t)t->data % dtype_align(t->dtype) != 0) {
-        void *copy = mem_try((size_t)t->bytes);
+    if (t->bytes > 0 && odd) {
+        void *copy = add_copy(w, t, e);
 
         if (copy == NULL)
-            return err_set(e, ERR_IO, "%s: tensor %s: out of memory for "
-                           "%llu bytes", w->path, t->name,
-                           (unsigned long long)t->bytes);
+            return e->code;
         memcpy(copy, t->data, (size_t)t->bytes);
-        s->copy = mem_grow(s->copy, (s->n_copies + 1) * sizeof(*s->copy));
-        s->copy[s->n_copies++] = copy;
         t->data = copy;
-        w->copied += t->bytes;
     }
+    if (odd || t->heads > 0)
+        w->copied += t->bytes;
     if (w->n == s->cap) {
         s->cap = 2 * s->cap + 64;
         w->item = mem_grow(w->item, s->cap * sizeof(*w->item));
@@ -252,6 +359,19 @@ check_names(const struct weights *w, struct err *e)
     return 0;
 }
 
+/* A file that is called so is meant as one, whatever it holds. */
+static bool
+is_gguf(const char *path)
+{
+    static const char end[] = ".gguf";
+    size_t n = strlen(path), k = sizeof(end) - 1;
+    struct stat st;
+
+    if (stat(path, &st) < 0 || S_ISDIR(st.st_mode))
+        return false;
+    return (n > k && strcmp(path + n - k, end) == 0) || gguf_is(path);
+}
+
 int
 weights_open(struct weights *w, const char *path, struct err *e)
 {
@@ -262,12 +382,16 @@ weights_open(struct weights *w, const char *path, struct err *e)
     w->source = mem_alloc(sizeof(*w->source));
     if (set_is(path))
         rc = weights_open_set(w, e);
+    else if (is_gguf(path))
+        rc = weights_open_gguf(w, e);
     else
         rc = open_dir(w, e);
     if (rc == 0 && w->n > 0)
         qsort(w->item, w->n, sizeof(*w->item), by_name);
     if (rc == 0)
         rc = check_names(w, e);
+    if (rc == 0)
+        rc = bitsandbytes_attach(w, e);
     if (rc == 0)
         rc = attach_scales(w, e);
     if (rc < 0)
@@ -289,7 +413,11 @@ weights_release(struct weights *w)
         for (i = 0; i < s->n_copies; i++)
             free(s->copy[i]);
         free(s->copy);
+        for (i = 0; i < s->n_names; i++)
+            free(s->name[i]);
+        free(s->name);
         modeldir_release(&s->dir);
+        gguf_release(&s->gguf);
         if (s->set)
             set_release(s->set);
         free(s->set);
@@ -303,60 +431,44 @@ weights_release(struct weights *w)
 
 /* Identity */
 
+/* The copy that t's data is, or n_copies. */
+static size_t
+copy_of(const struct weights *w, const struct weight *t)
+{
+    const struct weights_source *s = w->source;
+    size_t i = 0;
+
+    while (i < s->n_copies && s->copy[i] != t->data)
+        i++;
+    return i;
+}
+
+void
+weights_done(const struct weights *w, const struct weight *t)
+{
+    struct weights_source *s = w->source;
+    size_t i = t->heads > 0 && t->data != NULL ? copy_of(w, t)
+                                               : s->n_copies;
+
+    if (i < s->n_copies) {
+        free(s->copy[i]);
+        s->copy[i] = s->copy[--s->n_copies];
+        w->item[t - w->item].data = NULL;
+    }
+    weights_drop(w, t);
+}
+
 void
 weights_drop(const struct weights *w, const struct weight *t)
 {
-    const struct weights_source *s = w->source;
+    const void *p = t->paired ? t->paired : t->data;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = (uintptr_t)t->data, to = from + (uintptr_t)t->bytes;
-    size_t i;
+    uintptr_t from = (uintptr_t)p, to = from + (uintptr_t)t->bytes;
 
-    for (i = 0; i < s->n_copies; i++)
-        if (s->copy[i] == t->data)
-            return; /* no mapping: its bytes would be lost */
+    if (p == t->data && copy_of(w, t) < w->source->n_copies)
+        return; /* no mapping: its bytes would be lost */
     from = (from + page - 1) / page * page;
     to = to / page * page;
     if (from < to)
         madvise((void *)from, to - from, MADV_DONTNEED);
-}
-
-static void
-hash_weight(struct hash *h, const struct weight *t)
-{
-    uint32_t i;
-
-    hash_field(h, t->name, strlen(t->name));
-    hash_field(h, dtype_name(t->dtype), strlen(dtype_name(t->dtype)));
-    hash_u64(h, t->n_dims);
-    for (i = 0; i < t->n_dims; i++)
-        hash_u64(h, t->shape[i]);
-    hash_field(h, t->data, (size_t)t->bytes);
-}
-
-struct id
-weights_id(const struct weights *w)
-{
-    uint64_t bytes = 0;
-    struct hash h;
-    size_t i;
-
-    if (w->source->set)
-        return w->source->set->manifest.content;
-    hash_init(&h);
-    hash_u64(&h, w->n_assets);
-    for (i = 0; i < w->n_assets; i++) {
-        hash_field(&h, w->asset[i].name, strlen(w->asset[i].name));
-        hash_field(&h, w->asset[i].data, w->asset[i].n);
-    }
-    hash_u64(&h, w->n);
-    for (i = 0; i < w->n; i++)
-        bytes += w->item[i].bytes;
-    progress_begin("bytes", 0, bytes);
-    for (i = 0; i < w->n; i++) {
-        hash_weight(&h, &w->item[i]);
-        weights_drop(w, &w->item[i]);
-        progress_add(w->item[i].bytes);
-    }
-    progress_end();
-    return hash_id(&h);
 }

@@ -1,13 +1,17 @@
 /* weights.h - one opened base: its tensors and its assets.
  *
  * A base is a Hugging Face model directory (config.json and one or more
- * .safetensors, with or without index) or a shard set that `quantize | shard`
- * made. Either way the data is mapped read-only and never copied, except a
- * tensor that is not aligned for its type in its file: that one is copied
- * once and counted. Names are unique; items are in bytewise order of name.
+ * .safetensors, with or without index), a shard set that `quantize | shard`
+ * made, or a GGUF file, whose tensors have the names and shapes that Hugging
+ * Face gives them, and whose keys are a config.json (weights_gguf.c). The data
+ * is mapped read-only and never copied, except a tensor that is not aligned
+ * for its type in its file, or whose rows are in another order there: that one
+ * is copied once and counted. Names are unique; items are in bytewise order of
+ * name.
  *
  * An int8 tensor has its scales beside it: in a stream they are the F16
- * tensor "NAME.scale", which is attached here and is not an item.
+ * tensor "NAME.scale", which is attached here and is not an item. So are the
+ * parts of 4-bit weights that bitsandbytes saved, which are NF4 here.
  *
  * All sizes are checked when opening; a file that is cut short after that
  * ends the program (file_map_open).
@@ -15,7 +19,6 @@
 #ifndef WEIGHTS_WEIGHTS_H
 #define WEIGHTS_WEIGHTS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +37,12 @@ struct weight {
                                for each of its rows along the last
                                dimension; NULL for plain integers */
     uint64_t bytes;         /* of data, without scale */
+
+    /* A GGUF file of Llama's has in its queries and keys the rows of the two
+     * halves of a head take turns: of so many heads, as they lie in the file.
+     * data is NULL until weights_ready has put them in order. 0: none. */
+    uint32_t heads;
+    const void *paired;
 };
 
 /* config.json, tokenizer.json and the like, verbatim. */
@@ -50,7 +59,9 @@ struct weights {
     struct weight_asset *asset;
     size_t n_assets;
     uint64_t mapped; /* bytes of all mappings */
-    uint64_t copied; /* bytes of tensors copied for alignment */
+    uint64_t copied; /* bytes of tensors copied: for alignment or order, or
+                        scales that had to be dequantised */
+    bool bitsandbytes; /* has 4-bit weights as bitsandbytes saves them */
     struct weights_source *source;
 };
 
@@ -71,6 +82,22 @@ int weights_config(const struct weights *w, const char **text, size_t *n,
 /* Bytes of t's side tensor; 0 where it has none. */
 uint64_t weight_side_bytes(const struct weight *t);
 
+/* The number of t's elements. */
+uint64_t weight_elements(const struct weight *t);
+
+/* x[n] = elements [at, at + n) of t, counted row after row, of a float type or
+ * in a stored format, with its scales where that has some. */
+void weight_floats(float *x, const struct weight *t, uint64_t at, size_t n);
+
+/* From now on t->data is there: of most tensors it always is. ERR_IO when there
+ * is no memory for a copy. */
+int weights_ready(const struct weights *w, const struct weight *t,
+                  struct err *e);
+
+/* Nobody reads t->data any more: what weights_ready took is given back, and
+ * the rest dropped. */
+void weights_done(const struct weights *w, const struct weight *t);
+
 /* t's mapped pages are not needed for now: a program that goes through a base
  * once stays small. They come back when they are read again. */
 void weights_drop(const struct weights *w, const struct weight *t);
@@ -83,5 +110,18 @@ int weights_check(const struct weights *w, struct err *e);
  * directory a hash over names, types, shapes, bytes and assets, which reads
  * all of the data. */
 struct id weights_id(const struct weights *w);
+
+/* The same, made by who reads all of the data anyway: begin; then for each
+ * item, in order, tensor and its data, in parts; end. Of a shard set, which
+ * has its id, these do nothing. */
+struct weights_hash {
+    struct hash h;
+    const struct id *known; /* or NULL */
+};
+
+void weights_hash_begin(struct weights_hash *h, const struct weights *w);
+void weights_hash_tensor(struct weights_hash *h, const struct weight *t);
+void weights_hash_data(struct weights_hash *h, const void *p, size_t n);
+struct id weights_hash_end(const struct weights_hash *h);
 
 #endif

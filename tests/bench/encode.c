@@ -7,7 +7,6 @@
  *                                        treats them as content
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"

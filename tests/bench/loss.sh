@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# loss.sh - what it is good for to learn the target alone (--loss target) and
-# what it costs, against learning every token (--loss all): for each repository
-# a base is trained on the one and on the other, the same records, steps and
-# seed, and both adapters are measured on the same held-out commits, on the
-# tokens of the target and on all.
+# loss.sh - what it is good for to learn the target alone (train --loss target)
+# and what it costs, against learning every token (--loss all): for each
+# repository a base is trained in both ways, on the same set with the same
+# steps and seed, and both adapters are measured on the same held-out commits,
+# on the tokens of the target and on all.
 #
 #     BASE=~/SmolLM2-135M REPOS="~/jq ~/requests ~/gin" tests/bench/loss.sh
 #
@@ -44,12 +44,12 @@ AutoTokenizer.from_pretrained(**read).save_pretrained(sys.argv[2])
 PY
 fi
 
-# data REPO LOSS: its records, tokenized, as a set.
+# data REPO: its records, tokenized, as a set.
 data() {
     gitscrape -q --trust "$1" |
         tokenize -q -t "$BASE/tokenizer.json" --template "$TEMPLATE" \
-            --loss "$2" --max-tokens "$SEQ_LEN" |
-        shard -q -o "$scratch/$2"
+            --max-tokens "$SEQ_LEN" |
+        shard -q -o "$scratch/data"
 }
 
 # row NAME LOSS: target and all tokens, base, adapter, difference and half
@@ -90,14 +90,13 @@ echo "loss: $STEPS steps of $SEQ_LEN tokens, rank $RANK, lr $LR;" \
     "loss of target, then of all tokens: base, adapter, difference, +-"
 for repo in $REPOS; do
     rm -rf "$scratch"/*
-    data "$repo" target
-    data "$repo" all
+    data "$repo"
     for loss in target all; do
-        train -q --data "$scratch/$loss" --base "$BASE" --steps "$STEPS" \
-            --seq-len "$SEQ_LEN" --batch 1 --rank "$RANK" --lr "$LR" \
-            --eval-records 1 -o "$scratch/run.$loss"
+        train -q --data "$scratch/data" --base "$BASE" --steps "$STEPS" \
+            --loss "$loss" --seq-len "$SEQ_LEN" --batch 1 --rank "$RANK" \
+            --lr "$LR" --eval-records 1 -o "$scratch/run.$loss"
         evalprompts -q --base "$BASE" --adapter "$scratch/run.$loss" \
-            --data "$scratch/target" --records "$RECORDS" --batch 1 \
+            --data "$scratch/data" --records "$RECORDS" --batch 1 \
             --seq-len "$SEQ_LEN" --per-record "$scratch/records.$loss" \
             >"$scratch/score.$loss"
         row "$repo" "$loss"

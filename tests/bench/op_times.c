@@ -122,7 +122,7 @@ imagine_base(const struct model_desc *d, const char *path,
 
     for (size_t i = 0; i < d->n_tensors; i++) {
         const struct model_tensor *own = &d->tensor[i];
-        bool blocks = s->side_dtype != DTYPE_NONE;
+        bool blocks = !dtype_is_float(s->dtype);
 
         f.tensor[i].name = own->name;
         f.tensor[i].dtype = !blocks || own->n_dims == 2 ? s->dtype

@@ -67,9 +67,11 @@ run(const char *base, const char *data, struct err *e)
         .accum = ACCUM, .steps = 1000000, .lr = 0.001,
         .schedule = SCHEDULE_CONSTANT,
     };
+    const struct input_opts input = { .base = base, .data = data,
+                                      .device = &device };
     struct run_inputs in;
     struct trainer t;
-    int rc = inputs_open(&in, base, NULL, data, 0, &device, e);
+    int rc = inputs_open(&in, &input, e);
 
     if (rc < 0)
         return rc;

@@ -22,10 +22,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Files of about 10 MB, so that their names fit one command line; valid UTF-8
-# only: the other side reads text.
+# without carriage returns only: the other side reads text, and Python's open
+# makes a line feed of each CR LF.
 total=0
 while [ $total -lt $((${MEGABYTES:-100} * 1000000)) ] && IFS= read -r f; do
     iconv -f utf-8 -t utf-8 "$f" >/dev/null 2>&1 || continue
+    ! grep -q $'\r' "$f" || continue
     cat "$f" >>"$work/part$((total / 10000000))"
     total=$((total + $(stat -Lc %s "$f")))
 done < <(find ${FILES:-/usr/include /usr/lib/python3 "$PEERS/lib"} -type f \

@@ -60,7 +60,8 @@ accepted() {
 .rms_norm_eps = null|rms_norm_eps (found null, expected
 .is_causal = false|is_causal (found false, expected true
 .quantization_config = {"bits": 4}|quantization_config (found {"bits":4}
-.rope_scaling = {"type": "linear", "factor": 2}|rope_scaling: rope_type
+.rope_scaling = {"type": "dynamic", "factor": 2}|rope_scaling: rope_type
+.rope_scaling = {"type": "linear"}|rope_scaling: factor (found nothing
 .model_type = "bloom"|unknown model_type
 .vocab_size = 301|embed_tokens.weight: bad shape
 .attention_bias = true|self_attn.q_proj.bias is missing
@@ -148,4 +149,35 @@ JSON
     initmodel -q -t tok.json -o base arch.json
     part="resid_pdrop 0.1, embd_pdrop 0.1: not applied"
     warned train --data data --base base --seq-len 32 --steps 1 -o run
+}
+
+# Both from tests/golden/four_bit.py.
+@test "4-bit checkpoints of bitsandbytes are bases" {
+    for i in 0 1 2 3; do
+        echo "{\"ids\": [3, 5, $((7 + i)), 9, 11, 13, 2, 4], \"ordinal\": $i}"
+    done | fromjsonl -q --vocab 24 | shard -q --val 0 --test 0.5 -o ids
+    for name in nf4 nf4_double; do
+        golden=$BATS_TEST_DIRNAME/../golden/four_bit/$name
+        verify -q "$golden"
+        evalprompts -q --base "$golden" --data ids --seq-len 8 >scored
+        jq -e '.base.loss > 3 and .base.loss < 4' scored
+        train -q --data ids --base "$golden" --rank 2 --seq-len 8 \
+            --steps 2 -o "run-$name"
+        run -4 --separate-stderr bash -c 'quantize "$1" >out' - "$golden"
+        [[ $stderr == *"is nf4 already" ]]
+    done
+}
+
+@test "what bitsandbytes' config says has to be what its tensors are" {
+    rm -rf base
+    mkdir base
+    cp "$BATS_TEST_DIRNAME"/../golden/four_bit/nf4/* base
+    cp base/config.json good.json
+    part="quantization_config (found"
+    for change in '.load_in_4bit = false' '.bnb_4bit_quant_type = "fp4"' \
+        '.quant_method = "gptq"' '.load_in_8bit = true'; do
+        jq ".quantization_config |= ($change)" good.json >base/config.json
+        refused verify base
+        refused evalprompts --base base --data data --seq-len 32
+    done
 }

@@ -109,6 +109,44 @@ chat template refuses: Roles must alternate"
     one_line "tokenize: in.text: record 0: "
 }
 
+@test "commits and conversations have one answer to what is learned" {
+    base
+    cp "$root/tests/golden/chat/inst.jinja" chat_template.jinja
+    echo '{"bos_token":"","eos_token":""}' >tokenizer_config.json
+    hi='{"messages":[{"role":"user","content":"1"},
+        {"role":"assistant","content":"2"}]}'
+    hi=${hi//$'\n'/} doc='{"text":"no chat"}'
+    commit='{"kind":"commit","path":"a","subject":"s",
+        "change":"- 1\n@@ -0,0 +1,1 @@\n+x\n"}'
+    commit=${commit//$'\n'/}
+    says() { # LINE...
+        printf '%s\n' "$@" | fromjsonl -q >in.text
+        tokenize -q -t tokenizer.json in.text | tojsonl --exact |
+            jq -r '.keys.loss // empty'
+    }
+    [ "$(says "$hi")" = target ]
+    [ "$(says "$commit")" = all ]
+    [ "$(says "$doc")" = all ]
+    # of a document all is the target
+    [ "$(says "$doc" "$hi" "$doc")" = target ]
+    [ "$(says "$doc" "$commit" "$doc")" = all ]
+    printf '%s\n' "$doc" "$commit" "$hi" | fromjsonl -q >in.text
+    run -4 --separate-stderr tokenize -q -t tokenizer.json in.text
+    one_line "tokenize: in.text: record 2: what is learned of a chat (found \
+target, expected all, as of the first records): --loss is for all of them"
+    printf '%s\n' "$hi" "$commit" | fromjsonl -q >in.text
+    run -4 --separate-stderr tokenize -q -t tokenizer.json in.text
+    one_line "tokenize: in.text: record 1: what is learned of a commit (found"
+    for loss in all target; do
+        tokenize -q -t tokenizer.json --loss $loss in.text | tojsonl >$loss
+    done
+    cmp all target
+    # one layout for all, and one answer for all segments
+    cat <(fromjsonl -q <<<"$commit") <(fromjsonl -q <<<"$hi") >both.text
+    run -4 tokenize -q -t tokenizer.json both.text
+    tokenize -q -t tokenizer.json --template chat both.text | verify -q -
+}
+
 @test "tokenize names a message that the template passes over" {
     base
     echo '{% for m in messages if m.role != "alien" %}{{ m.content }}

@@ -127,7 +127,8 @@ train_run() {
 @test "PEFT loads exported adapters and computes what they define" {
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
     export PYTHONDONTWRITEBYTECODE=1
-    for type in llama qwen2 starcoder2 gpt2 phi; do
+    for type in llama mistral qwen2 qwen3 granite olmo2 gemma3_text \
+        starcoder2 gpt2 phi; do
         train_run $type
         exportadapter -q -o out run
         "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out

@@ -129,14 +129,15 @@ EOF
            "num_attention_heads": 4, "num_key_value_heads": 2'
     echo "{\"model_type\": \"gpt2\", $small, \"n_embd\": 16, \"n_layer\": 2,
            \"n_head\": 4, \"n_positions\": 32}" >gpt2.json
-    for type in qwen2 starcoder2 phi; do
+    types='mistral qwen2 qwen3 granite olmo2 gemma3_text starcoder2 phi'
+    for type in $types; do
         echo "{\"model_type\": \"$type\", $small, $sizes}" >$type.json
     done
     jq '.tie_word_embeddings = true' qwen2.json >tied.json
     jq '.tie_word_embeddings = true' phi.json >tied_phi.json
-    for type in llama gpt2 qwen2 starcoder2 phi tied tied_phi; do
+    for type in llama gpt2 $types tied tied_phi; do
         initmodel -q -o $type $type.json
     done
     "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/base.py" \
-        llama gpt2 qwen2 starcoder2 phi tied tied_phi
+        llama gpt2 $types tied tied_phi
 }

@@ -106,8 +106,15 @@ same_adapter() {
     sed -i 's/### After:/### Then:/' mine.template
     run -0 --separate-stderr pipeline REPO='a project' TEMPLATE=mine.template
     [[ $stderr == *'the history of a project as tokens'* ]]
-    pipeline REPO='a project' TEMPLATE=mine.template LOSS=all
-    [ "$(jq '[.tokens, .all.tokens] | .[0] == .[1]' work/score.json)" = true ]
+}
+
+@test "what is learned is as the layout says, or LOSS" {
+    pipeline REPO='a project' 2>/dev/null
+    [ "$(jq -r .identity.loss work/run/config.json)" = all ]
+    jq -e '.tokens < .all.tokens' work/score.json
+    run -0 --separate-stderr pipeline REPO='a project' LOSS=target
+    [[ $stderr != *'as tokens'* ]]
+    [ "$(jq -r .identity.loss work/run/config.json)" = target ]
 }
 
 @test "another run in the place of one keeps that" {
@@ -198,8 +205,10 @@ same_adapter() {
 }
 
 # Each time at a moment of its own, up to $within ms after it began; a pipeline
-# that is done before it is met makes that less.
+# that is done before it is met makes that less. What KILL leaves in TMPDIR,
+# nobody could have removed.
 @test "the pipeline can be stopped anywhere, by any signal, and goes on" {
+    export TMPDIR=$BATS_TEST_TMPDIR
     LORA='--rank 2 --batch 2 --steps 40'
     began=$(date +%s%N)
     pipeline REPO='a project' WORK=whole >/dev/null 2>&1
@@ -268,14 +277,19 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
     run -2 --separate-stderr make -s "${given[@]}"
     [[ ${stderr_lines[0]} == 'repo.mk: REPO is missing '* ]]
     run -0 --separate-stderr make -s "${given[@]}" REPO='a project'
-    [[ $output == *"PATH=$PWD/dest/usr/libexec/graft:"* ]]
+    [[ $output == *"PATH=$(printf %q "$PWD")/dest/usr/libexec/graft:"* ]]
 }
 
 @test "another makefile may include the pipeline" {
-    echo "include $makefile" >mine.mk
-    makefile=mine.mk
-    run -0 --separate-stderr pipeline REPO='a project'
-    [[ $output == *"make -f $root/pipelines/repo.mk REPO=a\\ project "* ]]
+    local this
+    mkdir 'a  checkout'
+    cp -r "$root/pipelines" 'a  checkout'
+    for this in "$makefile" 'a  checkout/pipelines/repo.mk'; do
+        echo "include ${this// /\\ }" >mine.mk
+        makefile=mine.mk
+        run -0 --separate-stderr pipeline REPO='a project'
+        [[ $output == *"make -f $(printf %q "$this") REPO=a\\ project "* ]]
+    done
 }
 
 @test "what can't be done is refused at once, in a line" {
@@ -320,7 +334,7 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
     (tokenize --print-template commit && echo nonsense) >broken.template
     refused 'tokenize: broken.template:' TEMPLATE=broken.template
     refused 'tokenize: fim: the tokenizer is of none' TEMPLATE=fim
-    refused "repo.mk: LOSS: tokenize: " LOSS=some
+    refused "repo.mk: LOSS: train: " LOSS=some
     refused "repo.mk: FORMAT: quantize: " FORMAT=int7
     refused "repo.mk: SCRAPE: gitscrape: " SCRAPE=--nonesuch
     refused "repo.mk: VOCAB: vocabtrain: " VOCAB=many
@@ -367,13 +381,13 @@ table() {
 @test "the table lines up and says in words what its numbers mean" {
     run -0 table -0.0711 0.0012
     [ "${lines[0]}" = 'Held out: 40 commits, 50 records, 12345 tokens' ]
-    [ "${lines[1]}" = 'what is learned       loss      +-  perplexity' ]
-    [ "${lines[2]}" = 'base             1234.5000  0.5000     4.5e+30' ]
-    [ "${lines[3]}" = 'adapter             0.0000  0.0000      1.0000' ]
-    [ "${lines[4]}" = 'difference         -0.0711  0.0012' ]
+    [ "${lines[1]}" = 'of the target       loss      +-  perplexity' ]
+    [ "${lines[2]}" = 'base           1234.5000  0.5000     4.5e+30' ]
+    [ "${lines[3]}" = 'adapter           0.0000  0.0000      1.0000' ]
+    [ "${lines[4]}" = 'difference       -0.0711  0.0012' ]
     [ "${lines[5]}" = 'of all tokens' ]
-    [ "${lines[6]}" = 'base             1234.5000  0.5000     4.5e+30' ]
-    [ "${lines[8]}" = 'difference          0.2500       -' ]
+    [ "${lines[6]}" = 'base           1234.5000  0.5000     4.5e+30' ]
+    [ "${lines[8]}" = 'difference        0.2500       -' ]
     [[ $output == *'adapter is better: it lowers the loss by 0.0711,'* ]]
     [[ $output == *'-0.0723 to -0.0699, excludes zero.'* ]]
     run -0 table 0.0711 0.0012

@@ -263,14 +263,14 @@ tells() {
     rate='[0-9.]+(/s| s each)'
     repo_init repo
     for i in {1..12}; do
-        (cat b.h; echo "$i") >"repo/b$i.h"
+        (cat b.h b.h; echo "$i") >"repo/b$i.h"
         repo_commit repo "Number $i"
     done
-    terminal --frames frames bash -c 'gitscrape repo | slow 800000 >out'
+    terminal --frames frames bash -c 'gitscrape repo | slow 1600000 >out'
     shown "gitscrape: \[=+ +\] +[0-9]+%  [0-9]+ of 12 commits, $rate, 0:"
     shown "gitscrape: \[=+\] 100%  12 of 12 commits, $rate, 0:[0-9]+$"
     terminal --frames frames bash -c \
-        'gitscrape --kind file repo | slow 800000 >out'
+        'gitscrape --kind file repo | slow 1600000 >out'
     shown "gitscrape: [0-9]+ files, $rate, 0:"
     arch 256 >arch.json
     initmodel -q -o model arch.json

@@ -27,8 +27,8 @@ refused() {
 
 @test "quantize prints help and version" {
     run -0 --separate-stderr quantize --help
-    [[ $output == *int8* ]]
-    [[ $output != *nf4* ]]
+    [[ $output == *int8*nf4* ]]
+    [[ $output != *q4_k* ]]
     run -0 quantize --version
 }
 
@@ -50,6 +50,102 @@ refused() {
     grep -aqx "data $((2 * params))" bf16
 }
 
+@test "nf4 is for the layers' matrices, and leaves all else as it is" {
+    quantize -q --format nf4 base >nf4
+    head -n 3 nf4 | grep -aqx "key format nf4"
+    tojsonl nf4 | jq -rs '.[] | select(.shape)
+        | "\(.name) \(.dtype) \(.shape | join("x"))"' >listed
+    [ "$(grep -c ' NF4 ' listed)" -eq 4 ]
+    grep -qx 'transformer.h.0.attn.c_attn.weight NF4 24x72' listed
+    grep -qx 'transformer.h.0.attn.c_attn.weight.scale F32 24x2' listed
+    grep -qx 'transformer.wte.weight F32 40x24' listed
+    # A row of 72: 36 bytes of codes.
+    tojsonl --exact nf4 | fromjsonl >again
+    cmp <(grep -a '^content ' again) <(grep -a '^content ' nf4)
+    quantize -q --format bf16 base | shard -q -o half
+    quantize -q --format nf4 half | tojsonl | jq -rs '.[] | select(.shape)
+        | "\(.name) \(.dtype)"' >from_half
+    grep -qx 'transformer.wte.weight BF16' from_half
+    shard -q -o set nf4
+    run -4 --separate-stderr bash -c 'quantize --format int8 set >again'
+    [[ $stderr == *"transformer.h.0.attn.c_attn.weight is nf4 already" ]]
+    run -4 --separate-stderr bash -c 'quantize --format bf16 set >again'
+    [[ $stderr == *"is nf4 already" ]]
+    verify -q set
+}
+
+@test "any number of threads gives the same bytes, and the same report" {
+    cat >wide.json <<'EOF'
+{"model_type": "gpt2", "vocab_size": 5000, "n_embd": 264, "n_layer": 2,
+ "n_head": 4, "n_positions": 16}
+EOF
+    initmodel -q -o wide wide.json
+    for format in bf16 int8 nf4; do
+        for n in 1 2 5; do
+            quantize -q --threads $n --format $format --report $n.jsonl \
+                wide >$n
+        done
+        cmp 1 2
+        cmp 1 5
+        cmp 1.jsonl 2.jsonl
+        cmp 1.jsonl 5.jsonl
+    done
+}
+
+@test "--report tells how far each tensor is from what it was" {
+    quantize -q --format int8 base >plain
+    for format in bf16 int8 nf4; do
+        quantize -q --format $format --report $format.jsonl base >$format
+        [ "$(wc -l <$format.jsonl)" -eq 16 ]
+        jq -s . $format.jsonl | jq -c '.[]' | while read -r line; do
+            echo "$line" >line.json
+            python3 "$root/tests/validate.py" \
+                "$root/schemas/quantize-report.schema.json" line.json
+        done
+    done
+    cmp plain int8
+    # The error that there is, from the numbers that both streams hold.
+    tojsonl --exact bf16 >bf16.exact
+    quantize -q --format f32 base | tojsonl --exact >f32.exact
+    python3 - <<'EOF'
+import base64, json, math, struct
+
+def tensors(path):
+    found, name = {}, None
+    for line in map(json.loads, open(path)):
+        if line.get("kind") == "tensor":
+            name, size = line["name"], line["dtype"]
+            found[name] = [size, b""]
+        elif line.get("kind") == "data":
+            found[name][1] += base64.b64decode(line["b64"])
+    return found
+
+def floats(kind, raw):
+    if kind == "F32":
+        return struct.unpack(f"<{len(raw) // 4}f", raw)
+    return [struct.unpack("<f", b"\0\0" + raw[i:i + 2])[0]
+            for i in range(0, len(raw), 2)]
+
+was, now = tensors("f32.exact"), tensors("bf16.exact")
+for line in map(json.loads, open("bf16.jsonl")):
+    x, y = floats(*was[line["name"]]), floats(*now[line["name"]])
+    off = [abs(a - b) for a, b in zip(x, y)]
+    assert len(x) == line["elements"], line
+    assert max(off) == line["max"], line
+    rms = math.sqrt(sum(d * d for d in off) / len(off))
+    assert math.isclose(rms, line["rms"], rel_tol=1e-9, abs_tol=0), line
+    length = math.hypot(*x) * math.hypot(*y)
+    if length == 0:
+        assert line["cosine"] is None, line
+    else:
+        cosine = sum(a * b for a, b in zip(x, y)) / length
+        assert math.isclose(cosine, line["cosine"], rel_tol=1e-9), line
+EOF
+    run -2 --separate-stderr bash -c 'quantize --report - base >out'
+    run ! quantize -q --report base/config.json base >out
+    jq -e .n_embd base/config.json
+}
+
 @test "quantize gives the same bytes for one file and for several" {
     quantize -q --format int8 base >one
     edit shift base
@@ -67,6 +163,7 @@ refused() {
         --format bf16 base
     quantize -q --format bf16 --allow-nonfinite base >out
     refused 4 "int8 can't hold" --format int8 --allow-nonfinite base
+    refused 4 "nf4 can't hold" --format nf4 --allow-nonfinite base
     edit set base transformer.h.0.mlp.c_fc.weight 77 1e6
     refused 4 "element 77 is 1e+06, which F16 can't hold" --format f16 base
 }
@@ -107,12 +204,53 @@ model-00002-of-00002.safetensors" base
     refused 4 "neither model.safetensors nor" empty
     rm base/config.json
     refused 4 "has no config.json" base
-    refused 2 "--format" --format nf4 base
-    refused 2 "MODELDIR"
+    refused 2 "--format" --format q4_k base
+    refused 2 "MODEL"
 }
 
 @test "quantize reports a full disk" {
     run --separate-stderr bash -c 'quantize -q base >/dev/full'
     [ "$status" -eq 1 ]
     [[ $stderr == *"No space left"* ]]
+}
+
+@test "--to writes the directory that transformers saves with bitsandbytes" {
+    golden=$BATS_TEST_DIRNAME/../golden/four_bit/nf4
+    run -0 --separate-stderr quantize -q --format nf4 --to again "$golden"
+    [ -z "$output" ]
+    cmp "$golden/model.safetensors" again/model.safetensors
+    jq -e '.quantization_config.load_in_4bit' again/config.json
+    cat >arch.json <<'EOF'
+{"model_type": "llama", "vocab_size": 40, "hidden_size": 64,
+ "intermediate_size": 320, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "num_key_value_heads": 2, "max_position_embeddings": 32}
+EOF
+    initmodel -q -o llama arch.json
+    quantize -q --format nf4 --to four llama
+    quantize -q --format nf4 llama | shard -q -o set
+    quantize -q --format nf4 --to back set
+    cmp four/model.safetensors back/model.safetensors
+    printf '{"ids": [3, 5, 7, %d], "ordinal": %d}\n' 9 0 11 1 |
+        fromjsonl -q --vocab 40 | shard -q --val 0 --test 0.5 -o ids
+    evalprompts -q --base four --data ids --seq-len 8 >of_dir
+    evalprompts -q --base set --data ids --seq-len 8 >of_set
+    cmp of_dir of_set
+}
+
+@test "--to refuses what bitsandbytes' files can't be" {
+    run -2 quantize --format int8 --to out base
+    run -2 quantize --format nf4 --report r --to out base
+    run -4 --separate-stderr quantize --format nf4 --to out base
+    [[ $stderr == *"c_attn: --to can't turn its matrix"* ]]
+    cat >arch.json <<'EOF'
+{"model_type": "llama", "vocab_size": 40, "hidden_size": 24,
+ "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
+ "num_key_value_heads": 2, "max_position_embeddings": 32}
+EOF
+    initmodel -q -o llama arch.json
+    run -4 --separate-stderr quantize --format nf4 --to out llama
+    [[ $stderr == *"rows of 24, which is no multiple of 64" ]]
+    [ ! -e out ]
+    mkdir out
+    run -6 quantize --format nf4 --to out llama
 }

@@ -52,7 +52,7 @@ gitscrape_set() {
         $run[0].options as $o | $schema[0].properties | to_entries[]
         | select(.value | has("default")) | select(.value.default != $o[.key])
         | .key' >wrong
-    [ ! -s wrong ]
+    [ "$(cat wrong)" = '"loss"' ] # there is what auto came to
 }
 
 # The keys of a run file and those of the schema go through the same door:
@@ -131,7 +131,7 @@ gitscrape_set() {
     cmp known <(jq -r '.properties.model_type.enum[]' "$schemas/arch.json")
     # 'llama, qwen2 and phi', in a line or over several
     list=$(paste -sd , known | sed 's/,/, /g; s/\(.*\), /\1 and /')
-    tr '\n' ' ' <"$root/README.md" | grep -qF "of the types $list:"
+    tr -s '\n ' ' ' <"$root/README.md" | grep -qF "of the types $list:"
     mandoc -T utf8 "$root/man/man1/initmodel.1" | col -b | tr -s '\n ' ' ' |
         grep -qF "model_type is one of $list."
 }

@@ -33,6 +33,14 @@ left_out() {
     return 1
 }
 
+# made_history: the repository r, of what a Python program on stdin prints with
+# commit and put of fast_import.py.
+made_history() {
+    git init -q -b main r
+    cat "$root/tests/cli/fast_import.py" - | python3 - |
+        git -C r fast-import --quiet
+}
+
 # bad CASE [N]: the repository r, N commits, and one bad thing more.
 bad() {
     repo_small r "${2:-3}"

@@ -329,6 +329,11 @@ tensors() {
     [ "$(ls -A used)" = mine ]
     run -1 --separate-stderr shard -o missing/set a.gs
     one_line 'shard: missing/set: No such file or directory'
+    run -2 --separate-stderr shard -o - a.gs
+    one_line 'shard: -: is standard output (expected a directory; ./- is one)'
+    [ ! -e ./- ]
+    run -2 --separate-stderr shard -o set --size 0 a.gs
+    one_line "shard: --size: bad value (found '0', expected 1..112589990684262"
     run -2 --separate-stderr shard a.gs
     one_line 'shard: --output is missing'
     run -2 --separate-stderr shard -o set --val 0.6 --test 0.4 a.gs

@@ -85,7 +85,7 @@ round() {
 
 @test "tokenize waits for a stream that stalls, and a signal ends it" {
     trained
-    awk 'BEGIN { for (i = 0; i < 3000; i++) {
+    awk 'BEGIN { for (i = 0; i < 6000; i++) {
         s = ""; for (k = 0; k < 300; k++) s = s " " i * k
         printf "{\"text\":\"%s\"}\n", s } }' | fromjsonl -q >text
     half=$(($(stat -c %s text) / 2))
@@ -123,6 +123,13 @@ round() {
     said='left out: over-max-tokens'
     grep -Eq "$said \([0-9]+ of [0-9]+ edited lines, [0-9]+ tokens\)" \
         <<<"$stderr"
+    run -0 --separate-stderr tokenize -t tokenizer.json --max-tokens 3 \
+        project.text
+    [[ $stderr == 'tokenize: 0 records'*': warning: all of the input was l'* ]]
+    echo '{"text":"a"}' | fromjsonl | tokenize -t tokenizer.json >/dev/null \
+        2>said
+    fromjsonl </dev/null | tokenize -t tokenizer.json >/dev/null 2>>said
+    run -1 grep warning said
 }
 
 @test "a special token spelled in the text is text, unless asked for" {
@@ -337,7 +344,7 @@ begins() {
     tokenize -q -t tokenizer.json --template a.template project.text >a
     tokenize -q -t tokenizer.json --template d/b project.text >b
     cmp a b
-    grep -aqE '^prov tokenize .* template=[0-9a-f]{64} loss=target ' a
+    grep -aqE '^prov tokenize .* template=[0-9a-f]{64} loss=auto ' a
     echo '# other' >>d/b
     tokenize -q -t tokenizer.json --template d/b project.text >b
     run -1 cmp a b
@@ -378,16 +385,45 @@ after; diff; text; prefix, middle and suffix" bad.template
     run -2 tokenize --print-template own.template
 }
 
-@test "loss all learns every token, and changes no id" {
+# says OPTION...: the key loss of what tokenize makes of the project.
+says() {
+    tokenize -q -t tokenizer.json "$@" project.text >made
+    tojsonl --exact made | jq -r '.keys.loss // empty'
+}
+
+@test "the loss is a key of the stream, and changes no record" {
     trained
     for t in commit message review; do
-        tokenize -q --no-prov -t tokenizer.json --template $t project.text |
-            tojsonl >target
-        tokenize -q --no-prov -t tokenizer.json --template $t --loss all \
-            project.text | tojsonl >all
-        cmp <(jq -c .ids target) <(jq -c .ids all)
-        jq -se 'map(.mask | min) | min == 1' all
+        [ "$(says --template $t --loss target)" = target ]
+        tojsonl made >target
+        [ "$(says --template $t --loss all)" = all ]
+        tojsonl made | cmp - target
         jq -se 'map(.mask[0]) | max == 0' target
         jq -se 'map(.mask[-1]) | min == 1' target
     done
+    # and no text has it
+    [ "$(tokenize -q -t tokenizer.json -d made | tojsonl --exact |
+        jq -c 'select(.graft and .type) | .keys')" = null ]
+}
+
+@test "what is learned is as the layout says" {
+    trained
+    for t in auto commit review plain; do
+        [ "$(says --template $t)" = all ]
+        [ "$(says --template $t --loss auto)" = all ]
+    done
+    [ "$(says --template message)" = target ]
+    tokenize --print-template commit >own.template
+    [ "$(says --template own.template)" = all ]
+    sed -i 's/^loss all/loss target/' own.template
+    [ "$(says --template own.template)" = target ]
+    [ "$(says --template own.template --loss all)" = all ]
+    sed -i '/^loss/d' own.template
+    [ "$(says --template own.template)" = target ]
+    for t in file fim chat; do
+        tokenize --print-template $t | grep -q '^loss '
+    done
+    # of nothing, as of commits
+    [ "$(fromjsonl -q </dev/null | tokenize -q -t tokenizer.json |
+        tojsonl --exact | jq -r '.keys.loss // empty')" = all ]
 }

@@ -14,6 +14,11 @@ setup() {
     tokenize -q -t t.json --max-tokens 120 --offsets r.gs >lines
     tokenize -q -t t.json --max-tokens 120 r.gs | tojsonl >want
     jq -c '[.ids, .mask]' lines | cmp - <(jq -c '[.ids, .mask]' want)
+    [ "$(jq -r .loss lines | sort -u)" = all ]
+    tokenize -q -t t.json --loss target --offsets r.gs >target
+    [ "$(jq -r .loss target | sort -u)" = target ]
+    jq -c .mask target | cmp - <(tokenize -q -t t.json --loss all r.gs |
+        tojsonl | jq -c .mask)
     # One behind the other, from the first byte to the last.
     jq -e '. as $r | .offsets | length == ($r.ids | length)
         and (map(.[0]) == [0] + (map(.[1])[:-1]))

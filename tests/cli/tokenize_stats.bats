@@ -17,7 +17,14 @@ setup() {
     tojsonl t.gs >t.jsonl
     [ "$(jq .records s.json)" -eq "$(wc -l <t.jsonl)" ]
     [ "$(jq .tokens s.json)" -eq "$(jq -s 'map(.ids | length) | add' t.jsonl)" ]
-    [ "$(jq .learned s.json)" -eq "$(jq -s 'map(.mask | add) | add' t.jsonl)" ]
+    # all but the first of each: what a layout of commits says
+    [ "$(jq .learned s.json)" -eq \
+        "$(jq -s 'map(.ids | length - 1) | add' t.jsonl)" ]
+    tokenize -q -t t.json --max-tokens 120 --loss target --stats target.json \
+        r.gs >/dev/null
+    [ "$(jq .learned target.json)" -eq \
+        "$(jq -s 'map(.mask | add) | add' t.jsonl)" ]
+    diff <(jq 'del(..|.learned?)' s.json) <(jq 'del(..|.learned?)' target.json)
     [ "$(jq '.vocabulary - .unused' s.json)" -eq \
         "$(jq -s 'map(.ids) | add | unique | length' t.jsonl)" ]
     [ "$(jq .texts s.json)" -eq "$(tojsonl r.gs | wc -l)" ]

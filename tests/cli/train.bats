@@ -75,8 +75,9 @@ PY
         rm -rf part
         stop_at ${signal%:*} "Iter 7:" part $options
         [ "$status" -eq "${signal#*:}" ]
-        [[ $stderr == "train: part: stopped after step "*" --resume" ]]
-        step=$(sed -E 's/.*after step ([0-9]+),.*/\1/' <<<"$stderr")
+        said=${stderr_lines[-1]}
+        [[ $said == "train: part: stopped after step "*" --resume" ]]
+        step=$(sed -E 's/.*after step ([0-9]+),.*/\1/' <<<"$said")
         [ "$step" -ge 7 ]
         [ "$step" -lt 400 ]
         [ "$(ls part/checkpoints)" = "step-$step" ]
@@ -495,12 +496,14 @@ tight() {
 , too few for --seq-len 65"
 }
 
-@test "an int8 base trains, and full training of it is refused" {
-    quantize -q --format int8 base | shard -q -o base8
-    train -q $options --base base8 --steps 3 -o run
-    run -2 --separate-stderr train --data data --base base8 --seq-len 16 \
-        --method full --steps 3 -o full
-    one_line "train: base8: full training needs a floating-point base"
+@test "a quantised base trains, and full training of it is refused" {
+    for format in int8 nf4; do
+        quantize -q --format $format base | shard -q -o $format
+        train -q $options --base $format --steps 3 -o run-$format
+        run -2 --separate-stderr train --data data --base $format \
+            --seq-len 16 --method full --steps 3 -o full
+        one_line "train: $format: full training needs a floating-point base"
+    done
 }
 
 @test "a flipped bit in a base's shards is found before it is used" {
@@ -583,4 +586,76 @@ p.send_signal(signal.SIGINT)
 lines = p.stdout.read().splitlines()
 assert p.wait() == 0 and lines[-2].startswith("Iter 2000:"), lines[-2:]
 PY
+}
+
+# masked SET MEMBER: a set of 60 records of six tokens, of which the last two
+# and the first are the target; the header's keys have that member, too.
+masked() {
+    {
+        echo '{"graft":1,"type":"tokens","keys":{"vocab":"40"'"$2"'}}'
+        for i in $(seq 60); do
+            echo "{\"ids\":[$((i % 7)),$((i % 11)),3,$((i % 5)),4,9],"$(
+                )'"mask":[1,0,0,0,1,1]}'
+        done
+    } | fromjsonl -q | shard -q --val 0.2 --test 0 -o "$1"
+}
+
+@test "what is learned is what the set says, or --loss" {
+    masked bare ''
+    masked target ',"loss":"target"'
+    masked all ',"loss":"all"'
+    options=${options/--data data/}
+    for rows in bare::target target::target all::all \
+        bare:--loss=all:all all:--loss=target:target \
+        all:--loss=auto:all target:--loss=all:all; do
+        IFS=: read -r data loss what <<<"$rows"
+        rm -rf run
+        run -0 --separate-stderr train $options --data $data $loss --steps 4 \
+            -o run
+        # 48 records of 6 tokens; the first of each is not predicted
+        n=96
+        [ $what = target ] || n=240
+        [[ $stderr == "train: $n of 288 tokens are learned (--loss $what)"* ]]
+        jq -e --arg what $what '.identity.loss == $what and
+            .options.loss == $what' run/config.json
+        jq -se --arg what $what '($what == "all") as $all
+            | (map(.val_tokens // empty) | unique) ==
+                [if $all then 60 else 24 end]
+            and (map(select(.tokens))[-1] |
+                .supervised / .tokens == if $all then 1 else 0.4 end)' \
+            run/metrics.jsonl
+        sha256sum <run/adapter/adapter_model.safetensors >>sums.$what
+        steady run >>steady.$what
+    done
+    # the same was learned of whichever set
+    [ "$(sort -u sums.all | wc -l)" -eq 1 ]
+    [ "$(sort -u sums.target | wc -l)" -eq 1 ]
+    [ "$(cat sums.* | sort -u | wc -l)" -eq 2 ]
+}
+
+@test "a run goes on with what it has learned, and with nothing else" {
+    masked target ',"loss":"target"'
+    options="${options/--data data/--data target} --steps 4 --save-every 2"
+    train -q $options -o run
+    rm -r run/manifest.json run/checkpoints/step-4
+    run -6 --separate-stderr train -q $options --loss all --resume -o run
+    one_line 'train: run: a run with another loss (found "target", expect'
+    echo '{"loss": "all"}' >run.json
+    run -6 train -q $options --config run.json --resume -o run
+    train -q $options --loss target --resume -o run
+    run -0 --separate-stderr train $options -o run
+    [ "$stderr" = 'train: run: complete already' ]
+}
+
+@test "where nothing is the target, all can be learned" {
+    {
+        echo '{"graft":1,"type":"tokens","keys":{"vocab":"40","loss":"all"}}'
+        for i in $(seq 20); do echo '{"ids":[1,2,3],"mask":[1,0,0]}'; done
+    } | fromjsonl -q | shard -q --val 0.2 --test 0.2 -o none
+    options=${options/--data data/--data none}
+    train -q $options --steps 2 -o run
+    run -4 --separate-stderr train -q $options --loss target --steps 2 -o no
+    one_line 'train: none: no token of the training split is to be learned (1'
+    [ ! -e no ]
+    run -2 train $options --loss some --dry-run
 }

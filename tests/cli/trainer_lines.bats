@@ -85,6 +85,36 @@ chats() {
     cmp <(lines a.gs) <(tojsonl -q -f trl a.gs | fromjsonl -q | lines -)
 }
 
+@test "trl: labels are what is learned" {
+    tokens >a.gs
+    says() { # LOSS: the same with that key
+        tojsonl --exact a.gs | jq -c --arg loss $1 'if .graft and .type
+            then .keys.loss = $loss else . end' | fromjsonl -q
+    }
+    says target | tojsonl -q -f trl | cmp - <(tojsonl -q -f trl a.gs)
+    [ "$(says all | tojsonl -q -f trl | jq -c .labels | tr '\n' ' ')" = \
+        '[1,2,3] [4] ' ]
+    says all | shard -q --val 0 --test 0 -o all
+    [ "$(tojsonl -q -f trl --split train all | jq -c .labels |
+        tr '\n' ' ')" = '[1,2,3] [4] ' ]
+    says some >c.gs
+    run -4 --separate-stderr tojsonl -f trl c.gs
+    one_line 'tojsonl: c.gs: record 0: stream: header: key loss (found some, '
+    run -4 --separate-stderr shard -q -o none c.gs
+    one_line 'shard: c.gs: header: key loss (found some, expected target or a'
+    run -4 verify -q c.gs
+    # those of one answer alone go together
+    cat <(says all) <(says target) >c.gs
+    run -4 --separate-stderr tojsonl -f trl c.gs
+    one_line 'tojsonl: c.gs: record 0: segments: header: key loss (found targ'
+    run -4 --separate-stderr shard -q -o none c.gs
+    one_line 'shard: c.gs: header: key loss (found target, expected all)'
+    cat <(says all) a.gs >c.gs
+    run -4 --separate-stderr shard -q -o none c.gs
+    one_line 'shard: c.gs: header: key loss (found none, expected all)'
+    [ ! -e none ]
+}
+
 @test "trl: ids of two tokenizers are not mixed" {
     tokens >a.gs
     fromjsonl -q <<<'{"text":"some words"}' >doc.gs

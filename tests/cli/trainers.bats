@@ -58,7 +58,7 @@ some() {
     for format in megatron llm.c; do
         run -0 --separate-stderr tojsonl -f $format -o $format c.gs
         [ "${stderr_lines[0]}" = 'tojsonl: 4 records, 13 tokens' ]
-        [[ ${stderr_lines[1]} == *'warning: 2 tokens have no loss, which '* ]]
+        [[ ${stderr_lines[1]} == *'warning: 2 tokens are not learned, wh'* ]]
         fromjsonl -q --end 0 --vocab 300 -f $format $format >back.gs
         cmp <(ids c.gs) <(ids back.gs)
         [ "$(tojsonl back.gs | jq -c .mask[] | sort -u)" = 1 ]
@@ -66,6 +66,28 @@ some() {
     done
     fromjsonl -q -f llm.c - <llm.c >back.gs
     cmp <(ids c.gs | jq -sc add) <(ids back.gs)
+    # where all is learned, nothing is lost
+    tojsonl --exact c.gs | jq -c 'if .type then .keys.loss = "all" else . end' |
+        fromjsonl -q >all.gs
+    for format in megatron llm.c; do
+        run -0 --separate-stderr tojsonl -f $format -o all.$format all.gs
+        [ "${stderr_lines[0]}" = 'tojsonl: 4 records, 13 tokens' ]
+        [[ $stderr != *learned* ]]
+    done
+    cmp llm.c all.llm.c
+    cmp megatron.bin all.megatron.bin
+}
+
+@test "records whose end llm.c does not see are told" {
+    fromjsonl -q <<<'{"ids": [1, 2, 0]}' --vocab 9 >a.gs
+    run -0 --separate-stderr tojsonl -f llm.c -o l a.gs
+    [[ $stderr == *'warning: 1 records do not end with the token that par'* ]]
+    some_text=$(seq 40 | jq -Rc '{text: .}')
+    fromjsonl -q <<<"$some_text" >t.gs
+    vocabtrain -q --size 270 --special '<|endoftext|>' -o tokenizer.json t.gs
+    tokenize -q -t tokenizer.json t.gs >b.gs
+    run -0 --separate-stderr tojsonl -f llm.c -o b b.gs
+    [[ $stderr == "tojsonl: 40 records, "*" tokens" ]]
 }
 
 @test "the token that ends a document is the tokenizer's" {
@@ -227,6 +249,8 @@ damaged() {
     with 0 4d
     head -c 17 m.bin >d.bin
     damaged megatron 'd.idx: sequence 2 '
+    cat m.bin m.bin >d.bin
+    damaged megatron 'd.bin: size (found 36 bytes, expected 18 for the seq'
     run -4 --separate-stderr bash -c 'fromjsonl -f megatron --vocab 9 m >out'
     one_line 'fromjsonl: m.idx: document 0: token id (found 299, vocabulary '
     rm d.bin

@@ -8,7 +8,7 @@
 
 FUZZ ?= $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 FUZZ_TIME ?= 600
-FUZZ_LAYERS := record stream repo text tensor base
+FUZZ_LAYERS := weights model kernels record stream repo text tensor base
 
 # clang alone has a fuzzer: a build of its own.
 .PHONY: fuzz fuzz-build

@@ -19,7 +19,8 @@ words() {
     for word; do printf '"%s"\n' "${word//\"/\\\"}"; done >"$target.dict"
 }
 
-rm -rf change jsonl tokenizer jinja records template manifest import
+rm -rf change jsonl tokenizer jinja records template manifest import gguf \
+    base
 
 # ---- change ----
 
@@ -341,3 +342,93 @@ megatron 0x0d 5 8 | seed import
 megatron 5 8 2 | seed import
 words import 'MMIDIDX\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00' \
     '\xff\xff' '\xff\xff\xff\xff' '\x00\x00\x00\x80' '\x01\x00\x00\x00'
+
+# ---- gguf ----
+
+# text STRING: as GGUF files have it. key NAME TYPE, with its value behind.
+text() { le 8 ${#1} && printf %s "$1"; }
+key() { text "$1" && le 4 "$2"; }
+
+# head VERSION TENSORS KEYS
+head_of() { printf GGUF && le 4 "$1" && le 8 "$2" "$3"; }
+
+# filled TO: what is on stdin, and zeros up to a multiple of TO bytes.
+filled() {
+    cat >filled
+    local n
+    n=$(wc -c <filled)
+    cat filled
+    head -c $(((n + $1 - 1) / $1 * $1 - n)) /dev/zero
+    rm filled
+}
+
+head_of 2 0 0 | seed gguf
+{
+    head_of 3 2 6
+    key general.architecture 8 && text llama
+    key general.alignment 4 && le 4 16
+    key llama.block_count 10 && le 8 3
+    key words 9 && le 4 8 && le 8 2 && text one && text ''
+    key scores 9 && le 4 6 && le 8 2 && le 4 0 0x3f800000
+    key on 7 && le 1 1
+    text token_embd.weight && le 4 2 && le 8 32 2 && le 4 8 && le 8 0
+    text output_norm.weight && le 4 1 && le 8 3 && le 4 0 && le 8 80
+} | filled 16 | { cat && head -c 92 /dev/zero; } | seed gguf
+words gguf GGUF '\x03\x00\x00\x00' '\x08\x00\x00\x00' '\x09\x00\x00\x00' \
+    general.alignment '\x00\x00\x00\x00\x00\x00\x00\x00' \
+    '\x01\x00\x00\x00\x00\x00\x00\x00' '\x20\x00\x00\x00\x00\x00\x00\x00' \
+    '\xff\xff\xff\xff\xff\xff\xff\xff' '\x00\x00\x00\x00\x00\x00\x00\x80'
+
+# ---- base ----
+
+# header: a line "NAME DTYPE BYTES SHAPE" for each tensor on stdin, in the
+# order of their data, as the header of a .safetensors file.
+header() {
+    jq -Rc 'split(" ") | {name: .[0], dtype: .[1], bytes: (.[2] | tonumber),
+            shape: (.[3] | "[\(.)]" | fromjson)}' |
+        jq -sc 'reduce .[] as $t ({at: 0};
+            .t[$t.name] = {dtype: $t.dtype, shape: $t.shape,
+                data_offsets: [.at, .at + $t.bytes]} | .at += $t.bytes) | .t'
+}
+
+# base BYTES CONFIG [END]: with the tensors on stdin.
+base() {
+    { le 2 "$1" && printf '%s\0' "$2" && header | tr -d '\n' &&
+        printf ${3+'\0%s'} "${3-}"; } | seed base
+}
+
+small='"vocab_size":2,"hidden_size":64,"intermediate_size":1,
+"num_hidden_layers":1,"num_attention_heads":1,"head_dim":2,
+"num_key_value_heads":1,"max_position_embeddings":8,
+"tie_word_embeddings":true'
+tensors() {
+    echo model.embed_tokens.weight F16 256 2,64
+    for w in q k v; do
+        echo "model.layers.0.self_attn.${w}_proj.weight F16 256 2,64"
+    done
+    echo model.layers.0.self_attn.o_proj.weight F16 256 64,2
+    echo model.layers.0.mlp.up_proj.weight F16 128 1,64
+    echo model.layers.0.mlp.down_proj.weight F16 128 64,1
+    for w in layers.0.input_layernorm layers.0.post_attention_layernorm norm
+    do echo "model.$w.weight BF16 128 64"; done
+}
+gate=model.layers.0.mlp.gate_proj.weight
+base 2048 "{\"model_type\":\"llama\",$small}" < <(tensors
+    echo $gate F16 128 1,64)
+base 2048 "{\"model_type\":\"mistral\",$small,\"rope_parameters\":{
+\"rope_type\":\"yarn\",\"factor\":2.0,\"rope_theta\":1e4}}" < <(tensors
+    echo $gate F16 128 1,64)
+base 1 '{"model_type":"gpt2","n_embd":2,"n_head":1}' <<<'a U8 1 1'
+state='{"quant_type":"nf4","blocksize":64,"dtype":"float16","shape":[1,64]}'
+base $((64 + 1920 + 32 + 4 + ${#state})) "{\"model_type\":\"llama\",$small}" \
+    "$state" < <(echo $gate.quant_map F32 64 16
+        tensors
+        echo $gate U8 32 32,1
+        echo $gate.absmax F32 4 1
+        echo "$gate.quant_state.bitsandbytes__nf4 U8 ${#state} ${#state}")
+words base '"model_type":' '"llama"' '"qwen3"' '"gemma3_text"' '"granite"' \
+    '"olmo2"' '"rope_scaling":' '"rope_type":' '"yarn"' '"llama3"' '"linear"' \
+    '"factor":' '"layer_types":' '"sliding_attention"' '"head_dim":' \
+    '"num_key_value_heads":' '"quantization_config":' '"dtype":' '"shape":' \
+    '"data_offsets":' '"__metadata__":' '"F32"' '"U8"' '"I8"' '.nested_absmax' \
+    '.absmax' '.quant_map' '.scale' 18446744073709551615 -1 1e308 null

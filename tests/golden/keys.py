@@ -30,13 +30,18 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
-CASES = ["llama", "llama_tied", "qwen2", "starcoder2", "gpt2", "phi"]
+CASES = ["llama", "llama_tied", "mistral", "qwen2", "qwen2_yarn", "qwen3",
+         "granite", "olmo2", "gemma3", "starcoder2", "gpt2", "phi"]
 IDS = torch.arange(20)[None] % 96
 RANK, ALPHA = 4, 8
 
 ACTS = ["gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "silu", "swish",
         "relu", "quick_gelu", "tanh", "linear", "none of these"]
 DEFAULT = {"rope_type": "default"}
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+          "high_freq_factor": 4.0, "original_max_position_embeddings": 16}
+YARN = {"rope_type": "yarn", "factor": 4.0,
+        "original_max_position_embeddings": 16}
 # Keys that a class does not name and a file may hold all the same.
 EXTRA = {
     "hidden_act": [7, None, *ACTS], "activation_function": [7, *ACTS],
@@ -54,10 +59,15 @@ EXTRA = {
         dict(DEFAULT, factor=2.0), dict(DEFAULT, partial_rotary_factor=0.25),
         {"rope_type": "linear", "factor": 2.0},
         {"type": "linear", "factor": 2.0}, {"rope_type": 7},
-        {"full_attention": dict(DEFAULT, rope_theta=77.0)}],
+        {"full_attention": dict(DEFAULT, rope_theta=77.0)},
+        {"full_attention": dict(LLAMA3), "sliding_attention": None},
+        {"sliding_attention": dict(YARN, rope_theta=77.0)}],
+    "rope_local_base_freq": [77.0, 0, None],
+    "sliding_window_pattern": [1, 2],
     "rope_scaling": [
         None, {}, DEFAULT, {"type": "default", "rope_theta": 77.0},
         {"rope_type": "linear", "factor": 2.0}, {"factor": 2.0}, "linear"],
+    "original_max_position_embeddings": [32],
     "sliding_window": [3, None, 0, -1, "3", True],
     "use_sliding_window": [True, False, None, 1, "true"],
     "max_window_layers": [0, 9],
@@ -77,6 +87,29 @@ EXTRA = {
     "logits_scaling": [2.0], "scale_embedding": [True],
     "attention_chunk_size": [4],
 }
+
+# Of models that have rotary positions.
+SCALED = [
+    {"rope_type": "linear"}, {"rope_type": "linear", "factor": None},
+    {"rope_type": "linear", "factor": 2.0, "attention_factor": 3.0},
+    {"rope_type": "linear", "factor": 2.0, "rope_theta": 77.0},
+    {"rope_type": "linear", "factor": 2.0, "partial_rotary_factor": 0.25},
+    {"rope_type": "dynamic", "factor": 2.0},
+    {"rope_type": "longrope", "factor": 2.0}, {"rope_type": "none"},
+    LLAMA3, dict(LLAMA3, factor=2), dict(LLAMA3, factor="2"),
+    dict(LLAMA3, low_freq_factor=2.0), dict(LLAMA3, low_freq_factor=0),
+    dict(LLAMA3, high_freq_factor=None),
+    dict(LLAMA3, original_max_position_embeddings=32),
+    {k: v for k, v in LLAMA3.items() if k[0] != "h"},
+    YARN, {**YARN, "type": "linear"}, dict(YARN, factor=None),
+    {k: v for k, v in YARN.items() if k[0] != "o"},
+    dict(YARN, original_max_position_embeddings=8),
+    dict(YARN, attention_factor=1.5), dict(YARN, attention_factor="1"),
+    dict(YARN, attention_factor=None), dict(YARN, beta_fast=2),
+    dict(YARN, beta_fast=None), dict(YARN, beta_slow=0.5),
+    dict(YARN, mscale=1.0, mscale_all_dim=0.5), dict(YARN, mscale=1.0),
+    dict(YARN, truncate=False), dict(YARN, truncate=None),
+    dict(YARN, no_such_key=7)]
 # What no result depends on: where files come from, labels, output forms.
 SKIPPED = {"transformers_version", "architectures", "dtype", "id2label",
            "label2id", "problem_type", "return_dict", "output_hidden_states"}
@@ -175,7 +208,9 @@ def family_rows(name):
             if f.name not in SKIPPED:
                 tried[f.name] = values_of(f, getattr(model.config, f.name))
         for key, values in EXTRA.items():
-            tried[key] = tried.get(key, []) + values
+            tried[key] = [*tried.get(key, []), *values]
+        if "rope_parameters" in tried:
+            tried["rope_scaling"] += SCALED
         yield from rows(name, tried, config, path, logits(model),
                         lambda: load(d))
 

@@ -29,9 +29,9 @@ rank 4, alpha 8, no dropout and covers every linear of the layers.
 
 transformers computes rotary angles, RMSNorm and some softmaxes in float32
 whatever the model's type. The first two are replaced here by the same
-formulas in float64, the third is avoided by sdpa attention. Constants that a
-config or the program holds as float32 (eps, 1/sqrt(head_dim), alpha/rank)
-are powers of two.
+formulas in float64 (of inverse frequencies that are float32), the third is
+avoided by sdpa attention. Constants that a config or the program holds as
+float32 (eps, 1/sqrt(head_dim), alpha/rank) are powers of two.
 """
 import argparse
 import math
@@ -42,10 +42,13 @@ import torch
 import torch.nn.functional as F
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig,
-                          LlamaForCausalLM, PhiConfig, PhiForCausalLM,
-                          Qwen2Config, Qwen2ForCausalLM, Starcoder2Config,
-                          Starcoder2ForCausalLM)
+from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config,
+                          GPT2LMHeadModel, GraniteConfig, GraniteForCausalLM,
+                          LlamaConfig, LlamaForCausalLM, MistralConfig,
+                          MistralForCausalLM, Olmo2Config, Olmo2ForCausalLM,
+                          PhiConfig, PhiForCausalLM, Qwen2Config,
+                          Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
+                          Starcoder2Config, Starcoder2ForCausalLM)
 
 EPS = 2.0 ** -17
 SEQ = 24
@@ -81,6 +84,45 @@ CASES = {  # seed of the weights, class, configuration
         **COMMON, num_attention_heads=8, num_key_value_heads=4,
         rms_norm_eps=EPS, tie_word_embeddings=True, use_sliding_window=True,
         sliding_window=9, max_window_layers=1)),
+    "llama_llama3": (8, LlamaForCausalLM, llama(
+        num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        tie_word_embeddings=True, rope_parameters={
+            "rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0,
+            "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 32})),
+    "qwen2_yarn": (9, Qwen2ForCausalLM, Qwen2Config(
+        **COMMON, num_attention_heads=2, num_key_value_heads=1,
+        rms_norm_eps=EPS, tie_word_embeddings=True, rope_parameters={
+            "rope_type": "yarn", "rope_theta": 100.0, "factor": 4.0,
+            "original_max_position_embeddings": 16, "beta_fast": 4.0})),
+    "mistral": (10, MistralForCausalLM, MistralConfig(
+        **COMMON, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        rms_norm_eps=EPS, sliding_window=8)),
+    "qwen3": (11, Qwen3ForCausalLM, Qwen3Config(
+        **COMMON, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        rms_norm_eps=EPS, tie_word_embeddings=False)),
+    "qwen3_windows": (12, Qwen3ForCausalLM, Qwen3Config(
+        **COMMON, num_attention_heads=2, num_key_value_heads=1, head_dim=4,
+        rms_norm_eps=EPS, tie_word_embeddings=True, attention_bias=True,
+        use_sliding_window=True, sliding_window=6,
+        layer_types=["sliding_attention", "full_attention"])),
+    "granite": (13, GraniteForCausalLM, GraniteConfig(
+        **COMMON, num_attention_heads=4, num_key_value_heads=2,
+        rms_norm_eps=EPS, tie_word_embeddings=True, mlp_bias=True,
+        embedding_multiplier=3.0, attention_multiplier=0.25,
+        residual_multiplier=0.22, logits_scaling=1.5)),
+    "olmo2": (14, Olmo2ForCausalLM, Olmo2Config(
+        **COMMON, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        rms_norm_eps=EPS, attention_bias=True, pad_token_id=None)),
+    "gemma3": (15, Gemma3ForCausalLM, Gemma3TextConfig(
+        **COMMON, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        rms_norm_eps=EPS, query_pre_attn_scalar=64, sliding_window=7,
+        layer_types=["sliding_attention", "full_attention"],
+        pad_token_id=None, rope_parameters={
+            "full_attention": {"rope_type": "linear", "factor": 8.0,
+                               "rope_theta": 1000000.0},
+            "sliding_attention": {"rope_type": "default",
+                                  "rope_theta": 10000.0}})),
     "starcoder2": (6, Starcoder2ForCausalLM, Starcoder2Config(
         **COMMON, num_attention_heads=2, num_key_value_heads=1,
         norm_epsilon=EPS, sliding_window=7, use_bias=True,
@@ -98,16 +140,18 @@ CASES = {  # seed of the weights, class, configuration
 
 def exact_rms(self, x):
     var = x.pow(2).mean(-1, keepdim=True)
+    if hasattr(self, "eps"):  # Gemma's
+        return (1 + self.weight) * (x * torch.rsqrt(var + self.eps))
     return self.weight * (x * torch.rsqrt(var + self.variance_epsilon))
 
 
-def exact_rotary(self, x, position_ids, **_):
-    dim = 2 * self.inv_freq.shape[0]
-    theta = self.config.rope_parameters["rope_theta"]
-    j = torch.arange(0, dim, 2, dtype=torch.float64)
-    angle = position_ids[..., None].double() * theta ** (-j / dim)
+def exact_rotary(self, x, position_ids, layer_type=None, **_):
+    of = "" if layer_type is None else layer_type + "_"
+    freq = getattr(self, of + "inv_freq").double()
+    angle = position_ids[..., None].double() * freq
     angle = torch.cat((angle, angle), dim=-1)
-    return angle.cos(), angle.sin()
+    scale = getattr(self, of + "attention_scaling")
+    return angle.cos() * scale, angle.sin() * scale
 
 
 def make_exact(model):

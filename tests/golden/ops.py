@@ -65,13 +65,14 @@ def rope():
     """Two heads of 12 columns of which 8 turn, theta 10000."""
     pos = torch.tensor([0, 1, 2, 0, 1, 77, 4000, 131071])
     x = draw(8, 2, 12)
-    j = torch.arange(0, 8, 2, dtype=torch.float64)
-    angle = pos[:, None].double() * 10000.0 ** (-j / 8)
+    freq = 10000.0 ** (-torch.arange(0, 8, 2, dtype=torch.float64) / 8)
+    angle = pos[:, None].double() * freq
     angle = torch.cat((angle, angle), dim=-1)[None]
     turn = x[..., :8].transpose(0, 1)[None]
     turn, _ = apply_rotary_pos_emb(turn, turn, angle.cos(), angle.sin())
     y = torch.cat((turn[0].transpose(0, 1), x[..., 8:]), dim=-1)
-    keep("rope", x=x.reshape(8, 24), y=y.reshape(8, 24), pos=pos.int())
+    keep("rope", x=x.reshape(8, 24), y=y.reshape(8, 24), pos=pos.int(),
+         freq=freq[None])
 
 
 def attention():

@@ -9,9 +9,10 @@ cd "$(dirname "$0")/../.."
 python=$1
 shift
 
-"$python" -c 'import torch, transformers, peft, tokenizers' || {
+"$python" -c 'import torch, transformers, peft, tokenizers' &&
+    "$python" -c 'import bitsandbytes, gguf' || {
     echo "golden: PEERS must name a Python environment with torch," \
-        "transformers, peft and tokenizers" >&2
+        "transformers, peft, tokenizers, bitsandbytes and gguf" >&2
     exit 1
 }
 for script in tests/golden/*.py; do

@@ -3,8 +3,8 @@
  * Linked in the place of lib/model's device.c, this makes programs whose back
  * end keeps parameters, activations and a copy of the base in pages without
  * access, but for the time of a put, a get or a range. A driver that reaches
- * around the contract of kernels/ops.h dies of it; the tests of train and
- * evalprompts run with these programs, too.
+ * around the contract of kernels/ops.h dies of it; the tests of train,
+ * evalprompts and generate run with these programs, too.
  */
 #include "model/device.h"
 

@@ -66,7 +66,7 @@ fails(const char *name)
         syscall(SYS_close, fd);
     if (deadly)
         kill(getpid(), SIGKILL);
-    errno = fail_with;
+    errno = strcmp(name, "malloc") == 0 ? ENOMEM : fail_with;
     return true;
 }
 

@@ -2,7 +2,6 @@
 #include "weights/adapter.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/io.h"

@@ -121,7 +121,7 @@ TEST(a_vector_has_no_scales)
     t = (struct weight *)weights_find(&o.weights, "model.norm.weight");
     t->dtype = DTYPE_I8;
     t->scale = scales;
-    check_refused(&o, "tiny: tensor model.norm.weight: an int8 vector");
+    check_refused(&o, "tiny: tensor model.norm.weight: a vector in int8");
     close_base(&o);
 }
 

@@ -4,9 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
+#include "byte_tokenizer.h"
 #include "test.h"
 
 /* A conversation with a template of tests/golden/chat, or a text. */
@@ -25,17 +27,17 @@ open_scene(struct scene *s, const char *template)
     memset(s, 0, sizeof(*s));
     buf_init(&path);
     chat_template_init(&s->of);
-    cJSON_AddStringToObject(s->of.tokens, "bos_token", "<s>");
-    cJSON_AddStringToObject(s->of.tokens, "eos_token", "</s>");
     if (strchr(template, '{')) {
         s->rc = jinja_read(&s->of.usual, template, strlen(template), "t",
                            &s->e);
     } else {
         buf_addf(&path, "tests/golden/chat/%s.jinja", template);
-        s->rc = chat_template_open(&s->of, "nowhere/tokenizer.json",
+        s->rc = chat_template_open(&s->of, "nowhere/tokenizer.json", NULL,
                                    path.data, &s->e);
     }
     CHECK(s->rc == 0);
+    cJSON_AddStringToObject(s->of.tokens, "bos_token", "<s>");
+    cJSON_AddStringToObject(s->of.tokens, "eos_token", "</s>");
     chat_init(&s->chat);
     chat_begin(&s->chat, &s->of);
     buf_release(&path);
@@ -191,9 +193,33 @@ TEST(what_people_write_holds_no_marks)
     CHECK(chat_end(&s.chat, true, true, &s.e) == 0);
     spell(&s.chat, false, &b);
     CHECK(!strchr(b.data, '\''));
-    spell(&s.chat, true, &b);
-    CHECK(strncmp(b.data, "[[", 2) == 0 && !strstr(b.data + 2, "[["));
     close_scene(&s);
+    buf_release(&b);
+}
+
+/* Where there is nothing that the assistant says, or it can't be told. */
+TEST(without_a_target_all_is_the_target_if_all_is_learned)
+{
+    static const char *const rows[][3] = {
+        { "inst", "user:a", "[[<s>[INST] a[/INST]]]" },
+        { "{{ messages[0].content }}", "user:a\nassistant:", "[[a]]" },
+        { "inst", "user:a\nassistant:b", "<s>[INST] a[/INST][[ b</s>]]" },
+        { "{% for m in messages %}{{ m.content }}{% endfor %}"
+          "{% if add_generation_prompt %}{{ raise_exception('no') }}"
+          "{% endif %}", "user:a\nassistant:b", "[[ab]]" }
+    };
+    struct scene s;
+    struct buf b;
+
+    buf_init(&b);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        open_scene(&s, rows[i][0]);
+        say_all(&s, rows[i][1]);
+        CHECK(chat_end(&s.chat, false, true, &s.e) == 0);
+        spell(&s.chat, true, &b);
+        CHECK_STR(b.data, rows[i][2]);
+        close_scene(&s);
+    }
     buf_release(&b);
 }
 
@@ -309,84 +335,236 @@ TEST(many_turns_take_few_renderings)
 
 /* ---- what a base brings ---- */
 
-static void
-put(const char *dir, const char *name, const char *text)
-{
-    char *path = path_join(dir, name);
-    struct err e;
+#define CONFIG "tokenizer_config.json"
+#define MAP "special_tokens_map.json"
+#define MORE "additional_chat_templates/"
 
-    CHECK(file_write(path, text, strlen(text), &e) == 0);
+/* A directory with a tokenizer of bytes and the tokens <s> and </s>. */
+struct base {
+    char dir[32];
+    struct tokenizer t;
+    struct chat_template c;
+    struct err e;
+};
+
+static void
+base_make(struct base *b)
+{
+    static const char *const special[] = { "<s>", "</s>", NULL };
+
+    snprintf(b->dir, sizeof(b->dir), "/tmp/graft-chat-XXXXXX");
+    if (!CHECK(mkdtemp(b->dir)))
+        exit(1);
+    byte_tokenizer(&b->t, special);
+    chat_template_init(&b->c);
+}
+
+/* Puts a file there, none for NULL. */
+static void
+put(struct base *b, const char *name, const char *text)
+{
+    char *path = path_join(b->dir, name), *in = path_parent(path);
+
+    mkdir(in, 0700);
+    if (text)
+        CHECK(file_write(path, text, strlen(text), &b->e) == 0);
+    else
+        unlink(path);
+    free(in);
+    free(path);
+}
+
+/* Opens b->c anew. */
+static void
+look(struct base *b)
+{
+    char *path = path_join(b->dir, "tokenizer.json");
+
+    chat_template_release(&b->c);
+    chat_template_init(&b->c);
+    CHECK(chat_template_open(&b->c, path, &b->t, NULL, &b->e) == 0);
     free(path);
 }
 
 static void
-check_base(const char *dir, const char *usual, const char *tools,
-           const char *why)
+base_remove(struct base *b)
 {
-    char *path = path_join(dir, "tokenizer.json");
-    struct chat_template c;
-    struct err e;
+    static const char *const name[] = {
+        CONFIG, MAP, "chat_template.jinja", "added_tokens.json",
+        MORE "default.jinja", MORE "tool_use.jinja"
+    };
+    char *more = path_join(b->dir, MORE);
 
-    chat_template_init(&c);
-    CHECK(chat_template_open(&c, path, NULL, &e) == 0);
-    if (why && !CHECK(chat_template_ok(&c, &e) == ERR_DATA
-                      && strstr(e.text, why)))
-        printf("# %s\n", e.text);
-    if (!why)
-        CHECK(chat_template_ok(&c, &e) == 0);
-    if (usual && CHECK(c.usual))
-        CHECK_STR(jinja_source(c.usual), usual);
-    CHECK((c.tools != NULL) == (tools != NULL));
-    if (c.tools && tools)
-        CHECK_STR(jinja_source(c.tools), tools);
-    chat_template_release(&c);
-    free(path);
+    for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++)
+        put(b, name[i], NULL);
+    rmdir(more);
+    rmdir(b->dir);
+    free(more);
+    chat_template_release(&b->c);
+    tokenizer_release(&b->t);
 }
 
-TEST(a_base_brings_its_template_and_its_tokens)
+static void
+check_refused(struct base *b, const char *why)
 {
-    char dir[] = "/tmp/graft-chat-XXXXXX", *extra;
-    struct chat_template c;
-    char *path;
-    struct err e;
+    look(b);
+    if (!CHECK(chat_template_ok(&b->c, &b->e) == ERR_DATA
+               && strstr(b->e.text, why)))
+        printf("# not '%s': %s\n", why, b->e.text);
+}
 
-    if (!CHECK(mkdtemp(dir)))
+static void
+check_taken(struct base *b, const char *usual, const char *tools)
+{
+    look(b);
+    if (!CHECK(chat_template_ok(&b->c, &b->e) == 0)) {
+        printf("# %s\n", b->e.text);
         return;
-    check_base(dir, NULL, NULL, "no chat template beside the tokenizer");
-    put(dir, "tokenizer_config.json", "{\"eos_token\":{\"content\":\"</s>\"},"
-        "\"bos_token\":null,\"chat_template\":[{\"name\":\"default\","
-        "\"template\":\"a\"},{\"name\":\"tool_use\",\"template\":\"b\"}]}");
-    put(dir, "special_tokens_map.json", "{\"eos_token\":\"no\","
-        "\"pad_token\":\"<pad>\"}");
-    check_base(dir, "a", "b", NULL);
-    path = path_join(dir, "tokenizer.json");
-    chat_template_init(&c);
-    CHECK(chat_template_open(&c, path, NULL, &e) == 0);
-    CHECK(!cJSON_GetObjectItem(c.tokens, "bos_token"));
-    CHECK_STR(cJSON_GetStringValue(cJSON_GetObjectItem(c.tokens,
-                                                       "eos_token")),
-              "</s>");
-    CHECK_STR(cJSON_GetStringValue(cJSON_GetObjectItem(c.tokens,
-                                                       "pad_token")),
-              "<pad>");
-    chat_template_release(&c);
-    free(path);
-    put(dir, "chat_template.jinja", "c\n");
-    check_base(dir, "c", "b", NULL);
-    put(dir, "chat_template.jinja", "{% block x %}");
-    check_base(dir, NULL, NULL, "chat_template.jinja:1: the tag 'block'");
-    put(dir, "tokenizer_config.json", "{\"chat_template\":");
-    check_base(dir, NULL, NULL, "chat_template.jinja:1");
-    put(dir, "chat_template.jinja", "c");
-    check_base(dir, "c", NULL, "tokenizer_config.json: byte 17");
-    for (int i = 0; i < 3; i++) {
-        extra = path_join(dir, i == 0 ? "chat_template.jinja" : i == 1 ?
-                          "tokenizer_config.json" :
-                          "special_tokens_map.json");
-        unlink(extra);
-        free(extra);
     }
-    rmdir(dir);
+    CHECK_STR(jinja_source(b->c.usual), usual);
+    CHECK((b->c.tools != NULL) == (tools != NULL));
+    if (b->c.tools && tools)
+        CHECK_STR(jinja_source(b->c.tools), tools);
+}
+
+TEST(a_base_brings_its_template)
+{
+    struct base b;
+
+    base_make(&b);
+    check_refused(&b, "no chat template beside the tokenizer");
+    put(&b, CONFIG, "{\"chat_template\":\"a\"}");
+    check_taken(&b, "a", NULL);
+    put(&b, CONFIG, "{\"chat_template\":{\"tool_use\":\"b\","
+        "\"default\":\"a\",\"rag\":\"c\"}}");
+    check_taken(&b, "a", "b");
+    put(&b, CONFIG, "{\"chat_template\":[{\"name\":\"default\","
+        "\"template\":\"x\"},{\"name\":\"tool_use\",\"template\":\"b\"},"
+        "{\"name\":\"default\",\"template\":\"a\"}]}");
+    check_taken(&b, "a", "b"); /* the last of a name */
+    put(&b, "chat_template.jinja", "c\n");
+    check_taken(&b, "c", NULL); /* the key is not looked at any more */
+    put(&b, MORE "tool_use.jinja", "d");
+    check_taken(&b, "c", "d");
+    put(&b, MORE "default.jinja", "e");
+    check_taken(&b, "e", "d");
+    base_remove(&b);
+}
+
+TEST(a_template_that_is_none_is_refused)
+{
+    struct base b;
+
+    base_make(&b);
+    put(&b, CONFIG, "{\"chat_template\":5}");
+    check_refused(&b, CONFIG ": chat_template (expected a text, or names");
+    put(&b, CONFIG, "{\"chat_template\":[{\"name\":\"default\"}]}");
+    check_refused(&b, CONFIG ": chat_template (expected a text, or names");
+    put(&b, CONFIG, "{\"chat_template\":[]}");
+    check_refused(&b, "several chat templates beside the tokenizer, and");
+    put(&b, CONFIG, "[]");
+    check_refused(&b, CONFIG ": no JSON object");
+    put(&b, CONFIG, "{\"chat_template\":\"a\",\"split_special_tokens\":"
+        "true}");
+    check_refused(&b, CONFIG ": split_special_tokens (expected false)");
+    put(&b, "chat_template.jinja", "{% block x %}");
+    check_refused(&b, "chat_template.jinja:1: the tag 'block'");
+    put(&b, "chat_template.jinja", "a\xff");
+    check_refused(&b, "chat_template.jinja: byte 1: invalid UTF-8");
+    put(&b, "chat_template.jinja", "c");
+    put(&b, CONFIG, "{\"chat_template\":");
+    check_refused(&b, CONFIG ": byte 17");
+    base_remove(&b);
+}
+
+/* The tokens by name, as JSON. */
+static void
+check_tokens(struct base *b, const char *want)
+{
+    char *text;
+
+    look(b);
+    text = cJSON_PrintUnformatted(b->c.tokens);
+    CHECK_STR(text, want);
+    cJSON_free(text);
+}
+
+TEST(a_base_names_its_tokens)
+{
+    struct base b;
+
+    base_make(&b);
+    put(&b, CONFIG, "{\"eos_token\":{\"content\":\"</s>\"},"
+        "\"bos_token\":null,\"add_bos_token\":true,\"a_token\":\"<s>\","
+        "\"extra_special_tokens\":{\"image\":\"<s>\"}}");
+    check_tokens(&b, "{\"eos_token\":\"</s>\",\"bos_token\":null,"
+                 "\"a_token\":\"<s>\",\"image\":\"<s>\"}");
+    put(&b, MAP, "{\"eos_token\":\"<s>\",\"a_token\":\"b\"}");
+    check_tokens(&b, "{\"bos_token\":null,\"image\":\"<s>\","
+                 "\"eos_token\":\"<s>\",\"a_token\":\"b\"}");
+    put(&b, CONFIG, "{\"eos_token\":\"</s>\",\"added_tokens_decoder\":{}}");
+    check_tokens(&b, "{\"eos_token\":\"</s>\"}");
+    put(&b, CONFIG, "{\"eos_token\":\"</s>\"}");
+    put(&b, MAP, "{\"eos_token\":null}");
+    check_tokens(&b, "{\"eos_token\":null}");
+    put(&b, CONFIG, "{\"tokenizer_class\":\"Qwen2TokenizerFast\","
+        "\"pad_token\":\"<s>\"}");
+    check_tokens(&b, "{\"pad_token\":\"<s>\",\"eos_token\":null,"
+                 "\"unk_token\":\"<|endoftext|>\"}");
+    put(&b, MAP, "{\"eos_token\":7}");
+    check_refused(&b, MAP ": eos_token (expected a token or null)");
+    base_remove(&b);
+}
+
+/* Lays "x" and an answer "y" out by the base's template. */
+static void
+check_talk(struct base *b, const char *template, const char *why)
+{
+    struct chat chat;
+
+    put(b, "chat_template.jinja", template);
+    look(b);
+    CHECK(chat_template_ok(&b->c, &b->e) == 0);
+    chat_init(&chat);
+    chat_begin(&chat, &b->c);
+    CHECK(chat_add(&chat, "user", 4, "x", 1, NULL, 0, &b->e) == 0);
+    CHECK(chat_add(&chat, "assistant", 9, "y", 1, NULL, 0, &b->e) == 0);
+    b->e.text[0] = '\0';
+    CHECK(chat_end(&chat, false, false, &b->e) == (*why ? ERR_DATA : 0));
+    if (!CHECK(strstr(b->e.text, why)))
+        printf("# %s: %s\n", template, b->e.text);
+    chat_release(&chat);
+}
+
+#define EACH(x) "{% for m in messages %}{{ m.content }}" x "{% endfor %}"
+#define NEW "is a token by the files beside tokenizer.json, but not that"
+
+TEST(a_token_that_the_tokenizer_has_not_is_refused_where_it_is_written)
+{
+    struct base b;
+
+    base_make(&b);
+    put(&b, CONFIG, "{\"eos_token\":\"</s>\",\"pad_token\":\"<pad>\"}");
+    check_talk(&b, EACH("{{ eos_token }}"), "");
+    check_talk(&b, EACH("{{ pad_token }}"), "\"<pad>\", which");
+    check_talk(&b, EACH("<{{ 'pad' }}>"), NEW);
+    put(&b, CONFIG, "{\"additional_special_tokens\":[\"<s>\",\"<n>\"]}");
+    check_talk(&b, EACH("<s>"), "");
+    check_talk(&b, EACH("<n>"), NEW);
+    put(&b, CONFIG, "{\"added_tokens_decoder\":{\"256\":{\"content\":"
+        "\"<s>\",\"special\":true},\"257\":{\"content\":\"</s>\","
+        "\"rstrip\":true},\"258\":{\"content\":\"y\"}}}");
+    check_talk(&b, EACH("<s>"), "\"y\", which"); /* a word */
+    put(&b, CONFIG, "{\"added_tokens_decoder\":{\"256\":{\"content\":"
+        "\"<s>\",\"special\":true},\"257\":{\"content\":\"</s>\","
+        "\"special\":true,\"rstrip\":true}}}");
+    check_talk(&b, EACH("<s>"), "");
+    check_talk(&b, EACH("</s>"), NEW);
+    put(&b, CONFIG, "{}");
+    check_talk(&b, EACH("</s>"), "");
+    put(&b, "added_tokens.json", "{\"<n>\":258}");
+    check_talk(&b, EACH("<n>"), NEW);
+    base_remove(&b);
 }
 
 static const struct test tests[] = {
@@ -396,11 +574,15 @@ static const struct test tests[] = {
     RUN(calls_of_tools_are_learned_and_results_are_not),
     RUN(generation_tags_decide_where_there_are_any),
     RUN(what_people_write_holds_no_marks),
+    RUN(without_a_target_all_is_the_target_if_all_is_learned),
     RUN(what_gives_nothing_to_learn_is_refused),
     RUN(a_message_that_a_template_passes_over_is_named),
     RUN(one_system_message_may_stand_for_others),
     RUN(many_turns_take_few_renderings),
-    RUN(a_base_brings_its_template_and_its_tokens)
+    RUN(a_base_brings_its_template),
+    RUN(a_template_that_is_none_is_refused),
+    RUN(a_base_names_its_tokens),
+    RUN(a_token_that_the_tokenizer_has_not_is_refused_where_it_is_written)
 };
 
 TEST_MAIN("chat", tests)

@@ -90,7 +90,7 @@ TEST(ops_of_an_adapter_cost_what_they_do_by_hand)
                2.0 * N * (DIM * Q + RANK * (DIM + Q)),
                N * Q * BF16 + x + DIM * Q * REAL + RANK * (DIM + Q) * REAL
                    + x + N * RANK * BF16);
-    check_cost(&m.prog, OP_ROPE, 0, 0, 2.0 * N * 48 * BF16);
+    check_cost(&m.prog, OP_ROPE, 0, 0, 2.0 * N * 48 * BF16 + 4 * REAL);
     check_cost(&m.prog, OP_ATTENTION, 0, 2 * 2.0 * N * 8 * Q,
                qkv + N * Q * BF16 + N * 4 * REAL);
     check_cost(&m.prog, OP_ATTENTION_BWD, 0, 5 * 2.0 * N * 8 * Q,

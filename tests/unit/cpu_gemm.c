@@ -1,7 +1,6 @@
 /* cpu_gemm.c - each matrix library, and what is left when one is missing,
  * against plain sums, with every transposition, stride and beta. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "kernels/cpu/gemm.h"
 #include "test.h"

@@ -2,6 +2,7 @@
  * with every instruction set that the machine has, and with 1 and 3 threads
  * against each other bit by bit. Shapes lie around the sizes of tiles. */
 #include "cpu_isa.h"
+#include "kernels/cpu/vec.h"
 #include "op_cases.h"
 
 static const char *const isas[] = { "generic", "avx2", "avx512" };
@@ -93,6 +94,52 @@ TEST(bf16_operands_round_to_nearest_even)
     cpu_close(&cpu);
 }
 
+/* A weight's row widened from any column on is what its format says, to the
+ * bit. */
+static void
+check_widening(const struct vec *vec, const struct vec_stored *f)
+{
+    const struct stored *s = stored_of(f->dtype);
+    float got[321], want[321];
+    struct world w;
+    struct view v;
+    struct stored_rows rows;
+
+    world_init(&w, f->dtype);
+    v = world_base(&w, 2, 321, f->dtype);
+    rows = (struct stored_rows){
+        .at = w.base[v.buf], .side = w.base[v.side ? v.side : v.buf],
+        .row_bytes = stored_row_bytes(s, 321),
+        .side_bytes = stored_blocks(s, 321) * dtype_size(s->side_dtype),
+        .plain = s->widen
+    };
+    for (uint32_t col = 0; col < 200; col += col % 64 == 0 ? 31 : 33)
+        for (uint32_t n = 1; n <= 321 - col; n += 61) {
+            f->widen(got, &rows, 1, col, n);
+            s->widen(want, rows.at + rows.row_bytes,
+                     rows.side + rows.side_bytes, col, n);
+            if (!CHECK(memcmp(got, want, n * sizeof(*got)) == 0))
+                printf("    %s: %s from %u on\n", vec->name, s->name, col);
+        }
+    world_release(&w);
+}
+
+TEST(widening_is_exact)
+{
+    const struct vec *vecs[] = {
+        &vec_generic,
+#if defined(__x86_64__)
+        isa_here("avx2") ? &vec_avx2 : NULL,
+        isa_here("avx512") ? &vec_avx512 : NULL,
+#endif
+    };
+
+    for (size_t i = 0; i < sizeof(vecs) / sizeof(vecs[0]); i++)
+        for (const struct vec_stored *f = vecs[i] ? vecs[i]->stored : NULL;
+             f != NULL && f->dtype != DTYPE_NONE; f++)
+            check_widening(vecs[i], f);
+}
+
 TEST(what_the_machine_lacks_is_refused)
 {
     struct backend b;
@@ -105,6 +152,7 @@ TEST(what_the_machine_lacks_is_refused)
 static const struct test tests[] = {
     RUN_OP_CASES,
     RUN(bf16_operands_round_to_nearest_even),
+    RUN(widening_is_exact),
     RUN(what_the_machine_lacks_is_refused),
     RUN(every_kind_was_compared),
 };

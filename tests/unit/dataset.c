@@ -47,14 +47,6 @@ open_set(struct dataset *d, const struct tiny_set *s)
 }
 
 static void
-open_with_lengths(struct dataset *d, struct tiny_set *s, bool lengths)
-{
-    s->lengths = lengths;
-    open_set(d, s);
-    CHECK_EQ_U64(d->lengths.n, lengths ? s->n_records : 0);
-}
-
-static void
 close_set(struct dataset *d)
 {
     struct err e;
@@ -63,7 +55,22 @@ close_set(struct dataset *d)
     CHECK(path_remove(DIR, &e) == 0);
 }
 
-TEST(the_head_says_vocabulary_and_tokenizer)
+/* What is said of a set holds without a file of lengths and with one. */
+static void
+check_set(struct tiny_set s, void (*check)(struct dataset *d))
+{
+    struct dataset d;
+
+    for (int lengths = 0; lengths < 2; lengths++) {
+        s.lengths = lengths;
+        open_set(&d, &s);
+        CHECK_EQ_U64(d.lengths.n, lengths ? s.n_records : 0);
+        check(&d);
+        close_set(&d);
+    }
+}
+
+TEST(the_head_says_vocabulary_tokenizer_and_loss)
 {
     struct tiny_set s = whole_set();
     struct dataset d;
@@ -78,6 +85,15 @@ TEST(the_head_says_vocabulary_and_tokenizer)
     open_set(&d, &s);
     CHECK_EQ_U64(d.vocab, 0);
     CHECK(d.tokenizer == NULL);
+    CHECK(d.loss == LOSS_TARGET);
+    dataset_release(&d);
+    s.loss = "target";
+    open_set(&d, &s);
+    CHECK(d.loss == LOSS_TARGET);
+    dataset_release(&d);
+    s.loss = "all";
+    open_set(&d, &s);
+    CHECK(d.loss == LOSS_ALL);
     close_set(&d);
     CHECK(dataset_open(&d, DIR, &e) == ERR_IO);
 }
@@ -108,6 +124,12 @@ TEST(what_is_no_set_of_tokens_is_refused)
         check_no_dataset(ERR_DATA, "vocab");
         CHECK(path_remove(DIR, &e) == 0);
     }
+    s.vocab = "61";
+    s.loss = "auto";
+    tiny_set_make(DIR, &s);
+    check_no_dataset(ERR_DATA, DIR ": header: key loss (found auto, expected "
+                     "target or all)");
+    CHECK(path_remove(DIR, &e) == 0);
     stream_head_init(&h, "text");
     CHECK(set_out_open(&o, DIR, false, &e) == 0);
     CHECK(set_out_begin(&o, &h, 256, &e) == 0);
@@ -179,6 +201,8 @@ check_record(struct data_split *s, uint64_t i, uint64_t in_set)
     size_t n = strlen(r->letters);
 
     tiny_letters(r->letters, ids, learn);
+    if (s->data->loss == LOSS_ALL)
+        memset(learn, 1, n);
     CHECK_EQ_U64(source->len[i], n);
     if (CHECK(source->get(source->ctx, i, &t, &e) == 0)
         && CHECK_EQ_U64(t.n, n)) {
@@ -203,7 +227,7 @@ check_sums(const struct data_split *s, const uint64_t *in_set, size_t n)
 
         tokens += strlen(p);
         for (size_t k = 1; k < strlen(p); k++)
-            learned += islower(p[k]) != 0;
+            learned += islower(p[k]) != 0 || s->data->loss == LOSS_ALL;
     }
     CHECK_EQ_U64(s->tokens, tokens);
     CHECK_EQ_U64(s->supervised, learned);
@@ -229,56 +253,74 @@ check_split(struct dataset *d, const char *name, uint64_t most,
     data_split_release(&s);
 }
 
+static void
+check_splits(struct dataset *d)
+{
+    check_split(d, "train", 0, in_train, LENGTH(in_train));
+    check_split(d, "val", 0, in_val, LENGTH(in_val));
+    check_split(d, "test", 0, NULL, 0);
+}
+
 TEST(records_are_found_by_their_number_in_the_split)
 {
-    struct tiny_set s = whole_set();
-    struct dataset d;
+    check_set(whole_set(), check_splits);
+}
 
-    for (int lengths = 0; lengths < 2; lengths++) {
-        open_with_lengths(&d, &s, lengths);
-        check_split(&d, "train", 0, in_train, LENGTH(in_train));
-        check_split(&d, "val", 0, in_val, LENGTH(in_val));
-        check_split(&d, "test", 0, NULL, 0);
-        close_set(&d);
-    }
+/* What the set says, and what the caller says in its place. */
+static void
+check_other(struct dataset *d)
+{
+    check_splits(d);
+    d->loss = d->loss == LOSS_ALL ? LOSS_TARGET : LOSS_ALL;
+    check_splits(d);
+}
+
+TEST(what_is_learned_is_what_the_set_says_or_the_caller)
+{
+    struct tiny_set s = whole_set();
+
+    s.loss = "target";
+    check_set(s, check_other);
+    s.loss = "all";
+    check_set(s, check_other);
 }
 
 /* Record i of n is i total / n of the split's: 0, 2, 4, 6 of 9. */
-TEST(some_records_are_spread_over_the_split)
+static void
+check_some(struct dataset *d)
 {
-    struct tiny_set s = whole_set();
-    struct dataset d;
     uint64_t four[4];
 
     for (size_t i = 0; i < 4; i++)
         four[i] = in_train[2 * i];
-    for (int lengths = 0; lengths < 2; lengths++) {
-        open_with_lengths(&d, &s, lengths);
-        check_split(&d, "train", 4, four, LENGTH(four));
-        check_split(&d, "train", 1, in_train, 1);
-        check_split(&d, "train", 9, in_train, LENGTH(in_train));
-        check_split(&d, "train", 10, in_train, LENGTH(in_train));
-        check_split(&d, "test", 3, NULL, 0);
-        close_set(&d);
-    }
+    check_split(d, "train", 4, four, LENGTH(four));
+    check_split(d, "train", 1, in_train, 1);
+    check_split(d, "train", 9, in_train, LENGTH(in_train));
+    check_split(d, "train", 10, in_train, LENGTH(in_train));
+    check_split(d, "test", 3, NULL, 0);
+}
+
+TEST(some_records_are_spread_over_the_split)
+{
+    check_set(whole_set(), check_some);
+}
+
+static void
+check_ids(struct dataset *d)
+{
+    struct data_split split;
+    struct err e = { 0 };
+
+    CHECK(data_split_open(&split, d, "train", 0, 25, &e) == ERR_DATA);
+    CHECK(strstr(e.text, DIR) == e.text); /* 'z' is 25 */
+    CHECK(data_split_open(&split, d, "val", 0, 26, &e) == 0);
+    data_split_release(&split);
+    CHECK(data_split_open(&split, d, "val", 0, 25, &e) == ERR_DATA);
 }
 
 TEST(an_id_that_the_model_has_no_row_for_is_refused)
 {
-    struct tiny_set s = whole_set();
-    struct data_split split;
-    struct dataset d;
-    struct err e = { 0 };
-
-    for (int lengths = 0; lengths < 2; lengths++) {
-        open_with_lengths(&d, &s, lengths);
-        CHECK(data_split_open(&split, &d, "train", 0, 25, &e) == ERR_DATA);
-        CHECK(strstr(e.text, DIR) == e.text); /* 'z' is 25 */
-        CHECK(data_split_open(&split, &d, "val", 0, 26, &e) == 0);
-        data_split_release(&split);
-        CHECK(data_split_open(&split, &d, "val", 0, 25, &e) == ERR_DATA);
-        close_set(&d);
-    }
+    check_set(whole_set(), check_ids);
 }
 
 static void
@@ -299,20 +341,28 @@ check_clusters(struct dataset *d, const char *name, const uint32_t *want,
 
 /* By hand. A commit is known wherever its records are, also with those of
  * another in between; a document only as long as it goes on. */
-TEST(records_of_one_commit_are_one_cluster)
+static void
+check_commits(struct dataset *d)
 {
     static const uint32_t train[] = { 0, 0, 1, 2, 0, 3, 3, 4, 5 };
     static const uint32_t val[] = { 0, 0, 1 };
-    struct tiny_set s = whole_set();
-    struct dataset d;
 
-    for (int lengths = 0; lengths < 2; lengths++) {
-        open_with_lengths(&d, &s, lengths);
-        check_clusters(&d, "train", train, LENGTH(train));
-        check_clusters(&d, "val", val, LENGTH(val));
-        check_clusters(&d, "test", NULL, 0);
-        close_set(&d);
-    }
+    check_clusters(d, "train", train, LENGTH(train));
+    check_clusters(d, "val", val, LENGTH(val));
+    check_clusters(d, "test", NULL, 0);
+}
+
+TEST(records_of_one_commit_are_one_cluster)
+{
+    check_set(whole_set(), check_commits);
+}
+
+static void
+check_mixed(struct dataset *d)
+{
+    static const uint32_t want[] = { 0, 1, 0, 2, 3, 4, 1, 3 };
+
+    check_clusters(d, "train", want, LENGTH(want));
 }
 
 /* Without times ordinals say nothing; with the same time the ordinal tells
@@ -324,16 +374,10 @@ TEST(neither_ordinal_nor_time_alone_makes_a_commit)
         { 0, -9, "ab" }, { 0, 0, "ab" }, { 1, 9, "ab" }, { 0, -9, "ab" },
     };
     static const struct tiny_range all = { "train", 0, LENGTH(mixed) };
-    static const uint32_t want[] = { 0, 1, 0, 2, 3, 4, 1, 3 };
-    struct tiny_set s = { .record = mixed, .n_records = LENGTH(mixed),
-                          .range = &all, .n_ranges = 1, .vocab = "61" };
-    struct dataset d;
 
-    for (int lengths = 0; lengths < 2; lengths++) {
-        open_with_lengths(&d, &s, lengths);
-        check_clusters(&d, "train", want, LENGTH(want));
-        close_set(&d);
-    }
+    check_set((struct tiny_set){ .record = mixed, .range = &all,
+                                 .n_records = LENGTH(mixed), .n_ranges = 1,
+                                 .vocab = "61" }, check_mixed);
 }
 
 /* What data_check_length says of the training split at that length. */
@@ -380,10 +424,11 @@ TEST(lengths_beyond_the_positions_are_refused_or_counted)
 }
 
 static const struct test tests[] = {
-    RUN(the_head_says_vocabulary_and_tokenizer),
+    RUN(the_head_says_vocabulary_tokenizer_and_loss),
     RUN(what_is_no_set_of_tokens_is_refused),
     RUN(a_set_is_for_the_base_whose_tokenizer_made_it),
     RUN(records_are_found_by_their_number_in_the_split),
+    RUN(what_is_learned_is_what_the_set_says_or_the_caller),
     RUN(some_records_are_spread_over_the_split),
     RUN(an_id_that_the_model_has_no_row_for_is_refused),
     RUN(records_of_one_commit_are_one_cluster),

@@ -311,7 +311,7 @@ TEST(generation_depends_on_prompt_and_seed_alone)
     fill_ids();
     tiny_open(&t, tiny_llama);
     ref_open(&b);
-    CHECK(generator_open(&g, &t.desc, &t.base, &b, NULL, 24, &e) == 0);
+    CHECK(generator_open(&g, &t.desc, &t.base, &b, NULL, 1, 24, &e) == 0);
     greedy = generate_some(&g, 0, 1);
     sampled = generate_some(&g, 1, 1);
     other = generate_some(&g, 1, 2);

@@ -142,11 +142,30 @@ TEST(a_bad_scale_is_found)
     CHECK(isinf(value));
 }
 
+/* The second row's second block of Q4_0. */
+TEST(a_bad_scale_inside_a_block_is_found)
+{
+    uint8_t data[4 * 18] = { 0 };
+    const struct weight t = {
+        .name = "w", .dtype = DTYPE_Q4_0, .n_dims = 2, .shape = { 2, 64 },
+        .data = data, .bytes = sizeof(data),
+    };
+    uint64_t index = 0;
+    float value = 0;
+
+    CHECK(!weight_bad(&t, &index, &value));
+    data[3 * 18 + 1] = 0x7c;
+    CHECK(weight_bad(&t, &index, &value));
+    CHECK_EQ_U64(index, 64 + 32);
+    CHECK(isinf(value));
+}
+
 static const struct test tests[] = {
     RUN(a_whole_base_passes),
     RUN(a_value_that_is_not_finite_is_named),
     RUN(config_and_tensors_have_to_agree),
     RUN(a_bad_scale_is_found),
+    RUN(a_bad_scale_inside_a_block_is_found),
 };
 
 TEST_MAIN("fsck", tests)

@@ -32,7 +32,7 @@ open_generator(struct generator *g, struct tiny_world *w,
     struct err e;
 
     if (!CHECK(generator_open(g, &w->model.desc, &w->model.base,
-                              &w->model.backend, a, context, &e) == 0)) {
+                              &w->model.backend, a, 1, context, &e) == 0)) {
         printf("  %s\n", e.text);
         exit(1);
     }
@@ -80,12 +80,12 @@ TEST(the_context_is_what_the_positions_allow_up_to_4096)
 {
     struct model_desc d = { .max_pos = 64 };
 
-    CHECK_EQ_U64(generator_opts(&d, 0).cache_len, 64);
-    CHECK_EQ_U64(generator_opts(&d, 9).cache_len, 9);
-    CHECK_EQ_U64(generator_opts(&d, 100).cache_len, 100);
+    CHECK_EQ_U64(generator_opts(&d, 1, 0).cache_len, 64);
+    CHECK_EQ_U64(generator_opts(&d, 1, 9).cache_len, 9);
+    CHECK_EQ_U64(generator_opts(&d, 1, 100).cache_len, 100);
     d.max_pos = 131072;
-    CHECK_EQ_U64(generator_opts(&d, 0).cache_len, 4096);
-    CHECK_EQ_U64(generator_opts(&d, 5000).cache_len, 5000);
+    CHECK_EQ_U64(generator_opts(&d, 1, 0).cache_len, 4096);
+    CHECK_EQ_U64(generator_opts(&d, 1, 5000).cache_len, 5000);
 }
 
 TEST(ids_outside_the_vocabulary_are_refused)
@@ -117,7 +117,7 @@ TEST(positions_that_are_not_learned_are_refused)
 
     tiny_world_open(&w, tiny_gpt2, NULL);
     CHECK(generator_open(&g, &w.model.desc, &w.model.base,
-                         &w.model.backend, NULL, 65, &e) == ERR_USAGE);
+                         &w.model.backend, NULL, 1, 65, &e) == ERR_USAGE);
     open_generator(&g, &w, NULL, 64);
     generator_release(&g);
     tiny_world_close(&w);

@@ -20,7 +20,9 @@
 #define GOLDEN_DIR "tests/golden/models/"
 
 static const char *const golden_names[] = {
-    "llama", "llama_tied", "qwen2", "starcoder2", "gpt2", "phi", "phi_tied"
+    "llama", "llama_tied", "llama_llama3", "mistral", "qwen2", "qwen2_yarn",
+    "qwen3", "qwen3_windows", "granite", "olmo2", "gemma3", "starcoder2",
+    "gpt2", "phi", "phi_tied"
 };
 #define N_GOLDEN (sizeof(golden_names) / sizeof(golden_names[0]))
 
@@ -84,21 +86,20 @@ golden_batch(struct golden *g)
         }
 }
 
+/* Opens the base and what is known of it. */
 static inline void
-golden_open(struct golden *g, const char *name)
+golden_open_files(struct golden *g, const char *name, const char *base,
+                  const char *golden)
 {
-    char path[256];
     struct err e;
     size_t unused;
     int rc;
 
     memset(g, 0, sizeof(*g));
     g->name = name;
-    snprintf(path, sizeof(path), GOLDEN_DIR "%s/golden.safetensors", name);
-    rc = safetensors_open(&g->file, path, SAFETENSORS_MAX_HEADER, &e);
-    snprintf(path, sizeof(path), GOLDEN_DIR "%s", name);
+    rc = safetensors_open(&g->file, golden, SAFETENSORS_MAX_HEADER, &e);
     if (rc == 0)
-        rc = weights_open(&g->weights, path, &e);
+        rc = weights_open(&g->weights, base, &e);
     if (rc == 0)
         rc = base_describe(&g->desc, &unused, &g->weights, &e);
     if (rc == 0)
@@ -108,6 +109,16 @@ golden_open(struct golden *g, const char *name)
         exit(1);
     }
     golden_batch(g);
+}
+
+static inline void
+golden_open(struct golden *g, const char *name)
+{
+    char base[256], golden[300];
+
+    snprintf(base, sizeof(base), GOLDEN_DIR "%s", name);
+    snprintf(golden, sizeof(golden), "%s/golden.safetensors", base);
+    golden_open_files(g, name, base, golden);
 }
 
 static inline void

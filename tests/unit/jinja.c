@@ -4,7 +4,6 @@
  */
 #include "text/jinja.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
@@ -230,6 +229,29 @@ TEST(bytes_know_where_they_are_from)
                   "c", "tt222");
 }
 
+TEST(a_list_shows_characters_that_do_not_show_as_python_does)
+{
+    check_origins("{{ [messages[0].content ~ '\xe2\x80\x8b\xc2\xa0'] }}",
+                  "[' ab \\u200b\\xa0']", "tt1111tttttttttttt");
+    check_origins("{{ ['\xf3\xa0\x80\x81\xef\xbf\xbd\xff\x7f'] }}",
+                  "['\\U000e0001\xef\xbf\xbd\xff\\x7f']",
+                  "tttttttttttttttttttttt");
+}
+
+TEST(cases_and_lines_are_those_of_python)
+{
+    check_origins("{{ 'e.g. o\\'x-y (z1a'|title }}", "E.g. O'x-Y (Z1a",
+                  "ttttttttttttttt");
+    check_origins("{{ 'e.g. o\\'x-y (z1a'.title() }}", "E.G. O'X-Y (Z1A",
+                  "ttttttttttttttt");
+    check_origins("{{ '\xc7\x86' ~ '\xc7\x86'.title() }}",
+                  "\xc7\x86\xc7\x85", "tttt");
+    check_origins("{{ 'a\vb\xe2\x80\xa8" "c\r\nd\n'.splitlines()|join('|') "
+                  "}}", "a|b|c|d", "ttttttt");
+    check_origins("{{ 'a\r\n\r\nb\vc\n'|indent(1) ~ ''|indent(2, true) }}",
+                  "a\n\n b\n c\n  ", "ttttttttttt");
+}
+
 TEST(bytes_know_whose_turn_it_is)
 {
     static const uint32_t turn[] = { 0, 1, 2, 1, 0 };
@@ -264,6 +286,9 @@ TEST(templates_are_refused_by_name_and_line)
           ERR_DATA },
         { "{{ x|pprint }}", "t:1: the filter 'pprint' is not supported",
           ERR_DATA },
+        { "{{ x }}{{ 'a'|safe + x }}", "t:1: the filter 'safe' beside an",
+          ERR_DATA },
+        { "{{ x ~ y|e }}", "t:1: the filter 'e' beside an", ERR_DATA },
         { "{{ x is wild }}", "t:1: the test 'wild' is not", ERR_DATA },
         { "{{ x", "t:1: a tag without an end", ERR_DATA },
         { "{% if x %}", "the template ends before 'elif'", ERR_DATA },
@@ -277,12 +302,22 @@ TEST(templates_are_refused_by_name_and_line)
         { "\n\n{{ x.y }}", "t:3: 'x' is undefined", ERR_DATA },
         { "{{ 'a' + 1 }}", "+ of a string and a number", ERR_DATA },
         { "{{ 1 // 0 }}", "a division by zero", ERR_DATA },
+        { "{{ 2 ** 63 }}", "an integer over 64 bits", ERR_DATA },
+        { "{{ '99999999999999999999' | int }}", "an integer over 64 bits",
+          ERR_DATA },
+        { "{{ 1e30 | int }}", "an integer over 64 bits", ERR_DATA },
+        { "{{ [1][::0] }}", "a slice whose step is 0", ERR_DATA },
+        { "{{ [1]['a':] }}", "a slice needs an integer (found a string)",
+          ERR_DATA },
         { "{{ raise_exception('no\n' ~ 1) }}",
           "t:1: the chat template refuses: no\\n1", ERR_DATA },
         { "{{ [].append(1) }}", "a method that would change a list",
           ERR_DATA },
         { "{{ ''.__class__ }}", "the attribute __class__", ERR_DATA },
         { "{% break %}", "break outside of a loop", ERR_DATA },
+        { "{{ '\xc3\x9f'|upper }}", "the other case of U+00DF is not",
+          ERR_DATA },
+        { "{{ '\xce\xa3'|lower }}", "the other case of U+03A3", ERR_DATA },
         { "{{ 'a'|tojson(wild=1) }}", "not supported (found wild)",
           ERR_DATA },
         { "{% for i in range(999999) %}{% for i in range(9) %}{% if 0 %}"
@@ -296,6 +331,12 @@ TEST(templates_are_refused_by_name_and_line)
           "over 10000000 steps", ERR_LIMIT },
         { "{{ ('a' * 999999) | replace('a', 'b' * 999) }}",
           "over 67108864 bytes", ERR_LIMIT },
+        { "{% set ns = namespace(x=[], y=[]) %}{% for i in range(60) %}"
+          "{% set ns.x = [ns.x, ns.x] %}{% set ns.y = [ns.y, ns.y] %}"
+          "{% endfor %}{{ ns.x == ns.y }}", "over 10000000 steps",
+          ERR_LIMIT },
+        { "{% set x = 'a' * 2000000 %}{{ (x ~ x).rfind(x ~ 'b') }}",
+          "over 10000000 steps", ERR_LIMIT },
         { "{% set ns = namespace(x=[]) %}{% for i in range(999) %}"
           "{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}",
           "a value nested more than 200 deep", ERR_LIMIT },
@@ -313,6 +354,50 @@ TEST(templates_are_refused_by_name_and_line)
             printf("# %s: %d %s\n", rows[i].template, g.rc, g.e.text);
         given_release(&g);
     }
+}
+
+/* n keys, or what has n names, between two texts. */
+static void
+put_many(struct buf *b, const char *before, const char *each, int n,
+         const char *behind)
+{
+    buf_reset(b);
+    buf_addstr(b, before);
+    for (int i = 0; i < n; i++)
+        buf_addf(b, each, i);
+    buf_addstr(b, behind);
+}
+
+/* Without that these take minutes: each name is looked for among all. */
+TEST(looking_for_names_counts)
+{
+    struct given g;
+    struct buf b;
+
+    buf_init(&b);
+    for (int i = 0; i < 3; i++) {
+        if (i == 0)
+            put_many(&b, "{% for i in range(100) %}{% set x = {", "%d:1,",
+                     100000, "} %}{% endfor %}");
+        else if (i == 1)
+            put_many(&b, "", "{%% set v%d = 1 %%}", 40000, "");
+        else
+            put_many(&b, "{% set ns = namespace(a=1) %}",
+                     "{%% set ns.v%d = 1 %%}", 30000, "");
+        given_init(&g);
+        run(&g, b.data, b.len);
+        if (!CHECK(g.rc == ERR_LIMIT) || !CHECK(strstr(g.e.text, "steps")))
+            printf("# %d: %d %s\n", i, g.rc, g.e.text);
+        given_release(&g);
+    }
+    put_many(&b, "{\"x\":0", ",\"k%d\":0", 300000, "}");
+    given_init(&g);
+    add(&g, "user", "", b.data);
+    run(&g, "{{ messages[0].k7 }}{{ messages[0]|length }}", 44);
+    CHECK_EQ_U64(g.rc, 0);
+    CHECK_STR(g.text.text.data, "0300003");
+    given_release(&g);
+    buf_release(&b);
 }
 
 TEST(depth_is_limited_in_templates)
@@ -376,9 +461,12 @@ TEST(damaged_templates_are_refused_or_run)
 
 static const struct test tests[] = {
     RUN(templates_give_what_transformers_gives),
-    RUN(bytes_know_where_they_are_from), RUN(bytes_know_whose_turn_it_is),
+    RUN(bytes_know_where_they_are_from),
+    RUN(a_list_shows_characters_that_do_not_show_as_python_does),
+    RUN(cases_and_lines_are_those_of_python),
+    RUN(bytes_know_whose_turn_it_is),
     RUN(templates_are_refused_by_name_and_line),
-    RUN(depth_is_limited_in_templates),
+    RUN(looking_for_names_counts), RUN(depth_is_limited_in_templates),
     RUN(damaged_templates_are_refused_or_run)
 };
 

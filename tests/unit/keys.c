@@ -25,21 +25,28 @@ enum result { SAME, DIFFERS, REFUSED };
 /* Where we are stricter than the library: it runs, and nothing changes.
  * Values without a meaning or of another type; what is not implemented for
  * adapters, or not known; tensors that are missing and get initial values
- * there; what transformers 4 takes otherwise (pruned_heads, a type of rotary
+ * there; what shows in longer texts alone, or in layers of another kind; what
+ * transformers 4 takes otherwise (pruned_heads, a type of rotary
  * settings that is absent or set for a type of layers). */
 static const char *const stricter[] = {
     "add_cross_attention true", "attention_bias true",
-    "attention_dropout -1", "bias \"all\"", "bias \"lora_only\"",
+    "attention_dropout -1", "attn_logit_softcapping 1",
+    "bias \"all\"", "bias \"lora_only\"",
     "fan_in_fan_out \"true\"", "head_dim 0", "initializer_range -1",
     "layer_types [\"chunked_attention\",\"chunked_attention\"]",
     "lora_bias true", "lora_dropout true",
     "max_position_embeddings -1", "max_position_embeddings 0",
     "max_window_layers -1", "mlp_bias true", "no_such_key 1",
+    "per_layer_config {\"1\":{\"sliding_window\":2}}",
     "pretraining_tp -1", "pretraining_tp 0", "pruned_heads {\"0\":[0]}",
     "rank_pattern {\"none\":2}",
     "rope_parameters {\"full_attention\":"
     "{\"rope_type\":\"default\",\"rope_theta\":77}}",
-    "rope_scaling {\"factor\":2}", "summary_first_dropout -1",
+    "rope_local_base_freq 0", "rope_local_base_freq null",
+    "rope_scaling {\"factor\":2}",
+    "rope_scaling {\"rope_type\":\"dynamic\",\"factor\":2}",
+    "rope_theta \"x\"", "rope_theta 0", "rope_theta null",
+    "sliding_window -1", "sliding_window 0", "summary_first_dropout -1",
     "target_parameters [\"none\"]", "use_qalora true", "use_rslora 0", NULL
 };
 
@@ -140,21 +147,42 @@ same_modules(const struct model_desc *a, const struct model_desc *b)
     return true;
 }
 
+static bool
+same_rope(const struct rope_desc *a, const struct rope_desc *b)
+{
+    return a->pairs == b->pairs
+           && memcmp(&a->factor, &b->factor, sizeof(a->factor)) == 0
+           && (a->pairs == 0
+               || memcmp(a->freq, b->freq, a->pairs * sizeof(*a->freq)) == 0);
+}
+
+static bool
+same_scales(const struct model_desc *a, const struct model_desc *b)
+{
+    const double x[] = { (double)a->attn_scale, a->embed_scale,
+                         a->residual_scale, a->hidden_scale };
+    const double y[] = { (double)b->attn_scale, b->embed_scale,
+                         b->residual_scale, b->hidden_scale };
+
+    return memcmp(x, y, sizeof(x)) == 0;
+}
+
 /* Whether both compute the same. */
 static bool
 same_desc(const struct model_desc *a, const struct model_desc *b)
 {
     if (a->n_layers != b->n_layers || !same_modules(a, b)
-        || a->rope_dim != b->rope_dim || a->act != b->act
+        || !same_rope(&a->rope[0], &b->rope[0])
+        || !same_rope(&a->rope[1], &b->rope[1]) || a->act != b->act
         || a->tied != b->tied || memcmp(&a->eps, &b->eps, sizeof(a->eps))
-        || memcmp(&a->rope_theta, &b->rope_theta, sizeof(a->rope_theta)))
+        || !same_scales(a, b))
         return false;
     for (uint32_t l = 0; l < a->n_layers; l++) {
         const struct layer_desc *x = &a->layer[l], *y = &b->layer[l];
 
         if (x->heads != y->heads || x->kv_heads != y->kv_heads
             || x->head_dim != y->head_dim || x->window != y->window
-            || x->ff_dim != y->ff_dim)
+            || x->ff_dim != y->ff_dim || x->rope != y->rope)
             return false;
     }
     return true;

@@ -197,7 +197,7 @@ TEST(a_loss_on_the_first_token_is_not_learned)
         buf_reset(&b);
         CHECK(tokens_encode(&b, &origin, ids, rows[i].loss, 3, 0, &e) == 0);
         CHECK(tokens_decode(&t, b.data, b.len, 0, &e) == 0);
-        CHECK_EQ_U64(length_of(&t).supervised, rows[i].learned);
+        CHECK_EQ_U64(length_of(&t).target, rows[i].learned);
     }
     buf_release(&b);
 }

@@ -34,6 +34,11 @@ static const struct linear_case linears[] = {
     { 3, 500, 130, 1, 2, DTYPE_BF16, 0, 1, 1, 0, 0, 0 },
     { 2, 260, 400, 2, 0, DTYPE_I8, 1, 1, 0, 0, 0, 0 },
     { 3, 272, 130, 1, 2, DTYPE_I8, 0, 0, 0, 0, 0, 0 },
+    { 40, 1030, 130, 1, 2, DTYPE_NF4, 0, 1, 0, 0, 0.1f, 0 },
+    { 33, 201, 1027, 1, 2, DTYPE_NF4, 1, 0, 0, 0, 0, 0 },
+    { 40, 1030, 130, 1, 2, DTYPE_Q4_0, 0, 1, 0, 0, 0.1f, 0 },
+    { 33, 200, 1024, 1, 2, DTYPE_Q6_K, 1, 0, 0, 0, 0, 0 },
+    { 3, 512, 130, 1, 0, DTYPE_Q4_K, 0, 1, 0, 0, 0, 0 },
     { 2600, 520, 20, 1, 2, DTYPE_F32, 0, 1, 0, 0, 0.5f, 0 },
 };
 
@@ -54,7 +59,7 @@ linear_parts(struct world *w, const struct linear_case *c, bool bwd)
         p->w = c->in_out ? world_weight(w, c->in, out, c->dtype)
                          : world_weight(w, out, c->in, c->dtype);
         if (c->bias)
-            p->bias = c->dtype == DTYPE_I8
+            p->bias = c->dtype != DTYPE_REAL && !dtype_is_float(c->dtype)
                 ? world_base(w, 1, out, DTYPE_BF16)
                 : world_real(w, 1, out, 1);
         if (bwd && c->full) {
@@ -135,6 +140,50 @@ TEST(linear_gradients_match)
         try_op(&w, name);
         try_bf16(&w, c->dtype == DTYPE_BF16, name);
         world_release(&w);
+    }
+}
+
+/* Decoding few rows, with weights in every stored format, their rows along x
+ * or along y, around the 64 elements that are widened at a time. */
+static void
+try_few(const struct stored *s, uint32_t i)
+{
+    static const uint32_t rows[] = { 1, 2, 3, 5, 8, 9 };
+    static const uint32_t sizes[] = { 1, 31, 64, 65, 127, 200, 321 };
+    const struct linear_case c = {
+        .n = rows[i % 6], .in = sizes[i % 7], .out = sizes[i / 2 % 7],
+        .parts = 1 + i % 2, .rank = i % 3, .dtype = s->dtype,
+        .in_out = i / 3 % 2, .bias = i % 4 == 1, .residual = i % 5 == 1,
+        .acc = i % 7 == 3
+    };
+    const int32_t cached = 0, tokens = (int32_t)c.n;
+    uint32_t cols = c.parts * (c.out + c.parts);
+    struct world w;
+    char name[48];
+
+    snprintf(name, sizeof(name), "few rows of %s, %u", s->name, i);
+    linear_world(&w, &c, i);
+    w.reduction = c.in + c.rank;
+    w.op.kind = OP_LINEAR;
+    w.op.acc = c.acc;
+    linear_parts(&w, &c, false);
+    w.op.x[0] = world_act(&w, c.n, c.in, 1);
+    if (c.residual)
+        w.op.x[1] = world_act(&w, c.n, cols, 1);
+    w.op.y[0] = world_act(&w, c.n, cols, 1);
+    world_batch(&w, c.n, c.n, c.n, 1);
+    w.batch.cache_at = &cached;
+    w.batch.seq_n = &tokens;
+    try_op(&w, name);
+    try_bf16(&w, c.dtype == DTYPE_BF16, name);
+    world_release(&w);
+}
+
+TEST(few_rows_match)
+{
+    for (size_t f = 0; stored_at(f) != NULL; f++) {
+        for (uint32_t i = 0; i < 42; i++)
+            try_few(stored_at(f), i);
     }
 }
 

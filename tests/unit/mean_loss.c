@@ -3,7 +3,6 @@
 #include "eval/mean_loss.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/rng.h"
 #include "test.h"

@@ -6,14 +6,15 @@
  */
 #include "golden_model.h"
 
-#include "tensor/stored.h"
+#include "stored_fill.h"
 
-/* x[rows][cols] as s stores it; and what that means, in x. */
+/* x[rows][cols] as s stores it (one that is only read: what is drawn from it);
+ * and what that means, in x. */
 static void
 encode_matrix(struct frozen_tensor *t, const struct stored *s, float *x,
               size_t rows, size_t cols)
 {
-    size_t row = (size_t)stored_row_bytes(s, cols), bad;
+    size_t row = (size_t)stored_row_bytes(s, cols);
     size_t side_row = (size_t)stored_blocks(s, cols)
                       * dtype_size(s->side_dtype);
     char *data = mem_alloc(rows * row), *side = NULL;
@@ -23,7 +24,7 @@ encode_matrix(struct frozen_tensor *t, const struct stored *s, float *x,
     for (size_t i = 0; i < rows; i++) {
         char *at = side_row > 0 ? side + i * side_row : NULL;
 
-        CHECK(s->encode(data + i * row, at, x + i * cols, cols, &bad));
+        stored_fill(s, data + i * row, at, x + i * cols, cols);
         s->widen(x + i * cols, data + i * row, at, 0, cols);
     }
     t->data = data;

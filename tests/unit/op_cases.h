@@ -88,30 +88,53 @@ TEST(gated_activations_match)
     }
 }
 
+TEST(sums_match)
+{
+    for (uint32_t i = 0; i < 3 * N_WIDTHS; i++) {
+        struct world w;
+        uint32_t cols = widths[i / 3] + 5;
+
+        world_init(&w, i);
+        align_rows(&w, cols);
+        w.op.kind = OP_ADD;
+        w.op.acc = i % 4 == 3;
+        w.op.u.add.scale = i % 2 ? 0.22 : 1;
+        w.op.x[0] = world_act(&w, 13, cols, 2);
+        if (i % 3)
+            w.op.x[1] = world_act(&w, 13, cols, 2);
+        w.op.y[0] = world_act(&w, 13, cols, 2);
+        world_batch(&w, 13, 13, 13, 1);
+        try_op(&w, "add");
+        world_release(&w);
+    }
+}
+
 TEST(norms_match)
 {
     static const uint32_t rows[] = { 1, 63, 64, 65, 130 };
 
     for (uint32_t i = 0; i < 5 * N_WIDTHS; i++) {
         struct world w;
-        uint32_t n = rows[i % 5], cols = widths[i / 5] + 7;
+        uint32_t n = rows[i % 5], dim = widths[i / 5] + 7;
+        uint32_t cols = (i % 4 == 2 ? 3 : 1) * dim;
 
         world_init(&w, i);
         align_rows(&w, cols);
-        w.reduction = cols;
+        w.reduction = dim;
         w.magnitude = 6; /* x - mean before it is divided */
         w.op.kind = OP_NORM;
         w.op.acc = i % 7 == 3;
         w.op.u.norm.eps = 1e-5f;
+        w.op.u.norm.offset = i % 5 == 2;
         w.op.u.norm.rms = i % 3 == 0;
         w.op.x[0] = world_act(&w, n, cols, 3);
-        w.op.x[1] = i % 2 ? world_base(&w, 1, cols, DTYPE_BF16)
-                          : world_real(&w, 1, cols, 1);
+        w.op.x[1] = i % 2 ? world_base(&w, 1, dim, DTYPE_BF16)
+                          : world_real(&w, 1, dim, 1);
         if (!w.op.u.norm.rms)
-            w.op.x[2] = i % 4 ? world_base(&w, 1, cols, DTYPE_F16)
-                              : world_real(&w, 1, cols, 1);
+            w.op.x[2] = i % 4 ? world_base(&w, 1, dim, DTYPE_F16)
+                              : world_real(&w, 1, dim, 1);
         w.op.y[0] = world_act(&w, n, cols, 1);
-        w.op.y[1] = world_real(&w, n, 2, 1);
+        w.op.y[1] = world_real(&w, n, 2 * cols / dim, 1);
         world_batch(&w, n, n, n, 1);
         try_op(&w, "norm");
         world_release(&w);
@@ -124,24 +147,26 @@ TEST(norm_gradients_match)
 
     for (uint32_t i = 0; i < 5 * N_WIDTHS; i++) {
         struct world w;
-        uint32_t n = rows[i % 5], cols = widths[i / 5] + 7;
+        uint32_t n = rows[i % 5], dim = widths[i / 5] + 7;
+        uint32_t cols = (i % 4 == 1 ? 3 : 1) * dim;
 
         world_init(&w, i);
         align_rows(&w, cols);
-        w.reduction = cols + n;
+        w.reduction = cols + n * (cols / dim);
         w.op.kind = OP_NORM_BWD;
         w.op.acc = i & 1;
         w.op.u.norm.rms = i % 3 == 0;
+        w.op.u.norm.offset = i % 7 == 2;
         w.op.x[0] = world_act(&w, n, cols, 3);
-        w.op.x[1] = i % 2 ? world_base(&w, 1, cols, DTYPE_BF16)
-                          : world_real(&w, 1, cols, 1);
-        w.op.x[2] = world_real(&w, n, 2, 0.5);
+        w.op.x[1] = i % 2 ? world_base(&w, 1, dim, DTYPE_BF16)
+                          : world_real(&w, 1, dim, 1);
+        w.op.x[2] = world_real(&w, n, 2 * cols / dim, 0.5);
         w.op.x[3] = world_act(&w, n, cols, 1);
         w.op.y[0] = world_act(&w, n, cols, 1);
         if (i % 4)
-            w.op.y[1] = world_real(&w, 1, cols, 1);
+            w.op.y[1] = world_real(&w, 1, dim, 1);
         if (i % 4 == 1)
-            w.op.y[2] = world_real(&w, 1, cols, 1);
+            w.op.y[2] = world_real(&w, 1, dim, 1);
         world_batch(&w, n, n, n, 1);
         try_op(&w, "norm backward");
         world_release(&w);
@@ -159,10 +184,10 @@ TEST(rotations_match)
         w.op.kind = OP_ROPE;
         w.op.u.rope.heads = heads;
         w.op.u.rope.head_dim = hd;
-        w.op.u.rope.rope_dim = i & 2 ? hd : hd / 2;
-        w.op.u.rope.theta = 10000;
+        w.op.u.rope.factor = i % 5 ? 1.25 : 1;
         w.op.u.rope.sign = i & 4 ? -1 : 1;
         w.op.x[0] = world_act(&w, 37, heads * hd, 2);
+        w.op.x[1] = world_base(&w, 1, i & 2 ? hd / 2 : hd / 4, DTYPE_F32);
         w.op.y[0] = i % 3 ? world_act(&w, 37, heads * hd, 1) : w.op.x[0];
         world_batch(&w, 37, 37, 37, 1);
         if (i > 8)
@@ -459,6 +484,8 @@ TEST(heads_match)
 
 TEST(logits_match)
 {
+    const int32_t cached = 0, tokens = 9;
+
     for (uint32_t i = 0; i < 4; i++) {
         struct world w;
         struct part *p = w.part;
@@ -474,6 +501,8 @@ TEST(logits_match)
         w.op.y[0] = world_real(&w, 9, 513, 1);
         world_batch(&w, 9, 9, 9, 1);
         w.ids[4 * 9] = 8;
+        w.batch.cache_at = &cached;
+        w.batch.seq_n = &tokens;
         w.in.n_head = i == 3 ? 9 : 1;
         try_op(&w, "logits");
         world_release(&w);
@@ -605,10 +634,11 @@ TEST(every_kind_was_compared)
 
 #define RUN_OP_CASES                                                        \
     RUN(activations_match), RUN(gated_activations_match),                   \
-    RUN(norms_match), RUN(norm_gradients_match), RUN(rotations_match),      \
+    RUN(sums_match), RUN(norms_match), RUN(norm_gradients_match),           \
+    RUN(rotations_match),                                                   \
     RUN(embeddings_match), RUN(embedding_gradients_match),                  \
     RUN(linears_match), RUN(linear_gradients_match),                        \
-    RUN(joined_linears_match),                                              \
+    RUN(few_rows_match), RUN(joined_linears_match),                         \
     RUN(attention_matches), RUN(attention_of_low_scores_matches),           \
     RUN(cached_attention_matches), RUN(attention_gradients_match),          \
     RUN(heads_match), RUN(logits_match),                                    \

@@ -216,24 +216,24 @@ TEST(embedding)
 }
 
 static void
-norm_case(bool rms, bool bias, uint8_t acc, uint32_t dim)
+norm_case(bool rms, bool bias, uint8_t acc, uint32_t dim, uint32_t groups)
 {
     struct trial t;
     struct view x, gain, b, stats, dx, dgain, db;
 
     trial_init(&t, rms ? "rms norm" : "layer norm", dim + acc);
     lab_batch(&t.lab, 6, 6, 6, 4);
-    trial_output(&t, 6, dim);
-    x = lab_real(&t.lab, 6, dim);
+    trial_output(&t, 6, groups * dim);
+    x = lab_real(&t.lab, 6, groups * dim);
     gain = lab_real(&t.lab, 1, dim);
     b = lab_real(&t.lab, 1, dim);
-    stats = lab_real(&t.lab, 6, 2);
-    dx = lab_real(&t.lab, 6, dim);
+    stats = lab_real(&t.lab, 6, 2 * groups);
+    dx = lab_real(&t.lab, 6, groups * dim);
     dgain = lab_real(&t.lab, 1, dim);
     db = lab_real(&t.lab, 1, dim);
     t.fwd = (struct op){ .kind = OP_NORM, .x = { x, gain },
                          .y = { t.y, stats },
-                         .u.norm = { 0.001f, rms } };
+                         .u.norm = { 0.001f, rms, groups == 2 } };
     t.bwd = (struct op){ .kind = OP_NORM_BWD, .acc = acc,
                          .x = { x, gain, stats, t.dy },
                          .y = { dx, dgain }, .u = t.fwd.u };
@@ -251,9 +251,10 @@ TEST(norms)
 {
     for (uint32_t dim = 4; dim < 40; dim += 11)
         for (uint8_t acc = 0; acc < 2; acc++) {
-            norm_case(false, true, acc, dim);
-            norm_case(false, false, acc, dim);
-            norm_case(true, false, acc, dim);
+            norm_case(false, true, acc, dim, 1);
+            norm_case(false, false, acc, dim, 3);
+            norm_case(true, false, acc, dim, 1);
+            norm_case(true, false, acc, dim, 2);
         }
 }
 
@@ -365,19 +366,42 @@ TEST(linear)
         check_linear(&cases[i], i);
 }
 
+/* The gradient of the first operand; the second's is the sum's own. */
+TEST(sums)
+{
+    for (uint8_t acc = 0; acc < 2; acc++) {
+        struct trial t;
+        struct view x, z, dx;
+
+        trial_init(&t, "add", acc);
+        lab_batch(&t.lab, 10, 10, 6, 4);
+        trial_output(&t, 10, 12);
+        x = lab_real(&t.lab, 10, 12);
+        z = lab_real(&t.lab, 10, 12);
+        dx = lab_real(&t.lab, 10, 12);
+        t.fwd = (struct op){ .kind = OP_ADD, .x = { x, z }, .y = { t.y },
+                             .u.add = { 0.22 } };
+        t.bwd = (struct op){ .kind = OP_ADD, .acc = acc, .x = { t.dy },
+                             .y = { dx }, .u = t.fwd.u };
+        add_var(&t, x, dx, acc & 1);
+        check_trial(&t);
+    }
+}
+
 static void
-rope_case(uint32_t heads, uint32_t head_dim, uint32_t rope_dim, bool place)
+rope_case(uint32_t heads, uint32_t head_dim, uint32_t pairs, bool place)
 {
     struct trial t;
     struct view x, dx;
 
-    trial_init(&t, "rope", head_dim + rope_dim);
+    trial_init(&t, "rope", head_dim + pairs);
     lab_batch(&t.lab, 10, 10, 6, 4);
     trial_output(&t, 10, heads * head_dim);
     x = lab_real(&t.lab, 10, heads * head_dim);
     dx = place ? t.dy : lab_real(&t.lab, 10, heads * head_dim);
-    t.fwd = (struct op){ .kind = OP_ROPE, .x = { x }, .y = { t.y },
-                         .u.rope = { heads, head_dim, rope_dim, 100, 1 } };
+    t.fwd = (struct op){ .kind = OP_ROPE, .y = { t.y },
+                         .x = { x, lab_real(&t.lab, 1, pairs) },
+                         .u.rope = { heads, head_dim, 1.5, 1 } };
     t.bwd = t.fwd;
     t.bwd.x[0] = t.dy;
     t.bwd.y[0] = dx;
@@ -388,10 +412,10 @@ rope_case(uint32_t heads, uint32_t head_dim, uint32_t rope_dim, bool place)
 
 TEST(rope)
 {
-    rope_case(1, 4, 4, false);
-    rope_case(3, 8, 8, true);
-    rope_case(2, 10, 4, false);
-    rope_case(2, 10, 4, true);
+    rope_case(1, 4, 2, false);
+    rope_case(3, 8, 4, true);
+    rope_case(2, 10, 2, false);
+    rope_case(2, 10, 2, true);
 }
 
 static void
@@ -582,8 +606,8 @@ TEST(every_gradient_was_tried)
 }
 
 static const struct test tests[] = {
-    RUN(embedding), RUN(norms), RUN(linear), RUN(rope), RUN(attention),
-    RUN(activations), RUN(head), RUN(every_gradient_was_tried)
+    RUN(embedding), RUN(norms), RUN(linear), RUN(sums), RUN(rope),
+    RUN(attention), RUN(activations), RUN(head), RUN(every_gradient_was_tried)
 };
 
 TEST_MAIN("ops_grad", tests)

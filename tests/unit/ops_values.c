@@ -212,14 +212,15 @@ TEST(activations)
 TEST(rope)
 {
     struct values v;
-    struct view x;
+    struct view x, freq;
     struct op op;
 
     values_open(&v, "rope", 8);
     x = input(&v, "x");
     indices(&v, "pos", v.lab.batch.pos);
-    op = (struct op){ .kind = OP_ROPE, .x = { x }, .y = { x },
-                      .u.rope = { 2, 12, 8, 10000, 1 } };
+    freq = input(&v, "freq");
+    op = (struct op){ .kind = OP_ROPE, .x = { x, freq }, .y = { x },
+                      .u.rope = { 2, 12, 1, 1 } };
     lab_run(&v.lab, &op);
     expect(&v, x, "y");
     op.u.rope.sign = -1;

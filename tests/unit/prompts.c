@@ -18,7 +18,7 @@ read_bytes(struct prompts *p, const char *text, size_t n, struct err *e)
 
     memset(e, 0, sizeof(*e));
     CHECK(file_write(FILE_NAME, text, n, e) == 0);
-    rc = prompts_read(p, FILE_NAME, 33, e);
+    rc = prompts_read(p, FILE_NAME, 33, false, e);
     CHECK(remove(FILE_NAME) == 0);
     return rc;
 }
@@ -80,7 +80,7 @@ TEST(a_file_of_nothing_has_no_prompts)
     CHECK(read_text(&p, "\n \n", &e) == 0);
     CHECK_EQ_U64(p.n, 0);
     prompts_release(&p);
-    CHECK(prompts_read(&p, "no/such", 1, &e) == ERR_IO);
+    CHECK(prompts_read(&p, "no/such", 1, false, &e) == ERR_IO);
 }
 
 /* A good line, and then that one. */
@@ -230,15 +230,15 @@ struct letters {
 };
 
 static int
-encode_letters(void *ctx, const char *text, size_t n, struct buf *ids,
+encode_letters(void *ctx, const struct prompt *p, struct ids *ids,
                struct err *e)
 {
     (void)ctx;
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] == '!')
+    for (size_t i = 0; i < p->len; i++) {
+        if (p->text[i] == '!')
             return err_set(e, ERR_DATA, "no such letter");
-        if (text[i] != ' ')
-            buf_u32(ids, (uint32_t)(text[i] - '@'));
+        if (p->text[i] != ' ')
+            ids_add(ids, (uint32_t)(p->text[i] - '@'));
     }
     return 0;
 }
@@ -283,7 +283,8 @@ open_world(struct world *w)
     tiny_open(&w->model, tiny_llama);
     ref_open(&w->backend);
     if (!CHECK(generator_open(&w->generator, &w->model.desc,
-                              &w->model.base, &w->backend, NULL, 24, &e)
+                              &w->model.base, &w->backend, NULL, 1, 24,
+                              &e)
                == 0))
         exit(1);
 }

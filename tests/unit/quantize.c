@@ -7,14 +7,15 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "record/tensor.h"
+#include "stored_fill.h"
 #include "tensor/int8.h"
-#include "tensor/stored.h"
 #include "test.h"
 
 #define FILE_NAME "quantize-test.tmp"
 #define COLS 16600 /* more than a piece, and a short last group */
 
 static float values[3 * COLS];
+static bool linear = true; /* what is written is a layer's linear */
 
 static struct weight
 matrix(void)
@@ -42,7 +43,11 @@ write_stream(struct quantize *q, const struct weight *t, struct err *e)
     stream_head_init(&head, "weights");
     CHECK(stream_out_open(&out, FILE_NAME, e) == 0);
     CHECK(stream_out_begin(&out, &head, e) == 0);
-    rc = quantize_tensor(q, &out, t, e);
+    q->out = &out;
+    rc = quantize_tensor(q, t, linear, e);
+    if (rc == 0)
+        rc = quantize_end(q, e);
+    quantize_release(q);
     if (rc == 0) {
         CHECK(stream_out_end(&out, e) == 0);
         CHECK(stream_out_close(&out, e) == 0);
@@ -219,7 +224,82 @@ TEST(a_matrix_in_every_format)
     const struct stored *s;
 
     for (size_t i = 0; (s = stored_at(i)) != NULL; i++)
-        check_format(s);
+        if (s->encode != NULL)
+            check_format(s);
+}
+
+/* Two rows of Q6_K, the last block of each in part. */
+static struct weight
+blocks(uint8_t data[4 * 210])
+{
+    float x[300];
+
+    for (int i = 0; i < 300; i++)
+        x[i] = (float)(i + 1);
+    for (int i = 0; i < 2; i++)
+        stored_fill(stored_of(DTYPE_Q6_K), data + i * 420, NULL, x + i, 299);
+    return (struct weight){ .name = "w.weight", .dtype = DTYPE_Q6_K,
+                            .n_dims = 2, .shape = { 2, 299 }, .data = data,
+                            .bytes = 4 * 210 };
+}
+
+TEST(what_gguf_has_in_blocks_is_converted)
+{
+    struct quantize q = { .dtype = DTYPE_F32 };
+    uint8_t data[4 * 210];
+    struct weight t = blocks(data);
+    struct stream_in in;
+    struct tensor_desc d;
+    struct err e = { 0 };
+    char name[64];
+    float want[2][299];
+    void *got;
+
+    CHECK_EQ_U64(weight_elements(&t), 598);
+    for (int i = 0; i < 2; i++)
+        stored_of(DTYPE_Q6_K)->widen(want[i], data + i * 420, NULL, 0, 299);
+    CHECK(write_stream(&q, &t, &e) == 0);
+    open_stream(&in);
+    got = next_tensor(&in, &d, name);
+    CHECK_EQ_U64(d.dtype, DTYPE_F32);
+    CHECK_EQ_U64(d.bytes, sizeof(want));
+    CHECK(memcmp(got, want, sizeof(want)) == 0);
+    free(got);
+    close_stream(&in);
+
+    q.dtype = DTYPE_I8;
+    CHECK(write_stream(&q, &t, &e) == 0);
+    open_stream(&in);
+    free(next_tensor(&in, &d, name));
+    CHECK_EQ_U64(d.dtype, DTYPE_I8);
+    free(next_tensor(&in, &d, name));
+    CHECK_EQ_U64(d.dtype, DTYPE_F16);
+    close_stream(&in);
+}
+
+/* An embedding stays in blocks where nf4 is for the linears. */
+TEST(blocks_stay_where_floats_stay)
+{
+    struct quantize q = { .dtype = DTYPE_NF4 };
+    uint8_t data[4 * 210];
+    struct weight t = blocks(data);
+    struct stream_in in;
+    struct tensor_desc d;
+    struct err e = { 0 };
+    char name[64];
+    void *got;
+
+    linear = false;
+    CHECK(write_stream(&q, &t, &e) == 0);
+    linear = true;
+    open_stream(&in);
+    got = next_tensor(&in, &d, name);
+    CHECK_EQ_U64(d.dtype, DTYPE_Q6_K);
+    CHECK_EQ_U64(d.shape[1], 299);
+    CHECK_EQ_U64(d.bytes, sizeof(data));
+    CHECK(memcmp(got, data, sizeof(data)) == 0);
+    free(got);
+    close_stream(&in);
 }
 
 /* With int8, what is no matrix stays F32; integers always stay. */
@@ -317,6 +397,8 @@ static const struct test tests[] = {
     RUN(floats_are_rounded),
     RUN(a_matrix_becomes_int8_with_its_scales_behind),
     RUN(a_matrix_in_every_format),
+    RUN(what_gguf_has_in_blocks_is_converted),
+    RUN(blocks_stay_where_floats_stay),
     RUN(other_tensors_with_int8),
     RUN(row_41_what_is_not_finite_is_named),
     RUN(what_cannot_be_converted_is_refused),

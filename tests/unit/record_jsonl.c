@@ -4,7 +4,6 @@
 
 #include "base/b64.h"
 #include "base/rng.h"
-#include "record/tensor.h"
 #include "record/tokens.h"
 
 #include <stdlib.h>

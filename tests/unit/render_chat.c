@@ -185,12 +185,131 @@ TEST(every_answer_is_learned_once)
     buf_release(&learnt);
 }
 
+/* ---- as without the limit ---- */
+
+/* Exchanges [from, to) behind a system message; the answer is the
+ * question without its first byte. */
+static void
+put_exchanges(struct talk *t, const char *head, char *const *asked,
+              size_t from, size_t to)
+{
+    text_begin(&t->rec, TEXT_CHAT);
+    text_add_str(&t->rec, "role", "system");
+    text_add_str(&t->rec, "content", head);
+    for (; from < to; from++) {
+        text_add_str(&t->rec, "role", "user");
+        text_add_str(&t->rec, "content", asked[from]);
+        text_add_str(&t->rec, "role", "assistant");
+        text_add_str(&t->rec, "content", asked[from] + 1);
+    }
+    world_set(&t->in, &t->rec);
+}
+
+/* The ids and flags of token record i are appended to b. */
+static void
+take_ids(struct world *w, size_t i, struct buf *b)
+{
+    struct tokens t = world_take(w, i);
+    uint32_t *id = mem_array(t.n, sizeof(id[0]));
+    uint8_t *mask = mem_array(t.n, 1);
+
+    tokens_ids(&t, id);
+    tokens_mask(&t, mask);
+    for (size_t k = 0; k < t.n; k++)
+        buf_addf(b, "%u/%d ", id[k], mask[k]);
+    buf_addc(b, '\n');
+    free(id);
+    free(mask);
+}
+
+/* The longest runs of exchanges within the limit, each rendered as a
+ * conversation of its own that has no limit. */
+static void
+one_by_one(struct talk *t, const char *head, char *const *asked, size_t n,
+           uint64_t most, struct buf *b)
+{
+    struct buf last;
+    size_t i, to;
+
+    buf_init(&last);
+    for (i = 0; i < n; i = to > i + 1 ? to - 1 : to) {
+        buf_reset(&last);
+        for (to = i + 1; to <= n; to++) {
+            put_exchanges(t, head, asked, i, to);
+            world_render(&t->in);
+            if (t->in.out.kept.tokens > most)
+                break;
+            buf_reset(&last);
+            take_ids(&t->in, 0, &last);
+        }
+        buf_add(b, last.data, last.len);
+    }
+    buf_release(&last);
+}
+
+static char *
+random_text(struct rng *rng, uint64_t most)
+{
+    static const char *const word[] = { "<|endoftext|>", "x", " ", "\n",
+                                        "<u>", "ab c", "\xc3\xa9" };
+    struct buf b;
+
+    buf_init(&b);
+    buf_addstr(&b, "y.");
+    for (uint64_t n = rng_below(rng, most); n-- > 0;)
+        buf_addstr(&b, word[rng_below(rng, 7)]);
+    return b.data;
+}
+
+#define MARKED "{% for m in messages %}<|endoftext|>{{ m.role + ': ' " \
+               "+ m.content }}<|endoftext|>\n{% endfor %}" \
+               "{% if add_generation_prompt %}<|endoftext|>assistant: " \
+               "{% endif %}"
+
+TEST(parts_are_what_they_are_without_a_limit)
+{
+    struct rng rng;
+    struct buf want, found;
+    struct talk t;
+
+    rng_init(&rng, 9, 0);
+    buf_init(&want);
+    buf_init(&found);
+    talk_open(&t, MARKED);
+    text_release(&t.rec);
+    for (int i = 0; i < 200; i++) {
+        size_t n = 1 + rng_below(&rng, 12), k;
+        char *asked[12], *head = random_text(&rng, 60);
+        uint64_t most = 60 + rng_below(&rng, 500);
+
+        for (k = 0; k < n; k++)
+            asked[k] = random_text(&rng, 30);
+        buf_reset(&want);
+        buf_reset(&found);
+        t.in.r.max_tokens = 0;
+        one_by_one(&t, head, asked, n, most, &want);
+        t.in.r.max_tokens = most;
+        put_exchanges(&t, head, asked, 0, n);
+        world_render(&t.in);
+        for (k = 0; k < t.in.out.n; k++)
+            take_ids(&t.in, k, &found);
+        CHECK_STR(found.data ? found.data : "", want.data ? want.data : "");
+        for (k = 0; k < n; k++)
+            free(asked[k]);
+        free(head);
+    }
+    talk_close(&t);
+    buf_release(&want);
+    buf_release(&found);
+}
+
 static const struct test tests[] = {
     RUN(a_part_has_the_system_message_and_whole_exchanges),
     RUN(an_exchange_ends_with_its_last_answer),
     RUN(an_exchange_that_is_too_long_is_counted),
     RUN(a_part_that_the_template_refuses_is_counted),
-    RUN(every_answer_is_learned_once)
+    RUN(every_answer_is_learned_once),
+    RUN(parts_are_what_they_are_without_a_limit)
 };
 
 TEST_MAIN("render_chat", tests)

@@ -17,9 +17,11 @@ TEST(rows_are_found_by_name_and_by_type)
         CHECK(stored_named(s->name) == s);
         CHECK(stored_of(s->dtype) == s);
         CHECK(s->block >= 1 && (1 << 14) % s->block == 0);
-        CHECK((s->block > 1) == (s->side_dtype != DTYPE_NONE));
+        CHECK(s->block > 1 || s->side_dtype == DTYPE_NONE);
+        CHECK(s->block > 1 || dtype_is_float(s->dtype));
+        CHECK((s->encode == NULL) == (s->bound == NULL));
     }
-    CHECK(stored_named("q4_k") == NULL);
+    CHECK(stored_named("q2_k") == NULL);
     CHECK(stored_of(DTYPE_I64) == NULL);
     CHECK(stored_of(DTYPE_NONE) == NULL);
 }
@@ -65,7 +67,8 @@ TEST(what_is_encoded_comes_back_within_the_bound)
     const struct stored *s;
 
     for (size_t i = 0; (s = stored_at(i)) != NULL; i++)
-        for (size_t k = 0; k < sizeof(lengths) / sizeof(lengths[0]); k++) {
+        for (size_t k = 0; s->encode && k < sizeof(lengths)
+                                            / sizeof(lengths[0]); k++) {
             check_row(s, lengths[k], 1);
             check_row(s, lengths[k], 400);
         }
@@ -94,6 +97,10 @@ TEST(sizes_of_rows)
     CHECK_EQ_U64(stored_blocks(stored_named("int8"), 130), 2);
     CHECK_EQ_U64(stored_blocks(stored_named("int8"), 128), 1);
     CHECK_EQ_U64(stored_blocks(stored_named("int8"), 0), 0);
+    CHECK_EQ_U64(stored_row_bytes(stored_named("q8_0"), 64), 68);
+    CHECK_EQ_U64(stored_row_bytes(stored_named("q8_0"), 65), 102);
+    CHECK_EQ_U64(stored_row_bytes(stored_named("q6_k"), 512), 420);
+    CHECK_EQ_U64(stored_blocks(stored_named("q6_k"), 512), 0);
 }
 
 static const struct test tests[] = {

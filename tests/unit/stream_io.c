@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "base/io.h"
+#include "base/par.h"
 #include "stream/file.h"
 #include "stream_made.h"
 
@@ -29,6 +30,96 @@ write_sizes(const char *path, const size_t *size, size_t n, struct err *e)
         stream_out_release(&o);
     free(bytes);
     return rc;
+}
+
+static void
+pack(void *ctx, size_t i, int worker)
+{
+    stream_out_job(ctx, i, worker);
+}
+
+/* A segment of some 40 frames, some of them long; every `turn` records are
+ * given beside jobs of the frames before them, as one more item is. */
+static int
+write_frames(const char *path, size_t turn, struct err *e)
+{
+    struct stream_head h;
+    struct stream_out o;
+    char *bytes = mem_alloc(3 << 20);
+    size_t jobs = 0;
+    int rc = stream_out_open(&o, path, e);
+
+    for (size_t i = 0; i < 3 << 20; i++)
+        bytes[i] = (char)(i * i >> 9);
+    stream_head_init(&h, "text");
+    if (rc == 0)
+        rc = stream_out_begin(&o, &h, e);
+    stream_head_release(&h);
+    for (size_t i = 0; rc == 0 && i < 700; i++) {
+        if (turn && i % turn == 0)
+            jobs = stream_out_hold(&o);
+        rc = stream_out_record(&o, bytes + i,
+                               i % 97 ? i * 7919 % 40000 : 2 << 20, e);
+        if (rc < 0 || !turn || i % turn != turn - 1)
+            continue;
+        par_for(jobs, pack, &o);
+        rc = stream_out_go(&o, e);
+    }
+    if (rc == 0)
+        rc = stream_out_end(&o, e);
+    if (rc == 0)
+        rc = stream_out_close(&o, e);
+    else
+        stream_out_release(&o);
+    free(bytes);
+    return rc;
+}
+
+/* Records of a stream that agrees with its trailer; 0 otherwise. */
+static uint64_t
+count_records(const char *path)
+{
+    struct stream_in in;
+    struct stream_rec rec;
+    struct err e;
+    int rc = stream_in_open(&in, path, "text", &e);
+
+    if (rc < 0)
+        return 0;
+    in.check_content = true;
+    rc = stream_in_segment(&in, &e);
+    while (rc > 0)
+        rc = stream_in_record(&in, &rec, &e);
+    stream_in_release(&in);
+    return rc < 0 ? 0 : in.n_records;
+}
+
+TEST(however_frames_are_packed_the_bytes_are_the_same)
+{
+    static const struct {
+        int threads;
+        size_t turn;
+    } by[] = {{1, 0}, {2, 0}, {7, 0}, {1, 50}, {4, 1}, {4, 140}};
+    struct buf first, again;
+    struct err e;
+
+    buf_init(&first);
+    buf_init(&again);
+    for (size_t i = 0; i < sizeof(by) / sizeof(by[0]); i++) {
+        const char *path = made_path("frames");
+        struct buf *b = i ? &again : &first;
+
+        par_set_threads(by[i].threads);
+        CHECK(write_frames(path, by[i].turn, &e) == 0);
+        buf_reset(b);
+        CHECK(file_read(b, path, 1 << 26, &e) == 0);
+        CHECK_EQ_U64(count_records(path), 700);
+        CHECK(b->len == first.len
+              && memcmp(b->data, first.data, first.len) == 0);
+    }
+    par_set_threads(0);
+    buf_release(&first);
+    buf_release(&again);
 }
 
 TEST(a_frame_closes_with_the_record_that_brings_it_to_512_KiB)
@@ -257,6 +348,7 @@ TEST(data_in_blocks)
 }
 
 static const struct test tests[] = {
+    RUN(however_frames_are_packed_the_bytes_are_the_same),
     RUN(a_frame_closes_with_the_record_that_brings_it_to_512_KiB),
     RUN(records_up_to_63_MiB_pass_and_no_larger), RUN(segments_concatenate),
     RUN(empty_foreign_and_newer_input), RUN(changed_line_ends_are_named),

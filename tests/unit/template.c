@@ -104,8 +104,6 @@ TEST(pieces_say_what_is_learned_and_gaps_are_marked)
     w.in.field[FIELD_AFTER] = (struct template_value){ piece, 5 };
     expect(&w, "A:old\n[new<a>\n]<b c>...\n[<a><b c>...\n]<a>");
     CHECK_EQ_U64(w.out.ids.n, 2 + 4 + 7 + 1 + 4 + 1 + 1 + 4 + 3);
-    w.in.all = true;
-    expect(&w, "[A:old\nnew<a>\n<b c>...\n<a><b c>...\n<a>]");
     world_close(&w);
 }
 
@@ -200,6 +198,11 @@ static const struct {
     { "records", ":1: records of no kind" },
     { "records fie", ":1: unknown kind of records (found fie, did you mean "
                      "file?)" },
+    { "loss all\nloss all", ":2: loss stands once, above the families" },
+    { "family a\nloss all", ":2: loss stands once, above the families" },
+    { "loss", ":1: loss of what (found nothing, expected target or all)" },
+    { "loss auto", ":1: loss of what (found auto, expected target or all)" },
+    { "loss all all\nfamily a", ":1: more than was expected (found all)" },
     { "records doc\nrecords doc", ":2: records stands once, above the "
                                   "families" },
     { "family a\nlearn text\n\xff", ": no text (expected UTF-8 without NUL)" },

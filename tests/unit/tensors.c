@@ -132,6 +132,12 @@ TEST(a_tied_head_has_no_tensor_of_its_own)
     desc_release(&d);
 }
 
+static bool
+is_norm(const struct model_desc *d, const struct module *m)
+{
+    return d->tensor[m->weight].flags & TENSOR_NORM;
+}
+
 /* The linears are the layers' modules that aren't norms, and a layer lacks
  * none of its feed-forward's. */
 static void
@@ -141,8 +147,7 @@ check_layers(const struct model_desc *d)
         const struct module *m = &d->module[i];
 
         CHECK(module_is_linear(d, m)
-              == (role_info(m->role)->in_layer && m->role != ROLE_NORM1
-                  && m->role != ROLE_NORM2));
+              == (role_info(m->role)->in_layer && !is_norm(d, m)));
     }
     for (uint32_t l = 0; l < d->n_layers; l++)
         for (unsigned role = 0; role < ROLE_COUNT; role++)

@@ -28,6 +28,31 @@ static const char tiny_qwen2[] =
     " \"intermediate_size\": 40, \"num_hidden_layers\": 3,"
     " \"num_attention_heads\": 4, \"num_key_value_heads\": 1,"
     " \"head_dim\": 6, \"tie_word_embeddings\": true}";
+static const char tiny_mistral[] =
+    "{\"model_type\": \"mistral\", \"vocab_size\": 61, \"hidden_size\": 24,"
+    " \"intermediate_size\": 40, \"num_hidden_layers\": 3,"
+    " \"num_attention_heads\": 4, \"num_key_value_heads\": 2,"
+    " \"sliding_window\": 6, \"max_position_embeddings\": 64}";
+static const char tiny_qwen3[] =
+    "{\"model_type\": \"qwen3\", \"vocab_size\": 61, \"hidden_size\": 24,"
+    " \"intermediate_size\": 40, \"num_hidden_layers\": 3,"
+    " \"num_attention_heads\": 4, \"num_key_value_heads\": 2,"
+    " \"head_dim\": 10, \"tie_word_embeddings\": true}";
+static const char tiny_granite[] =
+    "{\"model_type\": \"granite\", \"vocab_size\": 61, \"hidden_size\": 24,"
+    " \"intermediate_size\": 40, \"num_hidden_layers\": 3,"
+    " \"num_attention_heads\": 4, \"embedding_multiplier\": 1.5,"
+    " \"attention_multiplier\": 0.3, \"residual_multiplier\": 0.6,"
+    " \"logits_scaling\": 1.25}";
+static const char tiny_olmo2[] =
+    "{\"model_type\": \"olmo2\", \"vocab_size\": 61, \"hidden_size\": 24,"
+    " \"intermediate_size\": 40, \"num_hidden_layers\": 3,"
+    " \"num_attention_heads\": 4, \"num_key_value_heads\": 2}";
+static const char tiny_gemma3[] =
+    "{\"model_type\": \"gemma3_text\", \"vocab_size\": 61, \"hidden_size\": 24,"
+    " \"intermediate_size\": 40, \"num_hidden_layers\": 3,"
+    " \"num_attention_heads\": 4, \"num_key_value_heads\": 2,"
+    " \"head_dim\": 8, \"sliding_window\": 5, \"sliding_window_pattern\": 2}";
 static const char tiny_starcoder2[] =
     "{\"model_type\": \"starcoder2\", \"vocab_size\": 61,"
     " \"hidden_size\": 24, \"intermediate_size\": 40,"
@@ -35,7 +60,8 @@ static const char tiny_starcoder2[] =
     " \"num_key_value_heads\": 2, \"sliding_window\": 5}";
 
 static const char *const tiny_configs[] = {
-    tiny_llama, tiny_gpt2, tiny_phi, tiny_qwen2, tiny_starcoder2
+    tiny_llama, tiny_gpt2, tiny_phi, tiny_qwen2, tiny_starcoder2,
+    tiny_mistral, tiny_qwen3, tiny_granite, tiny_olmo2, tiny_gemma3
 };
 #define N_TINY (sizeof(tiny_configs) / sizeof(tiny_configs[0]))
 

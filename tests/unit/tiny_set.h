@@ -35,7 +35,7 @@ struct tiny_set {
     size_t n_records;
     const struct tiny_range *range;
     size_t n_ranges;
-    const char *vocab, *tokenizer; /* of the head; NULL: not said */
+    const char *vocab, *tokenizer, *loss; /* of the head; NULL: not said */
     bool lengths;                  /* has a file of them */
 };
 
@@ -79,7 +79,7 @@ tiny_put_lengths(struct set_out *o, const struct tiny_set *s, struct err *e)
 
         l.tokens = (uint32_t)strlen(r->letters);
         for (uint32_t k = 1; k < l.tokens; k++)
-            l.supervised += islower(r->letters[k]) != 0;
+            l.target += islower(r->letters[k]) != 0;
         length_encode(entry, &l);
         rc = set_out_lengths(o, entry, sizeof(entry), e);
     }
@@ -101,6 +101,8 @@ tiny_set_make(const char *dir, const struct tiny_set *s)
         stream_head_set(&h, "vocab", s->vocab);
     if (s->tokenizer != NULL)
         stream_head_set(&h, "tokenizer", s->tokenizer);
+    if (s->loss != NULL)
+        stream_head_set(&h, "loss", s->loss);
     if (rc == 0)
         rc = set_out_begin(&o, &h, 256, &e);
     for (size_t i = 0; rc == 0 && i < s->n_records; i++)

@@ -162,6 +162,15 @@ TEST(bad_ids_merges_and_tokens_are_refused)
         { { .added = ADDED("258", "<x>", ",\"loud\":true") }, "\"loud\"" },
         { { .added = ADDED("258", "<x>", ",\"special\":1") },
           "true or false" },
+        { { .added = ADDED("258", "<x>", ",\"rstrip\":true") ","
+                     ADDED("259", "\\u3000x", "") },
+          "rstrip of added token \"<x>\" is not supported beside added" },
+        { { .added = ADDED("258", " x", ",\"rstrip\":true") },
+          "which begins with white space" },
+        { { .normalizer = "{\"type\":\"NFC\"}",
+            .added = ADDED("258", "\\u212b", ",\"normalized\":true") ","
+                     ADDED("259", "A\\u030a", ",\"normalized\":true") },
+          "is another one when normalized" },
     };
     struct file f = { .vocab = NULL };
     struct buf b;
@@ -185,6 +194,26 @@ TEST(bad_ids_merges_and_tokens_are_refused)
                  i > 0 ? "," : "", 258 + i, i);
     f.added = b.data;
     refused(&f, ERR_LIMIT, "added tokens of ");
+    buf_release(&b);
+}
+
+TEST(more_tokens_or_merges_than_the_table_holds_are_refused)
+{
+    struct file f = { .vocab = NULL };
+    struct buf b;
+    size_t i;
+
+    buf_init(&b);
+    for (i = 258; i <= MERGE_MOST_IDS; i++)
+        buf_addf(&b, ",\"v%zu\":%zu", i, i);
+    f.vocab = b.data;
+    refused(&f, ERR_LIMIT, "a vocabulary of 2097153 tokens, limit 2097152");
+    f.vocab = NULL;
+    buf_reset(&b);
+    for (i = 0; i <= MERGE_MOST; i++)
+        buf_addstr(&b, i > 0 ? ",\"a a\"" : "\"a a\"");
+    f.merges = b.data;
+    refused(&f, ERR_LIMIT, "a list of 4194304 merges, limit 4194303");
     buf_release(&b);
 }
 
@@ -498,6 +527,7 @@ TEST(bytes_without_a_token_are_counted)
 static const struct test tests[] = {
     RUN(what_is_not_known_exactly_is_refused_by_name),
     RUN(bad_ids_merges_and_tokens_are_refused),
+    RUN(more_tokens_or_merges_than_the_table_holds_are_refused),
     RUN(what_is_no_tokenizer_is_refused),
     RUN(every_cut_of_a_file_is_refused),
     RUN(any_bytes_come_back),

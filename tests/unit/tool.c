@@ -29,7 +29,7 @@ static const struct opt table[] = {
       AT(steps), .arg = "N", .def = "10", .min = 1, .max = 1e6,
       .help = "how many" },
     { .name = "memory", .type = OPT_SIZE, AT(memory), .arg = "BYTES",
-      .def = "64M", .help = "at most" },
+      .def = "64M", .max = OPT_MAX_EXACT, .help = "at most" },
     { .name = "seed", .type = OPT_U64, AT(seed), .arg = "N", .def = "0",
       .help = "of random numbers" },
     { .name = "lr", .type = OPT_DOUBLE, .output = true, AT(lr), .arg = "X",
@@ -238,6 +238,7 @@ TEST(numbers_are_whole_strings_in_range)
     };
     static const char *const bad_sizes[] = {
         "K", "1k", "1KB", "1T", "18014398509481984K", "-1G",
+        "9007199254740993", /* the limit and 1: no double */
     };
     static const char *const bad_reals[] = {
         "", "nan", "inf", "0x1p-3", "1e", "1.1", "-0.1", "1e999", ".5 ",

@@ -109,8 +109,11 @@ TEST(an_adapter_brings_rank_alpha_and_dropout)
     struct err e;
 
     in.model.desc.max_pos = 512;
+    in.data.loss = LOSS_ALL;
     parse(&o, &args, LINE("--init-adapter=a"));
+    CHECK(o.loss == LOSS_AUTO);
     CHECK(train_options_settle(&o, &args, &in, &e) == 0);
+    CHECK(o.loss == LOSS_ALL); /* what the run learns, not "auto" */
     CHECK_EQ_U64(o.rank, 16);
     CHECK(o.alpha == 32 && o.dropout == 0.25); /* alpha: without rslora */
     parse(&o, &args, LINE("--init-adapter=a", "--dropout=0"));

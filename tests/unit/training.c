@@ -5,6 +5,7 @@
 
 #include "base/par.h"
 #include "base/signals.h"
+#include "eval/evaluate.h"
 #include "tiny_run.h"
 
 /* The mean loss over one batch of all records, with the parameters as they

@@ -1,0 +1,45 @@
+/* gguf_config.h - what a GGUF file's keys say of its model, as a config.json;
+ * private to weights_gguf*.c and gguf_*.c.
+ *
+ * Keys below the name of the architecture ("llama.block_count") describe the
+ * model: each is obeyed, or refused by name if it is set to anything else
+ * than what is done. Keys of general. and the tokenizer, and those that other
+ * programs left, describe no model. What the keys leave open is as llama.cpp
+ * takes it, and written down, as Hugging Face's classes may take it otherwise.
+ */
+#ifndef WEIGHTS_GGUF_CONFIG_H
+#define WEIGHTS_GGUF_CONFIG_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "tensor/gguf.h"
+
+/* An architecture, by its name in GGUF files. */
+struct gguf_arch {
+    const char *name;       /* general.architecture */
+    const char *model_type; /* the family (model/family.h) */
+    const char *windowed;   /* that of a model with a window; NULL: the same */
+    bool paired;            /* in q and k, the rows of the two halves of a
+                               head take turns */
+};
+
+/* *arch = the file's architecture. ERR_DATA, naming those there are, for
+ * another, for a file that holds no model (an adapter, a projector) or a part
+ * of one. */
+int gguf_arch_find(const struct gguf_arch **arch, const struct gguf *g,
+                   struct err *e);
+
+/* Appends the config.json of a file of that architecture. ERR_DATA naming the
+ * key that is missing, of a wrong type or not implemented. */
+int gguf_config(struct buf *config, const struct gguf_arch *arch,
+                const struct gguf *g, struct err *e);
+
+/* The tensor of that name, or NULL. */
+const struct gguf_tensor *gguf_tensor(const struct gguf *g, const char *name);
+
+/* The tensor of llama.cpp's converter that stands for a rope scaling of Llama
+ * 3: a factor for each pair of a head. */
+#define GGUF_ROPE_FREQS "rope_freqs.weight"
+
+#endif

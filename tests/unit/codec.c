@@ -1,0 +1,128 @@
+/* codec.c - every instruction set encodes the same bytes: those of the
+ * definitions of int8 and of the 16-bit floats, also at ties. */
+#include "tensor/codec.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "tensor/dtype.h"
+#include "tensor/int8.h"
+#include "tensor/nf4.h"
+#include "test.h"
+
+#define N 1000 /* with a short last block */
+
+/* Row number `row`: normal numbers of a size, or random bits; zeros in some. */
+static void
+fill(float x[N], unsigned row)
+{
+    static const float size[] = { 1, 0.02f, 3e4f, 1e-30f, 1e-39f, 0 };
+    struct rng r;
+
+    rng_init(&r, row, 3);
+    for (size_t i = 0; i < N; i++) {
+        uint32_t u = rng_u32(&r);
+
+        memcpy(&x[i], &u, sizeof(u));
+        if (row % 7 < 6)
+            x[i] = (float)rng_normal(&r) * size[row % 7];
+        else if (!isfinite(x[i]))
+            x[i] = 0;
+    }
+}
+
+TEST(every_table_encodes_as_the_generic_one)
+{
+    uint8_t code[2][N / 2 + 2];
+    int8_t q[2][N];
+    float x[N], absmax[2][N / NF4_BLOCK + 1];
+    uint16_t scale[2][N / INT8_GROUP + 1], half[2][N];
+    const struct codec *c;
+
+    for (size_t k = 0; (c = codec_at(k)) != NULL; k++)
+        for (unsigned row = 0; row < 70; row++) {
+            size_t n = N - row, bad[2] = { 0, 0 };
+            const struct codec *both[2] = { &codec_generic, c };
+            bool held[2];
+
+            fill(x, row);
+            memset(q, 0, sizeof(q));
+            memset(scale, 0, sizeof(scale));
+            for (int i = 0; i < 2; i++) {
+                both[i]->nf4_encode(code[i], absmax[i], x, n);
+                held[i] = both[i]->int8_encode(q[i], scale[i], x, n, &bad[i]);
+                both[i]->store_bf16(half[i], x, n);
+            }
+            CHECK(memcmp(code[0], code[1], (n + 1) / 2) == 0);
+            CHECK(memcmp(absmax[0], absmax[1], (n + 63) / 64 * 4) == 0);
+            CHECK(held[0] == held[1] && bad[0] == bad[1]);
+            CHECK(memcmp(q[0], q[1], n) == 0);
+            CHECK(memcmp(scale[0], scale[1], sizeof(scale[0])) == 0);
+            CHECK(memcmp(half[0], half[1], 2 * n) == 0);
+            CHECK_EQ_U64(c->top(x, n), codec_generic.top(x, n));
+        }
+}
+
+/* The first group's elements are quotients k + 1/2 exactly, and their
+ * neighbours, by a scale that every one of 2^11 fractions gives. */
+TEST(int8_rounds_quotients_and_their_ties_to_even)
+{
+    float x[INT8_GROUP];
+    int8_t q[INT8_GROUP];
+    uint16_t scale;
+    size_t bad, wrong = 0;
+    const struct codec *c;
+
+    for (size_t k = 0; (c = codec_at(k)) != NULL; k++)
+        for (unsigned f = 0; f < 3 * 1024; f++) {
+            float s = f16_to_f32((uint16_t)(0x2000 + f));
+
+            for (int i = 0; i < INT8_GROUP; i++) {
+                x[i] = ((float)(i / 3) * 3 + 0.5f) * s * (i % 2 ? 1 : -1);
+                if (i % 3 > 0)
+                    x[i] = nextafterf(x[i], i % 3 == 1 ? 9 : -9);
+            }
+            x[0] = 127 * s;
+            CHECK(c->int8_encode(q, &scale, x, INT8_GROUP, &bad));
+            for (int i = 0; i < INT8_GROUP; i++) {
+                double v = nearbyint((double)x[i]
+                                     / (double)f16_to_f32(scale));
+
+                wrong += fmax(-127, fmin(127, v)) != (double)q[i];
+            }
+        }
+    CHECK_EQ_U64(wrong, 0);
+}
+
+TEST(sixteen_bits_are_read_and_written_as_one_by_one)
+{
+    static uint16_t in[65536], out[65536];
+    static float x[65536], y[65536];
+    const struct codec *c;
+    size_t wrong = 0;
+
+    for (size_t i = 0; i < 65536; i++)
+        in[i] = (uint16_t)i;
+    for (size_t k = 0; (c = codec_at(k)) != NULL; k++) {
+        c->load_bf16(x, in, 65536);
+        c->load_f16(y, in, 65536);
+        for (size_t i = 0; i < 65536; i++) {
+            float a = bf16_to_f32(in[i]), b = f16_to_f32(in[i]);
+
+            wrong += memcmp(&a, &x[i], 4) != 0 || memcmp(&b, &y[i], 4) != 0;
+        }
+        c->store_bf16(out, y, 65536);
+        for (size_t i = 0; i < 65536; i++)
+            wrong += out[i] != f32_to_bf16(y[i]);
+    }
+    CHECK_EQ_U64(wrong, 0);
+}
+
+static const struct test tests[] = {
+    RUN(every_table_encodes_as_the_generic_one),
+    RUN(int8_rounds_quotients_and_their_ties_to_even),
+    RUN(sixteen_bits_are_read_and_written_as_one_by_one),
+};
+
+TEST_MAIN("codec", tests)
