@@ -156,7 +156,7 @@ try_few(const struct stored *s, uint32_t i)
         .in_out = i / 3 % 2, .bias = i % 4 == 1, .residual = i % 5 == 1,
         .acc = i % 7 == 3
     };
-    const int32_t cached = 0, tokens = (int32_t)c.n;
+    const int32_t cached[3] = { 0 }, tokens[3] = { (int32_t)c.n };
     uint32_t cols = c.parts * (c.out + c.parts);
     struct world w;
     char name[48];
@@ -172,8 +172,8 @@ try_few(const struct stored *s, uint32_t i)
         w.op.x[1] = world_act(&w, c.n, cols, 1);
     w.op.y[0] = world_act(&w, c.n, cols, 1);
     world_batch(&w, c.n, c.n, c.n, 1);
-    w.batch.cache_at = &cached;
-    w.batch.seq_n = &tokens;
+    w.batch.cache_at = cached;
+    w.batch.seq_n = tokens;
     try_op(&w, name);
     try_bf16(&w, c.dtype == DTYPE_BF16, name);
     world_release(&w);

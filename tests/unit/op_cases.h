@@ -484,7 +484,7 @@ TEST(heads_match)
 
 TEST(logits_match)
 {
-    const int32_t cached = 0, tokens = 9;
+    const int32_t cached[3] = { 0 }, tokens[3] = { 9 };
 
     for (uint32_t i = 0; i < 4; i++) {
         struct world w;
@@ -501,8 +501,8 @@ TEST(logits_match)
         w.op.y[0] = world_real(&w, 9, 513, 1);
         world_batch(&w, 9, 9, 9, 1);
         w.ids[4 * 9] = 8;
-        w.batch.cache_at = &cached;
-        w.batch.seq_n = &tokens;
+        w.batch.cache_at = cached;
+        w.batch.seq_n = tokens;
         w.in.n_head = i == 3 ? 9 : 1;
         try_op(&w, "logits");
         world_release(&w);
