@@ -71,6 +71,7 @@ run_job() {
     printf '%s/%s: %d passed, %d failed' "$kind" "$name" "$1" "$2"
     [ "$3" -eq 0 ] || printf ', %d skipped' "$3"
     [ "$status" -eq 0 ] || printf ' (exit %d)' "$status"
+    [ "$SECONDS" -lt 10 ] || printf ' (%d s)' "$SECONDS"
     echo
 }
 export -f run_job count_unit count_tap
