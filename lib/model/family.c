@@ -57,6 +57,12 @@
 #define DROP_OR_NULL(key, field, preset) \
     { .name = key, .kind = KEY_DROP, .flags = KEY_NULL, \
       .offset = AT(field), .def = preset, .max = 1 }
+#define SIZES(v, d, ff, n, h) \
+    COUNT("vocab_size", vocab, v, MAX_VOCAB), \
+    COUNT("hidden_size", dim, d, MAX_DIM), \
+    COUNT("intermediate_size", ff_dim, ff, MAX_FF), \
+    COUNT("num_hidden_layers", n_layers, n, MAX_LAYERS), \
+    COUNT("num_attention_heads", heads, h, MAX_HEADS)
 #define FREE(key) { .name = key, .kind = KEY_FREE }
 #define IDS(key) { .name = key, .kind = KEY_IDS, .flags = KEY_NULL }
 #define TEXT(key) { .name = key, .kind = KEY_TEXT, .flags = KEY_NULL }
@@ -65,6 +71,19 @@
 #define OFF_OR_NULL(key) { .name = key, .kind = KEY_OFF, .flags = KEY_NULL }
 #define ON(key) { .name = key, .kind = KEY_ON }
 #define END { .name = NULL }
+
+/* Rows of a family's modules. */
+#define Q_K_V(bias) \
+    { ROLE_Q, "self_attn.q_proj", bias }, \
+    { ROLE_K, "self_attn.k_proj", bias }, \
+    { ROLE_V, "self_attn.v_proj", bias }
+#define Q_K_NORMS \
+    { ROLE_Q_NORM, "self_attn.q_norm", BIAS_NEVER }, \
+    { ROLE_K_NORM, "self_attn.k_norm", BIAS_NEVER }
+#define GATED_MLP(bias) \
+    { ROLE_GATE, "mlp.gate_proj", bias }, \
+    { ROLE_UP, "mlp.up_proj", bias }, \
+    { ROLE_DOWN, "mlp.down_proj", bias }
 
 /* The windows of the layers; layer_types is read with them. */
 #define SLIDING_FROM \
@@ -102,11 +121,7 @@ const struct key common_keys[] = {
 };
 
 static const struct key llama_keys[] = {
-    COUNT("vocab_size", vocab, 32000, MAX_VOCAB),
-    COUNT("hidden_size", dim, 4096, MAX_DIM),
-    COUNT("intermediate_size", ff_dim, 11008, MAX_FF),
-    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
-    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    SIZES(32000, 4096, 11008, 32, 32),
     COUNT_OR_NULL("num_key_value_heads", kv_heads, 0, MAX_HEADS),
     COUNT_OR_NULL("head_dim", head_dim, 0, MAX_HEAD_DIM),
     COUNT("max_position_embeddings", max_pos, 2048, MAX_POSITIONS),
@@ -126,25 +141,17 @@ static const struct key llama_keys[] = {
 static const struct module_row llama_modules[] = {
     { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
     { ROLE_NORM1, "input_layernorm", BIAS_NEVER },
-    { ROLE_Q, "self_attn.q_proj", BIAS_ATTN },
-    { ROLE_K, "self_attn.k_proj", BIAS_ATTN },
-    { ROLE_V, "self_attn.v_proj", BIAS_ATTN },
+    Q_K_V(BIAS_ATTN),
     { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
     { ROLE_NORM2, "post_attention_layernorm", BIAS_NEVER },
-    { ROLE_GATE, "mlp.gate_proj", BIAS_MLP },
-    { ROLE_UP, "mlp.up_proj", BIAS_MLP },
-    { ROLE_DOWN, "mlp.down_proj", BIAS_MLP },
+    GATED_MLP(BIAS_MLP),
     { ROLE_NORM_F, "norm", BIAS_NEVER },
     { ROLE_HEAD, "lm_head", BIAS_NEVER },
     END
 };
 
 static const struct key mistral_keys[] = {
-    COUNT("vocab_size", vocab, 32000, MAX_VOCAB),
-    COUNT("hidden_size", dim, 4096, MAX_DIM),
-    COUNT("intermediate_size", ff_dim, 14336, MAX_FF),
-    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
-    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    SIZES(32000, 4096, 14336, 32, 32),
     COUNT("num_key_value_heads", kv_heads, 8, MAX_HEADS),
     COUNT_OR_NULL("head_dim", head_dim, 0, MAX_HEAD_DIM),
     COUNT("max_position_embeddings", max_pos, 131072, MAX_POSITIONS),
@@ -161,11 +168,7 @@ static const struct key mistral_keys[] = {
 };
 
 static const struct key qwen2_keys[] = {
-    COUNT("vocab_size", vocab, 151936, MAX_VOCAB),
-    COUNT("hidden_size", dim, 4096, MAX_DIM),
-    COUNT("intermediate_size", ff_dim, 22016, MAX_FF),
-    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
-    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    SIZES(151936, 4096, 22016, 32, 32),
     COUNT_OR_NULL("num_key_value_heads", kv_heads, 32, MAX_HEADS),
     COUNT("head_dim", head_dim, 0, MAX_HEAD_DIM),
     COUNT("max_position_embeddings", max_pos, 32768, MAX_POSITIONS),
@@ -183,25 +186,17 @@ static const struct key qwen2_keys[] = {
 static const struct module_row qwen2_modules[] = {
     { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
     { ROLE_NORM1, "input_layernorm", BIAS_NEVER },
-    { ROLE_Q, "self_attn.q_proj", BIAS_ALWAYS },
-    { ROLE_K, "self_attn.k_proj", BIAS_ALWAYS },
-    { ROLE_V, "self_attn.v_proj", BIAS_ALWAYS },
+    Q_K_V(BIAS_ALWAYS),
     { ROLE_O, "self_attn.o_proj", BIAS_NEVER },
     { ROLE_NORM2, "post_attention_layernorm", BIAS_NEVER },
-    { ROLE_GATE, "mlp.gate_proj", BIAS_NEVER },
-    { ROLE_UP, "mlp.up_proj", BIAS_NEVER },
-    { ROLE_DOWN, "mlp.down_proj", BIAS_NEVER },
+    GATED_MLP(BIAS_NEVER),
     { ROLE_NORM_F, "norm", BIAS_NEVER },
     { ROLE_HEAD, "lm_head", BIAS_NEVER },
     END
 };
 
 static const struct key qwen3_keys[] = {
-    COUNT("vocab_size", vocab, 151936, MAX_VOCAB),
-    COUNT("hidden_size", dim, 4096, MAX_DIM),
-    COUNT("intermediate_size", ff_dim, 22016, MAX_FF),
-    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
-    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    SIZES(151936, 4096, 22016, 32, 32),
     COUNT_OR_NULL("num_key_value_heads", kv_heads, 32, MAX_HEADS),
     COUNT("head_dim", head_dim, 128, MAX_HEAD_DIM),
     COUNT("max_position_embeddings", max_pos, 32768, MAX_POSITIONS),
@@ -220,27 +215,18 @@ static const struct key qwen3_keys[] = {
 static const struct module_row qwen3_modules[] = {
     { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
     { ROLE_NORM1, "input_layernorm", BIAS_NEVER },
-    { ROLE_Q, "self_attn.q_proj", BIAS_ATTN },
-    { ROLE_K, "self_attn.k_proj", BIAS_ATTN },
-    { ROLE_V, "self_attn.v_proj", BIAS_ATTN },
-    { ROLE_Q_NORM, "self_attn.q_norm", BIAS_NEVER },
-    { ROLE_K_NORM, "self_attn.k_norm", BIAS_NEVER },
+    Q_K_V(BIAS_ATTN),
+    Q_K_NORMS,
     { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
     { ROLE_NORM2, "post_attention_layernorm", BIAS_NEVER },
-    { ROLE_GATE, "mlp.gate_proj", BIAS_NEVER },
-    { ROLE_UP, "mlp.up_proj", BIAS_NEVER },
-    { ROLE_DOWN, "mlp.down_proj", BIAS_NEVER },
+    GATED_MLP(BIAS_NEVER),
     { ROLE_NORM_F, "norm", BIAS_NEVER },
     { ROLE_HEAD, "lm_head", BIAS_NEVER },
     END
 };
 
 static const struct key granite_keys[] = {
-    COUNT("vocab_size", vocab, 32000, MAX_VOCAB),
-    COUNT("hidden_size", dim, 4096, MAX_DIM),
-    COUNT("intermediate_size", ff_dim, 11008, MAX_FF),
-    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
-    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    SIZES(32000, 4096, 11008, 32, 32),
     COUNT_OR_NULL("num_key_value_heads", kv_heads, 0, MAX_HEADS),
     COUNT("head_dim", head_dim, 0, MAX_HEAD_DIM),
     COUNT("max_position_embeddings", max_pos, 2048, MAX_POSITIONS),
@@ -261,11 +247,7 @@ static const struct key granite_keys[] = {
 };
 
 static const struct key olmo2_keys[] = {
-    COUNT("vocab_size", vocab, 50304, MAX_VOCAB),
-    COUNT("hidden_size", dim, 4096, MAX_DIM),
-    COUNT("intermediate_size", ff_dim, 11008, MAX_FF),
-    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
-    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    SIZES(50304, 4096, 11008, 32, 32),
     COUNT_OR_NULL("num_key_value_heads", kv_heads, 0, MAX_HEADS),
     COUNT("head_dim", head_dim, 0, MAX_HEAD_DIM),
     COUNT("max_position_embeddings", max_pos, 2048, MAX_POSITIONS),
@@ -282,16 +264,11 @@ static const struct key olmo2_keys[] = {
 
 static const struct module_row olmo2_modules[] = {
     { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
-    { ROLE_Q, "self_attn.q_proj", BIAS_ATTN },
-    { ROLE_K, "self_attn.k_proj", BIAS_ATTN },
-    { ROLE_V, "self_attn.v_proj", BIAS_ATTN },
-    { ROLE_Q_NORM, "self_attn.q_norm", BIAS_NEVER },
-    { ROLE_K_NORM, "self_attn.k_norm", BIAS_NEVER },
+    Q_K_V(BIAS_ATTN),
+    Q_K_NORMS,
     { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
     { ROLE_POST1, "post_attention_layernorm", BIAS_NEVER },
-    { ROLE_GATE, "mlp.gate_proj", BIAS_NEVER },
-    { ROLE_UP, "mlp.up_proj", BIAS_NEVER },
-    { ROLE_DOWN, "mlp.down_proj", BIAS_NEVER },
+    GATED_MLP(BIAS_NEVER),
     { ROLE_POST2, "post_feedforward_layernorm", BIAS_NEVER },
     { ROLE_NORM_F, "norm", BIAS_NEVER },
     { ROLE_HEAD, "lm_head", BIAS_NEVER },
@@ -299,11 +276,7 @@ static const struct module_row olmo2_modules[] = {
 };
 
 static const struct key gemma3_keys[] = {
-    COUNT("vocab_size", vocab, 262208, MAX_VOCAB),
-    COUNT("hidden_size", dim, 2304, MAX_DIM),
-    COUNT("intermediate_size", ff_dim, 9216, MAX_FF),
-    COUNT("num_hidden_layers", n_layers, 26, MAX_LAYERS),
-    COUNT("num_attention_heads", heads, 8, MAX_HEADS),
+    SIZES(262208, 2304, 9216, 26, 8),
     COUNT("num_key_value_heads", kv_heads, 4, MAX_HEADS),
     COUNT("head_dim", head_dim, 256, MAX_HEAD_DIM),
     COUNT("max_position_embeddings", max_pos, 131072, MAX_POSITIONS),
@@ -329,17 +302,12 @@ static const struct key gemma3_keys[] = {
 static const struct module_row gemma3_modules[] = {
     { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
     { ROLE_NORM1, "input_layernorm", BIAS_NEVER },
-    { ROLE_Q, "self_attn.q_proj", BIAS_ATTN },
-    { ROLE_K, "self_attn.k_proj", BIAS_ATTN },
-    { ROLE_V, "self_attn.v_proj", BIAS_ATTN },
-    { ROLE_Q_NORM, "self_attn.q_norm", BIAS_NEVER },
-    { ROLE_K_NORM, "self_attn.k_norm", BIAS_NEVER },
+    Q_K_V(BIAS_ATTN),
+    Q_K_NORMS,
     { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
     { ROLE_POST1, "post_attention_layernorm", BIAS_NEVER },
     { ROLE_NORM2, "pre_feedforward_layernorm", BIAS_NEVER },
-    { ROLE_GATE, "mlp.gate_proj", BIAS_NEVER },
-    { ROLE_UP, "mlp.up_proj", BIAS_NEVER },
-    { ROLE_DOWN, "mlp.down_proj", BIAS_NEVER },
+    GATED_MLP(BIAS_NEVER),
     { ROLE_POST2, "post_feedforward_layernorm", BIAS_NEVER },
     { ROLE_NORM_F, "norm", BIAS_NEVER },
     { ROLE_HEAD, "lm_head", BIAS_NEVER },
@@ -347,11 +315,7 @@ static const struct module_row gemma3_modules[] = {
 };
 
 static const struct key starcoder2_keys[] = {
-    COUNT("vocab_size", vocab, 49152, MAX_VOCAB),
-    COUNT("hidden_size", dim, 3072, MAX_DIM),
-    COUNT("intermediate_size", ff_dim, 12288, MAX_FF),
-    COUNT("num_hidden_layers", n_layers, 30, MAX_LAYERS),
-    COUNT("num_attention_heads", heads, 24, MAX_HEADS),
+    SIZES(49152, 3072, 12288, 30, 24),
     COUNT("num_key_value_heads", kv_heads, 2, MAX_HEADS),
     COUNT_OR_NULL("head_dim", head_dim, 0, MAX_HEAD_DIM),
     COUNT("max_position_embeddings", max_pos, 4096, MAX_POSITIONS),
@@ -372,9 +336,7 @@ static const struct key starcoder2_keys[] = {
 static const struct module_row starcoder2_modules[] = {
     { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
     { ROLE_NORM1, "input_layernorm", BIAS_ALWAYS },
-    { ROLE_Q, "self_attn.q_proj", BIAS_ATTN },
-    { ROLE_K, "self_attn.k_proj", BIAS_ATTN },
-    { ROLE_V, "self_attn.v_proj", BIAS_ATTN },
+    Q_K_V(BIAS_ATTN),
     { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
     { ROLE_NORM2, "post_attention_layernorm", BIAS_ALWAYS },
     { ROLE_UP, "mlp.c_fc", BIAS_ATTN }, /* use_bias rules both */
@@ -431,11 +393,7 @@ static const struct module_row gpt2_modules[] = {
 };
 
 static const struct key phi_keys[] = {
-    COUNT("vocab_size", vocab, 51200, MAX_VOCAB),
-    COUNT("hidden_size", dim, 2048, MAX_DIM),
-    COUNT("intermediate_size", ff_dim, 8192, MAX_FF),
-    COUNT("num_hidden_layers", n_layers, 24, MAX_LAYERS),
-    COUNT("num_attention_heads", heads, 32, MAX_HEADS),
+    SIZES(51200, 2048, 8192, 24, 32),
     COUNT_OR_NULL("num_key_value_heads", kv_heads, 0, MAX_HEADS),
     COUNT("head_dim", head_dim, 0, MAX_HEAD_DIM),
     COUNT("max_position_embeddings", max_pos, 2048, MAX_POSITIONS),
@@ -456,9 +414,7 @@ static const struct key phi_keys[] = {
 static const struct module_row phi_modules[] = {
     { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
     { ROLE_NORM1, "input_layernorm", BIAS_ALWAYS },
-    { ROLE_Q, "self_attn.q_proj", BIAS_ALWAYS },
-    { ROLE_K, "self_attn.k_proj", BIAS_ALWAYS },
-    { ROLE_V, "self_attn.v_proj", BIAS_ALWAYS },
+    Q_K_V(BIAS_ALWAYS),
     { ROLE_O, "self_attn.dense", BIAS_ALWAYS },
     { ROLE_UP, "mlp.fc1", BIAS_ALWAYS },
     { ROLE_DOWN, "mlp.fc2", BIAS_ALWAYS },
