@@ -426,12 +426,13 @@ completion() {
     jq '.hidden_size = 256 | .intermediate_size = 1024
         | .num_hidden_layers = 8' arch.json >large.json
     initmodel -q -t tok.json -o large large.json
-    for i in $(seq 3000); do
-        echo "{\"ids\": [$(seq -s , $((i % 7 + 1)) 60)]}"
-    done | fromjsonl -q --vocab 300 | shard -q --val 0 --test 0 -o many
+    jq -nc 'range(3000) | {ids: [range(. % 7 + 1; 61)]}' |
+        fromjsonl -q --vocab 300 | shard -q --val 0 --test 0 -o many
     evalprompts -q --base large --data many --split train --per-record x \
         >out 3>&- &
-    until compgen -G 'x.tmp.*' >found; do kill -0 $!; sleep 0.01; done
+    # its data are open: minutes of work begin
+    until grep -q "$PWD/many/" /proc/$!/maps; do sleep 0.01; done
+    sleep 0.2
     kill -TERM $!
     code=0
     wait $! || code=$?
