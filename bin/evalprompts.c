@@ -1,5 +1,6 @@
 /* evalprompts.c - what a base model, and an adapter on it, can do: the loss
- * over held-out records, and checks on the completions of prompts. */
+ * over held-out records, also against another base, and checks on the
+ * completions of prompts. */
 #include <string.h>
 
 #include "base/io.h"
@@ -10,7 +11,8 @@
 #include "tool/tool.h"
 
 struct options {
-    const char *base, *adapter, *data, *split, *per_record, *tokenizer;
+    const char *base, *adapter, *compare;
+    const char *data, *split, *per_record, *tokenizer;
     uint64_t batch, seq_len, records, max_tokens, context, seed;
     double temperature, top_p;
     struct machine_options machine;
@@ -22,6 +24,9 @@ static const struct opt table[] = {
     { .name = "adapter", .type = OPT_STRING, AT(adapter), .arg = "DIR",
       .help = "PEFT adapter, or run with one, to hold against the base "
               "alone" },
+    { .name = "compare", .type = OPT_STRING, AT(compare), .arg = "BASE",
+      .help = "another base of the same vocabulary, to hold against the base "
+              "on the data" },
     { .name = "data", .type = OPT_STRING, AT(data), .arg = "DIR",
       .help = "set of token shards to measure the loss on" },
     { .name = "split", .type = OPT_STRING, .output = true, AT(split),
@@ -84,7 +89,7 @@ check_per_record(const struct options *o, const struct args *args,
                  const struct model *m, struct err *e)
 {
     const char *const input[] = {
-        o->base, m->adapter_dir, o->data, o->tokenizer,
+        o->base, m->adapter_dir, o->compare, o->data, o->tokenizer,
         args->n > 0 ? args->operand[0] : NULL
     };
 
@@ -120,64 +125,115 @@ check_idle(const struct options *o, const struct args *args, struct err *e)
     return 0;
 }
 
+/* Two bases are compared as they are, and on data. */
+static int
+check_compare(const struct options *o, const struct args *args,
+              struct err *e)
+{
+    if (o->compare == NULL)
+        return 0;
+    if (o->data == NULL)
+        return err_set(e, ERR_USAGE, "--compare without --data");
+    if (o->adapter != NULL)
+        return err_set(e, ERR_USAGE, "--compare with --adapter: two bases "
+                       "are compared, without adapters");
+    if (args->n > 0)
+        return err_set(e, ERR_USAGE, "--compare with a prompt file: bases "
+                       "are compared on --data alone");
+    return 0;
+}
+
 static int
 check_options(const struct options *o, const struct args *args,
               struct err *e)
 {
+    int rc = check_compare(o, args, e);
+
+    if (rc < 0)
+        return rc;
     if (o->data == NULL && args->n == 0)
         return err_set(e, ERR_USAGE,
                        "nothing to measure: give --data or a prompt file");
     return check_idle(o, args, e);
 }
 
+/* The base, and what is held against it; *other is open where score compares.
+ */
 static int
-run(void *opts, const struct args *args, struct err *e)
+open_models(struct model *m, struct model *other, const struct options *o,
+            struct score_opts *score, struct err *e)
 {
-    const struct options *o = opts;
+    struct device_opts device = machine_use(&o->machine);
+    int rc = model_open(m, o->base, o->adapter, &device, e);
+
+    if (rc < 0 || o->compare == NULL)
+        return rc;
+    rc = model_open_beside(other, o->compare, m, e);
+    if (rc < 0)
+        model_release(m);
+    else
+        score->compare = other;
+    return rc;
+}
+
+/* Everything that is asked for: what can't be done is said first. */
+static int
+measure(const struct options *o, const struct args *args,
+        const struct model *m, const struct score_opts *score,
+        struct out *out, struct err *e)
+{
     struct prompt_opts prompts = {
         .path = args->n > 0 ? args->operand[0] : NULL,
         .tokenizer = o->tokenizer, .max_tokens = (uint32_t)o->max_tokens,
         .context = (uint32_t)o->context, .temperature = o->temperature,
         .top_p = o->top_p, .seed = o->seed, .force = o->force
     };
+    struct buf summary;
+    int rc = check_per_record(o, args, m, e);
+
+    if (rc == 0 && prompts.path != NULL)
+        rc = prompts_fit(m, &prompts, e);
+    if (rc == 0 && o->data != NULL)
+        rc = score_check(m, score, e);
+    buf_init(&summary);
+    buf_addstr(&summary, "{\"kind\": \"summary\"");
+    if (rc == 0 && prompts.path != NULL)
+        rc = prompts_score(m, &prompts, out, &summary, e);
+    if (rc == 0 && o->data != NULL)
+        rc = score_split(m, score, &summary, e);
+    buf_addstr(&summary, "}\n");
+    if (rc == 0)
+        rc = out_write(out, summary.data, summary.len, e);
+    if (rc == 0)
+        rc = out_commit(out, e);
+    buf_release(&summary);
+    return rc;
+}
+
+static int
+run(void *opts, const struct args *args, struct err *e)
+{
+    const struct options *o = opts;
     struct score_opts score = {
         .data = o->data, .split = o->split,
         .per_record = o->per_record, .records = o->records,
         .batch = (uint32_t)o->batch, .seq_len = (uint32_t)o->seq_len,
         .force = o->force
     };
-    struct device_opts device;
-    struct model m;
-    struct buf summary;
+    struct model m, other;
     struct out out;
     int rc = check_options(o, args, e);
 
-    if (rc < 0)
-        return rc;
-    device = machine_use(&o->machine);
-    rc = model_open(&m, o->base, o->adapter, &device, e);
+    if (rc == 0)
+        rc = open_models(&m, &other, o, &score, e);
     if (rc < 0)
         return rc;
     rc = out_open(&out, "-", e);
     if (rc == 0)
-        rc = check_per_record(o, args, &m, e);
-    if (rc == 0 && prompts.path != NULL)
-        rc = prompts_fit(&m, &prompts, e);
-    if (rc == 0 && o->data != NULL)
-        rc = score_check(&m, &score, e);
-    buf_init(&summary);
-    buf_addstr(&summary, "{\"kind\": \"summary\"");
-    if (rc == 0 && prompts.path != NULL)
-        rc = prompts_score(&m, &prompts, &out, &summary, e);
-    if (rc == 0 && o->data != NULL)
-        rc = score_split(&m, &score, &summary, e);
-    buf_addstr(&summary, "}\n");
-    if (rc == 0)
-        rc = out_write(&out, summary.data, summary.len, e);
-    if (rc == 0)
-        rc = out_commit(&out, e);
+        rc = measure(o, args, &m, &score, &out, e);
     out_release(&out);
-    buf_release(&summary);
+    if (score.compare != NULL)
+        model_release(&other);
     model_release(&m);
     return rc;
 }

@@ -18,53 +18,24 @@ add_loss(struct record_loss *t, double loss)
     t->n++;
 }
 
-/* Runs a batch and adds its rows' losses (loss: room for them) to their
- * records'. */
-static int
-run_batch(struct exec *x, const struct batch_rows *b, double *loss,
-          struct record_loss *target, struct record_loss *all, struct err *e)
-{
-    int rc;
-
-    x->in = (struct inputs){ .n_head = b->n_head };
-    rc = exec_batch(x, &b->view, e);
-    if (rc == 0)
-        rc = exec_forward(x, e);
-    if (rc == 0)
-        rc = exec_get(x, &x->prog->row_loss, loss, e);
-    for (uint32_t k = 0; k < b->n_head && rc == 0; k++) {
-        int32_t r = b->head_row[k];
-
-        if (b->weight[r] != 0)
-            add_loss(&target[b->record[r]], loss[r]);
-        if (all != NULL)
-            add_loss(&all[b->record[r]], loss[r]);
-    }
-    return rc;
-}
-
 int
-evaluate(struct exec *x, const struct token_source *s,
-         struct record_loss *target, struct record_loss *all, struct err *e)
+evaluate_batches(const struct token_source *s, uint32_t batch,
+                 uint32_t seq_len, bool every, evaluate_batch *fn, void *ctx,
+                 struct err *e)
 {
-    uint32_t batch = x->prog->opts.batch, seq_len = x->prog->opts.seq_len;
     uint64_t n = s->n_records;
     uint64_t rows = packer_count(s->len, n, seq_len, EVAL_SEED, 0);
-    double *loss = mem_array(x->prog->rows, sizeof(*loss));
     struct batch_rows b;
     struct packer p;
     int rc = 0;
 
-    memset(target, 0, n * sizeof(*target));
-    if (all != NULL)
-        memset(all, 0, n * sizeof(*all));
     batch_init(&b, batch, seq_len);
-    b.every = all != NULL;
+    b.every = every;
     packer_init(&p, s->len, n, seq_len, EVAL_SEED);
     for (uint64_t at = 0; at < rows && rc == 0; at += batch) {
         rc = batch_fill(&b, &p, s, rows - at, e);
         if (rc == 0)
-            rc = run_batch(x, &b, loss, target, all, e);
+            rc = fn(ctx, &b, e);
         if (rc == 0)
             progress_part("evaluating",
                           at + batch < rows ? at + batch : rows, rows);
@@ -73,6 +44,54 @@ evaluate(struct exec *x, const struct token_source *s,
     }
     packer_release(&p);
     batch_release(&b);
-    free(loss);
+    return rc;
+}
+
+struct evaluation {
+    struct exec *x;
+    double *loss; /* of a batch's rows */
+    struct record_loss *target, *all;
+};
+
+/* Runs a batch and adds its rows' losses to their records'. */
+static int
+run_batch(void *ctx, const struct batch_rows *b, struct err *e)
+{
+    const struct evaluation *v = ctx;
+    struct exec *x = v->x;
+    int rc;
+
+    x->in = (struct inputs){ .n_head = b->n_head };
+    rc = exec_batch(x, &b->view, e);
+    if (rc == 0)
+        rc = exec_forward(x, e);
+    if (rc == 0)
+        rc = exec_get(x, &x->prog->row_loss, v->loss, e);
+    for (uint32_t k = 0; k < b->n_head && rc == 0; k++) {
+        int32_t r = b->head_row[k];
+
+        if (b->weight[r] != 0)
+            add_loss(&v->target[b->record[r]], v->loss[r]);
+        if (v->all != NULL)
+            add_loss(&v->all[b->record[r]], v->loss[r]);
+    }
+    return rc;
+}
+
+int
+evaluate(struct exec *x, const struct token_source *s,
+         struct record_loss *target, struct record_loss *all, struct err *e)
+{
+    const struct prog *p = x->prog;
+    struct evaluation v = { x, mem_array(p->rows, sizeof(*v.loss)), target,
+                            all };
+    int rc;
+
+    memset(target, 0, s->n_records * sizeof(*target));
+    if (all != NULL)
+        memset(all, 0, s->n_records * sizeof(*all));
+    rc = evaluate_batches(s, p->opts.batch, p->opts.seq_len, all != NULL,
+                          run_batch, &v, e);
+    free(v.loss);
     return rc;
 }

@@ -6,24 +6,43 @@
 
 #include "base/mem.h"
 #include "base/progress.h"
+#include "eval/compare.h"
 #include "eval/evaluate.h"
-#include "eval/scores.h"
 #include "weights/lora.h"
 
 #define SEQ_LEN 512
 
-static void
-losses_init(struct losses *l, uint64_t n)
+static struct record_loss *
+record_sums(uint64_t n, bool wanted)
 {
-    l->target = mem_array(n, sizeof(*l->target));
-    l->all = mem_array(n, sizeof(*l->all));
+    return wanted ? mem_array(n, sizeof(struct record_loss)) : NULL;
+}
+
+/* Room for n records of so many tokens. */
+static void
+measured_init(struct measured *r, uint64_t n, uint64_t tokens,
+              const struct model *m, const struct score_opts *o)
+{
+    bool both = o->compare != NULL;
+
+    r->base = record_sums(n, true);
+    r->adapter = record_sums(n, m->with != NULL);
+    r->compare = record_sums(n, both);
+    r->kl = record_sums(n, both);
+    r->same_top = record_sums(n, both);
+    r->kls = both ? mem_array(tokens, sizeof(*r->kls)) : NULL;
+    r->n_kls = 0;
 }
 
 static void
-losses_release(struct losses *l)
+measured_release(struct measured *r)
 {
-    free(l->target);
-    free(l->all);
+    free(r->base);
+    free(r->adapter);
+    free(r->compare);
+    free(r->kl);
+    free(r->same_top);
+    free(r->kls);
 }
 
 static struct prog_opts
@@ -31,21 +50,34 @@ eval_opts(const struct score_opts *o)
 {
     return (struct prog_opts){ .mode = PROG_EVAL, .batch = o->batch,
                                .seq_len = o->seq_len,
-                               .head_chunk = EVAL_HEAD_CHUNK };
+                               .head_chunk = EVAL_HEAD_CHUNK,
+                               .logits = o->compare != NULL };
+}
+
+/* What every model here has positions for. */
+static uint32_t
+positions(const struct model *m, const struct score_opts *o)
+{
+    uint32_t n = m->desc.max_pos;
+
+    return o->compare != NULL && o->compare->desc.max_pos < n
+           ? o->compare->desc.max_pos : n;
 }
 
 static void
 set_length(struct score_opts *o, const struct model *m)
 {
+    uint32_t most = positions(m, o);
+
     if (o->seq_len == 0)
-        o->seq_len = m->desc.max_pos < SEQ_LEN ? m->desc.max_pos : SEQ_LEN;
+        o->seq_len = most < SEQ_LEN ? most : SEQ_LEN;
 }
 
 /* The loss of each record with an adapter or (NULL) without. */
 static int
 measure(const struct model *m, const struct score_opts *o,
         const struct adapter *a, const struct token_source *s,
-        const struct losses *out, struct err *e)
+        struct record_loss *target, struct record_loss *all, struct err *e)
 {
     struct prog_opts p = eval_opts(o);
     const char **targets = NULL;
@@ -63,7 +95,7 @@ measure(const struct model *m, const struct score_opts *o,
     if (rc == 0 && a != NULL)
         rc = lora_load(&x, a, e);
     if (rc == 0)
-        rc = evaluate(&x, s, out->target, out->all, e);
+        rc = evaluate(&x, s, target, all, e);
     exec_release(&x);
     prog_release(&prog);
     return rc;
@@ -93,6 +125,24 @@ nothing(const struct score_opts *o, struct err *e)
                    o->data, o->split);
 }
 
+/* Of two bases that know the same tokens, one has the set's tokenizer: the
+ * other's may be written in another way. */
+static int
+check_data(const struct dataset *data, const struct model *m,
+           const struct score_opts *o, struct err *e)
+{
+    struct err unused;
+    int rc = o->compare != NULL ? compare_vocab(m, o->compare, e) : 0;
+
+    if (rc < 0)
+        return rc;
+    rc = dataset_check(data, m, e);
+    if (rc < 0 && o->compare != NULL
+        && dataset_check(data, o->compare, &unused) == 0)
+        return 0;
+    return rc;
+}
+
 static int
 open_data(struct dataset *data, const struct model *m,
           const struct score_opts *o, struct err *e)
@@ -102,31 +152,12 @@ open_data(struct dataset *data, const struct model *m,
     if (rc < 0)
         return rc;
     data->loss = LOSS_TARGET; /* told apart, whatever is learned */
-    rc = dataset_check(data, m, e);
+    rc = check_data(data, m, o, e);
     if (rc == 0 && manifest_split(&data->set.manifest, o->split) == NULL)
         rc = no_split(data, o, e);
     if (rc < 0)
         dataset_release(data);
     return rc;
-}
-
-int
-score_check(const struct model *m, const struct score_opts *given,
-            struct err *e)
-{
-    struct score_opts o = *given;
-    struct dataset data;
-    struct prog_opts p;
-    int rc = open_data(&data, m, &o, e);
-
-    if (rc < 0)
-        return rc;
-    dataset_release(&data);
-    set_length(&o, m);
-    if (m->desc.pos == POS_LEARNED && o.seq_len > m->desc.max_pos)
-        return 0; /* there is no such program: score_split says why */
-    p = eval_opts(&o);
-    return model_fit(m, &p, "evaluation", o.force, e);
 }
 
 /* Opens the split and checks that there is something to measure. */
@@ -153,31 +184,107 @@ out:
 }
 
 static bool
+is_too_long(const struct model *m, uint32_t seq_len)
+{
+    return m->desc.pos == POS_LEARNED && seq_len > m->desc.max_pos;
+}
+
+/* Whether there is memory to measure records of so many tokens. */
+static int
+check_fit(const struct model *m, const struct score_opts *o, uint64_t tokens,
+          struct err *e)
+{
+    struct prog_opts p = eval_opts(o);
+
+    if (is_too_long(m, o->seq_len)
+        || (o->compare != NULL && is_too_long(o->compare, o->seq_len)))
+        return 0; /* there is no such program: score_split says why */
+    if (o->compare == NULL)
+        return model_fit(m, &p, "evaluation", o->force, e);
+    return model_fit_both(m, o->compare, &p,
+                          compare_bytes(m->desc.vocab, tokens), "comparison",
+                          o->force, e);
+}
+
+int
+score_check(const struct model *m, const struct score_opts *given,
+            struct err *e)
+{
+    struct score_opts o = *given;
+    struct dataset data;
+    struct data_split split;
+    uint64_t tokens = 0;
+    int rc;
+
+    if (o.compare == NULL) {
+        rc = open_data(&data, m, &o, e);
+    } else { /* what is kept of each token is memory, too */
+        rc = open_split(&data, &split, m, &o, e);
+        if (rc == 0) {
+            tokens = split.tokens;
+            data_split_release(&split);
+        }
+    }
+    if (rc < 0)
+        return rc;
+    dataset_release(&data);
+    set_length(&o, m);
+    return check_fit(m, &o, tokens, e);
+}
+
+static bool
 is_finite(const struct record_loss *r, uint64_t n)
 {
     return isfinite(mean_of(r, NULL, n).mean);
 }
 
+/* Base and, where there is one, base with adapter. */
 static int
-measure_both(struct scores *s, const struct model *m,
-             const struct score_opts *o, struct err *e)
+measure_adapter(struct scores *s, const struct model *m,
+                const struct score_opts *o, struct err *e)
 {
     const struct token_source *source = &s->split->source;
     int rc;
 
     progress_begin("models", 0, m->with != NULL ? 2 : 1);
-    rc = measure(m, o, NULL, source, &s->base, e);
+    rc = measure(m, o, NULL, source, s->target.base, s->all.base, e);
     progress_add(rc == 0);
     if (rc == 0 && m->with != NULL) {
-        rc = measure(m, o, m->with, source, &s->with, e);
+        rc = measure(m, o, m->with, source, s->target.adapter,
+                     s->all.adapter, e);
         progress_add(rc == 0);
     }
+    return rc;
+}
+
+/* Two bases, side by side. */
+static int
+measure_bases(struct scores *s, const struct model *m,
+              const struct score_opts *o, struct err *e)
+{
+    struct prog_opts p = eval_opts(o);
+    int rc;
+
+    progress_begin("comparisons", 0, 1);
+    rc = compare_models(m, o->compare, &p, &s->split->source, &s->target,
+                        &s->all, e);
+    progress_add(rc == 0);
+    return rc;
+}
+
+static int
+measure_all(struct scores *s, const struct model *m,
+            const struct score_opts *o, struct err *e)
+{
+    int rc = o->compare != NULL ? measure_bases(s, m, o, e)
+                                : measure_adapter(s, m, o, e);
+
     progress_end();
-    if (rc == 0 && mean_of(s->base.target, NULL, s->n).tokens == 0)
+    if (rc == 0 && mean_of(s->target.base, NULL, s->n).tokens == 0)
         rc = nothing(o, e);
-    if (rc == 0 && (!is_finite(s->base.target, s->n)
+    if (rc == 0 && (!is_finite(s->target.base, s->n)
                     || (m->with != NULL
-                        && !is_finite(s->with.target, s->n))))
+                        && !is_finite(s->target.adapter, s->n))))
         rc = err_set(e, ERR_DATA, "%s: the loss is not finite",
                      m->weights.path);
     return rc;
@@ -197,18 +304,19 @@ score_split(const struct model *m, const struct score_opts *given,
         return rc;
     set_length(&o, m);
     s.n = split.source.n_records;
-    losses_init(&s.base, s.n);
-    if (m->with != NULL)
-        losses_init(&s.with, s.n);
+    measured_init(&s.target, s.n, split.supervised, m, &o);
+    measured_init(&s.all, s.n, split.tokens, m, &o);
     rc = data_check_length(&split, m, o.seq_len, e);
+    if (rc == 0 && o.compare != NULL)
+        rc = data_check_length(&split, o.compare, o.seq_len, e);
     if (rc == 0)
-        rc = measure_both(&s, m, &o, e);
+        rc = measure_all(&s, m, &o, e);
     if (rc == 0 && o.per_record != NULL)
         rc = scores_write(&s, o.per_record, e);
     if (rc == 0)
         scores_put(summary, &o, &s);
-    losses_release(&s.base);
-    losses_release(&s.with);
+    measured_release(&s.target);
+    measured_release(&s.all);
     data_split_release(&split);
     dataset_release(&data);
     return rc;

@@ -1,4 +1,5 @@
-/* score.h - base against base and adapter on the same held-out tokens. */
+/* score.h - base against base and adapter, or against another base, on the
+ * same held-out tokens. */
 #ifndef EVAL_SCORE_H
 #define EVAL_SCORE_H
 
@@ -7,6 +8,8 @@
 
 struct score_opts {
     const char *data, *split;
+    const struct model *compare; /* another base, or NULL; the model has no
+                                    adapter then */
     const char *per_record;  /* file to write a line a record to; or NULL */
     uint64_t records;        /* spread over the split; 0: all */
     bool force;              /* also where memory is short */
@@ -14,19 +17,20 @@ struct score_opts {
     uint32_t seq_len;        /* 0: 512, or what the base has below that */
 };
 
-/* What score_split would refuse at once: data that is not for this base, or
- * no such split, ERR_DATA; too little memory, ERR_LIMIT. For a program that
- * has other work to do before. */
+/* What score_split would refuse at once: data that is not for this base, no
+ * such split, another base of other tokens, ERR_DATA; too little memory,
+ * ERR_LIMIT. For a program that has other work to do before. */
 int score_check(const struct model *m, const struct score_opts *o,
                 struct err *e);
 
 /* Appends members of a JSON object, each after a comma: split, seq_len,
  * records, clusters, tokens, cut (records longer than seq_len), base and
  * (with an adapter) adapter and difference, each with loss, half width of its
- * 95% interval and perplexity (see mean_loss.h), of the target's
- * tokens; and all, an object with the same of all tokens, whatever the set
- * says is learned. per_record gets a
- * JSON line for each record, with the losses that the numbers are made of.
+ * 95% interval and perplexity (see mean_loss.h), or (with another base)
+ * compare and difference, and kl_divergence and same_top (see divergence.h),
+ * of the target's tokens; and all, an object with the same of all tokens,
+ * whatever the set says is learned. per_record gets a JSON line for each
+ * record, with what the numbers are made of.
  * ERR_DATA when there is no such split, no token in it with a loss, or the
  * loss is not finite; per_record is not written then. */
 int score_split(const struct model *m, const struct score_opts *o,

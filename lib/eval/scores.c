@@ -1,13 +1,15 @@
-/* scores.c - the losses of a split's records as JSON: the summary, and a line
- * for each record. */
+/* scores.c - what was measured of a split's records as JSON: the summary, and
+ * a line for each record. */
 #include "eval/scores.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "eval/divergence.h"
 
 static void
 put_number(struct buf *b, const char *key, double v)
@@ -62,36 +64,82 @@ put_counts(struct buf *b, struct mean_loss m)
              (unsigned long long)m.tokens);
 }
 
-/* Base, adapter and difference; mean is base's. */
+static int
+by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void
+put_divergence(struct buf *b, struct mean_loss mean, struct measured *m)
+{
+    static const struct {
+        const char *name;
+        double share;
+    } at[] = { { "median", 0.5 }, { "p90", 0.9 }, { "p99", 0.99 },
+               { "p99_9", 0.999 }, { "max", 1 } };
+
+    qsort(m->kls, m->n_kls, sizeof(*m->kls), by_size);
+    buf_addstr(b, ", \"kl_divergence\": {");
+    put_number(b, "mean", mean.mean);
+    buf_addstr(b, ", ");
+    put_number(b, "half_width", mean.half);
+    for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+        buf_addstr(b, ", ");
+        put_number(b, at[i].name, quantile(m->kls, m->n_kls, at[i].share));
+    }
+    buf_addc(b, '}');
+}
+
+static void
+put_same_top(struct buf *b, struct mean_loss m)
+{
+    buf_addstr(b, ", \"same_top\": {");
+    put_number(b, "share", m.mean);
+    buf_addstr(b, ", ");
+    put_number(b, "half_width", m.half);
+    buf_addc(b, '}');
+}
+
+/* Base, what is held against it, and the difference; mean is base's. */
 static void
 put_models(struct buf *b, const struct scores *s, struct mean_loss mean,
-           const struct record_loss *base, const struct record_loss *with)
+           struct measured *m)
 {
     const uint32_t *cluster = s->split->cluster;
+    bool adapter = m->adapter != NULL;
+    const struct record_loss *other = adapter ? m->adapter : m->compare;
 
     put_loss(b, "base", mean);
-    if (with == NULL)
+    if (other == NULL)
         return;
-    put_loss(b, "adapter", mean_of(with, cluster, s->n));
-    put_difference(b, mean_difference(with, base, cluster, s->n));
+    put_loss(b, adapter ? "adapter" : "compare",
+             mean_of(other, cluster, s->n));
+    put_difference(b, mean_difference(other, m->base, cluster, s->n));
+    if (m->kl == NULL)
+        return;
+    put_divergence(b, mean_of(m->kl, cluster, s->n), m);
+    put_same_top(b, mean_of(m->same_top, cluster, s->n));
 }
 
 /* The same over all tokens. */
 static void
-put_all(struct buf *b, const struct scores *s)
+put_all(struct buf *b, struct scores *s)
 {
-    struct mean_loss mean = mean_of(s->base.all, s->split->cluster, s->n);
+    struct mean_loss mean = mean_of(s->all.base, s->split->cluster, s->n);
 
     buf_addstr(b, ", \"all\": {");
     put_counts(b, mean);
-    put_models(b, s, mean, s->base.all, s->with.all);
+    put_models(b, s, mean, &s->all);
     buf_addc(b, '}');
 }
 
 void
-scores_put(struct buf *b, const struct score_opts *o, const struct scores *s)
+scores_put(struct buf *b, const struct score_opts *o, struct scores *s)
 {
-    struct mean_loss mean = mean_of(s->base.target, s->split->cluster, s->n);
+    struct mean_loss mean = mean_of(s->target.base, s->split->cluster, s->n);
     uint64_t cut = count_cut(s, o->seq_len);
 
     buf_addstr(b, ", \"split\": ");
@@ -99,7 +147,7 @@ scores_put(struct buf *b, const struct score_opts *o, const struct scores *s)
     buf_addf(b, ", \"seq_len\": %u, ", o->seq_len);
     put_counts(b, mean);
     buf_addf(b, ", \"cut\": %llu", (unsigned long long)cut);
-    put_models(b, s, mean, s->base.target, s->with.target);
+    put_models(b, s, mean, &s->target);
     put_all(b, s);
     if (mean.clusters < 2)
         log_warn("%s: all of it is one commit or document: there is no "
@@ -110,23 +158,28 @@ scores_put(struct buf *b, const struct score_opts *o, const struct scores *s)
                  (unsigned long long)s->n, o->seq_len);
 }
 
-/* ", \"NAME\": LOSS": the record's mean, null without a token. */
+/* ", \"NAME\": MEAN" of record i, null without a token; nothing for what was
+ * not measured. */
 static void
-put_record_loss(struct buf *b, const char *name, const struct record_loss *r)
+put_mean(struct buf *b, const char *name, const struct record_loss *r,
+         uint64_t i)
 {
+    if (r == NULL)
+        return;
     buf_addf(b, ", \"%s\": ", name);
-    json_put_double(b, r->n > 0 ? r->sum / (double)r->n : NAN);
+    json_put_double(b, r[i].n > 0 ? r[i].sum / (double)r[i].n : NAN);
 }
 
-/* The number of the tokens, base and adapter. */
+/* The number of the tokens, and what was measured on them. */
 static void
-put_record(struct buf *b, const struct record_loss *base,
-           const struct record_loss *with, uint64_t i)
+put_record(struct buf *b, const struct measured *m, uint64_t i)
 {
-    buf_addf(b, "\"tokens\": %llu", (unsigned long long)base[i].n);
-    put_record_loss(b, "base", &base[i]);
-    if (with != NULL)
-        put_record_loss(b, "adapter", &with[i]);
+    buf_addf(b, "\"tokens\": %llu", (unsigned long long)m->base[i].n);
+    put_mean(b, "base", m->base, i);
+    put_mean(b, "adapter", m->adapter, i);
+    put_mean(b, "compare", m->compare, i);
+    put_mean(b, "kl_divergence", m->kl, i);
+    put_mean(b, "same_top", m->same_top, i);
 }
 
 int
@@ -148,9 +201,9 @@ scores_write(const struct scores *s, const char *path, struct err *e)
         buf_addf(&b, "{\"record\": %llu, \"ordinal\": %llu, "
                  "\"cluster\": %u, ", (unsigned long long)p.record,
                  (unsigned long long)p.ordinal, s->split->cluster[i]);
-        put_record(&b, s->base.target, s->with.target, i);
+        put_record(&b, &s->target, i);
         buf_addstr(&b, ", \"all\": {");
-        put_record(&b, s->base.all, s->with.all, i);
+        put_record(&b, &s->all, i);
         buf_addstr(&b, "}}\n");
         rc = out_write(&out, b.data, b.len, e);
     }

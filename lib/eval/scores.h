@@ -7,21 +7,26 @@
 #include "eval/mean_loss.h"
 #include "eval/score.h"
 
-/* Of each record, the loss of the tokens that are to be learned, and of all
- * of them. NULL for a model that isn't there. */
-struct losses {
-    struct record_loss *target, *all;
+/* Sums of each record, over its tokens that are to be learned or over all of
+ * them: the losses of base, base with adapter and the other base, and of the
+ * two bases the divergences and how often the likeliest token is the same.
+ * NULL for what isn't there. */
+struct measured {
+    struct record_loss *base, *adapter;
+    struct record_loss *compare, *kl, *same_top;
+    double *kls;    /* the divergence of each token, in no order */
+    uint64_t n_kls;
 };
 
 struct scores {
     struct data_split *split;
-    uint64_t n;               /* records */
-    struct losses base, with; /* without and with the adapter */
+    uint64_t n;                  /* records */
+    struct measured target, all;
 };
 
-/* The members of the summary, each after a comma. */
+/* The members of the summary, each after a comma. Sorts kls. */
 void scores_put(struct buf *b, const struct score_opts *o,
-                const struct scores *s);
+                struct scores *s);
 
 /* A line for each record. */
 int scores_write(const struct scores *s, const char *path, struct err *e);

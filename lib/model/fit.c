@@ -208,7 +208,7 @@ advise(const struct fit *f, const struct room *now, struct buf *b)
     room.resident.bytes = later(now->resident.bytes);
     room.mapped.bytes = later(now->mapped.bytes);
     found = search_ways(&s);
-    if (!found && f->way.prog.method != METHOD_FULL) {
+    if (!found && !f->as_stored && f->way.prog.method != METHOD_FULL) {
         s.way = f->way;
         s.way.int8 = true;
         s.way.base = &base;
@@ -217,6 +217,8 @@ advise(const struct fit *f, const struct room *now, struct buf *b)
     }
     if (found)
         describe(&f->way, &s.way, b);
+    else if (f->as_stored)
+        buf_addstr(b, " no smaller batch or shorter sequence would fit");
     else
         buf_addf(b, " no smaller batch, recomputation, %sshorter sequence "
                  "or base in " ADVISED " would fit",

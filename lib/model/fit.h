@@ -49,6 +49,7 @@ struct fit {
     void *ctx;
     const struct model_desc *desc;
     struct fit_way way;
+    bool as_stored;               /* a base in int8 would be another answer */
     const struct backend *backend;
     struct room_bound host; /* for plan_memory.host; fit_now sets it */
 };
@@ -56,8 +57,8 @@ struct fit {
 /* 0 when the way fits into the room. Else ERR_LIMIT, with the plan, what is
  * free and what bounds it, and the first of the ways that would fit: smaller
  * batches (of training with as many more of them), recomputation, on a card
- * also offloading, a shorter sequence or context, a base in int8, each with a
- * little left free; or that none of them does. */
+ * also offloading, a shorter sequence or context, a base in int8 (unless
+ * as_stored), each with a little left free; or that none of them does. */
 int fit_check(const struct fit *f, const struct room *room, struct err *e);
 
 /* The same for this process, now; with force a warning and 0. A back end that

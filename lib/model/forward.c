@@ -231,24 +231,24 @@ void
 build_head(struct build *b, struct view hidden)
 {
     struct part *part = build_parts(b, 1);
-    bool decode = b->o->mode == PROG_DECODE;
+    bool logits = b->o->mode == PROG_DECODE || b->o->logits;
+    uint32_t rows = b->p->rows, chunk = b->o->head_chunk;
     struct op *op;
 
+    if (chunk == 0 || chunk > rows)
+        chunk = rows;
     fill_part(b, part, desc_module(b->d, ROLE_HEAD, 0), 0);
-    if (decode)
-        b->p->logits = build_view(b, ZONE_ARENA, b->o->head_chunk > 0
-                                  ? b->o->head_chunk : b->p->rows,
-                                  b->d->vocab, DTYPE_REAL);
+    if (logits)
+        b->p->logits = build_view(b, ZONE_ARENA, chunk, b->d->vocab,
+                                  DTYPE_REAL);
     else if (b->o->mode == PROG_EVAL)
-        b->p->row_loss = build_view(b, ZONE_ARENA, b->p->rows, 1,
-                                    DTYPE_REAL);
-    op = build_op(b, decode ? OP_LOGITS : OP_HEAD_CE, 0);
+        b->p->row_loss = build_view(b, ZONE_ARENA, rows, 1, DTYPE_REAL);
+    op = build_op(b, logits ? OP_LOGITS : OP_HEAD_CE, 0);
     op->x[0] = hidden;
-    op->y[0] = decode ? b->p->logits : b->p->row_loss;
+    op->y[0] = logits ? b->p->logits : b->p->row_loss;
     b->mark[op->y[0].buf].pinned = true;
     if (b->o->mode == PROG_TRAIN)
         op->y[1] = build_grad(b, hidden);
     op->u.head.part = part;
-    op->u.head.chunk = b->o->head_chunk < b->p->rows ? b->o->head_chunk
-                                                     : b->p->rows;
+    op->u.head.chunk = chunk;
 }

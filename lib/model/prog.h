@@ -53,6 +53,9 @@ struct prog_opts {
     uint32_t batch, seq_len; /* a micro-batch is batch * seq_len rows */
     uint32_t head_chunk;     /* supervised rows a HEAD pass takes; decoding:
                                 rows of logits, 0 for all */
+    bool logits;             /* PROG_EVAL: a HEAD pass, which takes no more
+                                rows than head_chunk, makes their logits, not
+                                losses */
     uint32_t cache_len;      /* PROG_DECODE: positions of each sequence */
 
     /* METHOD_LORA. targets as PEFT's target_modules: a module is a target
@@ -103,7 +106,8 @@ struct prog {
     struct view params, grads, m, v; /* [1, n_flat]; absent where unused */
     struct view row_loss;    /* PROG_EVAL: [rows, 1], a row's loss */
     struct view hidden;      /* final norm's output [rows, dim] */
-    struct view logits;      /* PROG_DECODE: [head_chunk or rows, vocab] */
+    struct view logits;      /* PROG_DECODE, and PROG_EVAL with logits:
+                                [head_chunk or rows, vocab] */
     uint64_t zone_bytes[ZONE_COUNT];
     uint64_t base_bytes;     /* of the base's tensors, without alignment */
     struct part **parts;     /* owned by the program */

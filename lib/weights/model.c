@@ -78,21 +78,41 @@ model_open(struct model *m, const char *base, const char *adapter,
     return rc;
 }
 
-/* fit's plan: a program. */
-static int
-plan_way(void *ctx, const struct fit_way *way, struct plan_memory *m,
-         struct err *e)
+int
+model_open_beside(struct model *m, const char *base,
+                  const struct model *with, struct err *e)
 {
-    const struct model *model = ctx;
-    const struct prog_opts *o = &way->prog;
+    int rc;
+
+    memset(m, 0, sizeof(*m));
+    m->backend = with->backend;
+    m->backend.close = NULL; /* is with's */
+    rc = open_base(m, base, e);
+    if (rc < 0)
+        model_release(m);
+    return rc;
+}
+
+static int
+plan_program(const struct model *model, const struct prog_opts *o,
+             const struct frozen *base, struct plan_memory *m, struct err *e)
+{
     struct prog p;
-    int rc = prog_build(&p, &model->desc, o, way->base, &model->backend, e);
+    int rc = prog_build(&p, &model->desc, o, base, &model->backend, e);
 
     if (rc < 0)
         return rc;
     *m = prog_memory(&p, &model->backend);
     prog_release(&p);
     return 0;
+}
+
+/* fit's plan: a program. */
+static int
+plan_way(void *ctx, const struct fit_way *way, struct plan_memory *m,
+         struct err *e)
+{
+    return plan_program(ctx, &way->prog, way->base, m, e);
 }
 
 int
@@ -111,6 +131,49 @@ model_fit(const struct model *m, const struct prog_opts *o,
     rc = fit_now(&f, force, e);
     free(targets);
     return rc;
+}
+
+struct both {
+    const struct model *model[2];
+    uint64_t beside;
+};
+
+/* fit's plan: two programs and what is beside them. */
+static int
+plan_both(void *ctx, const struct fit_way *way, struct plan_memory *m,
+          struct err *e)
+{
+    const struct both *b = ctx;
+    bool apart = b->model[0]->backend.apart;
+    struct plan_memory more;
+    int rc = plan_program(b->model[0], &way->prog, way->base, m, e);
+
+    if (rc == 0)
+        rc = plan_program(b->model[1], &way->prog, &b->model[1]->base, &more,
+                          e);
+    if (rc < 0)
+        return rc;
+    m->base += more.base;
+    m->state += more.state;
+    m->arena += more.arena;
+    m->batch += more.batch + (apart ? 0 : b->beside);
+    m->total += more.total + (apart ? 0 : b->beside);
+    m->host += more.host + (apart ? b->beside : 0);
+    return 0;
+}
+
+int
+model_fit_both(const struct model *m, const struct model *other,
+               const struct prog_opts *o, uint64_t beside, const char *what,
+               bool force, struct err *e)
+{
+    struct both b = { { m, other }, beside };
+    struct fit f = { .what = what, .plan = plan_both, .ctx = &b,
+                     .desc = &m->desc, .as_stored = true,
+                     .way = { .prog = *o, .accum = 1, .base = &m->base },
+                     .backend = &m->backend };
+
+    return fit_now(&f, force, e);
 }
 
 void

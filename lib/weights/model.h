@@ -26,6 +26,11 @@ int model_open(struct model *m, const char *base, const char *adapter,
                const struct device_opts *device, struct err *e);
 void model_release(struct model *m);
 
+/* The same of another base, without an adapter, to run on the back end of
+ * with, which has to outlive *m. */
+int model_open_beside(struct model *m, const char *base,
+                      const struct model *with, struct err *e);
+
 /* The model has the adapter of that path from now on, NULL for none, and not
  * the one before; ERR_IO and ERR_DATA leave it with none. */
 int model_adapt(struct model *m, const char *path, struct err *e);
@@ -35,5 +40,11 @@ int model_adapt(struct model *m, const char *path, struct err *e);
  * and 0. what is the work's name for the message. */
 int model_fit(const struct model *m, const struct prog_opts *o,
               const char *what, bool force, struct err *e);
+
+/* The same of a program of each of the two bases at one time, without
+ * adapters, and of so many bytes of this process's memory beside them. */
+int model_fit_both(const struct model *m, const struct model *other,
+                   const struct prog_opts *o, uint64_t beside,
+                   const char *what, bool force, struct err *e);
 
 #endif
