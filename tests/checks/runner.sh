@@ -13,7 +13,8 @@ result() { # STATUS NAME
     echo "ok $n $2"
 }
 
-mkdir -p "$scratch"/tests/{cli,unit,checks} "$scratch/build/unit"
+build=$scratch/build
+mkdir -p "$scratch"/tests/{cli,unit,checks} "$build/unit"
 cp tests/run.sh "$scratch/tests"
 
 # unit NAME TESTS: a unit test program with these tests.
@@ -26,7 +27,7 @@ unit() {
         for name in $2; do echo "RUN($name),"; done
         printf '};\nTEST_MAIN("%s", tests)\n' "$1"
     } >"$file"
-    ${CC:-cc} -std=c11 -Itests/unit "$file" -o "$scratch/build/unit/$1"
+    ${CC:-cc} -std=c11 -Itests/unit "$file" -o "$build/unit/$1"
 }
 
 bats_file() { cat >"$scratch/tests/cli/$1.bats"; }
@@ -36,7 +37,7 @@ check_file() { cat >"$scratch/tests/checks/$1.sh"; }
 ends() {
     local want=$1 line=$2 status=0 last
     shift 2
-    bash "$scratch/tests/run.sh" "$scratch/build" 1 "$@" \
+    bash "$scratch/tests/run.sh" "$build" 1 "$@" \
         >"$scratch/out" 2>&1 || status=$?
     last=$(tail -n 1 "$scratch/out")
     [ $status -eq "$want" ] && [ "$last" = "$line" ] && return
@@ -165,6 +166,15 @@ result $? "a check that says nothing has failed"
 
 ends 1 '0 passed, 3 failed' unit/nosuch cli/nosuch nosuch/nosuch
 result $? "a job that there is not has failed"
+
+rm -f "$scratch"/tests/*/*.*
+echo 'echo "ok 1 $GRAFT_BUILD"; echo "1..1"' | check_file programs
+echo 'echo "ok 1 of the sources"; echo "1..1"' | check_file sources
+ends 0 '3 passed, 0 failed' && ! grep -q left "$scratch/out"
+result $? "checks run, whether they run programs of the build or not"
+build=$scratch/san ends 0 '2 passed, 0 failed' &&
+    says 'left to a build without sanitizers: sources'
+result $? "with sanitizers, those that run none are told and left"
 
 rm -f "$scratch"/tests/*/*.*
 ends 1 '1 passed, 1 failed' && says 'run.sh: no tests'
