@@ -3,12 +3,12 @@
  * The stream begins with the assets (config, tokenizer files), verbatim;
  * then come the tensors in bytewise order of name, each converted a batch at
  * a time by all processors, so memory does not grow with the model. The id of
- * the base, an input of the stream, is made on the way.
+ * a base that is a set is an input of the stream. That of others is not: to
+ * make it takes longer than all the rest.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -68,18 +68,15 @@ write_segment(struct quantize *q, struct stream_out *out,
               const struct weights *w, const bool *linear,
               const struct stream_head *head, struct err *e)
 {
-    struct weights_hash hash;
+    const struct id *id = weights_known_id(w);
     uint64_t bytes = 0;
-    struct id id;
     size_t i;
     int rc;
 
     for (i = 0; i < w->n; i++)
         bytes += w->item[i].bytes;
     progress_begin("bytes", 0, bytes);
-    weights_hash_begin(&hash, w);
     q->out = out;
-    q->hash = &hash;
     rc = stream_out_begin(out, head, e);
     for (i = 0; i < w->n_assets && rc == 0; i++)
         rc = quantize_asset(out, &w->asset[i], e);
@@ -96,12 +93,9 @@ write_segment(struct quantize *q, struct stream_out *out,
     if (rc == 0)
         rc = quantize_end(q, e);
     progress_end();
-    if (rc == 0) {
-        id = weights_hash_end(&hash);
-        stream_out_input_id(out, &id);
-        rc = stream_out_end(out, e);
-    }
-    return rc;
+    if (rc == 0 && id)
+        stream_out_input_id(out, id);
+    return rc < 0 ? rc : stream_out_end(out, e);
 }
 
 /* The stream to stdout, then the report. */

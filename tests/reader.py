@@ -196,7 +196,9 @@ def header(b, start):
     rest = b.data[start:start + (1 << 20)]
     first = rest.split(b"\n", 1)[0]
     need(re.fullmatch(rb"graft stream [0-9]+", first), "not a graft stream")
-    need(first == b"graft stream 1", "version of the stream")
+    version = int(first[13:])
+    need(first in (b"graft stream 1", b"graft stream 2"),
+         "version of the stream")
     end = rest.find(b"\nend\n")
     need(end > 0, "header has no end")
     raw = b.take(end + 5)
@@ -237,7 +239,7 @@ def header(b, start):
             head["prov"].append(value(rest))
     need(stage == 5 and head["type"] in ("text", "tokens", "weights"),
          "header")
-    return head, content + b"\0"
+    return version, head, content + b"\0"
 
 
 def frame(b, seq):
@@ -282,7 +284,7 @@ def trailer(data):
 
 def segment(b, show):
     start = b.at
-    head, content = header(b, start)
+    version, head, content = header(b, start)
     file_hash = hashlib.blake2b(b.data[start:b.at], digest_size=32)
     content = hashlib.blake2b(content, digest_size=32)
     count = {"records": 0, "raw": 0, "tensors": 0, "data": 0}
@@ -295,7 +297,8 @@ def segment(b, show):
         if kind == 4:
             break
         file_hash.update(fixed)
-        content.update(data)
+        if version == 1 or kind != 3:
+            content.update(data)
         digest = fixed[32:].hex()
         if kind == 1:
             r, n = Bytes(data), 0
@@ -323,6 +326,8 @@ def segment(b, show):
             for i in range(0, len(data), BLOCK):
                 h = blake(data[i:i + BLOCK])
                 file_hash.update(h)
+                if version == 2:
+                    content.update(h)
                 index.append("block " + h.hex())
     t = trailer(data)
     need([x.encode() for x in index] == t["index"], "index")
@@ -372,7 +377,7 @@ def shard_set(path, show):
     m = json.loads(raw)
     line = raw.rindex(b'  "check": ')
     need(m["check"] == blake(raw[:line]).hex(), "check of the manifest")
-    need(m["format"] == "graft set" and m["version"] == 1, "manifest")
+    need(m["format"] == "graft set" and m["version"] in (1, 2), "manifest")
     need(list(m) == ["format", "version", "type", "content", "records",
                      "tensors", "keys", "prov", "files",
                      *(["lengths"] if "lengths" in m else []),

@@ -11,11 +11,11 @@
  *     {"kind":"data","b64":S}       the bytes of the tensor before, in turn
  *
  * A header line, which `tojsonl --exact` writes before each segment, has
- * "graft" instead: {"graft":1,"type":S,"keys":{...},"after":{"n":N,"oid":S},
- * "part":N,"prov":[...]}; keys, after, part and prov only where there are any.
- * The segment's last line, where there is anything to tell, is what it was
- * made of and what was left out: {"graft":1,"inputs":[HEX64,...],
- * "ledger":[[PROGRAM,REASON,COUNT],...]}.
+ * "graft" instead, the stream's version: {"graft":1,"type":S,"keys":{...},
+ * "after":{"n":N,"oid":S},"part":N,"prov":[...]}; keys, after, part and prov
+ * only where there are any. The segment's last line, where there is anything
+ * to tell, is what it was made of and what was left out:
+ * {"graft":1,"inputs":[HEX64,...],"ledger":[[PROGRAM,REASON,COUNT],...]}.
  *
  * A string that is not UTF-8 is {"b64":S}. Fields that are numbers (ordinal,
  * time) are numbers where their text is one. Lines read back give the same
@@ -69,8 +69,9 @@ int jsonl_put_tensor(struct buf *b, const void *desc, size_t n,
 void jsonl_put_data(struct buf *b, const void *p, size_t n);
 void jsonl_put_head(struct buf *b, const struct stream_head *h);
 
-/* The inputs and the ledger of a trailer. */
-void jsonl_put_end(struct buf *b, const struct stream_trailer *t);
+/* The inputs and the ledger of a trailer of that version. */
+void jsonl_put_end(struct buf *b, int version,
+                   const struct stream_trailer *t);
 
 /* ---- reading ---- */
 

@@ -21,7 +21,7 @@ jsonl_put_head(struct buf *b, const struct stream_head *h)
 {
     size_t i;
 
-    buf_addstr(b, "{\"graft\":1,\"type\":");
+    buf_addf(b, "{\"graft\":%d,\"type\":", h->version);
     put_value(b, h->type);
     for (i = 0; i < h->n_keys; i++) {
         buf_addstr(b, i ? "," : ",\"keys\":{");
@@ -47,13 +47,13 @@ jsonl_put_head(struct buf *b, const struct stream_head *h)
 }
 
 void
-jsonl_put_end(struct buf *b, const struct stream_trailer *t)
+jsonl_put_end(struct buf *b, int version, const struct stream_trailer *t)
 {
     const struct ledger_line *l = t->ledger.line;
     char hex[ID_HEX + 1];
     size_t i;
 
-    buf_addstr(b, "{\"graft\":1,\"inputs\":[");
+    buf_addf(b, "{\"graft\":%d,\"inputs\":[", version);
     for (i = 0; i < t->n_inputs; i++)
         buf_addf(b, "%s\"%s\"", i ? "," : "", id_hex(&t->input[i], hex));
     buf_addstr(b, "],\"ledger\":[");
@@ -118,7 +118,7 @@ read_head_after(struct jsonl *j, struct entry *t, struct err *e)
 }
 
 static int
-read_head(struct jsonl *j, struct err *e)
+read_head(struct jsonl *j, uint64_t version, struct err *e)
 {
     struct jsonl_state *s = j->state;
     struct entry *t;
@@ -134,6 +134,7 @@ read_head(struct jsonl *j, struct err *e)
                        s->line.where, s->bytes.data);
     stream_head_release(&j->head);
     stream_head_init(&j->head, s->bytes.data);
+    j->head.version = (int)version;
     t = line_take(s, "keys");
     rc = t ? read_head_keys(j, t, e) : 0;
     t = line_take(s, "after");
@@ -253,10 +254,10 @@ jsonl_read_graft(struct jsonl *j, struct err *e)
 
     if (rc < 0)
         return rc;
-    if (version != 1)
+    if (version < 1 || version > STREAM_VERSION)
         return err_set(e, ERR_DATA, "%s: unknown version (found %llu, "
-                       "expected 1)", s->line.where,
-                       (unsigned long long)version);
+                       "expected 1 to %d)", s->line.where,
+                       (unsigned long long)version, STREAM_VERSION);
     j->kind = line_take(s, "ledger") ? JSONL_END : JSONL_HEAD;
-    return j->kind == JSONL_END ? read_end(j, e) : read_head(j, e);
+    return j->kind == JSONL_END ? read_end(j, e) : read_head(j, version, e);
 }

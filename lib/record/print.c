@@ -55,11 +55,13 @@ put_head(struct print *s, const struct stream_head *h, struct err *e)
 
 /* What a segment was made of and what was left out, if there is any. */
 static int
-put_end(struct print *s, const struct stream_trailer *t, struct err *e)
+put_end(struct print *s, const struct stream_in *in, struct err *e)
 {
+    const struct stream_trailer *t = &in->trailer;
+
     if (!s->exact || (t->n_inputs == 0 && t->ledger.n == 0))
         return 0;
-    jsonl_put_end(&s->line, t);
+    jsonl_put_end(&s->line, in->head.version, t);
     return put(s, e);
 }
 
@@ -149,7 +151,7 @@ stream_segment(struct print *s, struct stream_in *in, struct err *e)
         progress_part(NULL, in->in.at, in->in.size);
         progress_add(rec.kind == FRAME_RECORDS);
     }
-    return rc < 0 ? rc : put_end(s, &in->trailer, e);
+    return rc < 0 ? rc : put_end(s, in, e);
 }
 
 int

@@ -88,7 +88,7 @@ tensor(struct sharding *s, struct stream_in *in, const struct stream_rec *rec,
                             &got, e);
         if (rc < 0 || got == 0)
             break;
-        rc = set_out_data(&s->out, s->data.data, got, e);
+        rc = set_out_data(&s->out, in, s->data.data, got, e);
         progress_part(NULL, in->in.at, in->in.size);
         progress_add(got);
     }

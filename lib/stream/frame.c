@@ -100,7 +100,7 @@ head_check(const char *p, size_t n, const char *where, uint64_t at,
     return 0;
 }
 
-/* Refuses, as soon as it can be told, what is no stream of this version:
+/* Refuses, as soon as it can be told, what is no stream of a known version:
  * the first line of another version may be all that is like this one. */
 static int
 head_start(const char *p, size_t n, const char *where, struct err *e)
@@ -113,7 +113,7 @@ head_start(const char *p, size_t n, const char *where, struct err *e)
     nl = n > have ? memchr(p, '\n', n < 40 ? n : 40) : NULL;
     if (memcmp(p, magic, have) == 0 && !nl && n < 40)
         return 0;
-    if (nl && nl - p == 14 && p[13] == '0' + STREAM_VERSION)
+    if (nl && nl - p == 14 && p[13] >= '1' && p[13] <= '0' + STREAM_VERSION)
         return 0;
     return stream_head_parse(&none, p, nl ? (size_t)(nl - p) + 1 : 0, where,
                              e);

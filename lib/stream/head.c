@@ -33,6 +33,7 @@ void
 stream_head_copy(struct stream_head *h, const struct stream_head *from)
 {
     stream_head_init(h, from->type);
+    h->version = from->version;
     for (size_t i = 0; i < from->n_keys; i++)
         stream_head_set(h, from->key[i].name, from->key[i].value);
     for (size_t i = 0; i < from->n_prov; i++)
@@ -52,6 +53,7 @@ stream_head_set_type(struct stream_head *h, const char *type)
         n = STREAM_NAME_MAX;
     memmove(h->type, type, n);
     h->type[n] = '\0';
+    h->version = strcmp(h->type, "weights") == 0 ? 2 : 1;
 }
 
 static struct stream_key *

@@ -3,7 +3,7 @@
  *
  * It is text that `head` can show, up to the line "end":
  *
- *     graft stream 1
+ *     graft stream VERSION
  *     type text
  *     key NAME VALUE        any number; part of the content id
  *     after N OID           at most one: an increment, see below
@@ -14,6 +14,11 @@
  * NAME is [a-z][a-z0-9_.-]*, at most 64 bytes, each name once. A VALUE, a
  * prov line and an OID are UTF-8 without control characters and not empty.
  * Limits: a line 64 KiB, a header 1 MiB, 1024 keys.
+ *
+ * Versions 1 and 2 differ in one thing: what of a tensor's data goes into the
+ * content id (trailer.h). Streams of weights are made in version 2 and others,
+ * which have no tensors, in 1, so that programs of before read them on; a
+ * header that is passed on keeps its version, and the stream its content id.
  */
 #ifndef STREAM_HEAD_H
 #define STREAM_HEAD_H
@@ -25,7 +30,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define STREAM_VERSION 1
+#define STREAM_VERSION 2
 #define STREAM_NAME_MAX 64
 #define STREAM_LINE_MAX (64u << 10)
 #define STREAM_HEAD_MAX (1u << 20)
@@ -35,6 +40,7 @@ struct stream_key {
 };
 
 struct stream_head {
+    int version; /* 1 to STREAM_VERSION */
     char type[STREAM_NAME_MAX + 1]; /* "text", "tokens", "weights" */
     struct stream_key *key;
     size_t n_keys;
@@ -51,6 +57,8 @@ void stream_head_release(struct stream_head *h);
 
 /* *h, initialised or not yet used, becomes a copy of *from. */
 void stream_head_copy(struct stream_head *h, const struct stream_head *from);
+
+/* The version, too, becomes that in which such a stream is made. */
 void stream_head_set_type(struct stream_head *h, const char *type);
 
 /* Sets a key, replacing its value where the name is there already. What is
@@ -80,7 +88,7 @@ void stream_head_after(struct stream_head *h, uint64_t n, const char *oid);
 int stream_head_same(const struct stream_head *a, const struct stream_head *b,
                      const char *where, struct err *e);
 
-/* Appends the text, "graft stream 1" to "end"; ERR_USAGE when a name or a
+/* Appends the text, "graft stream" to "end"; ERR_USAGE when a name or a
  * value can't be in a header. */
 int stream_head_format(struct buf *b, const struct stream_head *h,
                        struct err *e);

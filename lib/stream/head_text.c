@@ -93,7 +93,7 @@ stream_head_format(struct buf *b, const struct stream_head *h, struct err *e)
 
     if (rc < 0)
         return rc;
-    buf_addf(b, MAGIC "%d\n", STREAM_VERSION);
+    buf_addf(b, MAGIC "%d\n", h->version);
     format_content(b, h);
     if (h->is_part)
         buf_addf(b, "part %" PRIu64 "\n", h->part);
@@ -226,9 +226,10 @@ parse_line(struct stream_head *h, const char *p, size_t n, int *stage)
     return k == 3 ? parse_part(h, p, n) : parse_prov(h, p, n);
 }
 
-/* "graft stream N": 1 when the version is known. */
+/* "graft stream N" */
 static int
-parse_version(const char *line, size_t n, const char *where, struct err *e)
+parse_version(struct stream_head *h, const char *line, size_t n,
+              const char *where, struct err *e)
 {
     size_t magic = strlen(MAGIC);
     uint64_t version;
@@ -237,9 +238,11 @@ parse_version(const char *line, size_t n, const char *where, struct err *e)
         || !decimal_parse(line + magic, n - magic, &version))
         return err_set(e, ERR_DATA, "%s: not a graft stream (expected "
                        "\"" MAGIC "%d\")", where, STREAM_VERSION);
-    if (version != STREAM_VERSION)
+    if (version < 1 || version > STREAM_VERSION)
         return err_set(e, ERR_DATA, "%s: stream version (found %" PRIu64
-                       ", supported %d)", where, version, STREAM_VERSION);
+                       ", supported 1 to %d)", where, version,
+                       STREAM_VERSION);
+    h->version = (int)version;
     return 0;
 }
 
@@ -255,7 +258,7 @@ stream_head_parse(struct stream_head *h, const char *text, size_t n,
     stream_head_init(&got, "");
     if (!line_next(&p, end, &line, &len))
         len = 0;
-    rc = parse_version(text, len, where, e);
+    rc = parse_version(&got, text, len, where, e);
     while (rc == 0 && line_next(&p, end, &line, &len)) {
         row++;
         if (len > STREAM_LINE_MAX || !parse_line(&got, line, len, &stage))

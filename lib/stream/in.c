@@ -72,3 +72,9 @@ stream_in_data(struct stream_in *in, void *p, size_t n, size_t *got,
         in->phase = STREAM_FAILED;
     return rc;
 }
+
+const struct id *
+stream_in_block(const struct stream_in *in)
+{
+    return in->kind->block(in);
+}

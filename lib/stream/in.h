@@ -6,15 +6,16 @@
 
 #include "stream/stream.h"
 
-/* What stream_in_segment, _record and _data do where they may be called, and
- * the release of `state`; a stream_in has head, trailer and input besides.
- * *got is 0 before data. */
+/* What stream_in_segment, _record, _data and _block do where they may be
+ * called, and the release of `state`; a stream_in has head, trailer and input
+ * besides. *got is 0 before data. */
 struct in_kind {
     int (*segment)(struct stream_in *in, struct err *e);
     int (*record)(struct stream_in *in, struct stream_rec *rec,
                   struct err *e);
     int (*data)(struct stream_in *in, void *p, size_t n, size_t *got,
                 struct err *e);
+    const struct id *(*block)(const struct stream_in *in);
     void (*release)(struct stream_in *in);
 };
 

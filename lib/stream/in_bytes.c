@@ -315,11 +315,15 @@ bytes_data(struct stream_in *in, void *p, size_t n, size_t *got,
     rc = take(in, p, k, "a tensor", e);
     if (rc < 0)
         return rc;
-    if (in->check_content)
-        tally_raw(&s->tally, p, k);
-    tally_data(&s->tally, p, k);
+    tally_data(&s->tally, p, k, in->check_content);
     *got = k;
     return s->tally.left > 0 ? 0 : take_pad(in, e);
+}
+
+static const struct id *
+bytes_block(const struct stream_in *in)
+{
+    return tally_block(&state_of(in)->tally);
 }
 
 /* Drops the data that the caller did not want, first. */
@@ -349,7 +353,7 @@ bytes_release(struct stream_in *in)
 }
 
 static const struct in_kind bytes_kind = {
-    bytes_segment, bytes_record, bytes_data, bytes_release
+    bytes_segment, bytes_record, bytes_data, bytes_block, bytes_release
 };
 
 int

@@ -149,14 +149,28 @@ static int
 set_in_data(struct stream_in *in, void *p, size_t n, size_t *got, struct err *e)
 {
     struct set_in *s = in->state;
+    const struct id *block;
     int rc;
 
     if (!s->open)
         return 0;
     rc = stream_in_data(&s->file, p, n, got, e);
-    if (rc == 0)
+    if (rc < 0 || *got == 0)
+        return rc;
+    block = stream_in_block(&s->file);
+    if (in->head.version == 1)
         hash_add(&s->content, p, *got);
-    return rc;
+    else if (block)
+        hash_add(&s->content, block->b, ID_BYTES);
+    return 0;
+}
+
+static const struct id *
+set_in_block(const struct stream_in *in)
+{
+    const struct set_in *s = in->state;
+
+    return stream_in_block(&s->file);
 }
 
 /* First the data that the caller did not want: they are part of the content
@@ -188,7 +202,7 @@ set_in_release(struct stream_in *in)
 }
 
 static const struct in_kind set_kind = {
-    set_in_segment, set_in_record, set_in_data, set_in_release
+    set_in_segment, set_in_record, set_in_data, set_in_block, set_in_release
 };
 
 int

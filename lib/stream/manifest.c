@@ -281,7 +281,7 @@ manifest_format(struct buf *b, const struct manifest *m)
     struct id id;
 
     buf_addstr(b, "{\n  \"format\": \"graft set\",\n");
-    buf_addf(b, "  \"version\": %d,\n  \"type\": ", STREAM_VERSION);
+    buf_addf(b, "  \"version\": %d,\n  \"type\": ", m->head.version);
     put_string(b, m->head.type);
     put_id(b, ",\n  \"content\": ", &m->content);
     buf_addf(b, ",\n  \"records\": %" PRIu64 ",\n  \"tensors\": %" PRIu64

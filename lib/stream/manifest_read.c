@@ -34,13 +34,15 @@ read_format(struct member_reader *r, void *into)
 static int
 read_version(struct member_reader *r, void *into)
 {
+    struct manifest *m = into;
     uint64_t v;
     int rc = member_u64(r, &v);
 
-    (void)into;
-    if (rc == 0 && v != STREAM_VERSION)
+    if (rc == 0 && (v < 1 || v > STREAM_VERSION))
         rc = json_error(&r->j, r->e, "set version (found %" PRIu64
-                        ", supported %d)", v, STREAM_VERSION);
+                        ", supported 1 to %d)", v, STREAM_VERSION);
+    if (rc == 0)
+        m->head.version = (int)v;
     return rc;
 }
 
@@ -48,10 +50,11 @@ static int
 read_type(struct member_reader *r, void *into)
 {
     struct manifest *m = into;
-    int rc = member_string(r);
+    int rc = member_string(r), version = m->head.version;
 
     if (rc == 0)
         stream_head_set_type(&m->head, r->text.data);
+    m->head.version = version;
     return rc;
 }
 

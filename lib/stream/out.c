@@ -263,6 +263,15 @@ stream_out_tensor(struct stream_out *o, const void *desc, size_t n,
     return rc < 0 ? rc : put_plain(o, FRAME_DATA, NULL, n_data, e);
 }
 
+/* Writes data that were tallied. */
+static int
+put_data(struct stream_out *o, const void *p, size_t n, struct err *e)
+{
+    int rc = put(o, p, n, e);
+
+    return rc == 0 && o->state->tally.left == 0 ? put_pad(o, e) : rc;
+}
+
 int
 stream_out_data(struct stream_out *o, const void *p, size_t n, struct err *e)
 {
@@ -276,13 +285,28 @@ stream_out_data(struct stream_out *o, const void *p, size_t n, struct err *e)
                      " are expected", n, t->left);
     for (; rc == 0 && n > 0; at += k, n -= k) {
         k = tally_room(t, n);
-        tally_raw(t, at, k);
-        tally_data(t, at, k);
-        rc = put(o, at, k, e);
-        if (rc == 0 && t->left == 0)
-            rc = put_pad(o, e);
+        tally_data(t, at, k, true);
+        rc = put_data(o, at, k, e);
     }
     return rc;
+}
+
+int
+stream_out_copy(struct stream_out *o, const struct stream_in *in,
+                const void *p, size_t n, struct err *e)
+{
+    struct tally *t = &o->state->tally;
+    const struct id *block = stream_in_block(in);
+    int rc = expect(o, true, e);
+
+    if (rc == 0 && (n == 0 || n != tally_room(t, n)
+                    || (n == t->left || n == t->block_left) != (block != NULL)))
+        rc = err_set(e, ERR_IO, "stream: %zu bytes of data end elsewhere "
+                     "than where they came from", n);
+    if (rc < 0)
+        return rc;
+    tally_copied(t, p, n, block);
+    return put_data(o, p, n, e);
 }
 
 void

@@ -55,10 +55,12 @@ int set_out_begin(struct set_out *o, const struct stream_head *head,
 int set_out_record(struct set_out *o, const void *p, size_t n,
                    struct err *e);
 
-/* A tensor, and its n_data bytes in pieces of any size. */
+/* A tensor, and its n_data bytes in pieces of any size; in: the stream that
+ * just gave these (stream_out_copy), or NULL. */
 int set_out_tensor(struct set_out *o, const void *desc, size_t n,
                    uint64_t n_data, struct err *e);
-int set_out_data(struct set_out *o, const void *p, size_t n, struct err *e);
+int set_out_data(struct set_out *o, const struct stream_in *in, const void *p,
+                 size_t n, struct err *e);
 
 /* The next bytes of the file of lengths, which is a part of the set where any
  * come. */

@@ -231,7 +231,8 @@ set_out_tensor(struct set_out *o, const void *desc, size_t n,
 }
 
 int
-set_out_data(struct set_out *o, const void *p, size_t n, struct err *e)
+set_out_data(struct set_out *o, const struct stream_in *in, const void *p,
+             size_t n, struct err *e)
 {
     struct set_out_state *s = o->state;
     const char *old;
@@ -247,5 +248,8 @@ set_out_data(struct set_out *o, const void *p, size_t n, struct err *e)
         }
     }
     s->data_got += n;
-    return s->same ? 0 : stream_out_data(&s->file, p, n, e);
+    if (s->same)
+        return 0;
+    return in ? stream_out_copy(&s->file, in, p, n, e)
+              : stream_out_data(&s->file, p, n, e);
 }

@@ -99,6 +99,10 @@ int stream_in_record(struct stream_in *in, struct stream_rec *rec,
 int stream_in_data(struct stream_in *in, void *p, size_t n, size_t *got,
                    struct err *e);
 
+/* After bytes that stream_in_data gave: the hash of the block of data that
+ * ends with them, until the next call; NULL where none does. */
+const struct id *stream_in_block(const struct stream_in *in);
+
 /* ---- writing ---- */
 
 struct stream_out {
@@ -136,6 +140,11 @@ int stream_out_tensor(struct stream_out *o, const void *desc, size_t n,
                       uint64_t n_data, struct err *e);
 int stream_out_data(struct stream_out *o, const void *p, size_t n,
                     struct err *e);
+
+/* The same for the n bytes that stream_in_data just gave of the tensor that
+ * is copied: their blocks have their hashes from the reader. */
+int stream_out_copy(struct stream_out *o, const struct stream_in *in,
+                    const void *p, size_t n, struct err *e);
 
 /* Counts in the ledger what this program left out. */
 void stream_out_skip(struct stream_out *o, const char *program,

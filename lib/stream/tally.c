@@ -1,7 +1,8 @@
 /* tally.c - index, counts and digests of a segment, a frame at a time.
  *
  * The file digest is over the headers of frames and the hashes of blocks of
- * data, the content id over raw bytes: trailer.h has both.
+ * data, the content id over raw bytes and, from version 2 on, the same hashes:
+ * trailer.h has both.
  */
 #include "stream/tally.h"
 
@@ -16,6 +17,7 @@ tally_begin(struct tally *t, struct stream_trailer *trailer,
     stream_trailer_reset(trailer);
     t->trailer = trailer;
     t->left = t->block_left = 0;
+    t->whole = h->version == 1;
     hash_init(&t->content);
     head_content(&t->content, h);
     hash_init(&t->file);
@@ -61,28 +63,59 @@ tally_room(const struct tally *t, size_t n)
     return n < t->block_left ? n : (size_t)t->block_left;
 }
 
-/* The block hash is complete: into the index and the file digest. */
+/* The block is complete: its hash goes into the index and the digests. */
 static void
-end_block(struct tally *t)
+end_block(struct tally *t, const struct id *id)
 {
-    struct id id = hash_id(&t->block);
-
-    stream_trailer_block(t->trailer, &id);
-    hash_add(&t->file, id.b, ID_BYTES);
+    stream_trailer_block(t->trailer, id);
+    hash_add(&t->file, id->b, ID_BYTES);
+    if (!t->whole)
+        hash_add(&t->content, id->b, ID_BYTES);
     hash_init(&t->block);
     t->block_left = STREAM_BLOCK;
 }
 
-void
-tally_data(struct tally *t, const void *p, size_t n)
+/* Whether so many bytes more make the block complete. */
+static bool
+counts_whole(struct tally *t, size_t n)
 {
+    t->left -= n;
+    t->block_left -= n;
+    return t->left == 0 || t->block_left == 0;
+}
+
+void
+tally_data(struct tally *t, const void *p, size_t n, bool content)
+{
+    struct id id;
+
     if (n == 0)
         return;
     hash_add(&t->block, p, n);
-    t->left -= n;
-    t->block_left -= n;
-    if (t->left == 0 || t->block_left == 0)
-        end_block(t);
+    if (t->whole && content)
+        hash_add(&t->content, p, n);
+    if (counts_whole(t, n)) {
+        id = hash_id(&t->block);
+        end_block(t, &id);
+    }
+}
+
+void
+tally_copied(struct tally *t, const void *p, size_t n, const struct id *block)
+{
+    if (t->whole)
+        hash_add(&t->content, p, n);
+    if (n > 0 && counts_whole(t, n))
+        end_block(t, block);
+}
+
+const struct id *
+tally_block(const struct tally *t)
+{
+    const struct stream_trailer *sum = t->trailer;
+
+    return sum->n_blocks > 0 && t->block_left == STREAM_BLOCK
+           ? &sum->block[sum->n_blocks - 1] : NULL;
 }
 
 void

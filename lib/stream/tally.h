@@ -13,6 +13,7 @@
 struct tally {
     struct stream_trailer *trailer; /* grows with every frame */
     struct hash content, file;
+    bool whole;          /* the content id is over data, not over hashes */
     struct hash block;   /* of the tensor's data since the last whole block */
     uint64_t left;       /* data bytes of the tensor still to come */
     uint64_t block_left; /* of them, until the block is full */
@@ -29,14 +30,24 @@ void tally_frame(struct tally *t, const struct frame_head *h,
                  const uint8_t head[FRAME_HEAD], uint64_t at,
                  uint64_t n_records);
 
-/* Raw bytes of a frame, for the content id alone. A reader that takes that on
- * trust leaves them out. */
+/* Raw bytes of a frame other than data, for the content id alone. A reader
+ * that takes that on trust leaves them out. */
 void tally_raw(struct tally *t, const void *p, size_t n);
 
-/* Of the next n bytes of a tensor, how many may be given to tally_data at
- * once: a block may end there. They are raw bytes, too. */
+/* Of the next n bytes of a tensor, how many may be given to the next two at
+ * once: a block may end there. */
 size_t tally_room(const struct tally *t, size_t n);
-void tally_data(struct tally *t, const void *p, size_t n);
+
+/* Data; content: for the content id, too, where that is over data. */
+void tally_data(struct tally *t, const void *p, size_t n, bool content);
+
+/* Data that went through another tally: block is its hash of the block that
+ * ends with them, NULL where none does. */
+void tally_copied(struct tally *t, const void *p, size_t n,
+                  const struct id *block);
+
+/* The hash of the block that ended with the data given last, or NULL. */
+const struct id *tally_block(const struct tally *t);
 
 /* All frames have come: sets the trailer's digests. */
 void tally_end(struct tally *t);

@@ -23,7 +23,8 @@
  * Content id: BLAKE2b-256 over the header's lines "type", "key" and "after",
  * with their newlines, in the order of the header, then a zero byte, then
  * the raw payloads in order: of record frames the bytes after decompression,
- * of a tensor its descriptor and then its data. File digest: BLAKE2b-256
+ * of a tensor its descriptor and then the hashes of its blocks (version 1: its
+ * data, which are hashed twice then). File digest: BLAKE2b-256
  * over the header block, then the 64-byte header of every frame before the
  * trailer, and after a data frame's the hashes of its blocks; those hold the
  * hashes of all other bytes.

@@ -16,7 +16,6 @@ struct quantize {
     bool allow_bad;      /* NaN and infinities may pass */
     struct buf *report;  /* gets a line of weights/quantize_error.h for each
                             tensor of floats; NULL: none */
-    struct weights_hash *hash; /* gets every tensor that is read; or NULL */
     uint64_t n_in, n_out; /* bytes of tensors read and written */
     struct quantize_work *work; /* NULL at first */
 };

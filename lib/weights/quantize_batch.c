@@ -1,6 +1,6 @@
 /* quantize_batch.c - the way of a tensor's elements: batches of items, which
- * all threads convert; beside them, one reads along for the base's id, and
- * the caller's own hashes and writes what the batch before came to.
+ * all threads convert; beside them, the caller's own hashes and writes what
+ * the batch before came to.
  *
  * An item is some rows, or a part of a row that begins with a block: it fills
  * its own part of the batch's data and of the tensor's side. Nothing depends
@@ -189,6 +189,12 @@ store(const struct batch *b, void *data, void *side, const float *x,
     const struct stored *s = b->s;
     size_t bad;
 
+    if (dtype_is_float(s->dtype) && s->dtype == b->t->dtype) {
+        size_t size = dtype_size(s->dtype);
+
+        memcpy(data, (const char *)b->t->data + at * size, n * size);
+        return 0;
+    }
     if (b->q->allow_bad && dtype_is_float(s->dtype)) {
         floats_store(data, s->dtype, x, n);
         return 0;
@@ -269,32 +275,13 @@ share_at(const struct batch *b, uint64_t i)
     return i == b->n_items ? b->t->bytes : b->t->bytes / b->n_items * i;
 }
 
-/* The batch's share of t's bytes: in all, each once and in order. */
-static const void *
-share_of(const struct batch *b, size_t *n)
-{
-    uint64_t from = share_at(b, b->first);
-
-    *n = (size_t)(share_at(b, b->first + b->n) - from);
-    return (const uint8_t *)b->t->data + from;
-}
-
-/* Item 0 reads along; the others convert. */
 static void
 run_item(void *ctx, size_t i, int worker)
 {
     struct batch *b = ctx;
     struct err e = { 0 };
-    size_t n;
 
-    if (i == 0 && b->q->hash) {
-        const void *p = share_of(b, &n);
-
-        weights_hash_data(b->q->hash, p, n);
-    } else if (i > 0) {
-        b->failed[i - 1] = convert_item(b, b->first + i - 1, worker,
-                                        &b->sums[i - 1], &e) < 0;
-    }
+    b->failed[i] = convert_item(b, b->first + i, worker, &b->sums[i], &e) < 0;
 }
 
 static void
@@ -311,10 +298,9 @@ run_batch(struct quantize *q, struct batch *b, struct quantize_error *sums,
           struct err *e)
 {
     struct quantize_error again = { 0 };
-    size_t n;
 
     memset(b->sums, 0, sizeof(b->sums));
-    par_for_beside((size_t)b->n + 1, run_item, write_before, b);
+    par_for_beside((size_t)b->n, run_item, write_before, b);
     if (q->work->rc < 0) {
         *e = q->work->e;
         return q->work->rc;
@@ -324,8 +310,7 @@ run_batch(struct quantize *q, struct batch *b, struct quantize_error *sums,
             return convert_item(b, b->first + i, 0, &again, e);
         quantize_error_merge(sums, &b->sums[i]);
     }
-    share_of(b, &n);
-    progress_add(n);
+    progress_add(share_at(b, b->first + b->n) - share_at(b, b->first));
     return 0;
 }
 
@@ -418,8 +403,6 @@ quantize_floats(struct quantize *q, const struct weight *t,
     int rc;
 
     batch_init(&b, q, t, s);
-    if (q->hash)
-        weights_hash_tensor(q->hash, t);
     j = job_begin(t, mem_strdup(t->name), s->dtype,
                   t->n_dims ? t->shape[t->n_dims - 1] : 0,
                   b.rows * stored_row_bytes(s, b.cols));
@@ -444,10 +427,6 @@ quantize_verbatim(struct quantize *q, const struct weight *t, struct err *e)
 
     j.data = t->data;
     j.n = (size_t)t->bytes;
-    if (q->hash) {
-        weights_hash_tensor(q->hash, t);
-        weights_hash_data(q->hash, t->data, (size_t)t->bytes);
-    }
     write_jobs(q);
     job_add(w, &j);
     progress_add(t->bytes);

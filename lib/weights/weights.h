@@ -111,17 +111,7 @@ int weights_check(const struct weights *w, struct err *e);
  * all of the data. */
 struct id weights_id(const struct weights *w);
 
-/* The same, made by who reads all of the data anyway: begin; then for each
- * item, in order, tensor and its data, in parts; end. Of a shard set, which
- * has its id, these do nothing. */
-struct weights_hash {
-    struct hash h;
-    const struct id *known; /* or NULL */
-};
-
-void weights_hash_begin(struct weights_hash *h, const struct weights *w);
-void weights_hash_tensor(struct weights_hash *h, const struct weight *t);
-void weights_hash_data(struct weights_hash *h, const void *p, size_t n);
-struct id weights_hash_end(const struct weights_hash *h);
+/* The same where it is known without that; NULL where it is not. */
+const struct id *weights_known_id(const struct weights *w);
 
 #endif

@@ -40,7 +40,7 @@ docs() {
     one_line "verify: x: not a graft stream"
     printf 'graft stream 7\nsomething else\n' >x
     run -4 --separate-stderr verify x
-    one_line "verify: x: stream version (found 7, supported 1)"
+    one_line "verify: x: stream version (found 7, supported 1 to 2)"
 }
 
 @test "verify refuses what is not there, and directories of others" {
@@ -120,10 +120,10 @@ END
         one_line "$program: $2: is missing (named in set/manifest.json)"
     done
     mv tmp "$2"
-    sed -i 's/"version": 1/"version": 2/' set/manifest.json
+    sed -i 's/"version": 1/"version": 3/' set/manifest.json
     run -4 --separate-stderr verify set
     one_line "verify: set/manifest.json: "
-    [[ $stderr == *"found 2, supported 1"* ]]
+    [[ $stderr == *"found 3, supported 1 to 2"* ]]
 }
 
 @test "verify compares a set's lengths with its records" {

@@ -231,7 +231,8 @@ TEST(bad_lines_are_refused_with_what_is_wrong)
          "\"shape\":[1]}", "type"},
         {"{\"kind\":\"tensor\",\"name\":\"x\",\"dtype\":\"F32\",\"shape\":"
          "[4294967296,4294967296,4294967296]}", "too large"},
-        {"{\"graft\":2,\"type\":\"text\"}", "unknown version"},
+        {"{\"graft\":3,\"type\":\"text\"}", "unknown version"},
+        {"{\"graft\":0,\"type\":\"text\"}", "unknown version"},
         {"{\"graft\":1,\"type\":\"x\"}", "unknown type"},
         {"{\"graft\":1,\"type\":\"text\",\"x\":1}", "unknown key"},
         {"{\"text\":\"a\"} x", "trailing bytes"},

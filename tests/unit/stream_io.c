@@ -189,17 +189,19 @@ TEST(segments_concatenate)
 TEST(empty_foreign_and_newer_input)
 {
     static const char *const text[] = {
-        "", "%PDF-1.7\n", "graft stream 2\ntype text\n",
+        "", "%PDF-1.7\n", "graft stream 3\ntype text\n",
+        "graft stream 0\ntype text\n",
         "graft stream 01\n", "graft strea", "graft stream 1\r\ntype text\r\n"
     };
     static const char *const message[] = {
-        "empty input, no header", "not a graft stream", "found 2, supported 1",
+        "empty input, no header", "not a graft stream", "found 3, supported 1",
+        "found 0, supported 1",
         "not a graft stream", "truncated", "not a graft stream"
     };
     struct err e;
     uint64_t n;
 
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 7; i++) {
         CHECK(file_write(made_path("t"), text[i], strlen(text[i]), &e) == 0);
         CHECK(made_read(made_path("t"), &n, NULL, false, &e) == ERR_DATA);
         if (!CHECK(strstr(e.text, message[i]) != NULL))
@@ -302,49 +304,122 @@ TEST(nothing_appears_without_close)
     stream_head_release(&h);
 }
 
-/* A tensor of over one block, written and read in uneven pieces. */
-TEST(data_in_blocks)
+/* A tensor of n bytes in an unfinished segment, in uneven pieces. */
+static void
+write_tensor(struct stream_out *o, int version, const char *data, size_t n)
 {
-    size_t n = STREAM_BLOCK + 100, got, at = 0;
-    char *data = mem_alloc(n), *back = mem_alloc(n);
     struct stream_head h;
-    struct stream_file f;
+    struct err e;
+
+    stream_head_init(&h, "weights");
+    CHECK_EQ_U64((uint64_t)h.version, 2);
+    h.version = version;
+    CHECK(stream_out_begin(o, &h, &e) == 0);
+    CHECK(stream_out_tensor(o, "d", 1, n, &e) == 0);
+    CHECK(stream_out_data(o, data, 5000, &e) == 0);
+    CHECK(stream_out_end(o, &e) == ERR_IO);
+    CHECK(stream_out_data(o, data + 5000, n - 5000, &e) == 0);
+    CHECK(stream_out_data(o, data, 1, &e) == ERR_IO);
+    stream_head_release(&h);
+}
+
+/* The content id of that segment, by graft-stream(5). */
+static struct id
+content_by_page(int version, const char *data, size_t n)
+{
+    struct hash h;
+
+    hash_init(&h);
+    hash_add(&h, "type weights\n\0d", 15);
+    if (version == 1)
+        hash_add(&h, data, n);
+    for (size_t at = 0; version == 2 && at < n; at += STREAM_BLOCK) {
+        size_t left = n - at < STREAM_BLOCK ? n - at : STREAM_BLOCK;
+        struct id id = id_of(data + at, left);
+
+        hash_add(&h, id.b, ID_BYTES);
+    }
+    return hash_id(&h);
+}
+
+/* Reads "w" in uneven pieces, which become "copy". */
+static void
+copy_tensor(const char *data, size_t n)
+{
+    char *back = mem_alloc(n);
     struct stream_rec rec;
     struct stream_out o;
     struct stream_in in;
+    size_t got, at = 0;
+    struct err e;
+
+    CHECK(stream_out_open(&o, made_path("copy"), &e) == 0);
+    CHECK(stream_in_open(&in, made_path("w"), "weights", &e) == 0);
+    in.check_content = true;
+    CHECK(stream_in_segment(&in, &e) == 1);
+    CHECK(stream_out_begin(&o, &in.head, &e) == 0);
+    CHECK(stream_in_record(&in, &rec, &e) == 1);
+    CHECK(rec.kind == FRAME_TENSOR && rec.data == n && rec.n == 1);
+    CHECK(stream_out_tensor(&o, rec.p, rec.n, n, &e) == 0);
+    while (stream_in_data(&in, back + at, 70001, &got, &e) == 0 && got) {
+        CHECK(stream_out_copy(&o, &in, back + at, got, &e) == 0);
+        at += got;
+        CHECK((stream_in_block(&in) != NULL)
+              == (at % STREAM_BLOCK == 0 || at == n));
+    }
+    CHECK(at == n && memcmp(data, back, n) == 0);
+    CHECK(stream_out_copy(&o, &in, back, 1, &e) == ERR_IO);
+    CHECK(stream_in_record(&in, &rec, &e) == 0);
+    CHECK(stream_out_end(&o, &e) == 0);
+    CHECK(stream_out_close(&o, &e) == 0);
+    stream_in_release(&in);
+    free(back);
+}
+
+static void
+check_copy(void)
+{
+    struct buf one, two;
+    struct err e;
+
+    buf_init(&one);
+    buf_init(&two);
+    CHECK(file_read(&one, made_path("w"), 64 << 20, &e) == 0);
+    CHECK(file_read(&two, made_path("copy"), 64 << 20, &e) == 0);
+    CHECK(one.len == two.len && memcmp(one.data, two.data, one.len) == 0);
+    buf_release(&one);
+    buf_release(&two);
+}
+
+/* A tensor of over one block, written, read and copied. */
+TEST(data_in_blocks)
+{
+    size_t n = STREAM_BLOCK + 100;
+    char *data = mem_alloc(n);
+    struct stream_file f;
+    struct stream_out o;
+    struct id expected;
     struct err e;
     uint64_t len;
 
     for (size_t i = 0; i < n; i++)
         data[i] = (char)(i % 251);
-    stream_head_init(&h, "weights");
-    CHECK(stream_out_open(&o, made_path("w"), &e) == 0);
-    CHECK(stream_out_begin(&o, &h, &e) == 0);
-    CHECK(stream_out_tensor(&o, "d", 1, n, &e) == 0);
-    CHECK(stream_out_data(&o, data, 5000, &e) == 0);
-    CHECK(stream_out_end(&o, &e) == ERR_IO);
-    CHECK(stream_out_data(&o, data + 5000, n - 5000, &e) == 0);
-    CHECK(stream_out_data(&o, data, 1, &e) == ERR_IO);
-    CHECK(stream_out_end(&o, &e) == 0);
-    CHECK(stream_out_close(&o, &e) == 0);
-    stream_head_release(&h);
-    CHECK(stream_in_open(&in, made_path("w"), "weights", &e) == 0);
-    in.check_content = true;
-    CHECK(stream_in_segment(&in, &e) == 1);
-    CHECK(stream_in_record(&in, &rec, &e) == 1);
-    CHECK(rec.kind == FRAME_TENSOR && rec.data == n && rec.n == 1);
-    while (stream_in_data(&in, back + at, 70001, &got, &e) == 0 && got)
-        at += got;
-    CHECK(at == n && memcmp(data, back, n) == 0);
-    CHECK(stream_in_record(&in, &rec, &e) == 0);
-    stream_in_release(&in);
+    for (int version = 1; version <= STREAM_VERSION; version++) {
+        CHECK(stream_out_open(&o, made_path("w"), &e) == 0);
+        write_tensor(&o, version, data, n);
+        CHECK(stream_out_end(&o, &e) == 0);
+        expected = content_by_page(version, data, n);
+        CHECK(id_equal(&o.trailer.content, &expected));
+        CHECK(stream_out_close(&o, &e) == 0);
+        copy_tensor(data, n);
+        check_copy();
+    }
     CHECK(stream_file_open(&f, made_path("w"), NULL, &e) == 0);
     CHECK(memcmp(stream_file_data(&f, 1, &len), data, n) == 0 && len == n);
     CHECK((uintptr_t)stream_file_data(&f, 1, &len) % 64 == 0);
     CHECK(stream_file_check_data(&f, 1, &e) == 0);
     stream_file_release(&f);
     free(data);
-    free(back);
 }
 
 static const struct test tests[] = {

@@ -172,7 +172,7 @@ put_tensor(struct set_out *o, const char *name, enum dtype dtype,
     buf_init(&b);
     CHECK(tensor_encode(&b, &d, &e) == 0);
     CHECK(set_out_tensor(o, b.data, b.len, n, &e) == 0);
-    CHECK(set_out_data(o, data, n, &e) == 0);
+    CHECK(set_out_data(o, NULL, data, n, &e) == 0);
     buf_release(&b);
 }
 
