@@ -32,11 +32,12 @@ struct options {
 static const struct opt table[] = {
     { .name = "format", .letter = 'f', .type = OPT_NAME, .output = true,
       AT(format), .arg = "FORMAT", .def = "bf16",
-      .choices = "f32|bf16|f16|int8|nf4",
+      .choices = "f32|bf16|f16|int8|int8_row|nf4",
       .help = "number format of the weights; int8: matrices in groups of 128 "
-              "with an f16 scale each, everything else f32; nf4: the layers' "
-              "matrices in blocks of 64 with an f32 scale each, everything "
-              "else as it is" },
+              "with an f16 scale each, everything else f32; int8_row: the "
+              "layers' matrices in rows with an f32 scale each, nf4: in "
+              "blocks of 64 with an f32 scale each, everything else as it "
+              "is" },
     { .name = "report", .type = OPT_STRING, AT(report), .arg = "FILE",
       .help = "write how far each tensor is from what it was to FILE, as "
               "lines of JSON" },
@@ -45,7 +46,8 @@ static const struct opt table[] = {
               "transformers loads with bitsandbytes" },
     { .name = "allow-nonfinite", .type = OPT_FLAG, .output = true,
       AT(allow_nonfinite),
-      .help = "let NaN and infinities pass (int8 and nf4 can't hold them)" },
+      .help = "let NaN and infinities pass (int8, int8_row and nf4 can't hold "
+              "them)" },
     { THREADS_OPTION, AT(threads), .help = "threads; 0: one per processor" },
     { .name = NULL },
 };
@@ -79,7 +81,7 @@ write_segment(struct quantize *q, struct stream_out *out,
     q->out = out;
     rc = stream_out_begin(out, head, e);
     for (i = 0; i < w->n_assets && rc == 0; i++)
-        rc = quantize_asset(out, &w->asset[i], e);
+        rc = quantize_asset(out, w, &w->asset[i], e);
     for (i = 0; i < w->n && rc == 0; i++) {
         rc = weights_ready(w, &w->item[i], e);
         if (rc == 0)

@@ -7,7 +7,7 @@
 /* A stored matrix of any type. */
 struct table {
     const char *p;
-    const char *side; /* scales, side_ld a row: F16 of int8, F32 of nf4 */
+    const char *side; /* scales, side_ld a row: F16 of int8, F32 of others */
     uint32_t rows, cols, ld, side_ld;
     uint32_t unit, unit_bytes; /* of its type: tensor/dtype.h */
     uint8_t dtype;
@@ -15,6 +15,7 @@ struct table {
 
 #define INT8_BLOCK 128 /* elements of a row that share a scale */
 #define NF4_BLOCK 64
+#define INT8_ROW_STEP 0x1.020408p-7f /* as in tensor/int8_row.h */
 
 /* As nf4_value of tensor/nf4.c. */
 __device__ __forceinline__ float
@@ -136,6 +137,11 @@ table_at(const table &t, uint32_t row, uint32_t col)
         return (float)reinterpret_cast<const int8_t *>(t.p)[at]
                * half_to_float(reinterpret_cast<const uint16_t *>(t.side)
                                [(size_t)row * t.side_ld + col / INT8_BLOCK]);
+    case DTYPE_I8_ROW:
+        return (float)reinterpret_cast<const int8_t *>(t.p)[at]
+               * reinterpret_cast<const float *>(t.side)
+                 [(size_t)row * t.side_ld]
+               * INT8_ROW_STEP;
     case DTYPE_NF4: {
         unsigned both = *unit_at(t, row, col);
 
@@ -159,8 +165,9 @@ table_of(const struct call *c, const struct view *v)
         const struct view side = { v->side, 0, 0, 0, 0, DTYPE_U8, 0 };
 
         t.side = view_at(c, &side);
-        t.side_ld = blocks_of(v->cols, v->dtype == DTYPE_NF4 ? NF4_BLOCK
-                                                             : INT8_BLOCK);
+        t.side_ld = v->dtype == DTYPE_I8_ROW ? 1
+                    : blocks_of(v->cols, v->dtype == DTYPE_NF4 ? NF4_BLOCK
+                                                               : INT8_BLOCK);
     }
     return t;
 }

@@ -19,11 +19,13 @@ struct codec {
      * magnitude, and of none that is finite where it is FLOAT_INF or more. */
     uint32_t (*top)(const float *x, size_t n);
 
-    /* What nf4.h and int8.h have of these names. */
+    /* What nf4.h, int8.h and int8_row.h have of these names. */
     void (*nf4_encode)(uint8_t *code, float *absmax, const float *x,
                        size_t n);
     bool (*int8_encode)(int8_t *q, uint16_t *scale, const float *x, size_t n,
                         size_t *bad);
+    bool (*int8_row_encode)(int8_t *q, float *absmax, const float *x,
+                            size_t n, size_t *bad);
 
     /* floats_load and floats_store of these types. */
     void (*load_bf16)(float *out, const void *in, size_t n);

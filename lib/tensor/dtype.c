@@ -46,6 +46,7 @@ static const struct dtype_info info[DTYPE_COUNT] = {
     [DTYPE_Q4_K] = { "Q4_K", .size = 144, .align = 2, .unit = 256 },
     [DTYPE_Q5_K] = { "Q5_K", .size = 176, .align = 2, .unit = 256 },
     [DTYPE_Q6_K] = { "Q6_K", .size = 210, .align = 2, .unit = 256 },
+    [DTYPE_I8_ROW] = { "I8_ROW", .size = 1, .align = 1 },
 };
 
 size_t

@@ -3,7 +3,8 @@
  * Names are those of safetensors; values are stored in tensor records, so
  * they never change. NF4 is graft's own: two elements to a byte. Q8_0 to Q6_K
  * are the blocks of GGUF files (tensor/ggml.h). These have units of several
- * elements, and each row of the last dimension is in whole units.
+ * elements, and each row of the last dimension is in whole units. I8_ROW is
+ * graft's, too: I8 with a scale for each row (tensor/int8_row.h).
  *
  * Narrowing rounds to nearest, ties to even; a NaN stays a NaN of the same
  * sign with its upper payload bits (made quiet when narrowed), infinities and
@@ -44,6 +45,7 @@ enum dtype {
     DTYPE_Q4_K = 24,
     DTYPE_Q5_K = 25,
     DTYPE_Q6_K = 26,
+    DTYPE_I8_ROW = 27,
     DTYPE_COUNT
 };
 

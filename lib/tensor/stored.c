@@ -6,6 +6,7 @@
 
 #include "tensor/ggml.h"
 #include "tensor/int8.h"
+#include "tensor/int8_row.h"
 #include "tensor/nf4.h"
 
 /* The float formats of 16 bits hold every finite number but those that are
@@ -53,6 +54,12 @@ encode_int8(void *data, void *side, const float *x, size_t n, size_t *bad)
 }
 
 static bool
+encode_int8_row(void *data, void *side, const float *x, size_t n, size_t *bad)
+{
+    return int8_row_encode(data, side, x, n, bad);
+}
+
+static bool
 encode_nf4(void *data, void *side, const float *x, size_t n, size_t *bad)
 {
     (void)bad;
@@ -96,6 +103,13 @@ widen_int8(float *out, const void *row, const void *side, size_t col,
 }
 
 static void
+widen_int8_row(float *out, const void *row, const void *side, size_t col,
+               size_t n)
+{
+    int8_row_decode(out, (const int8_t *)row + col, *(const float *)side, n);
+}
+
+static void
 widen_nf4(float *out, const void *row, const void *side, size_t col,
           size_t n)
 {
@@ -127,6 +141,12 @@ bound_int8(double absmax)
 }
 
 static double
+bound_int8_row(double absmax)
+{
+    return absmax / 225;
+}
+
+static double
 bound_nf4(double absmax)
 {
     return absmax * 0.152;
@@ -142,6 +162,9 @@ static const struct stored table[] = {
     { .name = "int8", .dtype = DTYPE_I8, .side_dtype = DTYPE_F16,
       .block = INT8_GROUP, .encode = encode_int8, .widen = widen_int8,
       .bound = bound_int8 },
+    { .name = "int8_row", .dtype = DTYPE_I8_ROW, .side_dtype = DTYPE_F32,
+      .block = STORED_ROW, .linears = true, .encode = encode_int8_row,
+      .widen = widen_int8_row, .bound = bound_int8_row },
     { .name = "nf4", .dtype = DTYPE_NF4, .side_dtype = DTYPE_F32,
       .block = NF4_BLOCK, .linears = true, .encode = encode_nf4,
       .widen = widen_nf4, .bound = bound_nf4 },
@@ -200,5 +223,7 @@ stored_blocks(const struct stored *s, uint64_t cols)
 {
     if (s->side_dtype == DTYPE_NONE)
         return 0;
+    if (s->block == STORED_ROW)
+        return cols > 0;
     return cols / s->block + (cols % s->block != 0);
 }

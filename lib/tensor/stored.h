@@ -3,6 +3,8 @@
  *   f32 bf16 f16   elements as they are
  *   int8           blocks of 128 along a row, the last one short, with an F16
  *                  scale each in a side tensor (tensor/int8.h)
+ *   int8_row       rows with an F32 scale each (tensor/int8_row.h); of the
+ *                  layers' linears alone
  *   nf4            codes of 4 bits in blocks of 64, with an F32 scale each
  *                  (tensor/nf4.h); of the layers' linears alone
  *   q8_0 ... q6_k  the blocks of GGUF files, which have their scales inside
@@ -24,18 +26,21 @@
 /* The side tensor of NAME is NAME.scale: [rows, stored_blocks(cols)]. */
 #define SCALE_SUFFIX ".scale"
 
+#define STORED_ROW 0 /* a block is all of a row */
+
 struct stored {
     const char *name;   /* as quantize --format has it */
     uint8_t dtype;      /* of its tensor */
     uint8_t side_dtype; /* of its side tensor; DTYPE_NONE: it has none */
     uint32_t block;     /* elements of a row that share a scale, a divisor
-                           of 2^14 (a piece of quantize); 1 */
+                           of 2^14 (a piece of quantize); 1; STORED_ROW */
 
     bool linears;       /* only for matrices that adapters are for: what else
                            there is stays as it is */
 
-    /* Encodes finite x[n], a row or a part of one that begins with a block.
-     * False, with *bad the first element of a block that it can't hold. NULL,
+    /* Encodes finite x[n], a row or a part of one that is whole blocks, but
+     * the last. False, with *bad an element of the first block that it can't
+     * hold. NULL,
      * as bound: weights are not stored so here. */
     bool (*encode)(void *data, void *side, const float *x, size_t n,
                    size_t *bad);

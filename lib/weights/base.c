@@ -288,13 +288,29 @@ check_tensors(const struct model_desc *d, size_t *unused,
     return rc;
 }
 
+/* Of the matrices that transformers turns for bitsandbytes, those that it left
+ * as they were are the other way round. */
+static int
+check_turned(const struct model_desc *d, const struct weights *w,
+             struct err *e)
+{
+    for (size_t i = 0; i < d->n_tensors && d->turned && w->bitsandbytes; i++) {
+        const struct weight *t = find_name(w, d, d->tensor[i].name);
+
+        if (d->tensor[i].flags & TENSOR_LINEAR && dtype_is_float(t->dtype))
+            return err_set(e, ERR_DATA, "%s: tensor %s: is not turned as "
+                           "those that bitsandbytes converted", w->path,
+                           t->name);
+    }
+    return 0;
+}
+
 /* Reads the config, without what it says of weights that were found to be as
  * it says. */
 static int
 read_config(struct model_desc *d, const struct weights *w, struct err *e)
 {
     const char *text;
-    cJSON *root = NULL;
     char *where, *rest = NULL;
     size_t n;
     int rc = weights_config(w, &text, &n, e);
@@ -302,12 +318,8 @@ read_config(struct model_desc *d, const struct weights *w, struct err *e)
     if (rc < 0)
         return rc;
     where = path_join(w->path, MODELDIR_CONFIG);
-    if (w->bitsandbytes) {
-        rc = json_user(&root, text, n, where, e);
-        bitsandbytes_config(w, root);
-        rest = rc == 0 ? cJSON_PrintUnformatted(root) : NULL;
-        cJSON_Delete(root);
-    }
+    if (w->bitsandbytes)
+        rc = bitsandbytes_config(&rest, w, text, n, where, e);
     if (rc == 0)
         rc = desc_read(d, rest ? rest : text, rest ? strlen(rest) : n, where,
                        e);
@@ -329,6 +341,8 @@ base_describe(struct model_desc *d, size_t *unused, const struct weights *w,
     untied = rc == 0 && settle_head(d, w);
     if (rc == 0)
         rc = check_tensors(d, unused, w, e);
+    if (rc == 0)
+        rc = check_turned(d, w, e);
     if (rc < 0)
         desc_release(d);
     else if (untied)

@@ -1,5 +1,6 @@
 /* bitsandbytes.c - finds what belongs to a 4-bit weight by its name, checks
- * that it fits, and makes one NF4 tensor of it. */
+ * that it fits, and makes one NF4 tensor of it; and what a config says of
+ * weights of 4 and of 8 bits. */
 #include "weights/bitsandbytes.h"
 
 #include <math.h>
@@ -8,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/family.h"
 #include "tensor/nf4.h"
 
 #define STATE ".quant_state.bitsandbytes__"
@@ -273,25 +275,73 @@ bitsandbytes_attach(struct weights *w, struct err *e)
         name = mem_dup(t->name, (size_t)(at - t->name));
         rc = attach(w, t, name, e);
         free(name);
-        w->bitsandbytes = true;
+        w->bitsandbytes = 4;
     }
     if (rc == 0 && w->bitsandbytes)
         drop_parts(w);
-    return rc;
+    return rc < 0 ? rc : bitsandbytes_attach_int8(w, e);
 }
 
-void
-bitsandbytes_config(const struct weights *w, cJSON *config)
-{
-    static const char key[] = "quantization_config";
-    const cJSON *q = cJSON_GetObjectItemCaseSensitive(config, key);
+/* The config */
 
-    if (w->bitsandbytes
-        && is_text(cJSON_GetObjectItemCaseSensitive(q, "quant_method"),
-                   "bitsandbytes")
-        && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(q, "load_in_4bit"))
-        && !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(q, "load_in_8bit"))
-        && is_text(cJSON_GetObjectItemCaseSensitive(q, "bnb_4bit_quant_type"),
-                   "nf4"))
-        cJSON_DeleteItemFromObjectCaseSensitive(config, key);
+/* Whether q, a quantization_config, is of weights in so many bits. */
+static bool
+says_bits(const cJSON *q, int bits)
+{
+    const cJSON *four = cJSON_GetObjectItemCaseSensitive(q, "load_in_4bit");
+    const cJSON *eight = cJSON_GetObjectItemCaseSensitive(q, "load_in_8bit");
+
+    if (!is_text(cJSON_GetObjectItemCaseSensitive(q, "quant_method"),
+                 "bitsandbytes")
+        || cJSON_IsTrue(four) != (bits == 4)
+        || cJSON_IsTrue(eight) != (bits == 8))
+        return false;
+    return bits == 8
+           || is_text(cJSON_GetObjectItemCaseSensitive(
+                          q, "bnb_4bit_quant_type"), "nf4");
+}
+
+/* Whether the config's family has matrices that transformers turns before
+ * bitsandbytes has them. */
+static bool
+has_turned(const cJSON *config)
+{
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(config,
+                                                         "model_type");
+    const struct family *f;
+    struct err e;
+
+    if (!cJSON_IsString(type)
+        || family_find(&f, type->valuestring, &e) < 0)
+        return false;
+    for (const struct module_row *m = f->modules; m->name != NULL; m++)
+        if (m->in_out)
+            return true;
+    return false;
+}
+
+int
+bitsandbytes_config(char **text, const struct weights *w, const char *p,
+                    size_t n, const char *where, struct err *e)
+{
+    static const char key[] = "quantization_config", turn[] = "fan_in_fan_out";
+    cJSON *root;
+    int rc = json_user(&root, p, n, where, e);
+
+    *text = NULL;
+    if (rc < 0)
+        return rc;
+    if (says_bits(cJSON_GetObjectItemCaseSensitive(root, key),
+                  w->bitsandbytes)) {
+        cJSON_DeleteItemFromObjectCaseSensitive(root, key);
+        if (has_turned(root)) {
+            cJSON_DeleteItemFromObjectCaseSensitive(root, turn);
+            cJSON_AddFalseToObject(root, turn);
+        }
+    }
+    *text = cJSON_Print(root);
+    cJSON_Delete(root);
+    if (*text == NULL)
+        mem_out(n);
+    return 0;
 }

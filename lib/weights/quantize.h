@@ -25,7 +25,8 @@ struct quantize {
  * behind, and all other floats F32: by shape, not by the description, since
  * embeddings and tensors that it does not know are converted, too. With NF4,
  * the layers' linears (linear: t is one) become NF4, and all other floats
- * stay as they are. What GGUF has in blocks is converted as floats are.
+ * stay as they are; I8_ROW is as NF4. What is in a stored format is converted
+ * as the floats that it stands for, and passes where it has that format.
  * Integers and booleans go through as they are.
  *
  * Works on all threads (base/par.h), a bounded piece of t at a time, and what
@@ -42,8 +43,9 @@ int quantize_end(struct quantize *q, struct err *e);
 /* Also after a failure. */
 void quantize_release(struct quantize *q);
 
-/* The record of one asset. */
-int quantize_asset(struct stream_out *out, const struct weight_asset *a,
-                   struct err *e);
+/* The record of one asset of w: verbatim, but for the config of weights that
+ * bitsandbytes saved, which is one of weights as they are here. */
+int quantize_asset(struct stream_out *out, const struct weights *w,
+                   const struct weight_asset *a, struct err *e);
 
 #endif

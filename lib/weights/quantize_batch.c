@@ -239,7 +239,8 @@ convert_run(const struct batch *b, uint64_t row, uint64_t col, size_t n,
     place(b, b->first, &row0, &col0);
     data = b->data + (data_at(b, row, col) - data_at(b, row0, col0));
     if (b->side)
-        side = b->side + (row * stored_blocks(s, b->cols) + col / s->block)
+        side = b->side + (row * stored_blocks(s, b->cols)
+                          + stored_blocks(s, col))
                          * dtype_size(s->side_dtype);
     rc = load(b, x, at, n, e);
     if (rc == 0)
@@ -333,10 +334,10 @@ batch_init(struct batch *b, struct quantize *q, const struct weight *t,
     }
     if (n == 0)
         b->rows = b->cols = 0;
-    else if (b->cols > PIECE)
-        b->per_row = (b->cols + PIECE - 1) / PIECE;
-    else
+    else if (b->cols <= PIECE)
         b->height = PIECE / b->cols;
+    else if (s->block != STORED_ROW)
+        b->per_row = (b->cols + PIECE - 1) / PIECE;
     b->run = (size_t)(b->per_row > 1 ? PIECE : b->cols);
     q->work->scratch = mem_grow(q->work->scratch,
                                 2 * (b->run + 1) * (size_t)par_threads()
@@ -347,22 +348,24 @@ batch_init(struct batch *b, struct quantize *q, const struct weight *t,
                             dtype_size(s->side_dtype));
 }
 
-/* The side tensor behind the data, which takes b->side over. */
+/* The side tensor of t, in format s, behind its data: that at `side`; owned:
+ * it ends with the job. */
 static void
-add_side(struct quantize_work *w, struct batch *b)
+add_side(struct quantize_work *w, const struct weight *t,
+         const struct stored *s, const void *side, void *owned)
 {
-    const struct stored *s = b->s;
-    uint64_t blocks = stored_blocks(s, b->t->shape[1]);
-    uint64_t bytes = b->rows * blocks * dtype_size(s->side_dtype);
+    uint64_t cols = t->shape[t->n_dims - 1], blocks = stored_blocks(s, cols);
+    uint64_t rows = cols ? weight_elements(t) / cols : 0;
     struct buf name;
     struct job j;
 
     buf_init(&name);
-    buf_addf(&name, "%s" SCALE_SUFFIX, b->t->name);
-    j = job_begin(b->t, name.data, s->side_dtype, blocks, bytes);
-    j.data = j.owned = b->side;
-    j.n = (size_t)bytes;
-    b->side = NULL;
+    buf_addf(&name, "%s" SCALE_SUFFIX, t->name);
+    j = job_begin(t, name.data, s->side_dtype, blocks,
+                  rows * blocks * dtype_size(s->side_dtype));
+    j.data = side;
+    j.owned = owned;
+    j.n = (size_t)j.d.bytes;
     job_add(w, &j);
 }
 
@@ -410,10 +413,11 @@ quantize_floats(struct quantize *q, const struct weight *t,
         rc = next_batch(q, &b, &j, &sums, e);
     while (rc == 0 && b.first < b.n_items);
     if (rc == 0 && b.side)
-        add_side(w, &b);
+        add_side(w, t, s, b.side, b.side);
+    else
+        free(b.side);
     if (rc == 0 && q->report)
         quantize_error_line(q->report, &sums, t->name, t->dtype, s->dtype);
-    free(b.side);
     return rc;
 }
 
@@ -429,6 +433,8 @@ quantize_verbatim(struct quantize *q, const struct weight *t, struct err *e)
     j.n = (size_t)t->bytes;
     write_jobs(q);
     job_add(w, &j);
+    if (t->scale)
+        add_side(w, t, stored_of(t->dtype), t->scale, NULL);
     progress_add(t->bytes);
     if (w->rc < 0)
         *e = w->e;

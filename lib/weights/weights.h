@@ -11,7 +11,7 @@
  *
  * An int8 tensor has its scales beside it: in a stream they are the F16
  * tensor "NAME.scale", which is attached here and is not an item. So are the
- * parts of 4-bit weights that bitsandbytes saved, which are NF4 here.
+ * parts of weights that bitsandbytes saved, which are NF4 or I8_ROW here.
  *
  * All sizes are checked when opening; a file that is cut short after that
  * ends the program (file_map_open).
@@ -61,7 +61,8 @@ struct weights {
     uint64_t mapped; /* bytes of all mappings */
     uint64_t copied; /* bytes of tensors copied: for alignment or order, or
                         scales that had to be dequantised */
-    bool bitsandbytes; /* has 4-bit weights as bitsandbytes saves them */
+    uint8_t bitsandbytes; /* bits of the weights that it has as bitsandbytes
+                             saves them, 4 or 8; 0: none */
     struct weights_source *source;
 };
 

@@ -40,7 +40,7 @@ do_lora() {
 }
 
 do_quantised() {
-    for format in int8 nf4; do
+    for format in int8 int8_row nf4; do
         rm -rf small small_run
         quantize -q --format $format base | shard -q -o small &&
             steps small_run --base small || return

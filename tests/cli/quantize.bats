@@ -27,7 +27,7 @@ refused() {
 
 @test "quantize prints help and version" {
     run -0 --separate-stderr quantize --help
-    [[ $output == *int8*nf4* ]]
+    [[ $output == *int8*int8_row*nf4* ]]
     [[ $output != *q4_k* ]]
     run -0 quantize --version
 }
@@ -67,11 +67,45 @@ refused() {
         | "\(.name) \(.dtype)"' >from_half
     grep -qx 'transformer.wte.weight BF16' from_half
     shard -q -o set nf4
-    run -4 --separate-stderr bash -c 'quantize --format int8 set >again'
-    [[ $stderr == *"transformer.h.0.attn.c_attn.weight is nf4 already" ]]
-    run -4 --separate-stderr bash -c 'quantize --format bf16 set >again'
-    [[ $stderr == *"is nf4 already" ]]
     verify -q set
+}
+
+@test "a quantised base is converted from what it stands for" {
+    printf '{"ids": [3, 5, 7, %d], "ordinal": %d}\n' 9 0 11 1 |
+        fromjsonl -q --vocab 40 | shard -q --val 0 --test 0.5 -o ids
+    for format in int8 int8_row nf4; do
+        quantize -q --format $format base | shard -q -o $format
+        quantize -q --format $format $format | shard -q -o again
+        cmp $format/*.graft again/*.graft
+        quantize -q --format f32 $format | shard -q -o wide
+        evalprompts -q --base $format --data ids --seq-len 8 >narrow.json
+        evalprompts -q --base wide --data ids --seq-len 8 >wide.json
+        cmp narrow.json wide.json
+        rm -rf again wide
+    done
+}
+
+@test "int8_row is for the layers' matrices, with a scale for each row" {
+    quantize -q --format int8_row base >rows
+    head -n 3 rows | grep -aqx "key format int8_row"
+    tojsonl rows | jq -rs '.[] | select(.shape)
+        | "\(.name) \(.dtype) \(.shape | join("x"))"' >listed
+    [ "$(grep -c ' I8_ROW ' listed)" -eq 4 ]
+    grep -qx 'transformer.h.0.attn.c_attn.weight I8_ROW 24x72' listed
+    grep -qx 'transformer.h.0.attn.c_attn.weight.scale F32 24x1' listed
+    grep -qx 'transformer.wte.weight F32 40x24' listed
+    tojsonl --exact rows | fromjsonl >again
+    cmp <(grep -a '^content ' again) <(grep -a '^content ' rows)
+}
+
+@test "int8_row has the bytes that bitsandbytes makes of the same base" {
+    golden=$BATS_TEST_DIRNAME/../golden/eight_bit/llama
+    for base in "$golden" "$golden/plain"; do
+        quantize -q --format int8_row "$base" | tojsonl --exact |
+            jq -c 'select(.kind == "tensor" or .kind == "data")' >>tensors
+    done
+    n=$(($(wc -l <tensors) / 2))
+    cmp <(head -n $n tensors) <(tail -n $n tensors)
 }
 
 @test "any number of threads gives the same bytes, and the same report" {
@@ -80,7 +114,7 @@ refused() {
  "n_head": 4, "n_positions": 16}
 EOF
     initmodel -q -o wide wide.json
-    for format in bf16 int8 nf4; do
+    for format in bf16 int8 int8_row nf4; do
         for n in 1 2 5; do
             quantize -q --threads $n --format $format --report $n.jsonl \
                 wide >$n
@@ -94,7 +128,7 @@ EOF
 
 @test "--report tells how far each tensor is from what it was" {
     quantize -q --format int8 base >plain
-    for format in bf16 int8 nf4; do
+    for format in bf16 int8 int8_row nf4; do
         quantize -q --format $format --report $format.jsonl base >$format
         [ "$(wc -l <$format.jsonl)" -eq 16 ]
         jq -s . $format.jsonl | jq -c '.[]' | while read -r line; do
@@ -163,6 +197,7 @@ EOF
         --format bf16 base
     quantize -q --format bf16 --allow-nonfinite base >out
     refused 4 "int8 can't hold" --format int8 --allow-nonfinite base
+    refused 4 "int8_row can't hold" --format int8_row --allow-nonfinite base
     refused 4 "nf4 can't hold" --format nf4 --allow-nonfinite base
     edit set base transformer.h.0.mlp.c_fc.weight 77 1e6
     refused 4 "element 77 is 1e+06, which F16 can't hold" --format f16 base

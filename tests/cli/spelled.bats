@@ -116,7 +116,7 @@ pipe() {
 
 @test "initmodel and quantize, whose formats are all bases" {
     pipe "initmodel -o other arch.json"
-    for format in f32 bf16 f16 int8 nf4; do
+    for format in f32 bf16 f16 int8 int8_row nf4; do
         pipe "quantize --format $format model | shard -o base-$format"
         pipe "train --data data --base base-$format --steps 1 --dry-run"
         pipe "evalprompts --base base-$format --data data --split test"

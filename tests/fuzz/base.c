@@ -43,11 +43,12 @@ read_weights(const struct weights *w)
 
     for (size_t i = 0; i < w->n; i++) {
         const struct weight *t = &w->item[i];
+        const struct stored *s = stored_of(t->dtype);
         uint64_t n = weight_elements(t);
 
         MUST(i == 0 || strcmp(w->item[i - 1].name, t->name) < 0);
         MUST(weights_find(w, t->name) == t);
-        if (n == 0 || !stored_of(t->dtype))
+        if (n == 0 || !s || (s->side_dtype != DTYPE_NONE && !t->scale))
             continue;
         weight_floats(&x, t, 0, 1);
         weight_floats(&x, t, n - 1, 1);

@@ -35,25 +35,31 @@ fill(float x[N], unsigned row)
 TEST(every_table_encodes_as_the_generic_one)
 {
     uint8_t code[2][N / 2 + 2];
-    int8_t q[2][N];
-    float x[N], absmax[2][N / NF4_BLOCK + 1];
+    int8_t q[2][N], by_row[2][N];
+    float x[N], absmax[2][N / NF4_BLOCK + 1], most[2];
     uint16_t scale[2][N / INT8_GROUP + 1], half[2][N];
     const struct codec *c;
 
     for (size_t k = 0; (c = codec_at(k)) != NULL; k++)
         for (unsigned row = 0; row < 70; row++) {
-            size_t n = N - row, bad[2] = { 0, 0 };
+            size_t n = N - row, bad[2] = { 0, 0 }, row_bad[2] = { 0, 0 };
             const struct codec *both[2] = { &codec_generic, c };
-            bool held[2];
+            bool held[2], row_held[2];
 
             fill(x, row);
             memset(q, 0, sizeof(q));
+            memset(by_row, 0, sizeof(by_row));
             memset(scale, 0, sizeof(scale));
             for (int i = 0; i < 2; i++) {
                 both[i]->nf4_encode(code[i], absmax[i], x, n);
                 held[i] = both[i]->int8_encode(q[i], scale[i], x, n, &bad[i]);
                 both[i]->store_bf16(half[i], x, n);
+                row_held[i] = both[i]->int8_row_encode(by_row[i], &most[i], x,
+                                                       n, &row_bad[i]);
             }
+            CHECK(row_held[0] == row_held[1] && row_bad[0] == row_bad[1]);
+            CHECK(memcmp(by_row[0], by_row[1], n) == 0);
+            CHECK(memcmp(&most[0], &most[1], sizeof(most[0])) == 0);
             CHECK(memcmp(code[0], code[1], (n + 1) / 2) == 0);
             CHECK(memcmp(absmax[0], absmax[1], (n + 63) / 64 * 4) == 0);
             CHECK(held[0] == held[1] && bad[0] == bad[1]);
@@ -95,6 +101,53 @@ TEST(int8_rounds_quotients_and_their_ties_to_even)
     CHECK_EQ_U64(wrong, 0);
 }
 
+/* By the definition, one by one: an F16 of each, and the product rounded. */
+TEST(int8_by_row_rounds_to_f16_and_then_to_whole_numbers)
+{
+    float x[N], absmax;
+    int8_t q[N];
+    size_t bad, wrong = 0;
+    const struct codec *c;
+
+    for (size_t k = 0; (c = codec_at(k)) != NULL; k++)
+        for (unsigned row = 0; row < 42; row++) {
+            float most = 0;
+
+            fill(x, row);
+            for (size_t i = 0; i < N; i++) {
+                x[i] = row % 7 == 6 ? f16_to_f32((uint16_t)(i * 31)) : x[i];
+                x[i] = fabsf(x[i]) < 65520 ? x[i] : 0;
+                most = fmaxf(most, fabsf(f16_to_f32(f32_to_f16(x[i]))));
+            }
+            CHECK(c->int8_row_encode(q, &absmax, x, N, &bad));
+            CHECK(absmax == most);
+            for (size_t i = 0; i < N; i++) {
+                volatile float by = most > 0 ? 1 / most : 0, v;
+
+                by *= 127;
+                v = f16_to_f32(f32_to_f16(x[i])) * by;
+                wrong += nearbyintf(v) != (float)q[i];
+            }
+        }
+    CHECK_EQ_U64(wrong, 0);
+}
+
+TEST(what_is_too_large_for_f16_is_named)
+{
+    const struct codec *c;
+    float x[40] = { [7] = 65519, [21] = -65520, [30] = 1e30f };
+    float absmax;
+    int8_t q[40];
+    size_t bad = 0;
+
+    for (size_t k = 0; (c = codec_at(k)) != NULL; k++) {
+        CHECK(!c->int8_row_encode(q, &absmax, x, 40, &bad));
+        CHECK_EQ_U64(bad, 21);
+        CHECK(c->int8_row_encode(q, &absmax, x, 21, &bad));
+        CHECK(absmax == 65504 && q[7] == 127);
+    }
+}
+
 TEST(sixteen_bits_are_read_and_written_as_one_by_one)
 {
     static uint16_t in[65536], out[65536];
@@ -122,6 +175,8 @@ TEST(sixteen_bits_are_read_and_written_as_one_by_one)
 static const struct test tests[] = {
     RUN(every_table_encodes_as_the_generic_one),
     RUN(int8_rounds_quotients_and_their_ties_to_even),
+    RUN(int8_by_row_rounds_to_f16_and_then_to_whole_numbers),
+    RUN(what_is_too_large_for_f16_is_named),
     RUN(sixteen_bits_are_read_and_written_as_one_by_one),
 };
 

@@ -367,6 +367,7 @@ TEST(row_41_what_is_not_finite_is_named)
     check_refused(DTYPE_F16, 1e5f, false, "which F16 can't hold");
     check_refused(DTYPE_BF16, 3.4e38f, false, "which BF16 can't hold");
     check_refused(DTYPE_I8, 1e7f, false, "too large for int8");
+    check_refused(DTYPE_I8_ROW, 1e5f, false, "too large for int8_row");
 
     t = matrix();
     values[5] = NAN;
@@ -377,7 +378,6 @@ TEST(row_41_what_is_not_finite_is_named)
 TEST(what_cannot_be_converted_is_refused)
 {
     static const uint8_t bytes[32] = { 0 };
-    static const uint16_t scale[1] = { 0x3c00 };
     struct quantize q = { .dtype = DTYPE_F32 };
     struct weight t = {
         .name = "x", .dtype = DTYPE_C64, .n_dims = 1, .shape = { 4 },
@@ -387,10 +387,61 @@ TEST(what_cannot_be_converted_is_refused)
 
     CHECK(write_stream(&q, &t, &e) == ERR_DATA);
     CHECK(strstr(e.text, "C64") != NULL);
-    t.dtype = DTYPE_I8;
-    t.scale = scale;
-    CHECK(write_stream(&q, &t, &e) == ERR_DATA);
-    CHECK(strstr(e.text, "int8 already") != NULL);
+}
+
+/* Two rows of int8 by row, with their scales. */
+static const int8_t codes[2][3] = { { 127, -3, 0 }, { 1, 2, -127 } };
+static const float absmax[2] = { 0.3f, 7 };
+
+static void
+check_from_int8_row(unsigned dtype, const void *want, size_t bytes,
+                    const void *want_side, size_t side_bytes)
+{
+    struct quantize q = { .dtype = dtype };
+    struct weight t = {
+        .name = "w.weight", .dtype = DTYPE_I8_ROW, .n_dims = 2,
+        .shape = { 2, 3 }, .data = codes, .scale = absmax, .bytes = 6
+    };
+    struct stream_in in;
+    struct tensor_desc d;
+    struct err e = { 0 };
+    char name[64];
+    void *got;
+
+    CHECK(write_stream(&q, &t, &e) == 0);
+    open_stream(&in);
+    got = next_tensor(&in, &d, name);
+    CHECK_EQ_U64(d.dtype, dtype);
+    CHECK_EQ_U64(d.bytes, bytes);
+    CHECK(memcmp(got, want, bytes) == 0);
+    free(got);
+    if (want_side != NULL) {
+        got = next_tensor(&in, &d, name);
+        CHECK_STR(name, "w.weight" SCALE_SUFFIX);
+        CHECK_EQ_U64(d.bytes, side_bytes);
+        CHECK(memcmp(got, want_side, side_bytes) == 0);
+        free(got);
+    }
+    close_stream(&in);
+}
+
+/* In its own format it passes, with its scales; in another it is what it
+ * stands for. */
+TEST(what_has_scales_is_converted)
+{
+    int8_t q[2][3];
+    uint16_t scale[2];
+    float x[2][3];
+    size_t bad;
+
+    for (int r = 0; r < 2; r++) {
+        stored_of(DTYPE_I8_ROW)->widen(x[r], codes[r], &absmax[r], 0, 3);
+        int8_encode(q[r], &scale[r], x[r], 3, &bad);
+    }
+    check_from_int8_row(DTYPE_F32, x, sizeof(x), NULL, 0);
+    check_from_int8_row(DTYPE_I8, q, sizeof(q), scale, sizeof(scale));
+    check_from_int8_row(DTYPE_I8_ROW, codes, sizeof(codes), absmax,
+                        sizeof(absmax));
 }
 
 static const struct test tests[] = {
@@ -402,6 +453,7 @@ static const struct test tests[] = {
     RUN(other_tensors_with_int8),
     RUN(row_41_what_is_not_finite_is_named),
     RUN(what_cannot_be_converted_is_refused),
+    RUN(what_has_scales_is_converted),
 };
 
 TEST_MAIN("quantize", tests)

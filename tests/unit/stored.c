@@ -16,9 +16,9 @@ TEST(rows_are_found_by_name_and_by_type)
     for (size_t i = 0; (s = stored_at(i)) != NULL; i++) {
         CHECK(stored_named(s->name) == s);
         CHECK(stored_of(s->dtype) == s);
-        CHECK(s->block >= 1 && (1 << 14) % s->block == 0);
-        CHECK(s->block > 1 || s->side_dtype == DTYPE_NONE);
-        CHECK(s->block > 1 || dtype_is_float(s->dtype));
+        CHECK(s->block == STORED_ROW || (1 << 14) % s->block == 0);
+        CHECK(s->block != 1 || s->side_dtype == DTYPE_NONE);
+        CHECK(s->block != 1 || dtype_is_float(s->dtype));
         CHECK((s->encode == NULL) == (s->bound == NULL));
     }
     CHECK(stored_named("q2_k") == NULL);
@@ -42,11 +42,12 @@ check_row(const struct stored *s, size_t n, double range)
     CHECK(s->encode(data, side, x, n, &bad));
     s->widen(whole, data, side, 0, n);
     for (size_t i = 0; i < n; i++) {
-        size_t from = i / s->block * s->block, k;
+        size_t len = s->block == STORED_ROW ? n : s->block;
+        size_t from = i / len * len, k;
         double most = 0;
         float one;
 
-        for (k = from; k < n && k < from + s->block; k++)
+        for (k = from; k < n && k < from + len; k++)
             most = fmax(most, fabs((double)x[k]));
         if (!CHECK(fabs((double)x[i] - (double)whole[i]) <= s->bound(most)))
             printf("  %s: %g became %g\n", s->name, (double)x[i],
@@ -87,6 +88,8 @@ TEST(what_a_format_can_not_hold_is_named)
     CHECK_EQ_U64(bad, 200);
     CHECK(!stored_named("int8")->encode(data, side, x, 300, &bad));
     CHECK_EQ_U64(bad, 128);
+    CHECK(!stored_named("int8_row")->encode(data, side, x, 300, &bad));
+    CHECK_EQ_U64(bad, 200);
 }
 
 TEST(sizes_of_rows)
@@ -97,6 +100,9 @@ TEST(sizes_of_rows)
     CHECK_EQ_U64(stored_blocks(stored_named("int8"), 130), 2);
     CHECK_EQ_U64(stored_blocks(stored_named("int8"), 128), 1);
     CHECK_EQ_U64(stored_blocks(stored_named("int8"), 0), 0);
+    CHECK_EQ_U64(stored_row_bytes(stored_named("int8_row"), 130), 130);
+    CHECK_EQ_U64(stored_blocks(stored_named("int8_row"), 130), 1);
+    CHECK_EQ_U64(stored_blocks(stored_named("int8_row"), 0), 0);
     CHECK_EQ_U64(stored_row_bytes(stored_named("q8_0"), 64), 68);
     CHECK_EQ_U64(stored_row_bytes(stored_named("q8_0"), 65), 102);
     CHECK_EQ_U64(stored_row_bytes(stored_named("q6_k"), 512), 420);
