@@ -203,6 +203,9 @@ put_tensor(void *ctx, const struct safetensor *s, struct out *out,
         buf_release(&state);
         return rc;
     }
+    rc = weights_ready(x->w, t, e);
+    if (rc < 0)
+        return rc;
     if (!x->linear[t - x->w->item])
         rc = put_other(x, t, out, e);
     else if (t->dtype == DTYPE_NF4 && part == CODES)
@@ -213,7 +216,7 @@ put_tensor(void *ctx, const struct safetensor *s, struct out *out,
         rc = put_matrix(x, t, part, out, e);
     if (part == CODES)
         progress_add(t->bytes);
-    weights_drop(x->w, t);
+    weights_done(x->w, t);
     return rc;
 }
 
