@@ -45,11 +45,13 @@ divergence_of(const double *p, const double *q, uint32_t n, uint32_t target)
 double
 quantile(const double *v, uint64_t n, double share)
 {
-    double at = share * (double)(n - 1);
-    uint64_t low = (uint64_t)at;
+    double at;
+    uint64_t low;
 
     if (n == 0)
         return NAN;
+    at = share * (double)(n - 1);
+    low = (uint64_t)at;
     if (low + 1 >= n)
         return v[n - 1];
     return v[low] + (at - (double)low) * (v[low + 1] - v[low]);
