@@ -42,8 +42,8 @@ static const struct opt table[] = {
       .help = "write how far each tensor is from what it was to FILE, as "
               "lines of JSON" },
     { .name = "to", .type = OPT_STRING, AT(to), .arg = "MODELDIR",
-      .help = "with nf4: instead of a stream, write a model directory that "
-              "transformers loads with bitsandbytes" },
+      .help = "with nf4 or int8_row: instead of a stream, write a model "
+              "directory that transformers loads with bitsandbytes" },
     { .name = "allow-nonfinite", .type = OPT_FLAG, .output = true,
       AT(allow_nonfinite),
       .help = "let NaN and infinities pass (int8, int8_row and nf4 can't hold "
@@ -132,8 +132,8 @@ write_dir(const struct options *o, struct quantize *q,
     for (size_t i = 0; i < w->n; i++)
         q->n_in += w->item[i].bytes;
     progress_begin("bytes", 0, q->n_in);
-    rc = bitsandbytes_write(&out, &q->n_out, w, linear, o->allow_nonfinite,
-                            e);
+    rc = bitsandbytes_write(&out, &q->n_out, w, linear, q->dtype,
+                            o->allow_nonfinite, e);
     progress_end();
     if (rc == 0)
         rc = out_dir_commit(&out, e);
@@ -157,9 +157,10 @@ check_turned(const struct model_desc *d, const char *model, struct err *e)
 static int
 check_options(const struct options *o, const char *model, struct err *e)
 {
-    if (o->to && strcmp(o->format, "nf4") != 0)
-        return err_set(e, ERR_USAGE, "--to is for --format nf4 (found %s)",
-                       o->format);
+    if (o->to && strcmp(o->format, "nf4") != 0
+        && strcmp(o->format, "int8_row") != 0)
+        return err_set(e, ERR_USAGE, "--to is for --format nf4 or int8_row "
+                       "(found %s)", o->format);
     if (o->to && o->report)
         return err_set(e, ERR_USAGE, "--report is for streams, not for --to");
     return o->report ? aside_check("report", o->report, &model, 1, e) : 0;

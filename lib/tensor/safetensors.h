@@ -75,10 +75,11 @@ const struct safetensor *safetensors_find(const struct safetensors *s,
 const void *safetensors_data(const struct safetensors *s,
                              const struct safetensor *t);
 
-/* Puts item[n] into file order (alignment of the type descending, then name
- * bytewise), sets begin and bytes, and writes the header with meta[n_meta]
- * in the order given. The caller then writes the data of item[0], item[1]
- * and so on. ERR_DATA for a duplicate name. */
+/* Puts item[n] into file order (by type, of larger alignment first, as the
+ * library safetensors has them, then by name, bytewise), sets begin and bytes,
+ * and writes the header with meta[n_meta] in the order given. The caller then
+ * writes the data of item[0], item[1] and so on. ERR_DATA for a duplicate
+ * name. */
 int safetensors_start(struct out *out, struct safetensor *item, size_t n,
                       const struct safetensors_meta *meta, size_t n_meta,
                       struct err *e);

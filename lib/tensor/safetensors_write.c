@@ -9,14 +9,32 @@
 #include "base/mem.h"
 #include "tensor/safetensors.h"
 
+/* The types in the order of their tensors: by alignment, and of one alignment
+ * as the library safetensors has them, so that its files can be made. */
+static const uint8_t order[] = {
+    DTYPE_U64, DTYPE_I64, DTYPE_F64, DTYPE_C64, DTYPE_F32, DTYPE_U32,
+    DTYPE_I32, DTYPE_BF16, DTYPE_F16, DTYPE_U16, DTYPE_I16, DTYPE_F8_E8M0,
+    DTYPE_F8_E4M3, DTYPE_F8_E5M2, DTYPE_I8, DTYPE_U8, DTYPE_BOOL
+};
+
+static size_t
+rank_of(unsigned dtype)
+{
+    size_t i = 0;
+
+    while (i < sizeof(order) && order[i] != dtype)
+        i++;
+    return i;
+}
+
 static int
-by_alignment(const void *a, const void *b)
+by_type(const void *a, const void *b)
 {
     const struct safetensor *x = a, *y = b;
-    size_t ax = dtype_align(x->dtype), ay = dtype_align(y->dtype);
+    size_t i = rank_of(x->dtype), k = rank_of(y->dtype);
 
-    if (ax != ay)
-        return ax > ay ? -1 : 1;
+    if (i != k)
+        return i < k ? -1 : 1;
     return strcmp(x->name, y->name);
 }
 
@@ -28,7 +46,7 @@ place_items(struct safetensor *item, size_t n, struct err *e)
     int rc;
 
     if (n > 0)
-        qsort(item, n, sizeof(*item), by_alignment);
+        qsort(item, n, sizeof(*item), by_type);
     for (i = 0; i < n; i++) {
         rc = tensor_bytes(&item[i].bytes, item[i].dtype, item[i].shape,
                           item[i].n_dims, e);

@@ -1,5 +1,5 @@
-/* bitsandbytes_write.c - each matrix becomes four tensors, each of which is
- * made when its turn in the file comes: the scales first, then the codes. */
+/* bitsandbytes_write.c - each matrix becomes several tensors, each of which is
+ * made when its turn in the file comes. */
 #include "weights/bitsandbytes_write.h"
 
 #include <stdlib.h>
@@ -9,40 +9,17 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "tensor/modeldir.h"
-#include "tensor/nf4.h"
+#include "weights/bitsandbytes_parts.h"
 
-#define PIECE ((size_t)1 << 14) /* elements at a time: whole blocks */
-
-enum part { CODES, ABSMAX, VALUES, STATE, N_PARTS };
-
-static const char *const suffix[N_PARTS] = {
-    [CODES] = "", [ABSMAX] = ".absmax", [VALUES] = ".quant_map",
-    [STATE] = ".quant_state.bitsandbytes__nf4"
-};
+#define PIECE ((size_t)1 << 14) /* elements at a time */
 
 struct writer {
     const struct weights *w;
     const bool *linear;
+    const struct bitsandbytes_form *form;
     bool allow_bad;
     uint64_t bytes;
 };
-
-/* What bitsandbytes calls the type of the weight. */
-static const char *
-type_name(const struct weight *t)
-{
-    return t->dtype == DTYPE_BF16 ? "bfloat16"
-           : t->dtype == DTYPE_F16 ? "float16" : "float32";
-}
-
-static void
-state_text(struct buf *b, const struct weight *t)
-{
-    buf_addf(b, "{\"quant_type\": \"nf4\", \"blocksize\": %d, \"dtype\": "
-             "\"%s\", \"shape\": [%llu, %llu]}", NF4_BLOCK, type_name(t),
-             (unsigned long long)t->shape[0],
-             (unsigned long long)t->shape[1]);
-}
 
 /* Whether t is written with another type than it has. */
 static bool
@@ -54,112 +31,88 @@ becomes_f32(const struct weight *t)
 
 /* The list of tensors */
 
-static struct safetensor
-one(const struct weight *t, enum part part, uint8_t dtype, uint32_t n_dims,
-    uint64_t rows, uint64_t cols)
+static bool
+ends_with(const char *name, const char *end)
 {
-    struct safetensor s = { .dtype = dtype, .n_dims = n_dims,
-                            .shape = { rows, cols } };
+    size_t n = strlen(name), k = strlen(end);
+
+    return n >= k && strcmp(name + n - k, end) == 0;
+}
+
+static struct safetensor
+one(const struct weight *t, const struct bitsandbytes_part *part)
+{
+    struct safetensor s = { .dtype = becomes_f32(t) ? DTYPE_F32 : t->dtype,
+                            .n_dims = t->n_dims };
     struct buf name;
 
+    if (part == NULL) {
+        memcpy(s.shape, t->shape, sizeof(t->shape));
+        s.name = mem_strdup(t->name);
+        return s;
+    }
     buf_init(&name);
-    buf_addf(&name, "%s%s", t->name, suffix[part]);
+    buf_add(&name, t->name, strlen(t->name) - strlen(BITSANDBYTES_WEIGHT));
+    buf_addstr(&name, part->end);
     s.name = name.data;
+    s.dtype = part->dtype;
+    part->shape(&s, t);
     return s;
 }
 
 static struct safetensor *
 list_tensors(const struct writer *x, size_t *n)
 {
-    struct safetensor *s = mem_array(N_PARTS * x->w->n + 1, sizeof(*s));
-    struct buf state;
+    size_t each = x->form->n_parts;
+    struct safetensor *s = mem_array(each * x->w->n + 1, sizeof(*s));
 
     *n = 0;
-    buf_init(&state);
     for (size_t i = 0; i < x->w->n; i++) {
         const struct weight *t = &x->w->item[i];
 
-        if (!x->linear[i]) {
-            s[*n] = one(t, CODES, becomes_f32(t) ? DTYPE_F32 : t->dtype,
-                        t->n_dims, 0, 0);
-            memcpy(s[(*n)++].shape, t->shape, sizeof(t->shape));
-            continue;
-        }
-        buf_reset(&state);
-        state_text(&state, t);
-        s[(*n)++] = one(t, CODES, DTYPE_U8, 2, weight_elements(t) / 2, 1);
-        s[(*n)++] = one(t, ABSMAX, DTYPE_F32, 1,
-                        weight_elements(t) / NF4_BLOCK, 0);
-        s[(*n)++] = one(t, VALUES, DTYPE_F32, 1, 16, 0);
-        s[(*n)++] = one(t, STATE, DTYPE_U8, 1, state.len, 0);
+        if (!x->linear[i])
+            s[(*n)++] = one(t, NULL);
+        for (size_t k = 0; k < each && x->linear[i]; k++)
+            s[(*n)++] = one(t, &x->form->part[k]);
     }
-    buf_release(&state);
     return s;
 }
 
-/* The item and the part of it that a tensor of the list is. */
+/* The matrix whose part of that name is `part`, or NULL. */
 static const struct weight *
-item_of(const struct writer *x, const char *name, enum part *part)
+matrix_of(const struct writer *x, const char *name,
+          const struct bitsandbytes_part *part)
 {
-    const struct weight *t = weights_find(x->w, name);
-    size_t n = strlen(name);
+    const struct weight *t;
+    struct buf whole;
 
-    *part = CODES;
-    for (int i = CODES + 1; i < N_PARTS && t == NULL; i++) {
-        size_t end = strlen(suffix[i]);
-        char *stem;
+    if (!ends_with(name, part->end))
+        return NULL;
+    buf_init(&whole);
+    buf_add(&whole, name, strlen(name) - strlen(part->end));
+    buf_addstr(&whole, BITSANDBYTES_WEIGHT);
+    t = weights_find(x->w, whole.data);
+    buf_release(&whole);
+    return t && x->linear[t - x->w->item] ? t : NULL;
+}
 
-        if (n <= end || strcmp(name + n - end, suffix[i]) != 0)
-            continue;
-        stem = mem_dup(name, n - end);
-        t = weights_find(x->w, stem);
-        *part = (enum part)i;
-        free(stem);
+/* The item and the part of it that a tensor of the list is; NULL: the item. */
+static const struct weight *
+item_of(const struct writer *x, const char *name,
+        const struct bitsandbytes_part **part)
+{
+    for (size_t i = 0; i < x->form->n_parts; i++) {
+        const struct weight *t = matrix_of(x, name, &x->form->part[i]);
+
+        *part = &x->form->part[i];
+        if (t != NULL)
+            return t;
     }
-    return t;
+    *part = NULL;
+    return weights_find(x->w, name);
 }
 
 /* Data */
-
-/* f[n] = elements from `at` on of t. */
-static int
-load(const struct writer *x, float *f, const struct weight *t, uint64_t at,
-     size_t n, bool may, struct err *e)
-{
-    size_t bad;
-
-    weight_floats(f, t, at, n);
-    bad = may ? n : floats_bad(f, n);
-    if (bad == n)
-        return 0;
-    return err_set(e, ERR_DATA, "%s: tensor %s: element %llu is %g",
-                   x->w->path, t->name, (unsigned long long)(at + bad),
-                   (double)f[bad]);
-}
-
-/* A matrix in blocks of 64, which don't end with a row here: rows are whole
- * blocks. */
-static int
-put_matrix(const struct writer *x, const struct weight *t, enum part part,
-           struct out *out, struct err *e)
-{
-    float f[PIECE], absmax[PIECE / NF4_BLOCK];
-    uint8_t code[PIECE / 2];
-    uint64_t n = weight_elements(t);
-    int rc = 0;
-
-    for (uint64_t at = 0; at < n && rc == 0; at += PIECE) {
-        size_t len = n - at < PIECE ? (size_t)(n - at) : PIECE;
-
-        rc = load(x, f, t, at, len, false, e);
-        if (rc < 0)
-            break;
-        nf4_encode(code, absmax, f, len);
-        rc = part == CODES ? out_write(out, code, len / 2, e)
-             : out_write(out, absmax, len / NF4_BLOCK * sizeof(*absmax), e);
-    }
-    return rc;
-}
 
 static int
 put_other(const struct writer *x, const struct weight *t, struct out *out,
@@ -174,7 +127,7 @@ put_other(const struct writer *x, const struct weight *t, struct out *out,
     for (uint64_t at = 0; at < n && rc == 0; at += PIECE) {
         size_t len = n - at < PIECE ? (size_t)(n - at) : PIECE;
 
-        rc = load(x, f, t, at, len, x->allow_bad, e);
+        rc = bitsandbytes_load(f, x->w, t, at, len, x->allow_bad, e);
         if (rc == 0 && becomes_f32(t))
             rc = out_write(out, f, len * sizeof(*f), e);
     }
@@ -188,33 +141,15 @@ put_tensor(void *ctx, const struct safetensor *s, struct out *out,
            struct err *e)
 {
     struct writer *x = ctx;
-    enum part part;
+    const struct bitsandbytes_part *part;
     const struct weight *t = item_of(x, s->name, &part);
-    struct buf state;
-    int rc;
+    int rc = weights_ready(x->w, t, e);
 
-    x->bytes += s->bytes;
-    if (part == VALUES)
-        return out_write(out, nf4_value, 16 * sizeof(*nf4_value), e);
-    if (part == STATE) {
-        buf_init(&state);
-        state_text(&state, t);
-        rc = out_write(out, state.data, state.len, e);
-        buf_release(&state);
-        return rc;
-    }
-    rc = weights_ready(x->w, t, e);
     if (rc < 0)
         return rc;
-    if (!x->linear[t - x->w->item])
-        rc = put_other(x, t, out, e);
-    else if (t->dtype == DTYPE_NF4 && part == CODES)
-        rc = out_write(out, t->data, (size_t)t->bytes, e);
-    else if (t->dtype == DTYPE_NF4)
-        rc = out_write(out, t->scale, (size_t)weight_side_bytes(t), e);
-    else
-        rc = put_matrix(x, t, part, out, e);
-    if (part == CODES)
+    x->bytes += s->bytes;
+    rc = part ? part->put(x->w, t, out, e) : put_other(x, t, out, e);
+    if (part == NULL || part == x->form->part)
         progress_add(t->bytes);
     weights_done(x->w, t);
     return rc;
@@ -222,41 +157,30 @@ put_tensor(void *ctx, const struct safetensor *s, struct out *out,
 
 /* The directory */
 
-/* The config with what transformers 5 writes for load_in_4bit. */
 static char *
-config_text(cJSON *root)
+config_text(const struct writer *x, cJSON *root)
 {
     static const char key[] = "quantization_config";
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(root, "dtype");
     cJSON *q = cJSON_CreateObject();
 
-    if (!cJSON_IsString(type))
-        type = cJSON_GetObjectItemCaseSensitive(root, "torch_dtype");
     cJSON_AddStringToObject(q, "quant_method", "bitsandbytes");
-    cJSON_AddBoolToObject(q, "load_in_4bit", true);
-    cJSON_AddBoolToObject(q, "load_in_8bit", false);
-    cJSON_AddStringToObject(q, "bnb_4bit_quant_type", "nf4");
-    cJSON_AddBoolToObject(q, "bnb_4bit_use_double_quant", false);
-    cJSON_AddStringToObject(q, "bnb_4bit_quant_storage", "uint8");
-    cJSON_AddStringToObject(q, "bnb_4bit_compute_dtype",
-                            cJSON_IsString(type) ? type->valuestring
-                                                 : "float32");
+    x->form->config(q, root);
     cJSON_DeleteItemFromObjectCaseSensitive(root, key);
     cJSON_AddItemToObject(root, key, q);
     return cJSON_Print(root);
 }
 
 static int
-put_config(struct out_dir *out, const struct weight_asset *a,
-           const struct weights *w, struct err *e)
+put_config(const struct writer *x, struct out_dir *out,
+           const struct weight_asset *a, struct err *e)
 {
     cJSON *root;
     char *text;
     int rc = json_user(&root, a->data, a->n, a->name, e);
 
     if (rc < 0)
-        return err_prefix(e, "%s", w->path);
-    text = config_text(root);
+        return err_prefix(e, "%s", x->w->path);
+    text = config_text(x, root);
     if (text == NULL)
         mem_out(a->n);
     rc = out_dir_put(out, a->name, text, strlen(text), e);
@@ -271,10 +195,11 @@ check_matrices(const struct writer *x, struct err *e)
     for (size_t i = 0; i < x->w->n; i++) {
         const struct weight *t = &x->w->item[i];
 
-        if (x->linear[i] && t->shape[1] % NF4_BLOCK != 0)
+        if (x->linear[i] && t->shape[1] % x->form->unit != 0)
             return err_set(e, ERR_DATA, "%s: tensor %s: rows of %llu, which "
-                           "is no multiple of %d", x->w->path, t->name,
-                           (unsigned long long)t->shape[1], NF4_BLOCK);
+                           "is no multiple of %llu", x->w->path, t->name,
+                           (unsigned long long)t->shape[1],
+                           (unsigned long long)x->form->unit);
     }
     return 0;
 }
@@ -282,9 +207,10 @@ check_matrices(const struct writer *x, struct err *e)
 int
 bitsandbytes_write(struct out_dir *out, uint64_t *bytes,
                    const struct weights *w, const bool *linear,
-                   bool allow_bad, struct err *e)
+                   unsigned dtype, bool allow_bad, struct err *e)
 {
-    struct writer x = { w, linear, .allow_bad = allow_bad };
+    struct writer x = { w, linear, .form = bitsandbytes_form(dtype),
+                        .allow_bad = allow_bad };
     const struct modeldir_source source = { put_tensor, &x };
     struct safetensor *s;
     size_t n;
@@ -294,7 +220,7 @@ bitsandbytes_write(struct out_dir *out, uint64_t *bytes,
         const struct weight_asset *a = &w->asset[i];
 
         rc = strcmp(a->name, MODELDIR_CONFIG) == 0
-             ? put_config(out, a, w, e)
+             ? put_config(&x, out, a, e)
              : out_dir_put(out, a->name, a->data, a->n, e);
     }
     if (rc < 0)

@@ -272,6 +272,27 @@ EOF
     cmp of_dir of_set
 }
 
+# From tests/golden/eight_bit.py.
+@test "--to writes in 8 bits what transformers saves with bitsandbytes" {
+    golden=$BATS_TEST_DIRNAME/../golden/eight_bit
+    for base in llama llama/plain gpt2; do
+        rm -rf again
+        quantize -q --format int8_row --to again "$golden/$base"
+        cmp "$golden/${base%/plain}/model.safetensors" again/model.safetensors
+        jq -e '.quantization_config.load_in_8bit' again/config.json
+        jq -e 'has("fan_in_fan_out") | not' again/config.json
+        verify -q again
+    done
+    quantize -q --format int8_row "$golden/llama" | shard -q -o set
+    quantize -q --format int8_row --to back set
+    cmp back/model.safetensors "$golden/llama/model.safetensors"
+    cp -r "$golden/llama/plain" big
+    edit set big model.layers.0.mlp.up_proj.weight 77 7e4
+    run -4 --separate-stderr quantize --format int8_row --to out big
+    [[ $stderr == *"up_proj.weight: element 77 is 70000, too large for"* ]]
+    [ ! -e out ]
+}
+
 @test "--to refuses what bitsandbytes' files can't be" {
     run -2 quantize --format int8 --to out base
     run -2 quantize --format nf4 --report r --to out base

@@ -53,7 +53,8 @@ write_dir(const struct weights *w)
     for (size_t i = 0; i < w->n; i++)
         linear[i] = strcmp(w->item[i].name, QUERY) == 0;
     CHECK(out_dir_open(&out, DIR, &e) == 0);
-    CHECK(bitsandbytes_write(&out, &bytes, w, linear, false, &e) == 0);
+    CHECK(bitsandbytes_write(&out, &bytes, w, linear, DTYPE_NF4, false, &e)
+          == 0);
     CHECK(bytes > DIM * DIM / 2);
     CHECK(out_dir_commit(&out, &e) == 0);
     out_dir_release(&out);

@@ -257,15 +257,16 @@ TEST(a_written_file_is_read_back)
     struct safetensor t[] = {
         tensor("d", DTYPE_F16, 3, 1), tensor("b", DTYPE_F32, 2, 2),
         tensor("c", DTYPE_I8, 1, 5), tensor("a", DTYPE_F16, 1, 1),
-        tensor("e", DTYPE_F64, 0, 7),
+        tensor("e", DTYPE_F64, 0, 7), tensor("A", DTYPE_U8, 1, 3),
+        tensor("f", DTYPE_BF16, 1, 2),
     };
-    static const char order[] = "ebadc"; /* alignment, then name */
+    static const char order[] = "ebfadcA"; /* type, then name */
     struct safetensors s;
     struct err e = { 0 };
 
-    write_file(t, 5);
+    write_file(t, 7);
     CHECK(safetensors_open(&s, path, 1000, &e) == 0);
-    CHECK_EQ_U64(s.n, 5);
+    CHECK_EQ_U64(s.n, 7);
     CHECK_EQ_U64(s.data_at % 8, 0);
     CHECK_EQ_U64(s.n_meta, 2);
     CHECK_STR(s.meta[1].key, "quote \"");
@@ -281,7 +282,7 @@ TEST(a_written_file_is_read_back)
             CHECK_EQ_U64(data[k], order[i]);
         free(t[i].name);
     }
-    CHECK(safetensors_find(&s, "f") == NULL);
+    CHECK(safetensors_find(&s, "g") == NULL);
     safetensors_release(&s);
     CHECK(safetensors_open(&s, path, 100, &e) == ERR_DATA);
     unlink(path);
