@@ -199,20 +199,27 @@ stream_file_data(const struct stream_file *f, size_t i, uint64_t *n)
     return f->map.p + ref->at;
 }
 
+bool
+stream_file_block_good(const struct stream_file *f, size_t i, uint64_t k)
+{
+    const struct frame_ref *ref = &f->trailer.frame[i];
+    uint64_t at = k * STREAM_BLOCK, n = ref->stored - at;
+    struct id id = id_of(f->map.p + ref->at + at,
+                         n < STREAM_BLOCK ? (size_t)n : STREAM_BLOCK);
+
+    return id_equal(&id, &f->trailer.block[ref->block + k]);
+}
+
 int
 stream_file_check_data(const struct stream_file *f, size_t i, struct err *e)
 {
     const struct frame_ref *ref = &f->trailer.frame[i];
-    uint64_t n_blocks = data_blocks(ref->stored), at, n;
-    struct id id;
+    uint64_t n_blocks = data_blocks(ref->stored);
 
-    for (uint64_t k = 0; k < n_blocks; k++) {
-        at = k * STREAM_BLOCK;
-        n = ref->stored - at < STREAM_BLOCK ? ref->stored - at : STREAM_BLOCK;
-        id = id_of(f->map.p + ref->at + at, (size_t)n);
-        if (!id_equal(&id, &f->trailer.block[ref->block + k]))
+    for (uint64_t k = 0; k < n_blocks; k++)
+        if (!stream_file_block_good(f, i, k))
             return err_set(e, ERR_DATA, "%s:%" PRIu64 ": tensor data do not "
-                           "match their hash", f->path, ref->at + at);
-    }
+                           "match their hash", f->path,
+                           ref->at + k * STREAM_BLOCK);
     return 0;
 }

@@ -32,6 +32,10 @@ int stream_file_frame(struct stream_file *f, size_t i, struct buf *raw,
 const void *stream_file_data(const struct stream_file *f, size_t i,
                              uint64_t *n);
 
+/* Whether block k of data frame i is what its hash says. */
+bool stream_file_block_good(const struct stream_file *f, size_t i,
+                            uint64_t k);
+
 /* Compares the bytes of data frame i with their hashes; ERR_DATA names the
  * offset of the first block that differs. Reads all of them. */
 int stream_file_check_data(const struct stream_file *f, size_t i,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/par.h"
 #include "base/progress.h"
 #include "stream/frame.h"
 #include "stream/set_part.h"
@@ -304,12 +305,53 @@ set_record(struct set *s, uint64_t i, const void **p, size_t *n,
     return 0;
 }
 
-int
-set_check_tensor(const struct set *s, size_t i, struct err *e)
-{
-    const struct set_tensor *t = &s->tensor[i];
+/* A block of a tensor's data. */
+struct data_block {
+    const struct set_tensor *tensor;
+    uint64_t k;
+    bool good;
+};
 
-    return stream_file_check_data(&s->file[t->file], t->frame, e);
+struct check {
+    const struct set *s;
+    struct data_block *block;
+};
+
+static void
+check_block(void *ctx, size_t i, int worker)
+{
+    const struct check *c = ctx;
+    struct data_block *b = &c->block[i];
+    const struct set_tensor *t = b->tensor;
+
+    (void)worker;
+    b->good = stream_file_block_good(&c->s->file[t->file], t->frame, b->k);
+}
+
+int
+set_check_data(const struct set *s, struct err *e)
+{
+    struct check c = { s, NULL };
+    size_t n = 0, first = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < s->n_tensors; i++)
+        n += data_blocks(s->tensor[i].n_data);
+    c.block = mem_array(n, sizeof(*c.block));
+    n = 0;
+    for (size_t i = 0; i < s->n_tensors; i++)
+        for (uint64_t k = 0; k < data_blocks(s->tensor[i].n_data); k++)
+            c.block[n++] = (struct data_block){ &s->tensor[i], k, false };
+    par_for(n, check_block, &c);
+    while (first < n && c.block[first].good)
+        first++;
+    if (first < n) {
+        const struct set_tensor *t = c.block[first].tensor;
+
+        rc = stream_file_check_data(&s->file[t->file], t->frame, e);
+    }
+    free(c.block);
+    return rc;
 }
 
 /* ---- every byte ---- */

@@ -2,7 +2,7 @@
  *
  * All files are mapped and their trailers compared with the manifest when
  * the set is opened; record frames are checked when they are read, tensor
- * data by set_check_tensor. Not for use by two threads at once; the tensors
+ * data by set_check_data. Not for use by two threads at once; the tensors
  * may be read by any.
  */
 #ifndef STREAM_SET_H
@@ -53,8 +53,9 @@ void set_release(struct set *s);
 int set_record(struct set *s, uint64_t i, const void **p, size_t *n,
                struct err *e);
 
-/* Compares the data of tensor i (0 <= i < n_tensors) with its hashes. */
-int set_check_tensor(const struct set *s, size_t i, struct err *e);
+/* Compares the data of all tensors with their hashes, by all threads
+ * (base/par.h); ERR_DATA names the first that differ. */
+int set_check_data(const struct set *s, struct err *e);
 
 /* Looks at a record or tensor of a stream with that head; negative ends the
  * verification. */

@@ -90,8 +90,6 @@ bind_tensor(struct frozen_tensor *to, const struct weights *w,
     if (rc == 0)
         rc = check_type(w, t, e);
     if (rc == 0)
-        rc = weights_ready(w, t, e);
-    if (rc == 0)
         *to = (struct frozen_tensor){ t->name, t->data, t->scale, t->dtype };
     return rc;
 }

@@ -24,10 +24,11 @@ void base_linears(bool *linear, const struct weights *w,
                   const struct model_desc *d);
 
 /* Where w has the tensors of d, for programs: *f, which borrows of both and
- * ends with base_unbind. GPT-2's own files leave the "transformer." of names
- * out. ERR_DATA for a tensor that is not there, of another shape, or of a type
- * that programs don't compute with: they do with those of tensor/stored.h,
- * and in blocks with matrices alone. On failure *f holds nothing. */
+ * ends with base_unbind. Their data is there if weights_ready made it; a plan
+ * does without. GPT-2's own files leave the "transformer." of names out.
+ * ERR_DATA for a tensor that is not there, of another shape, or of a type that
+ * programs don't compute with: they do with those of tensor/stored.h, and in
+ * blocks with matrices alone. On failure *f holds nothing. */
 int base_bind(struct frozen *f, const struct weights *w,
               const struct model_desc *d, struct err *e);
 void base_unbind(struct frozen *f);

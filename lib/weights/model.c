@@ -11,15 +11,17 @@
 #include "weights/lora.h"
 
 static int
-open_base(struct model *m, const char *base, struct err *e)
+open_base(struct model *m, const char *base, bool plan, struct err *e)
 {
     size_t unused;
     int rc = weights_open(&m->weights, base, e);
 
-    if (rc == 0)
+    if (rc == 0 && !plan)
         rc = weights_check(&m->weights, e);
     if (rc == 0)
         rc = base_describe(&m->desc, &unused, &m->weights, e);
+    if (rc == 0 && !plan)
+        rc = weights_all_ready(&m->weights, e);
     if (rc == 0)
         rc = base_bind(&m->base, &m->weights, &m->desc, e);
     return rc;
@@ -67,7 +69,7 @@ model_open(struct model *m, const char *base, const char *adapter,
     rc = device_open(&m->backend, device, e);
     if (rc < 0)
         return rc;
-    rc = open_base(m, base, e);
+    rc = open_base(m, base, device->plan, e);
     if (rc == 0)
         rc = model_adapt(m, adapter, e);
     if (rc < 0)
@@ -87,7 +89,7 @@ model_open_beside(struct model *m, const char *base,
     memset(m, 0, sizeof(*m));
     m->backend = with->backend;
     m->backend.close = NULL; /* is with's */
-    rc = open_base(m, base, e);
+    rc = open_base(m, base, false, e);
     if (rc < 0)
         model_release(m);
     return rc;

@@ -19,7 +19,8 @@ struct model {
     size_t linears;             /* of the base, that it could adapt */
 };
 
-/* Opens the base and, of a shard set, checks its data's hashes; with an
+/* Opens the base and, of a shard set, checks its data's hashes, but not only
+ * to plan (device->plan), which reads no data; with an
  * adapter (NULL: none; see adapter_find) also that, which must be this base's.
  * On failure *m is released. */
 int model_open(struct model *m, const char *base, const char *adapter,

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/par.h"
 #include "tensor/safetensors.h"
 #include "weights/bitsandbytes.h"
 #include "weights/weights_source.h"
@@ -238,25 +239,46 @@ weights_row(const struct weight *t, uint64_t i, size_t *bytes)
     return p + i * *bytes;
 }
 
+struct row_copy {
+    const struct weight *t;
+    char *to;
+};
+
+static void
+copy_row(void *ctx, size_t i, int worker)
+{
+    const struct row_copy *c = ctx;
+    size_t n;
+    const void *row = weights_row(c->t, i, &n);
+
+    (void)worker;
+    memcpy(c->to + i * n, row, n);
+}
+
 int
 weights_ready(const struct weights *w, const struct weight *t, struct err *e)
 {
-    size_t n = 0;
-    char *copy;
+    struct row_copy c = { t, NULL };
 
     if (t->data != NULL || t->heads == 0)
         return 0;
-    copy = add_copy(w, t, e);
-    if (copy == NULL)
+    c.to = add_copy(w, t, e);
+    if (c.to == NULL)
         return e->code;
-    for (uint64_t i = 0; i < t->shape[0]; i++) {
-        const void *row = weights_row(t, i, &n);
-
-        memcpy(copy + i * n, row, n);
-    }
-    w->item[t - w->item].data = copy;
+    par_for((size_t)t->shape[0], copy_row, &c);
+    w->item[t - w->item].data = c.to;
     weights_drop(w, t); /* of which there is a copy now */
     return 0;
+}
+
+int
+weights_all_ready(const struct weights *w, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < w->n && rc == 0; i++)
+        rc = weights_ready(w, &w->item[i], e);
+    return rc;
 }
 
 /* Building, from the sources */

@@ -94,6 +94,7 @@ void weight_floats(float *x, const struct weight *t, uint64_t at, size_t n);
  * is no memory for a copy. */
 int weights_ready(const struct weights *w, const struct weight *t,
                   struct err *e);
+int weights_all_ready(const struct weights *w, struct err *e);
 
 /* Nobody reads t->data any more: what weights_ready took is given back, and
  * the rest dropped. */
@@ -103,8 +104,8 @@ void weights_done(const struct weights *w, const struct weight *t);
  * once stays small. They come back when they are read again. */
 void weights_drop(const struct weights *w, const struct weight *t);
 
-/* Compares all data with the hashes of its set, and reads all of it to do
- * so; a model directory has no hashes. ERR_DATA names the file. */
+/* Compares all data with the hashes of its set, by all threads, and reads all
+ * of it to do so; a model directory has no hashes. ERR_DATA names the file. */
 int weights_check(const struct weights *w, struct err *e);
 
 /* The content id of the base. Of a shard set its manifest's, at once; of a

@@ -81,11 +81,5 @@ weights_open_set(struct weights *w, struct err *e)
 int
 weights_check(const struct weights *w, struct err *e)
 {
-    const struct set *s = w->source->set;
-    size_t i;
-    int rc = 0;
-
-    for (i = 0; s && i < s->n_tensors && rc == 0; i++)
-        rc = set_check_tensor(s, i, e);
-    return rc;
+    return w->source->set ? set_check_data(w->source->set, e) : 0;
 }

@@ -16,12 +16,14 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 "$build/bench/codec"
 
-# base DIR LAYERS: a llama in bf16 without a byte of disk, with as much of it
-# in embeddings as TinyLlama's 22 layers have; DIR.gguf: the same in f16.
+# base DIR LAYERS [VALUES]: a llama in bf16, with as much of it in embeddings as
+# TinyLlama's 22 layers have, of normal values where VALUES is given, without a
+# byte of disk otherwise; DIR.gguf: the same in f16, without values.
 base() {
     python3 - "$@" <<'END'
 import json
 import os
+import random
 import struct
 import sys
 path, layers = sys.argv[1], int(sys.argv[2])
@@ -55,6 +57,11 @@ text += b" " * (-len(text) % 8)
 os.mkdir(path)
 with open(path + "/model.safetensors", "wb") as f:
     f.write(len(text).to_bytes(8, "little") + text)
+    rand = random.Random(1)
+    some = b"".join(struct.pack("<f", rand.gauss(0, 0.02))[2:]
+                    for _ in range(1 << 18))
+    for left in range(at * (len(sys.argv) > 3), 0, -len(some)):
+        f.write(some[:left])
     f.truncate(8 + len(text) + at)
 with open(path + "/config.json", "w") as f:
     json.dump({"model_type": "llama", "vocab_size": V, "hidden_size": H,
@@ -90,7 +97,7 @@ with open(path + ".gguf", "wb") as f:
     f.truncate(len(text) + -len(text) % 32 + at)
 END
 }
-base small 4
+base small 4 values
 base large 26
 
 cat >peer.py <<'END'

@@ -285,6 +285,18 @@ time.sleep(60)' 3>&- &
         <= $plan[0].total_bytes + 64 * 1024 * 1024' run/metrics.jsonl
 }
 
+@test "weights are compared with their hashes when they are used" {
+    quantize -q --format f32 base | shard -q -o set
+    file=$(echo set/0*)
+    at=$(grep -ao '^data-at [0-9]*' "$file" | tail -n 1 | cut -d' ' -f2)
+    printf '\x55' | dd of="$file" bs=1 seek="$at" conv=notrunc 2>dd.err
+    diff <(train $options --base set --steps 3 --dry-run) \
+        <(train $options --steps 3 --dry-run)
+    run -4 --separate-stderr train $options --base set --steps 3 -o run
+    one_line "train: $file:$at: tensor data do not match their hash"
+    [ ! -e run ]
+}
+
 # What a sanitizer takes of the address space is no measure.
 plain_only() {
     if grep -aq __asan_init "$GRAFT_BUILD/bin/train"; then

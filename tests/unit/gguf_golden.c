@@ -97,6 +97,7 @@ TEST(a_real_file)
                            SAFETENSORS_MAX_HEADER, &e) == 0);
     CHECK(weights_open(&g.weights, path, &e) == 0
           && base_describe(&g.desc, &unused, &g.weights, &e) == 0
+          && weights_all_ready(&g.weights, &e) == 0
           && base_bind(&g.base, &g.weights, &g.desc, &e) == 0);
     g.ids = golden_copy(&g, "ids", NULL);
     g.target = mem_array(ROWS, sizeof(*g.target));

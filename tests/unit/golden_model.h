@@ -103,6 +103,8 @@ golden_open_files(struct golden *g, const char *name, const char *base,
     if (rc == 0)
         rc = base_describe(&g->desc, &unused, &g->weights, &e);
     if (rc == 0)
+        rc = weights_all_ready(&g->weights, &e);
+    if (rc == 0)
         rc = base_bind(&g->base, &g->weights, &g->desc, &e);
     if (rc < 0) {
         printf("%s\n", e.text);
