@@ -31,6 +31,14 @@ int8(const struct codec *c)
     c->int8_encode((int8_t *)out, scale, x, N, &bad);
 }
 
+static void
+int8_row(const struct codec *c)
+{
+    size_t bad;
+
+    c->int8_row_encode((int8_t *)out, absmax, x, N, &bad);
+}
+
 /* GB/s of BF16, by processor time. */
 static double
 speed(const struct codec *c, void (*encode)(const struct codec *c))
@@ -60,8 +68,9 @@ main(void)
         x[i] = (float)rng_normal(&r) * 0.02f;
     codec_generic.store_bf16(in, x, N);
     for (size_t i = 0; (c = codec_at(i)) != NULL; i++)
-        printf("quantize: encoders, %s: nf4 %.2f GB/s, int8 %.2f GB/s%s\n",
-               c->name, speed(c, nf4), speed(c, int8),
+        printf("quantize: encoders, %s: nf4 %.2f GB/s, int8 %.2f GB/s, "
+               "int8_row %.2f GB/s%s\n",
+               c->name, speed(c, nf4), speed(c, int8), speed(c, int8_row),
                c == codec_best() ? " (bar: 1)" : "");
     return 0;
 }

@@ -426,9 +426,15 @@ base $((64 + 1920 + 32 + 4 + ${#state})) "{\"model_type\":\"llama\",$small}" \
         echo $gate U8 32 32,1
         echo $gate.absmax F32 4 1
         echo "$gate.quant_state.bitsandbytes__nf4 U8 ${#state} ${#state}")
+base $((4 + 1920 + 64 + 1)) "{\"model_type\":\"llama\",$small}" < <(
+    echo ${gate%weight}SCB F32 4 1
+    tensors
+    echo $gate I8 64 1,64
+    echo ${gate}_format U8 1 1)
 words base '"model_type":' '"llama"' '"qwen3"' '"gemma3_text"' '"granite"' \
     '"olmo2"' '"rope_scaling":' '"rope_type":' '"yarn"' '"llama3"' '"linear"' \
     '"factor":' '"layer_types":' '"sliding_attention"' '"head_dim":' \
     '"num_key_value_heads":' '"quantization_config":' '"dtype":' '"shape":' \
     '"data_offsets":' '"__metadata__":' '"F32"' '"U8"' '"I8"' '.nested_absmax' \
-    '.absmax' '.quant_map' '.scale' 18446744073709551615 -1 1e308 null
+    '.absmax' '.quant_map' '.SCB' 'weight_format' '.scale' \
+    18446744073709551615 -1 1e308 null
