@@ -71,7 +71,7 @@ AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq
 $(BUILD)/obj/%_avx2.o: ALL_CFLAGS += $(AVX2)
 $(BUILD)/obj/%_avx512.o: ALL_CFLAGS += $(AVX512)
 $(BUILD)/obj/kernels/cpu/%_avx512bf16.o: ALL_CFLAGS += $(AVX512) -mavx512bf16
-$(BUILD)/obj/kernels/cpu/vec_%.o: ALL_CFLAGS += $(if $(SAN),-O1) # or minutes
+$(BUILD)/obj/kernels/cpu/vec_%.o: ALL_CFLAGS += $(if $(SAN),-O1 -DSPREAD=0)
 endif
 
 # `make deps demo` builds after the one is done, also with -j.

@@ -30,14 +30,19 @@ struct fwd {
     size_t per_worker;
 };
 
-/* The tiles of a part's y. */
+/* The tiles of a part's y. Of few rows, a weight is read as it lies: where its
+ * rows run along y, a thread takes as long a piece of them as there is. A
+ * column's sum doesn't depend on where it is cut. */
 static struct tiles
 y_cut(const struct fwd *f, const struct part *p)
 {
-    if (weight_few(&f->job, f->n))
-        return (struct tiles){ f->n, FEW_COLS, 1,
-                               ceil_div(p->out, FEW_COLS) };
-    return tiles_cut(f->n, p->out);
+    size_t cols = FEW_COLS;
+
+    if (!weight_few(&f->job, f->n))
+        return tiles_cut(f->n, p->out);
+    if (p->in_out && weight_in_registers(&f->job, &p->w))
+        cols *= ceil_div(p->out, FEW_COLS * (size_t)par_threads());
+    return (struct tiles){ f->n, cols, 1, ceil_div(p->out, cols) };
 }
 
 static size_t
@@ -120,8 +125,8 @@ h_item(void *ctx, size_t i, int worker)
                f->worker + (size_t)worker * f->per_worker);
 }
 
-/* What the products add to: bias, residual, what was there. Returns the
- * beta of the first product. */
+/* What the products add to: bias, residual, what was there, of at most
+ * WEIGHT_COLS columns. Returns the beta of the first product. */
 static float
 tile_start(const struct fwd *f, const struct part *p, float *y, size_t r0,
            size_t nr, size_t c0, size_t nc, float *tmp)
@@ -168,7 +173,9 @@ y_tile(const struct fwd *f, const struct part *p, size_t r0, size_t nr,
         .beta = 1.0f, .c = w.c, .ldc = w.ldc
     };
 
-    w.beta = tile_start(f, p, w.c, r0, nr, c0, nc, tmp);
+    for (size_t c = 0; c < nc; c += WEIGHT_COLS)
+        w.beta = tile_start(f, p, w.c + c, r0, nr, c0 + c,
+                            min_size(WEIGHT_COLS, nc - c), tmp);
     weight_mul(j, &w);
     if (p->a.buf == 0)
         return;

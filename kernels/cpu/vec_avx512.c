@@ -132,6 +132,13 @@ half_float(uint16_t h)
     return _cvtsh_ss(h);
 }
 
+/* to[0], to[1] = the two at p. */
+static inline void
+half_pair(float *to, const void *p)
+{
+    _mm_storel_pi((__m64 *)(void *)to, _mm_cvtph_ps(_mm_loadu_si32(p)));
+}
+
 static inline vf
 vf_int(vi i)
 {

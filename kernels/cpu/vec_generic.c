@@ -144,6 +144,17 @@ half_float(uint16_t h)
     return f16_to_f32(h);
 }
 
+/* to[0], to[1] = the two at p. */
+static inline void
+half_pair(float *to, const void *p)
+{
+    uint16_t h[2];
+
+    memcpy(h, p, sizeof(h));
+    to[0] = f16_to_f32(h[0]);
+    to[1] = f16_to_f32(h[1]);
+}
+
 static inline vf
 vf_int(vi i)
 {

@@ -25,12 +25,27 @@ struct weight_rows {
     const struct vec_stored *fast; /* NULL: rows.plain alone */
 };
 
+static const struct vec_stored *
+fast_of(const struct job *j, const struct view *w)
+{
+    uint8_t dtype = is_f32(w) ? DTYPE_F32 : w->dtype;
+    const struct vec_stored *fast = j->vec->stored;
+
+    while (fast->dtype != dtype && fast->dtype != DTYPE_NONE)
+        fast++;
+    return fast->dtype ? fast : NULL;
+}
+
+bool
+weight_in_registers(const struct job *j, const struct view *w)
+{
+    return fast_of(j, w) != NULL;
+}
+
 static struct weight_rows
 rows_of(const struct job *j, const struct view *w)
 {
-    uint8_t dtype = is_f32(w) ? DTYPE_F32 : w->dtype;
-    const struct stored *s = stored_of(dtype);
-    const struct vec_stored *fast = j->vec->stored;
+    const struct stored *s = stored_of(is_f32(w) ? DTYPE_F32 : w->dtype);
     struct stored_rows rows = {
         .at = view_at(j->run, w), .side = view_side(j->run, w),
         .row_bytes = stored_row_bytes(s, w->ld),
@@ -40,9 +55,7 @@ rows_of(const struct job *j, const struct view *w)
 
     if (rows.side == NULL)
         rows.side = rows.at; /* of which a row takes nothing */
-    while (fast->dtype != dtype && fast->dtype != DTYPE_NONE)
-        fast++;
-    return (struct weight_rows){ rows, fast->dtype ? fast : NULL };
+    return (struct weight_rows){ rows, fast_of(j, w) };
 }
 
 static void

@@ -5,7 +5,7 @@
 #include "kernels/cpu/cpu.h"
 
 enum {
-    WEIGHT_COLS = 128,  /* most columns of one weight_mul */
+    WEIGHT_COLS = 128,  /* most columns of one weight_mul with a panel */
     WEIGHT_DEPTH = 384, /* rows of V in a panel: oneDNN's own block of k */
     WEIGHT_FEW = 8      /* rows of a that no panel is made for, decoding */
 };
@@ -17,6 +17,9 @@ weight_few(const struct job *j, size_t rows)
 {
     return rows <= WEIGHT_FEW && j->run->batch->seq_n != NULL;
 }
+
+/* Whether few rows are multiplied with it in registers, without a panel. */
+bool weight_in_registers(const struct job *j, const struct view *w);
 
 /* c[m,n] = beta c + a[m,k] V, V[k,n] being the part of a weight that starts
  * at (k0, n0): V(i, j) = w(k0 + i, n0 + j), or w(n0 + j, i) when trans. n0 is
