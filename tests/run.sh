@@ -81,22 +81,24 @@ litter() {
     git status --porcelain --ignored -uall 2>/dev/null | grep -v ' build/'
 }
 
-# The longest first, so that none of them is at work alone at the end. What is
-# built with sanitizers is no other for a check that runs no program of BUILD.
+# The longest first, so that none of them is at work alone at the end. In a
+# build with sanitizers what says the same as without is left: a check that
+# runs no program of BUILD, and guarded/NAME, which cli/NAME is there.
 all_jobs() {
-    local f left=()
-    for f in "$GRAFT_BUILD"/guarded/*; do echo "guarded/${f##*/}"; done
-    for f in tests/cli/*.bats; do echo "cli/$(basename "$f" .bats)"; done
-    for f in tests/checks/*.sh; do
-        if [ "${GRAFT_BUILD##*/}" != san ] || grep -q GRAFT_BUILD "$f"; then
-            echo "checks/$(basename "$f" .sh)"
-        else
-            left+=("$(basename "$f" .sh)")
-        fi
+    local f job left=()
+    for f in "$GRAFT_BUILD"/guarded/* tests/{cli,checks,unit}/*.{bats,sh,c}; do
+        job=$(basename "$(dirname "$f")")/$(basename "${f%.*}")
+        case ${GRAFT_BUILD##*/}/$job in
+        san/guarded/*) left+=("$job") ;;
+        san/checks/*)
+            if grep -q GRAFT_BUILD "$f"; then echo "$job"; else
+                left+=("$job")
+            fi ;;
+        *) echo "$job" ;;
+        esac
     done
     [ ${#left[@]} -eq 0 ] ||
         echo "left to a build without sanitizers: ${left[*]}" >&2
-    for f in tests/unit/*.c; do echo "unit/$(basename "$f" .c)"; done
 }
 
 shopt -s nullglob

@@ -173,7 +173,7 @@ echo 'echo "ok 1 of the sources"; echo "1..1"' | check_file sources
 ends 0 '3 passed, 0 failed' && ! grep -q left "$scratch/out"
 result $? "checks run, whether they run programs of the build or not"
 build=$scratch/san ends 0 '2 passed, 0 failed' &&
-    says 'left to a build without sanitizers: sources'
+    says 'left to a build without sanitizers: checks/sources'
 result $? "with sanitizers, those that run none are told and left"
 
 rm -f "$scratch"/tests/*/*.*
