@@ -35,6 +35,7 @@ near() {
 }
 
 @test "a run on a card in bf16, from int8, and of all weights" {
+    need_plain "it takes minutes"
     quantize -q --format int8 base | shard -q -o small
     for how in '--compute bf16' '--base small' '--base small --compute bf16' \
         '--method full --dropout 0' \
@@ -62,6 +63,7 @@ near() {
 }
 
 @test "activations that wait in the machine's memory change no byte" {
+    need_plain "it takes minutes"
     jq '.num_hidden_layers = 4' arch.json >deep.json
     initmodel -q -o deep deep.json
     quantize -q --format int8 deep | shard -q -o small
@@ -227,6 +229,7 @@ said() {
 }
 
 @test "a card that is lost anywhere: one line, and the run goes on" {
+    need_plain "it takes minutes"
     options="$options --steps 4 --save-every 1 --eval-every 2"
     train -q $options --device cuda -o whole
     for ((n = 1; ; n += 211)); do
@@ -442,6 +445,7 @@ cpu)" ]
 }
 
 @test "a base with a NaN ends as it does on the processor" {
+    need_plain "it takes minutes"
     python3 "$root/tests/cli/safetensors.py" set base \
         model.layers.0.mlp.up_proj.weight 3 nan
     for device in cpu cuda 'cuda --compute bf16'; do

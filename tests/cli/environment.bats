@@ -11,13 +11,6 @@ setup() {
     echo in.jsonl >list
 }
 
-# needs_plain: skips where a sanitizer takes memory and descriptors.
-needs_plain() {
-    if grep -aq __asan_init "$GRAFT_BUILD/bin/shard"; then
-        skip "built with a sanitizer"
-    fi
-}
-
 @test "a full device is an error of every program" {
     for what in 'fromjsonl in.jsonl' 'tojsonl text.gs' 'fromfiles'; do
         run -1 --separate-stderr bash -c "$what <list >/dev/full"
@@ -51,7 +44,7 @@ needs_plain() {
 }
 
 @test "too little memory or too few files are errors" {
-    needs_plain
+    need_plain "it takes memory and descriptors"
     failed=0
     for kilobytes in $(seq 8000 500 16000); do
         rm -rf set

@@ -36,6 +36,12 @@ need_tool() {
     done
 }
 
+# need_plain WHY: skips in a build with a sanitizer.
+need_plain() {
+    ! grep -aq __asan_init "$GRAFT_BUILD/bin/graft" ||
+        skip "built with a sanitizer: $1"
+}
+
 # one_line PREFIX: after `run --separate-stderr`, stderr is one line that
 # begins so, and stdout is empty.
 one_line() {

@@ -297,13 +297,6 @@ time.sleep(60)' 3>&- &
     [ ! -e run ]
 }
 
-# What a sanitizer takes of the address space is no measure.
-plain_only() {
-    if grep -aq __asan_init "$GRAFT_BUILD/bin/train"; then
-        skip "built with a sanitizer"
-    fi
-}
-
 # within MIB COMMAND...: with so much address space.
 within() { (ulimit -v $(($1 * 1024)) && shift && exec "$@"); }
 
@@ -318,7 +311,7 @@ tight() {
 @test "a plan that does not fit is refused with what would, and no more" {
     options="--data data --base base --rank 4 --seq-len 64 --steps 1
         --threads 1"
-    plain_only
+    need_plain "its address space is no measure"
     limit=$(tight)
     run -5 --separate-stderr within $limit train $options --batch 512 -o run
     one_line "train: base: training takes "
@@ -340,7 +333,7 @@ tight() {
 @test "--force goes on, and memory that is not there leaves nothing" {
     options="--data data --base base --rank 4 --seq-len 64 --steps 1
         --threads 1"
-    plain_only
+    need_plain "its address space is no measure"
     limit=$(tight)
     run -1 --separate-stderr within $limit train $options --batch 65536 \
         --force -o run
@@ -358,7 +351,7 @@ tight() {
 @test "a run that is there is what it is, however little memory there is" {
     options="--data data --base base --rank 4 --seq-len 64 --steps 2
         --threads 1 --save-every 1"
-    plain_only
+    need_plain "its address space is no measure"
     limit=$(tight)
     train -q $options --batch 512 -o run
     run -0 --separate-stderr within $limit train $options --batch 512 -o run
@@ -372,7 +365,7 @@ tight() {
 }
 
 @test "too little memory for the matrix libraries is called that" {
-    plain_only
+    need_plain "its address space is no measure"
     for mib in 30 60 100; do
         run -5 --separate-stderr within $mib train $options --steps 1 -o run
         one_line "train: no memory for "
@@ -385,7 +378,7 @@ tight() {
 
 @test "evalprompts refuses what does not fit, too" {
     options="--data data --base base --seq-len 64 --threads 1"
-    plain_only
+    need_plain "its address space is no measure"
     limit=$(tight)
     options+=" --split val"
     run -5 --separate-stderr within $limit evalprompts $options --batch 8192
