@@ -150,6 +150,7 @@ same_adapter() {
 }
 
 @test "a pipeline that is stopped goes on at the checkpoint of its training" {
+    need_plain "it takes minutes"
     LORA='--rank 2 --batch 2 --steps 300'
     pipeline REPO='a project' WORK=whole >/dev/null 2>&1
     pipeline REPO='a project' LORA='--rank 2 --batch 2 --steps 1' \
@@ -208,6 +209,7 @@ same_adapter() {
 # that is done before it is met makes that less. What KILL leaves in TMPDIR,
 # nobody could have removed.
 @test "the pipeline can be stopped anywhere, by any signal, and goes on" {
+    need_plain "it takes minutes"
     export TMPDIR=$BATS_TEST_TMPDIR
     LORA='--rank 2 --batch 2 --steps 40'
     began=$(date +%s%N)
