@@ -79,6 +79,7 @@ rows() {
 }
 
 @test "bench-cuda computes where there is no card, and measures on one" {
+    need_plain "it takes minutes"
     export CUDA_PROGRAMS=$GRAFT_BUILD/standin:$GRAFT_BUILD/bin MODELS=tiny
     export SHAPES="1x8 2x8" FORMATS=int8 ACCUM=1 RANK=2 STEPS=4 PEERS=none
     STANDIN_CARDS=0 run -0 --separate-stderr bash "$root/tests/bench/cuda.sh"
