@@ -71,8 +71,9 @@ compare() {
             ratio = v["tokens_per_second"] / theirs
             printf "BAR decode %s: %.2f of the %.1f tokens/s of llama.cpp ",
                 what, ratio, theirs
-            printf "(bar at least 0.90) %s\n", ratio >= 0.9 ? "ok" : "MISSED"
-            exit ratio < 0.9
+            ok = ratio >= 0.9
+            printf "(bar at least 0.90) %s\n", ok ? "ok" : "MISSED"
+            exit !ok
         }' said || missed=1
 }
 
