@@ -280,7 +280,7 @@ PY
 @test "a reader that leaves and a signal end it at once" {
     run -0 bash -o pipefail -c 'generate -q --base base -p "line 3" \
         --temperature 2 --context 64 | head -c 1 >/dev/null; \
-        [ ${PIPESTATUS[0]} -eq 141 ] || [ ${PIPESTATUS[0]} -eq 0 ]'
+        code=${PIPESTATUS[0]}; [ $code -eq 141 ] || [ $code -eq 0 ]'
     run -143 timeout --preserve-status -s TERM 0.5 \
         generate -q --base base --file <(sleep 5)
 }
