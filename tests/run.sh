@@ -51,7 +51,7 @@ run_job() {
     local kind=${1%%/*} name=${1#*/} log counts status
     log=$GRAFT_BUILD/check/$kind-$name.log
     case $kind in
-    unit) timeout -k 9 600 "$GRAFT_BUILD/unit/$name" ;;
+    unit) timeout -k 9 900 "$GRAFT_BUILD/unit/$name" ;;
     cli) timeout -k 9 900 bats --tap --print-output-on-failure \
              "tests/cli/$name.bats" ;;
     guarded) GRAFT_FIRST=$GRAFT_BUILD/guarded timeout -k 9 900 bats --tap \

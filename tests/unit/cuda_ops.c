@@ -2,6 +2,7 @@
  * in float and in bf16, through the contract of kernels/ops.h alone. The
  * plugin is that of GRAFT_CUDA, or the one built over the stand-in. */
 #include "cuda_device.h"
+#define FEW_STEP 5
 #include "op_cases.h"
 
 /* A program of one op, or of those that lead to it, over a world's buffers. */

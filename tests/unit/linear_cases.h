@@ -179,10 +179,16 @@ try_few(const struct stored *s, uint32_t i)
     world_release(&w);
 }
 
+/* Of the 42 cases every FEW_STEP-th: 5 has each number of rows and each size,
+ * for what takes no other way for few rows. */
+#ifndef FEW_STEP
+#define FEW_STEP 1
+#endif
+
 TEST(few_rows_match)
 {
     for (size_t f = 0; stored_at(f) != NULL; f++) {
-        for (uint32_t i = 0; i < 42; i++)
+        for (uint32_t i = 0; i < 42; i += FEW_STEP)
             try_few(stored_at(f), i);
     }
 }
