@@ -106,6 +106,11 @@ int gguf_parse(struct gguf *g, const void *p, size_t n, const char *where,
 /* NULL for a number that is no type. */
 const struct gguf_format *gguf_format(uint32_t type);
 
+/* t->bytes of its type and dimensions. ERR_DATA, beginning with `where`, for
+ * an unknown type, more than 4 dimensions, rows that are no whole blocks, a
+ * size over 2^64. */
+int gguf_measure(struct gguf_tensor *t, const char *where, struct err *e);
+
 /* Where the tensor's bytes are; on a multiple of g->align. */
 const void *gguf_data(const struct gguf *g, const struct gguf_tensor *t);
 
@@ -114,6 +119,7 @@ const struct gguf_key *gguf_find(const struct gguf *g, const char *name);
 
 bool gguf_type_is_whole(unsigned type); /* U8 to I64; not BOOL */
 bool gguf_type_is_real(unsigned type);  /* F32 and F64 */
+size_t gguf_type_bytes(unsigned type);  /* 0 for strings, arrays, unknown */
 const char *gguf_type_name(unsigned type); /* "u32", "string"; "?" */
 
 /* Element i of a key (0 of one that is no array), i < n. The first takes any

@@ -24,12 +24,6 @@ struct head {
     const char *where;
 };
 
-static const uint8_t value_bytes[GGUF_TYPES] = {
-    [GGUF_U8] = 1, [GGUF_I8] = 1, [GGUF_U16] = 2, [GGUF_I16] = 2,
-    [GGUF_U32] = 4, [GGUF_I32] = 4, [GGUF_F32] = 4, [GGUF_BOOL] = 1,
-    [GGUF_U64] = 8, [GGUF_I64] = 8, [GGUF_F64] = 8,
-};
-
 static uint32_t
 head_u32(struct head *h)
 {
@@ -101,7 +95,7 @@ read_elements(struct gguf_key *k, struct head *h, struct err *e)
 
     if (k->type == GGUF_STRING)
         skip_strings(h, k->n);
-    else if (!size_mul(k->n, value_bytes[k->type], &bytes))
+    else if (!size_mul(k->n, gguf_type_bytes(k->type), &bytes))
         h->c.ok = false;
     else
         cursor_bytes(&h->c, bytes);
@@ -194,33 +188,35 @@ read_alignment(struct gguf *g, const struct head *h, struct err *e)
 /* Tensors */
 
 static int
-tensor_error(const struct head *h, const struct gguf_tensor *t, struct err *e,
+tensor_error(const char *where, const struct gguf_tensor *t, struct err *e,
              const char *what, unsigned long long found)
 {
-    return err_set(e, ERR_DATA, "%s: tensor %.*s: %s (found %llu)", h->where,
+    return err_set(e, ERR_DATA, "%s: tensor %.*s: %s (found %llu)", where,
                    (int)t->name.n, t->name.p, what, found);
 }
 
-/* Bytes of t, whose type and dimensions are known. */
-static int
-measure(struct gguf_tensor *t, const struct head *h, struct err *e)
+int
+gguf_measure(struct gguf_tensor *t, const char *where, struct err *e)
 {
     const struct gguf_format *f = gguf_format(t->type);
     uint64_t n;
 
     if (f == NULL)
-        return tensor_error(h, t, e, "an unknown type", t->type);
+        return tensor_error(where, t, e, "an unknown type", t->type);
+    if (t->n_dims > GGUF_DIMS)
+        return tensor_error(where, t, e, "more than 4 dimensions",
+                            t->n_dims);
     if (t->ne[0] % f->block != 0)
         return err_set(e, ERR_DATA, "%s: tensor %.*s: rows of %llu elements "
-                       "are no whole blocks of %s (%u each)", h->where,
+                       "are no whole blocks of %s (%u each)", where,
                        (int)t->name.n, t->name.p,
                        (unsigned long long)t->ne[0], f->name, f->block);
     n = t->ne[0] / f->block;
     for (uint32_t i = 1; i < GGUF_DIMS; i++)
         if (!size_mul(n, t->ne[i], &n))
-            return tensor_error(h, t, e, "a size over 2^64", t->ne[i]);
+            return tensor_error(where, t, e, "a size over 2^64", t->ne[i]);
     if (!size_mul(n, f->bytes, &t->bytes))
-        return tensor_error(h, t, e, "a size over 2^64", n);
+        return tensor_error(where, t, e, "a size over 2^64", n);
     return 0;
 }
 
@@ -233,14 +229,15 @@ read_tensor(struct gguf_tensor *t, struct head *h, struct err *e)
         return rc;
     t->n_dims = head_u32(h);
     if (h->c.ok && t->n_dims > GGUF_DIMS)
-        return tensor_error(h, t, e, "more than 4 dimensions", t->n_dims);
+        return tensor_error(h->where, t, e, "more than 4 dimensions",
+                            t->n_dims);
     for (uint32_t i = 0; i < GGUF_DIMS; i++)
         t->ne[i] = h->c.ok && i < t->n_dims ? cursor_u64(&h->c) : 1;
     t->type = head_u32(h);
     t->begin = cursor_u64(&h->c);
     if (!h->c.ok)
         return cut_short(h, e, "the list of tensors");
-    return measure(t, h, e);
+    return gguf_measure(t, h->where, e);
 }
 
 static int
