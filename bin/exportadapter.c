@@ -96,7 +96,8 @@ check_adapter(const char *dir, const struct options *o, struct err *e)
     if (rc < 0)
         return rc;
     for (i = 0; i < a.n; i++)
-        n += (uint64_t)a.rank * (a.item[i].in + (uint64_t)a.item[i].out);
+        n += (uint64_t)a.item[i].rank * (a.item[i].in
+                                         + (uint64_t)a.item[i].out);
     if (o->base)
         rc = check_base(&a, o->base, e);
     if (rc == 0)

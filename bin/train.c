@@ -154,11 +154,8 @@ go_on(struct trainer *t, const struct rundir *dir, struct err *e)
 static int
 train_run(struct trainer *t, const struct train_options *o,
           const struct args *args, const struct run_inputs *in,
-          struct err *e)
+          const struct adapter *config, struct err *e)
 {
-    struct adapter meta = lora_meta(&t->opts.prog, &t->model->desc,
-                                    o->alpha,
-                                    o->dropout, o->base);
     struct run_opts run = { .eval_every = o->eval_every,
                             .save_steps = o->save_every.count,
                             .save_seconds = o->save_every.seconds,
@@ -194,7 +191,7 @@ train_run(struct trainer *t, const struct train_options *o,
         if (rc == 0)
             tell_loss(in);
         if (rc == 0)
-            rc = run_loop(t, &dir, &meta, &run, e);
+            rc = run_loop(t, &dir, config, &run, e);
     }
     rundir_release(&dir);
 out:
@@ -207,7 +204,7 @@ static int
 run(void *opts, const struct args *args, struct err *e)
 {
     struct train_options *o = opts;
-    const char **targets = NULL;
+    struct run_adapter adapter = { .parts = NULL };
     struct device_opts device;
     struct input_opts input = {
         .base = o->base, .adapter = o->init_adapter, .data = o->data,
@@ -229,21 +226,22 @@ run(void *opts, const struct args *args, struct err *e)
     rc = train_options_settle(o, args, &in, e);
     if (rc < 0)
         goto out;
-    t = train_options_resolve(o, &in, &targets);
-    rc = trainer_plan(&trainer, &t, &in.model, &in.model.base,
+    rc = train_options_resolve(&t, &adapter, o, &in, e);
+    if (rc == 0)
+        rc = trainer_plan(&trainer, &t, &in.model, &in.model.base,
                       &in.train.source, &in.val.source, e);
     if (rc < 0)
         goto out;
     inputs_warn_drops(&in);
     if (!o->dry_run)
-        rc = train_run(&trainer, o, args, &in, e);
+        rc = train_run(&trainer, o, args, &in, &adapter.config, e);
     else
         rc = trainer_fit(&trainer, true, e); /* only says so */
     if (rc == 0 && o->dry_run)
         rc = print_plan(&trainer, e);
     trainer_release(&trainer);
 out:
-    free(targets);
+    run_adapter_release(&adapter);
     inputs_release(&in);
     return rc;
 }

@@ -2,9 +2,12 @@
  * the run's inputs open. */
 #include "cli/train_options.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
-#include "weights/lora.h"
+#include "base/mem.h"
 
 /* A row's place in struct train_options. */
 #define IN(field) AT_IN(struct train_options, field)
@@ -26,17 +29,27 @@ const struct opt train_option_table[] = {
     { .name = "alpha", .type = OPT_DOUBLE, .output = true, IN(alpha),
       .arg = "X", .def = "64", .max = 1e6,
       .help = "the adapter counts alpha/rank times" },
+    { .name = "rslora", .type = OPT_FLAG, .output = true, IN(rslora),
+      .help = "the adapter counts alpha/sqrt(rank) times (rsLoRA)" },
+    { .name = "rank-pattern", .type = OPT_LIST, .output = true,
+      IN(rank_pattern), .arg = "LIST",
+      .help = "ranks of some modules, as q_proj=8,layers.0.mlp.up_proj=64" },
+    { .name = "alpha-pattern", .type = OPT_LIST, .output = true,
+      IN(alpha_pattern), .arg = "LIST",
+      .help = "alphas of some modules, in the same way" },
     { .name = "dropout", .type = OPT_DOUBLE, .output = true, IN(dropout),
       .arg = "P", .def = "0", .max = 0.99,
       .help = "part of an adapter's inputs that is dropped" },
     { .name = "targets", .type = OPT_LIST, .output = true, IN(targets),
       .arg = "LIST",
-      .help = "modules that get an adapter, as q_proj,v_proj; all-linear, and "
-              "without it: every linear but the head" },
+      .help = "modules that get an adapter, as q_proj,v_proj, or one pattern "
+              "of whole names; all-linear, and without it: every linear but "
+              "the head" },
     { .name = "init-adapter", .type = OPT_STRING, IN(init_adapter),
       .arg = "DIR",
       .help = "start from this PEFT adapter, or that of a run; it sets rank, "
-              "alpha, targets and, unless given, dropout" },
+              "alpha, their patterns, rslora, targets and, unless given, "
+              "dropout" },
     { .name = "steps", .type = OPT_U64, .output = true, IN(steps), .arg = "N",
       .min = 1, .max = OPT_MAX_EXACT, .help = "steps to train" },
     { .name = "epochs", .type = OPT_DOUBLE, .output = true, IN(epochs),
@@ -130,14 +143,17 @@ check_together(const struct train_options *o, const struct args *args,
     if (lengths > 1)
         return err_set(e, ERR_USAGE,
                        "give one of --steps, --epochs and --tokens");
-    if (o->method == 1 && (o->init_adapter != NULL
-                           || o->targets.n > 0 || o->dropout > 0))
+    if (o->method == 1
+        && (o->init_adapter != NULL || o->targets.n > 0 || o->dropout > 0
+            || o->rslora || o->rank_pattern.n > 0 || o->alpha_pattern.n > 0))
         return err_set(e, ERR_USAGE, "--method full has no adapter");
     if (o->init_adapter != NULL
         && (tool_given(args, "rank") || tool_given(args, "alpha")
-            || tool_given(args, "targets")))
-        return err_set(e, ERR_USAGE,
-                       "--init-adapter sets rank, alpha and targets");
+            || tool_given(args, "targets") || tool_given(args, "rslora")
+            || tool_given(args, "rank-pattern")
+            || tool_given(args, "alpha-pattern")))
+        return err_set(e, ERR_USAGE, "--init-adapter sets rank, alpha, their "
+                       "patterns, rslora and targets");
     return 0;
 }
 
@@ -163,7 +179,8 @@ settle_adapter(struct train_options *o, const struct args *args,
                const struct adapter *a, struct err *e)
 {
     o->rank = a->rank;
-    o->alpha = adapter_scale(a) * a->rank;
+    o->alpha = a->alpha;
+    o->rslora = a->rslora;
     if (tool_given(args, "dropout"))
         return 0;
     o->dropout = a->dropout;
@@ -200,6 +217,93 @@ train_options_settle(struct train_options *o, const struct args *args,
     return data_check_length(&in->train, &in->model, (uint32_t)o->seq_len, e);
 }
 
+/* NAME=NUMBER, ... */
+static int
+read_patterns(struct adapter_patterns *p, const struct opt_list *list,
+              const char *option, double min, double max, bool whole,
+              struct err *e)
+{
+    p->item = mem_array(list->n, sizeof(*p->item));
+    for (size_t i = 0; i < list->n; i++) {
+        const char *text = list->item[i], *equals = strrchr(text, '=');
+        char *end = NULL;
+        double v = equals ? strtod(equals + 1, &end) : 0;
+
+        if (equals == NULL || equals == text || end == equals + 1 || *end
+            || !(v >= min && v <= max) || (whole && v > floor(v)))
+            return err_set(e, ERR_USAGE, "--%s (found '%s', expected "
+                           "MODULE=N, N a %snumber from %g to %g)", option,
+                           text, whole ? "whole " : "", min, max);
+        p->item[p->n++] = (struct adapter_pattern){
+            mem_dup(text, (size_t)(equals - text)), v
+        };
+    }
+    return 0;
+}
+
+/* No name of a module holds one of these. */
+static bool
+is_pattern(const char *target)
+{
+    return strpbrk(target, "*+?()[]{}|\\^$") != NULL;
+}
+
+/* What the options say of an adapter. */
+static int
+make_config(struct run_adapter *a, const struct train_options *o,
+            struct err *e)
+{
+    int rc = read_patterns(&a->rank, &o->rank_pattern, "rank-pattern", 1,
+                           4096, true, e);
+
+    if (rc == 0)
+        rc = read_patterns(&a->alpha, &o->alpha_pattern, "alpha-pattern", 0,
+                           1e6, false, e);
+    a->config = (struct adapter){
+        .rank = (uint32_t)o->rank, .alpha = o->alpha, .rslora = o->rslora,
+        .rank_pattern = a->rank, .alpha_pattern = a->alpha,
+        .target = (const char **)o->targets.item, .n_targets = o->targets.n,
+    };
+    for (size_t i = 0; i < o->targets.n && rc == 0; i++) {
+        if (!is_pattern(o->targets.item[i]))
+            continue;
+        a->config.target_pattern = true;
+        if (o->targets.n > 1)
+            rc = err_set(e, ERR_USAGE, "--targets: a pattern stands alone "
+                         "(found '%s' beside '%s')", o->targets.item[i == 0],
+                         o->targets.item[i]);
+    }
+    return rc;
+}
+
+static int
+resolve_adapter(struct prog_opts *p, struct run_adapter *a,
+                const struct train_options *o, const struct model *m,
+                struct err *e)
+{
+    int rc = 0;
+
+    if (m->with != NULL)
+        a->config = *m->with;
+    else
+        rc = make_config(a, o, e);
+    if (rc == 0)
+        rc = lora_opts(p, &a->config, &m->desc, &a->parts, e);
+    a->config.n = 0;
+    a->config.dropout = o->dropout;
+    a->config.base = o->base;
+    a->config.fan_in_fan_out = lora_fan_in_fan_out(&m->desc);
+    return rc;
+}
+
+void
+run_adapter_release(struct run_adapter *a)
+{
+    adapter_patterns_release(&a->rank);
+    adapter_patterns_release(&a->alpha);
+    free(a->parts);
+}
+
 static struct prog_opts
 program(const struct train_options *o)
 {
@@ -208,9 +312,7 @@ program(const struct train_options *o)
         .batch = (uint32_t)o->batch,
         .seq_len = (uint32_t)o->seq_len,
         .head_chunk = (uint32_t)o->head_chunk,
-        .rank = (uint32_t)o->rank, .alpha = (float)o->alpha,
-        .dropout = (float)o->dropout, .targets = o->targets.item,
-        .n_targets = o->targets.n, .recompute = (uint8_t)o->recompute,
+        .dropout = (float)o->dropout, .recompute = (uint8_t)o->recompute,
         .offload = (uint8_t)o->offload,
         .optimizer = (uint8_t)o->optimizer, .decay = (float)o->decay,
         .beta1 = 0.9f, .beta2 = 0.999f, .adam_eps = 1e-8f,
@@ -218,14 +320,17 @@ program(const struct train_options *o)
     };
 }
 
-struct train_opts
-train_options_resolve(const struct train_options *o,
-                      const struct run_inputs *in, const char ***targets)
+int
+train_options_resolve(struct train_opts *t, struct run_adapter *a,
+                      const struct train_options *o,
+                      const struct run_inputs *in, struct err *e)
 {
     struct train_length len = { .epochs = o->epochs > 0 ? o->epochs : 1,
                                 .tokens = o->tokens, .seed = o->seed,
                                 .seq_len = (uint32_t)o->seq_len };
-    struct train_opts t = {
+
+    *a = (struct run_adapter){ .parts = NULL };
+    *t = (struct train_opts){
         .prog = program(o),
         .accum = (uint32_t)o->accum,
         .steps = o->steps,
@@ -235,14 +340,12 @@ train_options_resolve(const struct train_options *o,
         .lr_floor = o->lr_floor,
         .seed = o->seed,
     };
-
-    if (t.steps == 0) {
+    if (t->steps == 0) {
         uint64_t a_step = o->batch * o->accum;
 
-        t.rows = train_rows(&in->train.source, &len);
-        t.steps = (t.rows + a_step - 1) / a_step;
+        t->rows = train_rows(&in->train.source, &len);
+        t->steps = (t->rows + a_step - 1) / a_step;
     }
-    if (in->model.with != NULL)
-        lora_opts(&t.prog, in->model.with, targets);
-    return t;
+    return t->prog.method == METHOD_LORA
+           ? resolve_adapter(&t->prog, a, o, &in->model, e) : 0;
 }

@@ -10,6 +10,7 @@
 #include "cli/machine.h"
 #include "train/inputs.h"
 #include "train/trainer.h"
+#include "weights/lora.h"
 
 struct train_options {
     const char *data, *base, *out, *init_adapter, *config;
@@ -20,8 +21,8 @@ struct train_options {
     uint64_t eval_every, eval_records, log_every, keep;
     uint64_t head_chunk;
     double alpha, dropout, epochs, lr, lr_floor, decay, clip;
-    struct opt_list targets;
-    bool resume, inexact, dry_run, force;
+    struct opt_list targets, rank_pattern, alpha_pattern;
+    bool rslora, resume, inexact, dry_run, force;
 };
 
 extern const struct opt train_option_table[];
@@ -31,18 +32,29 @@ extern const struct opt train_option_table[];
 int train_options_check(struct train_options *o, const struct args *args,
                         struct err *e);
 
-/* With the inputs open: *o gets what is learned, and the rank, the alpha and,
- * unless it was given, the dropout of the adapter that the run begins with.
+/* With the inputs open: *o gets what is learned, and the rank, the alpha, the
+ * kind of scale and, unless it was given, the dropout of the adapter that the
+ * run begins with.
  * ERR_USAGE where there is nowhere to offload from; ERR_DATA where nothing
  * would be left of the dropout, or the data don't fit the length of
  * sequences. */
 int train_options_settle(struct train_options *o, const struct args *args,
                          const struct run_inputs *in, struct err *e);
 
-/* What a trainer is told. *targets is the caller's to free, after the
- * trainer was planned; it stays NULL where nothing is to free. */
-struct train_opts train_options_resolve(const struct train_options *o,
-                                        const struct run_inputs *in,
-                                        const char ***targets);
+/* The adapter of a run: what the options or, where it begins with one, that
+ * one's config say of it, and what each module has of it. */
+struct run_adapter {
+    struct adapter config; /* without modules; strings are borrowed */
+    struct adapter_patterns rank, alpha; /* of the options */
+    struct lora_part *parts;
+};
+
+/* What a trainer is told. *a has to outlive the trainer's planning, and is
+ * the caller's to release, also after a failure. ERR_USAGE for targets and
+ * patterns that no module matches. */
+int train_options_resolve(struct train_opts *t, struct run_adapter *a,
+                          const struct train_options *o,
+                          const struct run_inputs *in, struct err *e);
+void run_adapter_release(struct run_adapter *a);
 
 #endif

@@ -27,16 +27,15 @@ build_pair(struct generator *g, const struct model_desc *d,
            const struct adapter *adapter, struct err *e)
 {
     struct prog_opts o = generator_opts(d, g->batch, g->context);
-    const char **targets = NULL;
-    int rc;
+    struct lora_part *parts = NULL;
+    int rc = adapter ? lora_opts(&o, adapter, d, &parts, e) : 0;
 
-    if (adapter != NULL)
-        lora_opts(&o, adapter, &targets);
-    rc = prog_build(&g->prefill, d, &o, base, b, e);
+    if (rc == 0)
+        rc = prog_build(&g->prefill, d, &o, base, b, e);
     o.seq_len = 1;
     if (rc == 0)
         rc = prog_build(&g->single, d, &o, base, b, e);
-    free(targets);
+    free(parts);
     return rc;
 }
 

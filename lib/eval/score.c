@@ -80,15 +80,14 @@ measure(const struct model *m, const struct score_opts *o,
         struct record_loss *target, struct record_loss *all, struct err *e)
 {
     struct prog_opts p = eval_opts(o);
-    const char **targets = NULL;
+    struct lora_part *parts = NULL;
     struct prog prog;
     struct exec x;
-    int rc;
+    int rc = a ? lora_opts(&p, a, &m->desc, &parts, e) : 0;
 
-    if (a != NULL)
-        lora_opts(&p, a, &targets);
-    rc = prog_build(&prog, &m->desc, &p, &m->base, &m->backend, e);
-    free(targets);
+    if (rc == 0)
+        rc = prog_build(&prog, &m->desc, &p, &m->base, &m->backend, e);
+    free(parts);
     if (rc < 0)
         return rc;
     rc = exec_open(&x, &prog, &m->backend, NULL, e);

@@ -14,48 +14,18 @@
 
 #define FLAT_ALIGN 16 /* elements */
 
-/* PEFT's rule for one name of target_modules. */
-static bool
-name_matches(const char *module, const char *target)
-{
-    size_t n = strlen(module), k = strlen(target);
-
-    if (k > n || strcmp(module + n - k, target) != 0)
-        return false;
-    return k == n || module[n - k - 1] == '.';
-}
-
-static bool
-is_target(const struct build *b, const struct module *m)
+/* Module i's adapter. */
+static struct lora_part
+lora_part_of(const struct build *b, size_t i)
 {
     const struct prog_opts *o = b->o;
 
-    if (!module_is_linear(b->d, m))
-        return false;
-    for (size_t i = 0; i < o->n_targets; i++) {
-        if (name_matches(m->name, o->targets[i]))
-            return true;
-    }
-    return o->n_targets == 0;
-}
-
-static int
-check_targets(struct build *b)
-{
-    const struct model_desc *d = b->d;
-
-    for (size_t i = 0; i < b->o->n_targets; i++) {
-        bool hit = false;
-
-        for (size_t j = 0; j < d->n_modules && !hit; j++)
-            hit = module_is_linear(d, &d->module[j])
-                  && name_matches(d->module[j].name, b->o->targets[i]);
-        if (!hit)
-            return err_set(b->e, ERR_USAGE,
-                           "target '%s' is no linear module of a %s layer",
-                           b->o->targets[i], d->family->model_type);
-    }
-    return 0;
+    if (o->lora != NULL)
+        return o->lora[i];
+    return (struct lora_part){
+        module_is_linear(b->d, &b->d->module[i]) ? o->rank : 0,
+        o->alpha / (float)o->rank
+    };
 }
 
 static struct param *
@@ -76,10 +46,16 @@ add_param(struct build *b, const struct module *m, enum param_kind kind,
 }
 
 static void
-add_adapter(struct build *b, const struct module *m)
+add_adapter(struct build *b, size_t i)
 {
-    add_param(b, m, PARAM_LORA_A, b->o->rank, m->in);
-    add_param(b, m, PARAM_LORA_B, m->out, b->o->rank);
+    const struct module *m = &b->d->module[i];
+    struct lora_part lora = lora_part_of(b, i);
+
+    if (lora.rank == 0)
+        return;
+    b->adapted[i].scale = lora.scale;
+    add_param(b, m, PARAM_LORA_A, lora.rank, m->in);
+    add_param(b, m, PARAM_LORA_B, m->out, lora.rank);
 }
 
 static void
@@ -101,8 +77,7 @@ add_params(struct build *b)
     bool full = b->o->method == METHOD_FULL;
 
     for (size_t i = 0; i < d->n_modules && lora; i++)
-        if (is_target(b, &d->module[i]))
-            add_adapter(b, &d->module[i]);
+        add_adapter(b, i);
     for (size_t i = 0; i < d->n_tensors && full; i++)
         add_tensor(b, &d->tensor[i]);
 }
@@ -261,8 +236,6 @@ bind_tensors(struct build *b)
 {
     int rc = 0;
 
-    if (b->o->method == METHOD_LORA)
-        rc = check_targets(b);
     if (b->o->method == METHOD_FULL && b->d->turned)
         rc = err_set(b->e, ERR_USAGE, "%s: full training of a %s with "
                      "fan_in_fan_out false would make no model that "

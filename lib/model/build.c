@@ -244,7 +244,8 @@ check_opts(const struct prog_opts *o, const struct model_desc *d,
                        "%u learned positions", longest, d->max_pos);
     if (o->mode == PROG_TRAIN && o->method == METHOD_NONE)
         return err_set(e, ERR_USAGE, "nothing to train");
-    if (o->method == METHOD_LORA && (o->rank == 0 || o->rank > 4096))
+    if (o->method == METHOD_LORA && o->lora == NULL
+        && (o->rank == 0 || o->rank > 4096))
         return err_set(e, ERR_USAGE, "bad rank (found %u, expected 1..4096)",
                        o->rank);
     return 0;
@@ -300,8 +301,7 @@ prog_build(struct prog *p, const struct model_desc *d,
     if (rc < 0)
         return rc;
     p->opts = *o;
-    p->opts.targets = NULL;
-    p->opts.n_targets = 0;
+    p->opts.lora = NULL;
     p->desc = d;
     p->rows = o->batch * o->seq_len;
     build_view(&b, ZONE_NONE, 0, 0, DTYPE_U8);

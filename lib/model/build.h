@@ -25,6 +25,7 @@ struct bound {
 /* A module's adapter; absent views for none. */
 struct adapted {
     struct bound a, b;
+    float scale;
 };
 
 struct build {

@@ -116,8 +116,8 @@ fill_part(struct build *b, struct part *t, const struct module *m,
     t->b = lora->b.v;
     t->grad_a = lora->a.grad;
     t->grad_b = lora->b.grad;
-    t->rank = b->o->rank;
-    t->lora_scale = b->o->alpha / (float)b->o->rank;
+    t->rank = lora->a.v.rows;
+    t->lora_scale = lora->scale;
     t->dropout = b->o->mode == PROG_TRAIN ? b->o->dropout : 0;
     return b->o->method == METHOD_LORA;
 }

@@ -48,6 +48,12 @@ enum optimizer { OPT_ADAMW, OPT_SGD };
 #define TRAIN_HEAD_CHUNK 512
 #define EVAL_HEAD_CHUNK 128
 
+/* A module's adapter: y += scale * (x A^T) B^T. */
+struct lora_part {
+    uint32_t rank; /* 0: none */
+    float scale;
+};
+
 struct prog_opts {
     uint8_t mode, method;
     uint32_t batch, seq_len; /* a micro-batch is batch * seq_len rows */
@@ -58,13 +64,11 @@ struct prog_opts {
                                 losses */
     uint32_t cache_len;      /* PROG_DECODE: positions of each sequence */
 
-    /* METHOD_LORA. targets as PEFT's target_modules: a module is a target
-     * when its name is one of them or ends in "." and one of them. None:
-     * every linear of the layers. */
+    /* METHOD_LORA. By index of the description's modules; NULL: every linear
+     * of the layers has an adapter of rank and alpha. */
+    const struct lora_part *lora;
     uint32_t rank;
     float alpha, dropout;    /* dropout is 0 unless mode is PROG_TRAIN */
-    const char *const *targets;
-    size_t n_targets;
 
     uint8_t recompute;
     uint8_t offload;         /* to the HOST zone; of no effect but in
@@ -115,9 +119,9 @@ struct prog {
 };
 
 /* Builds and plans. d, the base's data and the back end b must outlive the
- * program; strings of o->targets need not. ERR_USAGE when the choices can't
- * be met: a target that matches nothing, full training of an int8 base, a
- * sequence longer than learned positions. On failure *p is released. */
+ * program; o->lora need not. ERR_USAGE when the choices can't be met: full
+ * training of an int8 base, a sequence longer than learned positions. On
+ * failure *p is released. */
 int prog_build(struct prog *p, const struct model_desc *d,
                const struct prog_opts *o, const struct frozen *base,
                const struct backend *b, struct err *e);

@@ -3,17 +3,21 @@
  * adapter_model.safetensors holds, in F32,
  *   base_model.model.MODULE.lora_A.weight [rank, in]
  *   base_model.model.MODULE.lora_B.weight [out, rank]
- * whatever way round the base stores the module's weight. The layer then is
+ * whatever way round the base stores the module's weight, and with DoRA
+ *   base_model.model.MODULE.lora_magnitude_vector [out]
+ * The layer then is
  *   y = x W^T + bias + scale * (x A^T) B^T
- *   scale = alpha / rank, with rsLoRA alpha / sqrt(rank).
+ *   scale = alpha / rank, with rsLoRA alpha / sqrt(rank)
+ * and with DoRA, of every output o,
+ *   y = c x (W + scale * B A)^T + bias
+ *   c[o] = magnitude[o] / |(W + scale * B A)[o, :]|
  * adapter_config.json holds the rest.
  *
  * Reading is strict, because an adapter that is half understood is an
  * adapter of half strength: a tensor that is not one of these, a matrix
  * without its partner, a value that is not finite, a key of the config that
- * is set and that we do not know (DoRA, rank patterns, modules to save, ...)
- * or that has a wrong type, a module that PEFT would leave out by its config
- * are errors.
+ * is set and that we do not know (modules to save, ...) or that has a wrong
+ * type, a module that PEFT would leave out by its config are errors.
  */
 #ifndef WEIGHTS_ADAPTER_H
 #define WEIGHTS_ADAPTER_H
@@ -32,20 +36,32 @@
 
 struct adapter_module {
     const char *name;  /* "model.layers.0.self_attn.q_proj" */
-    uint32_t in, out;
+    uint32_t in, out, rank;
+    double alpha;
     const float *a, *b; /* a[rank, in], b[out, rank] */
+    const float *magnitude; /* DoRA: [out]; NULL: none */
+};
+
+/* Modules whose rank or alpha is another than the adapter's: the first key
+ * that matches (module_ends) counts. */
+struct adapter_patterns {
+    struct adapter_pattern { const char *key; double value; } *item;
+    size_t n;
 };
 
 struct adapter {
-    uint32_t rank;
+    uint32_t rank;          /* of modules that no pattern matches */
     double alpha, dropout;
-    bool rslora;
+    struct adapter_patterns rank_pattern, alpha_pattern;
+    bool rslora, dora;
     bool fan_in_fan_out;    /* the base stores weights [in, out] (GPT-2) */
     const char *base;       /* base_model_name_or_path; NULL: none */
     const char **target;    /* target_modules: ends of module paths; none
                                when writing: taken from the items, which
                                then have to be in every layer */
     size_t n_targets;
+    bool target_pattern;    /* the one target is a pattern (module_matches),
+                               or all-linear */
     struct adapter_module *item; /* read: bytewise by name */
     size_t n;
     float *data;            /* read: the memory behind all a and b */
@@ -63,11 +79,16 @@ int adapter_read(struct adapter *a, const char *dir, struct err *e);
 
 /* For what adapter_read filled only. */
 void adapter_release(struct adapter *a);
+void adapter_patterns_release(struct adapter_patterns *p);
 
-/* Where matrices come from that are not in the items: put writes item i's A
- * or B, as floats. */
+/* What a module's tensors are; without DoRA the first two. */
+enum adapter_part { ADAPTER_A, ADAPTER_B, ADAPTER_MAGNITUDE };
+
+/* Where tensors come from that are not in the items: put writes that part of
+ * item i, as floats. */
 struct adapter_source {
-    int (*put)(void *ctx, size_t i, bool b, struct out *out, struct err *e);
+    int (*put)(void *ctx, size_t i, enum adapter_part part, struct out *out,
+               struct err *e);
     void *ctx;
 };
 
@@ -78,7 +99,13 @@ int adapter_write(const struct adapter *a, const char *dir,
                   const struct safetensors_meta *meta, size_t n_meta,
                   const struct adapter_source *source, struct err *e);
 
-double adapter_scale(const struct adapter *a);
+/* What B A of that module is multiplied by. */
+double adapter_scale(const struct adapter *a, const struct adapter_module *m);
+
+/* The rank and the alpha that the adapter's config gives a module. ERR_DATA
+ * for a key that is no pattern. */
+int adapter_strength(const struct adapter *a, const char *module,
+                     uint32_t *rank, double *alpha, struct err *e);
 
 /* Does it belong to this model: every module is a linear of a layer, of
  * these sizes, and there is at least one. ERR_DATA naming the module and

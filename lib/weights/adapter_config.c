@@ -1,22 +1,21 @@
 /* adapter_config.c - the table of LoraConfig's keys, and which modules
  * target_modules, exclude_modules and layers select, as PEFT matches them. */
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "weights/adapter_config.h"
 
-#include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
 #include "base/mem.h"
 #include "model/keys.h"
+#include "weights/module_pattern.h"
 
 #define MAX_CONFIG (1 << 20)
 #define MAX_RANK 65536
-#define MATCH_LIMIT 1000000 /* steps of a pattern */
+#define MAX_ALPHA 1e9
 
 struct fields {
-    double peft_type, r, alpha, dropout, bias, rslora, fan, ignored;
+    double peft_type, r, alpha, dropout, bias, rslora, dora, fan, ignored;
 };
 
 #define AT(field) offsetof(struct fields, field)
@@ -24,6 +23,7 @@ struct fields {
 #define TEXT(key) { .name = key, .kind = KEY_TEXT, .flags = KEY_NULL }
 #define FLAG(key, field) \
     { .name = key, .kind = KEY_BOOL, .flags = KEY_NULL, .offset = AT(field) }
+#define OBJECT(key) { .name = key, .kind = KEY_OBJECT, .flags = KEY_NULL }
 #define OFF(key) { .name = key, .kind = KEY_OFF, .flags = KEY_NULL }
 #define WORD(key, field, ...) \
     { .name = key, .kind = KEY_WORD, .offset = AT(field), __VA_ARGS__ }
@@ -36,18 +36,20 @@ static const struct key keys[] = {
     { .name = "r", .kind = KEY_COUNT, .offset = AT(r), .def = 8, .min = 1,
       .max = MAX_RANK },
     { .name = "lora_alpha", .kind = KEY_REAL, .offset = AT(alpha), .def = 8,
-      .min = -1e9, .max = 1e9 },
+      .min = -MAX_ALPHA, .max = MAX_ALPHA },
     { .name = "lora_dropout", .kind = KEY_DROP, .offset = AT(dropout),
       .max = 1 },
     FLAG("use_rslora", rslora),
+    FLAG("use_dora", dora),
     FLAG("fan_in_fan_out", fan),
     WORD("bias", bias, .words = biases),
     FREE("target_modules"), /* these three: adapter_config_selects */
     FREE("exclude_modules"),
     FREE("layers_to_transform"),
     FREE("init_lora_weights"), /* check_init */
+    OBJECT("rank_pattern"), /* these two: read_patterns */
+    OBJECT("alpha_pattern"),
     OFF("alora_invocation_tokens"),
-    OFF("alpha_pattern"),
     OFF("arrow_config"),
     OFF("kasa_config"),
     OFF("layer_replication"),
@@ -57,11 +59,9 @@ static const struct key keys[] = {
     OFF("megatron_config"),
     OFF("modules_to_save"),
     OFF("monteclora_config"),
-    OFF("rank_pattern"),
     OFF("target_parameters"),
     OFF("trainable_token_indices"),
     OFF("use_bdlora"),
-    OFF("use_dora"),
     OFF("use_qalora"),
     OFF("velora_config"),
     FREE("auto_mapping"), /* the rest says nothing about the function */
@@ -135,6 +135,7 @@ read_targets(struct adapter *a, const cJSON *root, struct err *e)
     if (cJSON_IsString(v)) {
         a->target = mem_array(1, sizeof(*a->target));
         a->target[a->n_targets++] = mem_strdup(v->valuestring);
+        a->target_pattern = true;
         return 0;
     }
     if (!cJSON_IsArray(v))
@@ -145,6 +146,29 @@ read_targets(struct adapter *a, const cJSON *root, struct err *e)
             return key_error("target_modules", item, e,
                              "a list of strings");
         a->target[a->n_targets++] = mem_strdup(item->valuestring);
+    }
+    return 0;
+}
+
+/* {"PATTERN": number, ...}, the numbers from min to max; whole: whole ones. */
+static int
+read_patterns(struct adapter_patterns *p, const cJSON *root, const char *key,
+              double min, double max, bool whole, struct err *e)
+{
+    const cJSON *object = key_of(root, key), *v;
+
+    p->item = mem_array((size_t)cJSON_GetArraySize(object) + 1,
+                        sizeof(*p->item));
+    cJSON_ArrayForEach(v, object) {
+        double x = v->valuedouble;
+
+        if (!cJSON_IsNumber(v) || !(x >= min && x <= max)
+            || (whole && x > (double)(uint64_t)x))
+            return key_error(v->string, v, e, "a %snumber from %g to %g, as "
+                             "a value of %s", whole ? "whole " : "", min,
+                             max, key);
+        p->item[p->n++] = (struct adapter_pattern){ mem_strdup(v->string),
+                                                    x };
     }
     return 0;
 }
@@ -165,12 +189,19 @@ read_keys(struct adapter *a, const cJSON *root, struct err *e)
         rc = check_init(root, e);
     if (rc == 0)
         rc = read_targets(a, root, e);
+    if (rc == 0)
+        rc = read_patterns(&a->rank_pattern, root, "rank_pattern", 1,
+                           MAX_RANK, true, e);
+    if (rc == 0)
+        rc = read_patterns(&a->alpha_pattern, root, "alpha_pattern",
+                           -MAX_ALPHA, MAX_ALPHA, false, e);
     if (rc < 0)
         return rc;
     a->rank = (uint32_t)f.r;
     a->alpha = f.alpha;
     a->dropout = f.dropout;
     a->rslora = f.rslora > 0;
+    a->dora = f.dora > 0;
     a->fan_in_fan_out = f.fan > 0;
     if (cJSON_IsString(base))
         a->base = mem_strdup(base->valuestring);
@@ -201,53 +232,21 @@ adapter_config_read(struct adapter *a, cJSON **root, const char *dir,
 
 /* Which modules */
 
-/* PEFT's rule for a name of a list: a module's whole name or its end. */
+/* *whole: by a whole name. */
 static bool
 in_list(const cJSON *list, const char *module, bool *whole)
 {
-    size_t n = strlen(module);
     bool found = false;
     const cJSON *v;
 
     *whole = false;
     cJSON_ArrayForEach(v, list) {
-        size_t k = cJSON_IsString(v) ? strlen(v->valuestring) : n + 1;
-
-        if (k > n || strcmp(module + n - k, v->valuestring) != 0)
+        if (!cJSON_IsString(v) || !module_is_named(module, v->valuestring))
             continue;
-        *whole |= k == n;
-        found |= k == n || module[n - k - 1] == '.';
+        *whole |= strcmp(module, v->valuestring) == 0;
+        found = true;
     }
     return found;
-}
-
-/* A string is a pattern that has to match all of the module's name. */
-static int
-match_pattern(bool *found, const char *pattern, const char *module,
-              struct err *e)
-{
-    pcre2_match_context *limits = pcre2_match_context_create(NULL);
-    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-    PCRE2_SIZE at;
-    int code, rc = PCRE2_ERROR_NOMATCH;
-    pcre2_code *p = pcre2_compile((PCRE2_SPTR)pattern,
-                                  PCRE2_ZERO_TERMINATED, PCRE2_UTF
-                                  | PCRE2_ANCHORED | PCRE2_ENDANCHORED,
-                                  &code, &at, NULL);
-
-    if (p != NULL && data != NULL && limits != NULL) {
-        pcre2_set_match_limit(limits, MATCH_LIMIT);
-        rc = pcre2_match(p, (PCRE2_SPTR)module, strlen(module), 0, 0, data,
-                         limits);
-    }
-    *found = rc >= 0;
-    pcre2_match_data_free(data);
-    pcre2_match_context_free(limits);
-    pcre2_code_free(p);
-    if (p == NULL || (rc < 0 && rc != PCRE2_ERROR_NOMATCH))
-        return err_set(e, ERR_DATA, "\"%s\" is no pattern that can be "
-                       "matched", pattern);
-    return 0;
 }
 
 /* The layer's number in a module's name: the first part that is one, after
@@ -299,7 +298,7 @@ adapter_config_selects(const cJSON *root, const char *module, struct err *e)
     int rc = 0;
 
     if (cJSON_IsString(exclude))
-        rc = match_pattern(&hit, exclude->valuestring, module, e);
+        rc = module_matches(&hit, exclude->valuestring, module, e);
     else
         hit = in_list(exclude, module, &whole);
     if (rc < 0 || hit)
@@ -309,7 +308,7 @@ adapter_config_selects(const cJSON *root, const char *module, struct err *e)
     else if (strcmp(targets->valuestring, "all-linear") == 0)
         hit = true;
     else
-        rc = match_pattern(&hit, targets->valuestring, module, e);
+        rc = module_matches(&hit, targets->valuestring, module, e);
     if (rc < 0 || !hit)
         return rc < 0 ? rc : left_out(module, "target_modules", e);
     if (is_set(layers) && !whole && !layer_selected(layers, module))

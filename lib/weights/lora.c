@@ -7,34 +7,165 @@
 
 #include "base/mem.h"
 #include "model/family.h"
+#include "weights/module_pattern.h"
 
-void
-lora_opts(struct prog_opts *o, const struct adapter *a,
-          const char ***targets)
+/* Whether the adapter's targets select the module. */
+static int
+is_target(bool *is, const struct adapter *a, const char *module,
+          struct err *e)
 {
-    *targets = mem_array(a->n + 1, sizeof(**targets));
-    for (size_t i = 0; i < a->n; i++)
-        (*targets)[i] = a->item[i].name;
-    o->method = METHOD_LORA;
-    o->rank = a->rank;
-    o->alpha = (float)(adapter_scale(a) * a->rank);
-    o->targets = *targets;
-    o->n_targets = a->n;
+    *is = a->n_targets == 0;
+    if (a->target_pattern)
+        return module_matches(is, a->target[0], module, e);
+    for (size_t i = 0; i < a->n_targets && !*is; i++)
+        *is = module_is_named(module, a->target[i]);
+    return 0;
 }
 
-struct adapter
-lora_meta(const struct prog_opts *o, const struct model_desc *d,
-          double alpha, double dropout, const char *base)
+/* From targets and patterns. */
+static int
+select_parts(struct lora_part *parts, const struct adapter *a,
+             const struct model_desc *d, struct err *e)
 {
-    struct adapter a = { .rank = o->rank, .alpha = alpha,
-                         .dropout = dropout, .base = base,
-                         .target = (const char **)o->targets,
-                         .n_targets = o->n_targets };
+    int rc = 0;
 
-    /* As transformers' class has them: a GGUF file stores them all alike. */
+    for (size_t i = 0; i < d->n_modules && rc == 0; i++) {
+        struct adapter_module m = { .name = d->module[i].name };
+        bool is;
+
+        if (!module_is_linear(d, &d->module[i]))
+            continue;
+        rc = is_target(&is, a, m.name, e);
+        if (rc == 0 && is)
+            rc = adapter_strength(a, m.name, &m.rank, &m.alpha, e);
+        if (rc == 0 && is)
+            parts[i] = (struct lora_part){ m.rank,
+                                           (float)adapter_scale(a, &m) };
+    }
+    return rc;
+}
+
+/* From the modules that there are. */
+static int
+take_parts(struct lora_part *parts, const struct adapter *a,
+           const struct model_desc *d, struct err *e)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        const struct adapter_module *m = &a->item[i];
+        size_t k = 0;
+
+        while (k < d->n_modules && strcmp(d->module[k].name, m->name) != 0)
+            k++;
+        if (k == d->n_modules)
+            return err_set(e, ERR_DATA, "module %s of the adapter: the base "
+                           "has no such linear", m->name);
+        parts[k] = (struct lora_part){ m->rank, (float)adapter_scale(a, m) };
+    }
+    return 0;
+}
+
+/* What is said of modules, one by one: each has to say it of a module that
+ * gets an adapter. */
+struct said {
+    const char *what, *text;
+    int (*of)(bool *is, const char *text, const char *module, struct err *e);
+};
+
+static int
+named(bool *is, const char *text, const char *module, struct err *e)
+{
+    (void)e;
+    *is = module_is_named(module, text);
+    return 0;
+}
+
+static int
+check_said(const struct said *s, const struct lora_part *parts,
+           const struct model_desc *d, struct err *e)
+{
+    bool hit = false;
+    int rc = 0;
+
+    for (size_t i = 0; i < d->n_modules && rc == 0 && !hit; i++)
+        if (parts[i].rank > 0)
+            rc = s->of(&hit, s->text, d->module[i].name, e);
+    if (rc == 0 && !hit)
+        return err_set(e, ERR_USAGE, "%s '%s' is no linear module of a %s "
+                       "layer%s", s->what, s->text, d->family->model_type,
+                       s->of == named || s->of == module_matches
+                       ? "" : " that gets an adapter");
+    return rc;
+}
+
+static int
+check_patterns(const char *what, const struct adapter_patterns *p,
+               const struct lora_part *parts, const struct model_desc *d,
+               struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < p->n && rc == 0; i++)
+        rc = check_said(&(struct said){ what, p->item[i].key, module_ends },
+                        parts, d, e);
+    return rc;
+}
+
+static int
+check_selected(const struct lora_part *parts, const struct adapter *a,
+               const struct model_desc *d, struct err *e)
+{
+    struct said s = { "target", NULL,
+                      a->target_pattern ? module_matches : named };
+    int rc = 0;
+
+    for (size_t i = 0; i < a->n_targets && rc == 0; i++) {
+        s.text = a->target[i];
+        rc = check_said(&s, parts, d, e);
+    }
+    if (rc == 0)
+        rc = check_patterns("rank pattern", &a->rank_pattern, parts, d, e);
+    if (rc == 0)
+        rc = check_patterns("alpha pattern", &a->alpha_pattern, parts, d, e);
+    return rc;
+}
+
+int
+lora_opts(struct prog_opts *o, const struct adapter *a,
+          const struct model_desc *d, struct lora_part **parts,
+          struct err *e)
+{
+    int rc;
+
+    if (a->dora)
+        return err_set(e, ERR_DATA, "an adapter with DoRA cannot be run "
+                       "beside its base (use_dora is set)");
+    *parts = mem_array(d->n_modules, sizeof(**parts));
+    if (a->n > 0) {
+        rc = take_parts(*parts, a, d, e);
+    } else {
+        rc = select_parts(*parts, a, d, e);
+        if (rc == 0)
+            rc = check_selected(*parts, a, d, e);
+        else if (rc == ERR_DATA)
+            rc = e->code = ERR_USAGE; /* the user's own pattern */
+    }
+    if (rc < 0) {
+        free(*parts);
+        *parts = NULL;
+        return rc;
+    }
+    o->method = METHOD_LORA;
+    o->lora = *parts;
+    return 0;
+}
+
+bool
+lora_fan_in_fan_out(const struct model_desc *d)
+{
     for (const struct module_row *r = d->family->modules; r->name; r++)
-        a.fan_in_fan_out |= r->in_out;
-    return a;
+        if (r->in_out)
+            return true;
+    return false;
 }
 
 static const struct adapter_module *
@@ -93,10 +224,12 @@ leaf_names(const struct prog *p, size_t *n)
 
 /* Parameters come as A, B, A, B: add_params of bind.c. */
 static int
-write_matrix(void *ctx, size_t i, bool b, struct out *out, struct err *e)
+write_matrix(void *ctx, size_t i, enum adapter_part part, struct out *out,
+             struct err *e)
 {
     const struct exec *x = ctx;
-    struct view v = prog_param(&x->prog->param[2 * i + b], x->prog->params);
+    struct view v = prog_param(&x->prog->param[2 * i + part],
+                               x->prog->params);
 
     return exec_write(x, &v, out, e);
 }
@@ -121,6 +254,7 @@ lora_save(const struct exec *x, const struct adapter *meta,
         a.item[i].name = q->module->name;
         a.item[i].in = q->module->in;
         a.item[i].out = q->module->out;
+        a.item[i].rank = q->rows;
     }
     rc = adapter_write(&a, dir, NULL, 0, &source, e);
     free(a.item);

@@ -125,13 +125,13 @@ model_fit(const struct model *m, const struct prog_opts *o,
                      .desc = &m->desc,
                      .way = { .prog = *o, .accum = 1, .base = &m->base },
                      .backend = &m->backend };
-    const char **targets = NULL;
-    int rc;
+    struct lora_part *parts = NULL;
+    int rc = m->with ? lora_opts(&f.way.prog, m->with, &m->desc, &parts, e)
+                     : 0;
 
-    if (m->with != NULL)
-        lora_opts(&f.way.prog, m->with, &targets);
-    rc = fit_now(&f, force, e);
-    free(targets);
+    if (rc == 0)
+        rc = fit_now(&f, force, e);
+    free(parts);
     return rc;
 }
 

@@ -77,7 +77,7 @@ adapter_model.safetensors" ]
     cp whole/adapter/adapter_model.safetensors $f
     jq '.use_dora = true' whole/adapter/adapter_config.json \
         >run/adapter/adapter_config.json
-    refused 4 "use_dora (found true" -o out run
+    refused 4 "has no lora_magnitude_vector, and use_dora is set" -o out run
     jq '.r = 4' whole/adapter/adapter_config.json \
         >run/adapter/adapter_config.json
     refused 4 "expected r = 4" -o out run
@@ -95,7 +95,8 @@ adapter_model.safetensors" ]
     refused 2 "RUN" -o out
 }
 
-# run/ becomes three steps of training of a model/ of type $1.
+# run/ becomes three steps of training of a model/ of type $1, with the
+# options that follow.
 train_run() {
     local sizes='"vocab_size": 40, "hidden_size": 16, "n_embd": 16,
         "num_hidden_layers": 2, "n_layer": 2, "num_attention_heads": 4,
@@ -110,7 +111,7 @@ train_run() {
         jq -cn --argjson i $i '{ids: [range(24) | (. * $i + 3) % 40]}'
     done | fromjsonl | shard -q -o data
     train -q --data data --base model -o run --steps 3 --batch 1 \
-        --seq-len 32 --rank 4 --lr 0.01 --threads 1
+        --seq-len 32 --rank 4 --lr 0.01 --threads 1 "${@:2}"
 }
 
 @test "exportadapter takes the adapter of a run, unless the run was damaged" {
@@ -133,4 +134,34 @@ train_run() {
         exportadapter -q -o out run
         "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out
     done
+    train_run llama --rslora --rank-pattern q_proj=6,layers.1.mlp.up_proj=2 \
+        --alpha-pattern 'k_.*=3,q_proj=5' --targets '.*(q|k|up)_proj'
+    exportadapter -q -o out run
+    "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out
+}
+
+@test "ranks and alphas of modules are written, read and obeyed" {
+    train_run llama --rslora --rank-pattern q_proj=6 --targets q_proj,k_proj \
+        --alpha-pattern 'layers.1.*=3'
+    exportadapter -q --base model -o out run
+    cmp run/adapter/adapter_config.json out/adapter_config.json
+    [ "$(jq -c '[.use_rslora, .rank_pattern, .alpha_pattern, .r]' \
+        out/adapter_config.json)" = \
+        '[true,{"q_proj":6},{"layers.1.*":3},4]' ]
+    # Without the patterns its matrices don't fit, or count otherwise.
+    cp -r out plain
+    jq '.alpha_pattern = {}' out/adapter_config.json \
+        >plain/adapter_config.json
+    evalprompts -q --base model --adapter out --data data --split train \
+        >ours
+    evalprompts -q --base model --adapter plain --data data --split train \
+        >theirs
+    run -1 cmp -s ours theirs
+    # A run that begins with it goes on in the same strength.
+    rm -rf more
+    train -q --data data --base model -o more --steps 1 --batch 1 --lr 0 \
+        --seq-len 32 --threads 1 --init-adapter out
+    evalprompts -q --base model --adapter more --data data --split train \
+        >theirs
+    cmp ours theirs
 }

@@ -9,6 +9,7 @@ definition by Y"; exit 1 when something is not as it should be.
 """
 import json
 import math
+import re
 import sys
 
 import torch
@@ -46,14 +47,25 @@ for name, p in taken.items():
     if not torch.equal(p.detach().float(), tensors[name]):
         sys.exit("PEFT holds another %s" % name)
 
-rank = config["r"]
-scale = config["lora_alpha"] / (math.sqrt(rank) if config["use_rslora"]
-                                else rank)
+
+def strength(patterns, module, otherwise):
+    for key, value in patterns.items():
+        if re.fullmatch(r"(.*\.)?(%s)" % key, module):
+            return value
+    return otherwise
+
+
+def scale_of(module):
+    rank = strength(config["rank_pattern"], module, config["r"])
+    alpha = strength(config["alpha_pattern"], module, config["lora_alpha"])
+    return alpha / (math.sqrt(rank) if config["use_rslora"] else rank)
+
+
 defined = load_base()
 for m in modules:
     a = tensors[prefix + m + ".lora_A.weight"].double()
     b = tensors[prefix + m + ".lora_B.weight"].double()
-    delta = scale * b @ a
+    delta = scale_of(m) * b @ a
     weight = defined.get_submodule(m).weight
     weight.data += delta.T if config["fan_in_fan_out"] else delta
 

@@ -25,10 +25,11 @@ example(void)
     };
 
     item[0] = (struct adapter_module){
-        "model.layers.0.self_attn.q_proj", 2, 3, values, values + 4
+        "model.layers.0.self_attn.q_proj", 2, 3, 2, 4, values, values + 4, NULL
     };
     item[1] = (struct adapter_module){
-        "model.layers.0.self_attn.k_proj", 3, 1, values + 6, values + 12
+        "model.layers.0.self_attn.k_proj", 3, 1, 2, 4, values + 6, values + 12,
+        NULL
     };
     return a;
 }
@@ -55,7 +56,7 @@ TEST(an_adapter_comes_back)
     CHECK_EQ_U64(b.rank, 2);
     CHECK(b.alpha == 4 && b.dropout == 0.25);
     CHECK(b.rslora && b.fan_in_fan_out);
-    CHECK(fabs(adapter_scale(&b) - 4 / sqrt(2)) < 1e-15);
+    CHECK(fabs(adapter_scale(&b, b.item) - 4 / sqrt(2)) < 1e-15);
     CHECK_STR(b.base, "some/base \"x\"");
     CHECK_EQ_U64(b.n_targets, 2);
     CHECK_STR(b.target[1], "self_attn.k_proj");
@@ -75,7 +76,7 @@ TEST(an_adapter_comes_back)
     CHECK(adapter_write(&a, DIR, NULL, 0, NULL, &e) == 0);
     CHECK(adapter_read(&b, DIR, &e) == 0);
     CHECK(!b.rslora && !b.base);
-    CHECK(adapter_scale(&b) == 2);
+    CHECK(adapter_scale(&b, b.item) == 2);
     adapter_release(&b);
     CHECK(path_remove(DIR, &e) == 0);
 }
@@ -98,6 +99,34 @@ TEST(targets_follow_from_the_modules)
     CHECK_STR(b.target[0], "self_attn.q_proj");
     CHECK_STR(b.target[1], "self_attn.k_proj");
     CHECK_EQ_U64(b.n, 3);
+    adapter_release(&b);
+    CHECK(path_remove(DIR, &e) == 0);
+}
+
+TEST(modules_of_their_own_strength_come_back)
+{
+    struct adapter_pattern ranks[] = { { "x", 7 }, { "layers.*.k_proj", 1 } };
+    struct adapter_pattern alphas[] = { { "k_proj", 3 }, { "k.*", 9 } };
+    struct adapter a = example(), b;
+    struct err e = { 0 };
+
+    a.rank_pattern.item = ranks;
+    a.alpha_pattern.item = alphas;
+    a.rank_pattern.n = a.alpha_pattern.n = 2;
+    a.item[1].rank = 1;
+    a.dora = true;
+    a.item[0].magnitude = values + 12; /* 3 and 1 of them */
+    a.item[1].magnitude = values + 15;
+    write_example(&a);
+    CHECK(adapter_read(&b, DIR, &e) == 0);
+    CHECK(b.dora && b.rank == 2 && b.rank_pattern.n == 2);
+    CHECK_STR(b.rank_pattern.item[1].key, "layers.*.k_proj");
+    CHECK(b.item[0].rank == 1 && b.item[1].rank == 2);
+    CHECK(adapter_scale(&b, &b.item[0]) == 3);
+    CHECK(adapter_scale(&b, &b.item[1]) == 2);
+    CHECK(memcmp(b.item[0].b, values + 12, 4) == 0);
+    CHECK(memcmp(b.item[0].magnitude, values + 15, 4) == 0);
+    CHECK(memcmp(b.item[1].magnitude, values + 12, 12) == 0);
     adapter_release(&b);
     CHECK(path_remove(DIR, &e) == 0);
 }
@@ -148,9 +177,17 @@ TEST(a_config_that_means_something_else_is_refused)
     CHECK(read_with_config(CONFIG("")) == 0);
     CHECK(read_with_config(CONFIG(",\"use_dora\":false,\"new_thing\":{},"
                                   "\"other\":null,\"bias\":\"none\"")) == 0);
-    check_config(CONFIG(",\"use_dora\":true"), "use_dora");
-    check_config(CONFIG(",\"rank_pattern\":{\"q_proj\":4}"), "rank_pattern");
-    check_config(CONFIG(",\"alpha_pattern\":{\"q\":4}"), "alpha_pattern");
+    check_config(CONFIG(",\"use_dora\":true"), "k_proj has no "
+                 "lora_magnitude_vector");
+    check_config(CONFIG(",\"rank_pattern\":{\"q_proj\":4}"),
+                 "ranks 2 and 2 of its matrices, expected r = 4");
+    check_config(CONFIG(",\"rank_pattern\":{\"q_proj\":1.5}"), "q_proj "
+                 "(found 1.5, expected a whole number from 1 to 65536, as a "
+                 "value of rank_pattern)");
+    check_config(CONFIG(",\"rank_pattern\":{\"(\":2}"), "is no pattern");
+    check_config(CONFIG(",\"rank_pattern\":[1]"), "rank_pattern (found [1]");
+    check_config(CONFIG(",\"alpha_pattern\":{\"q\":\"4\"}"),
+                 "q (found \"4\", expected a number");
     check_config(CONFIG(",\"modules_to_save\":[\"lm_head\"]"),
                  "modules_to_save");
     check_config(CONFIG(",\"new_thing\":1"), "new_thing");
@@ -282,8 +319,8 @@ static const char llama[] = "{\"model_type\":\"llama\",\"hidden_size\":8,"
 TEST(an_adapter_belongs_to_a_model)
 {
     struct adapter_module item[2] = {
-        { "model.layers.0.self_attn.q_proj", 8, 8, NULL, NULL },
-        { "model.layers.1.mlp.down_proj", 12, 8, NULL, NULL },
+        { .name = "model.layers.0.self_attn.q_proj", .in = 8, .out = 8 },
+        { .name = "model.layers.1.mlp.down_proj", .in = 12, .out = 8 },
     };
     struct adapter a = { .rank = 2, .item = item, .n = 2 };
     struct model_desc d;
@@ -308,6 +345,7 @@ TEST(an_adapter_belongs_to_a_model)
 static const struct test tests[] = {
     RUN(an_adapter_comes_back),
     RUN(targets_follow_from_the_modules),
+    RUN(modules_of_their_own_strength_come_back),
     RUN(a_config_that_means_something_else_is_refused),
     RUN(modules_that_the_config_does_not_select_are_refused),
     RUN(tensors_that_are_no_adapter_are_refused),

@@ -159,14 +159,14 @@ evaluated(struct tiny_world *w, const struct adapter *a, int32_t *ids,
     struct batch batch = { .ids = ids, .target = targets, .pos = pos,
                            .doc_first = zero, .head_row = row,
                            .weight = weight, .n = n };
-    const char **modules = NULL;
+    struct lora_part *parts = NULL;
     double loss[200];
     struct prog p;
     struct exec x;
     struct err e;
 
     if (a != NULL)
-        lora_opts(&o, a, &modules);
+        CHECK(lora_opts(&o, a, &w->model.desc, &parts, &e) == 0);
     for (uint32_t i = 0; i < n; i++)
         pos[i] = (int32_t)i;
     row[0] = (int32_t)n - 1;
@@ -183,7 +183,7 @@ evaluated(struct tiny_world *w, const struct adapter *a, int32_t *ids,
     CHECK(exec_get(&x, &p.row_loss, loss, &e) == 0);
     exec_release(&x);
     prog_release(&p);
-    free(modules);
+    free(parts);
     return loss[n - 1];
 }
 

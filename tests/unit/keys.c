@@ -300,7 +300,8 @@ adapter_make(struct adapter *a, const struct safetensors *golden)
             a->item[a->n++] = (struct adapter_module){
                 mem_dup(name + strlen(PREFIX), n - end - strlen(PREFIX)),
                 (uint32_t)t->shape[1], (uint32_t)b->shape[0],
-                safetensors_data(golden, t), safetensors_data(golden, b)
+                a->rank, a->alpha, safetensors_data(golden, t),
+                safetensors_data(golden, b), NULL
             };
         }
         free(name);
@@ -311,9 +312,20 @@ adapter_make(struct adapter *a, const struct safetensors *golden)
 static bool
 same_adapter(const struct adapter *a, const struct adapter *b)
 {
-    return a->n == b->n && a->rank == b->rank
-           && adapter_scale(a) >= adapter_scale(b)
-           && adapter_scale(a) <= adapter_scale(b);
+    bool same = a->n == b->n && a->rank == b->rank;
+
+    for (size_t i = 0; i < b->n && same; i++) {
+        size_t k = 0;
+
+        while (k < a->n && strcmp(a->item[k].name, b->item[i].name) != 0)
+            k++;
+        same = k < a->n && a->item[k].rank == b->item[i].rank
+               && !(adapter_scale(a, &a->item[k])
+                    < adapter_scale(b, &b->item[i])
+                    || adapter_scale(a, &a->item[k])
+                    > adapter_scale(b, &b->item[i]));
+    }
+    return same;
 }
 
 static void

@@ -37,8 +37,8 @@ tiny_adapter(struct tiny_world *w)
         for (size_t k = 0; k < TINY_RANK * (m->in + m->out); k++)
             v[k] = (float)(0.5 * rng_normal(&r));
         w->item[a->n++] = (struct adapter_module){
-            .name = m->name, .in = m->in, .out = m->out, .a = v,
-            .b = v + TINY_RANK * m->in
+            .name = m->name, .in = m->in, .out = m->out, .rank = TINY_RANK,
+            .alpha = a->alpha, .a = v, .b = v + TINY_RANK * m->in
         };
     }
     w->model.with = a;

@@ -2,6 +2,8 @@
  * others come to: for the back end, for the trainer. */
 #include "cli/train_options.h"
 
+#include <math.h>
+
 #include "base/par.h"
 #include "test.h"
 #include "tool/internal.h"
@@ -13,6 +15,10 @@ static const struct tool trial = {
 };
 
 #define MAX_WORDS 12
+
+static const char llama[] = "{\"model_type\":\"llama\",\"hidden_size\":8,"
+    "\"num_attention_heads\":2,\"num_key_value_heads\":1,"
+    "\"num_hidden_layers\":2,\"intermediate_size\":12,\"vocab_size\":16}";
 
 /* The options of a line that is right by itself. */
 static void
@@ -78,7 +84,8 @@ TEST(full_training_has_no_adapter)
 
 TEST(an_adapter_that_is_there_has_its_shape)
 {
-    static const char text[] = "--init-adapter sets rank, alpha and targets";
+    static const char text[] = "--init-adapter sets rank, alpha, their "
+           "patterns, rslora and targets";
 
     taken(LINE("--init-adapter=a", "--dropout=0.1"));
     refused(LINE("--init-adapter=a", "--rank=32"), text);
@@ -115,7 +122,7 @@ TEST(an_adapter_brings_rank_alpha_and_dropout)
     CHECK(train_options_settle(&o, &args, &in, &e) == 0);
     CHECK(o.loss == LOSS_ALL); /* what the run learns, not "auto" */
     CHECK_EQ_U64(o.rank, 16);
-    CHECK(o.alpha == 32 && o.dropout == 0.25); /* alpha: without rslora */
+    CHECK(o.alpha == 8 && o.rslora && o.dropout == 0.25);
     parse(&o, &args, LINE("--init-adapter=a", "--dropout=0"));
     CHECK(train_options_settle(&o, &args, &in, &e) == 0);
     CHECK(o.dropout == 0);
@@ -124,28 +131,123 @@ TEST(an_adapter_brings_rank_alpha_and_dropout)
 TEST(options_become_the_trainers)
 {
     struct run_inputs in = { .model = { .with = NULL } };
-    const char **targets = NULL;
     struct train_options o;
+    struct run_adapter a;
     struct train_opts t;
     struct args args;
+    struct err e;
 
     parse(&o, &args, LINE("--steps=7", "--method=full", "--optimizer=sgd",
                           "--recompute=block", "--schedule=linear",
                           "--offload=activations", "--batch=3",
                           "--accum=5"));
-    t = train_options_resolve(&o, &in, &targets);
+    CHECK(train_options_resolve(&t, &a, &o, &in, &e) == 0);
     CHECK(t.prog.method == METHOD_FULL && t.prog.optimizer == OPT_SGD
           && t.prog.recompute == RECOMPUTE_BLOCK
           && t.prog.offload == OFFLOAD_ACTIVATIONS
           && t.schedule == SCHEDULE_LINEAR);
     CHECK(t.steps == 7 && t.prog.batch == 3 && t.accum == 5);
-    CHECK(t.prog.head_chunk == TRAIN_HEAD_CHUNK && targets == NULL);
+    CHECK(t.prog.head_chunk == TRAIN_HEAD_CHUNK && a.parts == NULL);
+    run_adapter_release(&a);
+    CHECK(desc_read(&in.model.desc, llama, strlen(llama), "llama", &e)
+          == 0);
     parse(&o, &args, LINE("--steps=7"));
-    t = train_options_resolve(&o, &in, &targets);
-    CHECK(t.prog.method == METHOD_LORA && t.prog.optimizer == OPT_ADAMW
+    CHECK(train_options_resolve(&t, &a, &o, &in, &e) == 0);
+    CHECK(t.prog.method == METHOD_LORA && t.prog.lora == a.parts
+          && t.prog.optimizer == OPT_ADAMW
           && t.prog.recompute == RECOMPUTE_NONE
           && t.prog.offload == OFFLOAD_NONE
           && t.schedule == SCHEDULE_COSINE);
+    run_adapter_release(&a);
+    desc_release(&in.model.desc);
+}
+
+/* The adapter of that command line; ERR_USAGE where text is what is said. */
+static void
+adapter_of(struct run_adapter *a, const struct model_desc *d,
+           const char *const *line, const char *text)
+{
+    struct run_inputs in = { .model = { .with = NULL } };
+    struct train_options o;
+    struct train_opts t;
+    struct args args;
+    struct err e = { 0 };
+
+    in.model.desc = *d;
+    parse(&o, &args, line);
+    CHECK(train_options_resolve(&t, a, &o, &in, &e)
+          == (text ? ERR_USAGE : 0));
+    if (text != NULL)
+        CHECK_STR(e.text, text);
+}
+
+/* Rank and scale of a module. */
+static bool
+has(const struct run_adapter *a, const struct model_desc *d,
+    const char *module, uint32_t rank, double scale)
+{
+    for (size_t i = 0; i < d->n_modules; i++)
+        if (strcmp(d->module[i].name, module) == 0)
+            return a->parts[i].rank == rank
+                   && fabs((double)a->parts[i].scale - scale) < 1e-6;
+    return false;
+}
+
+TEST(modules_have_their_own_strength)
+{
+    struct run_adapter a;
+    struct model_desc d;
+    struct err e;
+
+    CHECK(desc_read(&d, llama, strlen(llama), "llama", &e) == 0);
+    adapter_of(&a, &d, LINE("--rank=4", "--alpha=8", "--targets=q_proj,up_proj",
+                            "--rank-pattern=layers.1.self_attn.q_proj=16",
+                            "--alpha-pattern=up_proj=2,q_.*=3"), NULL);
+    CHECK(has(&a, &d, "model.layers.0.self_attn.q_proj", 4, 0.75));
+    CHECK(has(&a, &d, "model.layers.1.self_attn.q_proj", 16, 3.0 / 16));
+    CHECK(has(&a, &d, "model.layers.1.mlp.up_proj", 4, 0.5));
+    CHECK(has(&a, &d, "model.layers.1.mlp.down_proj", 0, 0));
+    run_adapter_release(&a);
+    adapter_of(&a, &d, LINE("--rank=4", "--alpha=8", "--rslora",
+                            "--targets=.*\\.1\\..*(q|k)_proj"), NULL);
+    CHECK(has(&a, &d, "model.layers.1.self_attn.k_proj", 4, 4));
+    CHECK(has(&a, &d, "model.layers.0.self_attn.k_proj", 0, 0));
+    CHECK(a.config.target_pattern && a.config.rslora);
+    run_adapter_release(&a);
+    desc_release(&d);
+}
+
+TEST(what_selects_nothing_is_refused)
+{
+    static const struct { const char *option, *text; } bad[] = {
+        { "--targets=c_attn", "target 'c_attn' is no linear module of a llama "
+          "layer" },
+        { "--targets=x.*", "target 'x.*' is no linear module of a llama "
+          "layer" },
+        { "--targets=q_proj,k.*", "--targets: a pattern stands alone (found "
+          "'q_proj' beside 'k.*')" },
+        { "--targets=(", "\"(\" is no pattern that can be matched" },
+        { "--rank-pattern=c_fc=3", "rank pattern 'c_fc' is no linear module "
+          "of a llama layer that gets an adapter" },
+        { "--alpha-pattern=proj=3", "alpha pattern 'proj' is no linear module "
+          "of a llama layer that gets an adapter" },
+        { "--rank-pattern=q_proj", "--rank-pattern (found 'q_proj', expected "
+          "MODULE=N, N a whole number from 1 to 4096)" },
+        { "--rank-pattern=q_proj=0", "--rank-pattern (found 'q_proj=0', "
+          "expected MODULE=N, N a whole number from 1 to 4096)" },
+        { "--alpha-pattern==2", "--alpha-pattern (found '=2', expected "
+          "MODULE=N, N a number from 0 to 1e+06)" },
+    };
+    struct run_adapter a;
+    struct model_desc d;
+    struct err e;
+
+    CHECK(desc_read(&d, llama, strlen(llama), "llama", &e) == 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        adapter_of(&a, &d, LINE(bad[i].option), bad[i].text);
+        run_adapter_release(&a);
+    }
+    desc_release(&d);
 }
 
 TEST(the_machine_is_the_one_that_was_named)
@@ -168,6 +270,8 @@ static const struct test tests[] = {
     RUN(all_linear_is_what_no_list_is),
     RUN(an_adapter_brings_rank_alpha_and_dropout),
     RUN(options_become_the_trainers),
+    RUN(modules_have_their_own_strength),
+    RUN(what_selects_nothing_is_refused),
     RUN(the_machine_is_the_one_that_was_named),
 };
 

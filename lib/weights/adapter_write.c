@@ -1,0 +1,256 @@
+/* adapter_write.c - an adapter as PEFT's two files. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "weights/adapter.h"
+#include "weights/adapter_names.h"
+
+static void
+put_text(struct buf *b, const char *key, const char *text)
+{
+    buf_addf(b, "  \"%s\": ", key);
+    if (text)
+        json_put_string(b, text, strlen(text));
+    else
+        buf_addstr(b, "null");
+    buf_addstr(b, ",\n");
+}
+
+static void
+put_number(struct buf *b, const char *key, double v)
+{
+    buf_addf(b, "  \"%s\": ", key);
+    json_put_double(b, v);
+    buf_addstr(b, ",\n");
+}
+
+static void
+put_bool(struct buf *b, const char *key, bool v)
+{
+    buf_addf(b, "  \"%s\": %s,\n", key, v ? "true" : "false");
+}
+
+/* The end of a module's name that is the same in every layer: what follows
+ * the layer's number; the whole name when it has none. */
+static const char *
+name_in_layer(const char *name)
+{
+    const char *p;
+    size_t n;
+
+    for (p = name; (p = strchr(p, '.')) != NULL;) {
+        n = strspn(++p, "0123456789");
+        if (n > 0 && p[n] == '.')
+            return p + n + 1;
+    }
+    return name;
+}
+
+static void
+put_targets(struct buf *b, const struct adapter *a)
+{
+    struct map names;
+    size_t i;
+
+    if (a->target_pattern) {
+        put_text(b, "target_modules", a->target[0]);
+        return;
+    }
+    map_init(&names);
+    for (i = 0; i < a->n_targets; i++)
+        map_put(&names, a->target[i], strlen(a->target[i]), 0, NULL);
+    for (i = 0; i < a->n && a->n_targets == 0; i++) {
+        const char *end = name_in_layer(a->item[i].name);
+
+        map_put(&names, end, strlen(end), 0, NULL);
+    }
+    buf_addstr(b, "  \"target_modules\": [");
+    for (i = 0; i < names.n; i++) {
+        buf_addstr(b, i ? ",\n    " : "\n    ");
+        json_put_string(b, map_key(&names, i), names.entry[i].len);
+    }
+    buf_addstr(b, "\n  ],\n");
+    map_release(&names);
+}
+
+static void
+put_patterns(struct buf *b, const char *key,
+             const struct adapter_patterns *p)
+{
+    buf_addf(b, "  \"%s\": {", key);
+    for (size_t i = 0; i < p->n; i++) {
+        buf_addstr(b, i ? ",\n    " : "\n    ");
+        json_put_string(b, p->item[i].key, strlen(p->item[i].key));
+        buf_addstr(b, ": ");
+        json_put_double(b, p->item[i].value);
+    }
+    buf_addstr(b, p->n ? "\n  },\n" : "},\n");
+}
+
+static void
+put_config(struct buf *b, const struct adapter *a)
+{
+    buf_addstr(b, "{\n");
+    put_patterns(b, "alpha_pattern", &a->alpha_pattern);
+    put_text(b, "base_model_name_or_path", a->base);
+    put_text(b, "bias", "none");
+    put_bool(b, "fan_in_fan_out", a->fan_in_fan_out);
+    put_bool(b, "inference_mode", true);
+    put_bool(b, "init_lora_weights", true);
+    put_number(b, "lora_alpha", a->alpha);
+    put_number(b, "lora_dropout", a->dropout);
+    put_text(b, "modules_to_save", NULL);
+    put_text(b, "peft_type", "LORA");
+    put_number(b, "r", a->rank);
+    put_patterns(b, "rank_pattern", &a->rank_pattern);
+    put_text(b, "revision", NULL);
+    put_targets(b, a);
+    put_text(b, "task_type", "CAUSAL_LM");
+    put_bool(b, "use_dora", a->dora);
+    buf_addf(b, "  \"use_rslora\": %s\n}\n", a->rslora ? "true" : "false");
+}
+
+static char *
+tensor_name(const char *module, const char *suffix)
+{
+    struct buf name;
+    char *copy;
+
+    buf_init(&name);
+    buf_addf(&name, PREFIX "%s%s", module, suffix);
+    copy = mem_dup(name.data, name.len);
+    buf_release(&name);
+    return copy;
+}
+
+/* Tensor part of module m. */
+static struct safetensor
+describe(const struct adapter_module *m, enum adapter_part part)
+{
+    struct safetensor t = { .dtype = DTYPE_F32, .n_dims = 2 };
+
+    switch (part) {
+    case ADAPTER_A:
+        t.name = tensor_name(m->name, SUFFIX_A);
+        t.shape[0] = m->rank;
+        t.shape[1] = m->in;
+        break;
+    case ADAPTER_B:
+        t.name = tensor_name(m->name, SUFFIX_B);
+        t.shape[0] = m->out;
+        t.shape[1] = m->rank;
+        break;
+    default:
+        t.name = tensor_name(m->name, SUFFIX_MAGNITUDE);
+        t.n_dims = 1;
+        t.shape[0] = m->out;
+    }
+    return t;
+}
+
+/* Tensors of a module. */
+static size_t
+n_parts(const struct adapter *a)
+{
+    return a->dora ? 3 : 2;
+}
+
+/* All tensors; *order maps a tensor's name to its part of its item. */
+static struct safetensor *
+list_tensors(const struct adapter *a, struct map *order)
+{
+    size_t parts = n_parts(a);
+    struct safetensor *t = mem_array(parts * a->n, sizeof(*t));
+
+    for (size_t i = 0; i < parts * a->n; i++) {
+        t[i] = describe(&a->item[i / parts],
+                        (enum adapter_part)(i % parts));
+        map_put(order, t[i].name, strlen(t[i].name), i, NULL);
+    }
+    return t;
+}
+
+static int
+put_item(void *ctx, size_t i, enum adapter_part part, struct out *out,
+         struct err *e)
+{
+    const struct adapter *a = ctx;
+    const struct adapter_module *m = &a->item[i];
+    const float *const from[] = { m->a, m->b, m->magnitude };
+    const uint64_t n[] = { (uint64_t)m->rank * m->in,
+                           (uint64_t)m->rank * m->out, m->out };
+
+    return out_write(out, from[part], n[part] * sizeof(float), e);
+}
+
+static int
+write_tensors(const struct adapter *a, struct out *out,
+              const struct safetensors_meta *meta, size_t n_meta,
+              const struct adapter_source *source, struct err *e)
+{
+    const struct adapter_source own = { put_item, (void *)a };
+    struct safetensors_meta *all = mem_array(n_meta + 1, sizeof(*all));
+    struct safetensor *t;
+    size_t parts = n_parts(a), n = parts * a->n, i;
+    struct map order;
+    int rc;
+
+    if (source == NULL)
+        source = &own;
+    all[0] = (struct safetensors_meta){ "format", "pt" };
+    for (i = 0; i < n_meta; i++)
+        all[i + 1] = meta[i];
+    map_init(&order);
+    t = list_tensors(a, &order);
+    rc = safetensors_start(out, t, n, all, n_meta + 1, e);
+    for (i = 0; i < n && rc == 0; i++) {
+        const struct map_entry *m = map_get(&order, t[i].name,
+                                            strlen(t[i].name));
+
+        rc = source->put(source->ctx, m->value / parts,
+                         (enum adapter_part)(m->value % parts), out, e);
+    }
+    for (i = 0; i < n; i++)
+        free(t[i].name);
+    free(t);
+    free(all);
+    map_release(&order);
+    return rc;
+}
+
+int
+adapter_write(const struct adapter *a, const char *dir,
+              const struct safetensors_meta *meta, size_t n_meta,
+              const struct adapter_source *source, struct err *e)
+{
+    char *weights = path_join(dir, ADAPTER_WEIGHTS);
+    char *config = path_join(dir, ADAPTER_CONFIG);
+    struct buf text;
+    struct out out;
+    int rc;
+
+    buf_init(&text);
+    rc = dir_make(dir, e);
+    if (rc == 0)
+        rc = out_open(&out, weights, e);
+    if (rc < 0)
+        goto done;
+    rc = write_tensors(a, &out, meta, n_meta, source, e);
+    if (rc == 0)
+        rc = out_commit(&out, e);
+    else
+        out_release(&out);
+    put_config(&text, a);
+    if (rc == 0)
+        rc = file_write(config, text.data, text.len, e);
+done:
+    buf_release(&text);
+    free(weights);
+    free(config);
+    return rc;
+}

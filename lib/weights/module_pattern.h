@@ -1,0 +1,23 @@
+/* module_pattern.h - how PEFT says which modules it means. */
+#ifndef WEIGHTS_MODULE_PATTERN_H
+#define WEIGHTS_MODULE_PATTERN_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+/* A name of a list (target_modules, exclude_modules): a module is meant by
+ * its whole name, or by the end of it that begins after a dot. */
+bool module_is_named(const char *module, const char *name);
+
+/* A string in place of a list is a pattern: it has to match all of the
+ * module's name. ERR_DATA for one that is none, or that takes too long. */
+int module_matches(bool *found, const char *pattern, const char *module,
+                   struct err *e);
+
+/* A key of rank_pattern or alpha_pattern is a pattern of a name's end, which
+ * begins after a dot: PEFT's (.*\.)?(KEY)$. Failure as above. */
+int module_ends(bool *found, const char *pattern, const char *module,
+                struct err *e);
+
+#endif
