@@ -202,7 +202,8 @@ struct op {
         struct { uint8_t kind; } act;
         struct { double scale; } add;
         struct head_args head;
-        struct { float beta1, beta2, eps, decay; } opt;
+        /* lr_ratio: what inputs.lr is multiplied by */
+        struct { float beta1, beta2, eps, decay, lr_ratio; } opt;
         struct { float max_norm; } clip; /* 0: no clipping */
     } u;
 };

@@ -148,6 +148,7 @@ cpu_adamw(const struct job *j)
     double t = (double)(in->updates + s->updates + 1);
     double bias1 = 1 - pow(op->u.opt.beta1, t);
     double bias2 = 1 - pow(op->u.opt.beta2, t);
+    double lr = in->lr * (double)op->u.opt.lr_ratio;
     struct flat f = { .job = *j };
 
     if (s->skipped)
@@ -156,8 +157,8 @@ cpu_adamw(const struct job *j)
     f.adamw = (struct adamw){
         .beta1 = op->u.opt.beta1, .beta2 = op->u.opt.beta2,
         .eps = op->u.opt.eps,
-        .keep = (float)(1.0 - in->lr * (double)op->u.opt.decay),
-        .scale = (float)s->scale, .rate = (float)(in->lr / bias1),
+        .keep = (float)(1.0 - lr * (double)op->u.opt.decay),
+        .scale = (float)s->scale, .rate = (float)(lr / bias1),
         .root = (float)(1.0 / sqrt(bias2))
     };
     par_for(f.items, adamw_item, &f);
@@ -172,7 +173,8 @@ sgd_item(void *ctx, size_t i, int worker)
 
     (void)worker;
     f->job.vec->sgd(flat_at(f, &op->y[0], i), flat_at(f, &op->x[0], i),
-                    flat_len(f, &op->x[0], i), (float)run->in->lr,
+                    flat_len(f, &op->x[0], i),
+                    (float)(run->in->lr * (double)op->u.opt.lr_ratio),
                     (float)run->out->scale, op->u.opt.decay);
 }
 

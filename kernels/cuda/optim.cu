@@ -73,7 +73,7 @@ run_clip(struct call *c)
 }
 
 struct adam {
-    float beta1, beta2, eps, decay;
+    float beta1, beta2, eps, decay, lr_ratio;
 };
 
 /* How far the moments are from their start: for all elements the same. */
@@ -106,7 +106,8 @@ static __global__ void
 adamw(struct tensors t, const struct step *step, struct adam o)
 {
     uint64_t i = (uint64_t)blockIdx.x * THREADS + threadIdx.x;
-    float lr = (float)step->in.lr, g, m, v, *param, *mean, *square;
+    float lr = (float)(step->in.lr * (double)o.lr_ratio), g, m, v;
+    float *param, *mean, *square;
 
     if (i >= t.n || step->out.skipped)
         return;
@@ -129,7 +130,7 @@ run_adamw(struct call *c)
     const struct op *op = c->op;
     const struct tensors t = tensors_of(c);
     const struct adam o = { op->u.opt.beta1, op->u.opt.beta2, op->u.opt.eps,
-                            op->u.opt.decay };
+                            op->u.opt.decay, op->u.opt.lr_ratio };
 
     launch(c, adam_bias, 1, 1, 0, c->step, o);
     launch(c, adamw, blocks_of(t.n, THREADS), THREADS, 0, t,
@@ -137,7 +138,7 @@ run_adamw(struct call *c)
 }
 
 static __global__ void
-sgd(struct tensors t, const struct step *step, float decay)
+sgd(struct tensors t, const struct step *step, float decay, float lr_ratio)
 {
     uint64_t i = (uint64_t)blockIdx.x * THREADS + threadIdx.x;
     float *param;
@@ -145,7 +146,7 @@ sgd(struct tensors t, const struct step *step, float decay)
     if (i >= t.n || step->out.skipped)
         return;
     param = t.param.p + flat(t.param, i);
-    *param -= (float)step->in.lr
+    *param -= (float)(step->in.lr * (double)lr_ratio)
               * ((float)step->out.scale * t.grad.p[flat(t.grad, i)]
                  + decay * *param);
 }
@@ -156,5 +157,6 @@ run_sgd(struct call *c)
     const struct tensors t = tensors_of(c);
 
     launch(c, sgd, blocks_of(t.n, THREADS), THREADS, 0, t,
-           (const struct step *)c->step, c->op->u.opt.decay);
+           (const struct step *)c->step, c->op->u.opt.decay,
+           c->op->u.opt.lr_ratio);
 }

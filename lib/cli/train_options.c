@@ -68,6 +68,9 @@ const struct opt train_option_table[] = {
       .help = "tokens a packed sequence" },
     { .name = "lr", .type = OPT_DOUBLE, .output = true, IN(lr), .arg = "X",
       .def = "0.0002", .max = 1000, .help = "highest learning rate" },
+    { .name = "loraplus-lr-ratio", .type = OPT_DOUBLE, .output = true,
+      IN(lr_ratio), .arg = "X", .def = "1", .min = 1e-3, .max = 1000,
+      .help = "how many times the rate of A that of B is (LoRA+)" },
     { .name = "schedule", .type = OPT_CHOICE, .output = true, IN(schedule),
       .arg = "NAME", .def = "cosine", .choices = "constant|linear|cosine",
       .help = "course of the learning rate after warm-up" },
@@ -145,7 +148,8 @@ check_together(const struct train_options *o, const struct args *args,
                        "give one of --steps, --epochs and --tokens");
     if (o->method == 1
         && (o->init_adapter != NULL || o->targets.n > 0 || o->dropout > 0
-            || o->rslora || o->rank_pattern.n > 0 || o->alpha_pattern.n > 0))
+            || o->rslora || o->rank_pattern.n > 0 || o->alpha_pattern.n > 0
+            || o->lr_ratio < 1 || o->lr_ratio > 1))
         return err_set(e, ERR_USAGE, "--method full has no adapter");
     if (o->init_adapter != NULL
         && (tool_given(args, "rank") || tool_given(args, "alpha")
@@ -316,7 +320,7 @@ program(const struct train_options *o)
         .offload = (uint8_t)o->offload,
         .optimizer = (uint8_t)o->optimizer, .decay = (float)o->decay,
         .beta1 = 0.9f, .beta2 = 0.999f, .adam_eps = 1e-8f,
-        .clip = (float)o->clip
+        .clip = (float)o->clip, .lr_ratio = (float)o->lr_ratio
     };
 }
 

@@ -20,7 +20,8 @@ struct train_options {
     struct opt_every save_every;
     uint64_t eval_every, eval_records, log_every, keep;
     uint64_t head_chunk;
-    double alpha, dropout, epochs, lr, lr_floor, decay, clip;
+    double alpha, dropout, epochs, lr, lr_floor, lr_ratio;
+    double decay, clip;
     struct opt_list targets, rank_pattern, alpha_pattern;
     bool rslora, resume, inexact, dry_run, force;
 };

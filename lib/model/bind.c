@@ -1,8 +1,9 @@
 /* bind.c - base tensors, constants and trainable parameters to views.
  *
- * The parameters are one flat vector in the STATE zone, matrices first (they
- * alone decay), each on a 64-byte boundary of floats; the gradients are a
- * second vector of the same layout, so is each moment of AdamW.
+ * The parameters are one flat vector in the STATE zone, group by group (see
+ * param_group; matrices, which alone decay, first), each on a 64-byte boundary
+ * of floats; the gradients are a second vector of the same layout, so is each
+ * moment of AdamW.
  */
 #include "model/build.h"
 
@@ -11,8 +12,6 @@
 #include "base/mem.h"
 #include "model/family.h"
 #include "tensor/stored.h"
-
-#define FLAT_ALIGN 16 /* elements */
 
 /* Module i's adapter. */
 static struct lora_part
@@ -82,15 +81,25 @@ add_params(struct build *b)
         add_tensor(b, &d->tensor[i]);
 }
 
-/* Offsets: what decays first, the rest after. */
+enum param_group
+param_group(const struct prog_opts *o, const struct param *q)
+{
+    if (!q->decay)
+        return PARAMS_PLAIN;
+    return q->kind == PARAM_LORA_B && o->lr_ratio > 0
+           && (o->lr_ratio < 1 || o->lr_ratio > 1) ? PARAMS_FASTER
+                                                   : PARAMS_DECAY;
+}
+
+/* Offsets: group by group. */
 static void
 lay_flat(struct prog *p)
 {
-    for (int pass = 0; pass < 2; pass++) {
+    for (int group = 0; group < PARAM_GROUPS; group++) {
         for (size_t i = 0; i < p->n_params; i++) {
             struct param *q = &p->param[i];
 
-            if (q->decay != (pass == 0))
+            if ((int)param_group(&p->opts, q) != group)
                 continue;
             q->off = p->n_flat;
             p->n_flat = size_round(p->n_flat + q->n, FLAT_ALIGN);

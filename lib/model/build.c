@@ -153,7 +153,8 @@ emit_backward(struct build *b, const struct layer_ops *layer, size_t n_embed)
 
 /* Parameters [from, to) of the flat vector. */
 static void
-emit_optimizer(struct build *b, uint64_t from, uint64_t to, float decay)
+emit_optimizer(struct build *b, uint64_t from, uint64_t to,
+               enum param_group group)
 {
     const struct prog *p = b->p;
     bool adam = b->o->optimizer == OPT_ADAMW;
@@ -175,29 +176,33 @@ emit_optimizer(struct build *b, uint64_t from, uint64_t to, float decay)
     op->u.opt.beta1 = b->o->beta1;
     op->u.opt.beta2 = b->o->beta2;
     op->u.opt.eps = b->o->adam_eps;
-    op->u.opt.decay = decay;
+    op->u.opt.decay = group == PARAMS_PLAIN ? 0 : b->o->decay;
+    op->u.opt.lr_ratio = group == PARAMS_FASTER ? b->o->lr_ratio : 1;
 }
 
 static void
 emit_update(struct build *b)
 {
     const struct prog *p = b->p;
-    uint64_t decays = 0;
+    uint64_t from = 0;
     struct op *op = build_op(b, OP_SQNORM, 0);
 
     op->x[0] = p->grads;
     op = build_op(b, OP_CLIP, 0);
     op->u.clip.max_norm = b->o->clip;
-    for (size_t i = 0; i < p->n_params; i++) {
-        const struct param *q = &p->param[i];
+    for (int group = 0; group < PARAM_GROUPS; group++) {
+        uint64_t to = from;
 
-        if (!q->decay)
-            continue;
-        if (q->off + q->n > decays)
-            decays = q->off + q->n;
+        for (size_t i = 0; i < p->n_params; i++) {
+            const struct param *q = &p->param[i];
+            uint64_t end = size_round(q->off + q->n, FLAT_ALIGN);
+
+            if ((int)param_group(b->o, q) == group && end > to)
+                to = end;
+        }
+        emit_optimizer(b, from, to, (enum param_group)group);
+        from = to;
     }
-    emit_optimizer(b, 0, decays, b->o->decay);
-    emit_optimizer(b, decays, p->n_flat, 0);
 }
 
 static void

@@ -69,6 +69,16 @@ struct part *build_parts(struct build *b, uint32_t n);
 /* Puts a copy of the op on the tape. */
 void build_tape(struct build *b, const struct op *op);
 
+/* Each parameter begins at a multiple of so many elements. */
+#define FLAT_ALIGN 16
+
+/* The optimiser's groups of parameters, one after the other in the flat
+ * vector: matrices; with LoRA+ its B, whose rate is another; the rest, which
+ * doesn't decay. */
+enum param_group { PARAMS_DECAY, PARAMS_FASTER, PARAMS_PLAIN, PARAM_GROUPS };
+enum param_group param_group(const struct prog_opts *o,
+                             const struct param *q);
+
 /* bind.c: parameters, then views of every tensor. */
 int bind_tensors(struct build *b);
 

@@ -76,6 +76,8 @@ struct prog_opts {
     bool no_reuse;           /* every buffer its own place: for tests */
     uint8_t optimizer;
     float decay, beta1, beta2, adam_eps;
+    float lr_ratio;          /* METHOD_LORA: how many times the rate of A that
+                                of B is (LoRA+); 0: once */
     float clip;              /* largest gradient norm; 0: no clipping */
 };
 

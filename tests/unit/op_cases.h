@@ -598,6 +598,7 @@ TEST(optimisers_match)
         w.op.u.opt.beta2 = 0.99f;
         w.op.u.opt.eps = 1e-3f;
         w.op.u.opt.decay = 0.1f;
+        w.op.u.opt.lr_ratio = 1.5f;
         w.in.lr = 0.01;
         w.in.updates = 2 * i;
         w.out.scale = 0.7;

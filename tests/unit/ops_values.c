@@ -382,10 +382,12 @@ check_optimizer(const char *name, uint16_t kind)
     values_open(&v, name, 1);
     grads = input(&v, "grads");
     op = (struct op){ .kind = kind, .y = { input(&v, "start") },
-                      .u.opt = { 0.875f, 0.96875f, 0x1p-20f, 0x1p-4f } };
+                      .u.opt = { .beta1 = 0.875f, .beta2 = 0.96875f,
+                                 .eps = 0x1p-20f, .decay = 0x1p-4f,
+                                 .lr_ratio = 4 } };
     op.y[1] = zeros(&v, op.y[0]);
     op.y[2] = zeros(&v, op.y[0]);
-    v.lab.in.lr = 0.01;
+    v.lab.in.lr = 0.01 / 4;
     for (uint32_t i = 0; i < 3; i++) {
         op.x[0] = grads;
         op.x[0].rows = 1;
@@ -416,7 +418,8 @@ TEST(a_gradient_that_is_not_finite_is_skipped)
     values_open(&v, "adamw", 1);
     op = (struct op){ .kind = OP_ADAMW, .x = { input(&v, "start") },
                       .y = { input(&v, "start") },
-                      .u.opt = { 0.9f, 0.9f, 1, 1 } };
+                      .u.opt = { .beta1 = 0.9f, .beta2 = 0.9f, .eps = 1,
+                                 .decay = 1, .lr_ratio = 1 } };
     op.y[1] = zeros(&v, op.y[0]);
     op.y[2] = zeros(&v, op.y[0]);
     v.lab.in.lr = 1;

@@ -321,6 +321,31 @@ TEST(nothing_below_the_lowest_adapter_is_walked_back)
     tiny_close(&t);
 }
 
+/* LoRA+: all of A, then all of B, and nothing of either left out. */
+TEST(b_may_learn_at_a_rate_of_its_own)
+{
+    struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
+    struct tiny_model t;
+    struct prog p;
+    struct err e;
+
+    o.lr_ratio = 16;
+    tiny_open(&t, tiny_llama);
+    CHECK(prog_build(&p, &t.desc, &o, &t.base, &mock, &e) == 0);
+    if (CHECK_EQ_U64(p.n_ops - p.range[RANGE_UPDATE], 4)) {
+        const struct op *a = &p.op[p.n_ops - 2], *b = &p.op[p.n_ops - 1];
+
+        CHECK(a->u.opt.lr_ratio == 1 && b->u.opt.lr_ratio == 16);
+        CHECK(a->y[0].off == 0 && b->y[0].off == a->y[0].cols
+              && b->y[0].off + b->y[0].cols == p.n_flat);
+        for (size_t i = 0; i < p.n_params; i++)
+            CHECK((p.param[i].kind == PARAM_LORA_A)
+                  == (p.param[i].off + p.param[i].n <= a->y[0].cols));
+    }
+    prog_release(&p);
+    tiny_close(&t);
+}
+
 /* The first of layer l's ops from op i on; and how many follow one another. */
 static const struct op *
 layer_ops(const struct prog *p, size_t i, uint32_t l, size_t *n)
@@ -498,6 +523,7 @@ static const struct test tests[] = {
     RUN(recomputation_and_reuse_save_memory),
     RUN(what_is_offloaded_takes_the_arena_of_one_layer),
     RUN(nothing_below_the_lowest_adapter_is_walked_back),
+    RUN(b_may_learn_at_a_rate_of_its_own),
     RUN(a_recomputed_layer_is_its_first_pass),
     RUN(layers_may_be_of_different_kinds),
     RUN(full_training_trains_every_parameter),
