@@ -128,6 +128,7 @@ write_model(const struct plan *p, const struct options *o, struct err *e)
     struct out_dir w;
     struct model_init init;
     const struct modeldir_source source = { model_init_put, &init };
+    const struct safetensors_meta key = { MODELDIR_KEY, p->key };
     struct safetensor *t;
     size_t n;
     int rc;
@@ -144,7 +145,7 @@ write_model(const struct plan *p, const struct options *o, struct err *e)
     if (rc == 0 && o->tokenizer)
         rc = put_tokenizer(&w, p, e);
     if (rc == 0)
-        rc = modeldir_put_weights(&w, t, n, &source, p->key, e);
+        rc = modeldir_put_weights(&w, t, n, &source, &key, 1, e);
     progress_end();
     if (rc == 0)
         rc = out_dir_commit(&w, e);

@@ -31,6 +31,10 @@ struct codec {
     void (*load_bf16)(float *out, const void *in, size_t n);
     void (*store_bf16)(void *out, const float *in, size_t n);
     void (*load_f16)(float *out, const void *in, size_t n);
+
+    /* What lowrank.h has of this name. */
+    void (*lowrank_row)(float *out, const float *coef, const float *rows,
+                        size_t ld, size_t rank, size_t n);
 };
 
 #define FLOAT_INF 0x7f800000u

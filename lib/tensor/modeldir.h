@@ -57,12 +57,14 @@ struct modeldir_source {
 };
 
 /* Writes model.safetensors into the new directory; puts item[n] into file
- * order. key goes into the file's metadata; NULL: none. */
+ * order. meta[n_meta] goes into the file's metadata after format=pt. */
 int modeldir_put_weights(struct out_dir *w, struct safetensor *item,
                          size_t n, const struct modeldir_source *source,
-                         const char *key, struct err *e);
+                         const struct safetensors_meta *meta, size_t n_meta,
+                         struct err *e);
 
-/* Whether path is a directory that was written with that key, and whole. */
+/* Whether path is a directory that was written with that value of
+ * MODELDIR_KEY, and whole. */
 bool modeldir_has_key(const char *path, const char *key);
 
 #endif

@@ -3,16 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "tensor/modeldir.h"
 
 int
 modeldir_put_weights(struct out_dir *w, struct safetensor *item,
                      size_t n, const struct modeldir_source *source,
-                     const char *key, struct err *e)
+                     const struct safetensors_meta *meta, size_t n_meta,
+                     struct err *e)
 {
-    const struct safetensors_meta meta[] = {
-        { "format", "pt" }, { MODELDIR_KEY, key },
-    };
+    struct safetensors_meta *all;
     char *full = path_join(w->temp, MODELDIR_WEIGHTS);
     struct out out;
     size_t i;
@@ -22,7 +22,12 @@ modeldir_put_weights(struct out_dir *w, struct safetensor *item,
     free(full);
     if (rc < 0)
         return rc;
-    rc = safetensors_start(&out, item, n, meta, key ? 2 : 1, e);
+    all = mem_array(n_meta + 1, sizeof(*all));
+    all[0] = (struct safetensors_meta){ "format", "pt" };
+    for (i = 0; i < n_meta; i++)
+        all[i + 1] = meta[i];
+    rc = safetensors_start(&out, item, n, all, n_meta + 1, e);
+    free(all);
     for (i = 0; i < n && rc == 0; i++)
         rc = source->put(source->ctx, &item[i], &out, e);
     if (rc == 0)

@@ -352,7 +352,7 @@ save_model(const struct trainer *t, const char *path, struct err *e)
         rc = out_dir_put(&w, a->name, a->data, a->n, e);
     }
     if (rc == 0)
-        rc = modeldir_put_weights(&w, item, n, &source, NULL, e);
+        rc = modeldir_put_weights(&w, item, n, &source, NULL, 0, e);
     if (rc == 0)
         rc = out_dir_commit(&w, e);
     out_dir_release(&w);

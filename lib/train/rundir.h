@@ -90,6 +90,12 @@ struct run_report {
  * is checked as far as it is there, and the report tells. */
 int rundir_verify(struct run_report *r, const char *path, struct err *e);
 
+/* Which base the adapter of that directory (adapter_find) was trained on:
+ * where that is in a run, *found and *base, its content id. Adapters from
+ * elsewhere don't tell. ERR_DATA for a run's config.json that is none. */
+int rundir_base(struct id *base, bool *found, const char *adapter,
+                struct err *e);
+
 /* What a run that isn't complete is: a run without its manifest is a part of
  * one, whatever it holds. Returns ERR_DATA, which says how far it came. */
 int rundir_incomplete(const struct run_report *r, const char *path,

@@ -183,6 +183,45 @@ rundir_verify(struct run_report *r, const char *path, struct err *e)
     return rc;
 }
 
+/* base_id of the identity; a model's config.json, say, has none. */
+static int
+read_base(struct id *base, bool *found, const char *path, struct err *e)
+{
+    const cJSON *v;
+    cJSON *root = NULL;
+    int rc = json_user_file(&root, path, MAX_JSON, e);
+
+    if (rc < 0)
+        return rc;
+    v = cJSON_GetObjectItemCaseSensitive(root, "identity");
+    v = cJSON_GetObjectItemCaseSensitive(v, "base_id");
+    *found = cJSON_IsString(v)
+             && id_parse(base, v->valuestring, strlen(v->valuestring));
+    if (v != NULL && !*found)
+        rc = err_set(e, ERR_DATA, "%s: base_id is no id", path);
+    cJSON_Delete(root);
+    return rc;
+}
+
+int
+rundir_base(struct id *base, bool *found, const char *adapter, struct err *e)
+{
+    char *real = realpath(adapter, NULL), *run, *path;
+    int rc = 0;
+
+    *found = false;
+    if (real == NULL)
+        return err_errno(e, ERR_IO, "%s", adapter);
+    run = path_parent(real);
+    path = path_join(run, CONFIG);
+    if (path_exists(path))
+        rc = read_base(base, found, path, e);
+    free(path);
+    free(run);
+    free(real);
+    return rc;
+}
+
 int
 rundir_incomplete(const struct run_report *r, const char *path, struct err *e)
 {

@@ -19,8 +19,8 @@
 
 /* Finding */
 
-static const struct weight *
-find_name(const struct weights *w, const struct model_desc *d,
+const struct weight *
+base_find(const struct weights *w, const struct model_desc *d,
           const char *name)
 {
     const char *body = d->family->body;
@@ -39,7 +39,7 @@ find_tensor(const struct weight **found, const struct weights *w,
             const struct model_desc *d, const struct model_tensor *t,
             struct err *e)
 {
-    const struct weight *had = find_name(w, d, t->name);
+    const struct weight *had = base_find(w, d, t->name);
     const uint64_t shape[2] = { t->n_dims == 1 ? t->cols : t->rows,
                                 t->cols };
     char have[SHAPE_TEXT], want[SHAPE_TEXT];
@@ -103,7 +103,7 @@ base_linears(bool *linear, const struct weights *w,
     memset(linear, 0, w->n * sizeof(*linear));
     for (size_t i = 0; i < d->n_tensors; i++)
         if (d->tensor[i].flags & TENSOR_LINEAR
-            && (t = find_name(w, d, d->tensor[i].name)) != NULL)
+            && (t = base_find(w, d, d->tensor[i].name)) != NULL)
             linear[t - w->item] = true;
 }
 
@@ -177,7 +177,7 @@ spare_head(const struct weights *w, const struct model_desc *d)
 
     snprintf(name, sizeof(name), "%s.weight",
              desc_module(d, ROLE_HEAD, 0)->name);
-    return d->tied ? find_name(w, d, name) : NULL;
+    return d->tied ? base_find(w, d, name) : NULL;
 }
 
 /* Whether the head turns out not to be tied. */
@@ -186,7 +186,7 @@ settle_head(struct model_desc *d, const struct weights *w)
 {
     const struct module *embed = desc_module(d, ROLE_EMBED, 0);
     const struct weight *head = spare_head(w, d);
-    const struct weight *table = find_name(w, d,
+    const struct weight *table = base_find(w, d,
                                            d->tensor[embed->weight].name);
 
     if (head == NULL || table == NULL || same_values(head, table))
@@ -293,7 +293,7 @@ check_turned(const struct model_desc *d, const struct weights *w,
              struct err *e)
 {
     for (size_t i = 0; i < d->n_tensors && d->turned && w->bitsandbytes; i++) {
-        const struct weight *t = find_name(w, d, d->tensor[i].name);
+        const struct weight *t = base_find(w, d, d->tensor[i].name);
 
         if (d->tensor[i].flags & TENSOR_LINEAR && dtype_is_float(t->dtype))
             return err_set(e, ERR_DATA, "%s: tensor %s: is not turned as "

@@ -18,6 +18,11 @@
 int base_describe(struct model_desc *d, size_t *unused,
                   const struct weights *w, struct err *e);
 
+/* The item of w that d calls so, of whatever shape; NULL where there is none.
+ * GPT-2's own files leave the "transformer." of names out. */
+const struct weight *base_find(const struct weights *w,
+                               const struct model_desc *d, const char *name);
+
 /* linear[w->n]: whether item i is a layer's matrix, which adapters are for; d
  * is what base_describe says of w. */
 void base_linears(bool *linear, const struct weights *w,
@@ -25,10 +30,10 @@ void base_linears(bool *linear, const struct weights *w,
 
 /* Where w has the tensors of d, for programs: *f, which borrows of both and
  * ends with base_unbind. Their data is there if weights_ready made it; a plan
- * does without. GPT-2's own files leave the "transformer." of names out.
- * ERR_DATA for a tensor that is not there, of another shape, or of a type that
- * programs don't compute with: they do with those of tensor/stored.h, and in
- * blocks with matrices alone. On failure *f holds nothing. */
+ * does without. ERR_DATA for a tensor that is not there, of another shape, or
+ * of a type that programs don't compute with: they do with those of
+ * tensor/stored.h, and in blocks with matrices alone. On failure *f holds
+ * nothing. */
 int base_bind(struct frozen *f, const struct weights *w,
               const struct model_desc *d, struct err *e);
 void base_unbind(struct frozen *f);

@@ -226,7 +226,7 @@ bitsandbytes_write(struct out_dir *out, uint64_t *bytes,
     if (rc < 0)
         return rc;
     s = list_tensors(&x, &n);
-    rc = modeldir_put_weights(out, s, n, &source, NULL, e);
+    rc = modeldir_put_weights(out, s, n, &source, NULL, 0, e);
     for (size_t i = 0; i < n; i++)
         free(s[i].name);
     free(s);

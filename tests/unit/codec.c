@@ -36,7 +36,7 @@ TEST(every_table_encodes_as_the_generic_one)
 {
     uint8_t code[2][N / 2 + 2];
     int8_t q[2][N], by_row[2][N];
-    float x[N], absmax[2][N / NF4_BLOCK + 1], most[2];
+    float x[N], absmax[2][N / NF4_BLOCK + 1], most[2], sums[2][N / 4];
     uint16_t scale[2][N / INT8_GROUP + 1], half[2][N];
     const struct codec *c;
 
@@ -54,10 +54,12 @@ TEST(every_table_encodes_as_the_generic_one)
                 both[i]->nf4_encode(code[i], absmax[i], x, n);
                 held[i] = both[i]->int8_encode(q[i], scale[i], x, n, &bad[i]);
                 both[i]->store_bf16(half[i], x, n);
+                both[i]->lowrank_row(sums[i], x, x, 251, 3, n / 4);
                 row_held[i] = both[i]->int8_row_encode(by_row[i], &most[i], x,
                                                        n, &row_bad[i]);
             }
             CHECK(row_held[0] == row_held[1] && row_bad[0] == row_bad[1]);
+            CHECK(memcmp(sums[0], sums[1], n / 4 * sizeof(**sums)) == 0);
             CHECK(memcmp(by_row[0], by_row[1], n) == 0);
             CHECK(memcmp(&most[0], &most[1], sizeof(most[0])) == 0);
             CHECK(memcmp(code[0], code[1], (n + 1) / 2) == 0);

@@ -57,7 +57,7 @@ write_base(const char *config, const char *tensors, size_t drop,
     CHECK(modeldir_put_weights(&w, t + drop, n - drop,
                                &(struct modeldir_source){ put_damaged,
                                                           damage },
-                               NULL, &e)
+                               NULL, 0, &e)
           == 0);
     CHECK(out_dir_commit(&w, &e) == 0);
     out_dir_release(&w);

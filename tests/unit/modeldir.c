@@ -224,7 +224,9 @@ TEST(a_directory_is_written_whole_or_not_at_all)
     CHECK(out_dir_open(&w, DIR "/out", &e) == 0);
     CHECK(out_dir_put(&w, MODELDIR_CONFIG, "{}", 2, &e) == 0);
     CHECK(modeldir_put_weights(&w, t, 2, &(struct modeldir_source){
-              put_name, &calls }, "k1", &e) == 0);
+              put_name, &calls },
+              &(struct safetensors_meta){ MODELDIR_KEY, "k1" }, 1, &e)
+          == 0);
     CHECK(out_dir_commit(&w, &e) == 0);
     out_dir_release(&w);
     CHECK_EQ_U64(calls, 2);

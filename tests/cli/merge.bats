@@ -1,0 +1,227 @@
+# merge: an adapter folded into its base.
+
+load helper
+
+edit() { python3 "$BATS_TEST_DIRNAME/safetensors.py" "$@"; }
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+}
+
+# base and data of 12 records, and a run of a few steps on them; $1: the
+# base's tokenizer_config.json.
+small_run() {
+    token_base 12
+    [ $# -eq 0 ] || echo "$1" >base/tokenizer_config.json
+    train -q --data data --base base -o run --steps 3 --batch 1 \
+        --seq-len 16 --rank 4 --lr 0.01 --threads 1
+}
+
+# Refused with status $1 and one line that holds $2; nothing is made.
+refused() {
+    local status_wanted=$1 part=$2
+    shift 2
+    run --separate-stderr merge -q -o out "$@"
+    [ "$status" -eq "$status_wanted" ]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [[ $stderr == "merge: "*"$part"* ]]
+    [ ! -e out ]
+    no_leftovers .
+}
+
+@test "merge prints help and version" {
+    run -0 --separate-stderr merge --help
+    [[ $output == *--any-base* ]]
+    run -0 merge --version
+}
+
+@test "a merged base has the loss of base and adapter" {
+    small_run '{"x": 1}'
+    run -0 --separate-stderr merge --base base --adapter run -o out
+    [[ $stderr == *"14 of 14 linears, 21 tensors"* ]]
+    [[ $stderr == *"weights are other numbers now; of 0 (0.00%)"* ]]
+    [ -z "$output" ]
+    diff base/config.json out/config.json
+    diff base/tokenizer_config.json out/tokenizer_config.json
+    [ "$(ls out)" = "config.json
+model.safetensors
+tokenizer_config.json" ]
+    for base in base out; do
+        evalprompts -q --base $base --data data --seq-len 16 --split val \
+            $([ $base = out ] || echo --adapter run) >$base.json
+    done
+    jq -se '.[0].adapter.loss as $a | .[1].base.loss as $b |
+        ($a - $b | fabs) < 1e-5 and ($a - .[0].base.loss | fabs) > 1e-3' \
+        base.json out.json
+    tojsonl out >listed
+    verify -q out
+}
+
+@test "what it was made of is in the file, unless --no-prov" {
+    small_run
+    merge -q --base base --adapter run -o out
+    head -c 1000 out/model.safetensors |
+        grep -aEq '"graft.prov":"merge [0-9.]+ base=[0-9a-f]{64} '
+    merge -q --no-prov --base base --adapter run -o bare
+    run ! grep -aq graft.prov bare/model.safetensors
+    merge -q --base base --adapter run --any-base -o any
+    head -c 1000 any/model.safetensors | grep -aq 'any-base=true'
+    [ "$(tail -c 20000 out/model.safetensors | sha256sum)" = \
+        "$(tail -c 20000 any/model.safetensors | sha256sum)" ]
+}
+
+@test "merge refuses an adapter of another base" {
+    small_run
+    initmodel -q --seed 1 -o other arch.json
+    for adapter in run run/adapter run/adapter/; do
+        refused 4 "was trained on another base than other" --base other \
+            --adapter $adapter
+    done
+    merge -q --base other --adapter run --any-base -o out
+    rm -r out
+    # Nobody knows what an adapter from elsewhere was trained on.
+    cp -r run/adapter elsewhere
+    merge -q --base other --adapter elsewhere -o out
+    rm -r out
+    edit adapter wrong model.layers.0.self_attn.q_proj:16:8
+    refused 4 "q_proj of the adapter: maps 16 to 8, in the base 16 to 16" \
+        --base base --adapter wrong
+}
+
+@test "merge refuses what is there, not there, or broken" {
+    small_run
+    mkdir old
+    run -6 --separate-stderr merge -q --base base --adapter run -o old
+    one_line 'merge: old: exists'
+    [ -z "$(ls old)" ]
+    refused 1 "none" --base none --adapter run
+    refused 1 "none: no such run" --base base --adapter none
+    refused 2 "expected f32" --base base --adapter run --dtype int8
+    edit set base lm_head.weight 3 nan
+    refused 4 "lm_head.weight: element 3 is nan" --base base \
+        --adapter run/adapter --any-base
+    printf x | dd of=run/adapter/adapter_model.safetensors bs=1 seek=3000 \
+        conv=notrunc status=none
+    refused 4 "differs from its manifest" --base base --adapter run
+}
+
+@test "a quantised base is widened, and says so" {
+    small_run
+    for format in int8 int8_row nf4; do
+        quantize -q --format $format base | shard -q -o set
+        merge -q --base set --adapter run --any-base -o out
+        jq -e '.torch_dtype == "bfloat16"' out/config.json
+        [ "$(tojsonl out | jq -r 'select(.shape).dtype' | sort -u)" = BF16 ]
+        merge -q --dtype f32 --base set --adapter run --any-base -o wide
+        jq -e '.torch_dtype == "float32"' wide/config.json
+        for base in set wide; do
+            evalprompts -q --base $base --data data --seq-len 16 \
+                --split val $([ $base = wide ] || echo --adapter run) \
+                >$base.json
+        done
+        jq -se '.[0].adapter.loss - .[1].base.loss | fabs < 1e-5' \
+            set.json wide.json
+        rm -r set out wide
+    done
+}
+
+@test "merge writes the same bytes at any number of threads" {
+    cat >arch.json <<'EOF'
+{"model_type": "gpt2", "vocab_size": 500, "n_embd": 264, "n_layer": 1,
+ "n_head": 4, "n_positions": 16, "torch_dtype": "bfloat16"}
+EOF
+    initmodel -q -o base arch.json
+    edit adapter ad transformer.h.0.attn.c_attn:264:792 \
+        transformer.h.0.mlp.c_proj:1056:264
+    for n in 1 2 5; do
+        merge --threads $n --base base --adapter ad -o $n 2>said.$n
+    done
+    cmp 1/model.safetensors 2/model.safetensors
+    cmp 1/model.safetensors 5/model.safetensors
+    cmp said.1 said.5
+    grep -q 'the change was rounded away' said.1
+}
+
+# base: 160 MB of zeros that are nowhere.
+sparse_base() {
+    mkdir base
+    python3 - <<'EOF'
+import json
+import struct
+N, K = 2000, 6000
+shapes = {"wte.weight": [40, N], "wpe.weight": [16, N],
+          "ln_f.weight": [N], "ln_f.bias": [N]}
+for n, s in (("attn.c_attn", [N, K]), ("attn.c_proj", [N, N]),
+             ("mlp.c_fc", [N, K]), ("mlp.c_proj", [K, N])):
+    shapes["h.0.%s.weight" % n] = s
+    shapes["h.0.%s.bias" % n] = s[1:]
+for n in "ln_1", "ln_2":
+    shapes["h.0.%s.weight" % n] = shapes["h.0.%s.bias" % n] = [N]
+head, at = {}, 0
+for n, s in shapes.items():
+    size = 4 * s[0] * (s[1] if len(s) > 1 else 1)
+    head[n] = {"dtype": "F32", "shape": s, "data_offsets": [at, at + size]}
+    at += size
+text = json.dumps(head).encode()
+text += b" " * (-len(text) % 8)
+with open("base/model.safetensors", "wb") as f:
+    f.write(struct.pack("<Q", len(text)) + text)
+    f.truncate(8 + len(text) + at)
+with open("base/config.json", "w") as f:
+    json.dump({"model_type": "gpt2", "vocab_size": 40, "n_embd": N,
+               "n_layer": 1, "n_head": 4, "n_inner": K, "n_positions": 16},
+              f)
+EOF
+}
+
+@test "a disk that is full and a signal leave nothing" {
+    sparse_base
+    edit adapter ad transformer.h.0.mlp.c_fc:2000:6000
+    run -1 --separate-stderr bash -c \
+        'ulimit -f 20000; exec merge -q --base base --adapter ad -o out'
+    one_line 'merge: out'
+    [[ $stderr == *'File too large' ]]
+    [ ! -e out ]
+    no_leftovers .
+    for sig in INT TERM; do
+        env --default-signal=INT merge -q --base base --adapter ad -o out &
+        pid=$!
+        until [ -n "$(find . -path '*.tmp.*/model.*' -size +1000k)" ]; do
+            kill -0 $pid
+        done
+        kill -$sig $pid
+        code=0
+        wait $pid || code=$?
+        [ "$code" -eq $((128 + $(kill -l $sig))) ]
+        [ ! -e out ]
+        no_leftovers .
+    done
+}
+
+# What safetensors.py writes an adapter of, for the matrices of layer 0.
+modules() {
+    python3 - "$1" <<'EOF'
+import json
+import struct
+import sys
+with open(sys.argv[1] + "/model.safetensors", "rb") as f:
+    head = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
+for name, t in head.items():
+    if ".0." in name and len(t.get("shape", [])) == 2:
+        at = t["shape"] if "gpt2" in sys.argv[1] else t["shape"][::-1]
+        print("%s:%d:%d" % (name[:-len(".weight")], *at))
+EOF
+}
+
+@test "transformers and PEFT make the same of base and adapter" {
+    [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
+    export PYTHONDONTWRITEBYTECODE=1
+    for type in llama mistral qwen2 qwen3 granite olmo2 gemma3 starcoder2 \
+        gpt2 phi; do
+        model=$root/tests/golden/models/$type
+        edit adapter ad $(modules "$model")
+        merge -q --dtype bf16 --base "$model" --adapter ad -o out
+        "$PEERS/bin/python" "$root/tests/peft/merged.py" "$model" ad out
+        rm -r ad out
+    done
+}
