@@ -167,6 +167,12 @@ vi_u8(const uint8_t *p)
     return (vi)_mm256_cvtepu8_epi32(b);
 }
 
+static inline vi
+vi_again(const uint8_t *p)
+{
+    return (vi)_mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
 /* Lane l = lut[i[l] & 15]: bits 0 to 2 within a vector, bit 3 which. */
 static inline vf
 vf_pick(const vf lut[2], vi i)

@@ -153,6 +153,14 @@ vi_u8(const uint8_t *p)
     return (vi)_mm512_cvtepu8_epi32(b);
 }
 
+/* 4 VF bytes: those at p, or its 32 over and over. */
+static inline vi
+vi_again(const uint8_t *p)
+{
+    return (vi)_mm512_broadcast_i64x4(
+        _mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
 /* Lane l = lut[i[l] & 15]. */
 static inline vf
 vf_pick(const vf lut[1], vi i)

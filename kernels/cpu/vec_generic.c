@@ -167,6 +167,15 @@ vi_u8(const uint8_t *p)
     return (vi){ p[0], p[1], p[2], p[3] };
 }
 
+static inline vi
+vi_again(const uint8_t *p)
+{
+    vi x;
+
+    memcpy(&x, p, sizeof(x));
+    return x;
+}
+
 /* Lane l = lut[i[l] & 15]. */
 static inline vf
 vf_pick(const vf lut[4], vi i)

@@ -143,6 +143,9 @@ TEST(linear_gradients_match)
     }
 }
 
+/* Three of the 256 elements whose scales are made at a time, and some. */
+enum { LONG_ROW = 3 * 256 + 67 };
+
 /* Decoding few rows, with weights in every stored format, their rows along x
  * or along y, around the 64 elements that are widened at a time. */
 static void
@@ -151,7 +154,8 @@ try_few(const struct stored *s, uint32_t i)
     static const uint32_t rows[] = { 1, 2, 3, 5, 8, 9 };
     static const uint32_t sizes[] = { 1, 31, 64, 65, 127, 200, 321 };
     const struct linear_case c = {
-        .n = rows[i % 6], .in = sizes[i % 7], .out = sizes[i / 2 % 7],
+        .n = rows[i % 6], .in = i % 7 < 6 ? sizes[i % 7] : LONG_ROW,
+        .out = sizes[i / 2 % 7],
         .parts = 1 + i % 2, .rank = i % 3, .dtype = s->dtype,
         .in_out = i / 3 % 2, .bias = i % 4 == 1, .residual = i % 5 == 1,
         .acc = i % 7 == 3
