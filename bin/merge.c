@@ -3,7 +3,7 @@
  *
  * What the adapter was made for is known where it is in its run: then the
  * base's id has to be the one that the run recorded. The directory is built
- * beside its name and renamed.
+ * beside its name, compared with base and adapter, and renamed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +12,17 @@
 #include "base/log.h"
 #include "base/par.h"
 #include "base/progress.h"
+#include "cli/check_merged.h"
 #include "cli/options.h"
 #include "tool/tool.h"
 #include "train/rundir.h"
 #include "weights/base.h"
 #include "weights/merge.h"
+#include "weights/model.h"
 
 struct options {
-    const char *base, *adapter, *output, *dtype;
-    bool any_base;
+    const char *base, *adapter, *output, *dtype, *prompt;
+    bool any_base, no_check;
     uint64_t threads;
 };
 
@@ -37,6 +39,12 @@ static const struct opt table[] = {
     { .name = "any-base", .type = OPT_FLAG, .output = true, AT(any_base),
       .help = "merge into another base than the one that the adapter's run "
               "was trained on" },
+    { .name = "prompt", .letter = 'p', .type = OPT_STRING, AT(prompt),
+      .arg = "TEXT",
+      .help = "text to compare logits on, up to 128 tokens of it; by default "
+              "32 tokens from all over the vocabulary" },
+    { .name = "no-check", .type = OPT_FLAG, AT(no_check),
+      .help = "don't compare logits" },
     { THREADS_OPTION, AT(threads), .help = "threads; 0: one per processor" },
     { .name = NULL },
 };
@@ -57,11 +65,7 @@ const struct tool tool = {
 struct job {
     const struct options *o;
     const struct args *args;
-    struct weights base;
-    struct model_desc desc;
-    struct adapter adapter;
-    size_t linears;             /* of the base */
-    char *dir;                  /* the adapter's */
+    struct model model;         /* the base, and the adapter that it has */
     char id[ID_HEX + 1];        /* of the base; "": nobody asked */
 };
 
@@ -70,11 +74,12 @@ struct job {
 static int
 find_adapter(struct job *j, struct err *e)
 {
+    const char *path = j->o->adapter;
     struct run_report r;
-    int rc = adapter_find(&j->dir, j->o->adapter, e);
+    int rc = adapter_find(&j->model.adapter_dir, path, e);
 
-    if (rc == 0 && strcmp(j->dir, j->o->adapter) != 0)
-        rc = rundir_verify(&r, j->o->adapter, e);
+    if (rc == 0 && strcmp(j->model.adapter_dir, path) != 0)
+        rc = rundir_verify(&r, path, e);
     return rc;
 }
 
@@ -82,30 +87,23 @@ find_adapter(struct job *j, struct err *e)
 static int
 job_open(struct job *j, struct err *e)
 {
+    struct model *m = &j->model;
     size_t unused;
     int rc = find_adapter(j, e);
 
+    if (rc == 0)
+        rc = weights_open(&m->weights, j->o->base, e);
+    if (rc == 0)
+        rc = base_describe(&m->desc, &unused, &m->weights, e);
+    if (rc == 0)
+        rc = adapter_read(&m->adapter, m->adapter_dir, e);
     if (rc < 0)
         return rc;
-    rc = weights_open(&j->base, j->o->base, e);
-    if (rc < 0)
-        return rc;
-    rc = base_describe(&j->desc, &unused, &j->base, e);
-    if (rc == 0)
-        rc = adapter_read(&j->adapter, j->dir, e);
-    if (rc == 0)
-        rc = adapter_match(&j->adapter, &j->desc, &j->linears, e);
-    return rc;
-}
-
-static void
-job_release(struct job *j)
-{
-    adapter_release(&j->adapter);
-    desc_release(&j->desc);
-    if (j->base.source != NULL)
-        weights_release(&j->base);
-    free(j->dir);
+    m->with = &m->adapter;
+    if (j->o->prompt != NULL && !weights_asset(&m->weights, "tokenizer.json"))
+        return err_set(e, ERR_USAGE, "%s: has no tokenizer.json for --prompt",
+                       j->o->base);
+    return adapter_match(&m->adapter, &m->desc, &m->linears, e);
 }
 
 /* Whether the base is the one that the adapter's run was trained on. To know
@@ -116,11 +114,12 @@ check_base(struct job *j, struct err *e)
     struct id trained, own;
     char hex[ID_HEX + 1];
     bool found;
-    int rc = j->o->any_base ? 0 : rundir_base(&trained, &found, j->dir, e);
+    int rc = j->o->any_base ? 0 : rundir_base(&trained, &found,
+                                                j->model.adapter_dir, e);
 
     if (rc < 0 || j->o->any_base || !found)
         return rc;
-    own = weights_id(&j->base);
+    own = weights_id(&j->model.weights);
     id_hex(&own, j->id);
     if (id_equal(&own, &trained))
         return 0;
@@ -134,7 +133,8 @@ check_base(struct job *j, struct err *e)
 static int
 provenance(char **line, const struct job *j, struct err *e)
 {
-    char hex[ID_HEX + 1], *path = path_join(j->dir, ADAPTER_WEIGHTS);
+    char *path = path_join(j->model.adapter_dir, ADAPTER_WEIGHTS);
+    char hex[ID_HEX + 1];
     const char *ids[] = { "adapter", hex, NULL, NULL, NULL };
     struct id id;
     int rc = id_of_file(&id, path, e);
@@ -162,8 +162,9 @@ write_model(struct job *j, struct out_dir *out, struct merge_counts *n,
             struct err *e)
 {
     struct safetensors_meta meta = { "graft.prov", NULL };
-    struct merge_opts m = { .base = &j->base, .desc = &j->desc,
-                            .adapter = &j->adapter,
+    const struct weights *w = &j->model.weights;
+    struct merge_opts m = { .base = w, .desc = &j->model.desc,
+                            .adapter = &j->model.adapter,
                             .dtype = dtype_of(j->o->dtype), .meta = &meta };
     uint64_t bytes = 0, read = 0;
     char *prov = NULL;
@@ -173,14 +174,15 @@ write_model(struct job *j, struct out_dir *out, struct merge_counts *n,
         return rc;
     meta.value = prov;
     m.n_meta = prov != NULL;
-    for (size_t i = 0; i < j->base.n; i++)
-        read += j->base.item[i].bytes;
+    for (size_t i = 0; i < w->n; i++)
+        read += w->item[i].bytes;
     progress_begin("bytes", 0, read);
     rc = merge_write(out, &m, n, &bytes, e);
     progress_end();
     if (rc == 0)
-        log_info("%zu of %zu linears, %zu tensors, %.1f MB", j->adapter.n,
-                 j->linears, j->base.n, (double)bytes / 1e6);
+        log_info("%zu of %zu linears, %zu tensors, %.1f MB",
+                 j->model.adapter.n, j->model.linears, w->n,
+                 (double)bytes / 1e6);
     free(prov);
     return rc;
 }
@@ -206,15 +208,17 @@ merge(struct job *j, struct err *e)
 
     if (rc < 0)
         return rc;
-    rc = weights_check(&j->base, e);
+    rc = weights_check(&j->model.weights, e);
     if (rc == 0)
         rc = check_base(j, e);
     if (rc == 0)
         rc = write_model(j, &out, &n, e);
     if (rc == 0)
-        rc = out_dir_commit(&out, e);
-    if (rc == 0)
         tell_counts(&n);
+    if (rc == 0 && !j->o->no_check)
+        rc = check_merged(&j->model, out.temp, j->o->prompt, e);
+    if (rc == 0)
+        rc = out_dir_commit(&out, e);
     out_dir_release(&out);
     return rc;
 }
@@ -225,10 +229,12 @@ run(void *opts, const struct args *args, struct err *e)
     struct job j = { .o = opts, .args = args };
     int rc;
 
+    if (j.o->no_check && j.o->prompt != NULL)
+        return err_set(e, ERR_USAGE, "--prompt with --no-check");
     par_set_threads((int)j.o->threads);
     rc = job_open(&j, e);
     if (rc == 0)
         rc = merge(&j, e);
-    job_release(&j);
+    model_release(&j.model);
     return rc;
 }

@@ -198,6 +198,36 @@ EOF
     done
 }
 
+@test "merge says how far the logits are from base and adapter" {
+    text_base
+    edit adapter ad model.layers.0.self_attn.q_proj:16:16 \
+        model.layers.1.mlp.down_proj:24:16
+    # gap WORDS...: "GAP MOVED" of merge's line, of so many tokens
+    gap() {
+        rm -rf out
+        merge "$@" --adapter ad -o out 2>said
+        sed -nE "s/^merge: logits of ($tokens) tokens: at most ([^ ]*) .* by\
+ ([^ ]*) \(.*/\2 \3/p" said | grep .
+    }
+    tokens=32
+    read -r near moved < <(gap --base base)
+    read -r far _ < <(gap --base base --dtype bf16)
+    jq -en "$near < 1e-6 and $far > 1e-5 and $far < $moved and $moved > 0.01"
+    tokens=[1-9]
+    gap --base base -p 'line 3 says 1'
+    tokens=64
+    gap --base base -p "$(tojsonl text | jq -r .text)"
+    rm -r out
+    merge --base base --adapter ad --no-check -o out 2>said
+    run ! grep -q logits said
+    rm -r out
+    refused 2 "--prompt with --no-check" --base base --adapter ad \
+        --no-check -p x
+    rm base/tokenizer.json
+    refused 2 "base: has no tokenizer.json for --prompt" --base base \
+        --adapter ad -p x
+}
+
 # What safetensors.py writes an adapter of, for the matrices of layer 0.
 modules() {
     python3 - "$1" <<'EOF'
