@@ -22,8 +22,8 @@ struct options {
 static const struct opt table[] = {
     { BASE_OPTION, AT(base) },
     { .name = "adapter", .type = OPT_STRING, AT(adapter), .arg = "DIR",
-      .help = "PEFT adapter, or run with one, to hold against the base "
-              "alone" },
+      .help = "PEFT or mlx-lm adapter, or run with one, to hold against the "
+              "base alone" },
     { .name = "compare", .type = OPT_STRING, AT(compare), .arg = "BASE",
       .help = "another base of the same vocabulary, to hold against the base "
               "on the data" },

@@ -1,8 +1,10 @@
 /* exportadapter.c - the adapter of a run, for other programs.
  *
- * RUN/adapter is PEFT's own format, so an export in it is a copy; what makes
- * it an export is that all of it was read and understood before. The output
- * is built beside its name and renamed.
+ * All of the adapter is read and understood before anything is written. The
+ * output is built beside its name and renamed; where there is something of
+ * that name already, what would have been written is compared with it.
+ *
+ * RUN/adapter is PEFT's own format, so an export in it is a copy.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,20 +16,26 @@
 #include "tool/tool.h"
 #include "train/rundir.h"
 #include "weights/adapter.h"
+#include "weights/adapter_gguf.h"
+#include "weights/adapter_mlx.h"
 #include "weights/base.h"
 
 struct options {
-    const char *format, *output, *base;
+    const char *format, *output, *base, *dtype;
 };
 
 static const struct opt table[] = {
     { .name = "format", .letter = 'f', .type = OPT_NAME, .output = true,
-      AT(format), .arg = "FORMAT", .def = "peft", .choices = "peft",
+      AT(format), .arg = "FORMAT", .def = "peft", .choices = "peft|mlx|gguf",
       .help = "format of the export" },
     { .name = "output", .letter = 'o', .type = OPT_STRING, AT(output),
-      .arg = "PATH", .required = true, .help = "the directory to make" },
+      .arg = "PATH", .required = true,
+      .help = "the directory to make; of gguf, the file" },
     { .name = "base", .type = OPT_STRING, AT(base), .arg = "BASE",
       .help = "a base that the adapter has to fit" },
+    { .name = "dtype", .type = OPT_NAME, .output = true, AT(dtype),
+      .arg = "TYPE", .def = "f32", .choices = "f32|f16|bf16",
+      .help = "type of the matrices in the formats mlx and gguf" },
     { .name = NULL },
 };
 
@@ -45,7 +53,85 @@ const struct tool tool = {
     .exits = "4 6",
 };
 
-static const char *const files[] = { ADAPTER_WEIGHTS, ADAPTER_CONFIG };
+/* What is exported. */
+struct export {
+    const struct options *o;
+    enum dtype dtype;
+    const char *dir; /* the adapter was read from */
+    struct adapter a;
+    bool has_base;   /* the next two are there */
+    struct weights w;
+    struct model_desc desc;
+};
+
+/* A format of the export: as the files of a directory, or as one file. */
+struct format {
+    const char *name;
+    const char *files[2];
+    int (*put_dir)(const struct export *x, const char *dir, struct err *e);
+    int (*put_file)(const struct export *x, struct out *out, struct err *e);
+};
+
+static int
+copy_file(const char *from, const char *to, const char *name, struct err *e)
+{
+    char *source = path_join(from, name), *path = path_join(to, name);
+    struct file_map map;
+    int rc = file_map_open(&map, source, e);
+
+    if (rc == 0) {
+        rc = file_write(path, map.p, map.n, e);
+        file_map_release(&map);
+    }
+    free(source);
+    free(path);
+    return rc;
+}
+
+static int
+put_peft(const struct export *x, const char *dir, struct err *e)
+{
+    int rc;
+
+    if (adapter_is_mlx(x->dir))
+        return adapter_write(&x->a, dir, NULL, 0, NULL, e);
+    rc = copy_file(x->dir, dir, ADAPTER_WEIGHTS, e);
+    return rc < 0 ? rc : copy_file(x->dir, dir, ADAPTER_CONFIG, e);
+}
+
+static int
+put_mlx(const struct export *x, const char *dir, struct err *e)
+{
+    return adapter_mlx_write(&x->a, x->has_base ? x->desc.n_layers : 0,
+                             x->dtype, dir, e);
+}
+
+static int
+put_gguf(const struct export *x, struct out *out, struct err *e)
+{
+    if (!x->has_base)
+        return err_set(e, ERR_USAGE, "--base is missing: what a GGUF "
+                       "adapter's tensors are called depends on it");
+    return adapter_gguf_write(&x->a, &x->desc, &x->w, x->dtype, out, e);
+}
+
+static const struct format formats[] = {
+    { "peft", { ADAPTER_WEIGHTS, ADAPTER_CONFIG }, .put_dir = put_peft },
+    { "mlx", { ADAPTER_MLX_WEIGHTS, ADAPTER_CONFIG }, .put_dir = put_mlx },
+    { "gguf", .put_file = put_gguf },
+};
+
+static const struct format *
+find_format(const char *name)
+{
+    const struct format *f = formats;
+
+    while (strcmp(f->name, name) != 0)
+        f++;
+    return f;
+}
+
+/* The input */
 
 /* The adapter's directory, to be freed; every file of its run is compared
  * with the run's manifest. */
@@ -60,97 +146,145 @@ find_adapter(char **dir, const char *run, struct err *e)
     return rc;
 }
 
+/* The base that was given; for gguf, else the one that the adapter names,
+ * where that is there. */
 static int
-check_base(const struct adapter *a, const char *path, struct err *e)
+open_base(struct export *x, struct err *e)
 {
-    struct model_desc desc;
-    struct weights w;
+    const char *path = x->o->base;
     size_t unused, linears = 0;
     int rc;
 
-    rc = weights_open(&w, path, e);
+    if (path == NULL && strcmp(x->o->format, "gguf") == 0 && x->a.base
+        && path_exists(x->a.base))
+        path = x->a.base;
+    if (path == NULL)
+        return 0;
+    rc = weights_open(&x->w, path, e);
     if (rc < 0)
         return rc;
-    rc = base_describe(&desc, &unused, &w, e);
-    if (rc == 0) {
-        rc = adapter_match(a, &desc, &linears, e);
-        if (rc < 0)
-            err_prefix(e, "%s", path);
-        else
-            log_info("%zu of %zu linears of %s", a->n, linears, path);
-        desc_release(&desc);
+    rc = base_describe(&x->desc, &unused, &x->w, e);
+    if (rc < 0) {
+        weights_release(&x->w);
+        return rc;
     }
-    weights_release(&w);
-    return rc;
+    x->has_base = true;
+    rc = adapter_match(&x->a, &x->desc, &linears, e);
+    if (rc < 0)
+        return err_prefix(e, "%s", path);
+    log_info("%zu of %zu linears of %s", x->a.n, linears, path);
+    return 0;
 }
 
 static int
-check_adapter(const char *dir, const struct options *o, struct err *e)
+open_export(struct export *x, const char *dir, struct err *e)
 {
-    struct adapter a;
     uint64_t n = 0;
-    size_t i;
     int rc;
 
-    rc = adapter_read(&a, dir, e);
+    if (x->dtype != DTYPE_F32 && strcmp(x->o->format, "peft") == 0)
+        return err_set(e, ERR_USAGE, "--dtype %s is not for --format peft",
+                       x->o->dtype);
+    rc = adapter_read(&x->a, dir, e);
     if (rc < 0)
         return rc;
-    for (i = 0; i < a.n; i++)
-        n += (uint64_t)a.item[i].rank * (a.item[i].in
-                                         + (uint64_t)a.item[i].out);
-    if (o->base)
-        rc = check_base(&a, o->base, e);
-    if (rc == 0)
-        log_info("%zu modules, rank %u, alpha %g, %.2f million parameters",
-                 a.n, a.rank, a.alpha, (double)n / 1e6);
-    adapter_release(&a);
-    return rc;
+    x->dir = dir;
+    rc = open_base(x, e);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < x->a.n; i++)
+        n += (uint64_t)x->a.item[i].rank * (x->a.item[i].in
+                                            + (uint64_t)x->a.item[i].out);
+    log_info("%zu modules, rank %u, alpha %g, %.2f million parameters",
+             x->a.n, x->a.rank, x->a.alpha, (double)n / 1e6);
+    return 0;
 }
 
-/* Whether both of dir's files are at path already. */
-static bool
-is_same(const char *dir, const char *path)
+static void
+close_export(struct export *x)
 {
-    bool same = true;
-    size_t i;
-
-    for (i = 0; i < 2 && same; i++) {
-        char *from = path_join(dir, files[i]), *to = path_join(path, files[i]);
-        struct id a, b;
-        struct err ignored;
-
-        same = id_of_file(&a, from, &ignored) == 0
-               && id_of_file(&b, to, &ignored) == 0 && id_equal(&a, &b);
-        free(from);
-        free(to);
+    if (x->has_base) {
+        desc_release(&x->desc);
+        weights_release(&x->w);
     }
-    return same;
+    adapter_release(&x->a);
+}
+
+/* The output */
+
+static bool
+same_file(const char *x, const char *y)
+{
+    struct id a, b;
+    struct err ignored;
+
+    return id_of_file(&a, x, &ignored) == 0
+           && id_of_file(&b, y, &ignored) == 0 && id_equal(&a, &b);
+}
+
+/* made is what there would be at path: nothing to do if it is there. */
+static int
+compare(const struct format *f, const char *path, const char *made,
+        struct err *e)
+{
+    bool same = f->put_file == NULL || same_file(path, made);
+
+    for (size_t i = 0; i < 2 && f->put_dir && same; i++) {
+        char *x = path_join(path, f->files[i]);
+        char *y = path_join(made, f->files[i]);
+
+        same = same_file(x, y);
+        free(x);
+        free(y);
+    }
+    return same ? 0 : err_set(e, ERR_EXISTS, "%s: exists", path);
 }
 
 static int
-copy(const char *dir, const char *path, struct err *e)
+write_dir(const struct export *x, const struct format *f, struct err *e)
 {
-    struct out_dir w;
-    size_t i;
+    const char *path = x->o->output;
+    bool there = path_exists(path);
+    size_t n = strlen(path);
+    struct out_dir out;
+    struct buf name;
     int rc;
 
-    rc = out_dir_open(&w, path, e);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    buf_init(&name);
+    buf_addf(&name, "%.*s%s", (int)n, path, there ? ".compared" : "");
+    rc = out_dir_open(&out, name.data, e);
+    buf_release(&name);
     if (rc < 0)
         return rc;
-    for (i = 0; i < 2 && rc == 0; i++) {
-        char *from = path_join(dir, files[i]);
-        struct file_map map;
-
-        rc = file_map_open(&map, from, e);
-        if (rc == 0) {
-            rc = out_dir_put(&w, files[i], map.p, map.n, e);
-            file_map_release(&map);
-        }
-        free(from);
-    }
+    rc = f->put_dir(x, out.temp, e);
     if (rc == 0)
-        rc = out_dir_commit(&w, e);
-    out_dir_release(&w);
+        rc = there ? compare(f, path, out.temp, e) : out_dir_commit(&out, e);
+    out_dir_release(&out);
+    return rc;
+}
+
+static int
+write_file(const struct export *x, const struct format *f, struct err *e)
+{
+    const char *path = x->o->output;
+    bool there = path_exists(path);
+    struct out out;
+    int rc = dir_check_name(path, e);
+
+    if (rc == 0)
+        rc = out_open(&out, path, e);
+    if (rc < 0)
+        return rc;
+    rc = f->put_file(x, &out, e);
+    if (rc == 0 && there)
+        rc = out_flush(&out, e);
+    if (rc == 0 && there)
+        rc = compare(f, path, out.temp, e);
+    else if (rc == 0)
+        return out_commit(&out, e);
+    out_release(&out);
     return rc;
 }
 
@@ -158,14 +292,19 @@ static int
 run(void *opts, const struct args *args, struct err *e)
 {
     const struct options *o = opts;
+    const struct format *f = find_format(o->format);
+    struct export x = { .o = o, .dtype = DTYPE_F32 };
     char *dir = NULL;
     int rc;
 
+    if (strcmp(o->dtype, "f32") != 0)
+        x.dtype = strcmp(o->dtype, "f16") == 0 ? DTYPE_F16 : DTYPE_BF16;
     rc = find_adapter(&dir, args->operand[0], e);
     if (rc == 0)
-        rc = check_adapter(dir, o, e);
-    if (rc == 0 && !is_same(dir, o->output))
-        rc = copy(dir, o->output, e);
+        rc = open_export(&x, dir, e);
+    if (rc == 0)
+        rc = f->put_dir ? write_dir(&x, f, e) : write_file(&x, f, e);
+    close_export(&x);
     free(dir);
     return rc;
 }

@@ -28,8 +28,8 @@ static const struct opt table[] = {
     { BASE_OPTION, IN_SPEAKER(base) },
     { .name = "adapter", .type = OPT_WORDS, IN_SPEAKER(adapters),
       .arg = "[NAME=]DIR",
-      .help = "PEFT adapter, or run with one; of several, prompts choose one "
-              "by its name" },
+      .help = "PEFT or mlx-lm adapter, or run with one; of several, prompts "
+              "choose one by its name" },
     { .name = "prompt", .letter = 'p', .type = OPT_STRING, AT(prompt),
       .output = true, .arg = "TEXT", .help = "what to answer or go on from" },
     { .name = "file", .letter = 'f', .type = OPT_STRING, AT(file),

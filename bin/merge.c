@@ -29,7 +29,7 @@ struct options {
 static const struct opt table[] = {
     { BASE_OPTION, AT(base) },
     { .name = "adapter", .type = OPT_STRING, AT(adapter), .arg = "DIR",
-      .required = true, .help = "PEFT adapter, or run with one" },
+      .required = true, .help = "PEFT or mlx-lm adapter, or run with one" },
     { .name = "output", .letter = 'o', .type = OPT_STRING, AT(output),
       .arg = "MODELDIR", .required = true, .help = "the directory to make" },
     { .name = "dtype", .type = OPT_NAME, .output = true, AT(dtype),

@@ -47,9 +47,9 @@ const struct opt train_option_table[] = {
               "the head" },
     { .name = "init-adapter", .type = OPT_STRING, IN(init_adapter),
       .arg = "DIR",
-      .help = "start from this PEFT adapter, or that of a run; it sets rank, "
-              "alpha, their patterns, rslora, targets and, unless given, "
-              "dropout" },
+      .help = "start from this PEFT or mlx-lm adapter, or that of a run; it "
+              "sets rank, alpha, their patterns, rslora, targets and, unless "
+              "given, dropout" },
     { .name = "steps", .type = OPT_U64, .output = true, IN(steps), .arg = "N",
       .min = 1, .max = OPT_MAX_EXACT, .help = "steps to train" },
     { .name = "epochs", .type = OPT_DOUBLE, .output = true, IN(epochs),

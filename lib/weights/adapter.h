@@ -1,4 +1,5 @@
 /* adapter.h - a LoRA adapter in memory, and as PEFT's directory of two files.
+ * mlx-lm's is read, too (adapter_mlx.h).
  *
  * adapter_model.safetensors holds, in F32,
  *   base_model.model.MODULE.lora_A.weight [rank, in]

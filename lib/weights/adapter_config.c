@@ -10,8 +10,6 @@
 #include "model/keys.h"
 #include "weights/module_pattern.h"
 
-#define MAX_CONFIG (1 << 20)
-#define MAX_RANK 65536
 #define MAX_ALPHA 1e9
 
 struct fields {
@@ -34,7 +32,7 @@ static const struct key_word biases[] = { { "none", 0 }, { NULL, 0 } };
 static const struct key keys[] = {
     WORD("peft_type", peft_type, .words = peft_types, .flags = KEY_REQUIRED),
     { .name = "r", .kind = KEY_COUNT, .offset = AT(r), .def = 8, .min = 1,
-      .max = MAX_RANK },
+      .max = ADAPTER_MAX_RANK },
     { .name = "lora_alpha", .kind = KEY_REAL, .offset = AT(alpha), .def = 8,
       .min = -MAX_ALPHA, .max = MAX_ALPHA },
     { .name = "lora_dropout", .kind = KEY_DROP, .offset = AT(dropout),
@@ -173,15 +171,13 @@ read_patterns(struct adapter_patterns *p, const cJSON *root, const char *key,
     return 0;
 }
 
-static int
-read_keys(struct adapter *a, const cJSON *root, struct err *e)
+int
+adapter_config_keys(struct adapter *a, const cJSON *root, struct err *e)
 {
     const cJSON *base = key_of(root, "base_model_name_or_path");
     struct fields f;
     int rc;
 
-    if (!cJSON_IsObject(root))
-        return err_set(e, ERR_DATA, "no JSON object");
     rc = keys_read(&f, keys, root, e);
     if (rc == 0)
         rc = check_unknown(root, e);
@@ -191,7 +187,7 @@ read_keys(struct adapter *a, const cJSON *root, struct err *e)
         rc = read_targets(a, root, e);
     if (rc == 0)
         rc = read_patterns(&a->rank_pattern, root, "rank_pattern", 1,
-                           MAX_RANK, true, e);
+                           ADAPTER_MAX_RANK, true, e);
     if (rc == 0)
         rc = read_patterns(&a->alpha_pattern, root, "alpha_pattern",
                            -MAX_ALPHA, MAX_ALPHA, false, e);
@@ -206,28 +202,6 @@ read_keys(struct adapter *a, const cJSON *root, struct err *e)
     if (cJSON_IsString(base))
         a->base = mem_strdup(base->valuestring);
     return 0;
-}
-
-int
-adapter_config_read(struct adapter *a, cJSON **root, const char *dir,
-                    struct err *e)
-{
-    char *path = path_join(dir, ADAPTER_CONFIG);
-    cJSON *found = NULL;
-    int rc;
-
-    rc = json_user_file(&found, path, MAX_CONFIG, e);
-    if (rc == 0) {
-        rc = read_keys(a, found, e);
-        if (rc < 0)
-            err_prefix(e, "%s", path);
-    }
-    if (rc == 0)
-        *root = found;
-    else
-        cJSON_Delete(found);
-    free(path);
-    return rc;
 }
 
 /* Which modules */

@@ -10,11 +10,11 @@
 #include "base/json.h"
 #include "weights/adapter.h"
 
-/* Reads dir's file and fills in what an adapter has but its modules. *root is
- * the file, for the other call; cJSON_Delete. On failure it is untouched, and
- * what *a has is for adapter_release. */
-int adapter_config_read(struct adapter *a, cJSON **root, const char *dir,
-                        struct err *e);
+#define ADAPTER_MAX_RANK 65536
+
+/* What the config says of an adapter but its modules. ERR_DATA naming the
+ * key; what *a has then is for adapter_release. */
+int adapter_config_keys(struct adapter *a, const cJSON *root, struct err *e);
 
 /* ERR_DATA for a module that PEFT would leave out, so that its matrices had
  * no effect: one that target_modules, exclude_modules or layers_to_transform

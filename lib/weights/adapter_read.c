@@ -1,38 +1,33 @@
-/* adapter_read.c - PEFT's two files to matrices. Tensors are paired by name, A
- * with B, before any is loaded. */
+/* adapter_read.c - PEFT's two files, or mlx-lm's, to matrices. Tensors are
+ * paired by name, A with B, before any is loaded. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "weights/adapter_config.h"
-#include "weights/adapter_names.h"
+#include "weights/adapter_layout.h"
+#include "weights/adapter_mlx.h"
 
-/* MODULE of PREFIX MODULE suffix, to be freed; NULL if it is none. */
-static char *
-module_of(const char *name, const char *suffix)
-{
-    size_t n = strlen(name), prefix = strlen(PREFIX), end = strlen(suffix);
+#define MAX_CONFIG (1 << 20)
 
-    if (n <= prefix + end || memcmp(name, PREFIX, prefix) != 0
-        || strcmp(name + n - end, suffix) != 0)
-        return NULL;
-    return mem_dup(name + prefix, n - prefix - end);
-}
+/* What is read, and from where. */
+struct reader {
+    struct adapter *a;
+    const struct adapter_layout *layout;
+    struct safetensors s;
+    size_t at; /* floats of a->data that are taken */
+    struct err *e;
+};
 
+/* That tensor of the module, or NULL. */
 static const struct safetensor *
-partner_of(const struct safetensors *s, const char *module,
-           const char *suffix)
+part_of(const struct reader *r, const char *module, enum adapter_part part)
 {
-    const struct safetensor *t;
-    struct buf name;
+    char *name = adapter_tensor_name(r->layout, module, part);
+    const struct safetensor *t = safetensors_find(&r->s, name);
 
-    buf_init(&name);
-    buf_addf(&name, PREFIX "%s%s", module, suffix);
-    t = safetensors_find(s, name.data);
-    buf_release(&name);
+    free(name);
     return t;
 }
 
@@ -53,93 +48,94 @@ check_matrix(const struct safetensor *t, struct err *e)
 
 /* Both matrices of a module, whose rank the config knows. */
 static int
-check_module(const struct adapter_module *m, const struct safetensor *a,
-             const struct safetensor *b, struct err *e)
+check_module(struct adapter_module *m, const struct safetensor *a,
+             const struct safetensor *b, bool turned, struct err *e)
 {
     int rc = check_matrix(a, e);
 
     if (rc == 0)
         rc = check_matrix(b, e);
-    if (rc == 0 && (a->shape[0] != m->rank || b->shape[1] != m->rank))
-        rc = err_set(e, ERR_DATA, "module %s: ranks %llu and %llu of its "
-                     "matrices, expected r = %u", m->name,
-                     (unsigned long long)a->shape[0],
-                     (unsigned long long)b->shape[1], m->rank);
-    return rc;
+    if (rc < 0)
+        return rc;
+    m->in = (uint32_t)a->shape[!turned];
+    m->out = (uint32_t)b->shape[turned];
+    if (a->shape[turned] != m->rank || b->shape[!turned] != m->rank)
+        return err_set(e, ERR_DATA, "module %s: ranks %llu and %llu of its "
+                       "matrices, expected r = %u", m->name,
+                       (unsigned long long)a->shape[turned],
+                       (unsigned long long)b->shape[!turned], m->rank);
+    return 0;
 }
 
-/* The magnitudes of a module of n outputs. */
+/* The magnitudes of a module, of tensor t. */
 static int
-check_magnitude(const struct safetensor *t, const char *module, uint32_t n,
-                struct err *e)
+check_magnitude(const struct reader *r, const struct adapter_module *m,
+                const struct safetensor *t)
 {
     char text[SHAPE_TEXT];
 
     if (t == NULL)
-        return err_set(e, ERR_DATA, "module %s has no lora_magnitude_vector, "
-                       "and use_dora is set", module);
-    if (t->n_dims != 1 || t->shape[0] != n)
-        return err_set(e, ERR_DATA, "tensor %s: shape %s, expected [%u]",
-                       t->name, shape_text(text, t->shape, t->n_dims), n);
+        return err_set(r->e, ERR_DATA, "module %s has no %s, and the config "
+                       "says DoRA", m->name,
+                       r->layout->suffix[ADAPTER_MAGNITUDE] + 1);
+    if (t->n_dims != 1 || t->shape[0] != m->out)
+        return err_set(r->e, ERR_DATA, "tensor %s: shape %s, expected [%u]",
+                       t->name, shape_text(text, t->shape, t->n_dims),
+                       m->out);
     if (!dtype_is_float(t->dtype))
-        return err_set(e, ERR_DATA, "tensor %s: type %s, expected a float",
+        return err_set(r->e, ERR_DATA, "tensor %s: type %s, expected a float",
                        t->name, dtype_name(t->dtype));
     return 0;
 }
 
-/* The floats of t follow those that *at counts of a->data. */
+/* The floats of t follow those that are taken; turned: t is a matrix that
+ * lies the other way round. */
 static int
-take(const float **to, const struct adapter *a, const struct safetensors *s,
-     const struct safetensor *t, size_t *at, struct err *e)
+take(struct reader *r, const float **to, const struct safetensor *t,
+     bool turned)
 {
     size_t n = (size_t)(t->bytes / dtype_size(t->dtype)), bad;
-    float *data = a->data + *at;
+    float *data = r->a->data + r->at, *other = NULL;
 
-    floats_load(data, safetensors_data(s, t), t->dtype, n);
-    bad = floats_bad(data, n);
+    if (turned && (other = mem_try(n * sizeof(*other))) == NULL)
+        return err_set(r->e, ERR_IO, "out of memory for %zu floats", n);
+    floats_load(turned ? other : data, safetensors_data(&r->s, t), t->dtype,
+                n);
+    bad = floats_bad(turned ? other : data, n);
+    if (turned && bad == n)
+        adapter_turn(data, other, (size_t)t->shape[0], (size_t)t->shape[1]);
     if (bad < n)
-        return err_set(e, ERR_DATA, "tensor %s: element %zu is %g", t->name,
-                       bad, (double)data[bad]);
-    *at += n;
+        err_set(r->e, ERR_DATA, "tensor %s: element %zu is %g", t->name, bad,
+                (double)(turned ? other : data)[bad]);
+    free(other);
+    r->at += n;
     *to = data;
-    return 0;
+    return bad < n ? ERR_DATA : 0;
 }
 
-/* The module whose A is the tensor t. */
 static int
-read_module(struct adapter *a, const struct safetensors *s,
-            const struct safetensor *t, size_t *at, struct err *e)
+take_parts(struct reader *r, struct adapter_module *m,
+           const struct safetensor *a)
 {
-    struct adapter_module *m = &a->item[a->n];
-    char *module = module_of(t->name, SUFFIX_A);
-    const struct safetensor *b = partner_of(s, module, SUFFIX_B);
-    const struct safetensor *size = partner_of(s, module, SUFFIX_MAGNITUDE);
+    const struct safetensor *b = part_of(r, m->name, ADAPTER_B);
+    const struct safetensor *size = part_of(r, m->name, ADAPTER_MAGNITUDE);
+    bool turned = r->layout->turned;
     int rc;
 
-    *m = (struct adapter_module){ .name = module };
-    if (b == NULL) {
-        rc = err_set(e, ERR_DATA, "tensor %s has no lora_B", t->name);
-        goto out;
-    }
-    rc = adapter_strength(a, module, &m->rank, &m->alpha, e);
+    if (b == NULL)
+        return err_set(r->e, ERR_DATA, "tensor %s has no %s", a->name,
+                       r->layout->turned ? "lora_b" : "lora_B");
+    rc = adapter_strength(r->a, m->name, &m->rank, &m->alpha, r->e);
     if (rc == 0)
-        rc = check_module(m, t, b, e);
-    if (rc == 0 && a->dora)
-        rc = check_magnitude(size, module, (uint32_t)b->shape[0], e);
+        rc = check_module(m, a, b, turned, r->e);
+    if (rc == 0 && r->a->dora)
+        rc = check_magnitude(r, m, size);
     if (rc == 0)
-        rc = take(&m->a, a, s, t, at, e);
+        rc = take(r, &m->a, a, turned);
     if (rc == 0)
-        rc = take(&m->b, a, s, b, at, e);
-    if (rc == 0 && a->dora)
-        rc = take(&m->magnitude, a, s, size, at, e);
-    if (rc < 0)
-        goto out;
-    m->in = (uint32_t)t->shape[1];
-    m->out = (uint32_t)b->shape[0];
-    a->n++;
-    module = NULL;
-out:
-    free(module);
+        rc = take(r, &m->b, b, turned);
+    if (rc == 0 && r->a->dora)
+        rc = take(r, &m->magnitude, size, false);
     return rc;
 }
 
@@ -153,20 +149,17 @@ by_name(const void *x, const void *y)
 
 /* Whether the tensor of that name belongs to an A, or is one. */
 static bool
-is_known(const struct adapter *a, const struct safetensors *s,
-         const char *name, bool *is_a)
+is_known(const struct reader *r, const char *name, bool *is_a)
 {
-    static const char *const suffixes[] = { SUFFIX_A, SUFFIX_B,
-                                            SUFFIX_MAGNITUDE };
-    size_t n = a->dora ? 3 : 2;
+    enum adapter_part n = r->a->dora ? ADAPTER_PARTS : ADAPTER_MAGNITUDE;
     bool known = false;
 
     *is_a = false;
-    for (size_t i = 0; i < n && !known; i++) {
-        char *module = module_of(name, suffixes[i]);
+    for (enum adapter_part i = ADAPTER_A; i < n && !known; i++) {
+        char *module = adapter_module_of(r->layout, name, i);
 
-        *is_a = module && i == 0;
-        known = module && partner_of(s, module, SUFFIX_A);
+        *is_a = module && i == ADAPTER_A;
+        known = module && part_of(r, module, ADAPTER_A);
         free(module);
     }
     return known;
@@ -175,88 +168,120 @@ is_known(const struct adapter *a, const struct safetensors *s,
 /* Every tensor is a part of a module that has an A; counts floats and
  * modules. */
 static int
-survey(const struct adapter *a, const struct safetensors *s,
-       size_t *n_floats, size_t *n_modules, struct err *e)
+survey(const struct reader *r, size_t *n_floats, size_t *n_modules)
 {
+    const char *const *suffix = r->layout->suffix;
+
     *n_floats = *n_modules = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        const struct safetensor *t = &s->item[i];
+    for (size_t i = 0; i < r->s.n; i++) {
+        const struct safetensor *t = &r->s.item[i];
         bool is_a;
 
-        if (!is_known(a, s, t->name, &is_a))
-            return err_set(e, ERR_DATA, "tensor %s: expected " PREFIX
-                           "MODULE" SUFFIX_A "%s or its lora_B", t->name,
-                           a->dora ? ", its lora_magnitude_vector" : "");
+        if (!is_known(r, t->name, &is_a))
+            return err_set(r->e, ERR_DATA, "tensor %s: expected %sMODULE%s "
+                           "or its %s%s%s", t->name, r->layout->prefix,
+                           suffix[ADAPTER_A], suffix[ADAPTER_B] + 1,
+                           r->a->dora ? ", its " : "",
+                           r->a->dora ? suffix[ADAPTER_MAGNITUDE] + 1 : "");
         if (dtype_is_float(t->dtype))
             *n_floats += (size_t)(t->bytes / dtype_size(t->dtype));
         *n_modules += is_a;
     }
     if (*n_modules == 0)
-        return err_set(e, ERR_DATA, "holds no adapter matrices");
+        return err_set(r->e, ERR_DATA, "holds no adapter matrices");
     return 0;
 }
 
 static int
-read_modules(struct adapter *a, const struct safetensors *s, struct err *e)
+read_modules(struct reader *r)
 {
-    size_t n_floats, n_modules, i, at = 0;
+    struct adapter *a = r->a;
+    size_t n_floats, n_modules, i;
     int rc;
 
-    rc = survey(a, s, &n_floats, &n_modules, e);
+    rc = survey(r, &n_floats, &n_modules);
     if (rc < 0)
         return rc;
     a->item = mem_array(n_modules, sizeof(*a->item));
     a->data = mem_try(n_floats * sizeof(*a->data));
     if (a->data == NULL)
-        return err_set(e, ERR_IO, "out of memory for %zu floats", n_floats);
-    for (i = 0; i < s->n && rc == 0; i++) {
-        char *module = module_of(s->item[i].name, SUFFIX_A);
+        return err_set(r->e, ERR_IO, "out of memory for %zu floats",
+                       n_floats);
+    for (i = 0; i < r->s.n && rc == 0; i++) {
+        char *module = adapter_module_of(r->layout, r->s.item[i].name,
+                                         ADAPTER_A);
 
-        if (module)
-            rc = read_module(a, s, &s->item[i], &at, e);
-        free(module);
+        if (module == NULL)
+            continue;
+        a->item[a->n++] = (struct adapter_module){ .name = module };
+        rc = take_parts(r, &a->item[a->n - 1], &r->s.item[i]);
     }
     if (rc == 0)
         qsort(a->item, a->n, sizeof(*a->item), by_name);
     return rc;
 }
 
-/* Every module is one that the config selects. */
 static int
-check_selected(const struct adapter *a, const cJSON *config, const char *dir,
-               struct err *e)
+read_tensors(struct reader *r, const char *dir)
 {
-    size_t i;
+    char *path = path_join(dir, r->layout->weights);
+    int rc = safetensors_open(&r->s, path, SAFETENSORS_MAX_ADAPTER_HEADER,
+                              r->e);
+
+    if (rc == 0) {
+        rc = read_modules(r);
+        if (rc < 0)
+            err_prefix(r->e, "%s", path);
+        safetensors_release(&r->s);
+    }
+    free(path);
+    return rc;
+}
+
+static int
+check_modules(const struct reader *r, const cJSON *config)
+{
     int rc = 0;
 
-    for (i = 0; i < a->n && rc == 0; i++)
-        rc = adapter_config_selects(config, a->item[i].name, e);
-    if (rc < 0)
-        err_prefix(e, "%s/" ADAPTER_CONFIG, dir);
+    for (size_t i = 0; i < r->a->n && rc == 0; i++)
+        rc = r->layout->selects(config, r->a->item[i].name, r->e);
+    if (rc == 0 && r->layout->settle)
+        rc = r->layout->settle(r->a, config, r->e);
     return rc;
+}
+
+static int
+read_config(struct reader *r, const cJSON *config)
+{
+    if (!cJSON_IsObject(config))
+        return err_set(r->e, ERR_DATA, "no JSON object");
+    return r->layout->config(r->a, config, r->e);
 }
 
 int
 adapter_read(struct adapter *a, const char *dir, struct err *e)
 {
-    char *path = path_join(dir, ADAPTER_WEIGHTS);
+    char *path = path_join(dir, ADAPTER_CONFIG);
+    bool mlx = adapter_is_mlx(dir);
+    struct reader r = { .a = a, .e = e,
+                        .layout = mlx ? &adapter_mlx : &adapter_peft };
     cJSON *config = NULL;
-    struct safetensors s;
     int rc;
 
     memset(a, 0, sizeof(*a));
-    rc = adapter_config_read(a, &config, dir, e);
+    rc = json_user_file(&config, path, MAX_CONFIG, e);
     if (rc < 0)
         goto out;
-    rc = safetensors_open(&s, path, SAFETENSORS_MAX_ADAPTER_HEADER, e);
-    if (rc < 0)
-        goto out;
-    rc = read_modules(a, &s, e);
+    rc = read_config(&r, config);
     if (rc < 0)
         err_prefix(e, "%s", path);
     else
-        rc = check_selected(a, config, dir, e);
-    safetensors_release(&s);
+        rc = read_tensors(&r, dir);
+    if (rc < 0)
+        goto out;
+    rc = check_modules(&r, config);
+    if (rc < 0)
+        err_prefix(e, "%s", path);
 out:
     if (rc < 0)
         adapter_release(a);

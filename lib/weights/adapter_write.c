@@ -7,8 +7,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "weights/adapter.h"
-#include "weights/adapter_names.h"
+#include "weights/adapter_layout.h"
 
 static void
 put_text(struct buf *b, const char *key, const char *text)
@@ -35,22 +34,6 @@ put_bool(struct buf *b, const char *key, bool v)
     buf_addf(b, "  \"%s\": %s,\n", key, v ? "true" : "false");
 }
 
-/* The end of a module's name that is the same in every layer: what follows
- * the layer's number; the whole name when it has none. */
-static const char *
-name_in_layer(const char *name)
-{
-    const char *p;
-    size_t n;
-
-    for (p = name; (p = strchr(p, '.')) != NULL;) {
-        n = strspn(++p, "0123456789");
-        if (n > 0 && p[n] == '.')
-            return p + n + 1;
-    }
-    return name;
-}
-
 static void
 put_targets(struct buf *b, const struct adapter *a)
 {
@@ -65,7 +48,8 @@ put_targets(struct buf *b, const struct adapter *a)
     for (i = 0; i < a->n_targets; i++)
         map_put(&names, a->target[i], strlen(a->target[i]), 0, NULL);
     for (i = 0; i < a->n && a->n_targets == 0; i++) {
-        const char *end = name_in_layer(a->item[i].name);
+        uint32_t layer;
+        const char *end = adapter_name_in_layer(a->item[i].name, &layer);
 
         map_put(&names, end, strlen(end), 0, NULL);
     }
@@ -115,40 +99,27 @@ put_config(struct buf *b, const struct adapter *a)
     buf_addf(b, "  \"use_rslora\": %s\n}\n", a->rslora ? "true" : "false");
 }
 
-static char *
-tensor_name(const char *module, const char *suffix)
-{
-    struct buf name;
-    char *copy;
-
-    buf_init(&name);
-    buf_addf(&name, PREFIX "%s%s", module, suffix);
-    copy = mem_dup(name.data, name.len);
-    buf_release(&name);
-    return copy;
-}
-
-/* Tensor part of module m. */
+/* That part of module m. */
 static struct safetensor
-describe(const struct adapter_module *m, enum adapter_part part)
+describe(const struct adapter_module *m, const struct adapter_layout *l,
+         enum adapter_part part)
 {
-    struct safetensor t = { .dtype = DTYPE_F32, .n_dims = 2 };
+    struct safetensor t = { .name = adapter_tensor_name(l, m->name, part),
+                            .n_dims = 2 };
 
     switch (part) {
     case ADAPTER_A:
-        t.name = tensor_name(m->name, SUFFIX_A);
-        t.shape[0] = m->rank;
-        t.shape[1] = m->in;
+        t.shape[l->turned] = m->rank;
+        t.shape[!l->turned] = m->in;
         break;
     case ADAPTER_B:
-        t.name = tensor_name(m->name, SUFFIX_B);
-        t.shape[0] = m->out;
-        t.shape[1] = m->rank;
+        t.shape[l->turned] = m->out;
+        t.shape[!l->turned] = m->rank;
         break;
-    default:
-        t.name = tensor_name(m->name, SUFFIX_MAGNITUDE);
+    case ADAPTER_MAGNITUDE:
         t.n_dims = 1;
         t.shape[0] = m->out;
+        break;
     }
     return t;
 }
@@ -162,14 +133,16 @@ n_parts(const struct adapter *a)
 
 /* All tensors; *order maps a tensor's name to its part of its item. */
 static struct safetensor *
-list_tensors(const struct adapter *a, struct map *order)
+list_tensors(const struct adapter *a, const struct adapter_layout *l,
+             enum dtype dtype, struct map *order)
 {
     size_t parts = n_parts(a);
     struct safetensor *t = mem_array(parts * a->n, sizeof(*t));
 
     for (size_t i = 0; i < parts * a->n; i++) {
-        t[i] = describe(&a->item[i / parts],
+        t[i] = describe(&a->item[i / parts], l,
                         (enum adapter_part)(i % parts));
+        t[i].dtype = dtype;
         map_put(order, t[i].name, strlen(t[i].name), i, NULL);
     }
     return t;
@@ -189,24 +162,22 @@ put_item(void *ctx, size_t i, enum adapter_part part, struct out *out,
 }
 
 static int
-write_tensors(const struct adapter *a, struct out *out,
+write_tensors(const struct adapter *a, const struct adapter_layout *l,
+              enum dtype dtype, struct out *out,
               const struct safetensors_meta *meta, size_t n_meta,
               const struct adapter_source *source, struct err *e)
 {
-    const struct adapter_source own = { put_item, (void *)a };
     struct safetensors_meta *all = mem_array(n_meta + 1, sizeof(*all));
     struct safetensor *t;
     size_t parts = n_parts(a), n = parts * a->n, i;
     struct map order;
     int rc;
 
-    if (source == NULL)
-        source = &own;
-    all[0] = (struct safetensors_meta){ "format", "pt" };
+    all[0] = (struct safetensors_meta){ "format", l->format };
     for (i = 0; i < n_meta; i++)
         all[i + 1] = meta[i];
     map_init(&order);
-    t = list_tensors(a, &order);
+    t = list_tensors(a, l, dtype, &order);
     rc = safetensors_start(out, t, n, all, n_meta + 1, e);
     for (i = 0; i < n && rc == 0; i++) {
         const struct map_entry *m = map_get(&order, t[i].name,
@@ -224,33 +195,45 @@ write_tensors(const struct adapter *a, struct out *out,
 }
 
 int
+adapter_put_tensors(const struct adapter *a, const struct adapter_layout *l,
+                    enum dtype dtype, const char *dir,
+                    const struct safetensors_meta *meta, size_t n_meta,
+                    const struct adapter_source *source, struct err *e)
+{
+    char *path = path_join(dir, l->weights);
+    struct out out;
+    int rc;
+
+    rc = dir_make(dir, e);
+    if (rc == 0)
+        rc = out_open(&out, path, e);
+    free(path);
+    if (rc < 0)
+        return rc;
+    rc = write_tensors(a, l, dtype, &out, meta, n_meta, source, e);
+    if (rc == 0)
+        return out_commit(&out, e);
+    out_release(&out);
+    return rc;
+}
+
+int
 adapter_write(const struct adapter *a, const char *dir,
               const struct safetensors_meta *meta, size_t n_meta,
               const struct adapter_source *source, struct err *e)
 {
-    char *weights = path_join(dir, ADAPTER_WEIGHTS);
-    char *config = path_join(dir, ADAPTER_CONFIG);
+    const struct adapter_source own = { put_item, (void *)a };
+    char *path = path_join(dir, ADAPTER_CONFIG);
     struct buf text;
-    struct out out;
     int rc;
 
     buf_init(&text);
-    rc = dir_make(dir, e);
-    if (rc == 0)
-        rc = out_open(&out, weights, e);
-    if (rc < 0)
-        goto done;
-    rc = write_tensors(a, &out, meta, n_meta, source, e);
-    if (rc == 0)
-        rc = out_commit(&out, e);
-    else
-        out_release(&out);
+    rc = adapter_put_tensors(a, &adapter_peft, DTYPE_F32, dir, meta, n_meta,
+                             source ? source : &own, e);
     put_config(&text, a);
     if (rc == 0)
-        rc = file_write(config, text.data, text.len, e);
-done:
+        rc = file_write(path, text.data, text.len, e);
     buf_release(&text);
-    free(weights);
-    free(config);
+    free(path);
     return rc;
 }

@@ -23,6 +23,7 @@ static const struct gguf_arch archs[] = {
     { "starcoder2", "starcoder2" },
     { "gpt2", "gpt2" },
     { "phi2", "phi" },
+    { "gemma3", "gemma3_text", .unread = true },
 };
 
 #define N_ARCHS (sizeof(archs) / sizeof(archs[0]))
@@ -439,7 +440,8 @@ unknown_arch(const struct gguf *g, const struct gguf_key *k, struct err *e)
 
     buf_init(&names);
     for (size_t i = 0; i < N_ARCHS; i++)
-        buf_addf(&names, "%s%s", i == 0 ? "" : ", ", archs[i].name);
+        if (!archs[i].unread)
+            buf_addf(&names, "%s%s", i == 0 ? "" : ", ", archs[i].name);
     rc = err_set(e, ERR_DATA, "%s: general.architecture (found %s, expected "
                  "one of %s)", g->path,
                  k ? gguf_value_text(found, k) : "nothing", names.data);
@@ -458,9 +460,20 @@ gguf_arch_find(const struct gguf_arch **arch, const struct gguf *g,
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < N_ARCHS && k && gguf_string(k, &name); i++)
-        if (gguf_text_is(name, archs[i].name)) {
+        if (gguf_text_is(name, archs[i].name) && !archs[i].unread) {
             *arch = &archs[i];
             return 0;
         }
     return unknown_arch(g, k, e);
+}
+
+const struct gguf_arch *
+gguf_arch_of(const char *model_type)
+{
+    for (size_t i = 0; i < N_ARCHS; i++)
+        if (strcmp(archs[i].model_type, model_type) == 0
+            || (archs[i].windowed
+                && strcmp(archs[i].windowed, model_type) == 0))
+            return &archs[i];
+    return NULL;
 }

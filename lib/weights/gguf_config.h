@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "model/desc.h"
 #include "tensor/gguf.h"
 
 /* An architecture, by its name in GGUF files. */
@@ -22,6 +23,7 @@ struct gguf_arch {
     const char *windowed;   /* that of a model with a window; NULL: the same */
     bool paired;            /* in q and k, the rows of the two halves of a
                                head take turns */
+    bool unread;            /* adapters alone are written for it */
 };
 
 /* *arch = the file's architecture. ERR_DATA, naming those there are, for
@@ -29,6 +31,13 @@ struct gguf_arch {
  * of one. */
 int gguf_arch_find(const struct gguf_arch **arch, const struct gguf *g,
                    struct err *e);
+
+/* The architecture of a family's models; NULL: llama.cpp has none of them. */
+const struct gguf_arch *gguf_arch_of(const char *model_type);
+
+/* Appends to name what llama.cpp calls the module's weight,
+ * "blk.0.attn_q.weight". */
+void gguf_weight_name(struct buf *name, const struct module *m);
 
 /* Appends the config.json of a file of that architecture. ERR_DATA naming the
  * key that is missing, of a wrong type or not implemented. */

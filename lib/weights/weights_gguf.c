@@ -100,6 +100,18 @@ find_place(struct place *at, struct gguf_text name)
     return false;
 }
 
+void
+gguf_weight_name(struct buf *name, const struct module *m)
+{
+    size_t i = 0;
+
+    while (names[i].role != m->role)
+        i++; /* every role has a name */
+    if (names[i].in_layer)
+        buf_addf(name, "blk.%u.", m->layer);
+    buf_addf(name, "%s.weight", names[i].name);
+}
+
 /* What a file is opened with. */
 struct opening {
     struct weights *w;

@@ -49,6 +49,88 @@ adapter_model.safetensors" ]
     [ "$(stat -c '%i %y' out out/*)" = "$before" ]
 }
 
+@test "exportadapter goes to mlx-lm's directory and back" {
+    train_run llama
+    exportadapter -q --format mlx -o mlx run
+    [ "$(ls mlx)" = "adapter_config.json
+adapters.safetensors" ]
+    [ "$(jq -c '[.fine_tune_type, .num_layers, .lora_parameters.rank,
+        .lora_parameters.scale]' mlx/adapter_config.json)" = \
+        '["lora",-1,4,16]' ]
+    run -0 --separate-stderr exportadapter -o peft mlx
+    [[ $stderr == *"14 modules, rank 4, alpha 64"* ]]
+    exportadapter -q --format mlx -o again peft
+    diff -r mlx again
+    for adapter in run mlx peft; do
+        evalprompts -q --base model --adapter $adapter --data data \
+            --split train >$adapter.json
+    done
+    cmp run.json mlx.json
+    cmp run.json peft.json
+    exportadapter -q --format mlx --base model --dtype bf16 -o half run
+    [ "$(jq .num_layers half/adapter_config.json)" = 2 ]
+    [ "$(stat -c %s half/adapters.safetensors)" -lt \
+        "$(stat -c %s mlx/adapters.safetensors)" ]
+    # What is there is left alone.
+    before=$(stat -c '%i %y' mlx mlx/*)
+    exportadapter -q --format mlx -o mlx/ run
+    run -6 --separate-stderr exportadapter -q --format mlx --dtype f16 \
+        -o mlx run
+    one_line "exportadapter: mlx: exists"
+    [ "$(stat -c '%i %y' mlx mlx/*)" = "$before" ]
+    [ -z "$(find . -name '*.tmp.*')" ]
+}
+
+@test "exportadapter writes llama.cpp's file, once" {
+    train_run llama
+    exportadapter -q --format gguf -o a.gguf run
+    [ "$(head -c 4 a.gguf)" = GGUF ]
+    grep -aq 'blk.1.ffn_down.weight.lora_b' a.gguf
+    before=$(stat -c '%i %y' a.gguf)
+    exportadapter -q --format gguf --base model -o a.gguf run
+    run -6 --separate-stderr exportadapter -q --format gguf --dtype f16 \
+        -o a.gguf run
+    one_line "exportadapter: a.gguf: exists"
+    [ "$(stat -c '%i %y' a.gguf)" = "$before" ]
+    mkdir directory
+    run -6 --separate-stderr exportadapter -q --format gguf -o directory run
+    run -2 --separate-stderr exportadapter -q --format gguf -o - run
+    # The base that the run names is gone.
+    mv model elsewhere
+    refused 2 "--base is missing" --format gguf -o out run
+    exportadapter -q --format gguf --base elsewhere -o b.gguf run
+    cmp a.gguf b.gguf
+    refused 2 "--dtype f16 is not for --format peft" --dtype f16 -o out run
+}
+
+@test "exportadapter says what a format has no place for" {
+    train_run llama --rank-pattern q_proj=6 --targets q_proj,k_proj
+    refused 2 "rank 6, where others have 4" --format mlx -o out run
+    exportadapter -q --format gguf -o out.gguf run
+    edit adapter dora x.layers.0.mlp.up_proj:16:24
+    jq '.use_dora = true' dora/adapter_config.json >c
+    mv c dora/adapter_config.json
+    refused 4 "has no lora_magnitude_vector" --format mlx -o out dora
+    edit adapter head lm_head:16:40
+    refused 2 "lm_head: is in no layer" --format mlx -o out head
+    refused 4 "lm_head of the adapter: the base has no such linear" \
+        --format gguf --base model -o out head
+}
+
+@test "exportadapter leaves nothing on a full disk" {
+    need_tool prlimit
+    train_run llama
+    for format in peft mlx gguf; do
+        run -1 --separate-stderr prlimit --fsize=3000 exportadapter -q \
+            --format $format -o out run
+        one_line "exportadapter: out"
+        [ -z "$(ls -d out* 2>/dev/null)" ]
+        run -1 --separate-stderr exportadapter -q --format $format \
+            -o /dev/full/x run
+        one_line "exportadapter: /dev/full/x"
+    done
+}
+
 @test "exportadapter says how much of a base the adapter covers" {
     initmodel -q -o base arch.json
     run -0 --separate-stderr exportadapter --base base -o out run
@@ -77,7 +159,7 @@ adapter_model.safetensors" ]
     cp whole/adapter/adapter_model.safetensors $f
     jq '.use_dora = true' whole/adapter/adapter_config.json \
         >run/adapter/adapter_config.json
-    refused 4 "has no lora_magnitude_vector, and use_dora is set" -o out run
+    refused 4 "has no lora_magnitude_vector, and the config" -o out run
     jq '.r = 4' whole/adapter/adapter_config.json \
         >run/adapter/adapter_config.json
     refused 4 "expected r = 4" -o out run
@@ -91,7 +173,7 @@ adapter_model.safetensors" ]
     refused 4 "empty: holds no adapter" -o out empty
     refused 4 "full: was trained in full" -o out full
     refused 2 "--output is missing" run
-    refused 2 "expected peft" --format gguf -o out run
+    refused 2 "expected peft|mlx|gguf" --format ggml -o out run
     refused 2 "RUN" -o out
 }
 
@@ -133,11 +215,45 @@ train_run() {
         train_run $type
         exportadapter -q -o out run
         "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out
+        exported mlx
     done
     train_run llama --rslora --rank-pattern q_proj=6,layers.1.mlp.up_proj=2 \
         --alpha-pattern 'k_.*=3,q_proj=5' --targets '.*(q|k|up)_proj'
     exportadapter -q -o out run
     "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out
+    exported
+    train_run llama --rslora --alpha-pattern 'k_.*=3,q_proj=5'
+    exportadapter -q -o out run
+    exported mlx
+}
+
+# Of run, in out as PEFT has it: what llama.cpp and, with `mlx`, mlx-lm take
+# from its exports is the same.
+exported() {
+    "$PEERS/bin/python" -c 'import gguf' || skip "PEERS has no gguf"
+    rm -rf out.gguf mlx
+    exportadapter -q --format gguf -o out.gguf run
+    [ $# -eq 0 ] || exportadapter -q --format mlx -o mlx run
+    "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/exported.py" model out \
+        out.gguf "$@"
+}
+
+@test "llama.cpp says with an exported adapter what generate says" {
+    [[ ${GRAFT_SMOLLM2:-} == *.gguf ]] || skip "GRAFT_SMOLLM2 names no file"
+    "${PEERS:-none}/bin/python" -c 'import gguf, llama_cpp, safetensors' ||
+        skip "PEERS has no gguf, llama_cpp and safetensors"
+    llama() { "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/llama.py" "$@"; }
+    llama floats "$GRAFT_SMOLLM2" base.gguf
+    llama adapter peft base.gguf
+    exportadapter -q --format gguf --base base.gguf -o lora.gguf peft
+    text='The capital of France is Paris. The history of the city'
+    llama greedy base.gguf lora.gguf 50 "$text" >theirs
+    generate -q --raw --base base.gguf --adapter peft --temperature 0 \
+        --max-tokens 50 -p "$text" >ours
+    cmp ours theirs
+    generate -q --raw --base base.gguf --temperature 0 --max-tokens 50 \
+        -p "$text" >ours
+    run -1 cmp -s ours theirs
 }
 
 @test "ranks and alphas of modules are written, read and obeyed" {
