@@ -1,0 +1,132 @@
+#!/bin/bash
+# quant_step.sh - a LoRA step over a quantised base against one over float32.
+#
+# Rank 32 on all linears, 2 x 512 random tokens, random weights. SHAPES
+# ("gpt2-124m qwen2-0.5b"), FORMATS ("int8 nf4 q4_k"; q4_k is a GGUF file, in
+# which matrices whose rows are no whole blocks of 256 are Q5_0, as llama.cpp
+# has it), SEQ (512), BATCH (2), STEPS (2, after one that isn't timed), ROUNDS
+# (3), THREADS (one a processor; by 1 the processor's time is taken, so that
+# other load matters less). Bases take turns, and the ratio is the median over
+# the rounds. Bar: at least 0.85 of the tokens a second over float32. The
+# memory is what the dry run plans.
+set -euo pipefail
+build=${GRAFT_BUILD:-$(cd "$(dirname "$0")/../.." && pwd)/build}
+bench=$(cd "$(dirname "$0")" && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+PATH=$build/bin:$PATH BENCH=$bench python3 - "${SHAPES:-gpt2-124m qwen2-0.5b}" \
+    "${FORMATS:-int8 nf4 q4_k}" "${SEQ:-512}" "${BATCH:-2}" "${STEPS:-2}" \
+    "${ROUNDS:-3}" "${THREADS:-$(nproc)}" <<'END'
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+shapes, formats = sys.argv[1].split(), sys.argv[2].split()
+seq, batch, steps, rounds, threads = map(int, sys.argv[3:])
+RANK = 32
+ARCH = {
+    "gpt2-124m": {"model_type": "gpt2", "vocab_size": 50257},
+    "qwen2-0.5b": {
+        "model_type": "qwen2", "vocab_size": 151936, "hidden_size": 896,
+        "intermediate_size": 4864, "num_hidden_layers": 24,
+        "num_attention_heads": 14, "num_key_value_heads": 2,
+        "tie_word_embeddings": True},
+}
+
+
+def sh(command, **kw):
+    return subprocess.run(["bash", "-o", "pipefail", "-c", command],
+                          check=True, capture_output=True, text=True,
+                          **kw).stdout
+
+
+def prepare(shape):
+    """Bases in folders or files of their names, and data."""
+    with open("arch.json", "w") as f:
+        json.dump(ARCH[shape], f)
+    sh("initmodel -q -o f32 arch.json")
+    for name in formats:
+        if name == "q4_k":
+            sh("python3 $BENCH/gguf_random.py q4_k q4_k " + shape)
+        else:
+            sh("quantize -q --format %s f32 | shard -q -o %s" % (name, name))
+    vocab = ARCH[shape]["vocab_size"]
+    rand = random.Random(0)
+    data = "".join('{"ids": %s}\n' % [rand.randrange(vocab)
+                                      for _ in range(seq + 1)]
+                   for _ in range(batch * (steps + 1)))
+    sh("fromjsonl -q --vocab %d | shard -q --val 0 --test 0 -o data" % vocab,
+       input=data)
+
+
+def command(base):
+    return ["train", "--data", "data", "--base", base, "--rank", str(RANK),
+            "--alpha", str(2 * RANK), "--batch", str(batch), "--seq-len",
+            str(seq), "--steps", str(steps + 1), "--schedule", "constant",
+            "--threads", str(threads)]
+
+
+def lines():
+    try:
+        with open("run/metrics.jsonl") as f:
+            return [json.loads(line) for line in f if line.endswith("\n")]
+    except FileNotFoundError:
+        return []
+
+
+def processor(pid):
+    """Seconds of the processor that the process has had."""
+    with open("/proc/%d/stat" % pid) as f:
+        ticks = f.read().rsplit(")", 1)[1].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+def rate(base):
+    """Tokens a second, after the first step."""
+    p = subprocess.Popen(command(base) + ["-q", "-o", "run"])
+    used = {}
+    while True:
+        used.setdefault(len(lines()), processor(p.pid))
+        if p.poll() is not None:
+            break
+        time.sleep(0.01)
+    said = lines()
+    shutil.rmtree("run")
+    if p.returncode != 0:
+        sys.exit("quant_step: train has failed")
+    if threads == 1:
+        return steps * batch * seq / (used[steps + 1] - used[1])
+    return statistics.median(x["tok_s"] for x in said if x["step"] > 1)
+
+
+good = True
+for shape in shapes:
+    prepare(shape)
+    bases = ["f32"] + formats
+    plan = {b: json.loads(sh(" ".join(command(b)) + " --dry-run"))
+            for b in bases}
+    got = {b: [] for b in bases}
+    for _ in range(rounds):
+        for b in bases:
+            got[b].append(rate(b))
+    for b in bases:
+        print("quant_step: %s %s, %d threads: %.1f tokens/s, memory %.0f MiB"
+              % (shape, b, threads, statistics.median(got[b]),
+                 plan[b]["total_bytes"] / 2 ** 20))
+    for b in formats:
+        ratio = statistics.median(x / y for x, y in zip(got[b], got["f32"]))
+        ok = ratio >= 0.85
+        good &= ok
+        print("BAR quant_step %s %s: %.2f of float32 (bar at least 0.85) %s"
+              % (shape, b, ratio, "ok" if ok else "MISSED"), flush=True)
+    for b in bases:
+        (os.remove if os.path.isfile(b) else shutil.rmtree)(b)
+    shutil.rmtree("data")
+sys.exit(not good)
+END
