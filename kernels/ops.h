@@ -90,6 +90,12 @@ enum op_kind {
                          y2 dbias (y1 and y2 always add, may be absent) */
     OP_LINEAR,        /* y0[:, part] = x0 W^T + bias + s h B^T (+ x1) */
     OP_LINEAR_BWD,    /* x0 x, x1 dy; y0 dx (may be absent); part grads add */
+    OP_DORA_NORM,     /* y0[1,out] = |W + s B A| of each output of its one
+                         part: the root of the sum of squares */
+    OP_DORA,          /* y0 = c x0 + x3 (+ x4), c = x1 / x2 by column: see
+                         struct part */
+    OP_DORA_BWD,      /* x0, x1 and x2 as there, x3 dy; y0 dx0 = c dy,
+                         y1 += column sums of dy x0 / x2 */
     OP_ROPE,          /* y0 = rotate(x0) by x1[1,pairs], in place when the
                          views are equal */
     OP_ATTENTION,     /* x0 q, x1 k, x2 v; y0 o, y1[n,heads] log-sum-exp */
@@ -129,6 +135,12 @@ enum act_kind { ACT_GELU_TANH, ACT_GELU_ERF, ACT_SILU, ACT_RELU };
  *   grad_b += lora_scale * dy^T h   grad_a += dh^T drop(x)
  *   grad_w += dy^T x (stored layout), grad_bias += column sums of dy
  * Absent views (buf 0): no bias, no adapter, frozen.
+ *
+ * DoRA (arXiv:2402.09353, as in PEFT): a LINEAR without bias makes x0 of DORA,
+ *   y = c (x W^T + lora_scale * h B^T) + bias, c = magnitude / norm
+ * where the magnitude [1,out] is trained and the norm, of DORA_NORM, counts as
+ * a constant. Columns without a magnitude (x1 and x2 absent) have c = 1; a
+ * norm of 0 has c = 0.
  */
 struct part {
     struct view w, bias;

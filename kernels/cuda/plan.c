@@ -31,7 +31,9 @@ cuda_describe(struct backend *b, struct sizing *s)
     b->apart = true;
     b->operand = s->bf16 ? DTYPE_BF16 : DTYPE_NONE;
     b->head_dim = ATTENTION_HEAD;
-    b->kinds = ((uint64_t)1 << OP_KINDS) - 2; /* all but OP_NONE */
+    b->kinds = ((uint64_t)1 << OP_KINDS) - 2; /* all but OP_NONE, */
+    b->kinds &= ~((uint64_t)1 << OP_DORA_NORM | (uint64_t)1 << OP_DORA
+                  | (uint64_t)1 << OP_DORA_BWD); /* and these */
     b->workspace = s->workspace;
     b->pinned = UPLOAD_PIECES * UPLOAD_PIECE;
     b->scratch = scratch;

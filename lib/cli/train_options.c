@@ -31,6 +31,9 @@ const struct opt train_option_table[] = {
       .help = "the adapter counts alpha/rank times" },
     { .name = "rslora", .type = OPT_FLAG, .output = true, IN(rslora),
       .help = "the adapter counts alpha/sqrt(rank) times (rsLoRA)" },
+    { .name = "dora", .type = OPT_FLAG, .output = true, IN(dora),
+      .help = "train the length of each output's weights apart from their "
+              "direction (DoRA)" },
     { .name = "rank-pattern", .type = OPT_LIST, .output = true,
       IN(rank_pattern), .arg = "LIST",
       .help = "ranks of some modules, as q_proj=8,layers.0.mlp.up_proj=64" },
@@ -48,8 +51,8 @@ const struct opt train_option_table[] = {
     { .name = "init-adapter", .type = OPT_STRING, IN(init_adapter),
       .arg = "DIR",
       .help = "start from this PEFT or mlx-lm adapter, or that of a run; it "
-              "sets rank, alpha, their patterns, rslora, targets and, unless "
-              "given, dropout" },
+              "sets rank, alpha, their patterns, rslora, dora, targets and, "
+              "unless given, dropout" },
     { .name = "steps", .type = OPT_U64, .output = true, IN(steps), .arg = "N",
       .min = 1, .max = OPT_MAX_EXACT, .help = "steps to train" },
     { .name = "epochs", .type = OPT_DOUBLE, .output = true, IN(epochs),
@@ -148,16 +151,18 @@ check_together(const struct train_options *o, const struct args *args,
                        "give one of --steps, --epochs and --tokens");
     if (o->method == 1
         && (o->init_adapter != NULL || o->targets.n > 0 || o->dropout > 0
-            || o->rslora || o->rank_pattern.n > 0 || o->alpha_pattern.n > 0
+            || o->rslora || o->dora
+            || o->rank_pattern.n > 0 || o->alpha_pattern.n > 0
             || o->lr_ratio < 1 || o->lr_ratio > 1))
         return err_set(e, ERR_USAGE, "--method full has no adapter");
     if (o->init_adapter != NULL
         && (tool_given(args, "rank") || tool_given(args, "alpha")
             || tool_given(args, "targets") || tool_given(args, "rslora")
+            || tool_given(args, "dora")
             || tool_given(args, "rank-pattern")
             || tool_given(args, "alpha-pattern")))
         return err_set(e, ERR_USAGE, "--init-adapter sets rank, alpha, their "
-                       "patterns, rslora and targets");
+                       "patterns, rslora, dora and targets");
     return 0;
 }
 
@@ -185,6 +190,7 @@ settle_adapter(struct train_options *o, const struct args *args,
     o->rank = a->rank;
     o->alpha = a->alpha;
     o->rslora = a->rslora;
+    o->dora = a->dora;
     if (tool_given(args, "dropout"))
         return 0;
     o->dropout = a->dropout;
@@ -265,6 +271,7 @@ make_config(struct run_adapter *a, const struct train_options *o,
                            1e6, false, e);
     a->config = (struct adapter){
         .rank = (uint32_t)o->rank, .alpha = o->alpha, .rslora = o->rslora,
+        .dora = o->dora,
         .rank_pattern = a->rank, .alpha_pattern = a->alpha,
         .target = (const char **)o->targets.item, .n_targets = o->targets.n,
     };

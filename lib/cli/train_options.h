@@ -23,7 +23,7 @@ struct train_options {
     double alpha, dropout, epochs, lr, lr_floor, lr_ratio;
     double decay, clip;
     struct opt_list targets, rank_pattern, alpha_pattern;
-    bool rslora, resume, inexact, dry_run, force;
+    bool rslora, dora, resume, inexact, dry_run, force;
 };
 
 extern const struct opt train_option_table[];

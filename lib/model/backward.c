@@ -103,6 +103,26 @@ grad_linear(struct build *b, const struct op *f)
     *build_op(b, OP_LINEAR_BWD, f->layer) = op;
 }
 
+/* The columns of a part are its own; the residual is that of all parts. */
+void
+grad_dora(struct build *b, const struct op *f)
+{
+    struct op *op;
+    struct view dy = build_grad(b, f->y[0]), dx = build_grad(b, f->x[0]);
+
+    if (build_needs(b, f->x[4]))
+        share_grad(b, f->x[4], f->y[0]);
+    op = build_op(b, OP_DORA_BWD, f->layer);
+    for (int i = 0; i < 3; i++)
+        op->x[i] = f->x[i];
+    op->x[3] = dy;
+    op->y[0] = dx;
+    if (f->x[1].buf != 0) {
+        op->y[1] = f->x[1];
+        op->y[1].buf = b->p->grads.buf;
+    }
+}
+
 /* In place on the gradient of the rotated columns. */
 void
 grad_rope(struct build *b, const struct op *f)

@@ -23,7 +23,7 @@ lora_part_of(const struct build *b, size_t i)
         return o->lora[i];
     return (struct lora_part){
         module_is_linear(b->d, &b->d->module[i]) ? o->rank : 0,
-        o->alpha / (float)o->rank
+        o->alpha / (float)o->rank, false
     };
 }
 
@@ -55,6 +55,8 @@ add_adapter(struct build *b, size_t i)
     b->adapted[i].scale = lora.scale;
     add_param(b, m, PARAM_LORA_A, lora.rank, m->in);
     add_param(b, m, PARAM_LORA_B, m->out, lora.rank);
+    if (lora.dora)
+        add_param(b, m, PARAM_LORA_MAGNITUDE, 1, m->out)->decay = false;
 }
 
 static void
@@ -107,13 +109,44 @@ lay_flat(struct prog *p)
     }
 }
 
+/* Of DoRA's norms, as they are in p->norms; elements of them all. */
+static uint64_t
+lay_norms(struct prog *p)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < p->n_params; i++) {
+        if (p->param[i].kind != PARAM_LORA_MAGNITUDE)
+            continue;
+        p->param[i].norm = n;
+        n = size_round(n + p->param[i].n, FLAT_ALIGN);
+    }
+    return n;
+}
+
+/* Right after the parameters, wherever these are. */
+static int
+make_norms(struct build *b)
+{
+    uint64_t n = lay_norms(b->p);
+
+    if (n == 0)
+        return 0;
+    if (!(b->backend->kinds >> OP_DORA & 1))
+        return err_set(b->e, ERR_USAGE, "DoRA does not run on %s (use "
+                       "--device cpu)", b->backend->name);
+    b->p->norms = build_view(b, ZONE_STATE, 1, (uint32_t)n, DTYPE_REAL);
+    return 0;
+}
+
 static int
 make_params(struct build *b)
 {
     struct prog *p = b->p;
     bool train = b->o->mode == PROG_TRAIN;
+    int rc;
 
-    p->param = mem_array(2 * b->d->n_modules, sizeof(*p->param));
+    p->param = mem_array(3 * b->d->n_modules, sizeof(*p->param));
     add_params(b);
     lay_flat(p);
     if (p->n_flat == 0)
@@ -124,8 +157,9 @@ make_params(struct build *b)
                        "2^32", (unsigned long long)p->n_flat);
     p->params = build_view(b, ZONE_STATE, 1, (uint32_t)p->n_flat,
                            DTYPE_REAL);
-    if (!train)
-        return 0;
+    rc = make_norms(b);
+    if (rc < 0 || !train)
+        return rc;
     p->grads = build_view(b, ZONE_STATE, 1, (uint32_t)p->n_flat,
                           DTYPE_REAL);
     if (b->o->optimizer == OPT_ADAMW) {
@@ -149,6 +183,14 @@ flat_view(struct view flat, const struct param *q)
 }
 
 static void
+bind_magnitude(struct adapted *m, const struct prog *p,
+               const struct param *q, struct bound v)
+{
+    m->magnitude = v;
+    m->norm = view_part(p->norms, q->norm, q->n);
+}
+
+static void
 bind_params(struct build *b)
 {
     struct prog *p = b->p;
@@ -162,6 +204,8 @@ bind_params(struct build *b)
             m->a = v;
         else if (q->kind == PARAM_LORA_B)
             m->b = v;
+        else if (q->kind == PARAM_LORA_MAGNITUDE)
+            bind_magnitude(m, p, q, v);
         else
             b->bound[q->tensor - b->d->tensor] = v;
     }

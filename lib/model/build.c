@@ -215,6 +215,7 @@ emit_ranges(struct build *b)
 
     if (train)
         emit_zero(b, p->grads);
+    build_dora_norms(b);
     p->range[RANGE_FWD] = p->n_ops;
     emit_forward(b, layer, &n_embed);
     p->range[RANGE_HEAD] = p->n_ops;
@@ -356,9 +357,14 @@ prog_release(struct prog *p)
 void
 prog_param_name(const struct param *p, char out[128])
 {
+    static const char *const end[] = {
+        [PARAM_LORA_A] = "lora_A.weight",
+        [PARAM_LORA_B] = "lora_B.weight",
+        [PARAM_LORA_MAGNITUDE] = "lora_magnitude_vector"
+    };
+
     if (p->kind == PARAM_TENSOR)
         snprintf(out, 128, "%s", p->tensor->name);
     else
-        snprintf(out, 128, "%s.lora_%c.weight", p->module->name,
-                 p->kind == PARAM_LORA_A ? 'A' : 'B');
+        snprintf(out, 128, "%s.%s", p->module->name, end[p->kind]);
 }

@@ -24,7 +24,8 @@ struct bound {
 
 /* A module's adapter; absent views for none. */
 struct adapted {
-    struct bound a, b;
+    struct bound a, b, magnitude;
+    struct view norm; /* of DoRA, [1, out] */
     float scale;
 };
 
@@ -88,7 +89,8 @@ const struct bound *bound_tensor(const struct build *b, uint32_t i);
 /* forward.c: what emitters of layers share. An activation is [rows, cols],
  * of the back end's type, or of reals where that matters (statistics). A
  * linear is the roles' modules that are there, in order, side by side in one
- * output; residual may be absent (buf 0). A norm is of as many columns as its
+ * output; residual may be absent (buf 0). The norms of DoRA's modules are made
+ * in START. A norm is of as many columns as its
  * gain has, one after the other. build_record puts a forward op on
  * the tape when something in it needs a gradient. */
 struct view build_activation(struct build *b, uint32_t cols);
@@ -96,8 +98,10 @@ struct view build_reals(struct build *b, uint32_t cols);
 struct view build_linear(struct build *b, uint32_t layer,
                          const uint8_t *roles, size_t n_roles,
                          struct view x, struct view residual);
+void build_dora_norms(struct build *b);
 void build_norm(struct build *b, uint32_t layer, enum role role,
                 struct view x, struct view y);
+enum { MAX_PARTS = 8 }; /* roles of a linear, at most */
 bool build_needs(const struct build *b, struct view v);
 void build_record(struct build *b, const struct op *op, bool need);
 
@@ -121,6 +125,7 @@ void build_backward(struct build *b);
 void grad_embed(struct build *b, const struct op *f);
 void grad_norm(struct build *b, const struct op *f);
 void grad_linear(struct build *b, const struct op *f);
+void grad_dora(struct build *b, const struct op *f);
 void grad_rope(struct build *b, const struct op *f);
 void grad_attention(struct build *b, const struct op *f);
 void grad_act(struct build *b, const struct op *f);

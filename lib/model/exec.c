@@ -48,6 +48,12 @@ exec_range(struct exec *x, enum range r, struct err *e)
 }
 
 int
+exec_start(struct exec *x, struct err *e)
+{
+    return x->prog->norms.buf ? exec_range(x, RANGE_START, e) : 0;
+}
+
+int
 exec_forward(struct exec *x, struct err *e)
 {
     int rc = exec_range(x, RANGE_FWD, e);
@@ -216,6 +222,25 @@ start_piece(void *ctx, uint64_t at, float *to, size_t n)
                 ? (float)((2 * rng_double(&s->rng) - 1) * s->bound) : 0;
 }
 
+/* A magnitude becomes the norm that is there. */
+static int
+start_magnitude(struct exec *x, const struct param *q, struct err *e)
+{
+    struct view from = view_part(x->prog->norms, q->norm, q->n);
+    struct view to = prog_param(q, x->prog->params);
+    double *wide = mem_array(q->n, sizeof(*wide));
+    float *v = mem_array(q->n, sizeof(*v));
+    int rc = exec_get(x, &from, wide, e);
+
+    for (uint64_t i = 0; i < q->n; i++)
+        v[i] = (float)wide[i];
+    if (rc == 0)
+        rc = exec_put(x, &to, v, e);
+    free(wide);
+    free(v);
+    return rc;
+}
+
 int
 exec_init_lora(struct exec *x, uint64_t seed, struct err *e)
 {
@@ -231,5 +256,10 @@ exec_init_lora(struct exec *x, uint64_t seed, struct err *e)
         rng_init(&s.rng, seed, rng_site(q->module->name));
         rc = fill_param(x, q, start_piece, &s, e);
     }
+    if (rc == 0 && p->norms.buf != 0)
+        rc = exec_start(x, e);
+    for (size_t i = 0; i < p->n_params && rc == 0; i++)
+        if (p->param[i].kind == PARAM_LORA_MAGNITUDE)
+            rc = start_magnitude(x, &p->param[i], e);
     return rc;
 }

@@ -142,14 +142,60 @@ place_h(struct build *b, struct part *part, uint32_t n)
     }
 }
 
+void
+build_dora_norms(struct build *b)
+{
+    for (size_t i = 0; i < b->d->n_modules; i++) {
+        const struct view none = { 0 };
+        struct part *part;
+        struct op *op;
+
+        if (b->adapted[i].norm.buf == 0)
+            continue;
+        part = build_parts(b, 1);
+        fill_part(b, part, &b->d->module[i], 0);
+        part->bias = none;
+        op = build_op(b, OP_DORA_NORM, 0);
+        op->u.lin.part = part;
+        op->u.lin.n = 1;
+        op->y[0] = b->adapted[i].norm;
+    }
+}
+
+/* y from z, which a LINEAR made without bias and residual: part by part. */
+static void
+build_dora(struct build *b, uint32_t layer, struct part *part,
+           const struct adapted *const *adapted, uint32_t n, struct view z,
+           struct view residual, struct view y)
+{
+    const struct view none = { 0 };
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct op *op = build_op(b, OP_DORA, layer);
+        uint32_t col = part[i].col, out = part[i].out;
+
+        op->x[0] = view_cols(z, col, out);
+        op->x[1] = adapted[i]->magnitude.v;
+        op->x[2] = adapted[i]->norm;
+        op->x[3] = part[i].bias;
+        if (residual.buf != 0)
+            op->x[4] = view_cols(residual, col, out);
+        op->y[0] = view_cols(y, col, out);
+        part[i].bias = none;
+        build_record(b, op, build_needs(b, z) || build_needs(b, residual));
+    }
+}
+
 struct view
 build_linear(struct build *b, uint32_t layer, const uint8_t *roles,
              size_t n_roles, struct view x, struct view residual)
 {
     struct part *part = build_parts(b, (uint32_t)n_roles);
-    bool need = build_needs(b, x) || build_needs(b, residual);
+    const struct adapted *adapted[MAX_PARTS];
+    bool need = build_needs(b, x), dora = false;
+    const struct view none = { 0 };
     uint32_t n = 0, col = 0;
-    struct view y;
+    struct view z;
     struct op *op;
 
     for (size_t i = 0; i < n_roles; i++) {
@@ -157,19 +203,27 @@ build_linear(struct build *b, uint32_t layer, const uint8_t *roles,
 
         if (m == NULL)
             continue;
+        adapted[n] = &b->adapted[m - b->d->module];
+        dora |= adapted[n]->norm.buf != 0;
         need |= fill_part(b, &part[n++], m, col);
         col += m->out;
     }
     place_h(b, part, n);
-    y = build_activation(b, col);
+    z = build_activation(b, col);
     op = build_op(b, OP_LINEAR, layer);
     op->x[0] = x;
-    op->x[1] = residual;
-    op->y[0] = y;
+    op->x[1] = dora ? none : residual;
+    op->y[0] = z;
     op->u.lin.part = part;
     op->u.lin.n = n;
-    build_record(b, op, need);
-    return y;
+    build_record(b, op, need || (!dora && build_needs(b, residual)));
+    if (dora) {
+        struct view y = build_activation(b, col);
+
+        build_dora(b, layer, part, adapted, n, z, residual, y);
+        return y;
+    }
+    return z;
 }
 
 /* The model */

@@ -52,6 +52,7 @@ enum optimizer { OPT_ADAMW, OPT_SGD };
 struct lora_part {
     uint32_t rank; /* 0: none */
     float scale;
+    bool dora;     /* see struct part of kernels/ops.h */
 };
 
 struct prog_opts {
@@ -81,11 +82,17 @@ struct prog_opts {
     float clip;              /* largest gradient norm; 0: no clipping */
 };
 
-enum param_kind { PARAM_TENSOR, PARAM_LORA_A, PARAM_LORA_B };
+enum param_kind {
+    PARAM_TENSOR,
+    PARAM_LORA_A,
+    PARAM_LORA_B,
+    PARAM_LORA_MAGNITUDE
+};
 
 /* A trainable tensor: n = rows * cols elements at off of the flat vector of
  * parameters (and of gradients, m and v). Shapes are the stored ones: a
- * tensor as its base has it, A [rank, in], B [out, rank], a vector [1, n]. */
+ * tensor as its base has it, A [rank, in], B [out, rank], DoRA's magnitude
+ * [1, out], a vector [1, n]. */
 struct param {
     const struct module *module;
     const struct model_tensor *tensor; /* of PARAM_TENSOR */
@@ -93,6 +100,7 @@ struct param {
     bool decay;              /* matrices only */
     uint64_t off, n;
     uint32_t rows, cols;
+    uint64_t norm;           /* of a magnitude: its norms' place in norms */
 };
 
 struct prog {
@@ -110,6 +118,7 @@ struct prog {
     uint64_t n_flat;         /* elements of the flat vector, with padding */
     uint64_t n_trainable;    /* without */
     struct view params, grads, m, v; /* [1, n_flat]; absent where unused */
+    struct view norms;       /* of DoRA's modules, [1, all their outputs] */
     struct view row_loss;    /* PROG_EVAL: [rows, 1], a row's loss */
     struct view hidden;      /* final norm's output [rows, dim] */
     struct view logits;      /* PROG_DECODE, and PROG_EVAL with logits:
@@ -133,7 +142,8 @@ void prog_release(struct prog *p);
 void prog_widen(struct prog *p, const struct prog *other);
 
 /* "base_model..." names are adapter.h's business: this is the parameter's
- * own, MODULE.weight, MODULE.bias, MODULE.lora_A.weight or .lora_B.weight. */
+ * own, MODULE.weight, MODULE.bias, MODULE.lora_A.weight, .lora_B.weight or
+ * .lora_magnitude_vector. */
 void prog_param_name(const struct param *p, char out[128]);
 
 /* Floating-point operations of one pass over the range's products: a
@@ -162,6 +172,11 @@ int exec_batch(struct exec *x, const struct batch *b, struct err *e);
 
 int exec_range(struct exec *x, enum range r, struct err *e);
 
+/* To be called when the parameters were put in, or changed by another
+ * program, before FWD of one that doesn't train: what depends on them alone
+ * is made (DoRA's norms). */
+int exec_start(struct exec *x, struct err *e);
+
 /* FWD and HEAD. */
 int exec_forward(struct exec *x, struct err *e);
 
@@ -187,7 +202,8 @@ int exec_write(const struct exec *x, const struct view *v, struct out *out,
 int exec_load_base(struct exec *x, const struct frozen *base, struct err *e);
 
 /* METHOD_LORA: A uniform in +-1/sqrt(in), as PEFT's kaiming_uniform(sqrt 5),
- * drawn from (seed, the module's name); B zero. */
+ * drawn from (seed, the module's name); B zero; DoRA's magnitude the norm of
+ * the base's weight. */
 int exec_init_lora(struct exec *x, uint64_t seed, struct err *e);
 
 #endif

@@ -276,8 +276,10 @@ trainer_report(struct trainer *t, struct step_report *r, struct err *e)
 int
 trainer_evaluate(struct trainer *t, struct mean_loss *m, struct err *e)
 {
-    int rc = evaluate(&t->eval_exec, &t->val, t->val_loss, NULL, e);
+    int rc = exec_start(&t->eval_exec, e);
 
+    if (rc == 0)
+        rc = evaluate(&t->eval_exec, &t->val, t->val_loss, NULL, e);
     if (rc == 0)
         *m = mean_of(t->val_loss, t->val.cluster, t->val.n_records);
     return rc;

@@ -22,6 +22,12 @@ is_target(bool *is, const struct adapter *a, const char *module,
     return 0;
 }
 
+static struct lora_part
+part_of(const struct adapter *a, const struct adapter_module *m)
+{
+    return (struct lora_part){ m->rank, (float)adapter_scale(a, m), a->dora };
+}
+
 /* From targets and patterns. */
 static int
 select_parts(struct lora_part *parts, const struct adapter *a,
@@ -39,8 +45,7 @@ select_parts(struct lora_part *parts, const struct adapter *a,
         if (rc == 0 && is)
             rc = adapter_strength(a, m.name, &m.rank, &m.alpha, e);
         if (rc == 0 && is)
-            parts[i] = (struct lora_part){ m.rank,
-                                           (float)adapter_scale(a, &m) };
+            parts[i] = part_of(a, &m);
     }
     return rc;
 }
@@ -59,7 +64,7 @@ take_parts(struct lora_part *parts, const struct adapter *a,
         if (k == d->n_modules)
             return err_set(e, ERR_DATA, "module %s of the adapter: the base "
                            "has no such linear", m->name);
-        parts[k] = (struct lora_part){ m->rank, (float)adapter_scale(a, m) };
+        parts[k] = part_of(a, m);
     }
     return 0;
 }
@@ -136,9 +141,6 @@ lora_opts(struct prog_opts *o, const struct adapter *a,
 {
     int rc;
 
-    if (a->dora)
-        return err_set(e, ERR_DATA, "an adapter with DoRA cannot be run "
-                       "beside its base (use_dora is set)");
     *parts = mem_array(d->n_modules, sizeof(**parts));
     if (a->n > 0) {
         rc = take_parts(*parts, a, d, e);
@@ -178,14 +180,21 @@ find_module(const struct adapter *a, const char *name)
     return NULL;
 }
 
+/* Parameters of a module. */
+static size_t
+n_parts(const struct prog *p)
+{
+    return p->norms.buf != 0 ? 3 : 2;
+}
+
 int
 lora_load(struct exec *x, const struct adapter *a, struct err *e)
 {
     const struct prog *p = x->prog;
 
-    if (p->n_params != 2 * a->n)
+    if (p->n_params != n_parts(p) * a->n)
         return err_set(e, ERR_DATA, "the adapter has %zu modules where the "
-                       "program has %zu", a->n, p->n_params / 2);
+                       "program has %zu", a->n, p->n_params / n_parts(p));
     for (size_t i = 0; i < p->n_params; i++) {
         const struct param *q = &p->param[i];
         const struct adapter_module *m = find_module(a, q->module->name);
@@ -195,11 +204,13 @@ lora_load(struct exec *x, const struct adapter *a, struct err *e)
         if (m == NULL || m->in != q->module->in || m->out != q->module->out)
             return err_set(e, ERR_DATA, "the adapter has no %s of its size",
                            q->module->name);
-        rc = exec_put(x, &v, q->kind == PARAM_LORA_A ? m->a : m->b, e);
+        rc = exec_put(x, &v, q->kind == PARAM_LORA_A ? m->a
+                             : q->kind == PARAM_LORA_B ? m->b
+                             : m->magnitude, e);
         if (rc < 0)
             return rc;
     }
-    return 0;
+    return exec_start(x, e);
 }
 
 /* The last parts of the modules' names, each once: what target_modules says
@@ -222,13 +233,14 @@ leaf_names(const struct prog *p, size_t *n)
     return leaf;
 }
 
-/* Parameters come as A, B, A, B: add_params of bind.c. */
+/* Parameters come as A, B, A, B, with DoRA as A, B, magnitude: add_params of
+ * bind.c. */
 static int
 write_matrix(void *ctx, size_t i, enum adapter_part part, struct out *out,
              struct err *e)
 {
     const struct exec *x = ctx;
-    struct view v = prog_param(&x->prog->param[2 * i + part],
+    struct view v = prog_param(&x->prog->param[n_parts(x->prog) * i + part],
                                x->prog->params);
 
     return exec_write(x, &v, out, e);
@@ -246,10 +258,10 @@ lora_save(const struct exec *x, const struct adapter *meta,
 
     if (a.n_targets == 0)
         a.target = leaf = leaf_names(p, &a.n_targets);
-    a.n = p->n_params / 2;
+    a.n = p->n_params / n_parts(p);
     a.item = mem_array(a.n, sizeof(*a.item));
     for (size_t i = 0; i < a.n; i++) {
-        const struct param *q = &p->param[2 * i];
+        const struct param *q = &p->param[n_parts(p) * i];
 
         a.item[i].name = q->module->name;
         a.item[i].in = q->module->in;

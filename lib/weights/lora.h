@@ -10,7 +10,7 @@
  * dropout is the caller's to take or to leave. *parts is o->lora, the
  * caller's to free after the programs were built. ERR_USAGE, of an adapter
  * without modules, for a target or a pattern that no linear matches, or that
- * is no pattern; ERR_DATA for a module that d has not, and with DoRA. */
+ * is no pattern; ERR_DATA for a module that d has not. */
 int lora_opts(struct prog_opts *o, const struct adapter *a,
               const struct model_desc *d, struct lora_part **parts,
               struct err *e);

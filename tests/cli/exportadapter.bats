@@ -225,6 +225,11 @@ train_run() {
     train_run llama --rslora --alpha-pattern 'k_.*=3,q_proj=5'
     exportadapter -q -o out run
     exported mlx
+    for type in llama gpt2; do
+        train_run $type --dora
+        exportadapter -q -o out run
+        "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out
+    done
 }
 
 # Of run, in out as PEFT has it: what llama.cpp and, with `mlx`, mlx-lm take
@@ -254,6 +259,33 @@ exported() {
     generate -q --raw --base base.gguf --temperature 0 --max-tokens 50 \
         -p "$text" >ours
     run -1 cmp -s ours theirs
+}
+
+@test "an adapter with DoRA is trained, taken up and evaluated" {
+    train_run llama --dora --targets q_proj,down_proj
+    exportadapter -q --base model -o out run
+    [ "$(jq .use_dora out/adapter_config.json)" = true ]
+    jq .use_dora=false out/adapter_config.json >plain.json
+    rm -rf plain
+    cp -r out plain
+    mv plain.json plain/adapter_config.json
+    run -4 evalprompts -q --base model --adapter plain --data data \
+        --split train
+    grep -q lora_magnitude_vector <<<"$output"
+    evalprompts -q --base model --adapter out --data data --split train >ours
+    rm -rf more
+    train -q --data data --base model -o more --steps 1 --batch 1 --lr 0 \
+        --seq-len 32 --threads 1 --init-adapter out
+    evalprompts -q --base model --adapter more --data data --split train \
+        >theirs
+    cmp ours theirs
+    # Two threads make the bits of one.
+    train_run llama --dora
+    cp run/adapter/adapter_model.safetensors whole
+    rm -rf run
+    train -q --data data --base model -o run --steps 3 --batch 1 \
+        --seq-len 32 --rank 4 --lr 0.01 --threads 2 --dora
+    cmp run/adapter/adapter_model.safetensors whole
 }
 
 @test "ranks and alphas of modules are written, read and obeyed" {

@@ -437,7 +437,7 @@ tight() {
         <(jq .val_loss first/metrics.jsonl | grep '[0-9]' | tail -n 1)
     run -2 --separate-stderr train $options --rank 4 --steps 1 \
         --init-adapter first/adapter -o third
-    one_line "train: --init-adapter sets rank, alpha and targets"
+    one_line "train: --init-adapter sets rank, alpha, their patterns, rslora"
 }
 
 @test "an adapter that is gone on with keeps its dropout unless told" {

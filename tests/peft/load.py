@@ -1,6 +1,7 @@
 """Loads BASE and ADAPTER with transformers and PEFT, and checks in float64
-that PEFT takes every matrix of the adapter and that its model computes what
-the adapter's definition says, W' = W + alpha/r B A.
+that PEFT takes every tensor of the adapter and that its model computes what
+the adapter's definition says, W' = W + alpha/r B A, with DoRA its rows scaled
+to the magnitudes.
 
     python load.py BASE ADAPTER
 
@@ -40,6 +41,7 @@ plain = logits(load_base())
 peft = PeftModel.from_pretrained(load_base(), adapter_dir).eval()
 taken = {n.replace(".default", ""): p for n, p in peft.named_parameters()
          if "lora_" in n}
+taken = {n.replace("_vector.weight", "_vector"): p for n, p in taken.items()}
 if set(taken) != set(tensors):
     sys.exit("PEFT's matrices are not the adapter's: %s"
              % sorted(set(taken) ^ set(tensors))[:5])
@@ -67,7 +69,12 @@ for m in modules:
     b = tensors[prefix + m + ".lora_B.weight"].double()
     delta = scale_of(m) * b @ a
     weight = defined.get_submodule(m).weight
-    weight.data += delta.T if config["fan_in_fan_out"] else delta
+    new = weight.data.T if config["fan_in_fan_out"] else weight.data
+    new = new + delta
+    if config["use_dora"]:
+        magnitude = tensors[prefix + m + ".lora_magnitude_vector"].double()
+        new *= (magnitude / new.norm(dim=1))[:, None]
+    weight.data = new.T if config["fan_in_fan_out"] else new
 
 got, want = logits(peft), logits(defined)
 moved = (got - plain).abs().max().item()

@@ -264,6 +264,10 @@ try_compute(struct world *w, const char *compute, const char *name)
 
     if (!device_here(&b, compute))
         return;
+    if (!(b.kinds >> w->op.kind & 1)) { /* prog_build refuses it there */
+        device_done(&b);
+        return;
+    }
     w->head_at = 0;
     want = reference(w);
     w->op = op;

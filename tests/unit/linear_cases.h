@@ -118,6 +118,76 @@ TEST(linears_match)
     }
 }
 
+TEST(dora_norms_match)
+{
+    static const struct linear_case cases[] = {
+        { 1, 5, 3, 1, 2, DTYPE_F32, 0, 0, 0, 0, 0, 0 },
+        { 1, 1030, 130, 1, 3, DTYPE_BF16, 0, 0, 0, 0, 0, 0 },
+        { 1, 1030, 130, 1, 3, DTYPE_F16, 1, 0, 0, 0, 0, 0 },
+        { 1, 515, 1027, 1, 4, DTYPE_I8, 1, 0, 0, 0, 0, 0 },
+        { 1, 1030, 64, 1, 4, DTYPE_NF4, 0, 0, 0, 0, 0, 0 },
+        { 1, 512, 130, 1, 1, DTYPE_Q4_K, 0, 0, 0, 0, 0, 0 },
+    };
+
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const struct linear_case *c = &cases[i];
+        struct world w;
+
+        world_init(&w, i);
+        w.reduction = c->in + c->rank;
+        w.op.kind = OP_DORA_NORM;
+        linear_parts(&w, c, false);
+        w.op.y[0] = world_real(&w, 1, c->out, 1);
+        world_batch(&w, 1, 1, 1, 1);
+        try_op(&w, "dora norm");
+        world_release(&w);
+    }
+}
+
+/* Norms and magnitudes away from 0; but for one norm that is. */
+static struct view
+dora_column(struct world *w, uint32_t cols, uint32_t zero)
+{
+    struct view v = world_real(w, 1, cols, 1);
+
+    for (size_t k = 0; k < w->len[v.buf]; k++)
+        w->value[v.buf][k] = 0.5f + fabsf(w->value[v.buf][k]);
+    if (zero < cols)
+        w->value[v.buf][v.off + zero] = 0;
+    return v;
+}
+
+TEST(dora_matches)
+{
+    static const uint32_t widths[] = { 1, 15, 100, 256, 1033 };
+
+    for (uint32_t i = 0; i < 5 * 4; i++) {
+        uint32_t cols = widths[i / 4], n = i % 4 == 3 ? 300 : 13;
+        bool bwd = i & 1, plain = i % 4 == 2;
+        struct world w;
+
+        world_init(&w, i);
+        w.reduction = n;
+        w.magnitude = 6; /* of c, and of 1 over a norm */
+        w.op.kind = bwd ? OP_DORA_BWD : OP_DORA;
+        w.op.x[0] = world_act(&w, n, cols, 2);
+        if (!plain) {
+            w.op.x[1] = dora_column(&w, cols, cols);
+            w.op.x[2] = dora_column(&w, cols, 7);
+        }
+        w.op.x[3] = bwd ? world_act(&w, n, cols, 2)
+                        : world_base(&w, 1, cols, DTYPE_BF16);
+        if (!bwd)
+            w.op.x[4] = world_act(&w, n, cols, 2);
+        w.op.y[0] = world_act(&w, n, cols, 2);
+        if (bwd)
+            w.op.y[1] = world_real(&w, 1, cols, 1);
+        world_batch(&w, n, n, n, 1);
+        try_op(&w, "dora");
+        world_release(&w);
+    }
+}
+
 TEST(linear_gradients_match)
 {
     for (uint32_t i = 0; i < N_LINEARS; i++) {

@@ -16,17 +16,17 @@ compare_loss(const struct session *s, const char *name, double bound)
 }
 
 static void
-check_gradients(const struct golden *g, const struct target *t,
-                enum method method)
+check_gradients_of(const struct golden *g, const struct target *t,
+                   const struct prog_opts *o)
 {
-    struct prog_opts o = golden_opts(g, PROG_TRAIN, method);
-    const char *prefix = method == METHOD_FULL ? "grad." : "lora_grad.";
+    bool whole = o->method == METHOD_FULL;
+    const char *prefix = whole ? "grad." : "lora_grad.";
     struct session s;
     char name[128], full[160];
 
-    session_open(&s, g, &o, &t->backend);
+    session_open(&s, g, o, &t->backend);
     session_gradients(&s);
-    compare_loss(&s, method == METHOD_FULL ? "loss" : "lora_loss", t->bound);
+    compare_loss(&s, whole ? "loss" : "lora_loss", t->bound);
     for (size_t i = 0; i < s.prog.n_params; i++) {
         const struct param *q = &s.prog.param[i];
         struct view grad = prog_param(q, s.prog.grads);
@@ -36,6 +36,15 @@ check_gradients(const struct golden *g, const struct target *t,
         compare(&s, view_at(s.run, &grad), (size_t)q->n, full, t->bound);
     }
     session_close(&s);
+}
+
+static void
+check_gradients(const struct golden *g, const struct target *t,
+                enum method method)
+{
+    struct prog_opts o = golden_opts(g, PROG_TRAIN, method);
+
+    check_gradients_of(g, t, &o);
 }
 
 /* Golden tensors whose name starts with prefix. */
@@ -62,15 +71,16 @@ check_param_count(const struct golden *g, const struct target *t,
 }
 
 static void
-check_row_loss(const struct golden *g, const struct target *t,
-               enum method method)
+check_row_loss_of(const struct golden *g, const struct target *t,
+                  const struct prog_opts *o)
 {
-    struct prog_opts o = golden_opts(g, PROG_EVAL, method);
     struct session s;
-    bool lora = method == METHOD_LORA;
+    bool lora = o->method == METHOD_LORA;
+    struct err e;
     char *loss;
 
-    session_open(&s, g, &o, &t->backend);
+    session_open(&s, g, o, &t->backend);
+    CHECK(exec_start(&s.exec, &e) == 0);
     CHECK(s.prog.row_loss.ld == 1);
     loss = view_at(s.run, &s.prog.row_loss);
     for (uint32_t i = 0; i < g->rows; i++)
@@ -81,6 +91,15 @@ check_row_loss(const struct golden *g, const struct target *t,
     compare(&s, loss, g->rows, lora ? "lora_row_loss" : "row_loss",
             t->bound);
     session_close(&s);
+}
+
+static void
+check_row_loss(const struct golden *g, const struct target *t,
+               enum method method)
+{
+    struct prog_opts o = golden_opts(g, PROG_EVAL, method);
+
+    check_row_loss_of(g, t, &o);
 }
 
 /* Calls fn for every model and back end. */
@@ -151,6 +170,48 @@ TEST(logits_with_a_cache)
     for_all(logits_case);
 }
 
+/* Losses, and gradients of A, B and the magnitudes; weights stored either way
+ * round; what is kept and what is computed anew. */
+static void
+dora_case(const struct golden *g, const struct target *t)
+{
+    struct prog_opts o = golden_opts(g, PROG_EVAL, METHOD_LORA);
+    struct lora_part *part = mem_array(g->desc.n_modules, sizeof(*part));
+
+    for (size_t i = 0; i < g->desc.n_modules; i++)
+        if (module_is_linear(&g->desc, &g->desc.module[i]))
+            part[i] = (struct lora_part){
+                GOLDEN_RANK, (float)GOLDEN_ALPHA / GOLDEN_RANK, true
+            };
+    o.lora = part;
+    check_row_loss_of(g, t, &o);
+    o.mode = PROG_TRAIN;
+    check_gradients_of(g, t, &o);
+    o.recompute = RECOMPUTE_BLOCK;
+    check_gradients_of(g, t, &o);
+    free(part);
+}
+
+TEST(dora_is_pefts)
+{
+    static const char *const names[] = { "llama", "gpt2" };
+    struct target t[MAX_TARGETS];
+    size_t n = targets_open(t);
+
+    for (size_t i = 0; i < 2; i++) {
+        char base[256], golden[300];
+        struct golden g;
+
+        snprintf(base, sizeof(base), GOLDEN_DIR "%s", names[i]);
+        snprintf(golden, sizeof(golden), "%s/dora.safetensors", base);
+        golden_open_files(&g, names[i], base, golden);
+        for (size_t k = 0; k < n; k++)
+            dora_case(&g, &t[k]);
+        golden_close(&g);
+    }
+    targets_close(t, n);
+}
+
 /* A family that nothing is held against transformers of is named. */
 TEST(every_family_has_a_model)
 {
@@ -174,7 +235,7 @@ TEST(every_family_has_a_model)
 static const struct test tests[] = {
     RUN(every_family_has_a_model),
     RUN(gradients_of_every_parameter), RUN(gradients_of_an_adapter),
-    RUN(losses_of_rows), RUN(logits_with_a_cache)
+    RUN(losses_of_rows), RUN(logits_with_a_cache), RUN(dora_is_pefts)
 };
 
 TEST_MAIN("model_golden", tests)

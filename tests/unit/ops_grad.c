@@ -388,6 +388,35 @@ TEST(sums)
     }
 }
 
+/* The norm counts as a constant; one is 0. */
+TEST(dora)
+{
+    struct trial t;
+    struct view x, dx, magnitude, grad, norm;
+
+    trial_init(&t, "dora", 5);
+    lab_batch(&t.lab, 9, 9, 9, 4);
+    trial_output(&t, 9, 12);
+    x = lab_real(&t.lab, 9, 12);
+    dx = lab_real(&t.lab, 9, 12);
+    magnitude = lab_real(&t.lab, 1, 12);
+    grad = lab_real(&t.lab, 1, 12);
+    norm = lab_real(&t.lab, 1, 12);
+    for (size_t c = 0; c < 12; c++) {
+        double *v = &lab_row(&t.lab, &norm, 0)[c];
+
+        *v = c == 5 ? 0 : 0.5 + fabs(*v);
+    }
+    t.fwd = (struct op){ .kind = OP_DORA, .y = { t.y },
+                         .x = { x, magnitude, norm } };
+    t.bwd = (struct op){ .kind = OP_DORA_BWD,
+                         .x = { x, magnitude, norm, t.dy },
+                         .y = { dx, grad } };
+    add_var(&t, x, dx, false);
+    add_var(&t, magnitude, grad, true);
+    check_trial(&t);
+}
+
 static void
 rope_case(uint32_t heads, uint32_t head_dim, uint32_t pairs, bool place)
 {
@@ -606,7 +635,8 @@ TEST(every_gradient_was_tried)
 }
 
 static const struct test tests[] = {
-    RUN(embedding), RUN(norms), RUN(linear), RUN(sums), RUN(rope),
+    RUN(embedding), RUN(norms), RUN(linear), RUN(dora), RUN(sums),
+    RUN(rope),
     RUN(attention), RUN(activations), RUN(head), RUN(every_gradient_was_tried)
 };
 

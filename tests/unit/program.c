@@ -18,7 +18,10 @@ mock_scratch(const struct backend *b, const struct op *op)
 
 static const struct backend mock = { .name = "mock", .real_size = 4,
                                      .activation = DTYPE_REAL,
+                                     .kinds = UINT64_MAX,
                                      .scratch = mock_scratch };
+
+enum { TINY_MODULES = 64 };
 
 struct walk {
     const struct prog *p;
@@ -199,13 +202,30 @@ some_opts(int mode, int method)
     return o;
 }
 
+/* An adapter for every linear; with dora, for all but the second: those of a
+ * LINEAR side by side are of both kinds then. */
+static void
+some_parts(struct lora_part *part, const struct model_desc *d, bool dora)
+{
+    size_t n = 0;
+
+    CHECK(d->n_modules <= TINY_MODULES);
+    for (size_t i = 0; i < d->n_modules; i++) {
+        part[i] = (struct lora_part){ 0 };
+        if (module_is_linear(d, &d->module[i]) && (n++ != 1 || !dora))
+            part[i] = (struct lora_part){ 4, 2, dora };
+    }
+}
+
 TEST(programs_are_sound)
 {
+    struct lora_part part[TINY_MODULES];
+
     for (size_t m = 0; m < N_TINY; m++) {
         struct tiny_model t;
 
         tiny_open(&t, tiny_configs[m]);
-        for (int i = 0; i < 24; i++) {
+        for (int i = 0; i < 48; i++) {
             struct prog_opts o = some_opts(i % 3 == 2 ? PROG_DECODE : i % 3,
                                            i / 3 % 2 ? METHOD_FULL
                                                      : METHOD_LORA);
@@ -213,7 +233,9 @@ TEST(programs_are_sound)
             struct err e;
 
             o.recompute = i / 6 % 2;
-            o.offload = i >= 12;
+            o.offload = i / 12 % 2;
+            o.lora = part;
+            some_parts(part, &t.desc, i >= 24);
             if (!CHECK(prog_build(&p, &t.desc, &o, &t.base, &mock,
                                   &e) == 0)) {
                 printf("  %s\n", e.text);
@@ -300,7 +322,7 @@ TEST(what_is_offloaded_takes_the_arena_of_one_layer)
 
 TEST(nothing_below_the_lowest_adapter_is_walked_back)
 {
-    struct lora_part parts[64] = { { 0 } };
+    struct lora_part parts[TINY_MODULES] = { { 0 } };
     struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
     struct tiny_model t;
     struct prog p;
@@ -494,6 +516,7 @@ build_error(const struct prog_opts *o, struct tiny_model *t, struct err *e)
 TEST(what_does_not_fit_is_refused)
 {
     struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
+    struct lora_part part[TINY_MODULES];
     struct backend narrow;
     struct tiny_model t;
     struct prog p;
@@ -501,6 +524,12 @@ TEST(what_does_not_fit_is_refused)
 
     tiny_open(&t, tiny_gpt2);
     narrow = mock;
+    narrow.kinds = (uint64_t)1 << OP_LINEAR;
+    some_parts(part, &t.desc, true);
+    o.lora = part;
+    CHECK(prog_build(&p, &t.desc, &o, &t.base, &narrow, &e) == ERR_USAGE);
+    CHECK_STR(e.text, "DoRA does not run on mock (use --device cpu)");
+    o.lora = NULL;
     narrow.head_dim = t.desc.layer[0].head_dim - 1;
     CHECK(prog_build(&p, &t.desc, &o, &t.base, &narrow, &e) == ERR_USAGE);
     CHECK(strstr(e.text, "that attention on mock takes") != NULL);

@@ -85,7 +85,7 @@ TEST(full_training_has_no_adapter)
 TEST(an_adapter_that_is_there_has_its_shape)
 {
     static const char text[] = "--init-adapter sets rank, alpha, their "
-           "patterns, rslora and targets";
+           "patterns, rslora, dora and targets";
 
     taken(LINE("--init-adapter=a", "--dropout=0.1"));
     refused(LINE("--init-adapter=a", "--rank=32"), text);
