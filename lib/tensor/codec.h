@@ -33,8 +33,13 @@ struct codec {
     void (*load_f16)(float *out, const void *in, size_t n);
 
     /* What lowrank.h has of this name. */
-    void (*lowrank_row)(float *out, const float *coef, const float *rows,
-                        size_t ld, size_t rank, size_t n);
+    size_t (*lowrank_add)(float *y, const float *x, float scale,
+                          const float *coef, const float *rows, size_t ld,
+                          size_t rank, size_t n);
+
+    /* floats_differ of these sizes. */
+    size_t (*differ16)(const void *a, const void *b, size_t n);
+    size_t (*differ32)(const void *a, const void *b, size_t n);
 };
 
 #define FLOAT_INF 0x7f800000u

@@ -237,6 +237,24 @@ floats_store(void *out, unsigned dtype, const float *in, size_t n)
 }
 
 size_t
+floats_differ(const void *a, const void *b, unsigned dtype, size_t n)
+{
+    const uint8_t *p = a, *q = b;
+    size_t different = 0;
+
+    switch (dtype_size(dtype)) {
+    case 2:
+        return codec_best()->differ16(a, b, n);
+    case 4:
+        return codec_best()->differ32(a, b, n);
+    default:
+        for (size_t i = 0; i < n; i++)
+            different += memcmp(p + 8 * i, q + 8 * i, 8) != 0;
+        return different;
+    }
+}
+
+size_t
 floats_bad(const float *in, size_t n)
 {
     size_t i;

@@ -81,6 +81,9 @@ uint16_t f32_to_f16(float x); /* subnormals too; beyond 65519.99 infinity */
 void floats_load(float *out, const void *in, unsigned dtype, size_t n);
 void floats_store(void *out, unsigned dtype, const float *in, size_t n);
 
+/* Of n elements of a float dtype, those whose bits differ. */
+size_t floats_differ(const void *a, const void *b, unsigned dtype, size_t n);
+
 /* The index of the first NaN or infinity among in[n], or n. */
 size_t floats_bad(const float *in, size_t n);
 

@@ -3,9 +3,9 @@
 
 #include "tensor/codec.h"
 
-void
-lowrank_row(float *out, const float *coef, const float *rows, size_t ld,
-            size_t rank, size_t n)
+size_t
+lowrank_add(float *y, const float *x, float scale, const float *coef,
+            const float *rows, size_t ld, size_t rank, size_t n)
 {
-    codec_best()->lowrank_row(out, coef, rows, ld, rank, n);
+    return codec_best()->lowrank_add(y, x, scale, coef, rows, ld, rank, n);
 }

@@ -18,7 +18,7 @@
 
 #define PIECE ((size_t)1 << 14) /* elements of an item, about */
 #define BATCH ((size_t)1 << 20) /* elements of a batch, about */
-#define ROWS 8   /* of an item, at least, where something is added */
+#define ROWS 8  /* of an item, at least, where something is added */
 #define COLS 256 /* for which a panel of the adapter stays in the cache */
 #define ITEMS 64 /* of a batch, at most */
 
@@ -55,47 +55,35 @@ least(uint64_t a, uint64_t b)
 
 /* Rows */
 
-/* y[n] = s times what the adapter adds to elements [col, col + n) of a row;
- * coef is room for its rank. */
-static void
-delta(const struct way *w, float *y, float *coef, uint64_t row, uint64_t col,
-      size_t n)
+/* y[n] = x[n], elements [col, col + n) of a row, and s times what the adapter
+ * adds to them; coef is room for its rank. Returns how many were to change. */
+static uint64_t
+add(const struct way *w, float *y, const float *x, float *coef, uint64_t row,
+    uint64_t col, size_t n)
 {
     const struct adapter_module *a = w->m->add;
     uint32_t rank = a->rank;
-    float s = (float)w->m->scale;
 
     for (uint32_t k = 0; k < rank; k++)
         coef[k] = w->m->in_out ? a->a[(uint64_t)k * a->in + row]
                                : a->b[row * rank + k];
-    lowrank_row(y, coef, w->panel + col, (size_t)w->cols, rank, n);
-    for (size_t i = 0; i < n; i++)
-        y[i] *= s;
+    return lowrank_add(y, x, (float)w->m->scale, coef, w->panel + col,
+                       (size_t)w->cols, rank, n);
 }
 
-/* y[i] = x[i] + y[i], times DoRA's factor of its output; a zero to which
- * nothing is added keeps its sign. Returns how many of the n were to change. */
+/* y[n] times DoRA's factor of its output; how many are another number than
+ * x[n]. */
 static uint64_t
-add(const struct way *w, float *y, const float *x, uint64_t row, uint64_t col,
-    size_t n)
+rescale(const struct way *w, float *y, const float *x, uint64_t row,
+        uint64_t col, size_t n)
 {
-    const float *factor = w->factor;
-    uint64_t deltas = 0;
+    uint64_t changed = 0;
 
-    for (size_t i = 0; i < n && factor == NULL; i++) {
-        float sum = x[i] + y[i];
-
-        deltas += y[i] != 0;
-        y[i] = y[i] != 0 ? sum : x[i];
+    for (size_t i = 0; i < n; i++) {
+        y[i] *= w->factor[w->m->in_out ? col + i : row];
+        changed += y[i] != x[i];
     }
-    for (size_t i = 0; i < n && factor != NULL; i++) {
-        float sum = x[i] + y[i];
-        float z = sum * factor[w->m->in_out ? col + i : row];
-
-        deltas += y[i] != 0 || z != x[i];
-        y[i] = z;
-    }
-    return deltas;
+    return changed;
 }
 
 /* y = rows [row, row + n), x, with what is added to them, in panels. */
@@ -110,9 +98,13 @@ add_rows(const struct way *w, float *y, const float *x, float *coef,
         size_t len = (size_t)least(COLS, cols - col);
 
         for (uint64_t r = 0; r < n; r++) {
-            delta(w, y + r * cols + col, coef, row + r, col, len);
-            deltas += add(w, y + r * cols + col, x + r * cols + col, row + r,
-                          col, len);
+            size_t at = (size_t)r * cols + col;
+            uint64_t n_added = add(w, y + at, x + at, coef, row + r, col,
+                                   len);
+
+            deltas += w->factor == NULL
+                      ? n_added
+                      : rescale(w, y + at, x + at, row + r, col, len);
         }
     }
     return deltas;
@@ -124,20 +116,6 @@ static float *
 scratch_of(const struct way *w, int worker)
 {
     return w->scratch + w->n_scratch * (size_t)worker;
-}
-
-/* Of n elements of a float type, those whose bits differ. */
-static uint64_t
-count_different(const void *a, const void *b, size_t size, size_t n)
-{
-    const uint8_t *p = a, *q = b;
-    uint64_t different = 0;
-
-    for (size_t i = 0; i < n && size == 2; i++)
-        different += memcmp(p + 2 * i, q + 2 * i, 2) != 0;
-    for (size_t i = 0; i < n && size == 4; i++)
-        different += memcmp(p + 4 * i, q + 4 * i, 4) != 0;
-    return different;
 }
 
 static int
@@ -203,7 +181,7 @@ convert(const struct way *w, uint8_t *to, float *x, float *y, float *z,
         rc = store(w, z, x, at, len, e);
         was = z;
     }
-    counts->changed += rc < 0 ? 0 : count_different(to, was, size, len);
+    counts->changed += rc < 0 ? 0 : floats_differ(to, was, w->m->dtype, len);
     return rc;
 }
 
@@ -273,12 +251,9 @@ norms_item(void *ctx, size_t i, int worker)
             size_t len = (size_t)least(COLS, end - c);
 
             weight_floats(x, w->t, row * w->cols + c, len);
-            delta(w, y, coef, row, c, len);
-            for (size_t k = 0; k < len; k++) {
-                double v = (double)(x[k] + y[k]);
-
-                squares[m->in_out ? k : 0] += v * v;
-            }
+            add(w, y, x, coef, row, c, len);
+            for (size_t k = 0; k < len; k++)
+                squares[m->in_out ? k : 0] += (double)y[k] * (double)y[k];
         }
     }
     for (size_t k = 0; k < n; k++)

@@ -255,3 +255,22 @@ EOF
         rm -r ad out
     done
 }
+
+@test "ranks and alphas of modules, rsLoRA and DoRA are merged as by PEFT" {
+    [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
+    export PYTHONDONTWRITEBYTECODE=1
+    for type in llama gpt2; do
+        model=$root/tests/golden/models/$type one=k_proj other=o_proj
+        [ $type = llama ] || one=c_attn other=c_fc
+        for more in '' ', "use_dora": true'; do
+            "$PEERS/bin/python" "$root/tests/peft/adapter.py" "$model" ad \
+                '{"r": 3, "lora_alpha": 5, "use_rslora": true,
+                  "rank_pattern": {"'$one'": 2},
+                  "alpha_pattern": {"1.*'$other'": 9}'"$more}"
+            merge --base "$model" --adapter ad -o out 2>said
+            "$PEERS/bin/python" "$root/tests/peft/merged.py" "$model" ad out
+            [ -z "$more" ] || grep -q 'not compared: .* DoRA' said
+            rm -r ad out
+        done
+    done
+}

@@ -44,6 +44,7 @@ TEST(every_table_encodes_as_the_generic_one)
         for (unsigned row = 0; row < 70; row++) {
             size_t n = N - row, bad[2] = { 0, 0 }, row_bad[2] = { 0, 0 };
             const struct codec *both[2] = { &codec_generic, c };
+            size_t added[2], differ[2];
             bool held[2], row_held[2];
 
             fill(x, row);
@@ -54,12 +55,16 @@ TEST(every_table_encodes_as_the_generic_one)
                 both[i]->nf4_encode(code[i], absmax[i], x, n);
                 held[i] = both[i]->int8_encode(q[i], scale[i], x, n, &bad[i]);
                 both[i]->store_bf16(half[i], x, n);
-                both[i]->lowrank_row(sums[i], x, x, 251, 3, n / 4);
+                added[i] = both[i]->lowrank_add(sums[i], x + 700, 0.3f, x, x,
+                                                251, 3, n / 4);
+                differ[i] = both[i]->differ16(half[0], x, n)
+                            + 2000 * both[i]->differ32(x, sums[0], n / 4);
                 row_held[i] = both[i]->int8_row_encode(by_row[i], &most[i], x,
                                                        n, &row_bad[i]);
             }
             CHECK(row_held[0] == row_held[1] && row_bad[0] == row_bad[1]);
             CHECK(memcmp(sums[0], sums[1], n / 4 * sizeof(**sums)) == 0);
+            CHECK(added[0] == added[1] && differ[0] == differ[1]);
             CHECK(memcmp(by_row[0], by_row[1], n) == 0);
             CHECK(memcmp(&most[0], &most[1], sizeof(most[0])) == 0);
             CHECK(memcmp(code[0], code[1], (n + 1) / 2) == 0);
