@@ -53,6 +53,8 @@ adapter_module_of(const struct adapter_layout *l, const char *tensor,
     tensor += prefix;
     n -= prefix + end;
     gpt2 = begins(tensor, l->gpt2) && begins(tensor + body, GPT2_LAYERS);
+    if (!gpt2 && begins(tensor, GPT2 GPT2_LAYERS))
+        return NULL; /* two names of one module */
     buf_init(&name);
     buf_addf(&name, "%s%.*s", gpt2 ? GPT2 : "", (int)(n - gpt2 * body),
              tensor + gpt2 * body);
@@ -94,24 +96,27 @@ adapter_name_in_layer(const char *module, uint32_t *layer)
     return module;
 }
 
+#define TILE 32
+
 void
 adapter_turn(float *out, const float *in, size_t rows, size_t cols)
 {
-    for (size_t i = 0; i < rows; i++)
-        for (size_t k = 0; k < cols; k++)
-            out[k * rows + i] = in[i * cols + k];
+    /* In tiles, so that both sides of one stay in the cache. */
+    for (size_t top = 0; top < rows; top += TILE)
+        for (size_t left = 0; left < cols; left += TILE)
+            for (size_t i = top; i < rows && i < top + TILE; i++)
+                for (size_t k = left; k < cols && k < left + TILE; k++)
+                    out[k * rows + i] = in[i * cols + k];
 }
 
 int
 adapter_pack(void *bytes, enum dtype dtype, float *x, size_t n,
              const char *module, struct err *e)
 {
-    size_t bad;
-
     floats_store(bytes, dtype, x, n);
-    floats_load(x, bytes, dtype, n);
-    bad = floats_bad(x, n);
-    return bad == n ? 0
+    if (dtype != DTYPE_F32)
+        floats_load(x, bytes, dtype, n);
+    return floats_bad(x, n) == n ? 0
            : err_set(e, ERR_DATA, "module %s: a value is too great for %s",
                      module, dtype_name(dtype));
 }

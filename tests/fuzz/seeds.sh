@@ -20,7 +20,7 @@ words() {
 }
 
 rm -rf change jsonl tokenizer jinja records template manifest import gguf \
-    base
+    base adapter
 
 # ---- change ----
 
@@ -438,3 +438,44 @@ words base '"model_type":' '"llama"' '"qwen3"' '"gemma3_text"' '"granite"' \
     '"data_offsets":' '"__metadata__":' '"F32"' '"U8"' '"I8"' '.nested_absmax' \
     '.absmax' '.quant_map' '.SCB' 'weight_format' '.scale' \
     18446744073709551615 -1 1e308 null
+
+# ---- adapter ----
+
+# adapter LAYOUT BYTES CONFIG: with the tensors on stdin.
+adapter() {
+    { le 1 "$1" && le 1 "$2" && printf '%s\0' "$3" && header | tr -d '\n'; } |
+        seed adapter
+}
+
+peft=base_model.model.model.layers.0
+adapter 0 64 '{"peft_type":"LORA","r":2,"lora_alpha":4,"target_modules":["q",
+"up"],"rank_pattern":{"up":1}}' <<END
+$peft.q.lora_A.weight F32 24 2,3
+$peft.q.lora_B.weight F32 24 3,2
+$peft.up.lora_A.weight F32 8 1,2
+$peft.up.lora_B.weight F32 8 2,1
+END
+adapter 0 36 '{"peft_type":"LORA","r":1,"target_modules":".*q","use_dora":true,
+"use_rslora":true,"alpha_pattern":{".*":3}}' <<END
+$peft.q.lora_A.weight F32 12 1,3
+$peft.q.lora_B.weight F32 16 4,1
+$peft.q.lora_magnitude_vector BF16 8 4
+END
+adapter 1 48 '{"num_layers":-1,"lora_parameters":{"rank":2,"scale":20.0,
+"dropout":0.1,"keys":["q"]}}' <<END
+model.h.0.q.lora_a F32 24 3,2
+model.h.0.q.lora_b F32 24 2,3
+END
+adapter 1 36 '{"num_layers":1,"fine_tune_type":"dora","lora_parameters":{
+"rank":2,"scale":1,"dropout":0}}' <<END
+model.layers.7.q.lora_a F16 12 3,2
+model.layers.7.q.lora_b BF16 12 2,3
+model.layers.7.q.m F32 12 3
+END
+words adapter '"peft_type":' '"LORA"' '"r":' '"lora_alpha":' '"use_dora":' \
+    '"use_rslora":' '"rank_pattern":' '"alpha_pattern":' '"target_modules":' \
+    '"exclude_modules":' '"layers_to_transform":' '"num_layers":' '"keys":' \
+    '"fine_tune_type":' '"dora"' '"lora_parameters":' '"rank":' '"scale":' \
+    '"dropout":' '"dtype":' '"shape":' '"data_offsets":' '"F32"' '"BF16"' \
+    .lora_A.weight .lora_B.weight .lora_magnitude_vector .lora_a .lora_b .m \
+    base_model.model. transformer.h. model.h. model.layers.0. true null -1

@@ -4,14 +4,14 @@
 
 #include <math.h>
 
-#define MADE_DIR "adapter-gguf-test.tmp"
-#define FILE_NAME MADE_DIR "/a.gguf"
-
 #include "adapter_made.h"
 #include "base/bytes.h"
 #include "gguf_made.h"
 #include "model/family.h"
 #include "weights/gguf_config.h"
+
+#define DIR "adapter-gguf-test.tmp"
+#define FILE_NAME DIR "/a.gguf"
 
 static int
 write_gguf(struct adapter_made *x, enum dtype dtype)
@@ -136,7 +136,7 @@ TEST(gguf_of_every_family)
     for (size_t i = 0; i < N_TINY; i++) {
         size_t k = 0;
 
-        made_adapter(&x, tiny_configs[i], 3, 2);
+        made_adapter(&x, DIR, tiny_configs[i], 3, 2);
         x.a.rslora = i % 2 == 0;
         while (k < N_KNOWN && strcmp(known[k].model_type,
                                     x.d.family->model_type) != 0)
@@ -160,7 +160,7 @@ TEST(gguf_names)
     struct adapter_made x;
     struct gguf g;
 
-    made_adapter(&x, tiny_llama, 1, 1);
+    made_adapter(&x, DIR, tiny_llama, 1, 1);
     CHECK(write_gguf(&x, DTYPE_F32) == 0);
     CHECK(gguf_open(&g, FILE_NAME, &x.e) == 0);
     for (size_t i = 0; i < 8; i++)
@@ -168,7 +168,7 @@ TEST(gguf_names)
               == 0);
     gguf_release(&g);
     made_drop(&x);
-    made_adapter(&x, tiny_gpt2, 1, 1);
+    made_adapter(&x, DIR, tiny_gpt2, 1, 1);
     CHECK(write_gguf(&x, DTYPE_F32) == 0);
     CHECK(gguf_open(&g, FILE_NAME, &x.e) == 0);
     for (size_t i = 0; i < 4; i++)
@@ -184,7 +184,7 @@ TEST(an_alpha_of_zero)
     struct gguf g;
     double alpha = 0;
 
-    made_adapter(&x, tiny_llama, 1, 1);
+    made_adapter(&x, DIR, tiny_llama, 1, 1);
     x.a.alpha = 0;
     for (size_t i = 0; i < x.a.n; i++)
         x.a.item[i].alpha = 0;
@@ -204,7 +204,7 @@ TEST(gguf_of_narrow_types)
     struct adapter_made x;
     struct gguf g;
 
-    made_adapter(&x, tiny_gpt2, 1, 1);
+    made_adapter(&x, DIR, tiny_gpt2, 1, 1);
     CHECK(write_gguf(&x, DTYPE_BF16) == 0);
     CHECK(gguf_open(&g, FILE_NAME, &x.e) == 0);
     CHECK_STR(gguf_format(g.tensor[0].type)->name, "BF16");
@@ -231,7 +231,7 @@ TEST(what_gguf_has_no_place_for)
     struct buf file;
     struct adapter_made x;
 
-    made_adapter(&x, tiny_llama, 1, 1);
+    made_adapter(&x, DIR, tiny_llama, 1, 1);
     x.a.item[3].magnitude = magnitude;
     CHECK(write_gguf(&x, DTYPE_F32) == ERR_USAGE);
     CHECK_STR(x.e.text, "module model.layers.0.self_attn.k_proj: a GGUF "
@@ -240,7 +240,7 @@ TEST(what_gguf_has_no_place_for)
     made_drop(&x);
 
     /* A file of Phi-2's that has q, k and v in one matrix. */
-    made_adapter(&x, tiny_phi, 1, 1);
+    made_adapter(&x, DIR, tiny_phi, 1, 1);
     made_init(&m);
     made_string(&m, "general.architecture", "phi2");
     made_tensor(&m, "blk.0.attn_qkv.weight", 0, 2, ne, NULL, 24 * 72 * 4);

@@ -13,6 +13,7 @@
 
 /* An adapter of every linear of a model. */
 struct adapter_made {
+    const char *dir; /* made, empty */
     struct model_desc d;
     struct adapter a;
     struct weights base; /* a directory's: no tensors are asked for */
@@ -40,8 +41,8 @@ random_floats(struct rng *r, size_t n)
 
 /* Ranks and alphas of module i are 2 + i % ranks and 3 + i % alphas. */
 static inline void
-made_adapter(struct adapter_made *x, const char *config, uint32_t ranks,
-             uint32_t alphas)
+made_adapter(struct adapter_made *x, const char *dir, const char *config,
+             uint32_t ranks, uint32_t alphas)
 {
     struct rng r;
 
@@ -68,8 +69,9 @@ made_adapter(struct adapter_made *x, const char *config, uint32_t ranks,
         x->a.n++;
     }
     qsort(x->a.item, x->a.n, sizeof(*x->a.item), made_by_name);
-    path_remove(MADE_DIR, &x->e);
-    dir_make(MADE_DIR, &x->e);
+    x->dir = dir;
+    path_remove(dir, &x->e);
+    dir_make(dir, &x->e);
 }
 
 static inline void
@@ -81,7 +83,7 @@ made_drop(struct adapter_made *x)
     }
     free(x->a.item);
     desc_release(&x->d);
-    path_remove(MADE_DIR, &x->e);
+    path_remove(x->dir, &x->e);
 }
 
 #endif

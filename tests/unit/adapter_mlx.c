@@ -4,10 +4,9 @@
 
 #include <math.h>
 
-#define MADE_DIR "adapter-mlx-test.tmp"
-#define DIR MADE_DIR
-
 #include "adapter_made.h"
+
+#define DIR "adapter-mlx-test.tmp"
 
 /* The same modules, ranks, names and bits of A; B times its scale over the
  * one that is read, within a rounding. */
@@ -39,7 +38,7 @@ TEST(mlx_comes_back)
     struct adapter_made x;
 
     for (size_t i = 0; i < N_TINY; i++) {
-        made_adapter(&x, tiny_configs[i], 1, 1 + i % 2);
+        made_adapter(&x, DIR, tiny_configs[i], 1, 1 + i % 2);
         x.a.rslora = i % 3 == 0;
         x.a.base = i > 0 ? "some/base" : NULL;
         CHECK(adapter_mlx_write(&x.a, x.d.n_layers, DTYPE_F32, DIR, &x.e)
@@ -63,7 +62,7 @@ TEST(mlx_shapes_and_names)
     const float *turned;
     struct adapter_made x;
 
-    made_adapter(&x, tiny_gpt2, 1, 1);
+    made_adapter(&x, DIR, tiny_gpt2, 1, 1);
     CHECK(adapter_mlx_write(&x.a, 0, DTYPE_F32, DIR, &x.e) == 0);
     CHECK(safetensors_open(&s, DIR "/adapters.safetensors", 1 << 20, &x.e)
           == 0);
@@ -82,7 +81,7 @@ TEST(mlx_has_one_rank)
 {
     struct adapter_made x;
 
-    made_adapter(&x, tiny_llama, 2, 1);
+    made_adapter(&x, DIR, tiny_llama, 2, 1);
     CHECK(adapter_mlx_write(&x.a, 3, DTYPE_F32, DIR, &x.e) == ERR_USAGE);
     CHECK_STR(x.e.text, "module model.layers.0.mlp.up_proj: rank 3, where "
               "others have 2: an adapter of mlx-lm has one rank");
@@ -98,7 +97,7 @@ TEST(mlx_dora)
 
     for (size_t i = 0; i < 80; i++)
         magnitude[i] = (float)i;
-    made_adapter(&x, tiny_llama, 1, 1);
+    made_adapter(&x, DIR, tiny_llama, 1, 1);
     x.a.dora = true;
     for (size_t i = 0; i < x.a.n; i++)
         x.a.item[i].magnitude = magnitude;
@@ -146,7 +145,7 @@ TEST(mlx_configs)
     struct adapter_module two[2];
     struct adapter_made x;
 
-    made_adapter(&x, tiny_llama, 1, 1);
+    made_adapter(&x, DIR, tiny_llama, 1, 1);
     for (size_t i = 0, n = 0; i < x.a.n && n < 2; i++)
         if (strstr(x.a.item[i].name, "s.1.self_attn.q")
             || strstr(x.a.item[i].name, "s.0.mlp.up"))
@@ -194,7 +193,7 @@ TEST(mlx_of_the_last_layers)
     struct adapter b, c;
     struct adapter_made x;
 
-    made_adapter(&x, tiny_llama, 1, 1);
+    made_adapter(&x, DIR, tiny_llama, 1, 1);
     x.a.n -= 1; /* the last layer's v_proj is not adapted */
     CHECK(adapter_mlx_write(&x.a, 3, DTYPE_F32, DIR, &x.e) == 0);
     CHECK(adapter_read(&b, DIR, &x.e) == 0);
@@ -209,30 +208,51 @@ TEST(mlx_of_the_last_layers)
     made_drop(&x);
 }
 
-TEST(mlx_tensors_that_are_refused)
+/* A file of that header and of zeros. */
+static void
+check_tensors(const char *header, size_t n_data, const char *part)
 {
-    static const char header[] = "{\"lm_head.lora_a\":{\"dtype\":\"F32\","
-        "\"shape\":[3,2],\"data_offsets\":[0,24]},\"lm_head.lora_b\":{"
-        "\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[24,48]}}";
-    static const char file[] = DIR "/adapters.safetensors";
-    struct adapter_made x;
+    struct err e = { 0 };
     struct buf b;
 
-    made_adapter(&x, tiny_llama, 1, 1);
     buf_init(&b);
     buf_u64(&b, strlen(header));
     buf_addstr(&b, header);
-    memset(buf_room(&b, 48), 0, 48);
-    b.len += 48;
-    CHECK(file_write(file, b.data, b.len, &x.e) == 0);
-    check_config("{\"num_layers\":2," LORA "}}", "module lm_head of the "
-                 "adapter is in no layer");
-    memcpy(strstr(b.data + 8, "lora_b"), "lora_c", 6);
-    CHECK(file_write(file, b.data, b.len, &x.e) == 0);
-    check_config("{\"num_layers\":2," LORA "}}", "tensor lm_head.lora_c: "
-                 "expected MODULE.lora_a or its lora_b");
+    memset(buf_room(&b, n_data), 0, n_data);
+    b.len += n_data;
+    CHECK(file_write(DIR "/adapters.safetensors", b.data, b.len, &e) == 0);
+    check_config("{\"num_layers\":2," LORA "}}", part);
     buf_release(&b);
-    made_drop(&x);
+}
+
+#define TENSOR(name, shape, begin, end) "\"" name "\":{\"dtype\":\"F32\"," \
+    "\"shape\":" shape ",\"data_offsets\":[" #begin "," #end "]}"
+
+TEST(mlx_tensors_that_are_refused)
+{
+    struct err e = { 0 };
+
+    CHECK(dir_make(DIR, &e) == 0);
+    check_tensors("{" TENSOR("lm_head.lora_a", "[3,2]", 0, 24) ","
+                  TENSOR("lm_head.lora_b", "[2,3]", 24, 48) "}", 48,
+                  "module lm_head of the adapter is in no layer");
+    check_tensors("{" TENSOR("lm_head.lora_a", "[3,2]", 0, 24) ","
+                  TENSOR("lm_head.lora_c", "[2,3]", 24, 48) "}", 48,
+                  "tensor lm_head.lora_c: expected MODULE.lora_a or its "
+                  "lora_b");
+    check_tensors("{" TENSOR("model.h.0.x.lora_a", "[3,2]", 0, 24) ","
+                  TENSOR("model.h.0.x.lora_b", "[2,3]", 24, 48) "}", 48,
+                  NULL);
+    /* Hugging Face's name of the same module, which mlx-lm doesn't know. */
+    check_tensors("{" TENSOR("model.h.0.x.lora_a", "[3,2]", 0, 24) ","
+                  TENSOR("model.h.0.x.lora_b", "[2,3]", 24, 48) ","
+                  TENSOR("transformer.h.0.x.lora_a", "[3,2]", 48, 72) "}", 72,
+                  "tensor transformer.h.0.x.lora_a: expected MODULE.lora_a");
+    /* A layer of experts has one more dimension. */
+    check_tensors("{" TENSOR("model.layers.0.m.lora_a", "[2,3,2]", 0, 48) ","
+                  TENSOR("model.layers.0.m.lora_b", "[2,2,3]", 48, 96) "}",
+                  96, "shape [2, 3, 2], expected a matrix");
+    CHECK(path_remove(DIR, &e) == 0);
 }
 
 static const struct test tests[] = {
