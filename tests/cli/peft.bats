@@ -1,0 +1,50 @@
+# Adapters that PEFT made, of every variant, under evalprompts.
+
+load helper
+
+setup() {
+    [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
+    cd "$BATS_TEST_TMPDIR"
+    export PYTHONDONTWRITEBYTECODE=1
+    for i in {1..20}; do
+        jq -cn --argjson i $i '{ids: [range(24) | (. * $i + 3) % 40]}'
+    done | fromjsonl | shard -q -o data
+    tojsonl --split train data >records
+}
+
+# Of the base model/, each means what PEFT computes with it.
+check_variants() {
+    local name theirs ours n=0
+    "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/made.py" model records \
+        made >losses
+    while read -r name theirs; do
+        ours=$(evalprompts -q --base model --adapter "made/$name" \
+            --data data --split train | jq 'select(.kind == "summary") |
+            .adapter.loss')
+        awk -v a="$ours" -v b="$theirs" -v name="$name" 'BEGIN {
+            d = (a - b) / b
+            if (a == "" || b == "" || d > 2e-6 || d < -2e-6) {
+                print name ": " a ", PEFT " b
+                exit 1
+            } }'
+        n=$((n + 1))
+    done <losses
+    [ $n -eq 9 ]
+    [ "$(cut -d ' ' -f 2 losses | sort -u | wc -l)" -eq 9 ]
+}
+
+@test "PEFT's adapters of a llama mean here what they mean there" {
+    echo '{"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
+        "num_hidden_layers": 2, "num_attention_heads": 4,
+        "intermediate_size": 24, "num_key_value_heads": 2,
+        "max_position_embeddings": 32}' >arch.json
+    initmodel -q -o model arch.json
+    check_variants
+}
+
+@test "PEFT's adapters of a GPT-2 mean here what they mean there" {
+    echo '{"model_type": "gpt2", "vocab_size": 40, "n_embd": 16,
+        "n_layer": 2, "n_head": 4, "n_positions": 32}' >arch.json
+    initmodel -q -o model arch.json
+    check_variants
+}
