@@ -107,10 +107,16 @@ adapters.safetensors" ]
     train_run llama --rank-pattern q_proj=6 --targets q_proj,k_proj
     refused 2 "rank 6, where others have 4" --format mlx -o out run
     exportadapter -q --format gguf -o out.gguf run
-    edit adapter dora x.layers.0.mlp.up_proj:16:24
-    jq '.use_dora = true' dora/adapter_config.json >c
-    mv c dora/adapter_config.json
-    refused 4 "has no lora_magnitude_vector" --format mlx -o out dora
+    train_run llama --dora
+    rm out.gguf
+    refused 2 "the magnitudes of DoRA: merge" --format gguf -o out run
+    exportadapter -q --format mlx -o mlx run
+    [ "$(jq .fine_tune_type mlx/adapter_config.json)" = '"dora"' ]
+    for adapter in run mlx; do
+        evalprompts -q --base model --adapter $adapter --data data \
+            --split train >$adapter.json
+    done
+    cmp run.json mlx.json
     edit adapter head lm_head:16:40
     refused 2 "lm_head: is in no layer" --format mlx -o out head
     refused 4 "lm_head of the adapter: the base has no such linear" \
