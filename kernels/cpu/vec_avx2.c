@@ -153,6 +153,28 @@ half_pair(float *to, const void *p)
     _mm_storel_pi((__m64 *)(void *)to, _mm_cvtph_ps(_mm_loadu_si32(p)));
 }
 
+/* The four integers at p, step bytes apart. */
+static inline __m128i
+four_at(const uint8_t *p, size_t step)
+{
+    __m128i a = _mm_unpacklo_epi32(_mm_loadu_si32(p),
+                                   _mm_loadu_si32(p + step));
+    __m128i b = _mm_unpacklo_epi32(_mm_loadu_si32(p + 2 * step),
+                                   _mm_loadu_si32(p + 3 * step));
+
+    return _mm_unpacklo_epi64(a, b);
+}
+
+/* The same of eight pairs, step bytes apart. */
+static inline void
+half_pairs(float *to, const uint8_t *p, size_t step)
+{
+    __m128i low = four_at(p, step), high = four_at(p + 4 * step, step);
+
+    _mm256_storeu_ps(to, _mm256_cvtph_ps(low));
+    _mm256_storeu_ps(to + 8, _mm256_cvtph_ps(high));
+}
+
 static inline vf
 vf_int(vi i)
 {

@@ -155,6 +155,14 @@ half_pair(float *to, const void *p)
     to[1] = f16_to_f32(h[1]);
 }
 
+/* The same of eight pairs, step bytes apart. */
+static inline void
+half_pairs(float *to, const uint8_t *p, size_t step)
+{
+    for (size_t i = 0; i < 8; i++)
+        half_pair(to + 2 * i, p + i * step);
+}
+
 static inline vf
 vf_int(vi i)
 {
