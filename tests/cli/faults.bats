@@ -223,3 +223,16 @@ killed() {
         [ $n -gt 1 ]
     done
 }
+
+@test "merge leaves no model when a call fails" {
+    echo '{"model_type": "gpt2", "vocab_size": 40, "n_embd": 24,
+        "n_layer": 1, "n_head": 4, "n_positions": 16}' >arch.json
+    initmodel -q -o base arch.json
+    python3 "$BATS_TEST_DIRNAME/safetensors.py" adapter ad \
+        transformer.h.0.attn.c_attn:24:72
+    merge -q --base base --adapter ad -o good
+    for call in write fsync rename; do
+        each_fault $call whole_set all_or_nothing merge -q \
+            --base base --adapter ad -o set
+    done
+}
