@@ -86,24 +86,6 @@ TEST(every_family_has_a_row_and_no_other)
     CHECK_EQ_U64(t.n, n);
 }
 
-static void
-encode_tensor(struct frozen_tensor *t, const struct stored *s, const float *x,
-              size_t rows, size_t cols)
-{
-    size_t row = (size_t)stored_row_bytes(s, cols);
-    size_t side_row = (size_t)stored_blocks(s, cols)
-                      * dtype_size(s->side_dtype);
-    char *data = mem_alloc(rows * row), *side = NULL;
-
-    if (side_row > 0)
-        side = mem_alloc(rows * side_row);
-    for (size_t r = 0; r < rows; r++)
-        stored_fill(s, data + r * row, side ? side + r * side_row : NULL,
-                    x + r * cols, cols);
-    *t = (struct frozen_tensor){ .data = data, .side = side,
-                                 .dtype = s->dtype };
-}
-
 /* The base in that format: the layers' matrices, or, of floats, all. */
 static struct frozen
 encode(const struct tiny_model *m, const struct stored *s)
@@ -116,9 +98,9 @@ encode(const struct tiny_model *m, const struct stored *s)
         const float *x = m->base.tensor[i].data;
 
         if (own->flags & TENSOR_LINEAR || dtype_is_float(s->dtype))
-            encode_tensor(&f.tensor[i], s, x, own->rows, own->cols);
+            stored_matrix(&f.tensor[i], s, x, own->rows, own->cols);
         else
-            encode_tensor(&f.tensor[i], stored_of(DTYPE_F32), x, own->rows,
+            stored_matrix(&f.tensor[i], stored_of(DTYPE_F32), x, own->rows,
                           own->cols);
         f.tensor[i].name = own->name;
     }

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "tensor/nf4.h"
 #include "tensor/safetensors.h"
+#include "golden_bytes.h"
 #include "test.h"
 #include "weights/base.h"
 
@@ -16,47 +17,10 @@
 #define DIR "bitsandbytes-test.tmp"
 #define STATE ".quant_state.bitsandbytes__"
 
-/* Every matrix of want.safetensors, bit for bit. */
-static void
-check_golden(const char *path, const char *want_path, bool copies)
-{
-    struct weights w;
-    struct model_desc d;
-    struct safetensors want;
-    struct err e = { 0 };
-    size_t unused;
-
-    if (!CHECK(weights_open(&w, path, &e) == 0)
-        || !CHECK(base_describe(&d, &unused, &w, &e) == 0)) {
-        printf("  %s\n", e.text);
-        return;
-    }
-    CHECK_EQ_U64(unused, 0);
-    CHECK((w.copied > 0) == copies);
-    CHECK(safetensors_open(&want, want_path, 1 << 20, &e) == 0);
-    CHECK_EQ_U64(want.n, 2);
-    for (size_t i = 0; i < want.n; i++) {
-        const struct safetensor *t = &want.item[i];
-        const struct weight *q = weights_find(&w, t->name);
-        float *x = mem_alloc((size_t)t->bytes);
-
-        CHECK(q != NULL && q->dtype == DTYPE_NF4 && q->n_dims == 2);
-        CHECK(q->shape[0] == t->shape[0] && q->shape[1] == t->shape[1]);
-        CHECK_EQ_U64(weight_elements(q), t->bytes / sizeof(*x));
-        weight_floats(x, q, 0, (size_t)t->bytes / sizeof(*x));
-        CHECK(memcmp(x, safetensors_data(&want, t), (size_t)t->bytes) == 0);
-        free(x);
-    }
-    safetensors_release(&want);
-    desc_release(&d);
-    weights_release(&w);
-}
-
 TEST(four_bits_stand_for_what_bitsandbytes_makes_of_them)
 {
-    check_golden(GOLDEN "nf4", GOLDEN "nf4/want.safetensors", false);
-    check_golden(GOLDEN "nf4_double", GOLDEN "nf4_double/want.safetensors",
-                 true);
+    golden_checkpoint(GOLDEN "nf4", DTYPE_NF4, false);
+    golden_checkpoint(GOLDEN "nf4_double", DTYPE_NF4, true);
 }
 
 /* A checkpoint by hand: a matrix of 2 x 128. */

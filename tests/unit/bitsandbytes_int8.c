@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "tensor/safetensors.h"
+#include "golden_bytes.h"
 #include "test.h"
 #include "weights/base.h"
 #include "weights/bitsandbytes.h"
@@ -13,46 +14,10 @@
 #define GOLDEN "tests/golden/eight_bit/"
 #define DIR "bitsandbytes-int8-test.tmp"
 
-/* Every matrix of want.safetensors, bit for bit. */
-static void
-check_golden(const char *path, const char *want_path)
-{
-    struct weights w;
-    struct model_desc d;
-    struct safetensors want;
-    struct err e = { 0 };
-    size_t unused;
-
-    if (!CHECK(weights_open(&w, path, &e) == 0)
-        || !CHECK(base_describe(&d, &unused, &w, &e) == 0)) {
-        printf("  %s\n", e.text);
-        return;
-    }
-    CHECK_EQ_U64(unused, 0);
-    CHECK_EQ_U64(w.copied, 0);
-    CHECK(safetensors_open(&want, want_path, 1 << 20, &e) == 0);
-    CHECK_EQ_U64(want.n, 2);
-    for (size_t i = 0; i < want.n; i++) {
-        const struct safetensor *t = &want.item[i];
-        const struct weight *q = weights_find(&w, t->name);
-        float *x = mem_alloc((size_t)t->bytes);
-
-        CHECK(q != NULL && q->dtype == DTYPE_I8_ROW && q->n_dims == 2);
-        CHECK(q->shape[0] == t->shape[0] && q->shape[1] == t->shape[1]);
-        CHECK_EQ_U64(weight_side_bytes(q), 4 * q->shape[0]);
-        weight_floats(x, q, 0, (size_t)t->bytes / sizeof(*x));
-        CHECK(memcmp(x, safetensors_data(&want, t), (size_t)t->bytes) == 0);
-        free(x);
-    }
-    safetensors_release(&want);
-    desc_release(&d);
-    weights_release(&w);
-}
-
 TEST(eight_bits_stand_for_what_bitsandbytes_makes_of_them)
 {
-    check_golden(GOLDEN "llama", GOLDEN "llama/want.safetensors");
-    check_golden(GOLDEN "gpt2", GOLDEN "gpt2/want.safetensors");
+    golden_checkpoint(GOLDEN "llama", DTYPE_I8_ROW, false);
+    golden_checkpoint(GOLDEN "gpt2", DTYPE_I8_ROW, false);
 }
 
 /* transformers turns those of GPT-2 that it converts. */

@@ -2,26 +2,9 @@
  * tests/golden/int8_row.py made. */
 #include "tensor/int8_row.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "tensor/safetensors.h"
-#include "test.h"
+#include "golden_bytes.h"
 
 #define GOLDEN "tests/golden/int8_row.safetensors"
-
-static const void *
-golden(const struct safetensors *f, const char *name, uint64_t *rows,
-       uint64_t *cols)
-{
-    const struct safetensor *t = safetensors_find(f, name);
-
-    if (!CHECK(t != NULL && t->n_dims == 2))
-        exit(1);
-    *rows = t->shape[0];
-    *cols = t->shape[1];
-    return safetensors_data(f, t);
-}
 
 TEST(bytes_are_those_of_bitsandbytes)
 {
@@ -36,10 +19,10 @@ TEST(bytes_are_those_of_bitsandbytes)
 
     if (!CHECK(safetensors_open(&f, GOLDEN, SAFETENSORS_MAX_HEADER, &e) == 0))
         return;
-    absmax = golden(&f, "absmax", &rows, &one);
-    back = golden(&f, "back", &rows, &cols);
-    code = golden(&f, "code", &rows, &cols);
-    x = golden(&f, "x", &rows, &cols);
+    absmax = golden_matrix(&f, "absmax", &rows, &one);
+    back = golden_matrix(&f, "back", &rows, &cols);
+    code = golden_matrix(&f, "code", &rows, &cols);
+    x = golden_matrix(&f, "x", &rows, &cols);
     CHECK(rows > 10 && one == 1 && cols <= sizeof(own));
     for (uint64_t r = 0; r < rows && cols <= sizeof(own); r++) {
         CHECK(int8_row_encode(own, &most, x + r * cols, (size_t)cols, &bad));

@@ -17,19 +17,12 @@ encode_matrix(struct frozen_tensor *t, const struct stored *s, float *x,
     size_t row = (size_t)stored_row_bytes(s, cols);
     size_t side_row = (size_t)stored_blocks(s, cols)
                       * dtype_size(s->side_dtype);
-    char *data = mem_alloc(rows * row), *side = NULL;
 
-    if (side_row > 0)
-        side = mem_alloc(rows * side_row);
-    for (size_t i = 0; i < rows; i++) {
-        char *at = side_row > 0 ? side + i * side_row : NULL;
-
-        stored_fill(s, data + i * row, at, x + i * cols, cols);
-        s->widen(x + i * cols, data + i * row, at, 0, cols);
-    }
-    t->data = data;
-    t->side = side;
-    t->dtype = s->dtype;
+    stored_matrix(t, s, x, rows, cols);
+    for (size_t i = 0; i < rows; i++)
+        s->widen(x + i * cols, (const char *)t->data + i * row,
+                 side_row ? (const char *)t->side + i * side_row : NULL, 0,
+                 cols);
 }
 
 /* *coded = the base in that format (vectors in bf16 if it is for matrices),

@@ -2,27 +2,9 @@
  * tests/golden/nf4.py made, and rows that are no whole blocks. */
 #include "tensor/nf4.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/mem.h"
-#include "tensor/safetensors.h"
-#include "test.h"
+#include "golden_bytes.h"
 
 #define GOLDEN "tests/golden/nf4.safetensors"
-
-static const void *
-golden(const struct safetensors *f, const char *name, uint64_t *rows,
-       uint64_t *cols)
-{
-    const struct safetensor *t = safetensors_find(f, name);
-
-    if (!CHECK(t != NULL && t->n_dims == 2))
-        exit(1);
-    *rows = t->shape[0];
-    *cols = t->shape[1];
-    return safetensors_data(f, t);
-}
 
 TEST(bytes_are_those_of_bitsandbytes)
 {
@@ -36,10 +18,10 @@ TEST(bytes_are_those_of_bitsandbytes)
 
     if (!CHECK(safetensors_open(&f, GOLDEN, SAFETENSORS_MAX_HEADER, &e) == 0))
         return;
-    code = golden(&f, "code", &rows, &half);
-    absmax = golden(&f, "absmax", &rows, &blocks);
-    back = golden(&f, "back", &rows, &cols);
-    x = golden(&f, "x", &rows, &cols);
+    code = golden_matrix(&f, "code", &rows, &half);
+    absmax = golden_matrix(&f, "absmax", &rows, &blocks);
+    back = golden_matrix(&f, "back", &rows, &cols);
+    x = golden_matrix(&f, "x", &rows, &cols);
     CHECK(rows > 0 && cols == 2 * half && cols == blocks * NF4_BLOCK);
     for (uint64_t r = 0; r < rows && half <= sizeof(own); r++) {
         nf4_encode(own, scale, x + r * cols, (size_t)cols);

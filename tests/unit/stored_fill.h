@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/mem.h"
 #include "base/rng.h"
+#include "model/prog.h"
 #include "tensor/stored.h"
 #include "test.h"
 
@@ -58,6 +60,27 @@ stored_fill(const struct stored *s, void *data, void *side, const float *x,
         CHECK(s->encode(data, side, x, n, &bad));
     else
         stored_draw(s, data, x, n);
+}
+
+/* x[rows][cols] in that format, data and side to be freed; its name is the
+ * caller's. */
+static inline void
+stored_matrix(struct frozen_tensor *t, const struct stored *s, const float *x,
+              size_t rows, size_t cols)
+{
+    size_t row = (size_t)stored_row_bytes(s, cols);
+    size_t side_row = (size_t)stored_blocks(s, cols)
+                      * dtype_size(s->side_dtype);
+    char *data = mem_alloc(rows * row), *side = NULL;
+
+    if (side_row > 0)
+        side = mem_alloc(rows * side_row);
+    for (size_t r = 0; r < rows; r++)
+        stored_fill(s, data + r * row, side ? side + r * side_row : NULL,
+                    x + r * cols, cols);
+    t->data = data;
+    t->side = side;
+    t->dtype = s->dtype;
 }
 
 #endif
