@@ -50,7 +50,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(sort $(wildcard tests/bench/*.c)))
 
-.PHONY: all unit standin cuda bundle check-cuda bench-cuda clean check \
+.PHONY: all unit interop standin cuda bundle check-cuda bench-cuda clean check \
 	check-unit check-cli stress man golden bench bench-programs demo install \
 	deps
 .DELETE_ON_ERROR:
@@ -182,11 +182,10 @@ stress: all
 man: all
 	@bash man/update.sh $(BUILD)/bin
 
-# Golden files change only here, by each script's own command. PEERS is a
-# Python environment with torch, transformers, peft and tokenizers.
-PYTHON := $(if $(PEERS),$(PEERS)/bin/python,python3)
-golden: all
-	@bash tests/golden/run.sh $(PYTHON)
+# Golden files change only by the one, each by its script's own command; the
+# other runs what needs peers. PEERS is a Python environment that has them.
+golden interop: all
+	@PEERS='$(PEERS)' GRAFT_BUILD='$(BUILD)' bash tests/$@/run.sh
 
 # Every bench runs, also after one that missed its bar. PEERS as above, and
 # what else a script asks for at its top.

@@ -1,13 +1,13 @@
 #!/bin/bash
-# run.sh PYTHON [NAME...] - makes the golden files anew and shows the change.
+# run.sh [NAME...] - makes the golden files anew, with the Python of PEERS, and
+# shows the change.
 #
 # A script of this directory gives its command in its first lines, indented:
 # "python3 tests/golden/NAME.py [OPTIONAL] ...". Those that need operands
 # (words in capitals) are tools and not run here.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-python=$1
-shift
+python=${PEERS:+$PEERS/bin/}python3
 
 "$python" -c 'import torch, transformers, peft, tokenizers' &&
     "$python" -c 'import bitsandbytes, gguf' || {
