@@ -231,7 +231,8 @@ write_before(void *ctx)
 
 /* DoRA */
 
-/* factor[i] becomes magnitude / sqrt(squares) of the output. */
+/* factor[i] becomes magnitude / sqrt(squares) of the output; 0 where these
+ * are 0, as in struct part of kernels/ops.h. */
 static void
 norms_item(void *ctx, size_t i, int worker)
 {
@@ -257,8 +258,9 @@ norms_item(void *ctx, size_t i, int worker)
         }
     }
     for (size_t k = 0; k < n; k++)
-        w->factor[first + k] = (float)(m->add->magnitude[first + k]
-                                       / sqrt(squares[k]));
+        w->factor[first + k] = squares[k] > 0
+                               ? (float)(m->add->magnitude[first + k]
+                                         / sqrt(squares[k])) : 0;
 }
 
 /* Tensors */

@@ -131,7 +131,7 @@ EOF
 .use_rslora = "false"|use_rslora (found "false", expected true or false
 .r = true|r (found true, expected a whole number
 .target_modules = ["q_proj"]|target_modules leaves out module model.layers.0.
-.alpha_pattern = {"q_proj": 1}|alpha_pattern (found {"q_proj":1}, expected none
+.alpha_pattern = {"q_proj": "1"}|q_proj (found "1", expected a number
 EOF
 }
 

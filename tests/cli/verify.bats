@@ -240,10 +240,10 @@ END
     mv config.json model/config.json
     run -4 --separate-stderr verify model
     one_line "verify: model: tensor transformer.wpe.weight: bad shape"
-    jq '.use_dora = true' adapter/adapter_config.json >config.json
+    jq '.use_qalora = true' adapter/adapter_config.json >config.json
     mv config.json adapter/adapter_config.json
     run -4 --separate-stderr verify adapter
-    one_line "verify: adapter/adapter_config.json: use_dora (found true"
+    one_line "verify: adapter/adapter_config.json: use_qalora (found true"
 }
 
 @test "verify checks model directories and runs" {
