@@ -50,6 +50,7 @@ near() {
 }
 
 @test "a card that is lost in mid-run: the run goes on from the last step" {
+    need_plain "it takes minutes"
     train -q $options --steps 6 --device cuda -o whole
     STANDIN_LOST=400 run -1 --separate-stderr train -q $options --steps 6 \
         --save-every 1 --device cuda -o run
@@ -128,6 +129,7 @@ said() {
 }
 
 @test "the host waits for a card at lines alone" {
+    need_plain "it takes minutes"
     for n in 1 4 7; do
         STANDIN_CALLS=calls train -q $options --steps $n --log-every $n \
             --device cuda -o run
@@ -143,6 +145,7 @@ said() {
 }
 
 @test "steps left out on a card are those of the processor" {
+    need_plain "it takes minutes"
     poison 10
     options+=' --steps 6 --accum 2'
     for device in cpu cuda; do
@@ -167,6 +170,7 @@ said() {
 }
 
 @test "a run that is stopped while steps are under way goes on to its bits" {
+    need_plain "it takes minutes"
     poison 10
     options+=' --steps 6 --accum 2 --device cuda --log-every 4'
     train -q $options -o whole
