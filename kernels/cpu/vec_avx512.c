@@ -126,30 +126,7 @@ vf_i8(const int8_t *p)
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(b));
 }
 
-static inline float
-half_float(uint16_t h)
-{
-    return _cvtsh_ss(h);
-}
-
-/* to[0], to[1] = the two at p. */
-static inline void
-half_pair(float *to, const void *p)
-{
-    _mm_storel_pi((__m64 *)(void *)to, _mm_cvtph_ps(_mm_loadu_si32(p)));
-}
-
-/* The four integers at p, step bytes apart. */
-static inline __m128i
-four_at(const uint8_t *p, size_t step)
-{
-    __m128i a = _mm_unpacklo_epi32(_mm_loadu_si32(p),
-                                   _mm_loadu_si32(p + step));
-    __m128i b = _mm_unpacklo_epi32(_mm_loadu_si32(p + 2 * step),
-                                   _mm_loadu_si32(p + 3 * step));
-
-    return _mm_unpacklo_epi64(a, b);
-}
+#include "kernels/cpu/vec_f16c.inc"
 
 /* The same of eight pairs, step bytes apart. */
 static inline void

@@ -11,8 +11,10 @@
 #include "base/mem.h"
 #include "model/family.h"
 #include "tensor/nf4.h"
+#include "weights/weights_source.h"
 
 #define STATE ".quant_state.bitsandbytes__"
+#define NF4_STATE STATE "nf4"
 #define MAX_STATE 4096        /* bytes of JSON */
 #define MAX_BLOCK (1u << 20)
 #define MAX_DIM ((double)(1u << 31))
@@ -30,20 +32,6 @@ refuse(const struct weights *w, const struct weight *t, struct err *e,
        const char *why)
 {
     return err_set(e, ERR_DATA, "%s: tensor %s: %s", w->path, t->name, why);
-}
-
-/* The item NAME PART, NULL if there is none. */
-static struct weight *
-part_of(const struct weights *w, const char *name, const char *part)
-{
-    struct buf b;
-    struct weight *t;
-
-    buf_init(&b);
-    buf_addf(&b, "%s%s", name, part);
-    t = (struct weight *)weights_find(w, b.data);
-    buf_release(&b);
-    return t;
 }
 
 /* JSON */
@@ -171,17 +159,30 @@ scales_of(const void **out, struct weights *w, const struct parts *p,
     return 0;
 }
 
-/* Makes one tensor of what belongs to the state of a weight of that name. */
-static int
-attach(struct weights *w, const struct weight *state, const char *name,
-       struct err *e)
+static struct parts
+parts_of(const struct weights *w, const struct weight *state)
 {
-    struct parts p = {
-        .weight = part_of(w, name, ""), .absmax = part_of(w, name, ".absmax"),
-        .map = part_of(w, name, ".quant_map"),
-        .nested = part_of(w, name, ".nested_absmax"),
-        .nested_map = part_of(w, name, ".nested_quant_map"),
+    const char *name = state->name;
+
+    return (struct parts){
+        .weight = weights_beside(w, name, NF4_STATE, ""),
+        .absmax = weights_beside(w, name, NF4_STATE, ".absmax"),
+        .map = weights_beside(w, name, NF4_STATE, ".quant_map"),
+        .nested = weights_beside(w, name, NF4_STATE, ".nested_absmax"),
+        .nested_map = weights_beside(w, name, NF4_STATE,
+                                     ".nested_quant_map"),
     };
+}
+
+/* Makes one tensor of what belongs to item i, the state of a weight, and marks
+ * what is a part of that. */
+static int
+attach(struct weights *w, size_t i, bool *part, struct err *e)
+{
+    const struct weight *state = &w->item[i];
+    struct parts p = parts_of(w, state);
+    const struct weight *of[] = { state, p.absmax, p.map, p.nested,
+                                  p.nested_map };
     const void *scale;
     const char *why;
     cJSON *root;
@@ -208,77 +209,35 @@ attach(struct weights *w, const struct weight *state, const char *name,
         p.weight->shape[1] = p.cols;
         p.weight->scale = scale;
     }
+    for (size_t k = 0; k < sizeof(of) / sizeof(of[0]); k++)
+        if (of[k] != NULL)
+            part[of[k] - w->item] = true;
     return rc;
-}
-
-/* Items */
-
-/* Where STATE is in a name, or NULL. */
-static const char *
-state_in(const char *name)
-{
-    return strstr(name, STATE);
-}
-
-/* Whether `of`, an NF4 tensor with scales, has this item for a part. */
-static bool
-is_part(const struct weight *of, const char *name)
-{
-    static const char *const parts[] = {
-        ".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map",
-        STATE "nf4"
-    };
-    size_t n = strlen(of->name);
-
-    if (of->dtype != DTYPE_NF4 || of->scale == NULL
-        || strncmp(name, of->name, n) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        if (strcmp(name + n, parts[i]) == 0)
-            return true;
-    return false;
-}
-
-/* Parts stand behind their weight, maybe with others between: a weight's name
- * is the beginning of theirs. */
-static void
-drop_parts(struct weights *w)
-{
-    size_t kept = 0, of = 0;
-
-    for (size_t i = 0; i < w->n; i++) {
-        if (kept > 0 && is_part(&w->item[of], w->item[i].name))
-            continue;
-        if (w->item[i].dtype == DTYPE_NF4)
-            of = kept;
-        w->item[kept++] = w->item[i];
-    }
-    w->n = kept;
 }
 
 int
 bitsandbytes_attach(struct weights *w, struct err *e)
 {
+    bool *part = mem_array(w->n, sizeof(*part));
     int rc = 0;
 
     for (size_t i = 0; i < w->n && rc == 0; i++) {
         const struct weight *t = &w->item[i];
-        const char *at = state_in(t->name);
-        char *name;
+        const char *at = strstr(t->name, STATE);
 
         if (at == NULL)
             continue;
-        if (strcmp(at, STATE "nf4") != 0)
-            return err_set(e, ERR_DATA, "%s: tensor %s: 4-bit weights of "
-                           "type %s are not supported (nf4 is)", w->path,
-                           t->name, at + strlen(STATE));
-        name = mem_dup(t->name, (size_t)(at - t->name));
-        rc = attach(w, t, name, e);
-        free(name);
+        if (strcmp(at, NF4_STATE) != 0)
+            rc = err_set(e, ERR_DATA, "%s: tensor %s: 4-bit weights of "
+                         "type %s are not supported (nf4 is)", w->path,
+                         t->name, at + strlen(STATE));
+        else
+            rc = attach(w, i, part, e);
         w->bitsandbytes = 4;
     }
-    if (rc == 0 && w->bitsandbytes)
-        drop_parts(w);
+    if (rc == 0)
+        weights_leave(w, part);
+    free(part);
     return rc < 0 ? rc : bitsandbytes_attach_int8(w, e);
 }
 

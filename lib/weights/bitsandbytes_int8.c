@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
+#include "weights/weights_source.h"
 
 #define SCALES "SCB"
 #define WEIGHT "weight"
@@ -14,22 +14,6 @@
 
 /* bitsandbytes' number for rows one after the other. */
 enum { LAYOUT_ROWS = 0 };
-
-/* The item of the module that item `of`, which ends in "SCB", is of. */
-static struct weight *
-beside(const struct weights *w, const struct weight *of, const char *part)
-{
-    size_t n = strlen(of->name) - strlen(SCALES);
-    struct buf b;
-    struct weight *t;
-
-    buf_init(&b);
-    buf_add(&b, of->name, n);
-    buf_addstr(&b, part);
-    t = (struct weight *)weights_find(w, b.data);
-    buf_release(&b);
-    return t;
-}
 
 static bool
 is_scales(const char *name)
@@ -64,8 +48,8 @@ static int
 attach(struct weights *w, size_t i, bool *part, struct err *e)
 {
     const struct weight *t = &w->item[i];
-    struct weight *q = beside(w, t, WEIGHT);
-    const struct weight *layout = beside(w, t, LAYOUT);
+    struct weight *q = weights_beside(w, t->name, SCALES, WEIGHT);
+    const struct weight *layout = weights_beside(w, t->name, SCALES, LAYOUT);
     const char *why = w->bitsandbytes == 4
                       ? "is of 8 bits, beside weights of 4"
                       : check(q, t, layout);
@@ -86,17 +70,13 @@ int
 bitsandbytes_attach_int8(struct weights *w, struct err *e)
 {
     bool *part = mem_array(w->n, sizeof(*part));
-    size_t kept = 0;
     int rc = 0;
 
     for (size_t i = 0; i < w->n && rc == 0; i++)
         if (is_scales(w->item[i].name))
             rc = attach(w, i, part, e);
-    for (size_t i = 0; i < w->n && rc == 0; i++)
-        if (!part[i])
-            w->item[kept++] = w->item[i];
     if (rc == 0)
-        w->n = kept;
+        weights_leave(w, part);
     free(part);
     return rc;
 }

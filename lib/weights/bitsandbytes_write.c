@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "tensor/modeldir.h"
 #include "weights/bitsandbytes_parts.h"
+#include "weights/weights_source.h"
 
 #define PIECE ((size_t)1 << 14) /* elements at a time */
 
@@ -30,14 +31,6 @@ becomes_f32(const struct weight *t)
 }
 
 /* The list of tensors */
-
-static bool
-ends_with(const char *name, const char *end)
-{
-    size_t n = strlen(name), k = strlen(end);
-
-    return n >= k && strcmp(name + n - k, end) == 0;
-}
 
 static struct safetensor
 one(const struct weight *t, const struct bitsandbytes_part *part)
@@ -78,34 +71,17 @@ list_tensors(const struct writer *x, size_t *n)
     return s;
 }
 
-/* The matrix whose part of that name is `part`, or NULL. */
-static const struct weight *
-matrix_of(const struct writer *x, const char *name,
-          const struct bitsandbytes_part *part)
-{
-    const struct weight *t;
-    struct buf whole;
-
-    if (!ends_with(name, part->end))
-        return NULL;
-    buf_init(&whole);
-    buf_add(&whole, name, strlen(name) - strlen(part->end));
-    buf_addstr(&whole, BITSANDBYTES_WEIGHT);
-    t = weights_find(x->w, whole.data);
-    buf_release(&whole);
-    return t && x->linear[t - x->w->item] ? t : NULL;
-}
-
 /* The item and the part of it that a tensor of the list is; NULL: the item. */
 static const struct weight *
 item_of(const struct writer *x, const char *name,
         const struct bitsandbytes_part **part)
 {
     for (size_t i = 0; i < x->form->n_parts; i++) {
-        const struct weight *t = matrix_of(x, name, &x->form->part[i]);
+        const struct weight *t;
 
         *part = &x->form->part[i];
-        if (t != NULL)
+        t = weights_beside(x->w, name, (*part)->end, BITSANDBYTES_WEIGHT);
+        if (t != NULL && x->linear[t - x->w->item])
             return t;
     }
     *part = NULL;

@@ -40,6 +40,35 @@ weights_find(const struct weights *w, const char *name)
     return bsearch(name, w->item, w->n, sizeof(*w->item), key_compare);
 }
 
+struct weight *
+weights_beside(const struct weights *w, const char *name, const char *end,
+               const char *other)
+{
+    size_t n = strlen(name), k = strlen(end);
+    struct weight *t;
+    struct buf b;
+
+    if (n < k || strcmp(name + n - k, end) != 0)
+        return NULL;
+    buf_init(&b);
+    buf_add(&b, name, n - k);
+    buf_addstr(&b, other);
+    t = (struct weight *)weights_find(w, b.data);
+    buf_release(&b);
+    return t;
+}
+
+void
+weights_leave(struct weights *w, const bool *gone)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < w->n; i++)
+        if (!gone[i])
+            w->item[kept++] = w->item[i];
+    w->n = kept;
+}
+
 const struct weight_asset *
 weights_asset(const struct weights *w, const char *name)
 {
@@ -143,35 +172,18 @@ scale_fits(const struct weight *q, const struct weight *s)
     return s->shape[i] == stored_blocks(stored, q->shape[i]);
 }
 
-/* The quantised tensor that item i is the scale of, or NULL. */
-static struct weight *
-scaled_by(struct weights *w, size_t i)
-{
-    const char *name = w->item[i].name;
-    size_t n = strlen(name), end = strlen(SCALE_SUFFIX);
-    struct weight *q;
-    char *stem;
-
-    if (n <= end || strcmp(name + n - end, SCALE_SUFFIX) != 0)
-        return NULL;
-    stem = mem_dup(name, n - end);
-    q = (struct weight *)weights_find(w, stem);
-    free(stem);
-    return q && has_side(q->dtype) ? q : NULL;
-}
-
 static int
 attach_scales(struct weights *w, struct err *e)
 {
     bool *is_scale = mem_array(w->n, sizeof(*is_scale));
-    size_t i, kept = 0;
     int rc = 0;
 
-    for (i = 0; i < w->n && rc == 0; i++) {
-        struct weight *q = scaled_by(w, i);
+    for (size_t i = 0; i < w->n && rc == 0; i++) {
+        struct weight *q = weights_beside(w, w->item[i].name, SCALE_SUFFIX,
+                                          "");
         char own[SHAPE_TEXT], other[SHAPE_TEXT];
 
-        if (q == NULL)
+        if (q == NULL || !has_side(q->dtype))
             continue;
         is_scale[i] = true;
         q->scale = w->item[i].data;
@@ -184,11 +196,8 @@ attach_scales(struct weights *w, struct err *e)
                          dtype_name(q->dtype),
                          shape_text(other, q->shape, q->n_dims));
     }
-    for (i = 0; i < w->n && rc == 0; i++)
-        if (!is_scale[i])
-            w->item[kept++] = w->item[i];
     if (rc == 0)
-        w->n = kept;
+        weights_leave(w, is_scale);
     free(is_scale);
     return rc;
 }

@@ -27,6 +27,14 @@ void weights_own(struct weights *w, void *copy, uint64_t bytes);
 void weights_add_asset(struct weights *w, const char *name, const void *data,
                        size_t n);
 
+/* The item that has `other` for a name's end, where the name ends so; NULL if
+ * it does not, or there is none. */
+struct weight *weights_beside(const struct weights *w, const char *name,
+                              const char *end, const char *other);
+
+/* gone[w->n]: these are items no more; the others keep their order. */
+void weights_leave(struct weights *w, const bool *gone);
+
 /* Fill w, whose path and source are there, from a set, from a GGUF file. */
 int weights_open_set(struct weights *w, struct err *e);
 int weights_open_gguf(struct weights *w, struct err *e);
