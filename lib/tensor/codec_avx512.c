@@ -4,5 +4,7 @@
 #define CODEC_TABLE codec_avx512
 #define LANES 16
 
+#include <immintrin.h>
+
 #include "tensor/codec_body.inc"
 #endif
