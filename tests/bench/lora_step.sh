@@ -1,14 +1,16 @@
 #!/bin/bash
-# quant_step.sh - a LoRA step over a quantised base against one over float32.
+# lora_step.sh - a step of plain LoRA over float32 against one over a quantised
+# base, and against one of each variant.
 #
 # Rank 32 on all linears, 2 x 512 random tokens, random weights. SHAPES
 # ("gpt2-124m qwen2-0.5b"), FORMATS ("int8 nf4 q4_k"; q4_k is a GGUF file, in
 # which matrices whose rows are no whole blocks of 256 are Q5_0, as llama.cpp
-# has it), SEQ (512), BATCH (2), STEPS (2, after one that isn't timed), ROUNDS
-# (3), THREADS (one a processor; by 1 the processor's time is taken, so that
-# other load matters less). Bases take turns, and the ratio is the median over
-# the rounds. Bar: at least 0.85 of the tokens a second over float32. The
-# memory is what the dry run plans.
+# has it), VARIANTS ("dora rslora loraplus"), SEQ (512), BATCH (2), STEPS (2,
+# after one that isn't timed), ROUNDS (3), THREADS (one a processor; by 1 the
+# processor's time is taken, so that other load matters less). They take turns,
+# and the ratio is the median over the rounds. Bars, of plain LoRA's tokens a
+# second: 0.85 over a quantised base, 0.8 for DoRA, 0.97 for what should cost
+# nothing. The memory is what the dry run plans.
 set -euo pipefail
 build=${GRAFT_BUILD:-$(cd "$(dirname "$0")/../.." && pwd)/build}
 bench=$(cd "$(dirname "$0")" && pwd)
@@ -16,8 +18,9 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 PATH=$build/bin:$PATH BENCH=$bench python3 - "${SHAPES:-gpt2-124m qwen2-0.5b}" \
-    "${FORMATS:-int8 nf4 q4_k}" "${SEQ:-512}" "${BATCH:-2}" "${STEPS:-2}" \
-    "${ROUNDS:-3}" "${THREADS:-$(nproc)}" <<'END'
+    "${FORMATS-int8 nf4 q4_k}" "${VARIANTS-dora rslora loraplus}" \
+    "${SEQ:-512}" "${BATCH:-2}" "${STEPS:-2}" "${ROUNDS:-3}" \
+    "${THREADS:-$(nproc)}" <<'END'
 import json
 import os
 import random
@@ -27,9 +30,12 @@ import subprocess
 import sys
 import time
 
-shapes, formats = sys.argv[1].split(), sys.argv[2].split()
-seq, batch, steps, rounds, threads = map(int, sys.argv[3:])
+shapes, formats, variants = [x.split() for x in sys.argv[1:4]]
+seq, batch, steps, rounds, threads = map(int, sys.argv[4:])
 RANK = 32
+OPTIONS = {"dora": ["--dora"], "rslora": ["--rslora"],
+           "loraplus": ["--loraplus-lr-ratio", "16"]}
+BAR = {"dora": 0.8, "rslora": 0.97, "loraplus": 0.97}
 ARCH = {
     "gpt2-124m": {"model_type": "gpt2", "vocab_size": 50257},
     "qwen2-0.5b": {
@@ -65,11 +71,13 @@ def prepare(shape):
        input=data)
 
 
-def command(base):
+def command(case):
+    """Of a base, or of a variant over float32."""
+    base = "f32" if case in OPTIONS else case
     return ["train", "--data", "data", "--base", base, "--rank", str(RANK),
             "--alpha", str(2 * RANK), "--batch", str(batch), "--seq-len",
             str(seq), "--steps", str(steps + 1), "--schedule", "constant",
-            "--threads", str(threads)]
+            "--threads", str(threads)] + OPTIONS.get(case, [])
 
 
 def lines():
@@ -87,9 +95,9 @@ def processor(pid):
     return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
-def rate(base):
+def rate(case):
     """Tokens a second, after the first step."""
-    p = subprocess.Popen(command(base) + ["-q", "-o", "run"])
+    p = subprocess.Popen(command(case) + ["-q", "-o", "run"])
     used = {}
     while True:
         used.setdefault(len(lines()), processor(p.pid))
@@ -99,7 +107,7 @@ def rate(base):
     said = lines()
     shutil.rmtree("run")
     if p.returncode != 0:
-        sys.exit("quant_step: train has failed")
+        sys.exit("lora_step: train has failed")
     if threads == 1:
         return steps * batch * seq / (used[steps + 1] - used[1])
     return statistics.median(x["tok_s"] for x in said if x["step"] > 1)
@@ -108,24 +116,25 @@ def rate(base):
 good = True
 for shape in shapes:
     prepare(shape)
-    bases = ["f32"] + formats
-    plan = {b: json.loads(sh(" ".join(command(b)) + " --dry-run"))
-            for b in bases}
-    got = {b: [] for b in bases}
+    cases = ["f32"] + formats + variants
+    plan = {c: json.loads(sh(" ".join(command(c)) + " --dry-run"))
+            for c in cases}
+    got = {c: [] for c in cases}
     for _ in range(rounds):
-        for b in bases:
-            got[b].append(rate(b))
-    for b in bases:
-        print("quant_step: %s %s, %d threads: %.1f tokens/s, memory %.0f MiB"
-              % (shape, b, threads, statistics.median(got[b]),
-                 plan[b]["total_bytes"] / 2 ** 20))
-    for b in formats:
-        ratio = statistics.median(x / y for x, y in zip(got[b], got["f32"]))
-        ok = ratio >= 0.85
+        for c in cases:
+            got[c].append(rate(c))
+    for c in cases:
+        print("lora_step: %s %s, %d threads: %.1f tokens/s, memory %.0f MiB"
+              % (shape, c, threads, statistics.median(got[c]),
+                 plan[c]["total_bytes"] / 2 ** 20))
+    for c in formats + variants:
+        ratio = statistics.median(x / y for x, y in zip(got[c], got["f32"]))
+        ok = ratio >= BAR.get(c, 0.85)
         good &= ok
-        print("BAR quant_step %s %s: %.2f of float32 (bar at least 0.85) %s"
-              % (shape, b, ratio, "ok" if ok else "MISSED"), flush=True)
-    for b in bases:
+        print("BAR lora_step %s %s: %.2f of plain LoRA over float32 (bar at "
+              "least %.2f) %s" % (shape, c, ratio, BAR.get(c, 0.85),
+                                  "ok" if ok else "MISSED"), flush=True)
+    for b in ["f32"] + formats:
         (os.remove if os.path.isfile(b) else shutil.rmtree)(b)
     shutil.rmtree("data")
 sys.exit(not good)
