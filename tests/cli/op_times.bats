@@ -11,7 +11,7 @@ setup() {
  "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
  "num_key_value_heads": 1, "max_position_embeddings": 64}
 JSON
-    shape="--batch 1 --seq-len 8 --rank 2 --accum 2"
+    shape="--batch 1 --seq-len 4 --rank 2"
 }
 
 # rows TABLE COLUMN...: of its rows and their sum.
