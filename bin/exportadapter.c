@@ -1,4 +1,5 @@
-/* exportadapter.c - the adapter of a run, for other programs.
+/* exportadapter.c - the adapter of a run, or the sum of several, for other
+ * programs.
  *
  * All of the adapter is read and understood before anything is written. The
  * output is built beside its name and renamed; where there is something of
@@ -6,22 +7,24 @@
  *
  * RUN/adapter is PEFT's own format, so an export in it is a copy.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "cli/given_adapters.h"
+#include "cli/list_adapter.h"
 #include "tensor/modeldir.h"
 #include "tool/tool.h"
-#include "train/rundir.h"
-#include "weights/adapter.h"
 #include "weights/adapter_gguf.h"
 #include "weights/adapter_mlx.h"
 #include "weights/base.h"
 
 struct options {
     const char *format, *output, *base, *dtype;
+    bool list;
 };
 
 static const struct opt table[] = {
@@ -29,13 +32,15 @@ static const struct opt table[] = {
       AT(format), .arg = "FORMAT", .def = "peft", .choices = "peft|mlx|gguf",
       .help = "format of the export" },
     { .name = "output", .letter = 'o', .type = OPT_STRING, AT(output),
-      .arg = "PATH", .required = true,
+      .arg = "PATH", .required = true, .unless = "list",
       .help = "the directory to make; of gguf, the file" },
     { .name = "base", .type = OPT_STRING, AT(base), .arg = "BASE",
       .help = "a base that the adapter has to fit" },
     { .name = "dtype", .type = OPT_NAME, .output = true, AT(dtype),
       .arg = "TYPE", .def = "f32", .choices = "f32|f16|bf16",
       .help = "type of the matrices in the formats mlx and gguf" },
+    { .name = "list", .type = OPT_FLAG, AT(list),
+      .help = "say what each adapter is, a line of JSON each, and stop" },
     { .name = NULL },
 };
 
@@ -43,10 +48,10 @@ static tool_run run;
 
 const struct tool tool = {
     .name = "exportadapter",
-    .summary = "write the adapter of a run in a format of other programs",
-    .operands = "RUN",
+    .summary = "write an adapter, or a sum of some, for other programs",
+    .operands = "RUN[=WEIGHT]...",
     .min_operands = 1,
-    .max_operands = 1,
+    .max_operands = SIZE_MAX,
     .opts = table,
     .options_size = sizeof(struct options),
     .run = run,
@@ -56,9 +61,10 @@ const struct tool tool = {
 /* What is exported. */
 struct export {
     const struct options *o;
+    const struct args *args;
     enum dtype dtype;
-    const char *dir; /* the adapter was read from */
-    struct adapter a;
+    struct given_adapters given;
+    struct adapter a; /* what they come to */
     bool has_base;   /* the next two are there */
     struct weights w;
     struct model_desc desc;
@@ -88,15 +94,40 @@ copy_file(const char *from, const char *to, const char *name, struct err *e)
     return rc;
 }
 
+/* Of several, which they were, and with what weights, is in the metadata. */
+static int
+put_sum(const struct export *x, const char *dir, struct err *e)
+{
+    char *prov = tool_prov(x->args, x->o, NULL);
+    struct safetensors_meta meta = { "graft.prov", NULL };
+    struct buf text;
+    int rc = 0;
+
+    buf_init(&text);
+    if (prov != NULL) {
+        buf_addf(&text, "%s adapter=", prov);
+        rc = given_adapters_ids(&text, &x->given, e);
+        meta.value = text.data;
+    }
+    if (rc == 0)
+        rc = adapter_write(&x->a, dir, &meta, prov != NULL, NULL, e);
+    buf_release(&text);
+    free(prov);
+    return rc;
+}
+
 static int
 put_peft(const struct export *x, const char *dir, struct err *e)
 {
+    const char *from = x->given.item[0].dir;
     int rc;
 
-    if (adapter_is_mlx(x->dir))
+    if (!given_adapters_plain(&x->given))
+        return put_sum(x, dir, e);
+    if (adapter_is_mlx(from))
         return adapter_write(&x->a, dir, NULL, 0, NULL, e);
-    rc = copy_file(x->dir, dir, ADAPTER_WEIGHTS, e);
-    return rc < 0 ? rc : copy_file(x->dir, dir, ADAPTER_CONFIG, e);
+    rc = copy_file(from, dir, ADAPTER_WEIGHTS, e);
+    return rc < 0 ? rc : copy_file(from, dir, ADAPTER_CONFIG, e);
 }
 
 static int
@@ -133,19 +164,6 @@ find_format(const char *name)
 
 /* The input */
 
-/* The adapter's directory, to be freed; every file of its run is compared
- * with the run's manifest. */
-static int
-find_adapter(char **dir, const char *run, struct err *e)
-{
-    struct run_report r;
-    int rc = adapter_find(dir, run, e);
-
-    if (rc == 0 && strcmp(*dir, run) != 0)
-        rc = rundir_verify(&r, run, e);
-    return rc;
-}
-
 /* The base that was given; for gguf, else the one that the adapter names,
  * where that is there. */
 static int
@@ -177,7 +195,7 @@ open_base(struct export *x, struct err *e)
 }
 
 static int
-open_export(struct export *x, const char *dir, struct err *e)
+open_export(struct export *x, const struct args *args, struct err *e)
 {
     uint64_t n = 0;
     int rc;
@@ -185,11 +203,12 @@ open_export(struct export *x, const char *dir, struct err *e)
     if (x->dtype != DTYPE_F32 && strcmp(x->o->format, "peft") == 0)
         return err_set(e, ERR_USAGE, "--dtype %s is not for --format peft",
                        x->o->dtype);
-    rc = adapter_read(&x->a, dir, e);
-    if (rc < 0)
-        return rc;
-    x->dir = dir;
-    rc = open_base(x, e);
+    rc = given_adapters_find(&x->given, (const char *const *)args->operand,
+                             args->n, e);
+    if (rc == 0)
+        rc = given_adapters_read(&x->a, &x->given, e);
+    if (rc == 0)
+        rc = open_base(x, e);
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < x->a.n; i++)
@@ -208,6 +227,25 @@ close_export(struct export *x)
         weights_release(&x->w);
     }
     adapter_release(&x->a);
+    given_adapters_release(&x->given);
+}
+
+/* A line each. */
+static int
+list(const struct args *args, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < args->n && rc == 0; i++) {
+        struct buf line;
+
+        buf_init(&line);
+        rc = list_adapter(&line, args->operand[i], tool_on_terminal(), e);
+        if (rc == 0)
+            printf("%s\n", line.data);
+        buf_release(&line);
+    }
+    return rc;
 }
 
 /* The output */
@@ -293,18 +331,16 @@ run(void *opts, const struct args *args, struct err *e)
 {
     const struct options *o = opts;
     const struct format *f = find_format(o->format);
-    struct export x = { .o = o, .dtype = DTYPE_F32 };
-    char *dir = NULL;
+    struct export x = { .o = o, .args = args, .dtype = DTYPE_F32 };
     int rc;
 
+    if (o->list)
+        return list(args, e);
     if (strcmp(o->dtype, "f32") != 0)
         x.dtype = strcmp(o->dtype, "f16") == 0 ? DTYPE_F16 : DTYPE_BF16;
-    rc = find_adapter(&dir, args->operand[0], e);
-    if (rc == 0)
-        rc = open_export(&x, dir, e);
+    rc = open_export(&x, args, e);
     if (rc == 0)
         rc = f->put_dir ? write_dir(&x, f, e) : write_file(&x, f, e);
     close_export(&x);
-    free(dir);
     return rc;
 }

@@ -1,7 +1,6 @@
-/* merge.c - a base and an adapter in, a model directory out that needs no
- * adapter.
+/* merge.c - a base and adapters in, a model directory out that needs none.
  *
- * What the adapter was made for is known where it is in its run: then the
+ * What an adapter was made for is known where it is in its run: then the
  * base's id has to be the one that the run recorded. The directory is built
  * beside its name, compared with base and adapter, and renamed.
  */
@@ -13,6 +12,7 @@
 #include "base/par.h"
 #include "base/progress.h"
 #include "cli/check_merged.h"
+#include "cli/given_adapters.h"
 #include "cli/options.h"
 #include "tool/tool.h"
 #include "train/rundir.h"
@@ -21,15 +21,18 @@
 #include "weights/model.h"
 
 struct options {
-    const char *base, *adapter, *output, *dtype, *prompt;
+    const char *base, *output, *dtype, *prompt;
+    struct opt_list adapter;
     bool any_base, no_check;
     uint64_t threads;
 };
 
 static const struct opt table[] = {
     { BASE_OPTION, AT(base) },
-    { .name = "adapter", .type = OPT_STRING, AT(adapter), .arg = "DIR",
-      .required = true, .help = "PEFT or mlx-lm adapter, or run with one" },
+    { .name = "adapter", .type = OPT_WORDS, AT(adapter),
+      .arg = "DIR[=WEIGHT]", .required = true,
+      .help = "PEFT or mlx-lm adapter, or run with one; of several, the sum, "
+              "each times its weight" },
     { .name = "output", .letter = 'o', .type = OPT_STRING, AT(output),
       .arg = "MODELDIR", .required = true, .help = "the directory to make" },
     { .name = "dtype", .type = OPT_NAME, .output = true, AT(dtype),
@@ -53,7 +56,7 @@ static tool_run run;
 
 const struct tool tool = {
     .name = "merge",
-    .summary = "fold an adapter into its base",
+    .summary = "fold adapters into their base",
     .operands = "",
     .opts = table,
     .options_size = sizeof(struct options),
@@ -65,23 +68,10 @@ const struct tool tool = {
 struct job {
     const struct options *o;
     const struct args *args;
-    struct model model;         /* the base, and the adapter that it has */
+    struct given_adapters given;
+    struct model model;         /* the base, and what they come to */
     char id[ID_HEX + 1];        /* of the base; "": nobody asked */
 };
-
-/* The adapter's directory; every file of its run is compared with the run's
- * manifest. */
-static int
-find_adapter(struct job *j, struct err *e)
-{
-    const char *path = j->o->adapter;
-    struct run_report r;
-    int rc = adapter_find(&j->model.adapter_dir, path, e);
-
-    if (rc == 0 && strcmp(j->model.adapter_dir, path) != 0)
-        rc = rundir_verify(&r, path, e);
-    return rc;
-}
 
 /* Opens everything, and holds it against each other by sizes. */
 static int
@@ -89,14 +79,15 @@ job_open(struct job *j, struct err *e)
 {
     struct model *m = &j->model;
     size_t unused;
-    int rc = find_adapter(j, e);
+    int rc = given_adapters_find(&j->given, j->o->adapter.item,
+                                 j->o->adapter.n, e);
 
     if (rc == 0)
         rc = weights_open(&m->weights, j->o->base, e);
     if (rc == 0)
         rc = base_describe(&m->desc, &unused, &m->weights, e);
     if (rc == 0)
-        rc = adapter_read(&m->adapter, m->adapter_dir, e);
+        rc = given_adapters_read(&m->adapter, &j->given, e);
     if (rc < 0)
         return rc;
     m->with = &m->adapter;
@@ -106,49 +97,57 @@ job_open(struct job *j, struct err *e)
     return adapter_match(&m->adapter, &m->desc, &m->linears, e);
 }
 
-/* Whether the base is the one that the adapter's run was trained on. To know
+/* Whether the base is the one that this adapter's run was trained on. To know
  * all of it is read, so only a run's adapter is asked. */
 static int
-check_base(struct job *j, struct err *e)
+check_one(struct job *j, const struct given_adapter *g, struct err *e)
 {
     struct id trained, own;
     char hex[ID_HEX + 1];
     bool found;
-    int rc = j->o->any_base ? 0 : rundir_base(&trained, &found,
-                                                j->model.adapter_dir, e);
+    int rc = rundir_base(&trained, &found, g->dir, e);
 
-    if (rc < 0 || j->o->any_base || !found)
+    if (rc < 0 || !found)
         return rc;
-    own = weights_id(&j->model.weights);
-    id_hex(&own, j->id);
-    if (id_equal(&own, &trained))
+    if (j->id[0] == '\0') {
+        own = weights_id(&j->model.weights);
+        id_hex(&own, j->id);
+    }
+    if (strcmp(id_hex(&trained, hex), j->id) == 0)
         return 0;
     return err_set(e, ERR_DATA, "%s: was trained on another base than %s "
                    "(found %.16s..., expected %.16s...): --any-base merges "
-                   "it all the same", j->o->adapter, j->o->base, j->id,
-                   id_hex(&trained, hex));
+                   "it all the same", g->path, j->o->base, j->id, hex);
+}
+
+static int
+check_base(struct job *j, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < j->given.n && rc == 0 && !j->o->any_base; i++)
+        rc = check_one(j, &j->given.item[i], e);
+    return rc;
 }
 
 /* The line that says of what the output was made; NULL with --no-prov. */
 static int
 provenance(char **line, const struct job *j, struct err *e)
 {
-    char *path = path_join(j->model.adapter_dir, ADAPTER_WEIGHTS);
-    char hex[ID_HEX + 1];
-    const char *ids[] = { "adapter", hex, NULL, NULL, NULL };
-    struct id id;
-    int rc = id_of_file(&id, path, e);
+    const char *ids[] = { "adapter", NULL, NULL, NULL, NULL };
+    struct buf adapters;
+    int rc;
 
-    free(path);
-    if (rc < 0)
-        return rc;
-    id_hex(&id, hex);
+    buf_init(&adapters);
+    rc = given_adapters_ids(&adapters, &j->given, e);
+    ids[1] = adapters.data;
     if (j->id[0] != '\0') {
         ids[2] = "base";
         ids[3] = j->id;
     }
-    *line = tool_prov(j->args, j->o, ids);
-    return 0;
+    *line = rc == 0 ? tool_prov(j->args, j->o, ids) : NULL;
+    buf_release(&adapters);
+    return rc;
 }
 
 static unsigned
@@ -236,5 +235,6 @@ run(void *opts, const struct args *args, struct err *e)
     if (rc == 0)
         rc = merge(&j, e);
     model_release(&j.model);
+    given_adapters_release(&j.given);
     return rc;
 }

@@ -85,7 +85,7 @@ inputs_identity(const struct run_inputs *in, struct buf *b, struct err *e)
              id_hex(&in->data.set.manifest.content, hex));
     if (in->model.with == NULL)
         return 0;
-    path = path_join(in->model.adapter_dir, ADAPTER_WEIGHTS);
+    path = adapter_tensors(in->model.adapter_dir);
     rc = id_of_file(&id, path, e);
     if (rc == 0)
         buf_addf(b, ", \"init_adapter_id\": \"%s\"", id_hex(&id, hex));

@@ -63,6 +63,7 @@ struct adapter {
     size_t n_targets;
     bool target_pattern;    /* the one target is a pattern (module_matches),
                                or all-linear */
+    bool some_layers;       /* read: layers_to_transform leaves out layers */
     struct adapter_module *item; /* read: bytewise by name */
     size_t n;
     float *data;            /* read: the memory behind all a and b */
@@ -73,6 +74,10 @@ struct adapter {
  * of. ERR_IO when nothing is there, ERR_DATA when no adapter is, as in a run
  * of full training. The caller frees *dir. */
 int adapter_find(char **dir, const char *path, struct err *e);
+
+/* The file of tensors of an adapter's directory, PEFT's or mlx-lm's; the
+ * caller frees it. */
+char *adapter_tensors(const char *dir);
 
 /* Reads and checks a directory. A missing file is ERR_IO, anything wrong in
  * it ERR_DATA. On failure *a is released. */
@@ -107,6 +112,11 @@ double adapter_scale(const struct adapter *a, const struct adapter_module *m);
  * for a key that is no pattern. */
 int adapter_strength(const struct adapter *a, const char *module,
                      uint32_t *rank, double *alpha, struct err *e);
+
+/* What follows the layer's number in a module's name, which is the same in
+ * every layer; *layer = the number. The whole name, and UINT32_MAX, when it
+ * has none. */
+const char *adapter_name_in_layer(const char *module, uint32_t *layer);
 
 /* Does it belong to this model: every module is a linear of a layer, of
  * these sizes, and there is at least one. ERR_DATA naming the module and

@@ -199,6 +199,7 @@ adapter_config_keys(struct adapter *a, const cJSON *root, struct err *e)
     a->rslora = f.rslora > 0;
     a->dora = f.dora > 0;
     a->fan_in_fan_out = f.fan > 0;
+    a->some_layers = is_set(key_of(root, "layers_to_transform"));
     if (cJSON_IsString(base))
         a->base = mem_strdup(base->valuestring);
     return 0;

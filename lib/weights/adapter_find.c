@@ -4,7 +4,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "weights/adapter.h"
+#include "weights/adapter_mlx.h"
 
 /* Why there is no adapter at path. */
 static int
@@ -41,4 +41,11 @@ adapter_find(char **dir, const char *path, struct err *e)
     free(model);
     free(manifest);
     return rc;
+}
+
+char *
+adapter_tensors(const char *dir)
+{
+    return path_join(dir, adapter_is_mlx(dir) ? ADAPTER_MLX_WEIGHTS
+                                              : ADAPTER_WEIGHTS);
 }

@@ -44,11 +44,6 @@ char *adapter_module_of(const struct adapter_layout *l, const char *tensor,
 char *adapter_tensor_name(const struct adapter_layout *l, const char *module,
                           enum adapter_part part);
 
-/* What follows the layer's number in a module's name, which is the same in
- * every layer; *layer = the number. The whole name, and UINT32_MAX, when it
- * has none. */
-const char *adapter_name_in_layer(const char *module, uint32_t *layer);
-
 /* out[cols, rows] = in[rows, cols] turned. */
 void adapter_turn(float *out, const float *in, size_t rows, size_t cols);
 

@@ -1,4 +1,5 @@
 /* adapter_write.c - an adapter as PEFT's two files. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,11 +21,21 @@ put_text(struct buf *b, const char *key, const char *text)
     buf_addstr(b, ",\n");
 }
 
+/* What is whole is told so: PEFT takes no 1e+01 for a rank. */
+static void
+put_value(struct buf *b, double v)
+{
+    if (fabs(v) < 1e15 && v <= floor(v))
+        buf_addf(b, "%.0f", v);
+    else
+        json_put_double(b, v);
+}
+
 static void
 put_number(struct buf *b, const char *key, double v)
 {
     buf_addf(b, "  \"%s\": ", key);
-    json_put_double(b, v);
+    put_value(b, v);
     buf_addstr(b, ",\n");
 }
 
@@ -71,7 +82,7 @@ put_patterns(struct buf *b, const char *key,
         buf_addstr(b, i ? ",\n    " : "\n    ");
         json_put_string(b, p->item[i].key, strlen(p->item[i].key));
         buf_addstr(b, ": ");
-        json_put_double(b, p->item[i].value);
+        put_value(b, p->item[i].value);
     }
     buf_addstr(b, p->n ? "\n  },\n" : "},\n");
 }

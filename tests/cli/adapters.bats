@@ -64,6 +64,8 @@ row() {
     cell run/adapter/adapter_model.safetensors made run $(option "$1")
     cell used use
     cell merged/model.safetensors merge -q --base base --adapter run -o merged
+    cell sum.out/adapter_model.safetensors exportadapter -q -o sum.out run \
+        run=0.5
     cell peft.out/adapter_model.safetensors export_as peft
     cell mlx.out/adapters.safetensors export_as mlx
     cell gguf.out export_as gguf

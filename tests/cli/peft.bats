@@ -33,6 +33,31 @@ check_variants() {
     [ "$(cut -d ' ' -f 2 losses | sort -u | wc -l)" -eq 9 ]
 }
 
+# What PEFT adds up with weights is what is made of the same adapters here,
+# and PEFT reads it as that.
+check_sums() {
+    local theirs shares n=0
+    combined() {
+        "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/combined.py" "$@"
+    }
+    combined make model records made >sums
+    while read -r theirs shares; do
+        n=$((n + 1))
+        # shellcheck disable=SC2086
+        (cd made && exportadapter -q -o ../sum$n $shares)
+        evalprompts -q --base model --adapter sum$n --data data \
+            --split train | jq 'select(.kind == "summary") | .adapter.loss'
+    done <sums >ours
+    [ $n -eq 3 ]
+    combined loss model records sum1 sum2 sum3 >of_peft
+    paste sums ours of_peft | awk -F '[ \t]' '{
+        d = ($(NF - 1) - $1) / $1
+        f = ($NF - $1) / $1
+        print "ours by " d ", of ours in PEFT by " f
+        if (d > 2e-6 || d < -2e-6 || f > 2e-6 || f < -2e-6)
+            exit 1 }'
+}
+
 @test "PEFT's adapters of a llama mean here what they mean there" {
     echo '{"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
         "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -40,6 +65,7 @@ check_variants() {
         "max_position_embeddings": 32}' >arch.json
     initmodel -q -o model arch.json
     check_variants
+    check_sums
 }
 
 @test "PEFT's adapters of a GPT-2 mean here what they mean there" {
@@ -47,4 +73,5 @@ check_variants() {
         "n_layer": 2, "n_head": 4, "n_positions": 32}' >arch.json
     initmodel -q -o model arch.json
     check_variants
+    check_sums
 }
