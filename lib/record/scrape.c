@@ -126,6 +126,16 @@ check_record(struct scrape *s, const char *p, size_t n, struct err *e)
     return f ? change_decode(&s->change, f->data, f->len, e) : nonsense(e);
 }
 
+/* The author of the record at hand; files have none. */
+static void
+note_author(struct scrape *s)
+{
+    const struct text_field *f = text_get(&s->rec, "author");
+
+    if (f != NULL)
+        map_put(&s->by, f->data, f->len, 0, NULL);
+}
+
 static int
 take_record(struct scrape *s, const char *p, size_t n, struct err *e)
 {
@@ -140,6 +150,8 @@ take_record(struct scrape *s, const char *p, size_t n, struct err *e)
     rc = check_record(s, p, n, e);
     if (rc == 0)
         rc = stream_out_record(s->out, p, n, e);
+    if (rc == 0)
+        note_author(s);
     s->since_next++;
     s->n_records++;
     progress_add(s->job.history.files);
@@ -308,6 +320,7 @@ repository_begin(struct scrape *s, const char *path)
     s->n_lost = 0;
     map_init(&s->job.poison);
     map_init(&s->bad);
+    map_init(&s->by);
 }
 
 static void
@@ -317,20 +330,22 @@ repository_end(struct scrape *s)
     s->name = NULL;
     map_release(&s->job.poison);
     map_release(&s->bad);
+    map_release(&s->by);
 }
 
 static void
 sum_up(const struct scrape *s)
 {
-    char cut[64] = "";
+    char cut[64] = "", by[64] = "";
 
+    if (!s->job.history.files)
+        snprintf(by, sizeof(by), " by %zu authors", s->by.n);
     if (s->n_cut > 0)
         snprintf(cut, sizeof(cut), ", and what came before %" PRIu64
                  " of them", s->n_cut);
-    log_info("%s: %" PRIu64 " records of %" PRIu64 " commits by %" PRIu64
-             " authors; %" PRIu64 " files and %zu commits left out%s",
-             s->job.path, s->n_records, s->n_commits, s->n_authors,
-             s->n_skips, s->bad.n, cut);
+    log_info("%s: %" PRIu64 " records of %" PRIu64 " commits%s; %" PRIu64
+             " files and %zu commits left out%s", s->job.path, s->n_records,
+             s->n_commits, by, s->n_skips, s->bad.n, cut);
 }
 
 /* The text, of an err, is about the path, or something below it. */

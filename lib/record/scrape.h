@@ -37,12 +37,14 @@ struct scrape {
     bool begun;
     uint64_t next;              /* ordinal after the last complete commit */
     uint64_t since_next;        /* records written of the commit after that */
-    uint64_t n_authors, n_commits, n_records, n_skips;
+    uint64_t n_authors;         /* that have a number */
+    uint64_t n_commits, n_records, n_skips;
     uint64_t n_lost;            /* of n_skips: could not be read */
     uint64_t n_cut;             /* of bad: the parents are unknown, too */
     bool left_out;              /* the commit at hand */
     uint64_t drop;              /* records to come that are written already */
     struct map bad;             /* commits reported */
+    struct map by;              /* authors of records, by number */
     struct text_rec rec;
     struct change change;
 };

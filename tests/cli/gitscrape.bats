@@ -114,13 +114,18 @@ load scrape
 
 @test "--authors lists who the authors are, for the owner alone" {
     repo_init r
-    repo_commit r one 'Ada Lovelace'
-    repo_commit r two 'Grace Hopper'
-    repo_commit r three 'Ada Lovelace'
+    for who in 'Ada Lovelace' 'Grace Hopper' 'Ada Lovelace'; do
+        echo x >>r/f
+        repo_commit r "of $who" "$who"
+    done
     scrape --authors who r
     [ "$(stat -c %a who)" = 600 ]
     [ "$(tr '\t' '|' <who)" = "r|author_0|Ada Lovelace|ada.lovelace@example.org
 r|author_1|Grace Hopper|grace.hopper@example.org" ]
+    [[ $stderr == *" commits by 2 authors; "* ]]
+    # those of the records are told, whoever was there before
+    scrape --rev HEAD~1..HEAD r
+    [[ $stderr == *" of 1 commits by 1 authors; "* ]]
 }
 
 @test "--authors refuses what can't be its file before any work" {
