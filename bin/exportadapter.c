@@ -20,6 +20,7 @@
 #include "tool/tool.h"
 #include "weights/adapter_gguf.h"
 #include "weights/adapter_mlx.h"
+#include "weights/adapter_saved.h"
 #include "weights/base.h"
 
 struct options {
@@ -187,6 +188,8 @@ open_base(struct export *x, struct err *e)
         return rc;
     }
     x->has_base = true;
+    if (adapter_unties(&x->a, &x->desc))
+        desc_untie(&x->desc);
     rc = adapter_match(&x->a, &x->desc, &linears, e);
     if (rc < 0)
         return err_prefix(e, "%s", path);
@@ -207,6 +210,11 @@ open_export(struct export *x, const struct args *args, struct err *e)
                              args->n, e);
     if (rc == 0)
         rc = given_adapters_read(&x->a, &x->given, e);
+    if (rc == 0 && x->a.n_whole > 0 && strcmp(x->o->format, "peft") != 0)
+        rc = err_set(e, ERR_USAGE, "%s: modules trained in full beside the "
+                     "adapter (modules_to_save) are not for --format %s "
+                     "(merge writes a model with them)", args->operand[0],
+                     x->o->format);
     if (rc == 0)
         rc = open_base(x, e);
     if (rc < 0)
@@ -214,6 +222,8 @@ open_export(struct export *x, const struct args *args, struct err *e)
     for (size_t i = 0; i < x->a.n; i++)
         n += (uint64_t)x->a.item[i].rank * (x->a.item[i].in
                                             + (uint64_t)x->a.item[i].out);
+    for (size_t i = 0; i < x->a.n_whole; i++)
+        n += x->a.whole[i].rows * x->a.whole[i].cols;
     log_info("%zu modules, rank %u, alpha %g, %.2f million parameters",
              x->a.n, x->a.rank, x->a.alpha, (double)n / 1e6);
     return 0;

@@ -91,6 +91,10 @@ job_open(struct job *j, struct err *e)
     if (rc < 0)
         return rc;
     m->with = &m->adapter;
+    if (m->adapter.n_whole > 0)
+        return err_set(e, ERR_USAGE, "%s: modules trained in full beside the "
+                       "adapter (modules_to_save) can't be merged",
+                       j->given.item[0].path);
     if (j->o->prompt != NULL && !weights_asset(&m->weights, "tokenizer.json"))
         return err_set(e, ERR_USAGE, "%s: has no tokenizer.json for --prompt",
                        j->o->base);

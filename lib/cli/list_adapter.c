@@ -44,6 +44,8 @@ count(struct told *t)
                          + (a->dora ? m->out : 0);
         map_put(&t->leaves, leaf, strlen(leaf), 0, NULL);
     }
+    for (size_t i = 0; i < a->n_whole; i++)
+        t->parameters += a->whole[i].rows * a->whole[i].cols;
 }
 
 static void
@@ -63,6 +65,11 @@ put_json(struct buf *b, const struct told *t)
     for (size_t i = 0; i < t->leaves.n; i++) {
         buf_addstr(b, i > 0 ? ", " : "");
         json_put_string(b, map_key(&t->leaves, i), t->leaves.entry[i].len);
+    }
+    buf_addstr(b, "], \"modules_to_save\": [");
+    for (size_t i = 0; i < a->n_save; i++) {
+        buf_addstr(b, i > 0 ? ", " : "");
+        json_put_string(b, a->save[i], strlen(a->save[i]));
     }
     buf_addstr(b, "], \"base\": ");
     if (a->base != NULL)
@@ -88,6 +95,8 @@ put_text(struct buf *b, const struct told *t)
     for (size_t i = 0; i < t->leaves.n; i++)
         buf_addf(b, "%s%.*s", i > 0 ? " " : "", (int)t->leaves.entry[i].len,
                  map_key(&t->leaves, i));
+    for (size_t i = 0; i < a->n_save; i++)
+        buf_addf(b, "%s%s", i > 0 ? " " : ") and all of (", a->save[i]);
     buf_addf(b, "), %llu parameters%s%s", (unsigned long long)t->parameters,
              a->base ? ", for " : "", a->base ? a->base : "");
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 /* A row's place in struct train_options. */
@@ -48,11 +49,19 @@ const struct opt train_option_table[] = {
       .help = "modules that get an adapter, as q_proj,v_proj, or one pattern "
               "of whole names; all-linear, and without it: every linear but "
               "the head" },
+    { .name = "modules-to-save", .type = OPT_LIST, .output = true, IN(save),
+      .arg = "LIST",
+      .help = "modules that are trained in full beside the adapter, as "
+              "embed_tokens,lm_head or norm, by the ends of their names" },
+    { .name = "ensure-weight-tying", .type = OPT_FLAG, .output = true,
+      IN(tied),
+      .help = "where head and embedding are one, --modules-to-save of either "
+              "trains both as one" },
     { .name = "init-adapter", .type = OPT_STRING, IN(init_adapter),
       .arg = "DIR",
       .help = "start from this PEFT or mlx-lm adapter, or that of a run; it "
-              "sets rank, alpha, their patterns, rslora, dora, targets and, "
-              "unless given, dropout" },
+              "sets rank, alpha, their patterns, rslora, dora, targets, "
+              "modules to save and, unless given, dropout" },
     { .name = "steps", .type = OPT_U64, .output = true, IN(steps), .arg = "N",
       .min = 1, .max = OPT_MAX_EXACT, .help = "steps to train" },
     { .name = "epochs", .type = OPT_DOUBLE, .output = true, IN(epochs),
@@ -153,6 +162,7 @@ check_together(const struct train_options *o, const struct args *args,
         && (o->init_adapter != NULL || o->targets.n > 0 || o->dropout > 0
             || o->rslora || o->dora
             || o->rank_pattern.n > 0 || o->alpha_pattern.n > 0
+            || o->save.n > 0
             || o->lr_ratio < 1 || o->lr_ratio > 1))
         return err_set(e, ERR_USAGE, "--method full has no adapter");
     if (o->init_adapter != NULL
@@ -160,9 +170,14 @@ check_together(const struct train_options *o, const struct args *args,
             || tool_given(args, "targets") || tool_given(args, "rslora")
             || tool_given(args, "dora")
             || tool_given(args, "rank-pattern")
-            || tool_given(args, "alpha-pattern")))
+            || tool_given(args, "alpha-pattern")
+            || tool_given(args, "modules-to-save")
+            || tool_given(args, "ensure-weight-tying")))
         return err_set(e, ERR_USAGE, "--init-adapter sets rank, alpha, their "
-                       "patterns, rslora, dora and targets");
+                       "patterns, rslora, dora, targets and modules to save");
+    if (o->tied && o->save.n == 0)
+        return err_set(e, ERR_USAGE, "--ensure-weight-tying without "
+                       "--modules-to-save");
     return 0;
 }
 
@@ -209,9 +224,25 @@ train_options_check(struct train_options *o, const struct args *args,
     return rc < 0 ? rc : settle_targets(o, e);
 }
 
+/* A head or an embedding that is trained alone becomes one by itself. */
+static int
+settle_saved(const struct train_options *o, struct model *m, struct err *e)
+{
+    const struct adapter a = { .save = (const char **)o->save.item,
+                               .n_save = o->save.n, .tied = o->tied };
+    bool was = m->desc.tied;
+    int rc = o->method == 1 ? 0 : model_untie(m, &a, e);
+
+    if (rc == 0 && was && !m->desc.tied)
+        log_warn("--modules-to-save: head and embedding of %s are one, and "
+                 "two from now on, as PEFT has it (--ensure-weight-tying "
+                 "trains both as one)", m->weights.path);
+    return rc;
+}
+
 int
 train_options_settle(struct train_options *o, const struct args *args,
-                     const struct run_inputs *in, struct err *e)
+                     struct run_inputs *in, struct err *e)
 {
     int rc = 0;
 
@@ -222,6 +253,8 @@ train_options_settle(struct train_options *o, const struct args *args,
                        "a card: --device cuda)");
     if (in->model.with != NULL)
         rc = settle_adapter(o, args, in->model.with, e);
+    else
+        rc = settle_saved(o, &in->model, e);
     if (rc < 0)
         return rc;
     return data_check_length(&in->train, &in->model, (uint32_t)o->seq_len, e);
@@ -274,6 +307,8 @@ make_config(struct run_adapter *a, const struct train_options *o,
         .dora = o->dora,
         .rank_pattern = a->rank, .alpha_pattern = a->alpha,
         .target = (const char **)o->targets.item, .n_targets = o->targets.n,
+        .save = (const char **)o->save.item, .n_save = o->save.n,
+        .tied = o->tied,
     };
     for (size_t i = 0; i < o->targets.n && rc == 0; i++) {
         if (!is_pattern(o->targets.item[i]))
@@ -300,7 +335,7 @@ resolve_adapter(struct prog_opts *p, struct run_adapter *a,
         rc = make_config(a, o, e);
     if (rc == 0)
         rc = lora_opts(p, &a->config, &m->desc, &a->parts, e);
-    a->config.n = 0;
+    a->config.n = a->config.n_whole = 0;
     a->config.dropout = o->dropout;
     a->config.base = o->base;
     a->config.fan_in_fan_out = lora_fan_in_fan_out(&m->desc);

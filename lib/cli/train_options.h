@@ -22,8 +22,8 @@ struct train_options {
     uint64_t head_chunk;
     double alpha, dropout, epochs, lr, lr_floor, lr_ratio;
     double decay, clip;
-    struct opt_list targets, rank_pattern, alpha_pattern;
-    bool rslora, dora, resume, inexact, dry_run, force;
+    struct opt_list targets, rank_pattern, alpha_pattern, save;
+    bool rslora, dora, tied, resume, inexact, dry_run, force;
 };
 
 extern const struct opt train_option_table[];
@@ -35,12 +35,13 @@ int train_options_check(struct train_options *o, const struct args *args,
 
 /* With the inputs open: *o gets what is learned, and the rank, the alpha, the
  * kind of scale and, unless it was given, the dropout of the adapter that the
- * run begins with.
+ * run begins with; the model's head and embedding are two where one of them
+ * is to be trained alone.
  * ERR_USAGE where there is nowhere to offload from; ERR_DATA where nothing
  * would be left of the dropout, or the data don't fit the length of
  * sequences. */
 int train_options_settle(struct train_options *o, const struct args *args,
-                         const struct run_inputs *in, struct err *e);
+                         struct run_inputs *in, struct err *e);
 
 /* The adapter of a run: what the options or, where it begins with one, that
  * one's config say of it, and what each module has of it. */

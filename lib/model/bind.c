@@ -13,7 +13,7 @@
 #include "model/family.h"
 #include "tensor/stored.h"
 
-/* Module i's adapter. */
+/* What module i gets. */
 static struct lora_part
 lora_part_of(const struct build *b, size_t i)
 {
@@ -23,8 +23,19 @@ lora_part_of(const struct build *b, size_t i)
         return o->lora[i];
     return (struct lora_part){
         module_is_linear(b->d, &b->d->module[i]) ? o->rank : 0,
-        o->alpha / (float)o->rank, false
+        o->alpha / (float)o->rank, false, false
     };
+}
+
+/* Whether tensor i of the description is a parameter. */
+static bool
+is_trained(const struct build *b, size_t i)
+{
+    const struct lora_part *lora = b->o->lora;
+
+    return b->o->method == METHOD_FULL
+           || (b->o->method == METHOD_LORA && lora != NULL
+               && lora[b->d->tensor[i].module].whole);
 }
 
 static struct param *
@@ -69,18 +80,18 @@ add_tensor(struct build *b, const struct model_tensor *t)
     q->decay = t->flags & TENSOR_DECAYS;
 }
 
-/* A, B, A, B in the order of the modules, or the tensors in theirs. */
+/* A, B, A, B in the order of the modules; then the tensors in theirs. */
 static void
 add_params(struct build *b)
 {
     const struct model_desc *d = b->d;
     bool lora = b->o->method == METHOD_LORA;
-    bool full = b->o->method == METHOD_FULL;
 
     for (size_t i = 0; i < d->n_modules && lora; i++)
         add_adapter(b, i);
-    for (size_t i = 0; i < d->n_tensors && full; i++)
-        add_tensor(b, &d->tensor[i]);
+    for (size_t i = 0; i < d->n_tensors; i++)
+        if (is_trained(b, i))
+            add_tensor(b, &d->tensor[i]);
 }
 
 enum param_group
@@ -248,11 +259,12 @@ bind_tensor(struct build *b, size_t i)
     struct view *v = &b->bound[i].v;
     struct prog *p = b->p;
 
-    if (b->o->method == METHOD_FULL)
-        return dtype_is_float(t->dtype) ? 0
-               : err_set(b->e, ERR_USAGE, "%s: full training needs a "
-                         "floating-point base (%s is %s)", b->base->path,
-                         t->name, stored->name);
+    if (b->o->method == METHOD_FULL && !dtype_is_float(t->dtype))
+        return err_set(b->e, ERR_USAGE, "%s: full training needs a "
+                       "floating-point base (%s is %s)", b->base->path,
+                       t->name, stored->name);
+    if (is_trained(b, i))
+        return 0;
     *v = base_view(b, t->data, t->dtype, own->rows, own->cols,
                    dtype_there(b, i));
     if (stored->side_dtype != DTYPE_NONE)

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "tensor/stored.h"
 
 #define PIECE ((uint64_t)1 << 18) /* elements that are on their way at once */
 
@@ -182,13 +183,28 @@ fill_param(struct exec *x, const struct param *q,
     return rc;
 }
 
+/* A tensor of the base, and its columns. */
+struct loading {
+    const struct frozen_tensor *t;
+    uint32_t cols;
+};
+
 static void
 load_piece(void *ctx, uint64_t at, float *to, size_t n)
 {
-    const struct frozen_tensor *t = ctx;
+    const struct loading *l = ctx;
+    const struct stored *s = stored_of(l->t->dtype);
+    const char *data = l->t->data, *side = l->t->side;
+    uint64_t bytes = stored_row_bytes(s, l->cols);
+    uint64_t scales = stored_blocks(s, l->cols) * dtype_size(s->side_dtype);
 
-    floats_load(to, (const char *)t->data + at * dtype_size(t->dtype),
-                t->dtype, n);
+    for (size_t done = 0, k; done < n; done += k) {
+        uint64_t row = (at + done) / l->cols, col = (at + done) % l->cols;
+
+        k = n - done < l->cols - col ? n - done : l->cols - col;
+        s->widen(to + done, data + row * bytes,
+                 side ? side + row * scales : NULL, col, k);
+    }
 }
 
 int
@@ -199,9 +215,12 @@ exec_load_base(struct exec *x, const struct frozen *base, struct err *e)
 
     for (size_t i = 0; i < p->n_params && rc == 0; i++) {
         const struct param *q = &p->param[i];
+        struct loading l = { .cols = q->cols };
 
-        rc = fill_param(x, q, load_piece,
-                        &base->tensor[q->tensor - p->desc->tensor], e);
+        if (q->kind != PARAM_TENSOR)
+            continue;
+        l.t = &base->tensor[q->tensor - p->desc->tensor];
+        rc = fill_param(x, q, load_piece, &l, e);
     }
     return rc;
 }
@@ -251,6 +270,8 @@ exec_init_lora(struct exec *x, uint64_t seed, struct err *e)
         const struct param *q = &p->param[i];
         struct start s = { .bound = 0 };
 
+        if (q->kind == PARAM_TENSOR)
+            continue;
         if (q->kind == PARAM_LORA_A)
             s.bound = 1 / sqrt((double)q->cols);
         rng_init(&s.rng, seed, rng_site(q->module->name));

@@ -234,15 +234,16 @@ build_embed(struct build *b)
     const struct module *m = desc_module(b->d, ROLE_EMBED, 0);
     const struct bound *table = bound_tensor(b, m->weight);
     const struct module *pos = desc_module(b->d, ROLE_POS, 0);
+    const struct bound *of_pos = bound_tensor(b, pos ? pos->weight
+                                                     : NO_TENSOR);
     struct view y = build_activation(b, b->d->dim);
     struct op *op = build_op(b, OP_EMBED, 0);
     const struct view none = { 0 };
 
     op->x[0] = table->v;
-    if (pos != NULL)
-        op->x[1] = bound_tensor(b, pos->weight)->v;
+    op->x[1] = of_pos->v;
     op->y[0] = y;
-    build_record(b, op, table->grad.buf != 0);
+    build_record(b, op, table->grad.buf != 0 || of_pos->grad.buf != 0);
     return add(b, 0, b->d->embed_scale, y, none);
 }
 

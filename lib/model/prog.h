@@ -48,11 +48,14 @@ enum optimizer { OPT_ADAMW, OPT_SGD };
 #define TRAIN_HEAD_CHUNK 512
 #define EVAL_HEAD_CHUNK 128
 
-/* A module's adapter: y += scale * (x A^T) B^T. */
+/* A module's adapter: y += scale * (x A^T) B^T. Or its own tensors, trained
+ * in full beside the adapters (PEFT's modules_to_save); of a tied head, the
+ * embedding's. */
 struct lora_part {
     uint32_t rank; /* 0: none */
     float scale;
     bool dora;     /* see struct part of kernels/ops.h */
+    bool whole;    /* then rank is 0 */
 };
 
 struct prog_opts {
@@ -198,12 +201,12 @@ struct view view_part(struct view v, uint64_t at, uint64_t n);
 int exec_write(const struct exec *x, const struct view *v, struct out *out,
                struct err *e);
 
-/* METHOD_FULL: copies the base's tensors into the parameters. */
+/* Parameters that are tensors of the base begin as it has them, widened. */
 int exec_load_base(struct exec *x, const struct frozen *base, struct err *e);
 
-/* METHOD_LORA: A uniform in +-1/sqrt(in), as PEFT's kaiming_uniform(sqrt 5),
- * drawn from (seed, the module's name); B zero; DoRA's magnitude the norm of
- * the base's weight. */
+/* METHOD_LORA, all other parameters: A uniform in +-1/sqrt(in), as PEFT's
+ * kaiming_uniform(sqrt 5), drawn from (seed, the module's name); B zero;
+ * DoRA's magnitude the norm of the base's weight. */
 int exec_init_lora(struct exec *x, uint64_t seed, struct err *e);
 
 #endif

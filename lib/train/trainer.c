@@ -96,9 +96,10 @@ trainer_start(struct trainer *t, struct err *e)
     t->val_loss = mem_array(t->val.n_records, sizeof(*t->val_loss));
     packer_init(&t->packer, t->train.len, t->train.n_records, o->seq_len,
                 t->opts.seed);
-    return o->method == METHOD_FULL
-           ? exec_load_base(&t->exec, t->base, e)
-           : exec_init_lora(&t->exec, t->opts.seed, e);
+    rc = exec_load_base(&t->exec, t->base, e);
+    if (rc == 0 && o->method == METHOD_LORA)
+        rc = exec_init_lora(&t->exec, t->opts.seed, e);
+    return rc;
 }
 
 void

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "weights/adapter_saved.h"
 #include "weights/module_pattern.h"
 
 double
@@ -62,10 +63,16 @@ adapter_release(struct adapter *a)
         free((char *)a->item[i].name);
     for (i = 0; i < a->n_targets; i++)
         free((char *)a->target[i]);
+    for (i = 0; i < a->n_save; i++)
+        free((char *)a->save[i]);
+    for (i = 0; i < a->n_whole; i++)
+        free((char *)a->whole[i].name);
     adapter_patterns_release(&a->rank_pattern);
     adapter_patterns_release(&a->alpha_pattern);
     free((char *)a->base);
     free(a->target);
+    free(a->save);
+    free(a->whole);
     free(a->item);
     free(a->data);
     memset(a, 0, sizeof(*a));
@@ -100,6 +107,8 @@ adapter_match(const struct adapter *a, const struct model_desc *d,
     }
     if (rc == 0 && a->n == 0)
         rc = err_set(e, ERR_DATA, "the adapter has no modules");
+    if (rc == 0)
+        rc = adapter_match_saved(a, d, e);
     if (rc == 0)
         *linears = names.n;
     map_release(&names);

@@ -12,13 +12,15 @@
  * and with DoRA, of every output o,
  *   y = c x (W + scale * B A)^T + bias
  *   c[o] = magnitude[o] / |(W + scale * B A)[o, :]|
- * adapter_config.json holds the rest.
+ * Of a module that was trained in full beside them (adapter_saved.h) it holds
+ *   base_model.model.MODULE.weight, and .bias where it has one,
+ * which take the base's place. adapter_config.json holds the rest.
  *
  * Reading is strict, because an adapter that is half understood is an
  * adapter of half strength: a tensor that is not one of these, a matrix
  * without its partner, a value that is not finite, a key of the config that
- * is set and that we do not know (modules to save, ...) or that has a wrong
- * type, a module that PEFT would leave out by its config are errors.
+ * is set and that we do not know or that has a wrong type, a module that PEFT
+ * would leave out by its config are errors.
  */
 #ifndef WEIGHTS_ADAPTER_H
 #define WEIGHTS_ADAPTER_H
@@ -41,6 +43,14 @@ struct adapter_module {
     double alpha;
     const float *a, *b; /* a[rank, in], b[out, rank] */
     const float *magnitude; /* DoRA: [out]; NULL: none */
+};
+
+/* A tensor of a module that is saved whole. */
+struct adapter_tensor {
+    const char *name;    /* "model.embed_tokens.weight" */
+    uint32_t n_dims;     /* 1 or 2 */
+    uint64_t rows, cols; /* a vector has one row */
+    const float *data;
 };
 
 /* Modules whose rank or alpha is another than the adapter's: the first key
@@ -66,7 +76,12 @@ struct adapter {
     bool some_layers;       /* read: layers_to_transform leaves out layers */
     struct adapter_module *item; /* read: bytewise by name */
     size_t n;
-    float *data;            /* read: the memory behind all a and b */
+    const char **save;      /* modules_to_save: see adapter_saved.h */
+    size_t n_save;
+    bool tied;              /* ensure_weight_tying */
+    struct adapter_tensor *whole; /* of the modules that are saved */
+    size_t n_whole;
+    float *data;            /* read: the memory behind all of these */
 };
 
 /* The directory of the adapter that path names: path itself, or RUN/adapter
@@ -87,11 +102,17 @@ int adapter_read(struct adapter *a, const char *dir, struct err *e);
 void adapter_release(struct adapter *a);
 void adapter_patterns_release(struct adapter_patterns *p);
 
-/* What a module's tensors are; without DoRA the first two. */
-enum adapter_part { ADAPTER_A, ADAPTER_B, ADAPTER_MAGNITUDE };
+/* What a module's tensors are; without DoRA the first two. The last is no
+ * part of an item, but one of the tensors in whole. */
+enum adapter_part {
+    ADAPTER_A,
+    ADAPTER_B,
+    ADAPTER_MAGNITUDE,
+    ADAPTER_WHOLE
+};
 
 /* Where tensors come from that are not in the items: put writes that part of
- * item i, as floats. */
+ * item i, or tensor i of those that are whole, as floats. */
 struct adapter_source {
     int (*put)(void *ctx, size_t i, enum adapter_part part, struct out *out,
                struct err *e);
@@ -119,9 +140,10 @@ int adapter_strength(const struct adapter *a, const char *module,
 const char *adapter_name_in_layer(const char *module, uint32_t *layer);
 
 /* Does it belong to this model: every module is a linear of a layer, of
- * these sizes, and there is at least one. ERR_DATA naming the module and
- * both sizes. *linears = how many such linears the model has, of which the
- * adapter covers a->n. */
+ * these sizes, there is at least one, and what is saved whole is d's
+ * (adapter_match_saved). ERR_DATA naming the module and both sizes.
+ * *linears = how many such linears the model has, of which the adapter covers
+ * a->n. */
 int adapter_match(const struct adapter *a, const struct model_desc *d,
                   size_t *linears, struct err *e);
 

@@ -13,7 +13,8 @@
 #define MAX_ALPHA 1e9
 
 struct fields {
-    double peft_type, r, alpha, dropout, bias, rslora, dora, fan, ignored;
+    double peft_type, r, alpha, dropout, bias, rslora, dora, fan, tied;
+    double ignored;
 };
 
 #define AT(field) offsetof(struct fields, field)
@@ -45,6 +46,8 @@ static const struct key keys[] = {
     FREE("exclude_modules"),
     FREE("layers_to_transform"),
     FREE("init_lora_weights"), /* check_init */
+    FREE("modules_to_save"), /* read_names */
+    FLAG("ensure_weight_tying", tied),
     OBJECT("rank_pattern"), /* these two: read_patterns */
     OBJECT("alpha_pattern"),
     OFF("alora_invocation_tokens"),
@@ -55,7 +58,6 @@ static const struct key keys[] = {
     OFF("lora_bias"),
     OFF("lora_ga_config"),
     OFF("megatron_config"),
-    OFF("modules_to_save"),
     OFF("monteclora_config"),
     OFF("target_parameters"),
     OFF("trainable_token_indices"),
@@ -65,7 +67,6 @@ static const struct key keys[] = {
     FREE("auto_mapping"), /* the rest says nothing about the function */
     TEXT("base_model_name_or_path"),
     FREE("corda_config"),
-    FLAG("ensure_weight_tying", ignored),
     FREE("eva_config"),
     FLAG("inference_mode", ignored),
     FREE("loftq_config"),
@@ -124,11 +125,38 @@ check_init(const cJSON *root, struct err *e)
                      "as it was: a flag, gaussian, eva, orthogonal");
 }
 
+/* A list of strings. */
+static int
+read_names(const char ***name, size_t *n, const cJSON *list, const char *key,
+           struct err *e)
+{
+    const cJSON *item;
+
+    if (!cJSON_IsArray(list))
+        return key_error(key, list, e, "a list of strings");
+    *name = mem_array((size_t)cJSON_GetArraySize(list) + 1, sizeof(**name));
+    cJSON_ArrayForEach(item, list) {
+        if (!cJSON_IsString(item) || item->valuestring[0] == '\0')
+            return key_error(key, item, e, "a list of strings");
+        (*name)[(*n)++] = mem_strdup(item->valuestring);
+    }
+    return 0;
+}
+
+static int
+read_saved(struct adapter *a, const cJSON *root, struct err *e)
+{
+    const cJSON *v = key_of(root, "modules_to_save");
+
+    return v == NULL || cJSON_IsNull(v) ? 0
+           : read_names(&a->save, &a->n_save, v, "modules_to_save", e);
+}
+
 /* A list of strings or one string. */
 static int
 read_targets(struct adapter *a, const cJSON *root, struct err *e)
 {
-    const cJSON *v = key_of(root, "target_modules"), *item;
+    const cJSON *v = key_of(root, "target_modules");
 
     if (cJSON_IsString(v)) {
         a->target = mem_array(1, sizeof(*a->target));
@@ -136,16 +164,7 @@ read_targets(struct adapter *a, const cJSON *root, struct err *e)
         a->target_pattern = true;
         return 0;
     }
-    if (!cJSON_IsArray(v))
-        return key_error("target_modules", v, e, "a list of strings");
-    a->target = mem_array((size_t)cJSON_GetArraySize(v), sizeof(*a->target));
-    cJSON_ArrayForEach(item, v) {
-        if (!cJSON_IsString(item))
-            return key_error("target_modules", item, e,
-                             "a list of strings");
-        a->target[a->n_targets++] = mem_strdup(item->valuestring);
-    }
-    return 0;
+    return read_names(&a->target, &a->n_targets, v, "target_modules", e);
 }
 
 /* {"PATTERN": number, ...}, the numbers from min to max; whole: whole ones. */
@@ -186,6 +205,8 @@ adapter_config_keys(struct adapter *a, const cJSON *root, struct err *e)
     if (rc == 0)
         rc = read_targets(a, root, e);
     if (rc == 0)
+        rc = read_saved(a, root, e);
+    if (rc == 0)
         rc = read_patterns(&a->rank_pattern, root, "rank_pattern", 1,
                            ADAPTER_MAX_RANK, true, e);
     if (rc == 0)
@@ -198,6 +219,7 @@ adapter_config_keys(struct adapter *a, const cJSON *root, struct err *e)
     a->dropout = f.dropout;
     a->rslora = f.rslora > 0;
     a->dora = f.dora > 0;
+    a->tied = f.tied > 0 && a->n_save > 0;
     a->fan_in_fan_out = f.fan > 0;
     a->some_layers = is_set(key_of(root, "layers_to_transform"));
     if (cJSON_IsString(base))

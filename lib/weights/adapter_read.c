@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "weights/adapter_layout.h"
 #include "weights/adapter_mlx.h"
+#include "weights/adapter_saved.h"
 
 #define MAX_CONFIG (1 << 20)
 
@@ -165,8 +166,42 @@ is_known(const struct reader *r, const char *name, bool *is_a)
     return known;
 }
 
-/* Every tensor is a part of a module that has an A; counts floats and
- * modules. */
+/* The name in the model of a tensor that is saved whole; NULL: it is none. */
+static const char *
+whole_name(const struct reader *r, const char *name)
+{
+    size_t n = strlen(r->layout->prefix);
+    char *module = strncmp(name, r->layout->prefix, n) == 0
+                   ? adapter_saved_module(r->a, name + n) : NULL;
+
+    free(module);
+    return module ? name + n : NULL;
+}
+
+static int
+take_whole(struct reader *r, const struct safetensor *t, const char *name)
+{
+    struct adapter_tensor *to = &r->a->whole[r->a->n_whole];
+    char text[SHAPE_TEXT];
+
+    if (t->n_dims < 1 || t->n_dims > 2)
+        return err_set(r->e, ERR_DATA, "tensor %s: shape %s, expected a "
+                       "matrix or a vector", t->name,
+                       shape_text(text, t->shape, t->n_dims));
+    if (!dtype_is_float(t->dtype))
+        return err_set(r->e, ERR_DATA, "tensor %s: type %s, expected a float",
+                       t->name, dtype_name(t->dtype));
+    r->a->n_whole++;
+    *to = (struct adapter_tensor){
+        .name = mem_strdup(name), .n_dims = t->n_dims,
+        .rows = t->n_dims > 1 ? t->shape[0] : 1,
+        .cols = t->shape[t->n_dims - 1]
+    };
+    return take(r, &to->data, t, false);
+}
+
+/* Every tensor is a part of a module that has an A, or saved whole; counts
+ * floats and modules. */
 static int
 survey(const struct reader *r, size_t *n_floats, size_t *n_modules)
 {
@@ -177,7 +212,7 @@ survey(const struct reader *r, size_t *n_floats, size_t *n_modules)
         const struct safetensor *t = &r->s.item[i];
         bool is_a;
 
-        if (!is_known(r, t->name, &is_a))
+        if (!is_known(r, t->name, &is_a) && !whole_name(r, t->name))
             return err_set(r->e, ERR_DATA, "tensor %s: expected %sMODULE%s "
                            "or its %s%s%s", t->name, r->layout->prefix,
                            suffix[ADAPTER_A], suffix[ADAPTER_B] + 1,
@@ -203,18 +238,23 @@ read_modules(struct reader *r)
     if (rc < 0)
         return rc;
     a->item = mem_array(n_modules, sizeof(*a->item));
+    a->whole = mem_array(r->s.n, sizeof(*a->whole));
     a->data = mem_try(n_floats * sizeof(*a->data));
     if (a->data == NULL)
         return err_set(r->e, ERR_IO, "out of memory for %zu floats",
                        n_floats);
     for (i = 0; i < r->s.n && rc == 0; i++) {
-        char *module = adapter_module_of(r->layout, r->s.item[i].name,
-                                         ADAPTER_A);
+        const struct safetensor *t = &r->s.item[i];
+        char *module = adapter_module_of(r->layout, t->name, ADAPTER_A);
+        bool part;
 
-        if (module == NULL)
+        if (module == NULL) {
+            if (!is_known(r, t->name, &part))
+                rc = take_whole(r, t, whole_name(r, t->name));
             continue;
+        }
         a->item[a->n++] = (struct adapter_module){ .name = module };
-        rc = take_parts(r, &a->item[a->n - 1], &r->s.item[i]);
+        rc = take_parts(r, &a->item[a->n - 1], t);
     }
     if (rc == 0)
         qsort(a->item, a->n, sizeof(*a->item), by_name);
@@ -247,7 +287,7 @@ check_modules(const struct reader *r, const cJSON *config)
         rc = r->layout->selects(config, r->a->item[i].name, r->e);
     if (rc == 0 && r->layout->settle)
         rc = r->layout->settle(r->a, config, r->e);
-    return rc;
+    return rc < 0 ? rc : adapter_check_saved(r->a, r->e);
 }
 
 static int

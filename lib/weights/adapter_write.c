@@ -87,6 +87,22 @@ put_patterns(struct buf *b, const char *key,
     buf_addstr(b, p->n ? "\n  },\n" : "},\n");
 }
 
+/* A list, or null where it is empty. */
+static void
+put_names(struct buf *b, const char *key, const char *const *name, size_t n)
+{
+    if (n == 0) {
+        put_text(b, key, NULL);
+        return;
+    }
+    buf_addf(b, "  \"%s\": [", key);
+    for (size_t i = 0; i < n; i++) {
+        buf_addstr(b, i ? ",\n    " : "\n    ");
+        json_put_string(b, name[i], strlen(name[i]));
+    }
+    buf_addstr(b, "\n  ],\n");
+}
+
 static void
 put_config(struct buf *b, const struct adapter *a)
 {
@@ -94,12 +110,14 @@ put_config(struct buf *b, const struct adapter *a)
     put_patterns(b, "alpha_pattern", &a->alpha_pattern);
     put_text(b, "base_model_name_or_path", a->base);
     put_text(b, "bias", "none");
+    if (a->tied)
+        put_bool(b, "ensure_weight_tying", true);
     put_bool(b, "fan_in_fan_out", a->fan_in_fan_out);
     put_bool(b, "inference_mode", true);
     put_bool(b, "init_lora_weights", true);
     put_number(b, "lora_alpha", a->alpha);
     put_number(b, "lora_dropout", a->dropout);
-    put_text(b, "modules_to_save", NULL);
+    put_names(b, "modules_to_save", a->save, a->n_save);
     put_text(b, "peft_type", "LORA");
     put_number(b, "r", a->rank);
     put_patterns(b, "rank_pattern", &a->rank_pattern);
@@ -131,7 +149,24 @@ describe(const struct adapter_module *m, const struct adapter_layout *l,
         t.n_dims = 1;
         t.shape[0] = m->out;
         break;
+    case ADAPTER_WHOLE:
+        break;
     }
+    return t;
+}
+
+/* One that is saved whole. */
+static struct safetensor
+describe_whole(const struct adapter_tensor *w, const struct adapter_layout *l)
+{
+    struct safetensor t = { .n_dims = w->n_dims };
+    size_t n = strlen(l->prefix), k = strlen(w->name) + 1;
+
+    t.name = mem_array(n + k, 1);
+    memcpy(t.name, l->prefix, n);
+    memcpy(t.name + n, w->name, k);
+    t.shape[0] = w->n_dims > 1 ? w->rows : w->cols;
+    t.shape[1] = w->n_dims > 1 ? w->cols : 0;
     return t;
 }
 
@@ -142,17 +177,19 @@ n_parts(const struct adapter *a)
     return a->dora ? 3 : 2;
 }
 
-/* All tensors; *order maps a tensor's name to its part of its item. */
+/* All tensors; *order maps a tensor's name to its part of its item or, after
+ * these, to one that is whole. */
 static struct safetensor *
 list_tensors(const struct adapter *a, const struct adapter_layout *l,
              enum dtype dtype, struct map *order)
 {
-    size_t parts = n_parts(a);
-    struct safetensor *t = mem_array(parts * a->n, sizeof(*t));
+    size_t parts = n_parts(a), n = parts * a->n;
+    struct safetensor *t = mem_array(n + a->n_whole, sizeof(*t));
 
-    for (size_t i = 0; i < parts * a->n; i++) {
-        t[i] = describe(&a->item[i / parts], l,
-                        (enum adapter_part)(i % parts));
+    for (size_t i = 0; i < n + a->n_whole; i++) {
+        t[i] = i < n ? describe(&a->item[i / parts], l,
+                                (enum adapter_part)(i % parts))
+                     : describe_whole(&a->whole[i - n], l);
         t[i].dtype = dtype;
         map_put(order, t[i].name, strlen(t[i].name), i, NULL);
     }
@@ -164,12 +201,24 @@ put_item(void *ctx, size_t i, enum adapter_part part, struct out *out,
          struct err *e)
 {
     const struct adapter *a = ctx;
-    const struct adapter_module *m = &a->item[i];
-    const float *const from[] = { m->a, m->b, m->magnitude };
-    const uint64_t n[] = { (uint64_t)m->rank * m->in,
-                           (uint64_t)m->rank * m->out, m->out };
+    const struct adapter_module *m = a->item + (part < ADAPTER_WHOLE ? i : 0);
+    const struct adapter_tensor *w;
 
-    return out_write(out, from[part], n[part] * sizeof(float), e);
+    switch (part) {
+    case ADAPTER_A:
+        return out_write(out, m->a, (size_t)m->rank * m->in * sizeof(float),
+                         e);
+    case ADAPTER_B:
+        return out_write(out, m->b, (size_t)m->rank * m->out * sizeof(float),
+                         e);
+    case ADAPTER_MAGNITUDE:
+        return out_write(out, m->magnitude, m->out * sizeof(float), e);
+    case ADAPTER_WHOLE:
+        break;
+    }
+    w = &a->whole[i];
+    return out_write(out, w->data, (size_t)(w->rows * w->cols)
+                                   * sizeof(float), e);
 }
 
 static int
@@ -180,7 +229,8 @@ write_tensors(const struct adapter *a, const struct adapter_layout *l,
 {
     struct safetensors_meta *all = mem_array(n_meta + 1, sizeof(*all));
     struct safetensor *t;
-    size_t parts = n_parts(a), n = parts * a->n, i;
+    size_t parts = n_parts(a), items = parts * a->n;
+    size_t n = items + a->n_whole, i;
     struct map order;
     int rc;
 
@@ -194,8 +244,12 @@ write_tensors(const struct adapter *a, const struct adapter_layout *l,
         const struct map_entry *m = map_get(&order, t[i].name,
                                             strlen(t[i].name));
 
-        rc = source->put(source->ctx, m->value / parts,
-                         (enum adapter_part)(m->value % parts), out, e);
+        if (m->value < items)
+            rc = source->put(source->ctx, m->value / parts,
+                             (enum adapter_part)(m->value % parts), out, e);
+        else
+            rc = source->put(source->ctx, m->value - items, ADAPTER_WHOLE,
+                             out, e);
     }
     for (i = 0; i < n; i++)
         free(t[i].name);

@@ -79,13 +79,27 @@ check_type(const struct weights *w, const struct weight *t, struct err *e)
 
 /* Binding */
 
+/* Where the values of a tensor are: those of a head that was untied are the
+ * embedding's, if the base has no others. */
+static const struct model_tensor *
+values_of(const struct model_tensor *own, const struct weights *w,
+          const struct model_desc *d)
+{
+    const struct module *m = &d->module[own->module];
+
+    if (m->role != ROLE_HEAD || own != &d->tensor[m->weight]
+        || base_find(w, d, own->name) != NULL)
+        return own;
+    return &d->tensor[desc_module(d, ROLE_EMBED, 0)->weight];
+}
+
 static int
 bind_tensor(struct frozen_tensor *to, const struct weights *w,
             const struct model_desc *d, const struct model_tensor *own,
             struct err *e)
 {
     const struct weight *t;
-    int rc = find_tensor(&t, w, d, own, e);
+    int rc = find_tensor(&t, w, d, values_of(own, w, d), e);
 
     if (rc == 0)
         rc = check_type(w, t, e);

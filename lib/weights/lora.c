@@ -2,11 +2,13 @@
  * matrices go through exec_put and exec_write, wherever they lie. */
 #include "weights/lora.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "model/family.h"
+#include "weights/adapter_saved.h"
 #include "weights/module_pattern.h"
 
 /* Whether the adapter's targets select the module. */
@@ -25,10 +27,29 @@ is_target(bool *is, const struct adapter *a, const char *module,
 static struct lora_part
 part_of(const struct adapter *a, const struct adapter_module *m)
 {
-    return (struct lora_part){ m->rank, (float)adapter_scale(a, m), a->dora };
+    return (struct lora_part){ m->rank, (float)adapter_scale(a, m), a->dora,
+                               false };
 }
 
-/* From targets and patterns. */
+/* What is saved whole gets no adapter; PEFT knows that by names from a dot
+ * on, and would wrap the adapter where a name begins elsewhere. */
+static int
+leave_saved(bool *is, const struct adapter *a, const char *module,
+            struct err *e)
+{
+    bool named = false;
+
+    for (size_t i = 0; i < a->n_save; i++)
+        named |= module_is_named(module, a->save[i]);
+    if (!*is || !adapter_saves(a, module))
+        return 0;
+    *is = false;
+    return named ? 0 : err_set(e, ERR_USAGE, "module %s is to be saved, and "
+                               "a target, too (expected its name from a dot "
+                               "on, to save it alone)", module);
+}
+
+/* From targets, patterns and modules to save. */
 static int
 select_parts(struct lora_part *parts, const struct adapter *a,
              const struct model_desc *d, struct err *e)
@@ -42,11 +63,26 @@ select_parts(struct lora_part *parts, const struct adapter *a,
         if (!module_is_linear(d, &d->module[i]))
             continue;
         rc = is_target(&is, a, m.name, e);
+        if (rc == 0)
+            rc = leave_saved(&is, a, m.name, e);
         if (rc == 0 && is)
             rc = adapter_strength(a, m.name, &m.rank, &m.alpha, e);
         if (rc == 0 && is)
             parts[i] = part_of(a, &m);
     }
+    return rc;
+}
+
+static int
+select_whole(struct lora_part *parts, const struct adapter *a,
+             const struct model_desc *d, struct err *e)
+{
+    bool *whole = mem_array(d->n_modules, sizeof(*whole));
+    int rc = adapter_select_saved(whole, a, d, e);
+
+    for (size_t i = 0; i < d->n_modules; i++)
+        parts[i].whole = whole[i];
+    free(whole);
     return rc;
 }
 
@@ -66,6 +102,9 @@ take_parts(struct lora_part *parts, const struct adapter *a,
                            "has no such linear", m->name);
         parts[k] = part_of(a, m);
     }
+    for (size_t i = 0; i < d->n_tensors; i++)
+        if (adapter_saved(a, d->tensor[i].name))
+            parts[d->tensor[i].module].whole = true;
     return 0;
 }
 
@@ -147,6 +186,8 @@ lora_opts(struct prog_opts *o, const struct adapter *a,
     } else {
         rc = select_parts(*parts, a, d, e);
         if (rc == 0)
+            rc = select_whole(*parts, a, d, e);
+        if (rc == 0)
             rc = check_selected(*parts, a, d, e);
         else if (rc == ERR_DATA)
             rc = e->code = ERR_USAGE; /* the user's own pattern */
@@ -187,26 +228,53 @@ n_parts(const struct prog *p)
     return p->norms.buf != 0 ? 3 : 2;
 }
 
+/* Parameters of the modules that are adapted; those that are tensors follow
+ * them. */
+static size_t
+n_matrices(const struct prog *p)
+{
+    size_t n = p->n_params;
+
+    while (n > 0 && p->param[n - 1].kind == PARAM_TENSOR)
+        n--;
+    return n;
+}
+
+static const float *
+find_values(const struct adapter *a, const struct param *q)
+{
+    const struct adapter_module *m;
+    const struct adapter_tensor *t;
+
+    if (q->kind == PARAM_TENSOR) {
+        t = adapter_saved(a, q->tensor->name);
+        return t && t->rows == q->rows && t->cols == q->cols ? t->data : NULL;
+    }
+    m = find_module(a, q->module->name);
+    if (m == NULL || m->in != q->module->in || m->out != q->module->out)
+        return NULL;
+    return q->kind == PARAM_LORA_A ? m->a : q->kind == PARAM_LORA_B
+           ? m->b : m->magnitude;
+}
+
 int
 lora_load(struct exec *x, const struct adapter *a, struct err *e)
 {
     const struct prog *p = x->prog;
 
-    if (p->n_params != n_parts(p) * a->n)
+    if (n_matrices(p) != n_parts(p) * a->n)
         return err_set(e, ERR_DATA, "the adapter has %zu modules where the "
-                       "program has %zu", a->n, p->n_params / n_parts(p));
+                       "program has %zu", a->n, n_matrices(p) / n_parts(p));
     for (size_t i = 0; i < p->n_params; i++) {
         const struct param *q = &p->param[i];
-        const struct adapter_module *m = find_module(a, q->module->name);
+        const float *values = find_values(a, q);
         struct view v = prog_param(q, p->params);
         int rc;
 
-        if (m == NULL || m->in != q->module->in || m->out != q->module->out)
+        if (values == NULL)
             return err_set(e, ERR_DATA, "the adapter has no %s of its size",
                            q->module->name);
-        rc = exec_put(x, &v, q->kind == PARAM_LORA_A ? m->a
-                             : q->kind == PARAM_LORA_B ? m->b
-                             : m->magnitude, e);
+        rc = exec_put(x, &v, values, e);
         if (rc < 0)
             return rc;
     }
@@ -218,10 +286,11 @@ lora_load(struct exec *x, const struct adapter *a, struct err *e)
 static const char **
 leaf_names(const struct prog *p, size_t *n)
 {
-    const char **leaf = mem_array(p->n_params, sizeof(*leaf));
+    size_t most = n_matrices(p);
+    const char **leaf = mem_array(most, sizeof(*leaf));
 
     *n = 0;
-    for (size_t i = 0; i < p->n_params; i++) {
+    for (size_t i = 0; i < most; i++) {
         const char *name = strrchr(p->param[i].module->name, '.') + 1;
         size_t k = 0;
 
@@ -233,43 +302,108 @@ leaf_names(const struct prog *p, size_t *n)
     return leaf;
 }
 
+/* What is saved: its items and tensors, and the parameters behind them. */
+struct saving {
+    const struct exec *x;
+    struct adapter a;
+    const struct param **whole; /* by index of a.whole */
+};
+
 /* Parameters come as A, B, A, B, with DoRA as A, B, magnitude: add_params of
  * bind.c. */
 static int
-write_matrix(void *ctx, size_t i, enum adapter_part part, struct out *out,
-             struct err *e)
+write_part(void *ctx, size_t i, enum adapter_part part, struct out *out,
+           struct err *e)
 {
-    const struct exec *x = ctx;
-    struct view v = prog_param(&x->prog->param[n_parts(x->prog) * i + part],
-                               x->prog->params);
+    const struct saving *s = ctx;
+    const struct prog *p = s->x->prog;
+    const struct param *q = part == ADAPTER_WHOLE
+                            ? s->whole[i]
+                            : &p->param[n_parts(p) * i + part];
+    struct view v = prog_param(q, p->params);
 
-    return exec_write(x, &v, out, e);
+    return exec_write(s->x, &v, out, e);
+}
+
+static void
+add_whole(struct saving *s, const struct param *q, const char *name)
+{
+    s->whole[s->a.n_whole] = q;
+    s->a.whole[s->a.n_whole++] = (struct adapter_tensor){
+        .name = name, .n_dims = q->tensor->n_dims, .rows = q->rows,
+        .cols = q->cols
+    };
+}
+
+/* The tensors; one that is head and embedding goes by both names, and both are
+ * names of modules to save, as PEFT finds them when it reads. */
+static void
+list_whole(struct saving *s, char head[128])
+{
+    const struct prog *p = s->x->prog;
+    const struct model_desc *d = p->desc;
+    size_t first = n_matrices(p), n = p->n_params - first;
+    const struct module *m[] = { desc_module(d, ROLE_EMBED, 0),
+                                 desc_module(d, ROLE_HEAD, 0) };
+    const char **save = mem_array(s->a.n_save + 2, sizeof(*save));
+
+    snprintf(head, 128, "%s.weight", m[1]->name);
+    for (size_t i = 0; i < s->a.n_save; i++)
+        save[i] = s->a.save[i];
+    s->a.whole = mem_array(n + 1, sizeof(*s->a.whole));
+    s->whole = mem_array(n + 1, sizeof(*s->whole));
+    s->a.n_whole = 0;
+    for (size_t i = first; i < p->n_params; i++) {
+        const struct param *q = &p->param[i];
+
+        add_whole(s, q, q->tensor->name);
+        if (!d->tied || q->module != m[0])
+            continue;
+        add_whole(s, q, head);
+        for (int k = 0; k < 2; k++)
+            if (!adapter_saves(&s->a, m[k]->name))
+                save[s->a.n_save++] = m[k]->name;
+    }
+    s->a.save = save;
+}
+
+static void
+list_items(struct saving *s)
+{
+    const struct prog *p = s->x->prog;
+    struct adapter *a = &s->a;
+
+    a->n = n_matrices(p) / n_parts(p);
+    a->item = mem_array(a->n, sizeof(*a->item));
+    for (size_t i = 0; i < a->n; i++) {
+        const struct param *q = &p->param[n_parts(p) * i];
+
+        a->item[i].name = q->module->name;
+        a->item[i].in = q->module->in;
+        a->item[i].out = q->module->out;
+        a->item[i].rank = q->rows;
+    }
 }
 
 int
 lora_save(const struct exec *x, const struct adapter *meta,
           const char *dir, struct err *e)
 {
-    const struct adapter_source source = { write_matrix, (void *)x };
-    const struct prog *p = x->prog;
-    struct adapter a = *meta;
+    struct saving s = { .x = x, .a = *meta };
+    const struct adapter_source source = { write_part, &s };
     const char **leaf = NULL;
+    char head[128];
     int rc;
 
-    if (a.n_targets == 0)
-        a.target = leaf = leaf_names(p, &a.n_targets);
-    a.n = p->n_params / n_parts(p);
-    a.item = mem_array(a.n, sizeof(*a.item));
-    for (size_t i = 0; i < a.n; i++) {
-        const struct param *q = &p->param[n_parts(p) * i];
-
-        a.item[i].name = q->module->name;
-        a.item[i].in = q->module->in;
-        a.item[i].out = q->module->out;
-        a.item[i].rank = q->rows;
-    }
-    rc = adapter_write(&a, dir, NULL, 0, &source, e);
-    free(a.item);
+    if (s.a.n_targets == 0)
+        s.a.target = leaf = leaf_names(x->prog, &s.a.n_targets);
+    list_items(&s);
+    list_whole(&s, head);
+    rc = adapter_write(&s.a, dir, NULL, 0, &source, e);
+    free(s.a.item);
+    free(s.a.whole);
+    free(s.whole);
+    free(s.a.save);
     free(leaf);
     return rc;
 }

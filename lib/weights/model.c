@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "model/fit.h"
+#include "weights/adapter_saved.h"
 #include "weights/base.h"
 #include "weights/lora.h"
 
@@ -38,6 +39,16 @@ drop_adapter(struct model *m)
 }
 
 int
+model_untie(struct model *m, const struct adapter *a, struct err *e)
+{
+    if (!adapter_unties(a, &m->desc))
+        return 0;
+    base_unbind(&m->base);
+    desc_untie(&m->desc);
+    return base_bind(&m->base, &m->weights, &m->desc, e);
+}
+
+int
 model_adapt(struct model *m, const char *path, struct err *e)
 {
     int rc;
@@ -51,7 +62,9 @@ model_adapt(struct model *m, const char *path, struct err *e)
     if (rc < 0)
         return rc;
     m->with = &m->adapter;
-    rc = adapter_match(&m->adapter, &m->desc, &m->linears, e);
+    rc = model_untie(m, m->with, e);
+    if (rc == 0)
+        rc = adapter_match(m->with, &m->desc, &m->linears, e);
     if (rc < 0) {
         err_prefix(e, "%s", m->adapter_dir);
         drop_adapter(m);
@@ -75,8 +88,10 @@ model_open(struct model *m, const char *base, const char *adapter,
     if (rc < 0)
         model_release(m);
     else if (m->with != NULL)
-        log_info("%s: %zu of the base's %zu linears are adapted",
-                 m->adapter_dir, m->adapter.n, m->linears);
+        log_info("%s: %zu of the base's %zu linears are adapted%s",
+                 m->adapter_dir, m->adapter.n, m->linears,
+                 m->adapter.n_whole > 0 ? ", modules_to_save are replaced"
+                                        : "");
     return rc;
 }
 

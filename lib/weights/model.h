@@ -36,6 +36,11 @@ int model_open_beside(struct model *m, const char *base,
  * the one before; ERR_IO and ERR_DATA leave it with none. */
 int model_adapt(struct model *m, const char *path, struct err *e);
 
+/* Head and embedding of m are two matrices from now on, of the same values,
+ * where a trains one of them alone (adapter_unties); no program of m may be
+ * there. */
+int model_untie(struct model *m, const struct adapter *a, struct err *e);
+
 /* ERR_LIMIT where a program of these choices, with the adapter if there is
  * one, does not fit into the memory there is (fit.h); with force a warning
  * and 0. what is the work's name for the message. */

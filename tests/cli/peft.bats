@@ -12,16 +12,15 @@ setup() {
     tojsonl --split train data >records
 }
 
-# Of the base model/, each means what PEFT computes with it.
-check_variants() {
-    local name theirs ours n=0
-    "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/made.py" model records \
-        made >losses
-    while read -r name theirs; do
-        ours=$(evalprompts -q --base model --adapter "made/$name" \
+# each_loss N: of the base model/, evalprompts has the loss that losses has, of
+# N adapters, for each.
+each_loss() {
+    local path theirs ours n=0
+    while read -r path theirs; do
+        ours=$(evalprompts -q --base model --adapter "$path" \
             --data data --split train | jq 'select(.kind == "summary") |
             .adapter.loss')
-        awk -v a="$ours" -v b="$theirs" -v name="$name" 'BEGIN {
+        awk -v a="$ours" -v b="$theirs" -v name="$path" 'BEGIN {
             d = (a - b) / b
             if (a == "" || b == "" || d > 2e-6 || d < -2e-6) {
                 print name ": " a ", PEFT " b
@@ -29,8 +28,28 @@ check_variants() {
             } }'
         n=$((n + 1))
     done <losses
-    [ $n -eq 9 ]
-    [ "$(cut -d ' ' -f 2 losses | sort -u | wc -l)" -eq 9 ]
+    [ $n -eq "$1" ]
+    [ "$(cut -d ' ' -f 2 losses | sort -u | wc -l)" -eq "$1" ]
+}
+
+# Of the base model/, each means what PEFT computes with it.
+check_variants() {
+    "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/made.py" model records \
+        made >losses
+    each_loss 13
+}
+
+# saved OPTION...: another run of model/ with modules trained in full.
+saved() {
+    train -q --data data --base model -o "run$((++runs))" --steps 2 \
+        --seq-len 32 --lr 0.02 --rank 4 --modules-to-save "$@"
+}
+
+# PEFT finds every tensor of the runs, and computes what we do.
+check_saved() {
+    "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/loss.py" model records \
+        run?/adapter >losses
+    each_loss $runs
 }
 
 # What PEFT adds up with weights is what is made of the same adapters here,
@@ -74,4 +93,28 @@ check_sums() {
     initmodel -q -o model arch.json
     check_variants
     check_sums
+}
+
+@test "modules that we saved are PEFT's, too" {
+    runs=0
+    echo '{"model_type": "qwen2", "vocab_size": 40, "hidden_size": 16,
+        "num_hidden_layers": 2, "num_attention_heads": 4,
+        "intermediate_size": 24, "num_key_value_heads": 2,
+        "tie_word_embeddings": true,
+        "max_position_embeddings": 32}' >arch.json
+    initmodel -q -o model arch.json
+    saved embed_tokens,norm,k_proj
+    saved lm_head --dora
+    saved embed_tokens,lm_head
+    saved lm_head --ensure-weight-tying
+    check_saved
+    rm -rf run? model
+    runs=0
+    echo '{"model_type": "gpt2", "vocab_size": 40, "n_embd": 16,
+        "n_layer": 2, "n_head": 4, "n_positions": 32}' >arch.json
+    initmodel -q -o model arch.json
+    saved wte,mlp.c_proj
+    saved wpe,ln_1
+    saved wte --ensure-weight-tying
+    check_saved
 }

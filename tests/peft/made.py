@@ -3,8 +3,8 @@ computes with each, in float64.
 
     python made.py BASE RECORDS OUT
 
-RECORDS are lines of {"ids": [...]}. Prints a line "NAME LOSS" for each
-adapter, OUT/NAME: the mean loss of every token that follows another. It is
+RECORDS are lines of {"ids": [...]}. Prints a line "OUT/NAME LOSS" for each
+adapter: the mean loss of every token that follows another. It is
 computed with what PEFT reads back: it saves patterns in the order of their
 names, and the first that matches counts.
 """
@@ -13,15 +13,14 @@ import os
 import sys
 
 import torch
-import torch.nn.functional as F
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM
 
-base_dir, records_path, out = sys.argv[1:]
-records = [torch.tensor(json.loads(line)["ids"])
-           for line in open(records_path)]
+from loss import loss_of, open_base
+
+base_dir, records, out = sys.argv[1:]
 in_out = json.load(open(base_dir + "/config.json"))["model_type"] == "gpt2"
 first, last = (("c_attn", "c_fc") if in_out else ("q_proj", "down_proj"))
+table, norm = (("wte", "ln_f") if in_out else ("embed_tokens", "norm"))
 
 VARIANTS = {
     "lora": {},
@@ -35,34 +34,27 @@ VARIANTS = {
     "regex": dict(target_modules=r".*\.1\..*(%s|%s)" % (first, last)),
     "layers": dict(target_modules=[first, last], layers_to_transform=[1]),
     "dropped": dict(lora_dropout=0.3, use_dora=True),
+    "saved": dict(modules_to_save=[table, norm, last]),
+    "saved_head": dict(modules_to_save=["lm_head"], use_dora=True),
+    "saved_both": dict(modules_to_save=[table, "lm_head"]),
+    "saved_tied": dict(modules_to_save=[table, "lm_head"],
+                       ensure_weight_tying=True),
 }
-
-
-def base():
-    return AutoModelForCausalLM.from_pretrained(
-        base_dir, dtype=torch.float64).eval()
-
-
-def loss(model):
-    total = count = 0
-    with torch.no_grad():
-        for ids in records:
-            logits = model(ids[None]).logits[0, :-1]
-            total += F.cross_entropy(logits, ids[1:], reduction="sum").item()
-            count += len(ids) - 1
-    return total / count
-
 
 for seed, (name, given) in enumerate(VARIANTS.items()):
     torch.manual_seed(seed)
     settings = dict(r=4, lora_alpha=6, target_modules="all-linear",
                     fan_in_fan_out=in_out, task_type="CAUSAL_LM")
-    model = get_peft_model(base(), LoraConfig(**{**settings, **given}))
+    model = get_peft_model(open_base(base_dir),
+                           LoraConfig(**{**settings, **given}))
     for n, p in model.named_parameters():
         if "lora_magnitude" in n:  # float32 values, as they are saved
             p.data = (p.data * (1 + 0.3 * torch.rand_like(p))).float().double()
         elif "lora_" in n:
             p.data = (0.3 * torch.randn_like(p)).float().double()
+        elif p.requires_grad:
+            p.data = (p.data + 0.1 * torch.randn_like(p)).float().double()
     path = os.path.join(out, name)
     model.save_pretrained(path)
-    print(name, repr(loss(PeftModel.from_pretrained(base(), path).eval())))
+    read = PeftModel.from_pretrained(open_base(base_dir), path).eval()
+    print(path, repr(loss_of(read, records)))

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/io.h"
 #include "test.h"
+#include "weights/adapter_saved.h"
 
 #define DIR "adapter-test.tmp"
 
@@ -131,6 +132,41 @@ TEST(modules_of_their_own_strength_come_back)
     CHECK(path_remove(DIR, &e) == 0);
 }
 
+/* Beside the matrices; all ends of names that the list has. */
+TEST(modules_to_save_come_back)
+{
+    const char *save[] = { "norm", "lm_head" };
+    struct adapter_tensor whole[] = {
+        { .name = "model.layers.0.input_layernorm.weight", .n_dims = 1,
+          .rows = 1, .cols = 3, .data = values },
+        { .name = "lm_head.weight", .n_dims = 2, .rows = 4, .cols = 2,
+          .data = values + 3 },
+        { .name = "lm_head.bias", .n_dims = 1, .rows = 1, .cols = 4,
+          .data = values + 2 },
+    };
+    struct adapter a = example(), b;
+    const struct adapter_tensor *t;
+    struct err e = { 0 };
+
+    a.save = save;
+    a.n_save = 2;
+    a.whole = whole;
+    a.n_whole = 3;
+    write_example(&a);
+    CHECK(adapter_read(&b, DIR, &e) == 0);
+    CHECK(b.n == 2 && b.n_save == 2 && b.n_whole == 3 && !b.tied);
+    CHECK_STR(b.save[1], "lm_head");
+    t = adapter_saved(&b, "lm_head.weight");
+    CHECK(t && t->n_dims == 2 && t->rows == 4 && t->cols == 2
+          && memcmp(t->data, values + 3, 32) == 0);
+    t = adapter_saved(&b, "model.layers.0.input_layernorm.weight");
+    CHECK(t && t->n_dims == 1 && t->rows == 1 && t->cols == 3
+          && memcmp(t->data, values, 12) == 0);
+    CHECK(adapter_saved(&b, "lm_head") == NULL);
+    adapter_release(&b);
+    CHECK(path_remove(DIR, &e) == 0);
+}
+
 static void
 check_refused(const char *part)
 {
@@ -189,7 +225,14 @@ TEST(a_config_that_means_something_else_is_refused)
     check_config(CONFIG(",\"alpha_pattern\":{\"q\":\"4\"}"),
                  "q (found \"4\", expected a number");
     check_config(CONFIG(",\"modules_to_save\":[\"lm_head\"]"),
-                 "modules_to_save");
+                 "modules_to_save: the adapter has no tensors of 'lm_head'");
+    check_config(CONFIG(",\"modules_to_save\":[\"proj\"]"),
+                 "means module model.layers.0.self_attn.k_proj, of which the "
+                 "adapter has matrices");
+    check_config(CONFIG(",\"modules_to_save\":[\"\"]"),
+                 "modules_to_save (found \"\", expected a list");
+    check_config(CONFIG(",\"modules_to_save\":\"lm_head\""),
+                 "modules_to_save (found \"lm_head\", expected a list");
     check_config(CONFIG(",\"new_thing\":1"), "new_thing");
     check_config(CONFIG(",\"bias\":\"all\""), "bias");
     check_config(CONFIG(",\"init_lora_weights\":\"pissa\""), "pissa");
@@ -346,6 +389,7 @@ static const struct test tests[] = {
     RUN(an_adapter_comes_back),
     RUN(targets_follow_from_the_modules),
     RUN(modules_of_their_own_strength_come_back),
+    RUN(modules_to_save_come_back),
     RUN(a_config_that_means_something_else_is_refused),
     RUN(modules_that_the_config_does_not_select_are_refused),
     RUN(tensors_that_are_no_adapter_are_refused),

@@ -2,6 +2,8 @@
  * logits, gradients of every parameter and of every adapter matrix. */
 #include "golden_logits.h"
 #include "model/family.h"
+#include "weights/adapter_saved.h"
+#include "weights/lora.h"
 
 static void
 compare_loss(const struct session *s, const char *name, double bound)
@@ -59,15 +61,23 @@ count_golden(const struct golden *g, const char *prefix)
 }
 
 static void
+check_param_count_of(const struct golden *g, const struct target *t,
+                     const struct prog_opts *o, const char *prefix)
+{
+    struct session s;
+
+    session_open(&s, g, o, &t->backend);
+    CHECK_EQ_U64(s.prog.n_params, count_golden(g, prefix));
+    session_close(&s);
+}
+
+static void
 check_param_count(const struct golden *g, const struct target *t,
                   enum method method, const char *prefix)
 {
     struct prog_opts o = golden_opts(g, PROG_TRAIN, method);
-    struct session s;
 
-    session_open(&s, g, &o, &t->backend);
-    CHECK_EQ_U64(s.prog.n_params, count_golden(g, prefix));
-    session_close(&s);
+    check_param_count_of(g, t, &o, prefix);
 }
 
 static void
@@ -212,6 +222,63 @@ TEST(dora_is_pefts)
     targets_close(t, n);
 }
 
+/* What of it are parameters follows from names. */
+static void
+saved_case(struct golden *g, const struct target *t, const struct adapter *a)
+{
+    struct prog_opts o = golden_opts(g, PROG_EVAL, METHOD_LORA);
+    struct lora_part *part = NULL;
+    struct err e;
+
+    if (adapter_unties(a, &g->desc)) {
+        base_unbind(&g->base);
+        desc_untie(&g->desc);
+        CHECK(base_bind(&g->base, &g->weights, &g->desc, &e) == 0);
+    }
+    CHECK(lora_opts(&o, a, &g->desc, &part, &e) == 0);
+    check_row_loss_of(g, t, &o);
+    o.mode = PROG_TRAIN;
+    check_gradients_of(g, t, &o);
+    o.recompute = RECOMPUTE_BLOCK;
+    check_gradients_of(g, t, &o);
+    check_param_count_of(g, t, &o, "lora_grad.");
+    free(part);
+}
+
+TEST(modules_to_save_are_pefts)
+{
+    const char *llama[] = { "embed_tokens", "lm_head", "norm", "k_proj" };
+    const char *gpt2[] = { "wte", "ln_f", "mlp.c_proj" };
+    const char *tied[] = { "wte", "lm_head" };
+    const struct {
+        const char *model, *file;
+        struct adapter a;
+    } cases[] = {
+        { "llama", "saved", { .save = llama, .n_save = 4 } },
+        { "gpt2", "saved", { .save = gpt2, .n_save = 3 } },
+        { "gpt2", "saved_tied", { .save = tied, .n_save = 2, .tied = true } },
+    };
+    struct target t[MAX_TARGETS];
+    size_t n = targets_open(t);
+
+    for (size_t i = 0; i < 3; i++) {
+        struct adapter a = cases[i].a;
+        char base[256], golden[300];
+        struct golden g;
+
+        a.rank = GOLDEN_RANK;
+        a.alpha = GOLDEN_ALPHA;
+        snprintf(base, sizeof(base), GOLDEN_DIR "%s", cases[i].model);
+        snprintf(golden, sizeof(golden), "%s/%s.safetensors", base,
+                 cases[i].file);
+        golden_open_files(&g, cases[i].model, base, golden);
+        for (size_t k = 0; k < n; k++)
+            saved_case(&g, &t[k], &a);
+        golden_close(&g);
+    }
+    targets_close(t, n);
+}
+
 /* A family that nothing is held against transformers of is named. */
 TEST(every_family_has_a_model)
 {
@@ -235,7 +302,8 @@ TEST(every_family_has_a_model)
 static const struct test tests[] = {
     RUN(every_family_has_a_model),
     RUN(gradients_of_every_parameter), RUN(gradients_of_an_adapter),
-    RUN(losses_of_rows), RUN(logits_with_a_cache), RUN(dora_is_pefts)
+    RUN(losses_of_rows), RUN(logits_with_a_cache), RUN(dora_is_pefts),
+    RUN(modules_to_save_are_pefts)
 };
 
 TEST_MAIN("model_golden", tests)
