@@ -81,8 +81,8 @@ $(BUILD)/obj/%.o: %.c | $(AFTER)
 	@mkdir -p $(@D)
 	@echo "  CC $<"; $(CC) $(ALL_CFLAGS) -c $< -o $@
 
-# The layouts that are built in, as texts.
-TEMPLATES := $(sort $(wildcard templates/*.template))
+# The layouts and rules that are built in, as texts.
+TEMPLATES := $(sort $(wildcard templates/*.template)) rules/scrub.json
 $(BUILD)/gen/templates.c: $(TEMPLATES) templates templates/embed.sh | $(AFTER)
 	@mkdir -p $(@D)
 	@bash templates/embed.sh $(TEMPLATES) >$@

@@ -33,6 +33,7 @@ SIMPLE = {
     "maximum": (number, lambda v, a: v <= a),
     "exclusiveMinimum": (number, lambda v, a: v > a),
     "minLength": (text, lambda v, a: len(v) >= a),
+    "maxLength": (text, lambda v, a: len(v) <= a),
     "pattern": (text, lambda v, a: re.search(a, v) is not None),
     "minItems": (array, lambda v, a: len(v) >= a),
     "maxItems": (array, lambda v, a: len(v) <= a),

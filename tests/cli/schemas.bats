@@ -153,3 +153,20 @@ gitscrape_set() {
     echo '{"hidden_size": 1}' >file
     invalid arch file
 }
+
+@test "scrub-rules.schema.json has the keys of a rule and no other" {
+    valid scrub-rules.schema "$root/rules/scrub.json"
+    schema=$schemas/scrub-rules.schema.json
+    # Of each key a value that is none is refused in its own words.
+    for key in $(jq -r '.properties.rules.items.properties | keys[]' \
+        "$schema"); do
+        jq -n --arg key "$key" '{rules: [{id: "a", type: "KEY", regex: "a"}
+            + {($key): {}}]}' >rules
+        run -4 --separate-stderr scrub --rules rules /dev/null
+        [[ $stderr != *"unknown key"* ]]
+    done
+    echo '{"rules": [{"id": "a", "type": "KEY", "regexp": "a"}]}' >rules
+    invalid scrub-rules.schema rules
+    run -4 --separate-stderr scrub --rules rules /dev/null
+    [[ $stderr == *"unknown key"* ]]
+}

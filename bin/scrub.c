@@ -1,0 +1,212 @@
+/* scrub.c - text records without secrets and personal data: which rules, and
+ * what is told of the work that record/scrubbing.h does.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/par.h"
+#include "base/progress.h"
+#include "cli/aside.h"
+#include "cli/options.h"
+#include "record/scrubbing.h"
+#include "tool/tool.h"
+
+struct options {
+    const char *rules, *names, *report;
+    bool generic, keep_going, print;
+    uint64_t threads;
+};
+
+static const struct opt table[] = {
+    { .name = "rules", .type = OPT_STRING, .output = true, AT(rules),
+      .arg = "FILE",
+      .help = "more rules, or others, for secrets: JSON" },
+    { .name = "generic", .type = OPT_FLAG, .output = true, AT(generic),
+      .help = "also take what only looks random or is called a password" },
+    { .name = "names", .type = OPT_STRING, .output = true, AT(names),
+      .arg = "FILE",
+      .help = "names to replace, a line each, or gitscrape's --authors" },
+    { .name = "report", .type = OPT_STRING, AT(report), .arg = "FILE",
+      .help = "write where each secret was, as JSON lines, readable by you "
+              "alone" },
+    { .name = "print-rules", .type = OPT_FLAG, AT(print),
+      .help = "print the rules that are built in, and do no more" },
+    { KEEP_GOING_OPTION, AT(keep_going),
+      .help = "leave out records in which a rule reaches its limit of steps, "
+              "and exit 3 at the end" },
+    { THREADS_OPTION, AT(threads), .help = "threads; 0: one per processor" },
+    { .name = NULL },
+};
+
+static tool_run run;
+
+const struct tool tool = {
+    .name = "scrub",
+    .summary = "take secrets and personal data out of texts",
+    .operands = "[FILE|DIR]",
+    .max_operands = 1,
+    .opts = table,
+    .options_size = sizeof(struct options),
+    .run = run,
+    .exits = "3 4 5 6",
+};
+
+static void
+tell(const struct scrubbing *s, const struct scrub_rules *rules)
+{
+    log_info("%" PRIu64 " records, %" PRIu64 " secrets replaced in %" PRIu64,
+             s->filtering.kept, s->places, s->changed);
+    for (size_t i = 0; i < rules->n; i++)
+        if (s->count[i] > 0)
+            log_info("%" PRIu64 " replaced: %s", s->count[i],
+                     rules->rule[i].id);
+}
+
+static int
+all_segments(struct scrubbing *s, struct stream_in *in, const char *prov,
+             struct err *e)
+{
+    struct stream_out out;
+    int rc = stream_out_open(&out, "-", e);
+
+    if (rc < 0)
+        return rc;
+    while ((rc = stream_in_segment(in, e)) > 0) {
+        rc = scrubbing_segment(s, in, &out, prov, e);
+        if (rc < 0)
+            break;
+    }
+    /* The report first: where that fails, nobody sees the stream's end. */
+    if (rc == 0 && s->report)
+        rc = out_commit(s->report, e);
+    if (rc == 0)
+        return stream_out_close(&out, e);
+    stream_out_release(&out);
+    return rc;
+}
+
+static int
+scrub(const struct options *o, const struct scrub_rules *rules,
+      const char *path, const char *prov, struct out *report, struct err *e)
+{
+    struct scrubbing s;
+    struct stream_in in;
+    int rc = stream_in_open(&in, path, "text", e);
+
+    if (rc < 0)
+        return rc;
+    par_set_threads((int)o->threads);
+    scrubbing_init(&s, rules);
+    s.program = tool.name;
+    s.report = report;
+    s.keep_going = o->keep_going;
+    progress_begin("records", 0, 0);
+    rc = all_segments(&s, &in, prov, e);
+    progress_end();
+    if (rc == 0)
+        tell(&s, rules);
+    if (rc == 0 && s.limited > 0)
+        rc = err_set(e, ERR_SKIPPED, "%" PRIu64 " records left out: a rule "
+                     "reached its limit of steps", s.limited);
+    scrubbing_release(&s);
+    stream_in_release(&in);
+    return rc;
+}
+
+/* With the report open, where one is asked for. */
+static int
+with_report(const struct options *o, const struct scrub_rules *rules,
+            const char *path, const char *prov, struct err *e)
+{
+    struct out report;
+    mode_t mask;
+    int rc;
+
+    if (!o->report)
+        return scrub(o, rules, path, prov, NULL, e);
+    mask = umask(0177);
+    rc = out_open(&report, o->report, e);
+    umask(mask);
+    if (rc < 0)
+        return rc;
+    rc = scrub(o, rules, path, prov, &report, e);
+    out_release(&report);
+    return rc;
+}
+
+/* The program's line of provenance; the caller frees it. */
+static int
+make_prov(const struct options *o, const struct args *args, char **prov,
+          struct err *e)
+{
+    const char *const name[] = { "rules", "names" };
+    const char *const path[] = { o->rules, o->names };
+    char hex[2][ID_HEX + 1];
+    const char *row[5] = { NULL }; /* names and content ids in turn */
+    size_t n = 0;
+    struct id id;
+
+    for (int i = 0; i < 2; i++) {
+        int rc = path[i] ? id_of_file(&id, path[i], e) : 0;
+
+        if (rc < 0)
+            return rc;
+        if (!path[i])
+            continue;
+        row[n++] = name[i];
+        row[n++] = id_hex(&id, hex[i]);
+    }
+    *prov = tool_prov(args, o, row);
+    return 0;
+}
+
+static int
+open_rules(const struct options *o, struct scrub_rules *rules, struct err *e)
+{
+    uint64_t single = 0;
+    int rc = scrub_rules_open(rules, o->rules, o->generic, e);
+
+    if (rc < 0)
+        return rc;
+    if (o->names)
+        rc = scrub_rules_names(rules, o->names, &single, e);
+    if (rc == 0 && single > 0)
+        log_info("%" PRIu64 " names of one word are left where they stand",
+                 single);
+    if (rc == 0)
+        rc = scrub_rules_build(rules, e);
+    if (rc < 0)
+        scrub_rules_release(rules);
+    return rc;
+}
+
+static int
+run(void *opts, const struct args *args, struct err *e)
+{
+    const struct options *o = opts;
+    const char *path = args->n > 0 ? args->operand[0] : "-";
+    const char *const input[] = { o->rules, o->names, path };
+    struct scrub_rules rules;
+    char *prov = NULL;
+    int rc = 0;
+
+    if (o->print)
+        return file_write("-", scrub_builtin, strlen(scrub_builtin), e);
+    if (o->report)
+        rc = aside_check("report", o->report, input, 3, e);
+    if (rc < 0)
+        return rc;
+    rc = open_rules(o, &rules, e);
+    if (rc < 0)
+        return rc;
+    rc = make_prov(o, args, &prov, e);
+    if (rc == 0)
+        rc = with_report(o, &rules, path, prov, e);
+    free(prov);
+    scrub_rules_release(&rules);
+    return rc;
+}
