@@ -234,7 +234,7 @@ install: all
 DEPS := gcc g++ clang make libc6-dev libgit2-dev libssl-dev \
 	libsodium-dev libzstd-dev zlib1g-dev libcjson-dev libopenblas0-pthread \
 	libdnnl-dev libpcre2-dev libutf8proc-dev mandoc bats jq \
-	git python3 zstd libedit2
+	git python3 zstd libedit2 libxxhash-dev
 
 deps:
 	@have=$$(dpkg-query -W -f '$${db:Status-Status}\n' $(DEPS) 2>/dev/null \
