@@ -16,6 +16,7 @@
 #include "cli/options.h"
 #include "tool/tool.h"
 #include "train/rundir.h"
+#include "weights/adapter_saved.h"
 #include "weights/base.h"
 #include "weights/merge.h"
 #include "weights/model.h"
@@ -71,6 +72,7 @@ struct job {
     struct given_adapters given;
     struct model model;         /* the base, and what they come to */
     char id[ID_HEX + 1];        /* of the base; "": nobody asked */
+    bool untied;                /* head and embedding of it are one */
 };
 
 /* Opens everything, and holds it against each other by sizes. */
@@ -91,10 +93,9 @@ job_open(struct job *j, struct err *e)
     if (rc < 0)
         return rc;
     m->with = &m->adapter;
-    if (m->adapter.n_whole > 0)
-        return err_set(e, ERR_USAGE, "%s: modules trained in full beside the "
-                       "adapter (modules_to_save) can't be merged",
-                       j->given.item[0].path);
+    j->untied = adapter_unties(&m->adapter, &m->desc);
+    if (j->untied)
+        desc_untie(&m->desc);
     if (j->o->prompt != NULL && !weights_asset(&m->weights, "tokenizer.json"))
         return err_set(e, ERR_USAGE, "%s: has no tokenizer.json for --prompt",
                        j->o->base);
@@ -168,6 +169,7 @@ write_model(struct job *j, struct out_dir *out, struct merge_counts *n,
     const struct weights *w = &j->model.weights;
     struct merge_opts m = { .base = w, .desc = &j->model.desc,
                             .adapter = &j->model.adapter,
+                            .untied = j->untied,
                             .dtype = dtype_of(j->o->dtype), .meta = &meta };
     uint64_t bytes = 0, read = 0;
     char *prov = NULL;
@@ -184,7 +186,7 @@ write_model(struct job *j, struct out_dir *out, struct merge_counts *n,
     progress_end();
     if (rc == 0)
         log_info("%zu of %zu linears, %zu tensors, %.1f MB",
-                 j->model.adapter.n, j->model.linears, w->n,
+                 j->model.adapter.n, j->model.linears, n->tensors,
                  (double)bytes / 1e6);
     free(prov);
     return rc;

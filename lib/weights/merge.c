@@ -9,13 +9,17 @@
 #include "base/mem.h"
 #include "model/family.h"
 #include "tensor/modeldir.h"
+#include "weights/adapter_saved.h"
 #include "weights/base.h"
 #include "weights/merge_tensor.h"
 
 struct merger {
     const struct merge_opts *o;
     unsigned dtype;            /* of all floats, or DTYPE_NONE */
-    struct merge_tensor *item; /* by index of the base's items */
+    struct merge_tensor *item; /* by index of the base's items; then head */
+    struct weight head;        /* of an untied one that the base has not: as
+                                  the embedding, but for its name */
+    size_t n;                  /* items, with it */
     struct merge_counts *counts;
     uint64_t bytes;
 };
@@ -73,6 +77,56 @@ set_module(struct merger *x, const struct module *m, const struct map *add,
     return 0;
 }
 
+/* A head of its own begins as the embedding. */
+static void
+add_head(struct merger *x)
+{
+    const struct merge_opts *o = x->o;
+    const struct model_tensor *t = o->desc->tensor;
+    const char *head = t[desc_module(o->desc, ROLE_HEAD, 0)->weight].name;
+    const char *embed = t[desc_module(o->desc, ROLE_EMBED, 0)->weight].name;
+
+    x->n = o->base->n;
+    if (!o->untied || base_find(o->base, o->desc, head) != NULL)
+        return;
+    x->head = *base_find(o->base, o->desc, embed);
+    x->head.name = head;
+    x->item[x->n++] = (struct merge_tensor){
+        .t = &x->head, .dtype = written_type(x, &x->head)
+    };
+}
+
+/* The item of that name. NULL: a tied head's, which is the embedding's. */
+static struct merge_tensor *
+find_item(const struct merger *x, const char *name)
+{
+    const struct merge_opts *o = x->o;
+    const struct weight *t = base_find(o->base, o->desc, name);
+
+    if (t != NULL)
+        return &x->item[t - o->base->item];
+    return x->n > o->base->n ? &x->item[o->base->n] : NULL;
+}
+
+/* What was saved whole takes the place of what the base has. */
+static int
+set_whole(struct merger *x, struct err *e)
+{
+    for (size_t i = 0; i < x->o->adapter->n_whole; i++) {
+        const struct adapter_tensor *w = &x->o->adapter->whole[i];
+        struct merge_tensor *item = find_item(x, w->name);
+
+        if (item == NULL)
+            continue;
+        if (stored_of(item->t->dtype) == NULL)
+            return err_set(e, ERR_DATA, "tensor %s: weights of type %s are "
+                           "not supported", item->t->name,
+                           dtype_name(item->t->dtype));
+        item->whole = w->data;
+    }
+    return 0;
+}
+
 static int
 set_items(struct merger *x, struct err *e)
 {
@@ -98,15 +152,32 @@ set_items(struct merger *x, struct err *e)
         if (module_is_linear(o->desc, &o->desc->module[i]))
             rc = set_module(x, &o->desc->module[i], &add, e);
     map_release(&add);
+    add_head(x);
+    if (rc == 0)
+        rc = set_whole(x, e);
     return rc < 0 ? err_prefix(e, "%s", o->base->path) : 0;
 }
 
 /* Weights */
 
+/* With a head beside them the tensors have their full names, by which
+ * transformers tells the head from what it calls the base model. */
+static void
+name_in_full(const struct merger *x, struct safetensor *s)
+{
+    const struct merge_opts *o = x->o;
+
+    for (size_t i = 0; i < o->desc->n_tensors; i++) {
+        const char *name = o->desc->tensor[i].name;
+
+        s[find_item(x, name) - x->item].name = (char *)name;
+    }
+}
+
 static struct safetensor *
 list_tensors(const struct merger *x)
 {
-    size_t n = x->o->base->n;
+    size_t n = x->n;
     struct safetensor *s = mem_array(n + 1, sizeof(*s));
 
     for (size_t i = 0; i < n; i++) {
@@ -121,6 +192,8 @@ list_tensors(const struct merger *x)
             s[i].shape[1] = t->shape[0];
         }
     }
+    if (x->o->untied)
+        name_in_full(x, s);
     return s;
 }
 
@@ -130,25 +203,37 @@ put_tensor(void *ctx, const struct safetensor *s, struct out *out,
 {
     struct merger *x = ctx;
     const struct weights *w = x->o->base;
-    const struct weight *t = weights_find(w, s->name);
+    const struct merge_tensor *item = find_item(x, s->name);
+    const struct weight *t = item->t;
     int rc = weights_ready(w, t, e);
 
     if (rc < 0)
         return rc;
     x->bytes += s->bytes;
-    rc = merge_tensor_put(&x->item[t - w->item], x->counts, out, e);
+    rc = merge_tensor_put(item, x->counts, out, e);
     weights_done(w, t);
     return rc == ERR_DATA ? err_prefix(e, "%s", w->path) : rc;
 }
 
 /* The config */
 
-/* Appends the object p[n] without what describes the weights as the base
- * stores them, and with the type that they have now. */
-static int
-put_config(struct buf *out, const char *p, size_t n, unsigned dtype,
-           bool turned, const char *where, struct err *e)
+/* Whether a key of config.json describes the weights as the base stores
+ * them. */
+static bool
+is_stale(const struct merger *x, const char *key)
 {
+    return strcmp(key, "quantization_config") == 0
+           || (x->o->desc->turned && strcmp(key, "fan_in_fan_out") == 0)
+           || (x->o->untied && strcmp(key, "tie_word_embeddings") == 0);
+}
+
+/* Appends the object p[n] without what describes the weights as the base
+ * stores them, and with what they are now. */
+static int
+put_config(const struct merger *x, struct buf *out, const char *p, size_t n,
+           const char *where, struct err *e)
+{
+    unsigned dtype = x->dtype;
     static const char *const types[] = { "dtype", "torch_dtype" };
     const char *type = dtype == DTYPE_F32 ? "float32"
                        : dtype == DTYPE_F16 ? "float16" : "bfloat16";
@@ -172,8 +257,7 @@ put_config(struct buf *out, const char *p, size_t n, unsigned dtype,
         json_kind(&j);
         at = j.p;
         json_skip(&j);
-        if (strcmp(key.data, "quantization_config") == 0
-            || (turned && strcmp(key.data, "fan_in_fan_out") == 0))
+        if (is_stale(x, key.data))
             continue;
         buf_addf(out, "%s\n  ", comma);
         json_put_string(out, key.data, key.len);
@@ -187,6 +271,8 @@ put_config(struct buf *out, const char *p, size_t n, unsigned dtype,
     }
     if (!told)
         buf_addf(out, "%s\n  \"%s\": \"%s\"", comma, types[1], type);
+    if (x->o->untied)
+        buf_addstr(out, ",\n  \"tie_word_embeddings\": false");
     buf_addstr(out, "\n}\n");
     buf_release(&key);
     return 0;
@@ -196,7 +282,7 @@ static int
 put_assets(const struct merger *x, struct out_dir *out, struct err *e)
 {
     const struct weights *w = x->o->base;
-    bool turned = x->o->desc->turned;
+    bool other = x->o->desc->turned || x->o->untied;
     struct buf text;
     int rc = 0;
 
@@ -204,12 +290,11 @@ put_assets(const struct merger *x, struct out_dir *out, struct err *e)
     for (size_t i = 0; i < w->n_assets && rc == 0; i++) {
         const struct weight_asset *a = &w->asset[i];
         bool anew = strcmp(a->name, MODELDIR_CONFIG) == 0
-                    && (x->dtype != DTYPE_NONE || turned);
+                    && (x->dtype != DTYPE_NONE || other);
 
         buf_reset(&text);
         if (anew)
-            rc = put_config(&text, a->data, a->n, x->dtype, turned, a->name,
-                            e);
+            rc = put_config(x, &text, a->data, a->n, a->name, e);
         if (rc < 0)
             err_prefix(e, "%s", w->path);
         else
@@ -233,11 +318,12 @@ merge_write(struct out_dir *out, const struct merge_opts *o,
         rc = put_assets(&x, out, e);
     if (rc == 0) {
         s = list_tensors(&x);
-        rc = modeldir_put_weights(out, s, o->base->n, &source, o->meta,
-                                  o->n_meta, e);
+        rc = modeldir_put_weights(out, s, x.n, &source, o->meta, o->n_meta,
+                                  e);
         free(s);
     }
     *bytes = x.bytes;
+    n->tensors = x.n;
     free(x.item);
     return rc;
 }

@@ -2,7 +2,9 @@
  * Hugging Face.
  *
  * Every tensor of the base is written under its name; the layers' matrices
- * that the adapter has get what it adds (weights/merge_tensor.h). Formats
+ * that the adapter has get what it adds (weights/merge_tensor.h), and what it
+ * has saved whole takes the base's place. A head that is the embedding in the
+ * base, and not in d, is written beside it, and the config says so. Formats
  * that Hugging Face's safetensors don't have are widened. The same base and
  * adapter give the same bytes at any number of threads.
  */
@@ -17,6 +19,7 @@
 #include "weights/weights.h"
 
 struct merge_counts {
+    size_t tensors;   /* that were written */
     uint64_t deltas;  /* weights to which the adapter adds something */
     uint64_t changed; /* those that are stored as another number for it */
 };
@@ -24,6 +27,7 @@ struct merge_counts {
 struct merge_opts {
     const struct weights *base;
     const struct model_desc *desc;  /* of it: base_describe */
+    bool untied;    /* desc is, for the adapter's sake: adapter_unties */
     const struct adapter *adapter;  /* which matches it: adapter_match */
     unsigned dtype; /* of all floats; DTYPE_NONE: of each as it is stored, and
                        BF16 where the base has other formats than floats */

@@ -154,6 +154,23 @@ scatter(const struct way *w, const uint8_t *from, uint64_t row, uint64_t n)
                    from + (r * w->cols + c) * size, size);
 }
 
+/* y = rows [row, row + n), x, with what is added to them; or those that take
+ * their place. Returns how many were to change. */
+static uint64_t
+change_rows(const struct way *w, const float **to, float *y, const float *x,
+            float *coef, uint64_t row, uint64_t n)
+{
+    uint64_t len = n * w->cols, changed = 0;
+
+    *to = y;
+    if (w->m->whole == NULL)
+        return add_rows(w, y, x, coef, row, n);
+    *to = w->m->whole + row * w->cols;
+    for (uint64_t i = 0; i < len; i++)
+        changed += x[i] < (*to)[i] || x[i] > (*to)[i];
+    return changed;
+}
+
 /* Rows [row, row + n) to `to`, of which x is the floats, y and z room for as
  * many. */
 static int
@@ -165,16 +182,17 @@ convert(const struct way *w, uint8_t *to, float *x, float *y, float *z,
     uint64_t at = row * w->cols;
     bool same = t->dtype == w->m->dtype;
     const void *was = (const uint8_t *)t->data + at * size;
+    const float *now;
     int rc;
 
-    if (w->m->add == NULL) {
+    if (w->m->add == NULL && w->m->whole == NULL) {
         if (!same)
             return store(w, to, x, at, len, e);
         memcpy(to, was, len * size);
         return 0;
     }
-    counts->deltas += add_rows(w, y, x, z, row, n);
-    rc = store(w, to, y, at, len, e);
+    counts->deltas += change_rows(w, &now, y, x, z, row, n);
+    rc = store(w, to, now, at, len, e);
     if (rc < 0)
         return rc;
     if (!same) {

@@ -6,7 +6,8 @@
  * and where the module has magnitudes m [out] (DoRA, Liu et al. 2024, section
  * 4, as PEFT merges it)
  *     W' = m (W + s B A) / ||W + s B A||,
- * the norm that of each output's row. W is widened to float, where sums and
+ * the norm that of each output's row; what the adapter saves whole (any
+ * tensor) takes W's place. W is widened to float, where sums and
  * products are; only what comes out is rounded to the type that is written.
  */
 #ifndef WEIGHTS_MERGE_TENSOR_H
@@ -20,6 +21,7 @@ struct merge_tensor {
     const struct weight *t;
     unsigned dtype;   /* to be written: t's, or F32, BF16, F16 */
     const struct adapter_module *add; /* NULL: nothing is added */
+    const float *whole; /* t's elements are these now; NULL: its own */
     double scale;     /* of it: adapter_scale */
     bool in_out;      /* t is stored [in, out] */
     bool turn;        /* t is stored [out, in], and written [in, out] */

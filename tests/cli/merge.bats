@@ -262,7 +262,9 @@ EOF
     for type in llama gpt2; do
         model=$root/tests/golden/models/$type one=k_proj other=o_proj
         [ $type = llama ] || one=c_attn other=c_fc
-        for more in '' ', "use_dora": true'; do
+        for more in '' ', "use_dora": true' \
+            ', "modules_to_save": ["lm_head", "'$other'"],
+             "exclude_modules": ["'$other'"]'; do
             "$PEERS/bin/python" "$root/tests/peft/adapter.py" "$model" ad \
                 '{"r": 3, "lora_alpha": 5, "use_rslora": true,
                   "rank_pattern": {"'$one'": 2},
@@ -271,5 +273,33 @@ EOF
             "$PEERS/bin/python" "$root/tests/peft/merged.py" "$model" ad out
             rm -r ad out
         done
+    done
+}
+
+# loss FILE: of the base that it is about, or of the adapter.
+loss() {
+    jq 'select(.kind == "summary") | (.adapter // .base).loss' "$1"
+}
+
+@test "modules that were trained in full take the base's place" {
+    echo '{"model_type": "gpt2", "vocab_size": 40, "n_embd": 16,
+        "n_layer": 1, "n_head": 4, "n_positions": 32}' >arch.json
+    initmodel -q -o base arch.json
+    for i in {1..9}; do
+        jq -cn --argjson i $i '{ids: [range(24) | (. * $i + 3) % 40]}'
+    done | fromjsonl | shard -q -o data
+    for options in "wte,ln_f" lm_head "wte --ensure-weight-tying"; do
+        # shellcheck disable=SC2086
+        train -q --data data --base base -o run --steps 2 --batch 1 \
+            --seq-len 32 --rank 2 --lr 0.05 --modules-to-save $options
+        merge -q --base base --adapter run -o out
+        [ "$(jq .tie_word_embeddings out/config.json)" = \
+            "$([[ $options == *tying ]] && echo null || echo false)" ]
+        evalprompts -q --base base --adapter run --data data --split train \
+            --seq-len 32 >of_run
+        evalprompts -q --base out --data data --split train --seq-len 32 \
+            >of_out
+        jq -en "($(loss of_run) - $(loss of_out) | fabs) < 1e-6"
+        rm -r run out
     done
 }
