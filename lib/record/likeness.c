@@ -39,8 +39,15 @@ add_text(struct likeness *l, int part, const char *p, size_t n)
                              &l->sketch);
 }
 
+static void
+add_line(struct buf *b, const struct change_line *line)
+{
+    buf_add(b, line->p, line->n);
+    buf_addc(b, '\n');
+}
+
 /* The lines that were added and removed; their id has them in their order,
- * with what they are. */
+ * with what they are, as a unified diff has them. */
 static int
 of_commit(struct likeness *l, struct hash *h, bool *there, struct err *e)
 {
@@ -53,21 +60,22 @@ of_commit(struct likeness *l, struct hash *h, bool *there, struct err *e)
     rc = change_decode(c, f->data, f->len, e);
     if (rc < 0)
         return rc;
+    buf_reset(&l->texts.side);
     for (int i = 0; i < 2; i++)
         buf_reset(&l->side[i]);
     for (size_t i = 0; i < c->n_lines; i++) {
         const struct change_line *line = &c->line[i];
-        struct buf *side = &l->side[line->kind == '+'];
 
         if (line->kind == ' ')
             continue;
-        *there = true;
-        hash_add(h, &line->kind, 1);
-        hash_u64(h, line->no_newline);
-        hash_field(h, line->p, line->n);
-        buf_add(side, line->p, line->n);
-        buf_addc(side, '\n');
+        add_line(&l->side[line->kind == '+'], line);
+        buf_addc(&l->texts.side, line->kind);
+        add_line(&l->texts.side, line);
+        if (line->no_newline)
+            buf_addc(&l->texts.side, '\\');
     }
+    *there = l->texts.side.len > 0;
+    hash_add(h, l->texts.side.data, l->texts.side.len);
     for (int i = 0; i < 2; i++)
         add_text(l, i, l->side[i].data, l->side[i].len);
     return 0;

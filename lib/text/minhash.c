@@ -8,7 +8,6 @@
 #include "text/minhash.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -80,12 +79,25 @@ minhash_begin(struct minhash *m)
     m->cut = false;
 }
 
-static int
-compare(const void *a, const void *b)
+/* Shell's sort, by Ciura's gaps: most sets are of some dozens, and qsort calls
+ * a function for each comparison. */
+static void
+sort(uint64_t *v, size_t n)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    static const size_t gaps[] = { 1750, 701, 301, 132, 57, 23, 10, 4, 1 };
 
-    return x < y ? -1 : x > y;
+    for (size_t g = 0; g < sizeof(gaps) / sizeof(gaps[0]); g++) {
+        size_t gap = gaps[g];
+
+        for (size_t i = gap; i < n; i++) {
+            uint64_t x = v[i];
+            size_t at = i;
+
+            for (; at >= gap && v[at - gap] > x; at -= gap)
+                v[at] = v[at - gap];
+            v[at] = x;
+        }
+    }
 }
 
 /* Sorts the hashes and leaves each once: those are the same whose upper halves
@@ -95,7 +107,7 @@ tidy(struct minhash *m)
 {
     size_t n = 0;
 
-    qsort(m->hash, m->n, sizeof(m->hash[0]), compare);
+    sort(m->hash, m->n);
     for (size_t i = 0; i < m->n; i++)
         if (n == 0 || m->hash[i] >> 32 != m->hash[n - 1] >> 32)
             m->hash[n++] = m->hash[i];

@@ -13,7 +13,7 @@ plan=$(wc -w <<<"$targets")
 runs() {
     case $1 in
     jinja) echo 2000 ;;
-    tokenizer | manifest | import | base | adapter) echo 3000 ;;
+    tokenizer | manifest | import | base | adapter | kept) echo 3000 ;;
     *) echo 20000 ;;
     esac
 }

@@ -20,7 +20,7 @@ words() {
 }
 
 rm -rf change jsonl tokenizer jinja records template manifest import gguf \
-    base adapter
+    base adapter kept
 
 # ---- change ----
 
@@ -479,3 +479,29 @@ words adapter '"peft_type":' '"LORA"' '"r":' '"lora_alpha":' '"use_dora":' \
     '"dropout":' '"dtype":' '"shape":' '"data_offsets":' '"F32"' '"BF16"' \
     .lora_A.weight .lora_B.weight .lora_magnitude_vector .lora_a .lora_b .m \
     base_model.model. transformer.h. model.h. model.layers.0. true null -1
+
+# ---- kept ----
+
+# entry ID NUMBER [LEAST...]: of an index at a threshold of 1; a sketch of
+# these hashes, all of a set.
+entry() {
+    local least
+    printf '%032d' "$1" && le 8 "$2" && shift 2
+    [ $# -gt 0 ] || { le 4 0 && return; }
+    le 4 $((0x80000000 + $#)) && le 4 7
+    for least; do le 4 "$least"; done
+}
+
+# kept SEEN KEPT: the index of the entries on stdin.
+kept() {
+    cat >entries
+    { printf 'graft dedup-index 1 threshold 1 seen %s kept %s bytes %s\n' \
+        "$1" "$2" "$(stat -c %s entries)" && cat entries; } | seed kept
+    rm entries
+}
+
+kept 0 0 </dev/null
+{ entry 1 0 && entry 2 3 5 9 12; } | kept 4 2
+{ entry 1 0 1 2 && entry 2 1 1 2 && entry 4 2 3; } | kept 3 3
+words kept 'graft dedup-index ' ' threshold ' ' seen ' ' kept ' ' bytes ' \
+    '\x0a' '\x00\x00\x00\x00' '\x01\x00\x00\x80' '\x00\x01\x00\x00'

@@ -83,7 +83,7 @@ TEST(runs_go_on_in_a_long_text)
     struct taken t;
 
     for (int i = 0; i < 60; i++)
-        snprintf(text + strlen(text), 8, "%d ", i + 40);
+        snprintf(text + strlen(text), 16, "%d ", i + 40);
     t = shingles(text, 7, 4, 60);
     CHECK_EQ_U64(t.n, 57);
     memcpy(hash, t.hash, sizeof(t.hash));
