@@ -12,6 +12,7 @@
 #include "train/runloop.h"
 #include "train/train_plan.h"
 #include "weights/lora.h"
+#include "weights/pissa.h"
 
 static tool_run run;
 
@@ -118,7 +119,8 @@ room_there(const struct backend *b, char *by, size_t cap)
 /* Nothing of a run is made before its memory is there. */
 static int
 take_memory(struct trainer *t, const struct train_options *o,
-            const struct run_inputs *in, struct err *e)
+            const struct run_adapter *adapter, const struct run_inputs *in,
+            struct err *e)
 {
     const struct backend *b = &in->model.backend;
     int rc = trainer_fit(t, o->force, e);
@@ -133,6 +135,8 @@ take_memory(struct trainer *t, const struct train_options *o,
                   (unsigned long long)taken,
                   (unsigned long long)trainer_memory(t).total);
     }
+    if (rc == 0 && adapter->fixed != NULL)
+        rc = pissa_start(&t->exec, t->base, adapter->iterations, o->seed, e);
     if (rc == 0 && in->model.with != NULL)
         rc = lora_load(&t->exec, in->model.with, e);
     return rc;
@@ -154,7 +158,7 @@ go_on(struct trainer *t, const struct rundir *dir, struct err *e)
 static int
 train_run(struct trainer *t, const struct train_options *o,
           const struct args *args, const struct run_inputs *in,
-          const struct adapter *config, struct err *e)
+          const struct run_adapter *adapter, struct err *e)
 {
     struct run_opts run = { .eval_every = o->eval_every,
                             .save_steps = o->save_every.count,
@@ -173,7 +177,7 @@ train_run(struct trainer *t, const struct train_options *o,
     write_rest(&rest, o, args, in);
     rc = write_identity(&identity, o, args, in, &t->opts, e);
     if (rc == 0 && !begun)
-        rc = take_memory(t, o, in, e);
+        rc = take_memory(t, o, adapter, in, e);
     if (rc == 0)
         rc = rundir_open(&dir, o->out, identity.data, rest.data,
                          !o->resume ? RUN_NOT_RESUMED
@@ -185,13 +189,13 @@ train_run(struct trainer *t, const struct train_options *o,
         log_info("%s: complete already", o->out);
     } else {
         if (begun)
-            rc = take_memory(t, o, in, e);
+            rc = take_memory(t, o, adapter, in, e);
         if (rc == 0 && o->resume)
             rc = go_on(t, &dir, e);
         if (rc == 0)
             tell_loss(in);
         if (rc == 0)
-            rc = run_loop(t, &dir, config, &run, e);
+            rc = run_loop(t, &dir, &adapter->config, &run, e);
     }
     rundir_release(&dir);
 out:
@@ -234,7 +238,7 @@ run(void *opts, const struct args *args, struct err *e)
         goto out;
     inputs_warn_drops(&in);
     if (!o->dry_run)
-        rc = train_run(&trainer, o, args, &in, &adapter.config, e);
+        rc = train_run(&trainer, o, args, &in, &adapter, e);
     else
         rc = trainer_fit(&trainer, true, e); /* only says so */
     if (rc == 0 && o->dry_run)

@@ -288,6 +288,20 @@ struct batch {
  *   p -= lr * (m / bias1) / (sqrt(v / bias2) + eps)
  * SGD: p -= lr * (g + decay * p). */
 
+/* The rank largest singular triplets of x: x is about
+ *   sum over i of value[i] left[:, i] right[i, :]
+ * with value falling, and left's columns and right's rows orthonormal. */
+struct principal {
+    float *x;            /* [rows, cols]; its values are lost */
+    uint32_t rows, cols;
+    uint32_t rank;       /* at most the lesser of rows and cols */
+    uint32_t iterations; /* of a random subspace; 0: exact */
+    uint64_t seed, site; /* of that subspace */
+    float *left;         /* [rows, rank] */
+    float *value;        /* [rank] */
+    float *right;        /* [rank, cols] */
+};
+
 /* A program's memory; each back end has its own kind. */
 struct memory;
 
@@ -349,6 +363,12 @@ struct backend {
      * what says so; NULL: it is this process's. */
     uint64_t (*room)(const struct backend *b, uint64_t *total, char *by,
                      size_t cap);
+
+    /* Singular triplets of a matrix of this process's memory, on the calling
+     * thread, whose bits depend on *p alone. ERR_USAGE without a library for
+     * it, ERR_DATA where the values can't be found. NULL: it can't. */
+    int (*principal)(const struct backend *b, const struct principal *p,
+                     struct err *e);
 
     /* Gives back what opening took; NULL: nothing. */
     void (*close)(struct backend *b);

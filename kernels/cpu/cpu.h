@@ -96,6 +96,10 @@ void cpu_clip(const struct job *j);
 void cpu_adamw(const struct job *j);
 void cpu_sgd(const struct job *j);
 
+/* struct backend's principal. */
+int cpu_principal(const struct backend *b, const struct principal *p,
+                  struct err *e);
+
 /* Bytes of scratch for `workers` workers. */
 uint64_t norm_scratch(const struct op *op, int workers);
 uint64_t norm_bwd_scratch(const struct op *op, int workers);

@@ -1,4 +1,5 @@
-/* gemm.h - single-threaded matrix products: the only caller of libraries.
+/* gemm.h - single-threaded matrix products: the only caller of libraries,
+ * but for svd.c, which asks the same OpenBLAS for its LAPACK.
  *
  * OpenBLAS and oneDNN are opened at run time, because OpenBLAS fixes its
  * kernels in its constructor and must find its settings in the environment

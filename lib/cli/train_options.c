@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "weights/pissa.h"
 
 /* A row's place in struct train_options. */
 #define IN(field) AT_IN(struct train_options, field)
@@ -57,6 +58,11 @@ const struct opt train_option_table[] = {
       IN(tied),
       .help = "where head and embedding are one, --modules-to-save of either "
               "trains both as one" },
+    { .name = "init", .type = OPT_STRING, .output = true, IN(init),
+      .arg = "NAME", .def = "kaiming",
+      .help = "start of the adapter: kaiming, at random, pissa, from the "
+              "largest singular values of the base's matrices, or "
+              "pissa_niter_N, nearly so and sooner, by N iterations" },
     { .name = "init-adapter", .type = OPT_STRING, IN(init_adapter),
       .arg = "DIR",
       .help = "start from this PEFT or mlx-lm adapter, or that of a run; it "
@@ -149,6 +155,46 @@ const struct opt train_option_table[] = {
     { .name = NULL },
 };
 
+/* Whether, and by how many iterations (0: exactly), an adapter begins with the
+ * base's singular values. */
+static int
+read_init(bool *pissa, uint32_t *iterations, const char *name, struct err *e)
+{
+    static const char niter[] = "pissa_niter_";
+    size_t n = sizeof(niter) - 1;
+    unsigned long many = 0;
+    char *end = NULL;
+
+    *pissa = strncmp(name, "pissa", 5) == 0;
+    *iterations = 0;
+    if (strcmp(name, "kaiming") == 0 || strcmp(name, "pissa") == 0)
+        return 0;
+    if (strncmp(name, niter, n) == 0 && name[n] >= '0' && name[n] <= '9')
+        many = strtoul(name + n, &end, 10);
+    if (end == NULL || *end != '\0' || many < 1 || many > 1000)
+        return err_set(e, ERR_USAGE, "--init (found '%s', expected kaiming, "
+                       "pissa or pissa_niter_N, N from 1 to 1000)", name);
+    *iterations = (uint32_t)many;
+    return 0;
+}
+
+static int
+check_init(const struct train_options *o, struct err *e)
+{
+    uint32_t iterations;
+    bool pissa;
+    int rc = read_init(&pissa, &iterations, o->init, e);
+
+    if (rc == 0 && pissa && (o->method == 1 || o->init_adapter != NULL))
+        return err_set(e, ERR_USAGE, "--init %s is the start of a new "
+                       "adapter: not with %s", o->init,
+                       o->method == 1 ? "--method full" : "--init-adapter");
+    if (rc == 0 && pissa && o->dora)
+        return err_set(e, ERR_USAGE, "--init %s with --dora: magnitudes are "
+                       "those of the whole of a matrix", o->init);
+    return rc;
+}
+
 static int
 check_together(const struct train_options *o, const struct args *args,
                struct err *e)
@@ -221,6 +267,8 @@ train_options_check(struct train_options *o, const struct args *args,
 {
     int rc = check_together(o, args, e);
 
+    if (rc == 0)
+        rc = check_init(o, e);
     return rc < 0 ? rc : settle_targets(o, e);
 }
 
@@ -327,6 +375,7 @@ resolve_adapter(struct prog_opts *p, struct run_adapter *a,
                 const struct train_options *o, const struct model *m,
                 struct err *e)
 {
+    bool pissa;
     int rc = 0;
 
     if (m->with != NULL)
@@ -335,6 +384,10 @@ resolve_adapter(struct prog_opts *p, struct run_adapter *a,
         rc = make_config(a, o, e);
     if (rc == 0)
         rc = lora_opts(p, &a->config, &m->desc, &a->parts, e);
+    if (rc == 0)
+        rc = read_init(&pissa, &a->iterations, o->init, e);
+    if (rc == 0 && pissa)
+        rc = pissa_place(&a->fixed, a->parts, &m->desc, &m->backend, e);
     a->config.n = a->config.n_whole = 0;
     a->config.dropout = o->dropout;
     a->config.base = o->base;
@@ -348,6 +401,7 @@ run_adapter_release(struct run_adapter *a)
     adapter_patterns_release(&a->rank);
     adapter_patterns_release(&a->alpha);
     free(a->parts);
+    free(a->fixed);
 }
 
 static struct prog_opts

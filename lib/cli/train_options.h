@@ -13,7 +13,7 @@
 #include "weights/lora.h"
 
 struct train_options {
-    const char *data, *base, *out, *init_adapter, *config;
+    const char *data, *base, *out, *init, *init_adapter, *config;
     struct machine_options machine;
     int method, loss, schedule, optimizer, recompute, offload;
     uint64_t rank, steps, tokens, batch, accum, seq_len, warmup, seed;
@@ -49,11 +49,14 @@ struct run_adapter {
     struct adapter config; /* without modules; strings are borrowed */
     struct adapter_patterns rank, alpha; /* of the options */
     struct lora_part *parts;
+    float *fixed;        /* of --init pissa (weights/pissa.h); NULL: another */
+    uint32_t iterations; /* of it */
 };
 
 /* What a trainer is told. *a has to outlive the trainer's planning, and is
- * the caller's to release, also after a failure. ERR_USAGE for targets and
- * patterns that no module matches. */
+ * the caller's to release, after the trainer and also after a failure.
+ * ERR_USAGE for targets and patterns that no module matches, and a start that
+ * can't be made. */
 int train_options_resolve(struct train_opts *t, struct run_adapter *a,
                           const struct train_options *o,
                           const struct run_inputs *in, struct err *e);

@@ -22,8 +22,8 @@ lora_part_of(const struct build *b, size_t i)
     if (o->lora != NULL)
         return o->lora[i];
     return (struct lora_part){
-        module_is_linear(b->d, &b->d->module[i]) ? o->rank : 0,
-        o->alpha / (float)o->rank, false, false
+        .rank = module_is_linear(b->d, &b->d->module[i]) ? o->rank : 0,
+        .scale = o->alpha / (float)o->rank
     };
 }
 
@@ -60,12 +60,17 @@ add_adapter(struct build *b, size_t i)
 {
     const struct module *m = &b->d->module[i];
     struct lora_part lora = lora_part_of(b, i);
+    struct param *q;
 
     if (lora.rank == 0)
         return;
     b->adapted[i].scale = lora.scale;
-    add_param(b, m, PARAM_LORA_A, lora.rank, m->in);
-    add_param(b, m, PARAM_LORA_B, m->out, lora.rank);
+    q = add_param(b, m, PARAM_LORA_A, lora.rank, m->in);
+    q->fixed = lora.c;
+    q->scale = lora.scale;
+    q = add_param(b, m, PARAM_LORA_B, m->out, lora.rank);
+    q->fixed = lora.d;
+    q->scale = lora.scale;
     if (lora.dora)
         add_param(b, m, PARAM_LORA_MAGNITUDE, 1, m->out)->decay = false;
 }
@@ -275,6 +280,27 @@ bind_tensor(struct build *b, size_t i)
     return 0;
 }
 
+/* The frozen matrices of adapters count as the base's. */
+static void
+bind_fixed(struct build *b)
+{
+    for (size_t i = 0; i < b->p->n_params; i++) {
+        const struct param *q = &b->p->param[i];
+        struct adapted *m;
+        struct view v;
+
+        if (q->fixed == NULL)
+            continue;
+        m = &b->adapted[q->module - b->d->module];
+        v = base_view(b, q->fixed, DTYPE_F32, q->rows, q->cols, DTYPE_F32);
+        b->p->base_bytes += b->p->buf[v.buf].bytes;
+        if (q->kind == PARAM_LORA_A)
+            m->c = v;
+        else
+            m->d = v;
+    }
+}
+
 /* Constants of the description, beside the base's tensors. */
 static void
 bind_rope(struct build *b)
@@ -312,7 +338,9 @@ bind_tensors(struct build *b)
         rc = bind_tensor(b, i);
     if (rc == 0)
         bind_params(b);
-    if (rc == 0)
+    if (rc == 0) {
+        bind_fixed(b);
         bind_rope(b);
+    }
     return rc;
 }

@@ -26,6 +26,7 @@ struct bound {
 struct adapted {
     struct bound a, b, magnitude;
     struct view norm; /* of DoRA, [1, out] */
+    struct view c, d; /* of PiSSA */
     float scale;
 };
 

@@ -186,6 +186,58 @@ build_dora(struct build *b, uint32_t layer, struct part *part,
     }
 }
 
+/* y += (x C^T) D^T of the parts that have such matrices: one LINEAR for all
+ * x C^T, and one for each D, whose inputs differ. */
+static void
+build_fixed(struct build *b, uint32_t layer, const struct part *part,
+            const struct adapted *const *adapted, uint32_t n, struct view x,
+            struct view y)
+{
+    struct part *c = NULL, *d;
+    uint32_t k = 0, col = 0;
+    struct view h;
+    struct op *op;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct view *w = &adapted[i]->c;
+
+        if (w->buf == 0)
+            continue;
+        if (c == NULL)
+            c = build_parts(b, n);
+        c[k++] = (struct part){ .w = *w, .col = col, .in = w->cols,
+                                .out = w->rows };
+        col += w->rows;
+    }
+    if (c == NULL)
+        return;
+    h = build_activation(b, col);
+    op = build_op(b, OP_LINEAR, layer);
+    op->x[0] = x;
+    op->y[0] = h;
+    op->u.lin.part = c;
+    op->u.lin.n = k;
+    build_record(b, op, build_needs(b, x));
+    col = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct view *w = &adapted[i]->d;
+
+        if (w->buf == 0)
+            continue;
+        d = build_parts(b, 1);
+        *d = (struct part){ .w = *w, .col = part[i].col, .in = w->cols,
+                            .out = w->rows };
+        op = build_op(b, OP_LINEAR, layer);
+        op->x[0] = view_cols(h, col, w->cols);
+        op->y[0] = y;
+        op->acc = 1;
+        op->u.lin.part = d;
+        op->u.lin.n = 1;
+        build_record(b, op, build_needs(b, h));
+        col += w->cols;
+    }
+}
+
 struct view
 build_linear(struct build *b, uint32_t layer, const uint8_t *roles,
              size_t n_roles, struct view x, struct view residual)
@@ -217,6 +269,7 @@ build_linear(struct build *b, uint32_t layer, const uint8_t *roles,
     op->u.lin.part = part;
     op->u.lin.n = n;
     build_record(b, op, need || (!dora && build_needs(b, residual)));
+    build_fixed(b, layer, part, adapted, n, x, z);
     if (dora) {
         struct view y = build_activation(b, col);
 

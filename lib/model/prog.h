@@ -48,14 +48,18 @@ enum optimizer { OPT_ADAMW, OPT_SGD };
 #define TRAIN_HEAD_CHUNK 512
 #define EVAL_HEAD_CHUNK 128
 
-/* A module's adapter: y += scale * (x A^T) B^T. Or its own tensors, trained
- * in full beside the adapters (PEFT's modules_to_save); of a tied head, the
- * embedding's. */
+/* A module's adapter: y += scale * (x A^T) B^T, and where it begins with
+ * matrices that are taken off the base (PiSSA), y += (x C^T) D^T, too, with
+ * the frozen C [rank, in] and D [out, rank], which lie there as long as the
+ * program, but may be filled after it was built. Dropout is of A alone.
+ * Or its own tensors, trained in full beside the adapters (PEFT's
+ * modules_to_save); of a tied head, the embedding's. */
 struct lora_part {
     uint32_t rank; /* 0: none */
     float scale;
     bool dora;     /* see struct part of kernels/ops.h */
     bool whole;    /* then rank is 0 */
+    float *c, *d;  /* or NULL */
 };
 
 struct prog_opts {
@@ -104,6 +108,8 @@ struct param {
     uint64_t off, n;
     uint32_t rows, cols;
     uint64_t norm;           /* of a magnitude: its norms' place in norms */
+    float *fixed;            /* of A, C; of B, D (struct lora_part) */
+    float scale;             /* of A and B: their module's */
 };
 
 struct prog {

@@ -10,6 +10,7 @@
 #include "model/family.h"
 #include "weights/adapter_saved.h"
 #include "weights/module_pattern.h"
+#include "weights/pissa.h"
 
 /* Whether the adapter's targets select the module. */
 static int
@@ -27,8 +28,8 @@ is_target(bool *is, const struct adapter *a, const char *module,
 static struct lora_part
 part_of(const struct adapter *a, const struct adapter_module *m)
 {
-    return (struct lora_part){ m->rank, (float)adapter_scale(a, m), a->dora,
-                               false };
+    return (struct lora_part){ .rank = m->rank, .dora = a->dora,
+                               .scale = (float)adapter_scale(a, m) };
 }
 
 /* What is saved whole gets no adapter; PEFT knows that by names from a dot
@@ -322,7 +323,8 @@ write_part(void *ctx, size_t i, enum adapter_part part, struct out *out,
                             : &p->param[n_parts(p) * i + part];
     struct view v = prog_param(q, p->params);
 
-    return exec_write(s->x, &v, out, e);
+    return q->fixed ? pissa_write(s->x, q, out, e)
+                    : exec_write(s->x, &v, out, e);
 }
 
 static void
@@ -381,7 +383,7 @@ list_items(struct saving *s)
         a->item[i].name = q->module->name;
         a->item[i].in = q->module->in;
         a->item[i].out = q->module->out;
-        a->item[i].rank = q->rows;
+        a->item[i].rank = q->fixed ? 2 * q->rows : q->rows;
     }
 }
 
@@ -391,15 +393,20 @@ lora_save(const struct exec *x, const struct adapter *meta,
 {
     struct saving s = { .x = x, .a = *meta };
     const struct adapter_source source = { write_part, &s };
+    bool twice = pissa_is(x->prog);
     const char **leaf = NULL;
     char head[128];
     int rc;
 
+    if (twice)
+        pissa_double(&s.a);
     if (s.a.n_targets == 0)
         s.a.target = leaf = leaf_names(x->prog, &s.a.n_targets);
     list_items(&s);
     list_whole(&s, head);
     rc = adapter_write(&s.a, dir, NULL, 0, &source, e);
+    if (twice)
+        pissa_release_double(&s.a);
     free(s.a.item);
     free(s.a.whole);
     free(s.whole);

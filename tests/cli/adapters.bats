@@ -22,6 +22,7 @@ option() {
     loraplus-lr-ratio) echo --loraplus-lr-ratio=16 ;;
     rank-pattern) echo --rank-pattern=q_proj=2 ;;
     alpha-pattern) echo --alpha-pattern=q_proj=3 ;;
+    init) echo --init=pissa ;;
     modules-to-save) echo --modules-to-save=embed_tokens,norm ;;
     *) echo "no option for $1" ;;
     esac
@@ -75,7 +76,7 @@ row() {
 @test "every kind of adapter does what its row of graft-bases(7) says" {
     text_base
     sed -n '/^\.Ss Adapters/,/^\.Sh/s/^\.It Cm //p' "$page" >rows
-    [ "$(wc -l <rows)" -eq 7 ]
+    [ "$(wc -l <rows)" -eq 8 ]
     while read -r name _ cells; do
         [ "$cells" = "$(row "$name" | paste -sd ' ' | sed 's/ / Ta /g')" ] || {
             echo "$name: $cells"

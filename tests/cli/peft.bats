@@ -118,3 +118,34 @@ check_sums() {
     saved wte --ensure-weight-tying
     check_saved
 }
+
+@test "a run with --init pissa takes PEFT's first step" {
+    local ours theirs
+    for type in llama gpt2; do
+        rm -rf model step
+        echo "{\"model_type\": \"$type\", \"vocab_size\": 40}" | jq '. +
+            if .model_type == "gpt2" then
+            {n_embd: 16, n_layer: 2, n_head: 4, n_positions: 32} else
+            {hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 4,
+            intermediate_size: 24, num_key_value_heads: 2,
+            max_position_embeddings: 32} end' >arch.json
+        initmodel -q -o model arch.json
+        head -n 1 records >record
+        [ -d one ] || fromjsonl -q --vocab 40 <record |
+            shard -q --val 0 --test 0 -o one
+        train -q --data one --base model -o step --init pissa --rank 4 \
+            --alpha 6 --steps 1 --batch 1 --seq-len 32 --optimizer sgd \
+            --schedule constant --lr 64 --clip 0 --loss all --threads 1
+        theirs=$("$PEERS/bin/python" \
+            "$BATS_TEST_DIRNAME/../peft/pissa.py" model record \
+            step/adapter 64)
+        ours=$(evalprompts -q --base model --adapter step --data one \
+            --split train --seq-len 32 |
+            jq 'select(.kind == "summary") | .adapter.loss')
+        echo "$theirs $ours" | awk '{
+            d = ($6 - $5) / $5
+            exit NF < 6 || $1 > 1e-6 || $2 > 2e-5 || $3 > 5e-5 || \
+                $4 > 5e-5 || d > 2e-6 || d < -2e-6 }' ||
+            { echo "$type: $theirs $ours"; false; }
+    done
+}
