@@ -1,7 +1,8 @@
-/* merge.c - a base and adapters in, a model directory out that needs none.
+/* merge.c - a base and adapters in, a model directory or a GGUF file out that
+ * needs none.
  *
  * What an adapter was made for is known where it is in its run: then the
- * base's id has to be the one that the run recorded. The directory is built
+ * base's id has to be the one that the run recorded. The output is built
  * beside its name, compared with base and adapter, and renamed.
  */
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 #include "weights/model.h"
 
 struct options {
-    const char *base, *output, *dtype, *prompt;
+    const char *base, *output, *format, *dtype, *prompt;
     struct opt_list adapter;
     bool any_base, no_check;
     uint64_t threads;
@@ -35,11 +36,15 @@ static const struct opt table[] = {
       .help = "PEFT or mlx-lm adapter, or run with one; of several, the sum, "
               "each times its weight" },
     { .name = "output", .letter = 'o', .type = OPT_STRING, AT(output),
-      .arg = "MODELDIR", .required = true, .help = "the directory to make" },
+      .arg = "MODEL", .required = true,
+      .help = "the directory to make, or the GGUF file" },
+    { .name = "format", .type = OPT_NAME, .output = true, AT(format),
+      .arg = "FORMAT", .def = "hf", .choices = "hf|gguf",
+      .help = "a model directory of Hugging Face, or llama.cpp's file" },
     { .name = "dtype", .type = OPT_NAME, .output = true, AT(dtype),
-      .arg = "TYPE", .choices = "f32|bf16|f16",
-      .help = "type of all floats; by default each keeps its own, or bf16 "
-              "where the base is quantised" },
+      .arg = "TYPE", .choices = "f32|bf16|f16|q8_0",
+      .help = "type of all floats, q8_0 in a GGUF file alone; by default "
+              "each keeps its own, or bf16 where the base is quantised" },
     { .name = "any-base", .type = OPT_FLAG, .output = true, AT(any_base),
       .help = "merge into another base than the one that the adapter's run "
               "was trained on" },
@@ -161,9 +166,10 @@ dtype_of(const char *name)
     return name != NULL ? stored_named(name)->dtype : DTYPE_NONE;
 }
 
+/* Into the one of the two that is not NULL. */
 static int
-write_model(struct job *j, struct out_dir *out, struct merge_counts *n,
-            struct err *e)
+write_model(struct job *j, struct out_dir *dir, struct out *file,
+            struct merge_counts *n, struct err *e)
 {
     struct safetensors_meta meta = { "graft.prov", NULL };
     const struct weights *w = &j->model.weights;
@@ -182,7 +188,8 @@ write_model(struct job *j, struct out_dir *out, struct merge_counts *n,
     for (size_t i = 0; i < w->n; i++)
         read += w->item[i].bytes;
     progress_begin("bytes", 0, read);
-    rc = merge_write(out, &m, n, &bytes, e);
+    rc = dir ? merge_write(dir, &m, n, &bytes, e)
+             : merge_write_gguf(file, &m, n, &bytes, e);
     progress_end();
     if (rc == 0)
         log_info("%zu of %zu linears, %zu tensors, %.1f MB",
@@ -204,24 +211,36 @@ tell_counts(const struct merge_counts *n)
              n->deltas > 0 ? 100 * (double)lost / (double)n->deltas : 0);
 }
 
+/* Everything but the name; temp: what is written. */
 static int
-merge(struct job *j, struct err *e)
+merge(struct job *j, struct out_dir *dir, struct out *file, const char *temp,
+      struct err *e)
 {
     struct merge_counts n = { 0 };
+    int rc = weights_check(&j->model.weights, e);
+
+    if (rc == 0)
+        rc = check_base(j, e);
+    if (rc == 0)
+        rc = write_model(j, dir, file, &n, e);
+    if (rc == 0)
+        tell_counts(&n);
+    if (rc == 0 && file != NULL)
+        rc = out_flush(file, e);
+    if (rc == 0 && !j->o->no_check)
+        rc = check_merged(&j->model, temp, j->o->prompt, e);
+    return rc;
+}
+
+static int
+merge_dir(struct job *j, struct err *e)
+{
     struct out_dir out;
     int rc = out_dir_open(&out, j->o->output, e);
 
     if (rc < 0)
         return rc;
-    rc = weights_check(&j->model.weights, e);
-    if (rc == 0)
-        rc = check_base(j, e);
-    if (rc == 0)
-        rc = write_model(j, &out, &n, e);
-    if (rc == 0)
-        tell_counts(&n);
-    if (rc == 0 && !j->o->no_check)
-        rc = check_merged(&j->model, out.temp, j->o->prompt, e);
+    rc = merge(j, &out, NULL, out.temp, e);
     if (rc == 0)
         rc = out_dir_commit(&out, e);
     out_dir_release(&out);
@@ -229,17 +248,40 @@ merge(struct job *j, struct err *e)
 }
 
 static int
+merge_file(struct job *j, struct err *e)
+{
+    const char *path = j->o->output;
+    struct out out;
+    int rc = dir_check_name(path, e);
+
+    if (rc == 0 && path_exists(path))
+        rc = err_set(e, ERR_EXISTS, "%s: exists", path);
+    if (rc == 0)
+        rc = out_open(&out, path, e);
+    if (rc < 0)
+        return rc;
+    rc = merge(j, NULL, &out, out.temp, e);
+    if (rc == 0)
+        rc = out_commit(&out, e);
+    out_release(&out);
+    return rc;
+}
+
+static int
 run(void *opts, const struct args *args, struct err *e)
 {
     struct job j = { .o = opts, .args = args };
+    bool is_gguf = strcmp(j.o->format, "gguf") == 0;
     int rc;
 
     if (j.o->no_check && j.o->prompt != NULL)
         return err_set(e, ERR_USAGE, "--prompt with --no-check");
+    if (!is_gguf && dtype_of(j.o->dtype) == DTYPE_Q8_0)
+        return err_set(e, ERR_USAGE, "--dtype q8_0 without --format gguf");
     par_set_threads((int)j.o->threads);
     rc = job_open(&j, e);
     if (rc == 0)
-        rc = merge(&j, e);
+        rc = is_gguf ? merge_file(&j, e) : merge_dir(&j, e);
     model_release(&j.model);
     given_adapters_release(&j.given);
     return rc;

@@ -184,19 +184,53 @@ fill_numbers(struct model_desc *d, const struct config *c, const cJSON *root)
 }
 
 static int
+find_family(const struct family **f, const cJSON *root, struct err *e)
+{
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(root, "model_type");
+
+    if (!cJSON_IsString(type))
+        return err_set(e, ERR_DATA, "no model_type");
+    return family_find(f, type->valuestring, e);
+}
+
+static int
+read_config(struct config *c, const struct family **f, cJSON *root,
+            struct err *e)
+{
+    int rc = find_family(f, root, e);
+
+    *c = (struct config){ .rotary = 1, .use_window = 1, .pad = PAD_NONE,
+                          .embed_scale = 1, .residual_scale = 1,
+                          .logits_divisor = 1 };
+    if (rc == 0)
+        rc = keys_read(c, common_keys, root, e);
+    if (rc == 0)
+        rc = spread_rope(root, *f, e);
+    if (rc == 0)
+        rc = keys_read(c, (*f)->keys, root, e);
+    return rc < 0 ? rc : check_config(c, e);
+}
+
+int
+family_config(struct config *c, const struct family **f, const char *text,
+              size_t n, const char *where, struct err *e)
+{
+    cJSON *root = NULL;
+    int rc = json_user(&root, text, n, where, e);
+
+    if (rc < 0)
+        return rc;
+    rc = read_config(c, f, root, e);
+    cJSON_Delete(root);
+    return rc < 0 ? err_prefix(e, "%s", where) : 0;
+}
+
+static int
 fill_desc(struct model_desc *d, cJSON *root, struct err *e)
 {
-    struct config c = { .rotary = 1, .use_window = 1, .pad = PAD_NONE,
-                        .embed_scale = 1, .residual_scale = 1,
-                        .logits_divisor = 1 };
-    int rc = keys_read(&c, common_keys, root, e);
+    struct config c;
+    int rc = read_config(&c, &d->family, root, e);
 
-    if (rc == 0)
-        rc = spread_rope(root, d->family, e);
-    if (rc == 0)
-        rc = keys_read(&c, d->family->keys, root, e);
-    if (rc == 0)
-        rc = check_config(&c, e);
     if (rc < 0)
         return rc;
     fill_numbers(d, &c, root);
@@ -214,16 +248,6 @@ fill_desc(struct model_desc *d, cJSON *root, struct err *e)
     return 0;
 }
 
-static int
-find_family(struct model_desc *d, const cJSON *root, struct err *e)
-{
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(root, "model_type");
-
-    if (!cJSON_IsString(type))
-        return err_set(e, ERR_DATA, "no model_type");
-    return family_find(&d->family, type->valuestring, e);
-}
-
 int
 desc_read(struct model_desc *d, const char *text, size_t n,
           const char *where, struct err *e)
@@ -235,9 +259,7 @@ desc_read(struct model_desc *d, const char *text, size_t n,
     rc = json_user(&root, text, n, where, e);
     if (rc < 0)
         return rc;
-    rc = find_family(d, root, e);
-    if (rc == 0)
-        rc = fill_desc(d, root, e);
+    rc = fill_desc(d, root, e);
     if (rc < 0) {
         err_prefix(e, "%s", where);
         desc_release(d);

@@ -98,6 +98,8 @@ struct rope_desc {
     uint32_t pairs; /* two columns each; those after them do not turn */
     double factor;
     float *freq;
+    const char *type;         /* what they were made by: rope_type, and its */
+    double stretch, original; /* factor and length, where it has them */
 };
 
 /* A dropout of the configuration: its key and probability, over 0. */

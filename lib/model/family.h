@@ -65,6 +65,11 @@ struct family {
  * what none of them does. */
 extern const struct key common_keys[];
 
+/* The family and the numbers of a config.json, as desc_read takes them: with
+ * defaults, what is derived, and the checks. Fails as desc_read. */
+int family_config(struct config *c, const struct family **f, const char *text,
+                  size_t n, const char *where, struct err *e);
+
 /* *f = the family of that model_type; ERR_DATA, naming those there are, for an
  * unknown one. */
 int family_find(const struct family **f, const char *model_type,

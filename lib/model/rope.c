@@ -298,6 +298,9 @@ rope_read(struct rope_desc *r, const cJSON *root, const cJSON *holder,
         rc = read_settings(&s, type, root, holder, c, e);
     if (rc < 0)
         return holder ? err_prefix(e, "%s", holder->string) : rc;
+    r->type = type->name;
+    r->stretch = s.factor;
+    r->original = s.original;
     r->freq = mem_array(r->pairs, sizeof(*r->freq));
     type->fill(r, &s, (float)theta);
     return check_finite(r, e);

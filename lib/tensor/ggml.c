@@ -2,6 +2,7 @@
  * of 32 and no pair of scales of one of 256 goes beyond. */
 #include "tensor/ggml.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -52,6 +53,35 @@ q8_0(float *x, const uint8_t *block, unsigned g)
     (void)g;
     for (int i = 0; i < GROUP; i++)
         x[i] = (float)q[i] * d;
+}
+
+/* One block of x[n], n <= 32, padded by zeros; false for a scale that is no
+ * F16. */
+static bool
+q8_0_block(uint8_t *block, const float *x, size_t n)
+{
+    float d = floats_top(x, n) / 127, scale = d > 0 ? 1 / d : 0;
+    uint16_t half = f32_to_f16(d);
+
+    store_u16(block, half);
+    memset(block + 2, 0, GROUP);
+    for (size_t i = 0; i < n && isfinite(scale); i++)
+        block[2 + i] = (uint8_t)(int8_t)roundf(x[i] * scale);
+    return isfinite(f16_to_f32(half));
+}
+
+bool
+q8_0_encode(void *data, void *side, const float *x, size_t n, size_t *bad)
+{
+    uint8_t *block = data;
+
+    (void)side;
+    for (size_t i = 0; i < n; i += GROUP, block += GROUP + 2)
+        if (!q8_0_block(block, x + i, n - i < GROUP ? n - i : GROUP)) {
+            *bad = i;
+            return false;
+        }
+    return true;
 }
 
 static void

@@ -25,6 +25,7 @@
 #ifndef TENSOR_GGML_H
 #define TENSOR_GGML_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,5 +47,13 @@ typedef void ggml_widen(float *out, const void *row, const void *side,
 
 ggml_widen q8_0_widen, q4_0_widen, q4_1_widen, q5_0_widen, q5_1_widen,
            q4_k_widen, q5_k_widen, q6_k_widen;
+
+/* Encodes finite x[n] as Q8_0: d is the largest magnitude of 32 over 127, an
+ * element is divided by that d before it is rounded to an F16, and rounded to
+ * the nearest whole number, halves away from 0: the bytes are those of ggml
+ * and of gguf.quants.quantize. False, with *bad the first element of the block,
+ * where d is too great for an F16. */
+bool q8_0_encode(void *data, void *side, const float *x, size_t n,
+                 size_t *bad);
 
 #endif

@@ -152,6 +152,13 @@ bound_nf4(double absmax)
     return absmax * 0.152;
 }
 
+/* Half a step, and the largest whole number times what the F16 is off. */
+static double
+bound_q8_0(double absmax)
+{
+    return absmax * (1 / 253.9 + 0x1p-11);
+}
+
 static const struct stored table[] = {
     { .name = "f32", .dtype = DTYPE_F32, .block = 1, .encode = encode_f32,
       .widen = widen_f32, .bound = bound_f32 },
@@ -169,7 +176,7 @@ static const struct stored table[] = {
       .block = NF4_BLOCK, .linears = true, .encode = encode_nf4,
       .widen = widen_nf4, .bound = bound_nf4 },
     { .name = "q8_0", .dtype = DTYPE_Q8_0, .block = 32,
-      .widen = q8_0_widen },
+      .encode = q8_0_encode, .widen = q8_0_widen, .bound = bound_q8_0 },
     { .name = "q4_0", .dtype = DTYPE_Q4_0, .block = 32,
       .widen = q4_0_widen },
     { .name = "q4_1", .dtype = DTYPE_Q4_1, .block = 32,

@@ -8,7 +8,8 @@
  *   nf4            codes of 4 bits in blocks of 64, with an F32 scale each
  *                  (tensor/nf4.h); of the layers' linears alone
  *   q8_0 ... q6_k  the blocks of GGUF files, which have their scales inside
- *                  (tensor/ggml.h); they are read, not made
+ *                  (tensor/ggml.h); q8_0 is made for such files, the others are
+ *                  read alone
  *
  * Whoever reads or writes weights asks a row; a new format is a row and its
  * codec. Its widening serves the CPU back end, too, until it has a fast one.

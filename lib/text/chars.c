@@ -256,7 +256,7 @@ void
 chars_prepare(struct tokenizer *t)
 {
     uint8_t *odd = mem_alloc(t->n);
-    uint32_t left, right;
+    uint32_t left, right, rank;
     size_t i;
 
     fill_tokens(t);
@@ -267,7 +267,7 @@ chars_prepare(struct tokenizer *t)
         odd[t->chars.unk] = 1;
     merges_init(&t->chars.pairs, t->merges.n);
     for (i = 0; i <= t->merges.mask; i++)
-        if (merges_at(&t->merges, i, &left, &right))
+        if (merges_at(&t->merges, i, &left, &right, &rank))
             join(t, left, right, odd);
     fill_joined(t);
     free(odd);

@@ -148,12 +148,14 @@ merges_has(const struct merges *m, uint32_t left, uint32_t right)
 }
 
 bool
-merges_at(const struct merges *m, size_t i, uint32_t *left, uint32_t *right)
+merges_at(const struct merges *m, size_t i, uint32_t *left, uint32_t *right,
+          uint32_t *rank)
 {
     uint64_t pair = m->slot[i] >> RANK_BITS;
 
     *left = (uint32_t)(pair >> ID_BITS);
     *right = (uint32_t)(pair & (MERGE_MOST_IDS - 1));
+    *rank = (uint32_t)(m->slot[i] & RANK_MASK) - 1;
     return m->slot[i] != 0;
 }
 

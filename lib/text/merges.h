@@ -38,9 +38,9 @@ void merges_put(struct merges *m, uint32_t left, uint32_t right,
 /* Fetches the memory that merges_put of that pair will want, and goes on. */
 void merges_expect(const struct merges *m, uint32_t left, uint32_t right);
 
-/* The pair in slot i <= m->mask; false if there is none. */
+/* The pair in slot i <= m->mask and its rank; false if there is none. */
 bool merges_at(const struct merges *m, size_t i, uint32_t *left,
-               uint32_t *right);
+               uint32_t *right, uint32_t *rank);
 
 bool merges_has(const struct merges *m, uint32_t left, uint32_t right);
 

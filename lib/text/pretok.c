@@ -57,6 +57,26 @@ pretok_add(struct pretok *t, enum pretok_kind kind)
 }
 
 bool
+pretok_same(const struct pretok *a, const struct pretok *b)
+{
+    bool same = a->n == b->n && a->byte_level == b->byte_level
+                && a->spelled == b->spelled;
+
+    for (size_t i = 0; i < a->n && same; i++) {
+        const struct pretok_step *s = &a->step[i], *t = &b->step[i];
+
+        same = s->kind == t->kind && s->behavior == t->behavior
+               && s->invert == t->invert && s->digits == t->digits
+               && (s->kind != PRETOK_SCAN || s->scan == t->scan)
+               && s->string.len == t->string.len
+               && (s->string.len == 0
+                   || memcmp(s->string.data, t->string.data, s->string.len)
+                      == 0);
+    }
+    return same;
+}
+
+bool
 pretok_scans(const struct pretok *t)
 {
     return t->n == 1 && t->step[0].kind == PRETOK_SCAN

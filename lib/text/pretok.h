@@ -40,7 +40,8 @@ struct pretok_step {
     uint8_t *table; /* of scan_table */
     bool digits; /* a match is a UC_DIGIT, and comes out alone */
     struct regex *regex;
-    struct buf string;
+    struct buf string; /* of a PRETOK_REGEX how it was written: the expression,
+                          or the name of the pre-tokenizer */
 };
 
 struct pretok {
@@ -52,6 +53,10 @@ struct pretok {
 };
 
 void pretok_release(struct pretok *t);
+
+/* Whether both cut every text in the same way, as far as that can be told by
+ * the steps alone. */
+bool pretok_same(const struct pretok *a, const struct pretok *b);
 
 /* Adds a step of that kind to fill in; NULL when there are PRETOK_MAX. */
 struct pretok_step *pretok_add(struct pretok *t, enum pretok_kind kind);

@@ -187,6 +187,7 @@ add_set(struct maker *m, const struct uset *set,
     if (!step)
         return ERR_DATA;
     step->regex = regex_of_set(set);
+    buf_add(&step->string, m->s->type.data, m->s->type.len);
     step->behavior = behavior;
     return 0;
 }
@@ -203,6 +204,7 @@ add_scan(struct maker *m, enum scan_kind scan)
         if (step->digits) {
             regex_free(step->regex);
             step->regex = NULL;
+            buf_reset(&step->string);
             step->digits = false;
             step->kind = PRETOK_SCAN;
             step->scan = SCAN_DIGITS;
@@ -257,6 +259,7 @@ add_regex(struct maker *m, enum pretok_behavior behavior)
         return ERR_DATA;
     step->behavior = behavior;
     step->invert = invert;
+    buf_add(&step->string, regex->data, regex->len);
     step->regex = regex_new(regex->data, regex->len, &why);
     if (!step->regex)
         return json_error(&m->at, m->e, "pre-tokenizer Split: in regular "

@@ -284,3 +284,41 @@ vocab_json_put(struct buf *b, const struct vocab *v, struct err *e)
     rc = put_post(b, v, pre, e);
     return rc < 0 ? rc : put_model(b, v, pre, e);
 }
+
+/* ---- back ---- */
+
+/* Whether a tokenizer with that row's steps cuts texts as t does. */
+static bool
+is_named(const struct tokenizer *t, const struct pre *pre)
+{
+    struct vocab_token token = { "a", 1, VOCAB_NORMAL };
+    struct vocab v = { .where = pre->name, .pre = pre->name, .token = &token,
+                       .n_tokens = 1, .begins = 0, .begin = -1 };
+    struct tokenizer other;
+    struct buf json;
+    struct err e;
+    bool same;
+
+    if (t->ignore_merges != pre->ignore_merges
+        || t->normal.n != (pre->nfc ? 1 : 0)
+        || (pre->nfc && t->normal.step[0].kind != NORMAL_NFC))
+        return false;
+    buf_init(&json);
+    same = vocab_json_put(&json, &v, &e) == 0
+           && tokenizer_read(&other, json.data, json.len, v.where, &e) == 0;
+    if (same) {
+        same = pretok_same(&t->pre, &other.pre);
+        tokenizer_release(&other);
+    }
+    buf_release(&json);
+    return same;
+}
+
+const char *
+vocab_json_pre(const struct tokenizer *t)
+{
+    for (size_t i = 0; i < N_KNOWN && !t->chars.on; i++)
+        if (is_named(t, &known[i]))
+            return known[i].name;
+    return NULL;
+}

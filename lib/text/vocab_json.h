@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "text/tokenizer.h"
 
 /* What a token is, by the numbers of ggml. */
 enum vocab_kind {
@@ -52,5 +53,9 @@ struct vocab {
  * merges that don't make a token of two; ERR_LIMIT for a file that
  * tokenizer_read would find too large. */
 int vocab_json_put(struct buf *b, const struct vocab *v, struct err *e);
+
+/* The other way round: what llama.cpp calls the normaliser and pre-tokenizer
+ * of t. NULL: it is none of those known here. */
+const char *vocab_json_pre(const struct tokenizer *t);
 
 #endif

@@ -1,9 +1,4 @@
-/* gguf_config.c - the keys of a GGUF file into a config.json.
- *
- * A row says which number of a struct config a key is; what the family calls
- * it in its config.json, the family's own table says. So an architecture is a
- * line here, once its family is there.
- */
+/* gguf_config.c - the keys of a GGUF file into a config.json. */
 #include "weights/gguf_config.h"
 
 #include <math.h>
@@ -13,6 +8,7 @@
 #include "base/json.h"
 #include "model/family.h"
 #include "weights/gguf_rope.h"
+#include "weights/gguf_rows.h"
 
 static const struct gguf_arch archs[] = {
     { "llama", "llama", .windowed = "mistral", .paired = true },
@@ -27,47 +23,6 @@ static const struct gguf_arch archs[] = {
 };
 
 #define N_ARCHS (sizeof(archs) / sizeof(archs[0]))
-
-/* A key below the architecture's name, and the field that it fills. */
-struct gguf_row {
-    const char *key;
-    size_t field;   /* of struct config */
-    bool real;      /* or a whole number */
-    bool required;
-};
-
-#define FIELD(name) offsetof(struct config, name)
-
-static const struct gguf_row rows[] = {
-    { "context_length", FIELD(max_pos), .required = true },
-    { "embedding_length", FIELD(dim), .required = true },
-    { "block_count", FIELD(n_layers), .required = true },
-    { "feed_forward_length", FIELD(ff_dim), .required = true },
-    { "attention.head_count", FIELD(heads), .required = true },
-    { "attention.head_count_kv", FIELD(kv_heads) },
-    { "attention.key_length", FIELD(head_dim) },
-    { "attention.sliding_window", FIELD(window) },
-    { "vocab_size", FIELD(vocab) },
-    { "rope.freq_base", FIELD(theta), .real = true },
-    { .key = NULL }
-};
-
-/* The epsilon's key, by the kind of norm. */
-static const struct gguf_row eps_rows[] = {
-    [NORM_LAYER] = { "attention.layer_norm_epsilon", FIELD(eps),
-                     .real = true, .required = true },
-    [NORM_RMS] = { "attention.layer_norm_rms_epsilon", FIELD(eps),
-                   .real = true, .required = true },
-};
-
-/* Factors of the families that have them. */
-static const struct gguf_row scales[] = {
-    { "attention.scale", FIELD(attn_scale), .real = true },
-    { "embedding_scale", FIELD(embed_scale), .real = true },
-    { "residual_scale", FIELD(residual_scale), .real = true },
-    { "logit_scale", FIELD(logits_divisor), .real = true },
-    { .key = NULL }
-};
 
 /* Keys that say nothing new if they have this value, and are refused if they
  * have another. */
@@ -163,18 +118,6 @@ read_row(struct maker *m, const struct gguf_row *r)
     return read_setting(v, m, r->key, r->real);
 }
 
-/* The family's key for that field, or NULL. */
-static const struct key *
-family_key(const struct family *f, size_t field)
-{
-    for (const struct key *k = f->keys; k->name != NULL; k++)
-        if (k->offset == field && !(k->flags & KEY_ALIAS)
-            && (k->kind == KEY_COUNT || k->kind == KEY_REAL
-                || k->kind == KEY_BOOL))
-            return k;
-    return NULL;
-}
-
 /* Checks */
 
 /* Whether a key that no row reads is done all the same. */
@@ -202,14 +145,14 @@ check_other(const struct maker *m, const struct gguf_key *k,
 static bool
 is_read(const struct maker *m, const char *key, size_t n)
 {
-    const char *eps = eps_rows[m->family->norm].key;
+    const char *eps = gguf_eps_rows[m->family->norm].key;
 
-    for (const struct gguf_row *r = rows; r->key != NULL; r++)
+    for (const struct gguf_row *r = gguf_rows; r->key != NULL; r++)
         if (strlen(r->key) == n && memcmp(r->key, key, n) == 0)
             return true;
-    for (const struct gguf_row *r = scales; r->key != NULL; r++)
+    for (const struct gguf_row *r = gguf_scales; r->key != NULL; r++)
         if (strlen(r->key) == n && memcmp(r->key, key, n) == 0)
-            return family_key(m->family, r->field) != NULL;
+            return gguf_family_key(m->family, r->field) != NULL;
     return (strlen(eps) == n && memcmp(eps, key, n) == 0)
            || gguf_rope_reads(key, n);
 }
@@ -242,7 +185,7 @@ check_derived(const struct maker *m, size_t field, const char *key, double v,
 {
     char expected[64];
 
-    if (family_key(m->family, field) != NULL || v == derived
+    if (gguf_family_key(m->family, field) != NULL || v == derived
         || find_key(m, key) == NULL)
         return 0;
     snprintf(expected, sizeof(expected), "%g, as a %s model has it", derived,
@@ -262,8 +205,8 @@ settle_window(struct maker *m)
     if (m->c.window != 0 && m->arch->windowed != NULL)
         rc = family_find(&m->family, m->arch->windowed, m->e);
     if (rc == 0 && m->c.window != 0
-        && (family_key(m->family, FIELD(window)) == NULL
-            || family_key(m->family, FIELD(use_window)) != NULL))
+        && (gguf_family_key(m->family, FIELD(window)) == NULL
+            || gguf_family_key(m->family, FIELD(use_window)) != NULL))
         return refuse(m, find_key(m, "attention.sliding_window"),
                          "no window that is shorter than the context");
     return rc;
@@ -290,9 +233,9 @@ settle(struct maker *m)
     if (c->attn_scale == 0 && c->head_dim > 0)
         c->attn_scale = 1 / sqrt(c->head_dim);
     value = c->head_dim;
-    rc = read_setting(&value, m, "attention.value_length", false);
+    rc = read_setting(&value, m, GGUF_VALUE_LENGTH, false);
     if (rc == 0 && value != c->head_dim)
-        rc = refuse(m, find_key(m, "attention.value_length"),
+        rc = refuse(m, find_key(m, GGUF_VALUE_LENGTH),
                        "the length of a key");
     if (rc == 0)
         rc = check_derived(m, FIELD(kv_heads), "attention.head_count_kv",
@@ -323,7 +266,7 @@ put_whole(struct buf *b, const char *name, double v)
 static void
 put_field(struct buf *b, const struct maker *m, size_t field)
 {
-    const struct key *k = family_key(m->family, field);
+    const struct key *k = gguf_family_key(m->family, field);
     double v = key_value(&m->c, &(struct key){ .offset = field });
 
     if (k == NULL)
@@ -357,11 +300,11 @@ put_config(struct buf *b, struct maker *m, const struct gguf_rope *rope)
     buf_addf(b, "{\n  \"model_type\": \"%s\",\n  \"architectures\": [\"%s\"]",
              m->family->model_type, m->family->architecture);
     put_field(b, m, FIELD(eps));
-    for (const struct gguf_row *r = rows; r->key != NULL; r++)
+    for (const struct gguf_row *r = gguf_rows; r->key != NULL; r++)
         if (r->field != FIELD(window)
-            || family_key(m->family, FIELD(use_window)) == NULL)
+            || gguf_family_key(m->family, FIELD(use_window)) == NULL)
             put_field(b, m, r->field);
-    for (const struct gguf_row *r = scales; r->key != NULL; r++)
+    for (const struct gguf_row *r = gguf_scales; r->key != NULL; r++)
         if (key_value(&m->c, &(struct key){ .offset = r->field }) != 0)
             put_field(b, m, r->field);
     m->c.tied = gguf_tensor(g, "output.weight") == NULL;
@@ -391,17 +334,18 @@ gguf_config(struct buf *config, const struct gguf_arch *arch,
     if (rc < 0)
         return err_prefix(e, "%s", g->path);
     rc = check_keys(&m);
-    for (const struct gguf_row *r = rows; r->key != NULL && rc == 0; r++)
+    for (const struct gguf_row *r = gguf_rows; r->key != NULL && rc == 0; r++)
         rc = read_row(&m, r);
-    for (const struct gguf_row *r = scales; r->key != NULL && rc == 0; r++)
+    for (const struct gguf_row *r = gguf_scales; r->key != NULL && rc == 0; r++)
         rc = read_row(&m, r);
     if (rc == 0)
-        rc = read_row(&m, &eps_rows[m.family->norm]);
+        rc = read_row(&m, &gguf_eps_rows[m.family->norm]);
     if (rc == 0)
         rc = settle(&m);
     if (rc == 0)
         rc = gguf_rope_read(&rope, g, arch->name, &m.c,
-                            family_key(m.family, FIELD(rotary)) != NULL, e);
+                            gguf_family_key(m.family, FIELD(rotary)) != NULL,
+                            e);
     if (rc == 0)
         put_config(config, &m, &rope);
     return rc;

@@ -14,7 +14,8 @@
 
 #include "base/buf.h"
 #include "model/desc.h"
-#include "tensor/gguf.h"
+#include "tensor/gguf_write.h"
+#include "weights/weights.h"
 
 /* An architecture, by its name in GGUF files. */
 struct gguf_arch {
@@ -36,13 +37,26 @@ int gguf_arch_find(const struct gguf_arch **arch, const struct gguf *g,
 const struct gguf_arch *gguf_arch_of(const char *model_type);
 
 /* Appends to name what llama.cpp calls the module's weight,
- * "blk.0.attn_q.weight". */
+ * "blk.0.attn_q.weight", or its bias. */
 void gguf_weight_name(struct buf *name, const struct module *m);
+void gguf_bias_name(struct buf *name, const struct module *m);
 
 /* Appends the config.json of a file of that architecture. ERR_DATA naming the
  * key that is missing, of a wrong type or not implemented. */
 int gguf_config(struct buf *config, const struct gguf_arch *arch,
                 const struct gguf *g, struct err *e);
+
+/* The same the other way round: puts the keys of a model of that architecture,
+ * whose config.json w has and which d describes. What they can't say shows in
+ * the config.json that gguf_config makes of them. Fails as desc_read. */
+int gguf_put_config(struct gguf_out *g, const struct gguf_arch *arch,
+                    const struct weights *w, const struct model_desc *d,
+                    struct err *e);
+
+/* What each pair of a head turns slower by than without Llama 3's scaling: as
+ * many as d->rope[0].pairs, to be freed; NULL where d has no such scaling. */
+int gguf_rope_factors(float **factor, const struct weights *w,
+                      const struct model_desc *d, struct err *e);
 
 /* The tensor of that name, or NULL. */
 const struct gguf_tensor *gguf_tensor(const struct gguf *g, const char *name);

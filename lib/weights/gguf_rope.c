@@ -9,8 +9,8 @@
 #include "base/json.h"
 #include "weights/gguf_config.h"
 
-#define DIMENSIONS "rope.dimension_count"
-#define SCALING "rope.scaling."
+#define DIMENSIONS GGUF_ROPE_DIMENSIONS
+#define SCALING GGUF_ROPE_SCALING
 
 /* What Llama 3.1 to 3.3 say of their scaling, but for its factor. */
 #define LLAMA3_LOW 1.0
@@ -21,7 +21,7 @@
 static const char *const names[] = {
     DIMENSIONS, "rope.scale_linear", SCALING "type", SCALING "factor",
     SCALING "original_context_length", SCALING "finetuned",
-    "attention.value_length",
+    GGUF_VALUE_LENGTH,
 };
 
 bool

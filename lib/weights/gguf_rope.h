@@ -14,6 +14,10 @@
 #include "model/family.h"
 #include "tensor/gguf.h"
 
+#define GGUF_ROPE_DIMENSIONS "rope.dimension_count"
+#define GGUF_ROPE_SCALING "rope.scaling."
+#define GGUF_VALUE_LENGTH "attention.value_length"
+
 /* A value for a message: a number, a short string in quotes, or its type. */
 #define GGUF_VALUE 80
 char *gguf_value_text(char text[GGUF_VALUE], const struct gguf_key *k);

@@ -9,11 +9,19 @@
 #include "base/utf8.h"
 #include "text/vocab_json.h"
 
-#define KEY "tokenizer.ggml."
-#define TOKENS KEY "tokens"
-#define TYPES KEY "token_type"
-#define MERGES KEY "merges"
-#define TEMPLATE "tokenizer.chat_template"
+#define KEY GGUF_KEY
+#define TOKENS GGUF_TOKENS
+#define TYPES GGUF_TYPES
+#define MERGES GGUF_MERGES
+#define TEMPLATE GGUF_TEMPLATE
+
+const char *const gguf_named[][2] = {
+    { "bos_token", KEY "bos_token_id" },
+    { "eos_token", KEY "eos_token_id" },
+    { "unk_token", KEY "unknown_token_id" },
+    { "pad_token", KEY "padding_token_id" },
+    { NULL, NULL }
+};
 
 bool
 gguf_has_tokenizer(const struct gguf *g)
@@ -239,16 +247,10 @@ put_template(struct buf *json, const struct gguf *g, struct err *e)
 int
 gguf_tokenizer_config(struct buf *json, const struct gguf *g, struct err *e)
 {
-    static const char *const row[][2] = {
-        { "bos_token", KEY "bos_token_id" },
-        { "eos_token", KEY "eos_token_id" },
-        { "unk_token", KEY "unknown_token_id" },
-        { "pad_token", KEY "padding_token_id" },
-    };
     int rc = put_template(json, g, e);
 
-    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]) && rc == 0; i++)
-        rc = put_token(json, g, row[i][0], row[i][1], e);
+    for (size_t i = 0; gguf_named[i][0] != NULL && rc == 0; i++)
+        rc = put_token(json, g, gguf_named[i][0], gguf_named[i][1], e);
     buf_addstr(json, "}\n");
     return rc;
 }

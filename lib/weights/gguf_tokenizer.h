@@ -1,14 +1,24 @@
 /* gguf_tokenizer.h - the tokenizer in a GGUF file, as the files of a Hugging
- * Face directory. */
+ * Face directory, and these as the keys of such a file. */
 #ifndef WEIGHTS_GGUF_TOKENIZER_H
 #define WEIGHTS_GGUF_TOKENIZER_H
 
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "tensor/gguf.h"
+#include "tensor/gguf_write.h"
+#include "weights/weights.h"
 
 #define GGUF_MAX_TOKENS (1u << 21) /* and merges */
+
+#define GGUF_KEY "tokenizer.ggml."
+#define GGUF_TOKENS GGUF_KEY "tokens"
+#define GGUF_TYPES GGUF_KEY "token_type"
+#define GGUF_MERGES GGUF_KEY "merges"
+#define GGUF_TEMPLATE "tokenizer.chat_template"
+
+/* The tokens that tokenizer_config.json and keys name; NULL ends them. */
+extern const char *const gguf_named[][2];
 
 /* Whether the file has a tokenizer at all. */
 bool gguf_has_tokenizer(const struct gguf *g);
@@ -23,5 +33,13 @@ int gguf_tokenizer(struct buf *json, const struct gguf *g, struct err *e);
  * template, and the tokens that it knows by name. */
 int gguf_tokenizer_config(struct buf *json, const struct gguf *g,
                           struct err *e);
+
+/* Puts the keys of the tokenizer that w has as files, for a model of so many
+ * rows: those that no token has get a name and the type of what is not used.
+ * ERR_USAGE where there is no tokenizer.json; ERR_DATA where that can't be
+ * read, is no byte-level BPE, has more tokens than rows, or normalises and cuts
+ * texts in a way that llama.cpp has no name for. */
+int gguf_put_tokenizer(struct gguf_out *g, const struct weights *w,
+                       uint32_t rows, struct err *e);
 
 #endif

@@ -11,18 +11,7 @@
 #include "tensor/modeldir.h"
 #include "weights/adapter_saved.h"
 #include "weights/base.h"
-#include "weights/merge_tensor.h"
-
-struct merger {
-    const struct merge_opts *o;
-    unsigned dtype;            /* of all floats, or DTYPE_NONE */
-    struct merge_tensor *item; /* by index of the base's items; then head */
-    struct weight head;        /* of an untied one that the base has not: as
-                                  the embedding, but for its name */
-    size_t n;                  /* items, with it */
-    struct merge_counts *counts;
-    uint64_t bytes;
-};
+#include "weights/merge_items.h"
 
 /* What becomes of the items */
 
@@ -96,9 +85,8 @@ add_head(struct merger *x)
     };
 }
 
-/* The item of that name. NULL: a tied head's, which is the embedding's. */
-static struct merge_tensor *
-find_item(const struct merger *x, const char *name)
+struct merge_tensor *
+merge_item(const struct merger *x, const char *name)
 {
     const struct merge_opts *o = x->o;
     const struct weight *t = base_find(o->base, o->desc, name);
@@ -114,7 +102,7 @@ set_whole(struct merger *x, struct err *e)
 {
     for (size_t i = 0; i < x->o->adapter->n_whole; i++) {
         const struct adapter_tensor *w = &x->o->adapter->whole[i];
-        struct merge_tensor *item = find_item(x, w->name);
+        struct merge_tensor *item = merge_item(x, w->name);
 
         if (item == NULL)
             continue;
@@ -127,8 +115,8 @@ set_whole(struct merger *x, struct err *e)
     return 0;
 }
 
-static int
-set_items(struct merger *x, struct err *e)
+int
+merge_items(struct merger *x, struct err *e)
 {
     const struct merge_opts *o = x->o;
     struct map add;
@@ -170,7 +158,7 @@ name_in_full(const struct merger *x, struct safetensor *s)
     for (size_t i = 0; i < o->desc->n_tensors; i++) {
         const char *name = o->desc->tensor[i].name;
 
-        s[find_item(x, name) - x->item].name = (char *)name;
+        s[merge_item(x, name) - x->item].name = (char *)name;
     }
 }
 
@@ -198,19 +186,26 @@ list_tensors(const struct merger *x)
 }
 
 static int
+write_out(void *ctx, const void *p, size_t n, struct err *e)
+{
+    return out_write(ctx, p, n, e);
+}
+
+static int
 put_tensor(void *ctx, const struct safetensor *s, struct out *out,
            struct err *e)
 {
     struct merger *x = ctx;
     const struct weights *w = x->o->base;
-    const struct merge_tensor *item = find_item(x, s->name);
+    const struct merge_tensor *item = merge_item(x, s->name);
     const struct weight *t = item->t;
     int rc = weights_ready(w, t, e);
 
     if (rc < 0)
         return rc;
     x->bytes += s->bytes;
-    rc = merge_tensor_put(item, x->counts, out, e);
+    rc = merge_tensor_put(item, x->counts,
+                          &(struct merge_sink){ write_out, out }, e);
     weights_done(w, t);
     return rc == ERR_DATA ? err_prefix(e, "%s", w->path) : rc;
 }
@@ -312,7 +307,7 @@ merge_write(struct out_dir *out, const struct merge_opts *o,
     struct merger x = { .o = o, .counts = n };
     const struct modeldir_source source = { put_tensor, &x };
     struct safetensor *s;
-    int rc = set_items(&x, e);
+    int rc = merge_items(&x, e);
 
     if (rc == 0)
         rc = put_assets(&x, out, e);

@@ -1,5 +1,5 @@
 /* merge.h - a base with an adapter folded into it, as a model directory of
- * Hugging Face.
+ * Hugging Face or as a GGUF file.
  *
  * Every tensor of the base is written under its name; the layers' matrices
  * that the adapter has get what it adds (weights/merge_tensor.h), and what it
@@ -41,5 +41,16 @@ struct merge_opts {
  * that programs don't compute with. */
 int merge_write(struct out_dir *out, const struct merge_opts *o,
                 struct merge_counts *n, uint64_t *bytes, struct err *e);
+
+/* The same as a GGUF file that llama.cpp loads: names, keys and tokenizer are
+ * those that weights_open reads of one, and what it would not read back as the
+ * model that it is, is refused before any weight is written. A base that is
+ * such a file keeps its keys, but for those on how it was stored. Matrices are
+ * of dtype, which may be Q8_0 (F16 where a row is no whole blocks, which a
+ * warning counts); norms, biases and positions are in F32. ERR_USAGE for a
+ * family or a setting that such a file can't say and a base without a
+ * tokenizer, ERR_DATA for a tokenizer that llama.cpp doesn't have. */
+int merge_write_gguf(struct out *out, const struct merge_opts *o,
+                     struct merge_counts *n, uint64_t *bytes, struct err *e);
 
 #endif

@@ -27,6 +27,9 @@ struct way {
     const struct merge_tensor *m;
     const struct weight *t;
     uint64_t rows, cols;
+    unsigned dtype;       /* that rows are converted to */
+    size_t row_bytes;     /* of one then */
+    bool gathered;        /* all rows are in memory before one is written */
     uint64_t height;      /* rows of an item */
     uint64_t n_items;
     const float *panel;   /* [rank, cols]: B or A, so that a stored row is
@@ -35,12 +38,12 @@ struct way {
     float *factor;        /* DoRA's m / norm of each output; NULL: none */
     float *scratch;       /* of each thread */
     size_t n_scratch, n_coef; /* its floats; those for coefficients */
-    uint8_t *data;        /* of this batch, or of all where it is turned */
+    uint8_t *data;        /* of this batch, or of all where that is whole */
     uint8_t *half[2];
     uint64_t first, n;    /* items of this batch */
     bool failed[ITEMS];
     struct merge_counts counts[ITEMS];
-    struct out *out;
+    const struct merge_sink *out;
     const uint8_t *before; /* the batch before, which waits to be written */
     size_t n_before;
     int rc;               /* of writing it */
@@ -134,21 +137,34 @@ store(const struct way *w, void *to, const float *y, uint64_t at, size_t n,
     char what[64];
     size_t bad;
 
-    if (stored_of(w->m->dtype)->encode(to, NULL, y, n, &bad))
+    if (stored_of(w->dtype)->encode(to, NULL, y, n, &bad))
         return 0;
     snprintf(what, sizeof(what), ", which %s can't hold",
-             dtype_name(w->m->dtype));
+             dtype_name(w->dtype));
     return not_finite(w, at + bad, (double)y[bad],
                       isfinite(y[bad]) ? what : "", e);
 }
 
-/* The element's place in a turned matrix. */
+/* Where row r stands of a matrix whose rows of the halves of each head take
+ * turns. */
+static uint64_t
+paired_row(const struct way *w, uint64_t r)
+{
+    uint64_t head = w->rows / w->m->heads, j = r % head;
+
+    return r - j + (j < head / 2 ? 2 * j : 2 * (j - head / 2) + 1);
+}
+
+/* n rows to their places. */
 static void
 scatter(const struct way *w, const uint8_t *from, uint64_t row, uint64_t n)
 {
-    size_t size = dtype_size(w->m->dtype);
+    size_t size = dtype_size(w->dtype);
 
-    for (uint64_t c = 0; c < w->cols; c++)
+    for (uint64_t r = 0; r < n && !w->m->turn; r++)
+        memcpy(w->data + paired_row(w, row + r) * w->row_bytes,
+               from + r * w->row_bytes, w->row_bytes);
+    for (uint64_t c = 0; c < w->cols && w->m->turn; c++)
         for (uint64_t r = 0; r < n; r++)
             memcpy(w->data + (c * w->rows + row + r) * size,
                    from + (r * w->cols + c) * size, size);
@@ -171,6 +187,30 @@ change_rows(const struct way *w, const float **to, float *y, const float *x,
     return changed;
 }
 
+/* Of n elements, x and y with what is added, those that stand for other
+ * numbers as they are stored. In a block an element may do so for another's
+ * sake: it has nothing added to it. */
+static uint64_t
+count_other(const struct way *w, const void *was, const void *to,
+            const float *x, const float *y, size_t n)
+{
+    const struct stored *s = stored_of(w->dtype);
+    uint64_t other = 0;
+    float a[COLS], b[COLS];
+
+    if (dtype_is_float(w->dtype))
+        return floats_differ(was, to, w->dtype, n);
+    for (size_t at = 0; at < n; at += COLS) {
+        size_t len = (size_t)least(COLS, n - at);
+
+        s->widen(a, was, NULL, at, len);
+        s->widen(b, to, NULL, at, len);
+        for (size_t i = 0; i < len; i++)
+            other += a[i] != b[i] && x[at + i] != y[at + i];
+    }
+    return other;
+}
+
 /* Rows [row, row + n) to `to`, of which x is the floats, y and z room for as
  * many. */
 static int
@@ -178,17 +218,17 @@ convert(const struct way *w, uint8_t *to, float *x, float *y, float *z,
         uint64_t row, uint64_t n, struct merge_counts *counts, struct err *e)
 {
     const struct weight *t = w->t;
-    size_t size = dtype_size(w->m->dtype), len = (size_t)(n * w->cols);
+    size_t len = (size_t)(n * w->cols);
     uint64_t at = row * w->cols;
-    bool same = t->dtype == w->m->dtype;
-    const void *was = (const uint8_t *)t->data + at * size;
+    bool same = t->dtype == w->dtype;
+    const void *was = (const uint8_t *)t->data + row * w->row_bytes;
     const float *now;
     int rc;
 
     if (w->m->add == NULL && w->m->whole == NULL) {
         if (!same)
             return store(w, to, x, at, len, e);
-        memcpy(to, was, len * size);
+        memcpy(to, was, (size_t)n * w->row_bytes);
         return 0;
     }
     counts->deltas += change_rows(w, &now, y, x, z, row, n);
@@ -199,7 +239,7 @@ convert(const struct way *w, uint8_t *to, float *x, float *y, float *z,
         rc = store(w, z, x, at, len, e);
         was = z;
     }
-    counts->changed += rc < 0 ? 0 : floats_differ(to, was, w->m->dtype, len);
+    counts->changed += rc < 0 ? 0 : count_other(w, was, to, x, now, len);
     return rc;
 }
 
@@ -207,22 +247,21 @@ static int
 convert_item(const struct way *w, uint64_t i, int worker,
              struct merge_counts *counts, struct err *e)
 {
-    size_t most = (size_t)(w->height * w->cols), size, bad, len;
+    size_t most = (size_t)(w->height * w->cols), bad, len;
     float *x = scratch_of(w, worker), *y = x + most, *z = y + most;
     uint64_t row = i * w->height, n = least(w->height, w->rows - row);
     uint8_t *to = (uint8_t *)(z + most + w->n_coef);
     int rc;
 
-    size = dtype_size(w->m->dtype);
     len = (size_t)(n * w->cols);
-    if (!w->m->turn)
-        to = w->data + (i - w->first) * most * size;
+    if (!w->gathered)
+        to = w->data + (i - w->first) * w->height * w->row_bytes;
     weight_floats(x, w->t, row * w->cols, len);
     bad = floats_bad(x, len);
     if (bad < len)
         return not_finite(w, row * w->cols + bad, (double)x[bad], "", e);
     rc = convert(w, to, x, y, z, row, n, counts, e);
-    if (rc == 0 && w->m->turn)
+    if (rc == 0 && w->gathered)
         scatter(w, to, row, n);
     return rc;
 }
@@ -243,7 +282,7 @@ write_before(void *ctx)
     struct way *w = ctx;
 
     if (w->rc == 0 && w->n_before > 0)
-        w->rc = out_write(w->out, w->before, w->n_before, &w->e);
+        w->rc = w->out->write(w->out->ctx, w->before, w->n_before, &w->e);
     w->n_before = 0;
 }
 
@@ -286,7 +325,8 @@ norms_item(void *ctx, size_t i, int worker)
 /* Rows and columns as they are stored; what is no matrix is one of rows of
  * the last dimension. */
 static void
-way_init(struct way *w, const struct merge_tensor *m, struct out *out)
+way_init(struct way *w, const struct merge_tensor *m,
+         const struct merge_sink *out)
 {
     const struct adapter_module *a = m->add;
     const struct weight *t = m->t;
@@ -296,7 +336,14 @@ way_init(struct way *w, const struct merge_tensor *m, struct out *out)
     if (t->n_dims > 1 && n > 0) {
         w->cols = t->shape[t->n_dims - 1];
         w->rows = n / w->cols;
+    } else if (m->heads > 0) {
+        w->cols = 1;
+        w->rows = n;
     }
+    w->gathered = m->turn || m->heads > 0;
+    w->dtype = m->turn && !dtype_is_float(m->dtype) ? DTYPE_F32 : m->dtype;
+    w->row_bytes = (size_t)dtype_units(w->dtype, w->cols)
+                   * dtype_size(w->dtype);
     w->height = w->cols > 0 && w->cols < PIECE ? PIECE / w->cols : 1;
     if (a != NULL && w->height < ROWS)
         w->height = ROWS;
@@ -327,7 +374,7 @@ way_release(struct way *w)
     free(w->scratch);
     free(w->half[0]);
     free(w->half[1]);
-    if (w->m->turn)
+    if (w->gathered)
         free(w->data);
 }
 
@@ -353,7 +400,6 @@ run_batch(struct way *w, struct merge_counts *n, struct err *e)
 static int
 run_batches(struct way *w, struct merge_counts *n, struct err *e)
 {
-    size_t size = dtype_size(w->m->dtype);
     uint64_t elements = w->height * w->cols, most;
     unsigned turn = 0;
     int rc = 0;
@@ -368,30 +414,30 @@ run_batches(struct way *w, struct merge_counts *n, struct err *e)
                         - w->first * w->height;
 
         w->n = end - w->first;
-        if (!w->m->turn) {
-            w->half[turn] = mem_grow(w->half[turn],
-                                     (size_t)(most * elements) * size);
+        if (!w->gathered) {
+            w->half[turn] = mem_grow(w->half[turn], (size_t)(most * w->height)
+                                                    * w->row_bytes);
             w->data = w->half[turn];
         }
         rc = run_batch(w, n, e);
         progress_add(w->t->bytes / w->n_items * w->n);
-        if (!w->m->turn) {
+        if (!w->gathered) {
             w->before = w->data;
-            w->n_before = (size_t)(rows * w->cols) * size;
+            w->n_before = (size_t)rows * w->row_bytes;
         }
         turn ^= 1;
     }
     return rc;
 }
 
-/* Room for a turned matrix; DoRA's factors. */
+/* Room for all of a matrix; DoRA's factors. */
 static int
 prepare(struct way *w, struct err *e)
 {
     const struct merge_tensor *m = w->m;
-    size_t n = (size_t)(w->rows * w->cols) * dtype_size(m->dtype);
+    size_t n = (size_t)w->rows * w->row_bytes;
 
-    if (m->turn) {
+    if (w->gathered) {
         w->data = mem_try(n);
         if (w->data == NULL)
             return err_set(e, ERR_IO, "tensor %s: out of memory for %zu "
@@ -405,26 +451,48 @@ prepare(struct way *w, struct err *e)
     return 0;
 }
 
+/* Writes a whole matrix; one that is turned has its rows in blocks only now. */
+static int
+write_whole(struct way *w, struct err *e)
+{
+    const struct merge_tensor *m = w->m;
+    const struct stored *s = stored_of(m->dtype);
+    size_t n = (size_t)w->rows, bad, bytes;
+    int rc = 0;
+
+    if (w->dtype == m->dtype)
+        return w->out->write(w->out->ctx, w->data, n * w->row_bytes, e);
+    bytes = (size_t)stored_row_bytes(s, n);
+    w->half[0] = mem_grow(w->half[0], bytes);
+    for (uint64_t c = 0; c < w->cols && rc == 0; c++) {
+        const float *x = (const float *)w->data + c * n;
+
+        if (!s->encode(w->half[0], NULL, x, n, &bad))
+            return not_finite(w, bad * w->cols + c, (double)x[bad],
+                              ", which its type can't hold", e);
+        rc = w->out->write(w->out->ctx, w->half[0], bytes, e);
+    }
+    return rc;
+}
+
 int
 merge_tensor_put(const struct merge_tensor *m, struct merge_counts *n,
-                 struct out *out, struct err *e)
+                 const struct merge_sink *out, struct err *e)
 {
     const struct weight *t = m->t;
     struct way w;
     int rc;
 
-    if (!dtype_is_float(m->dtype)) {
+    if (!dtype_is_float(m->dtype) && dtype_unit(m->dtype) == 1) {
         progress_add(t->bytes);
-        return out_write(out, t->data, (size_t)t->bytes, e);
+        return out->write(out->ctx, t->data, (size_t)t->bytes, e);
     }
     way_init(&w, m, out);
     rc = prepare(&w, e);
     if (rc == 0)
         rc = run_batches(&w, n, e);
-    if (rc == 0 && m->turn) {
-        w.before = w.data;
-        w.n_before = (size_t)(w.rows * w.cols) * dtype_size(m->dtype);
-    }
+    if (rc == 0 && w.gathered)
+        rc = write_whole(&w, e);
     if (rc == 0) {
         write_before(&w);
         rc = w.rc;

@@ -19,19 +19,29 @@
 
 struct merge_tensor {
     const struct weight *t;
-    unsigned dtype;   /* to be written: t's, or F32, BF16, F16 */
+    unsigned dtype;   /* to be written: t's, or one that tensor/stored.h can
+                         make without a side tensor */
     const struct adapter_module *add; /* NULL: nothing is added */
     const float *whole; /* t's elements are these now; NULL: its own */
     double scale;     /* of it: adapter_scale */
     bool in_out;      /* t is stored [in, out] */
-    bool turn;        /* t is stored [out, in], and written [in, out] */
+    bool turn;        /* its two dimensions are written in the other order */
+    uint32_t heads;   /* of so many heads the rows of the two halves are to
+                         take turns (struct weight); 0: as they are */
+};
+
+/* Where bytes go. */
+struct merge_sink {
+    int (*write)(void *ctx, const void *p, size_t n, struct err *e);
+    void *ctx;
 };
 
 /* Writes m, a batch of rows at a time by all threads, beside which the batch
- * before is written; where it is turned, all of it is in memory. Integers and
- * what else is no float is written as it is. Adds to n. ERR_DATA for a value
- * that is not finite, in the base or written, naming tensor and index. */
+ * before is written; where rows are written in another order, all of it is in
+ * memory. Integers and what else has no such type is written as it is. Adds to
+ * n. ERR_DATA for a value that is not finite, in the base or written, naming
+ * tensor and index. */
 int merge_tensor_put(const struct merge_tensor *m, struct merge_counts *n,
-                     struct out *out, struct err *e);
+                     const struct merge_sink *out, struct err *e);
 
 #endif

@@ -100,8 +100,8 @@ find_place(struct place *at, struct gguf_text name)
     return false;
 }
 
-void
-gguf_weight_name(struct buf *name, const struct module *m)
+static void
+put_name(struct buf *name, const struct module *m)
 {
     size_t i = 0;
 
@@ -109,7 +109,21 @@ gguf_weight_name(struct buf *name, const struct module *m)
         i++; /* every role has a name */
     if (names[i].in_layer)
         buf_addf(name, "blk.%u.", m->layer);
-    buf_addf(name, "%s.weight", names[i].name);
+    buf_addstr(name, names[i].name);
+}
+
+void
+gguf_weight_name(struct buf *name, const struct module *m)
+{
+    put_name(name, m);
+    buf_addstr(name, ".weight");
+}
+
+void
+gguf_bias_name(struct buf *name, const struct module *m)
+{
+    put_name(name, m);
+    buf_addstr(name, ".bias");
 }
 
 /* What a file is opened with. */

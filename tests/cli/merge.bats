@@ -303,3 +303,106 @@ loss() {
         rm -r run out
     done
 }
+
+# gguf_case TYPE: a base of text_base's sizes and of that type, with the
+# tokenizer, in TYPE, and an adapter for its first layer in TYPE.ad.
+gguf_case() {
+    jq ".model_type = \"$1\" | .num_hidden_layers = 1 | $2" arch.json >$1.json
+    initmodel -q -t tok.json -o $1 $1.json
+    edit adapter $1.ad $(modules $1)
+}
+
+@test "a merged GGUF file is the model, with its tokenizer" {
+    text_base
+    echo '{"eos_token": "<|endoftext|>", "chat_template": "{{ 1 }}"}' \
+        >base/tokenizer_config.json
+    edit adapter ad model.layers.0.self_attn.q_proj:16:16 \
+        model.layers.0.self_attn.k_proj:16:8
+    merge -q --base base --adapter ad -o dir
+    merge --format gguf --base base --adapter ad -o a.gguf 2>said
+    grep -q '2 of 14 linears, 21 tensors' said
+    gap=$(sed -nE 's/.*: at most ([^ ]*) .*/\1/p' said)
+    jq -en "$gap < 1e-6"
+    verify -q a.gguf
+    for base in dir a.gguf; do
+        evalprompts -q --base $base --data data --seq-len 16 --split test |
+            jq .base.loss
+    done >losses
+    [ "$(sort -u losses | wc -l)" -eq 1 ]
+    cmp <(tokenize -q -t tok.json text | tojsonl | jq -c .ids) \
+        <(tokenize -q -t a.gguf text | tojsonl | jq -c .ids)
+    grep -aq 'tokenizer.chat_template' a.gguf
+    # From there it goes on, with what the file says of itself.
+    merge -q --format gguf --no-prov --base a.gguf --adapter ad -o b.gguf
+    grep -aq 'tokenizer.chat_template' b.gguf
+    run ! grep -aq graft.prov b.gguf
+    merge -q --base dir --adapter ad -o twice
+    for base in twice b.gguf; do
+        tojsonl $base | jq -S 'select(.shape)|[.name,.shape,.dtype]'
+    done | sort | uniq -c | grep -q ' 2 '
+    for base in twice b.gguf; do
+        evalprompts -q --base $base --data data --seq-len 16 --split test |
+            jq .base.loss
+    done >losses
+    [ "$(sort -u losses | wc -l)" -eq 1 ]
+}
+
+@test "GGUF's types, at any number of threads" {
+    text_base
+    gguf_case llama '.hidden_size = 64 | .intermediate_size = 72'
+    gguf_case starcoder2 '.'
+    jq '{model_type: "gpt2", vocab_size, n_embd: 32, n_layer: 1, n_head: 2,
+         n_positions: 64}' arch.json >gpt2.json
+    initmodel -q -t tok.json -o gpt2 gpt2.json
+    edit adapter gpt2.ad $(modules gpt2)
+    for type in llama starcoder2 gpt2; do
+        for dtype in q8_0 bf16; do
+            for n in 1 3; do
+                merge --format gguf --dtype $dtype --threads $n \
+                    --base $type --adapter $type.ad -o $n.gguf 2>said
+            done
+            cmp 1.gguf 3.gguf
+            [ $type.$dtype != llama.q8_0 ] ||
+                grep -q ': 1 matrices are in f16' said
+            read -r gap moved < <(sed -nE "s/.*: at most ([^ ]*) .* by\
+ ([^ ]*) \(.*/\1 \2/p" said)
+            jq -en "$gap > 0 and $gap < 0.15 * $moved"
+            run ! grep -E 'of [0-9]{9,}' said
+            rm 1.gguf 3.gguf
+        done
+    done
+}
+
+@test "what a GGUF file can't say is refused before any of it is written" {
+    text_base
+    edit adapter ad model.layers.0.self_attn.q_proj:16:16
+    gguf() { # STATUS PART FILTER-OF-CONFIG
+        jq "$3" base/config.json >config
+        rm -rf other
+        cp -r base other
+        mv config other/config.json
+        refused "$1" "$2" --format gguf --base other --adapter ad
+    }
+    gguf 2 "architecture llama has no place for its activation" \
+        '.hidden_act = "gelu"'
+    gguf 4 "doesn't come back from a GGUF file" '.rope_scaling = {
+        rope_type: "llama3", factor: 2, low_freq_factor: 1,
+        high_freq_factor: 2, original_max_position_embeddings: 8}'
+    gguf 2 "rotary settings" '.rope_scaling = {rope_type: "yarn", factor: 2,
+        original_max_position_embeddings: 32, attention_factor: 2}'
+    refused 2 "--dtype q8_0 without --format gguf" --base base --adapter ad \
+        --dtype q8_0
+    run -2 --separate-stderr merge -q --format gguf --base base \
+        --adapter ad -o -
+    mkdir there
+    run -6 --separate-stderr merge -q --format gguf --base base \
+        --adapter ad -o there
+    one_line 'merge: there: exists'
+    jq '.pre_tokenizer = {type: "Sequence", pretokenizers:
+        [{type: "Punctuation"}, .pre_tokenizer]}' base/tokenizer.json >t
+    mv t base/tokenizer.json
+    refused 4 "llama.cpp has no name for its normalizer and pre_tokenizer" \
+        --format gguf --base base --adapter ad
+    rm base/tokenizer.json
+    refused 2 "has no tokenizer.json" --format gguf --base base --adapter ad
+}
