@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/json.h"
 #include "text/kept.h"
 #include "text/kept_entry.h"
 
@@ -28,13 +29,20 @@ struct counts {
     uint64_t seen, kept, bytes;
 };
 
+/* The threshold as the shortest decimal that reads back as it. */
 static size_t
 put_line(char line[LINE_MAX_BYTES], const struct counts *c)
 {
-    return (size_t)snprintf(line, LINE_MAX_BYTES, MAGIC "%u threshold %.17g "
-                            "seen %" PRIu64 " kept %" PRIu64 " bytes %" PRIu64
-                            "\n", c->version, c->threshold, c->seen, c->kept,
-                            c->bytes);
+    struct buf t;
+    int n;
+
+    buf_init(&t);
+    json_put_double(&t, c->threshold);
+    n = snprintf(line, LINE_MAX_BYTES, MAGIC "%u threshold %s seen %" PRIu64
+                 " kept %" PRIu64 " bytes %" PRIu64 "\n", c->version, t.data,
+                 c->seen, c->kept, c->bytes);
+    buf_release(&t);
+    return (size_t)n;
 }
 
 int

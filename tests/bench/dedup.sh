@@ -4,7 +4,8 @@
 # on the clock, and its memory. With datasketch in PEERS, a Python
 # environment, against its MinHash and MinHashLSH (128 permutations, 0.7) on
 # the same shingles' words, which is timed without reading and writing; and
-# how many records each leaves out.
+# how many records each leaves out: datasketch takes what shares a band for a
+# duplicate, an edit and its reversal as well.
 #
 # Runs take turns, PAIRS times (3); medians are told. REPO names a repository,
 # else the C headers in /usr/include are taken. PEER_RECORDS (4000): as many

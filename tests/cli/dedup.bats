@@ -140,7 +140,7 @@ verify: ledger: dedup left out 2: near' ]
     cmp parts <(tojsonl one)
     cmp whole seen
     run -0 head -n 1 seen
-    [[ $output == 'graft dedup-index 1 threshold 0.69'*' seen 600 kept '* ]]
+    [[ $output == 'graft dedup-index 1 threshold 0.7 seen 600 kept '* ]]
     # once more, all of it is known
     run -0 --separate-stderr bash -c 'dedup --index seen text | tojsonl'
     [ -z "$output" ]
