@@ -144,8 +144,8 @@ check_sums() {
             jq 'select(.kind == "summary") | .adapter.loss')
         echo "$theirs $ours" | awk '{
             d = ($6 - $5) / $5
-            exit NF < 6 || $1 > 1e-6 || $2 > 2e-5 || $3 > 5e-5 || \
-                $4 > 5e-5 || d > 2e-6 || d < -2e-6 }' ||
+            exit NF < 6 || $1 > 1e-6 || $2 > 2e-5 || $3 > 1e-4 || \
+                $4 > 1e-4 || d > 2e-6 || d < -2e-6 }' ||
             { echo "$type: $theirs $ours"; false; }
     done
 }
