@@ -232,6 +232,13 @@ is_near(double a, double b)
     return fabs(a - b) <= 1e-6 * fabs(a);
 }
 
+/* The tokens that a query of layer l sees, or 0 where it is all there are. */
+static uint32_t
+window_of(const struct model_desc *d, uint32_t l)
+{
+    return d->layer[l].window < d->max_pos ? d->layer[l].window : 0;
+}
+
 /* The setting that b has not as a has it; NULL: none. */
 static const char *
 find_other(const struct model_desc *a, const struct model_desc *b)
@@ -250,7 +257,7 @@ find_other(const struct model_desc *a, const struct model_desc *b)
     if (a->pos != b->pos || !same_rope(&a->rope[0], &b->rope[0]))
         return "rotary settings";
     for (uint32_t l = 0; l < a->n_layers; l++)
-        if (a->layer[l].window != b->layer[l].window)
+        if (window_of(a, l) != window_of(b, l))
             return "sliding_window";
     return a->n_tensors == b->n_tensors ? NULL : "tensors";
 }
@@ -369,6 +376,9 @@ merge_write_gguf(struct out *out, const struct merge_opts *o,
     if (rc == 0 && w.n_wide > 0)
         log_warn("%zu matrices are in f16: their rows are no whole blocks of "
                  "32", w.n_wide);
+    if (rc == 0 && window_of(o->desc, 0) > 0)
+        log_warn("llama.cpp doesn't keep the window of %u tokens: longer "
+                 "texts come out otherwise there", window_of(o->desc, 0));
     for (size_t i = 0; i < o->desc->n_tensors && rc == 0; i++)
         rc = put_tensor(&w, &w.item[i]);
     if (rc == 0)

@@ -312,6 +312,14 @@ gguf_case() {
     edit adapter $1.ad $(modules $1)
 }
 
+# gpt2_case: as gguf_case, of a model that knows other keys.
+gpt2_case() {
+    jq '{model_type: "gpt2", vocab_size, n_embd: 32, n_layer: 1, n_head: 2,
+         n_positions: 64}' arch.json >gpt2.json
+    initmodel -q -t tok.json -o gpt2 gpt2.json
+    edit adapter gpt2.ad $(modules gpt2)
+}
+
 @test "a merged GGUF file is the model, with its tokenizer" {
     text_base
     echo '{"eos_token": "<|endoftext|>", "chat_template": "{{ 1 }}"}' \
@@ -351,10 +359,7 @@ gguf_case() {
     text_base
     gguf_case llama '.hidden_size = 64 | .intermediate_size = 72'
     gguf_case starcoder2 '.'
-    jq '{model_type: "gpt2", vocab_size, n_embd: 32, n_layer: 1, n_head: 2,
-         n_positions: 64}' arch.json >gpt2.json
-    initmodel -q -t tok.json -o gpt2 gpt2.json
-    edit adapter gpt2.ad $(modules gpt2)
+    gpt2_case
     for type in llama starcoder2 gpt2; do
         for dtype in q8_0 bf16; do
             for n in 1 3; do
@@ -405,4 +410,41 @@ gguf_case() {
         --format gguf --base base --adapter ad
     rm base/tokenizer.json
     refused 2 "has no tokenizer.json" --format gguf --base base --adapter ad
+}
+
+@test "llama.cpp computes with a merged file what transformers does" {
+    "${PEERS:-none}/bin/python" -c 'import gguf, llama_cpp, transformers' ||
+        skip "PEERS has no gguf, llama_cpp and transformers"
+    export PYTHONDONTWRITEBYTECODE=1
+    text_base
+    types="llama mistral qwen2 qwen3 granite olmo2 starcoder2 gpt2 phi"
+    for type in $types; do
+        if [ $type = gpt2 ]; then
+            gpt2_case
+        else
+            gguf_case $type '.'
+        fi
+        merge -q --no-check --base $type --adapter $type.ad -o $type.dir
+        merge -q --format gguf --base $type --adapter $type.ad -o $type.gguf
+    done
+    "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/merged_gguf.py" $types
+}
+
+@test "llama.cpp says with a merged file what generate says" {
+    [[ ${GRAFT_SMOLLM2:-} == *.gguf ]] || skip "GRAFT_SMOLLM2 names no file"
+    "${PEERS:-none}/bin/python" -c 'import gguf, llama_cpp, safetensors' ||
+        skip "PEERS has no gguf, llama_cpp and safetensors"
+    llama() { "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/llama.py" "$@"; }
+    llama adapter ad "$GRAFT_SMOLLM2"
+    merge -q --format gguf --dtype f32 --base "$GRAFT_SMOLLM2" --adapter ad \
+        -o merged.gguf
+    text='The capital of France is Paris. The history of the city'
+    llama greedy merged.gguf '' 50 "$text" >theirs
+    generate -q --raw --base merged.gguf --temperature 0 --max-tokens 50 \
+        -p "$text" >ours
+    cmp ours theirs
+    generate -q --raw --base "$GRAFT_SMOLLM2" --temperature 0 \
+        --max-tokens 50 -p "$text" >ours
+    run -1 cmp -s ours theirs
+    rm merged.gguf
 }

@@ -4,7 +4,8 @@
                                               llama.cpp rounds no activations
     python llama.py adapter DIR OUT.gguf      a random adapter of that base,
                                               with rsLoRA and both patterns
-    python llama.py greedy BASE LORA N TEXT   prints what follows of N tokens
+    python llama.py greedy BASE LORA N TEXT   prints what follows of N tokens;
+                                              LORA may be ""
 
 Wants gguf, safetensors and llama-cpp-python.
 """
@@ -68,8 +69,8 @@ def adapter(directory, base):
 
 def greedy(base, lora, n, text):
     from llama_cpp import Llama
-    m = Llama(base, lora_path=lora, n_ctx=256, verbose=False, n_threads=2,
-              logits_all=True)
+    m = Llama(base, lora_path=lora or None, n_ctx=256, verbose=False,
+              n_threads=2, logits_all=True)
     m.eval(m.tokenize(text.encode(), add_bos=False))
     out = []
     for _ in range(int(n)):
