@@ -3,7 +3,8 @@
 #     make -f pipelines/repo.mk REPO=~/src/project WORK=work \
 #          BASE=~/models/starcoder2-3b
 #
-# Without BASE a small vocabulary and a small llama-shaped base are trained on
+# BASE may be a GGUF file, too, whose tokenizer is taken; its weights are stored
+# anew as FORMAT. Without BASE a small vocabulary and a small llama-shaped base are trained on
 # the C headers of this machine first, so that everything can be tried with
 # nothing at hand.
 #
