@@ -111,30 +111,37 @@ find_in_hunk(struct scrub_worker *w, const struct change_hunk *h,
 struct cut_scope {
     const struct scrub_rules *rules;
     size_t n, word; /* of the scope; where its last word begins */
+    bool random;    /* that is long, and has digits in it */
     bool found;
     uint32_t rule; /* of which the word may be a secret's beginning */
 };
 
-#define CUT_WORD 12 /* bytes that a word has that may be a secret's */
+static bool
+has_digit(const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] >= '0' && p[i] <= '9')
+            return true;
+    return false;
+}
+
+#define CUT_WORD 12 /* bytes of a word that is long */
 
 static int
 on_scope(void *ctx, uint32_t value, size_t end)
 {
     struct cut_scope *c = ctx;
-    bool named; /* a secret of its own name: key = ... */
 
-    if (value >= c->rules->n)
+    if (value >= c->rules->n || c->found)
         return 0;
-    named = !c->rules->rule[value].check && c->n - c->word >= CUT_WORD;
-    if (!c->found && (end > c->word || named)) {
-        c->found = true;
-        c->rule = value;
-    }
+    c->found = c->rules->rule[value].check ? end > c->word : c->random;
+    c->rule = value;
     return 0;
 }
 
 /* Of a scope that may have been cut within a secret, its last word goes: where
- * it has a rule's keyword in it, or is long and one stands before. */
+ * it has a keyword of a person's numbers in it, or may be what is left of a
+ * key, of which a keyword is in the scope. */
 static void
 find_in_cut(struct scrub_worker *w, const struct change_scope *s,
             const char *p)
@@ -146,6 +153,8 @@ find_in_cut(struct scrub_worker *w, const struct change_scope *s,
         return;
     while (c.word > 0 && !memchr(" \t\"'", s->p[c.word - 1], 4))
         c.word--;
+    c.random = s->n - c.word >= CUT_WORD
+               && has_digit(s->p + c.word, s->n - c.word);
     keywords_find(&c.rules->keywords, s->p, s->n, on_scope, &c);
     if (c.found && c.word < s->n)
         scrub_add(&w->finder, from + c.word, from + s->n, c.rule);

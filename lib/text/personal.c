@@ -277,6 +277,8 @@ personal_ipv4(const struct personal *c)
         ip = ip << 8 | v[i];
         most = v[i] > most ? v[i] : most;
     }
+    if (most < 10)
+        return false;
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
         if (((ip ^ kept[i].from) >> (32 - kept[i].bits)) == 0)
             return false;
@@ -391,6 +393,10 @@ personal_mail(const struct personal *c)
 bool
 personal_phone(const struct personal *c)
 {
+    static const char *const words[] = {
+        "phone", "phones", "telephone", "tel", "mobile", "cell", "call",
+        "fax", "sms", "whatsapp", "msisdn", NULL
+    };
     char d[16] = "";
     size_t n = digits_of(c, d, sizeof(d) - 1), same = 0;
 
@@ -398,7 +404,9 @@ personal_phone(const struct personal *c)
         return false;
     while (same < n && d[same] == d[0])
         same++;
-    return same < n - 1 && memcmp(d + n - 7, "55501", 5) != 0;
+    if (same >= n - 1 || memcmp(d + n - 7, "55501", 5) == 0)
+        return false;
+    return n + 1 < c->end - c->at || says_any(c, words);
 }
 
 /* ---- names ---- */

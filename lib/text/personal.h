@@ -29,9 +29,9 @@ personal_check personal_card;
 personal_check personal_iban;
 
 /* An address that is routed: not private, loopback, multicast, of the
- * documentation or reserved (RFC 6890), no public resolver; and no version:
- * four numbers below 32, or any on a line that says "version", where it
- * doesn't speak of hosts or addresses. */
+ * documentation or reserved (RFC 6890), no public resolver, no example of four
+ * digits (1.2.3.4); and no version: four numbers below 32, or any on a line
+ * that says "version", where it doesn't speak of hosts or addresses. */
 personal_check personal_ipv4;
 
 /* Global unicast (2000::/3) without documentation and public resolvers. */
@@ -41,7 +41,8 @@ personal_check personal_ipv6;
  * noreply, no name of a file or unit, no git@. */
 personal_check personal_mail;
 
-/* 10 to 15 digits, not 555-01xx, not one digit alone. */
+/* 10 to 15 digits, not 555-01xx, not one digit alone; in one piece only where
+ * the line speaks of telephones. */
 personal_check personal_phone;
 
 /* The check of that name ("card", ...), or NULL; the name of number i, or

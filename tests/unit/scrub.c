@@ -128,10 +128,11 @@ TEST(addresses_are_of_nobody_or_of_somebody)
     CHECK(passes("ipv4", "|172.32.69.142|"));
     CHECK(!passes("ipv4", "|8.8.8.8|"));
     CHECK(!passes("ipv4", "|255.255.255.0|"));
-    CHECK(!passes("ipv4", "|1.2.3.4|"));
-    CHECK(passes("ipv4", "host |5.2.3.4|"));
-    CHECK(passes("ipv4", "|5.2.3.4|:80"));
-    CHECK(passes("ipv4", "http://|5.2.3.4|/"));
+    CHECK(!passes("ipv4", "|25.2.3.4|"));
+    CHECK(!passes("ipv4", "host |1.2.3.4|:80"));
+    CHECK(passes("ipv4", "host |25.2.3.4|"));
+    CHECK(passes("ipv4", "|25.2.3.4|:80"));
+    CHECK(passes("ipv4", "http://|25.2.3.4|/"));
     CHECK(!passes("ipv4", "version |81.2.69.142|"));
     CHECK(!passes("ipv4", "Mozilla/|81.2.69.142|"));
     CHECK(passes("ipv6", "|2a02:26f0:fe::1|"));
@@ -158,6 +159,8 @@ TEST(telephones_have_many_digits)
 {
     CHECK(passes("phone", "|+49 30 1234 5678|"));
     CHECK(!passes("phone", "|+49 30 12|"));
+    CHECK(!passes("phone", "max(|+2147483647|)"));
+    CHECK(passes("phone", "phone |+2147483647|"));
     CHECK(!passes("phone", "|(212) 555-0123|"));
     CHECK(!passes("phone", "|000-000-0000|"));
 }

@@ -1,0 +1,82 @@
+#!/bin/bash
+# scrub.sh - what scrub with all of its rules takes of a processor, and how
+# many made-up secrets it finds of each rule, alone and on both sides of an
+# edit. The bars: 60 MB a second of processor time, and .98 of each.
+#
+# Variables: REPO, a repository (this one); EACH, secrets of each rule (50);
+# ROUNDS (3).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+PATH=$(cd "${GRAFT_BUILD:-build}/bin" && pwd):$PATH
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+missed=0
+
+gitscrape -q "${REPO:-.}" >"$work/text"
+bytes=$(tojsonl "$work/text" | wc -c)
+TIMEFORMAT='%U %S'
+for ((i = 0; i < ${ROUNDS:-3}; i++)); do
+    { time scrub -q --generic --threads 1 "$work/text" >"$work/clean"; } \
+        2>>"$work/times"
+done
+sort -n "$work/times" | awk -v bytes="$bytes" '
+    { s[NR] = $1 + $2 }
+    END { rate = bytes / 1e6 / s[int((NR + 1) / 2)]
+          printf "scrub: %.1f MB/s of processor time (bar 60): %s\n", rate,
+              (rate >= 60 ? "holds" : "MISSED")
+          exit rate < 60 }' || missed=1
+
+# As documents, and as a commit that puts the next secret in the place of one.
+python3 tests/planted.py --each "${EACH:-50}" --seed 7 >"$work/planted"
+jq -c '{text: (.line + "\n")}' "$work/planted" >"$work/docs"
+jq -sc 'def side(m): .line / "\n" | map(m + . + "\n") | add;
+    def count: .line / "\n" | length;
+    group_by(.rule)[] | range(1; length) as $i | .[$i - 1] as $a
+    | .[$i] as $b | {kind: "commit", path: "a", change:
+        "\($a | count) \($b | count)\n@@ -1,\($a | count) +1,\($b | count
+        ) @@\n\($a | side("-"))\($b | side("+"))"}' "$work/planted" \
+    >"$work/edits"
+for what in docs edits; do
+    fromjsonl -q <"$work/$what" | scrub -q --generic | tojsonl \
+        >"$work/$what.clean"
+done
+python3 - "$work" <<'EOP' || missed=1
+import collections
+import json
+import sys
+
+work = sys.argv[1]
+
+
+def read(name):
+    return [json.loads(line) for line in open(work + "/" + name)]
+
+
+planted = read("planted")
+rules = collections.defaultdict(list)
+for p in planted:
+    rules[p["rule"]].append(p)
+found, total = collections.Counter(), collections.Counter()
+
+
+def count(p, text):
+    parts = p["secret"].replace("\\n", "\n").split("\n")
+    total[p["rule"]] += 1
+    found[p["rule"]] += not any(s in text for s in parts if len(s) > 5)
+
+
+for p, clean in zip(planted, read("docs.clean")):
+    count(p, clean["text"])
+edits = iter(read("edits.clean"))
+for rule in sorted(rules):
+    for a, b in zip(rules[rule], rules[rule][1:]):
+        change = next(edits)["change"]
+        count(a, change)
+        count(b, change)
+worst = min(total, key=lambda rule: found[rule] / total[rule])
+print("scrub: %d rules, %.4f of %d planted secrets found; worst: %s, %.3f"
+      % (len(total), sum(found.values()) / sum(total.values()),
+         sum(total.values()), worst, found[worst] / total[worst]))
+sys.exit(found[worst] / total[worst] < .98)
+EOP
+exit $missed
