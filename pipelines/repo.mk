@@ -21,14 +21,17 @@ WORK ?= work
 THREADS ?= 0
 
 # What decides the result. Override any of them on the command line. SCRAPE,
-# SPLIT and LORA are options of gitscrape, shard and train, as they have them:
-# SCRAPE='--trust --since 2020-01-01'. TEMPLATE is tokenize's: the layout of a
+# SCRUB, DEDUP, SPLIT and LORA are options of gitscrape, scrub, dedup, shard and
+# train, as they have them: SCRAPE='--trust --since 2020-01-01'. Without scrub
+# or dedup: SCRUB=none, DEDUP=none. TEMPLATE is tokenize's: the layout of a
 # record, by its name or as a file. LOSS is train's: what is learned of it, all
 # or its target alone; auto is what the layout says, which for commits is what
 # taught more where it was measured (graft-concepts(7)). The table at the end
 # tells both apart.
 # SCRAPE='--kind file' TEMPLATE=fim fills holes in the files as they are now.
 SCRAPE ?=
+SCRUB ?=
+DEDUP ?=
 TEMPLATE ?= commit
 LOSS ?= auto
 SEQ_LEN ?= 512
@@ -50,7 +53,7 @@ PRETRAIN ?= --batch 8 --steps 200 --log-every 50 --lr 0.002 --warmup 20
 # Names of files are taken as they are, also with blanks and with $: they
 # go through the environment, and make never looks into them.
 PATHS := REPO WORK BASE HEADERS ARCH BIN
-OTHERS := THREADS SCRAPE TEMPLATE LOSS SEQ_LEN FORMAT LORA SPLIT HEADER_FILES \
+OTHERS := THREADS SCRAPE SCRUB DEDUP TEMPLATE LOSS SEQ_LEN FORMAT LORA SPLIT HEADER_FILES \
 	VOCAB PRETRAIN
 # What stands on the command line.
 export GIVEN := $(foreach n,$(PATHS) $(OTHERS),$(if \

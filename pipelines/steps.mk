@@ -81,15 +81,18 @@ base/manifest.json: key/base
 # the tokenizer is the base's.
 key/data: base/manifest.json FORCE
 	$(KEY) 'echo "data $$SCRAPE $$TEMPLATE $$SEQ_LEN $$SPLIT"; \
+	for o in "$$SCRUB" "$$DEDUP"; do echo "$$o"; \
+	"$$HERE/contents" "$$o"; done; \
 	[[ $$TEMPLATE != */* && $$TEMPLATE != *.template ]] \
 	|| b2sum <"$$TEMPLATE"; echo "$$REPO_NAME"; \
 	git -c safe.directory="*" -C "$$REPO" rev-parse HEAD $${SCRAPE:+--all}; \
 	 b2sum <"$$TOKENIZER"'
 
-# With 3 gitscrape has left out what -k let it, and told of it.
+# With 3 a program has left out what -k let it, and told of it.
 data/manifest.json: key/data
 	$(STEP) "the history of $$REPO_NAME as tokens" $(@D) \
 	"{ gitscrape $$SCRAPE"' "$$REPO" || [ $$? -eq 3 ]; } \
+	'"$$FILTERS"' \
 	| tokenize -t "$$TOKENIZER" --template "$$TEMPLATE" \
 	--max-tokens "$$SEQ_LEN" --threads "$$THREADS" \
 	| shard'" $$SPLIT"' -o "$$OUT"; "$$HERE/enough" "$$OUT"'

@@ -117,16 +117,6 @@ speaker_chats(struct speaker *s, struct err *e)
     return 0;
 }
 
-static int
-check_stops(const struct opt_list *stops, struct err *e)
-{
-    for (size_t i = 0; i < stops->n; i++) {
-        if (*stops->item[i] == '\0')
-            return err_set(e, ERR_USAGE, "--stop: an empty string");
-    }
-    return 0;
-}
-
 int
 speaker_open(struct speaker *s, const struct speaker_options *o,
              const struct args *args, struct err *e)
@@ -139,9 +129,7 @@ speaker_open(struct speaker *s, const struct speaker_options *o,
 
     memset(s, 0, sizeof(*s));
     s->o = o;
-    rc = check_stops(&o->stops, e);
-    if (rc == 0)
-        rc = model_open(&s->model, o->base, NULL, &device, e);
+    rc = model_open(&s->model, o->base, NULL, &device, e);
     if (rc < 0)
         return rc;
     s->c.stop = o->stops.item;

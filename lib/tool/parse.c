@@ -188,7 +188,8 @@ apply(const struct words *w, void *opts, struct err *e)
         if (!seen[index])
             value_clear(p->o, opts);
         seen[index] = w->args->given[index] = true;
-        if (p->o->type == OPT_STRING && p->value[0] == '\0')
+        if ((p->o->type == OPT_STRING || p->o->type == OPT_WORDS)
+            && p->value[0] == '\0')
             rc = err_set(e, ERR_USAGE, "--%s: empty value (expected %s)",
                          p->o->name, p->o->arg);
         else

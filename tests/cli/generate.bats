@@ -149,7 +149,7 @@ assert cut == whole[:whole.index(sys.argv[1])], (whole, cut)
 PY
     done
     run -2 --separate-stderr say --stop '' -p x
-    one_line "generate: --stop: an empty string"
+    one_line "generate: --stop: empty value (expected "
 }
 
 @test "a prompt file is completed in its order, however many at a time" {

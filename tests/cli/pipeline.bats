@@ -108,6 +108,26 @@ same_adapter() {
     [[ $stderr == *'the history of a project as tokens'* ]]
 }
 
+@test "what scrub and dedup take out is counted, and their files are read" {
+    echo 'int x = 1; /* ask ada@acme.org */' >'a project/x.c'
+    cp 'a project/x.c' 'a project/copy.c'
+    repo_commit 'a project' 'Two alike'
+    echo '{"allow": {"regexes": ["nobody"]}}' >rules.json
+    run -0 --separate-stderr pipeline SCRUB='--rules rules.json' \
+        REPO='a project'
+    [[ $output == *'scrub, replaced.email '* ]]
+    [[ $output == *'dedup, exact '* ]]
+    tokenize -q --decode -t work/tokenizer.json work/data | tojsonl |
+        run -1 grep acme.org
+    ls -l --time-style=full-iso work/data/manifest.json >before
+    echo '{"allow": {"regexes": ["@acme"]}}' >rules.json
+    run -0 --separate-stderr pipeline SCRUB='--rules rules.json' \
+        REPO='a project' DEDUP=none
+    [[ $output != *'scrub, '* ]]
+    [[ $output != *'dedup, '* ]]
+    ls -l --time-style=full-iso work/data/manifest.json | run -1 cmp - before
+}
+
 @test "what is learned is as the layout says, or LOSS" {
     pipeline REPO='a project' 2>/dev/null
     [ "$(jq -r .identity.loss work/run/config.json)" = all ]
@@ -339,6 +359,11 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
     refused "repo.mk: LOSS: train: " LOSS=some
     refused "repo.mk: FORMAT: quantize: " FORMAT=int7
     refused "repo.mk: SCRAPE: gitscrape: " SCRAPE=--nonesuch
+    refused "repo.mk: SCRUB: scrub: " SCRUB=--nonesuch
+    refused "scrub: nowhere: " SCRUB='--rules nowhere'
+    refused "repo.mk: DEDUP: dedup: " DEDUP='--threshold 2'
+    refused "repo.mk: DEDUP: --index is for a stream in parts" \
+        DEDUP='--index seen'
     refused "repo.mk: VOCAB: vocabtrain: " VOCAB=many
     refused "repo.mk: SEQ_LEN: tokenize: " SEQ_LEN=-1
     refused "repo.mk: THREADS: tokenize: " THREADS=x
@@ -369,7 +394,7 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
     verify -v work/data 2>&1 | grep -q 'left out [0-9]*: unreadable'
 }
 
-# table DIFFERENCE HALF_WIDTH: of a score with big and small numbers.
+# table DIFFERENCE HALF_WIDTH [LEDGER]: of a score with big and small numbers.
 table() {
     jq -n --argjson d "$1" --argjson h "$2" '{clusters: 40, records: 50,
         tokens: 12345, base: {loss: 1234.5, half_width: 0.5,
@@ -377,6 +402,8 @@ table() {
         perplexity: 1}, difference: {loss: $d, half_width: $h}}
         | .all = {base, adapter, difference: {loss: 0.25, half_width: null}}' \
         >score.json
+    mkdir -p data
+    echo "{\"ledger\": [$3]}" >data/manifest.json
     WORK=w GIVEN= BASE= THIS=m "$root/pipelines/table" score.json
 }
 
@@ -395,7 +422,12 @@ table() {
     run -0 table 0.0711 0.0012
     [[ $output == *'adapter is worse: it raises the loss by 0.0711,'* ]]
     [[ $output == *'0.0699 to 0.0723, excludes zero.'* ]]
-    run -0 table -0.01 0.02
+    [[ $output != *'Left out'* ]]
+    run -0 table -0.01 0.02 \
+        '{"program": "gitscrape", "reason": "binary", "count": 3},
+         {"program": "tokenize", "reason": "too-long", "count": 12}'
+    [[ $output == *$'Left out of the data:\n\ngitscrape, binary    3
+tokenize, too-long  12\n\nWhat to do next'* ]]
     [[ $output == *'No difference can be told: the loss changes by -0.0100'* ]]
     [[ $output == *'-0.0300 to 0.0100, includes zero.'* ]]
     run -0 table null null

@@ -284,6 +284,12 @@ numbers_init(struct numbers *x, double scale, bool dora)
     }
 }
 
+static int
+write_out(void *ctx, const void *p, size_t n, struct err *e)
+{
+    return out_write(ctx, p, n, e);
+}
+
 /* Bytes of DIR as m's put writes them. */
 static void
 put(const struct merge_tensor *m, struct merge_counts *n, void *out,
@@ -291,10 +297,11 @@ put(const struct merge_tensor *m, struct merge_counts *n, void *out,
 {
     struct file_map map;
     struct out o;
+    struct merge_sink sink = { write_out, &o };
     struct err e;
 
     CHECK(out_open(&o, DIR, &e) == 0);
-    CHECK(merge_tensor_put(m, n, &o, &e) == 0);
+    CHECK(merge_tensor_put(m, n, &sink, &e) == 0);
     CHECK(out_commit(&o, &e) == 0);
     CHECK(file_map_open(&map, DIR, &e) == 0);
     CHECK_EQ_U64(map.n, size);
@@ -366,15 +373,16 @@ TEST(what_is_not_finite_is_named)
     struct merge_tensor m = { .t = &t, .dtype = DTYPE_F16 };
     struct merge_counts n = { 0 };
     struct out out;
+    struct merge_sink sink = { write_out, &out };
     struct err e;
 
     CHECK(out_open(&out, DIR, &e) == 0);
-    CHECK(merge_tensor_put(&m, &n, &out, &e) == ERR_DATA);
+    CHECK(merge_tensor_put(&m, &n, &sink, &e) == ERR_DATA);
     CHECK_STR(e.text,
                  "tensor x: element 2 is 70000, which F16 can't hold");
     data[1] = NAN;
     m.dtype = DTYPE_F32;
-    CHECK(merge_tensor_put(&m, &n, &out, &e) == ERR_DATA);
+    CHECK(merge_tensor_put(&m, &n, &sink, &e) == ERR_DATA);
     CHECK_STR(e.text, "tensor x: element 1 is nan");
     out_release(&out);
 }
