@@ -4,6 +4,7 @@
 #   make          programs in build/bin
 #   make check    every test and check; closes with "N passed, N failed"
 #   make demo     from a repository to a scored adapter
+#   make demo-real    the same on SmolLM2-135M, which comes from PyPI
 #   make stress   runs of train and of the demo, stopped at random moments
 #   make bench    speed and memory, as ratios to other tools
 #   make cuda     train and evalprompts for NVIDIA cards, in build/cuda
@@ -51,8 +52,8 @@ BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(sort $(wildcard tests/bench/*.c)))
 
 .PHONY: all unit interop standin cuda bundle check-cuda bench-cuda clean check \
-	check-unit check-cli stress man golden bench bench-programs demo install \
-	deps
+	check-unit check-cli stress man golden bench bench-programs demo demo-real \
+	install deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -197,10 +198,10 @@ bench: all bench-programs
 bench-programs: $(BENCH)
 
 # REPO=... for another repository than this one.
-demo: $(AFTER)
+demo demo-real: $(AFTER)
 	@$(MAKE) -s --no-print-directory -j$(JOBS) all
-	@$(MAKE) --no-print-directory -f pipelines/repo.mk \
-		BIN='$(BUILD)/bin' WORK='$(or $(WORK),$(BUILD)/demo)'
+	@MAKE='$(MAKE)' BIN='$(BUILD)/bin' WORK='$(or $(WORK),$(BUILD)/$@)' \
+		bash pipelines/$@
 
 # ---- installation -------------------------------------------------------
 

@@ -255,6 +255,7 @@ host_backend(struct backend *b, struct host *h)
     b->activation = DTYPE_REAL;
     b->operand = DTYPE_NONE;
     b->apart = false;
+    b->head_dim = 0;
     b->ahead = 1;
     b->reserve = b->workspace = b->pinned = 0;
     b->prepare = host_prepare;
@@ -265,6 +266,7 @@ host_backend(struct backend *b, struct host *h)
     b->run = host_range;
     b->results = host_results;
     b->room = NULL;
+    b->principal = NULL;
     b->close = NULL;
     b->priv = h;
 }

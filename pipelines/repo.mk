@@ -4,9 +4,9 @@
 #          BASE=~/models/starcoder2-3b
 #
 # BASE may be a GGUF file, too, whose tokenizer is taken; its weights are stored
-# anew as FORMAT. Without BASE a small vocabulary and a small llama-shaped base are trained on
-# the C headers of this machine first, so that everything can be tried with
-# nothing at hand.
+# anew as FORMAT. Without BASE a small vocabulary and a small llama-shaped base
+# are trained on the C headers of this machine first, so that everything can be
+# tried with nothing at hand.
 #
 # It may be stopped at any time, by any signal: the same command goes on where
 # it was, and training at its last checkpoint. A directory WORK has one such
@@ -21,9 +21,9 @@ WORK ?= work
 THREADS ?= 0
 
 # What decides the result. Override any of them on the command line. SCRAPE,
-# SCRUB, DEDUP, SPLIT and LORA are options of gitscrape, scrub, dedup, shard and
-# train, as they have them: SCRAPE='--trust --since 2020-01-01'. Without scrub
-# or dedup: SCRUB=none, DEDUP=none. TEMPLATE is tokenize's: the layout of a
+# SCRUB, DEDUP, SPLIT, LORA and SCORE are options of gitscrape, scrub, dedup,
+# shard, train and evalprompts, as they have them: SCRAPE='--trust --since
+# 2020-01-01'. Without scrub or dedup: SCRUB=none, DEDUP=none. TEMPLATE is tokenize's: the layout of a
 # record, by its name or as a file. LOSS is train's: what is learned of it, all
 # or its target alone; auto is what the layout says, which for commits is what
 # taught more where it was measured (graft-concepts(7)). The table at the end
@@ -36,6 +36,7 @@ TEMPLATE ?= commit
 LOSS ?= auto
 SEQ_LEN ?= 512
 SPLIT ?= --val 0.05 --test 0.1
+SCORE ?=
 FORMAT ?= int8
 ifdef BASE
 LORA ?= --rank 16 --alpha 32 --epochs 1 --log-every 10
@@ -53,8 +54,8 @@ PRETRAIN ?= --batch 8 --steps 200 --log-every 50 --lr 0.002 --warmup 20
 # Names of files are taken as they are, also with blanks and with $: they
 # go through the environment, and make never looks into them.
 PATHS := REPO WORK BASE HEADERS ARCH BIN
-OTHERS := THREADS SCRAPE SCRUB DEDUP TEMPLATE LOSS SEQ_LEN FORMAT LORA SPLIT HEADER_FILES \
-	VOCAB PRETRAIN
+OTHERS := THREADS SCRAPE SCRUB DEDUP TEMPLATE LOSS SEQ_LEN FORMAT LORA SPLIT \
+	SCORE HEADER_FILES VOCAB PRETRAIN
 # What stands on the command line.
 export GIVEN := $(foreach n,$(PATHS) $(OTHERS),$(if \
 	$(findstring command,$(origin $n)),$n))

@@ -107,13 +107,13 @@ run/manifest.json: key/run
 	--loss "$$LOSS" --seq-len "$$SEQ_LEN" --threads "$$THREADS"'" $$LORA"
 
 key/score: run/manifest.json FORCE
-	$(KEY) 'b2sum <"$$WORK/$<"'
+	$(KEY) 'echo "score $$SCORE"; b2sum <"$$WORK/$<"'
 
 score.json: key/score
 	$(STEP) "base against adapter on the held-out last commits" $@ \
 	'evalprompts --base "$$WORK/base" --adapter "$$WORK/run/adapter" \
 	--data "$$WORK/data" --split test --seq-len "$$SEQ_LEN" \
-	--threads "$$THREADS" >"$$OUT"'
+	--threads "$$THREADS"'" $$SCORE"' >"$$OUT"'
 
 # Nothing here is ever half done.
 .PRECIOUS: key/vocab tokenizer.json key/corpus corpus/manifest.json \

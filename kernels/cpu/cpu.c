@@ -148,9 +148,9 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
     for (unsigned k = 0; k < OP_KINDS; k++)
         b->kinds |= (uint64_t)(impls[k].run != NULL) << k;
     b->scratch = cpu_scratch;
-    b->principal = cpu_principal;
     cpu->host.op = cpu_run;
     host_backend(b, &cpu->host);
+    b->principal = cpu_principal;
     b->close = cpu_close;
     b->reserve = (uint64_t)par_threads() * GEMM_RESERVE;
     return 0;

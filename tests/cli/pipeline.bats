@@ -364,6 +364,7 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
     refused "repo.mk: DEDUP: dedup: " DEDUP='--threshold 2'
     refused "repo.mk: DEDUP: --index is for a stream in parts" \
         DEDUP='--index seen'
+    refused "repo.mk: SCORE: evalprompts: " SCORE='--records x'
     refused "repo.mk: VOCAB: vocabtrain: " VOCAB=many
     refused "repo.mk: SEQ_LEN: tokenize: " SEQ_LEN=-1
     refused "repo.mk: THREADS: tokenize: " THREADS=x

