@@ -88,6 +88,7 @@ same_adapter() {
 }
 
 @test "the pipeline redoes what another repository changes, and no more" {
+    need_plain "its programs are run by other tests"
     pipeline REPO='a project' 2>/dev/null
     state | grep work/pretrain >before
     mv 'a project' other
@@ -97,6 +98,7 @@ same_adapter() {
 }
 
 @test "a layout of one's own is a part of what the data are made of" {
+    need_plain "its programs are run by other tests"
     export PATH=$GRAFT_BUILD/bin:$PATH
     tokenize --print-template commit >mine.template
     pipeline REPO='a project' TEMPLATE=mine.template 2>/dev/null
@@ -129,6 +131,7 @@ same_adapter() {
 }
 
 @test "what is learned is as the layout says, or LOSS" {
+    need_plain "its programs are run by other tests"
     pipeline REPO='a project' 2>/dev/null
     [ "$(jq -r .identity.loss work/run/config.json)" = all ]
     jq -e '.tokens < .all.tokens' work/score.json
@@ -138,6 +141,7 @@ same_adapter() {
 }
 
 @test "another run in the place of one keeps that" {
+    need_plain "its programs are run by other tests"
     pipeline REPO='a project' 2>/dev/null
     cp -r work before
     LORA='--rank 2 --batch 2 --steps 3'
@@ -202,6 +206,7 @@ same_adapter() {
 }
 
 @test "a signal that was to be ignored is ignored" {
+    need_plain "its programs are run by other tests"
     LORA='--rank 2 --batch 2 --steps 300' signals=--ignore-signal=INT
     begin REPO='a project'
     until_step work/run 5
@@ -267,6 +272,7 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
 }
 
 @test "names with blanks, quotes and dollars are as good as others" {
+    need_plain "its programs are run by other tests"
     mkdir 'a  checkout'
     cp -r "$root/pipelines" 'a  checkout'
     makefile="a  checkout/pipelines/repo.mk"
@@ -289,6 +295,7 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
 }
 
 @test "an installed pipeline finds its programs" {
+    need_plain "its programs are run by other tests"
     # make's words can't have blanks; a path from the checkout has none
     build=$(realpath --relative-to="$root" "$GRAFT_BUILD")
     make -s -C "$root" install BUILD="$build" \
@@ -303,6 +310,7 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
 }
 
 @test "another makefile may include the pipeline" {
+    need_plain "its programs are run by other tests"
     local this
     mkdir 'a  checkout'
     cp -r "$root/pipelines" 'a  checkout'
@@ -436,6 +444,7 @@ tokenize, too-long  12\n\nWhat to do next'* ]]
 }
 
 @test "the commands that the table closes with work" {
+    need_plain "its programs are run by other tests"
     run -0 --separate-stderr pipeline REPO='a project' WORK='my work'
     steps=$(sed -n '/^What to do next/,$p' <<<"$output")
     eval "$(sed -n '1s/.*with //p' <<<"$steps")"
