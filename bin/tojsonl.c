@@ -1,11 +1,13 @@
 /* tojsonl.c - the text twin of every binary type, one JSON object a record;
- * and the same records in the files of other trainers: record/export.h.
+ * the same records in the files of other trainers: record/export.h; and what
+ * is to be said of a set: record/card.h.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
 #include "base/log.h"
+#include "record/card.h"
 #include "record/export.h"
 #include "record/print.h"
 #include "stream/set.h"
@@ -23,11 +25,14 @@ static const struct {
 };
 
 struct options {
-    bool exact;
+    bool exact, card;
     const char *split, *format, *output;
 };
 
 static const struct opt table[] = {
+    { .name = "card", .type = OPT_FLAG, AT(card),
+      .help = "of a shard set, its data card instead of its records: "
+              "Markdown" },
     { .name = "exact", .type = OPT_FLAG, AT(exact),
       .help = "write headers and tensor data too, for fromjsonl to read "
               "back" },
@@ -131,6 +136,27 @@ export(const struct options *o, const char *path, struct err *e)
     return rc;
 }
 
+/* The data card of a set. */
+static int
+card(const struct options *o, const struct args *args, struct err *e)
+{
+    const char *path = args->n > 0 ? args->operand[0] : "-";
+    struct buf text;
+    int rc;
+
+    if (o->exact || o->split || o->output || tool_given(args, "format"))
+        return err_set(e, ERR_USAGE, "--card goes with no other option");
+    if (strcmp(path, "-") == 0)
+        return err_set(e, ERR_USAGE, "--card needs the directory of a shard "
+                       "set");
+    buf_init(&text);
+    rc = card_make(&text, path, e);
+    if (rc == 0)
+        rc = file_write("-", text.data, text.len, e);
+    buf_release(&text);
+    return rc;
+}
+
 static int
 run(void *opts, const struct args *args, struct err *e)
 {
@@ -139,6 +165,8 @@ run(void *opts, const struct args *args, struct err *e)
     struct print s;
     int rc;
 
+    if (o->card)
+        return card(o, args, e);
     if (strcmp(o->format, "jsonl") != 0)
         return export(o, path, e);
     if (o->output)

@@ -1,0 +1,219 @@
+/* card_tables.c - what is in the set, by numbers: splits, languages, lengths,
+ * and how the records are laid out.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "record/card_parts.h"
+
+/* From when to when; the cells of two columns. */
+static void
+put_span(struct buf *b, const struct card_sums *s)
+{
+    if (s->timed) {
+        buf_addc(b, ' ');
+        card_put_day(b, s->first);
+        buf_addstr(b, " | ");
+        card_put_day(b, s->last);
+    } else {
+        buf_addstr(b, " - | -");
+    }
+    buf_addstr(b, " |\n");
+}
+
+/* ---- splits ---- */
+
+static void
+split_row(struct buf *b, const struct card_facts *f, const char *name,
+          const struct card_sums *s)
+{
+    double share = f->all.records ?
+                   100.0 * (double)s->records / (double)f->all.records : 0;
+
+    buf_addstr(b, "| ");
+    card_puts(b, name);
+    buf_addf(b, " | %" PRIu64 " | %.1f%% | %" PRIu64 " |", s->records, share,
+             s->units);
+    if (f->tokens)
+        buf_addf(b, " %" PRIu64 " | %" PRIu64 " |", s->tokens, s->learned);
+    else
+        buf_addf(b, " %" PRIu64 " |", s->bytes);
+    put_span(b, s);
+}
+
+static void
+put_how(struct buf *b, const struct card_facts *f)
+{
+    const char *line;
+    struct buf by;
+
+    buf_init(&by);
+    card_ran(f->m, "shard", &line);
+    if (!card_option(line, "split-by", &by))
+        buf_addstr(b, "How the records were divided is not recorded.\n");
+    else if (buf_is(&by, "time"))
+        buf_addstr(b, "Of each history the last commits are held out, "
+                   "all records of a commit together.\n");
+    else if (buf_is(&by, "group"))
+        buf_addstr(b, "Files with all of their history are held out; commits "
+                   "that have records on both sides lose those of one.\n");
+    buf_release(&by);
+}
+
+void
+card_splits(struct buf *b, const struct card_facts *f)
+{
+    buf_addstr(b, "\n## Splits\n\n");
+    put_how(b, f);
+    buf_addf(b, "\n| split | records | share | commits or documents |%s from "
+             "| to |\n| --- | ---: | ---: | ---: |%s --- | --- |\n",
+             f->tokens ? " tokens | learned |" : " bytes |",
+             f->tokens ? " ---: | ---: |" : " ---: |");
+    for (size_t i = 0; i < f->m->n_splits; i++)
+        split_row(b, f, f->m->split[i].name, &f->split[i]);
+    if (f->unsplit.records > 0)
+        split_row(b, f, "(in none)", &f->unsplit);
+    split_row(b, f, "all", &f->all);
+}
+
+/* ---- languages ---- */
+
+struct row {
+    const char *name;
+    size_t n;
+    const struct card_sums *sums;
+};
+
+/* Most bytes first, else by name. */
+static int
+compare(const void *pa, const void *pb)
+{
+    const struct row *x = pa, *y = pb;
+    int order;
+
+    if (x->sums->bytes != y->sums->bytes)
+        return x->sums->bytes < y->sums->bytes ? 1 : -1;
+    order = memcmp(x->name, y->name, x->n < y->n ? x->n : y->n);
+    return order ? order : (x->n > y->n) - (x->n < y->n);
+}
+
+static void
+language_row(struct buf *b, const struct row *r)
+{
+    if (r->sums->records == 0)
+        return;
+    buf_addstr(b, "| ");
+    card_put(b, r->name, r->n);
+    buf_addf(b, " | %" PRIu64 " | %" PRIu64 " |\n", r->sums->records,
+             r->sums->bytes);
+}
+
+void
+card_languages(struct buf *b, const struct card_facts *f)
+{
+    const struct map *map = &f->langs.map;
+    struct row *row = mem_array(map->n, sizeof(*row));
+    size_t i;
+
+    buf_addstr(b, "\n## Languages\n\n");
+    if (f->tokens) {
+        buf_addstr(b, "Not recorded: records of tokens do not tell.\n");
+        free(row);
+        return;
+    }
+    for (i = 0; i < map->n; i++)
+        row[i] = (struct row){map_key(map, i), map->entry[i].len,
+                              &f->langs.sums[map->entry[i].value]};
+    qsort(row, map->n, sizeof(*row), compare);
+    buf_addstr(b, "What files are written in, by their names and what they "
+               "say of themselves.\n\n| language | records | bytes |\n"
+               "| --- | ---: | ---: |\n");
+    for (i = 0; i < map->n; i++)
+        language_row(b, &row[i]);
+    language_row(b, &(struct row){"(others)", 8, &f->langs.others});
+    language_row(b, &(struct row){"(not told)", 10, &f->langs.none});
+    free(row);
+}
+
+/* ---- lengths ---- */
+
+void
+card_lengths(struct buf *b, const struct card_facts *f)
+{
+    const char *unit = f->tokens ? "tokens" : "bytes";
+    uint64_t n = f->all.records, sum = f->tokens ? f->all.tokens :
+                                                   f->all.bytes;
+
+    buf_addstr(b, "\n## Lengths\n\n");
+    if (n == 0) {
+        buf_addstr(b, "There are no records.\n");
+        return;
+    }
+    buf_addf(b, "A record has %" PRIu64 " to %" PRIu64 " %s, %.1f on "
+             "average.\n\n| %s | records |\n| --- | ---: |\n", f->shortest,
+             f->longest, unit, (double)sum / (double)n, unit);
+    for (int i = 0; i < CARD_LENGTHS; i++) {
+        uint64_t low = i ? (uint64_t)1 << (i - 1) : 0;
+
+        if (f->length[i] == 0)
+            continue;
+        if (i < 2)
+            buf_addf(b, "| %" PRIu64, low);
+        else
+            buf_addf(b, "| %" PRIu64 "-%" PRIu64, low, low + (low - 1));
+        buf_addf(b, " | %" PRIu64 " |\n", f->length[i]);
+    }
+}
+
+/* ---- layout and loss ---- */
+
+static void
+put_option(struct buf *b, const char *line, const char *name,
+           const char *called)
+{
+    struct buf value;
+
+    buf_init(&value);
+    buf_addf(b, "- %s: ", called);
+    if (card_option(line, name, &value) && value.len > 0)
+        card_put(b, value.data, value.len);
+    else
+        buf_addstr(b, "not recorded");
+    buf_addc(b, '\n');
+    buf_release(&value);
+}
+
+static void
+put_key(struct buf *b, const struct stream_head *h, const char *name,
+        const char *called)
+{
+    const char *value = stream_head_get(h, name);
+
+    buf_addf(b, "- %s: ", called);
+    card_puts(b, value ? value : "not recorded");
+    buf_addc(b, '\n');
+}
+
+void
+card_layout(struct buf *b, const struct card_facts *f)
+{
+    const struct stream_head *h = &f->m->head;
+    const char *line;
+
+    buf_addstr(b, "\n## Layout and loss\n\n");
+    if (!f->tokens) {
+        buf_addstr(b, "The records are text, which has no layout yet: "
+                   "tokenize lays it out.\n");
+        return;
+    }
+    card_ran(f->m, "tokenize", &line);
+    put_option(b, line, "template", "layout");
+    put_option(b, line, "max-tokens", "tokens a record at most");
+    buf_addf(b, "- learned: %s\n", f->loss == LOSS_ALL ?
+             "all of a record" : "the target of a record alone");
+    put_key(b, h, "tokenizer", "tokenizer (BLAKE2b of tokenizer.json)");
+    put_key(b, h, "vocab", "rows of the vocabulary");
+    put_key(b, h, "eos", "id that ends a text");
+}
