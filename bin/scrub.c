@@ -1,5 +1,6 @@
-/* scrub.c - text records without secrets and personal data: which rules, and
- * what is told of the work that record/scrubbing.h does.
+/* scrub.c - text records without secrets, personal data and files that nobody
+ * wrote: which rules and filters, and what is told of the work that
+ * record/scrubbing.h does.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,12 +17,22 @@
 #include "tool/tool.h"
 
 struct options {
+    struct opt_list keep, drop;
     const char *rules, *names, *report;
     bool generic, keep_going, print;
     uint64_t threads;
 };
 
 static const struct opt table[] = {
+    { .name = "keep", .type = OPT_LIST, .output = true, AT(keep),
+      .arg = "FILTER",
+      .help = "don't leave out what is vendored, lock, minified or generated, "
+              "or all of these" },
+    { .name = "drop", .type = OPT_LIST, .output = true, AT(drop),
+      .arg = "FILTER",
+      .help = "also leave out documentation, max-line-length, "
+              "avg-line-length, alphanum-fraction (all three also as "
+              "FILTER=LIMIT), bot, revert, bump" },
     { .name = "rules", .type = OPT_STRING, .output = true, AT(rules),
       .arg = "FILE",
       .help = "more rules, or others, for secrets: JSON" },
@@ -31,8 +42,8 @@ static const struct opt table[] = {
       .arg = "FILE",
       .help = "names to replace, a line each, or gitscrape's --authors" },
     { .name = "report", .type = OPT_STRING, AT(report), .arg = "FILE",
-      .help = "write where each secret was, as JSON lines, readable by you "
-              "alone" },
+      .help = "write where each secret was, and what was left out, as JSON "
+              "lines, readable by you alone" },
     { .name = "print-rules", .type = OPT_FLAG, AT(print),
       .help = "print the rules that are built in, and do no more" },
     { KEEP_GOING_OPTION, AT(keep_going),
@@ -46,7 +57,8 @@ static tool_run run;
 
 const struct tool tool = {
     .name = "scrub",
-    .summary = "take secrets and personal data out of texts",
+    .summary = "take secrets, personal data and what nobody wrote out of "
+               "texts",
     .operands = "[FILE|DIR]",
     .max_operands = 1,
     .opts = table,
@@ -58,12 +70,20 @@ const struct tool tool = {
 static void
 tell(const struct scrubbing *s, const struct scrub_rules *rules)
 {
+    uint64_t kept = s->filtering.kept;
+
     log_info("%" PRIu64 " records, %" PRIu64 " secrets replaced in %" PRIu64,
-             s->filtering.kept, s->places, s->changed);
+             kept, s->places, s->changed);
+    for (int i = 0; i < DROPS; i++)
+        if (s->dropped[i] > 0)
+            log_info("%" PRIu64 " left out: %s (%" PRIu64 " lines)",
+                     s->dropped[i], drop_name(i), s->lines[i]);
     for (size_t i = 0; i < rules->n; i++)
         if (s->count[i] > 0)
             log_info("%" PRIu64 " replaced: %s", s->count[i],
                      rules->rule[i].id);
+    if (kept == 0 && s->filtering.records > 0)
+        log_warn("all of the input was left out");
 }
 
 static int
@@ -89,26 +109,35 @@ all_segments(struct scrubbing *s, struct stream_in *in, const char *prov,
     return rc;
 }
 
+/* What is to be done. */
+struct work {
+    const struct options *o;
+    struct drops drops;
+    struct scrub_rules rules;
+    const char *path;
+    char *prov;
+};
+
 static int
-scrub(const struct options *o, const struct scrub_rules *rules,
-      const char *path, const char *prov, struct out *report, struct err *e)
+scrub(const struct work *work, struct out *report, struct err *e)
 {
+    const struct options *o = work->o;
     struct scrubbing s;
     struct stream_in in;
-    int rc = stream_in_open(&in, path, "text", e);
+    int rc = stream_in_open(&in, work->path, "text", e);
 
     if (rc < 0)
         return rc;
     par_set_threads((int)o->threads);
-    scrubbing_init(&s, rules);
+    scrubbing_init(&s, &work->drops, &work->rules);
     s.program = tool.name;
     s.report = report;
     s.keep_going = o->keep_going;
     progress_begin("records", 0, 0);
-    rc = all_segments(&s, &in, prov, e);
+    rc = all_segments(&s, &in, work->prov, e);
     progress_end();
     if (rc == 0)
-        tell(&s, rules);
+        tell(&s, &work->rules);
     if (rc == 0 && s.limited > 0)
         rc = err_set(e, ERR_SKIPPED, "%" PRIu64 " records left out: a rule "
                      "reached its limit of steps", s.limited);
@@ -119,21 +148,21 @@ scrub(const struct options *o, const struct scrub_rules *rules,
 
 /* With the report open, where one is asked for. */
 static int
-with_report(const struct options *o, const struct scrub_rules *rules,
-            const char *path, const char *prov, struct err *e)
+with_report(const struct work *work, struct err *e)
 {
+    const char *path = work->o->report;
     struct out report;
     mode_t mask;
     int rc;
 
-    if (!o->report)
-        return scrub(o, rules, path, prov, NULL, e);
+    if (!path)
+        return scrub(work, NULL, e);
     mask = umask(0177);
-    rc = out_open(&report, o->report, e);
+    rc = out_open(&report, path, e);
     umask(mask);
     if (rc < 0)
         return rc;
-    rc = scrub(o, rules, path, prov, &report, e);
+    rc = scrub(work, &report, e);
     out_release(&report);
     return rc;
 }
@@ -185,13 +214,23 @@ open_rules(const struct options *o, struct scrub_rules *rules, struct err *e)
 }
 
 static int
+set_drops(struct work *work, struct err *e)
+{
+    const struct options *o = work->o;
+    int rc = drops_set(&work->drops, o->keep.item, o->keep.n, false, "keep",
+                       e);
+
+    return rc < 0 ? rc : drops_set(&work->drops, o->drop.item, o->drop.n,
+                                   true, "drop", e);
+}
+
+static int
 run(void *opts, const struct args *args, struct err *e)
 {
     const struct options *o = opts;
-    const char *path = args->n > 0 ? args->operand[0] : "-";
-    const char *const input[] = { o->rules, o->names, path };
-    struct scrub_rules rules;
-    char *prov = NULL;
+    struct work work = { .o = o,
+                         .path = args->n > 0 ? args->operand[0] : "-" };
+    const char *const input[] = { o->rules, o->names, work.path };
     int rc = 0;
 
     if (o->print)
@@ -200,13 +239,17 @@ run(void *opts, const struct args *args, struct err *e)
         rc = aside_check("report", o->report, input, 3, e);
     if (rc < 0)
         return rc;
-    rc = open_rules(o, &rules, e);
-    if (rc < 0)
-        return rc;
-    rc = make_prov(o, args, &prov, e);
+    drops_init(&work.drops);
+    rc = set_drops(&work, e);
     if (rc == 0)
-        rc = with_report(o, &rules, path, prov, e);
-    free(prov);
-    scrub_rules_release(&rules);
+        rc = open_rules(o, &work.rules, e);
+    if (rc == 0) {
+        rc = make_prov(o, args, &work.prov, e);
+        if (rc == 0)
+            rc = with_report(&work, e);
+        free(work.prov);
+        scrub_rules_release(&work.rules);
+    }
+    drops_release(&work.drops);
     return rc;
 }

@@ -240,7 +240,8 @@ is_left_alone(const char *name)
 {
     static const char *const names[] = {
         "repo", "ordinal", "commit", "parent", "time", "lang", "status",
-        "before_id", "after_id", "role"
+        "before_id", "after_id", "role", "generated", "attributes",
+        "author_type", "license"
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -321,19 +322,32 @@ scrub_record(struct scrub_worker *w, struct buf *out, struct err *e)
 /* ---- the report ---- */
 
 static void
-put_field(struct buf *out, const struct text_rec *r, const char *name)
+put_bytes(struct buf *out, const char *name, const char *p, size_t n)
 {
-    const struct text_field *f = text_get(r, name);
-
-    if (!f)
-        return;
     buf_addf(out, ",\"%s\":", name);
-    if (utf8_valid(f->data, f->len) == f->len) {
-        json_put_string(out, f->data, f->len);
+    if (utf8_valid(p, n) == n) {
+        json_put_string(out, p, n);
     } else {
         buf_addstr(out, "{\"b64\":\"");
-        b64_put(out, f->data, f->len);
+        b64_put(out, p, n);
         buf_addstr(out, "\"}");
+    }
+}
+
+static const char *const report_field[] = { "repo", "commit", "path" };
+
+#define REPORT_FIELDS 3
+
+/* Which record a line is about. */
+static void
+put_record(const struct scrub_worker *w, uint64_t index, struct buf *out)
+{
+    buf_addf(out, "{\"record\":%" PRIu64, index);
+    for (int i = 0; i < REPORT_FIELDS; i++) {
+        const struct text_field *f = text_get(&w->rec, report_field[i]);
+
+        if (f)
+            put_bytes(out, report_field[i], f->data, f->len);
     }
 }
 
@@ -362,10 +376,7 @@ scrub_put_places(const struct scrub_worker *w, uint64_t index,
             &w->finder.rules->rule[place->rule];
         const char *field = w->rec.field[place->field].name;
 
-        buf_addf(out, "{\"record\":%" PRIu64, index);
-        put_field(out, &w->rec, "repo");
-        put_field(out, &w->rec, "commit");
-        put_field(out, &w->rec, "path");
+        put_record(w, index, out);
         buf_addf(out, ",\"field\":\"%s\"", field);
         if (strcmp(field, "change") == 0)
             buf_addf(out, ",\"side\":\"%s\"", side_name(place->side));
@@ -374,4 +385,37 @@ scrub_put_places(const struct scrub_worker *w, uint64_t index,
         buf_addf(out, ",\"rule\":\"%s\",\"placeholder\":\"<%s_%" PRIu32
                  ">\"}\n", rule->id, rule->type, place->number);
     }
+}
+
+/* The record has no other fields than those that a report names, less what is
+ * secret in these. */
+static void
+cut_to_report(struct scrub_worker *w)
+{
+    struct err e;
+    size_t n = 0;
+    int rc;
+
+    for (size_t i = 0; i < w->rec.n; i++)
+        for (int k = 0; k < REPORT_FIELDS; k++)
+            if (strcmp(w->rec.field[i].name, report_field[k]) == 0)
+                w->rec.field[n++] = w->rec.field[i];
+    w->rec.n = n;
+    buf_reset(&w->view);
+    rc = scrub_record(w, &w->view, &e);
+    if (rc < 0)
+        w->rec.n = 0;
+}
+
+void
+scrub_put_drop(struct scrub_worker *w, uint64_t index,
+               const struct drop_found *found, struct buf *out)
+{
+    cut_to_report(w);
+    put_record(w, index, out);
+    buf_addf(out, ",\"left_out\":\"%s\",\"lines\":%" PRIu64,
+             drop_name(found->drop), found->lines);
+    if (found->why)
+        put_bytes(out, "why", found->why, found->n_why);
+    buf_addstr(out, "}\n");
 }

@@ -9,13 +9,15 @@
  * differ. Nothing of the secret is in it, and no record depends on another.
  *
  * Not looked at: repo, ordinal, commit, parent, time, lang, status, before_id,
- * after_id and role. Fields that hold JSON are looked at string by string.
+ * after_id, role and what gitscrape found of the file: generated, attributes,
+ * author_type, license. Fields that hold JSON are looked at string by string.
  */
 #ifndef RECORD_SCRUB_H
 #define RECORD_SCRUB_H
 
 #include "base/map.h"
 #include "record/change.h"
+#include "record/drops.h"
 #include "record/text.h"
 #include "text/scrub_find.h"
 
@@ -75,5 +77,10 @@ int scrub_record(struct scrub_worker *w, struct buf *out, struct err *e);
  * was, nothing of what was there. */
 void scrub_put_places(const struct scrub_worker *w, uint64_t index,
                       struct buf *out);
+
+/* The same for a record that is left out: a line with its filter and why.
+ * w->rec has no more then than what the line tells. */
+void scrub_put_drop(struct scrub_worker *w, uint64_t index,
+                    const struct drop_found *found, struct buf *out);
 
 #endif

@@ -18,12 +18,14 @@
 struct scrub_slot {
     struct buf rules;  /* of each place, u64 */
     struct buf report;
-    bool limited;
+    bool limited, dropped;
+    struct drop_found found; /* where it was dropped; without its why */
 };
 
 struct scrubbing_worker {
     bool ready;
     struct scrub_worker w;
+    struct drops_worker drops;
 };
 
 static void
@@ -39,6 +41,18 @@ note(struct scrubbing *s, const struct scrub_worker *w,
 }
 
 static void
+drop(struct scrubbing *s, struct scrub_worker *w,
+     struct filter_item *it)
+{
+    struct scrub_slot *slot = &s->slot[it->slot];
+
+    it->fate = FILTER_DROP;
+    slot->dropped = true;
+    if (s->report)
+        scrub_put_drop(w, it->index, &slot->found, &slot->report);
+}
+
+static void
 look(void *ctx, struct filter_item *it, int worker)
 {
     struct scrubbing *s = ctx;
@@ -46,11 +60,18 @@ look(void *ctx, struct filter_item *it, int worker)
     struct scrub_slot *slot = &s->slot[it->slot];
     int rc;
 
-    if (!w->ready)
+    if (!w->ready) {
         scrub_worker_init(&w->w, s->rules);
+        drops_worker_init(&w->drops);
+    }
     w->ready = true;
-    slot->limited = false;
+    slot->limited = slot->dropped = false;
     rc = scrub_decode(&w->w, it->p, it->n, &it->e);
+    if (rc == 0 && drops_find(s->drops, &w->drops, &w->w.rec, &w->w.change,
+                              &slot->found)) {
+        drop(s, &w->w, it);
+        return;
+    }
     if (rc == 0)
         rc = scrub_record(&w->w, &it->out, &it->e);
     if (rc > 0) {
@@ -97,18 +118,24 @@ settle(void *ctx, struct filter_item *it, struct stream_out *out,
         s->limited++;
         return 0;
     }
+    if (slot->dropped) {
+        s->dropped[slot->found.drop]++;
+        s->lines[slot->found.drop] += slot->found.lines;
+    }
     count_places(s, slot);
     return slot->report.len > 0 ? put_report(s, slot, e) : 0;
 }
 
 void
-scrubbing_init(struct scrubbing *s, const struct scrub_rules *rules)
+scrubbing_init(struct scrubbing *s, const struct drops *drops,
+               const struct scrub_rules *rules)
 {
     memset(s, 0, sizeof(*s));
     filtering_init(&s->filtering);
     s->filtering.look = look;
     s->filtering.settle = settle;
     s->filtering.ctx = s;
+    s->drops = drops;
     s->rules = rules;
     s->count = mem_array(rules->n, sizeof(*s->count));
     s->slot = mem_array(FILTER_SLOTS, sizeof(*s->slot));
@@ -123,8 +150,10 @@ void
 scrubbing_release(struct scrubbing *s)
 {
     for (int i = 0; i < par_threads(); i++)
-        if (s->worker[i].ready)
+        if (s->worker[i].ready) {
             scrub_worker_release(&s->worker[i].w);
+            drops_worker_release(&s->worker[i].drops);
+        }
     for (size_t i = 0; i < FILTER_SLOTS; i++) {
         buf_release(&s->slot[i].rules);
         buf_release(&s->slot[i].report);
@@ -135,16 +164,24 @@ scrubbing_release(struct scrubbing *s)
     free(s->worker);
 }
 
-/* What was replaced in a segment, by rule, since `before`. */
+/* What was replaced and left out since the counts were those of `before`. */
 static void
-put_ledger(const struct scrubbing *s, const uint64_t *before,
+put_ledger(const struct scrubbing *s, const struct scrubbing *before,
            struct stream_out *out)
 {
     char reason[80];
 
+    for (int i = 0; i < DROPS; i++) {
+        stream_out_skip(out, s->program, drop_name(i),
+                        s->dropped[i] - before->dropped[i]);
+        snprintf(reason, sizeof(reason), "%s.lines", drop_name(i));
+        stream_out_skip(out, s->program, reason,
+                        s->lines[i] - before->lines[i]);
+    }
     for (size_t i = 0; i < s->rules->n; i++) {
         snprintf(reason, sizeof(reason), "replaced.%s", s->rules->rule[i].id);
-        stream_out_skip(out, s->program, reason, s->count[i] - before[i]);
+        stream_out_skip(out, s->program, reason,
+                        s->count[i] - before->count[i]);
     }
 }
 
@@ -152,14 +189,14 @@ int
 scrubbing_segment(struct scrubbing *s, struct stream_in *in,
                   struct stream_out *out, const char *prov, struct err *e)
 {
-    size_t n = s->rules->n * sizeof(*s->count);
-    uint64_t *before = mem_dup(s->count, n);
+    struct scrubbing before = *s;
     int rc = filtering_begin(in, out, prov, e);
 
+    before.count = mem_dup(s->count, s->rules->n * sizeof(*s->count));
     if (rc == 0)
         rc = filtering_records(&s->filtering, in, out, e);
     if (rc == 0)
-        put_ledger(s, before, out);
-    free(before);
+        put_ledger(s, &before, out);
+    free(before.count);
     return rc < 0 ? rc : stream_pass_end(out, in, e);
 }

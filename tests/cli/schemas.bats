@@ -170,3 +170,21 @@ gitscrape_set() {
     run -4 --separate-stderr scrub --rules rules /dev/null
     [[ $stderr == *"unknown key"* ]]
 }
+
+@test "scrub-report.schema.json has what scrub reports" {
+    echo '{"kind": "file", "path": "vendor/\u0061", "text": "a@b.org"}' >texts
+    echo '{"kind": "file", "path": "a", "text": "ada@acme.org"}' >>texts
+    fromjsonl -q texts | scrub -q --report where >clean
+    [ "$(wc -l <where)" -eq 2 ]
+    while read -r line; do
+        echo "$line" >one
+        valid scrub-report.schema one
+    done <where
+    # The filters are those that the program has.
+    for name in $(jq -r '.properties.left_out.enum[]' \
+        "$schemas/scrub-report.schema.json"); do
+        fromjsonl -q texts | scrub -q --drop "$name" >clean
+    done
+    jq -c '.left_out = "nonesuch"' one >bad
+    invalid scrub-report.schema bad
+}

@@ -1,0 +1,95 @@
+/* drops_commit.c - commits by their author and message. */
+#include "record/drops_parts.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* "Bump x from 1 to 2", "chore(deps): update x to v3", "Release 1.2", "v1.2"
+ */
+static const char bumps[] =
+    "\\A(?i)(?:[\\w()./ -]{1,40}: *|\\[[^\\]\\n]{1,30}\\] *)?"
+    "(?:(?:bump(?:s|ed)?|upgrade|set|prepare|increment)\\b[^\\n]*"
+    "(?:\\bversions?\\b|\\b(?:to|from|for) v?\\d+\\.\\d)[^\\n]*"
+    "|updated?\\b[^\\n]*(?:\\bversion (?:number|to)\\b"
+    "|\\b(?:to|from) v?\\d+\\.\\d)[^\\n]*"
+    "|bump(?:s|ed)? [^\\s]+(?: and [^\\s]+)?"
+    "|(?:release|version|prepare for)? *v?\\d+\\.\\d+(?:\\.\\d+)*"
+    "(?:[-.]?[a-z]+[.\\d]*)?(?: release)?\\.?)\\Z";
+
+static bool
+has(const char *p, size_t n, const char *word)
+{
+    size_t len = strlen(word);
+
+    for (size_t i = 0; i + len <= n; i++)
+        if (strncasecmp(p + i, word, len) == 0)
+            return true;
+    return false;
+}
+
+/* By what gitscrape says of the author, by the author's name where there is
+ * one, or by who signed the commit off. */
+static bool
+by_bot(const struct text_rec *r, struct drop_found *found)
+{
+    const struct text_field *type = text_get(r, "author_type");
+    const struct text_field *author = text_get(r, "author");
+    const struct text_field *body = text_get(r, "body");
+
+    found->why = NULL;
+    if (type && type->len == 3 && memcmp(type->data, "Bot", 3) == 0)
+        return true;
+    if (author && has(author->data, author->len, "[bot]"))
+        return true;
+    return body && has(body->data, body->len, "signed-off-by: ")
+           && has(body->data, body->len, "[bot] <");
+}
+
+static bool
+is_revert(const struct text_rec *r)
+{
+    const struct text_field *subject = text_get(r, "subject");
+    const struct text_field *body = text_get(r, "body");
+
+    return (subject && subject->len > 8
+            && (strncasecmp(subject->data, "revert \"", 8) == 0
+                || strncasecmp(subject->data, "reapply \"", 9) == 0
+                || strncasecmp(subject->data, "revert: ", 8) == 0))
+           || (body && has(body->data, body->len, "this reverts commit "));
+}
+
+int
+drops_open_bump(struct drops *d, struct err *e)
+{
+    return pattern_open(&d->bump, bumps, strlen(bumps), "bump", e);
+}
+
+static bool
+is_bump(const struct drops *d, struct drops_worker *w,
+        const struct text_rec *r)
+{
+    const struct text_field *subject = text_get(r, "subject");
+    struct pattern_match m;
+
+    return subject
+           && pattern_find(&d->bump, &w->search, subject->data, subject->len,
+                           0, 0, &m) > 0;
+}
+
+bool
+drops_of_commit(const struct drops *d, struct drops_worker *w,
+                const struct text_rec *r, const struct change *c,
+                struct drop_found *found)
+{
+    (void)c;
+    found->why = NULL;
+    if (d->on[DROP_BOT] && by_bot(r, found))
+        found->drop = DROP_BOT;
+    else if (d->on[DROP_REVERT] && is_revert(r))
+        found->drop = DROP_REVERT;
+    else if (d->on[DROP_BUMP] && is_bump(d, w, r))
+        found->drop = DROP_BUMP;
+    else
+        return false;
+    return true;
+}
