@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "record/card_parts.h"
+#include "record/prov.h"
 #include "stream/set.h"
 
 #define TITLE_NAMES 3
@@ -41,8 +42,8 @@ put_names(struct buf *b, const struct card_facts *f)
     buf_init(&name);
     for (i = 0; i < h->n_prov && f->tokens; i++) {
         buf_reset(&name);
-        if (card_is_source(h->prov[i])
-            && card_option(h->prov[i], "repo", &name))
+        if (prov_is_source(h->prov[i])
+            && prov_option(h->prov[i], "repo", &name))
             add_name(b, name.data, name.len, n++);
     }
     buf_release(&name);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "record/card_parts.h"
+#include "record/prov.h"
 
 #define REPLACED "replaced."
 #define INPUTS_SHOWN 100
@@ -68,6 +69,35 @@ put_repositories(struct buf *b, const struct card_facts *f)
                  "counted.\n", CARD_AUTHORS);
 }
 
+/* What gitscrape says that it read. */
+static void
+put_revisions(struct buf *b, const struct stream_head *h)
+{
+    struct buf name, revision;
+    bool any = false;
+
+    buf_init(&name);
+    buf_init(&revision);
+    for (size_t i = 0; i < h->n_prov; i++) {
+        buf_reset(&name);
+        buf_reset(&revision);
+        if (!prov_is_source(h->prov[i])
+            || !prov_option(h->prov[i], "repo", &name))
+            continue;
+        prov_option(h->prov[i], "revision", &revision);
+        if (!any)
+            buf_addstr(b, "\n| source | history of |\n| --- | --- |\n");
+        any = true;
+        buf_addstr(b, "| ");
+        card_put(b, name.data, name.len);
+        buf_addstr(b, " | ");
+        card_put(b, revision.data, revision.len);
+        buf_addstr(b, " |\n");
+    }
+    buf_release(&name);
+    buf_release(&revision);
+}
+
 /* Each line is a row: program, version, options. */
 static void
 put_programs(struct buf *b, const struct stream_head *h)
@@ -79,7 +109,7 @@ put_programs(struct buf *b, const struct stream_head *h)
                "| program | version | options |\n| --- | --- | --- |\n");
     for (size_t i = 0; i < h->n_prov; i++) {
         p = h->prov[i];
-        n = card_program(p);
+        n = prov_program(p);
         buf_addstr(b, "| ");
         card_put(b, p, n);
         p += n + (p[n] == ' ');
@@ -132,6 +162,7 @@ card_sources(struct buf *b, const struct card_facts *f)
         buf_addstr(b, "Time span: not recorded.\n");
     }
     buf_addstr(b, "Licences of the sources: not recorded.\n");
+    put_revisions(b, h);
     if (f->repos.map.n > 0)
         put_repositories(b, f);
     if (h->n_prov > 0)
@@ -154,13 +185,13 @@ put_silent(struct buf *b, const struct manifest *m)
     size_t n;
 
     for (size_t i = 0; i < h->n_prov; i++) {
-        n = card_program(h->prov[i]);
+        n = prov_program(h->prov[i]);
         told = false;
         for (size_t k = 0; k < m->ledger.n && !told; k++)
             told = strlen(m->ledger.line[k].program) == n
                    && memcmp(m->ledger.line[k].program, h->prov[i], n) == 0;
         for (size_t k = 0; k < i && !told; k++)
-            told = card_program(h->prov[k]) == n
+            told = prov_program(h->prov[k]) == n
                    && memcmp(h->prov[k], h->prov[i], n) == 0;
         if (told)
             continue;
@@ -258,7 +289,7 @@ before_scrub(struct buf *b, const struct card_facts *f)
     buf_init(&names);
     if (ran == CARD_UNKNOWN)
         buf_addstr(b, "- Whether names of people are kept is not recorded.\n");
-    else if (ran == CARD_RAN && card_option(line, "names", &names))
+    else if (ran == CARD_RAN && prov_option(line, "names", &names))
         buf_addstr(b, "- Names of people on a list were replaced; others "
                    "are kept.\n");
     else

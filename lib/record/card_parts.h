@@ -90,16 +90,6 @@ enum card_ran {
 enum card_ran card_ran(const struct manifest *m, const char *program,
                        const char **line);
 
-/* Whether that line is of a program that brings data in. */
-bool card_is_source(const char *line);
-
-/* The first word of a line, its length returned. */
-size_t card_program(const char *line);
-
-/* The value of an option in a line of provenance into b, %XX undone. False
- * where the line has no such option, or is NULL. */
-bool card_option(const char *line, const char *name, struct buf *b);
-
 /* ---- the sections ---- */
 
 void card_head(struct buf *b, const struct card_facts *f);

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "record/card_parts.h"
+#include "record/prov.h"
 
 /* From when to when; the cells of two columns. */
 static void
@@ -51,7 +52,7 @@ put_how(struct buf *b, const struct card_facts *f)
 
     buf_init(&by);
     card_ran(f->m, "shard", &line);
-    if (!card_option(line, "split-by", &by))
+    if (!prov_option(line, "split-by", &by))
         buf_addstr(b, "How the records were divided is not recorded.\n");
     else if (buf_is(&by, "time"))
         buf_addstr(b, "Of each history the last commits are held out, "
@@ -177,7 +178,7 @@ put_option(struct buf *b, const char *line, const char *name,
 
     buf_init(&value);
     buf_addf(b, "- %s: ", called);
-    if (card_option(line, name, &value) && value.len > 0)
+    if (prov_option(line, name, &value) && value.len > 0)
         card_put(b, value.data, value.len);
     else
         buf_addstr(b, "not recorded");

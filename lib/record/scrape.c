@@ -6,12 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "base/word.h"
 #include "record/dispatch.h"
 
 #define MAX_DEATHS 100
+#define MAX_NAME 1024 /* of a repository, in the provenance */
+#define MAX_TIPS 8    /* there, too */
 
 static int
 nonsense(struct err *e)
@@ -39,6 +43,37 @@ tips_id(const void *tips, size_t n)
     return id;
 }
 
+/* This program's line, with the repository's name and the commits that its
+ * history is of: ^ID of one whose history is left out. */
+static void
+put_prov(struct stream_head *head, const struct scrape *s,
+         const struct dispatch *d)
+{
+    const char *tip = d->of.start.tips.p;
+    size_t i, n = d->of.start.tips.n / DISPATCH_TIP_BYTES;
+    char hex[OID_HEX + 1];
+    struct oid id;
+    struct buf b;
+
+    if (!s->prov)
+        return;
+    buf_init(&b);
+    buf_addstr(&b, s->prov);
+    if (d->text.n <= MAX_NAME) {
+        buf_addstr(&b, " repo=");
+        word_put(&b, d->text.p, d->text.n);
+    }
+    for (i = 0; i < n && i < MAX_TIPS; i++, tip += DISPATCH_TIP_BYTES) {
+        memcpy(id.b, tip + sizeof(uint32_t), OID_BYTES);
+        buf_addf(&b, "%s%s%s", i ? "," : " revision=",
+                 load_u32(tip) & WALK_HIDDEN ? "^" : "", oid_hex(&id, hex));
+    }
+    if (i < n)
+        buf_addf(&b, ",+%zu", n - i);
+    stream_head_prov(head, b.data);
+    buf_release(&b);
+}
+
 static int
 take_start(struct scrape *s, const struct dispatch *d, struct err *e)
 {
@@ -60,7 +95,7 @@ take_start(struct scrape *s, const struct dispatch *d, struct err *e)
         log_warn("%s: has grafts or replace references: they are not "
                  "obeyed", s->job.path);
     stream_head_init(&head, "text");
-    stream_head_prov(&head, s->prov);
+    put_prov(&head, s, d);
     rc = stream_out_begin(s->out, &head, e);
     stream_head_release(&head);
     if (rc < 0)

@@ -7,6 +7,7 @@
 
 #include "base/progress.h"
 #include "record/lengths.h"
+#include "record/prov.h"
 
 #define DATA_BYTES ((size_t)1 << 20)
 
@@ -55,22 +56,13 @@ static int
 join(struct sharding *s, const struct stream_in *in, struct err *e)
 {
     struct stream_head *set = &s->out.manifest.head;
-    size_t i, k, n = set->n_prov;
     int rc;
 
     rc = stream_head_same(set, &in->head, in->in.name, e);
     if (rc < 0 || !s->prov)
         return rc;
-    n--;
-    free(set->prov[n]); /* this program's line goes last */
-    set->n_prov = n;
-    for (i = 0; i < in->head.n_prov; i++) {
-        for (k = 0; k < n; k++)
-            if (strcmp(set->prov[k], in->head.prov[i]) == 0)
-                break;
-        if (k == n)
-            stream_head_prov(set, in->head.prov[i]);
-    }
+    free(set->prov[--set->n_prov]); /* this program's line goes last */
+    prov_join(set, &in->head);
     stream_head_prov(set, s->prov);
     return 0;
 }

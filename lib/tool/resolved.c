@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "base/word.h"
 #include "tool/internal.h"
 
 static const char *
@@ -16,20 +17,6 @@ id_for(const char *const *ids, const char *name)
             return ids[1];
     }
     return NULL;
-}
-
-/* A value must stay one word of one line. */
-static void
-put_word(struct buf *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (c > ' ' && c < 0x7f && c != '%')
-            buf_addc(out, c);
-        else
-            buf_addf(out, "%%%02X", c);
-    }
 }
 
 char *
@@ -54,7 +41,7 @@ tool_prov(const struct args *args, const void *opts, const char *const *ids)
         if (id == NULL && v.len == 0)
             continue;
         buf_addf(&b, " %s=", o->name);
-        put_word(&b, id ? id : v.data);
+        word_put(&b, id ? id : v.data, id ? strlen(id) : v.len);
     }
     line = mem_strdup(b.data);
     buf_release(&b);

@@ -164,3 +164,48 @@ END
     run -1 --separate-stderr bash -c 'tojsonl --card data >/dev/full'
     one_line 'tojsonl: stdout: '
 }
+
+@test "a set of two repositories is of both, whatever each went through" {
+    repo_small one 10
+    repo_init two
+    for i in $(seq 8); do
+        seq $((i * 1000)) $((i * 1003)) >two/numbers$i
+        echo "mail ada$i@lovelace.net" >two/note$i
+        repo_commit two "Numbers of $i"
+    done
+    gitscrape -q one >one.gs
+    gitscrape -q two >two.gs
+    vocabtrain -q --size 300 -o t.json one.gs
+    cat one.gs two.gs | scrub -q | dedup -q | tee clean |
+        tokenize -q -t t.json | shard -q --test 0.2 -o tokens
+    shard -q --test 0.2 -o texts clean
+    heads="one	$(git -C one rev-parse HEAD)
+two	$(git -C two rev-parse HEAD)"
+    for set in tokens texts; do
+        tojsonl --card $set >card
+        table Sources source <card | diff <(echo "$heads") -
+        [ "$(grep -c 'it ran over all\.' card)" -eq 3 ]
+        grep -qx 'pretty_name: "one, two"' card
+        # the last commits of both are held out, whole
+        [ "$(jq '.splits[] | select(.name == "test") | .ranges | length' \
+            $set/manifest.json)" -eq 2 ]
+    done
+    tojsonl --split test texts | jq -r '[.repo, .commit] | @tsv' |
+        sort -u >held
+    cut -f 1 held | sort -u | diff <(printf 'one\ntwo\n') -
+    run -1 bash -c 'tojsonl --split train texts |
+        jq -r "[.repo, .commit] | @tsv" | grep -Ff held'
+    # one of them alone went through scrub: that is not told of both
+    { scrub -q one.gs; cat two.gs; } | shard -q -o part
+    { cat two.gs; scrub -q one.gs; } | shard -q -o swapped
+    for set in part swapped; do
+        tojsonl --card $set >card
+        [ "$(grep -c 'it ran over a part, or' card)" -eq 2 ]
+        table Sources source <card | diff <(echo "$heads") -
+    done
+    { scrub -q one.gs; gitscrape -q --no-prov two; } | shard -q -o unknown
+    tojsonl --card unknown | grep -q '^- Secrets.*: it ran over a part'
+    # its tokens are those of both, in the order of the stream
+    tokenize -q -t t.json texts | shard -q --test 0.2 -o again
+    tojsonl tokens | cmp - <(tojsonl again)
+}

@@ -1,4 +1,4 @@
-/* card.c - text of anybody's in a card, and what lines of provenance tell. */
+/* card.c - text of anybody's in a card, and whether a program ran. */
 #include "record/card_parts.h"
 
 #include <string.h>
@@ -108,25 +108,10 @@ TEST(a_program_ran_over_all_or_it_is_said)
     CHECK(ran("gitscrape 1,scrub 1,gitscrape 2,scrub 1,shard 1", NULL)
           == CARD_RAN);
     CHECK(ran("scrub 1,shard 1", NULL) == CARD_PARTLY);
+    CHECK(ran("not-recorded,shard 1", NULL) == CARD_UNKNOWN);
+    CHECK(ran("not-recorded,scrub 1,shard 1", NULL) == CARD_RAN);
     CHECK(ran("shard 1", "scrub") == CARD_PARTLY);
     CHECK(ran("gitscrape 1,shard 1", "dedup") == CARD_NOT);
-}
-
-TEST(options_are_found_by_their_whole_names)
-{
-    const char *line = "gitscrape 1.0 xrepo=1 repo=a%20b%zz%4 revision=";
-    struct buf b;
-
-    buf_init(&b);
-    CHECK(card_option(line, "repo", &b));
-    CHECK_STR(b.data, "a b%zz%4");
-    buf_reset(&b);
-    CHECK(card_option(line, "revision", &b));
-    CHECK_STR(b.data, "");
-    CHECK(!card_option(line, "rep", &b));
-    CHECK(!card_option(NULL, "repo", &b));
-    CHECK(!card_option("gitscrape", "repo", &b));
-    buf_release(&b);
 }
 
 static const struct test tests[] = {
@@ -134,7 +119,6 @@ static const struct test tests[] = {
     RUN(long_text_is_cut),
     RUN(days_have_names_as_far_as_years_have_four_digits),
     RUN(a_program_ran_over_all_or_it_is_said),
-    RUN(options_are_found_by_their_whole_names),
 };
 
 TEST_MAIN("card", tests)
