@@ -181,6 +181,26 @@ tell_split(const struct state *s)
                  100.0 * (double)dropped / (double)n);
 }
 
+/* What of the records held out is in train, too. */
+static void
+tell_leaks(const struct state *s)
+{
+    const struct manifest *m = &s->made.out.manifest;
+    struct buf b;
+
+    buf_init(&b);
+    for (size_t i = 0; i < m->n_leaks; i++) {
+        const struct set_leak *l = &m->leak[i];
+
+        if (l->edit + l->content + l->commit == 0)
+            continue;
+        buf_reset(&b);
+        leaks_say(&b, l, manifest_split(m, l->split)->records);
+        log_info("%s: %s: %s", s->o->out, l->split, b.data);
+    }
+    buf_release(&b);
+}
+
 static void
 tell(const struct state *s)
 {
@@ -203,6 +223,8 @@ tell(const struct state *s)
         log_info("%s: %llu records%s, %zu files", s->o->out,
                  (unsigned long long)m->records, b.data, m->n_files);
     buf_release(&b);
+    if (s->made.out.written)
+        tell_leaks(s);
 }
 
 static int

@@ -161,6 +161,27 @@ check_adapter(const char *path, struct report *say, uint64_t *good,
     return 0;
 }
 
+/* What is held out and trained on, too. */
+static void
+report_leaks(struct report *say, const struct set_leak *l)
+{
+    const struct {
+        const char *what;
+        uint64_t n;
+    } kinds[] = {
+        { "edits", l->edit }, { "files", l->content },
+        { "commits", l->commit },
+    };
+    char name[128];
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        snprintf(name, sizeof(name), "%s %s in train", l->split,
+                 kinds[i].what);
+        if (kinds[i].n > 0)
+            report_count(say, name, kinds[i].n);
+    }
+}
+
 static int
 check_set(const char *path, struct report *say, uint64_t *good, struct err *e)
 {
@@ -175,6 +196,8 @@ check_set(const char *path, struct report *say, uint64_t *good, struct err *e)
     report_count(say, "tensors", m.tensors);
     for (size_t i = 0; i < m.n_splits; i++)
         report_count(say, m.split[i].name, m.split[i].records);
+    for (size_t i = 0; i < m.n_leaks; i++)
+        report_leaks(say, &m.leak[i]);
     if (strcmp(m.head.type, "weights") == 0)
         rc = check_base(path, false, say, e);
     manifest_release(&m);

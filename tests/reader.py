@@ -145,8 +145,12 @@ def text(b):
 
 def tokens(b, keys):
     one, width, zero, quality, ordinal, time, group = b.unpack("BBHiQqQ")
-    need(one == 1 and width in (2, 4) and zero == 0, "token record")
+    need(one in (1, 2) and width in (2, 4) and zero == 0, "token record")
     source = b.take(32).hex()
+    more = b.unpack("QQQ") if one == 2 else (0, 0, 0)
+    repo = b.take(b.unpack("B")[0]).decode("utf-8") if one == 2 else ""
+    lang = b.take(b.unpack("B")[0]).decode("utf-8") if one == 2 else ""
+    need(one == 1 or any(more) or repo or lang, "form of a token record")
     n, n_runs = b.varint(), b.varint()
     runs = [b.varint() for _ in range(n_runs)]
     need(sum(runs) == n and 0 not in runs[1:], "runs")
@@ -157,7 +161,7 @@ def tokens(b, keys):
     mask = [i % 2 for i, run in enumerate(runs) for _ in range(run)]
     return {"kind": "tokens", "ids": ids, "mask": mask, "quality": quality,
             "ordinal": ordinal, "time": time, "group": group,
-            "source": source}
+            "source": source, "same": more, "repo": repo, "lang": lang}
 
 
 def asset(b):
@@ -371,6 +375,19 @@ def check_lengths(path, line, lengths):
     need(raw == b"graft lengths 1\n" + b"".join(lengths), "lengths")
 
 
+def check_leaks(m, same):
+    def found(split, k):
+        return [same[i][k] for begin, end in split["ranges"]
+                for i in range(begin, end) if same[i][k]]
+
+    splits = {s["name"]: s for s in m["splits"]}
+    for leak in m["leaks"]:
+        for k, what in enumerate(("edit", "content", "commit")):
+            train = set(found(splits["train"], k)) if "train" in splits else ()
+            need(leak[what] == sum(v in train for v in
+                                   found(splits[leak["split"]], k)), "leaks")
+
+
 def shard_set(path, show):
     with open(os.path.join(path, "manifest.json"), "rb") as f:
         raw = f.read()
@@ -381,7 +398,8 @@ def shard_set(path, show):
     need(list(m) == ["format", "version", "type", "content", "records",
                      "tensors", "keys", "prov", "files",
                      *(["lengths"] if "lengths" in m else []),
-                     "splits", "inputs",
+                     "splits", *(["leaks"] if "leaks" in m else []),
+                     "inputs",
                      *(["segments"] if "segments" in m else []),
                      "ledger", "check"], "members of the manifest")
     if "segments" in m:
@@ -391,11 +409,12 @@ def shard_set(path, show):
     lines += "".join("key %s %s\n" % kv for kv in m["keys"].items())
     parts = [lines.encode(), b"\0"]
     records = tensors = 0
-    lengths = []
+    lengths, same = [], []
 
     def look(r):
         if m["type"] == "tokens":
             lengths.append(length(r))
+            same.append(r["same"])
         show(r)
 
     for i, f in enumerate(m["files"]):
@@ -415,6 +434,8 @@ def shard_set(path, show):
         tensors += f["tensors"]
     if "lengths" in m:
         check_lengths(path, m["lengths"], lengths)
+    if "leaks" in m and m["type"] == "tokens":
+        check_leaks(m, same)
     seen = []
     for split in m["splits"]:
         for begin, end in split["ranges"]:

@@ -5,7 +5,9 @@
  *     {"kind":"commit", FIELDS}     also file and doc: the fields in order
  *     {"kind":"chat","messages":[{"role":R,"content":C, KEYS},...], FIELDS}
  *     {"kind":"tokens","ids":[...],"mask":[...],"ordinal":N,"time":N,
- *      "group":HEX16,"quality":N,"text_id":HEX64}
+ *      "group":HEX16,"quality":N,"text_id":HEX64,"edit_id":HEX16,
+ *      "content_id":HEX16,"commit_id":HEX16,"repo":S,"lang":S}; the last
+ *     five only where they are known
  *     {"kind":"asset","name":S,"data":S}
  *     {"kind":"tensor","name":S,"dtype":S,"shape":[...],"id":HEX64}
  *     {"kind":"data","b64":S}       the bytes of the tensor before, in turn

@@ -22,6 +22,8 @@ jsonl_init(struct jsonl *j)
     buf_init(&s->bytes);
     buf_init(&s->scratch);
     buf_init(&s->more);
+    buf_init(&s->repo);
+    buf_init(&s->lang);
     text_init(&s->text);
     j->state = s;
 }
@@ -41,6 +43,8 @@ jsonl_release(struct jsonl *j)
     buf_release(&s->bytes);
     buf_release(&s->scratch);
     buf_release(&s->more);
+    buf_release(&s->repo);
+    buf_release(&s->lang);
     text_release(&s->text);
     free(s->entry);
     free(s->value);

@@ -102,11 +102,12 @@ read_signed(struct jsonl_state *s, const char *key, int bits, int64_t *out,
     return 0;
 }
 
-/* A group: sixteen hex digits, or a number. */
+/* A group, say: sixteen hex digits, or a number. */
 static int
-read_group(struct jsonl_state *s, uint64_t *out, struct err *e)
+read_hex(struct jsonl_state *s, const char *key, uint64_t *out,
+         struct err *e)
 {
-    struct entry *t = line_take(s, "group");
+    struct entry *t = line_take(s, key);
     struct json v, start;
     char *end;
     int rc;
@@ -121,9 +122,49 @@ read_group(struct jsonl_state *s, uint64_t *out, struct err *e)
         return rc;
     if (s->scratch.len != 16
         || strspn(s->scratch.data, "0123456789abcdef") != 16)
-        return json_error(&start, e, "bad group (expected 16 hex digits)");
+        return json_error(&start, e, "bad %s (expected 16 hex digits)", key);
     *out = strtoull(s->scratch.data, &end, 16);
     return 0;
+}
+
+/* A name, into b; what can be none is left to be counted as a key that nobody
+ * takes. */
+static int
+read_name(struct jsonl_state *s, const char *key, struct buf *b,
+          struct tokens_name *out, struct err *e)
+{
+    struct entry *t = line_take(s, key);
+    struct json v;
+    int rc;
+
+    if (!t)
+        return 0;
+    v = line_value(s, t);
+    t->used = false;
+    if (json_kind(&v) != JSON_STRING)
+        return 0;
+    rc = json_string(&v, b, e);
+    if (rc == 0)
+        *out = tokens_name_of(b->data, b->len);
+    t->used = out->n > 0;
+    return rc;
+}
+
+/* By what it is known, and where it is from. */
+static int
+read_same(struct jsonl_state *s, struct tokens_origin *o, struct err *e)
+{
+    int rc = read_hex(s, "edit_id", &o->same.edit, e);
+
+    if (rc == 0)
+        rc = read_hex(s, "content_id", &o->same.content, e);
+    if (rc == 0)
+        rc = read_hex(s, "commit_id", &o->same.commit, e);
+    if (rc == 0)
+        rc = read_name(s, "repo", &s->repo, &o->repo, e);
+    if (rc == 0)
+        rc = read_name(s, "lang", &s->lang, &o->lang, e);
+    return rc;
 }
 
 static int
@@ -149,7 +190,9 @@ read_origin(struct jsonl *j, struct tokens_origin *o, struct err *e)
     if (rc == 0)
         rc = read_signed(s, "quality", 32, &quality, e);
     if (rc == 0)
-        rc = read_group(s, &o->group, e);
+        rc = read_hex(s, "group", &o->group, e);
+    if (rc == 0)
+        rc = read_same(s, o, e);
     o->quality = (int32_t)quality;
     t = rc == 0 ? line_take(s, "text_id") : NULL;
     if (!t)

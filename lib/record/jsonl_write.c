@@ -211,6 +211,22 @@ put_ids_and_mask(struct buf *b, const struct tokens *t)
     free(mask);
 }
 
+static void
+put_same(struct buf *b, const char *key, uint64_t v)
+{
+    if (v > 0)
+        buf_addf(b, ",\"%s\":\"%016llx\"", key, (unsigned long long)v);
+}
+
+static void
+put_name(struct buf *b, const char *key, const struct tokens_name *name)
+{
+    if (name->n == 0)
+        return;
+    buf_addf(b, ",\"%s\":", key);
+    jsonl_put_bytes(b, name->p, name->n);
+}
+
 static int
 put_tokens(struct buf *b, const void *p, size_t n, struct err *e)
 {
@@ -224,10 +240,16 @@ put_tokens(struct buf *b, const void *p, size_t n, struct err *e)
     buf_addstr(b, "{\"kind\":\"tokens\",");
     put_ids_and_mask(b, &t);
     buf_addf(b, ",\"ordinal\":%llu,\"time\":%lld,\"group\":\"%016llx\","
-             "\"quality\":%ld,\"text_id\":\"%s\"}",
+             "\"quality\":%ld,\"text_id\":\"%s\"",
              (unsigned long long)t.origin.ordinal, (long long)t.origin.time,
              (unsigned long long)t.origin.group, (long)t.origin.quality,
              id_hex(&t.origin.text, hex));
+    put_same(b, "edit_id", t.origin.same.edit);
+    put_same(b, "content_id", t.origin.same.content);
+    put_same(b, "commit_id", t.origin.same.commit);
+    put_name(b, "repo", &t.origin.repo);
+    put_name(b, "lang", &t.origin.lang);
+    buf_addc(b, '}');
     return 0;
 }
 

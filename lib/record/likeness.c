@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "record/same.h"
 #include "text/shingles.h"
 
 void
@@ -46,69 +47,44 @@ add_line(struct buf *b, const struct change_line *line)
     buf_addc(b, '\n');
 }
 
-/* The lines that were added and removed; their id has them in their order,
- * with what they are, as a unified diff has them. */
-static int
-of_commit(struct likeness *l, struct hash *h, bool *there, struct err *e)
+/* The lines that were added and removed. */
+static void
+of_commit(struct likeness *l)
 {
-    const struct text_field *f = text_get(&l->texts.rec, "change");
-    struct change *c = &l->texts.change;
-    int rc;
+    const struct change *c = &l->texts.change;
 
-    if (!f)
-        return 0;
-    rc = change_decode(c, f->data, f->len, e);
-    if (rc < 0)
-        return rc;
-    buf_reset(&l->texts.side);
     for (int i = 0; i < 2; i++)
         buf_reset(&l->side[i]);
     for (size_t i = 0; i < c->n_lines; i++) {
         const struct change_line *line = &c->line[i];
 
-        if (line->kind == ' ')
-            continue;
-        add_line(&l->side[line->kind == '+'], line);
-        buf_addc(&l->texts.side, line->kind);
-        add_line(&l->texts.side, line);
-        if (line->no_newline)
-            buf_addc(&l->texts.side, '\\');
+        if (line->kind != ' ')
+            add_line(&l->side[line->kind == '+'], line);
     }
-    *there = l->texts.side.len > 0;
-    hash_add(h, l->texts.side.data, l->texts.side.len);
     for (int i = 0; i < 2; i++)
         add_text(l, i, l->side[i].data, l->side[i].len);
-    return 0;
 }
 
 static void
-of_chat(struct likeness *l, struct hash *h, bool *there)
+of_chat(struct likeness *l)
 {
     struct text_message m;
     size_t at = 0;
 
     while (text_next_message(&l->texts.rec, &at, &m)) {
-        *there = true;
-        hash_field(h, m.role->data, m.role->len);
-        hash_field(h, m.content->data, m.content->len);
         add_text(l, 0, m.content->data, m.content->len);
-        if (!m.json)
-            continue;
-        hash_field(h, m.json->data, m.json->len);
-        add_text(l, 1, m.json->data, m.json->len);
+        if (m.json)
+            add_text(l, 1, m.json->data, m.json->len);
     }
 }
 
 static void
-of_text(struct likeness *l, struct hash *h, bool *there)
+of_text(struct likeness *l)
 {
     const struct text_field *f = text_get(&l->texts.rec, "text");
 
-    if (!f)
-        return;
-    *there = true;
-    hash_field(h, f->data, f->len);
-    add_text(l, 0, f->data, f->len);
+    if (f)
+        add_text(l, 0, f->data, f->len);
 }
 
 int
@@ -116,24 +92,27 @@ likeness_of(struct likeness *l, const void *p, size_t n,
             struct banding banding, struct kept_look *look, bool *there,
             struct err *e)
 {
+    struct text_rec *r = &l->texts.rec;
+    const struct text_field *f;
     struct hash h;
-    int rc = text_decode(&l->texts.rec, p, n, e);
+    int rc = text_decode(r, p, n, e);
 
     if (rc < 0)
         return rc;
-    *there = false;
-    l->tokens = 0;
-    minhash_begin(&l->sketch);
-    hash_init(&h);
-    hash_u64(&h, l->texts.rec.kind);
-    if (l->texts.rec.kind == TEXT_COMMIT)
-        rc = of_commit(l, &h, there, e);
-    else if (l->texts.rec.kind == TEXT_CHAT)
-        of_chat(l, &h, there);
-    else
-        of_text(l, &h, there);
+    f = r->kind == TEXT_COMMIT ? text_get(r, "change") : NULL;
+    rc = f ? change_decode(&l->texts.change, f->data, f->len, e) : 0;
     if (rc < 0)
         return rc;
+    l->tokens = 0;
+    minhash_begin(&l->sketch);
+    if (f)
+        of_commit(l);
+    else if (r->kind == TEXT_CHAT)
+        of_chat(l);
+    else if (r->kind != TEXT_COMMIT)
+        of_text(l);
+    hash_init(&h);
+    *there = same_edit(&h, r, f ? &l->texts.change : NULL);
     look->id = hash_id(&h);
     look->near = l->tokens >= LIKENESS_TOKENS;
     if (look->near)

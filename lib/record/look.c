@@ -21,16 +21,24 @@ look_release(struct look *d)
 {
     text_release(&d->text);
     change_release(&d->change);
+    leaks_release(&d->leaks);
 }
 
 static int
 look_at_text(struct look *d, const struct stream_rec *rec, struct err *e)
 {
     const struct text_field *f;
+    struct same same;
     int rc = text_decode(&d->text, rec->p, rec->n, e);
 
     f = rc == 0 ? text_get(&d->text, "change") : NULL;
-    return f ? change_decode(&d->change, f->data, f->len, e) : rc;
+    if (f)
+        rc = change_decode(&d->change, f->data, f->len, e);
+    if (rc < 0 || !d->set)
+        return rc;
+    same = same_of(&d->text, f ? &d->change : NULL);
+    leaks_add(&d->leaks, &same);
+    return 0;
 }
 
 /* Record i of the set, against what its lengths say of it. */
@@ -67,6 +75,8 @@ look_at_tokens(struct look *d, const struct stream_head *head,
         rc = tokens_decode(&tokens, rec->p, rec->n, vocab, e);
     if (rc == 0 && d->lengths && i < d->lengths->n)
         rc = compare_length(d, i, &tokens, e);
+    if (rc == 0 && d->set)
+        leaks_add(&d->leaks, &tokens.origin.same);
     return rc;
 }
 

@@ -3,6 +3,7 @@
 #define RECORD_LOOK_H
 
 #include "record/change.h"
+#include "record/leaks.h"
 #include "record/lengths.h"
 #include "record/text.h"
 #include "stream/stream.h"
@@ -13,6 +14,7 @@ struct look {
     const struct manifest *set;    /* whose records they are, or NULL */
     const struct lengths *lengths; /* its, to compare them with */
     uint64_t n_tokens;             /* token records looked at */
+    struct leaks leaks;            /* of a set: all records looked at */
 };
 
 void look_init(struct look *d);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
+
 void
 packing_init(struct packing *k, const struct template *layout,
              const struct tokenizer *t)
@@ -14,6 +16,8 @@ packing_init(struct packing *k, const struct template *layout,
     encoder_init(&k->en, t);
     template_out_init(&k->head, t);
     template_out_init(&k->bare, t);
+    buf_init(&k->origin_repo);
+    buf_init(&k->origin_lang);
     buf_init(&k->repo);
     buf_init(&k->folder);
     ids_init(&k->ids);
@@ -29,6 +33,8 @@ packing_release(struct packing *k)
     encoder_release(&k->en);
     template_out_release(&k->head);
     template_out_release(&k->bare);
+    buf_release(&k->origin_repo);
+    buf_release(&k->origin_lang);
     buf_release(&k->repo);
     buf_release(&k->folder);
     ids_release(&k->ids);
@@ -129,9 +135,35 @@ append(struct packing *k, size_t from)
     buf_add(&k->loss, k->next_loss.data + from, k->next.n - from);
 }
 
+/* Of two records, what each is known by; 0 where one has nothing. */
+static uint64_t
+both(uint64_t a, uint64_t b)
+{
+    struct hash h;
+    struct id id;
+
+    if (a == 0 || b == 0)
+        return 0;
+    hash_init(&h);
+    hash_u64(&h, a);
+    hash_u64(&h, b);
+    id = hash_id(&h);
+    return load_u64(id.b) | 1;
+}
+
+static void
+join_origin(struct tokens_origin *a, const struct tokens_origin *b)
+{
+    a->same.edit = both(a->same.edit, b->same.edit);
+    a->same.content = both(a->same.content, b->same.content);
+    if (a->lang.n != b->lang.n
+        || (a->lang.n > 0 && memcmp(a->lang.p, b->lang.p, a->lang.n) != 0))
+        a->lang = (struct tokens_name){ NULL, 0 };
+}
+
 /* Appends the record to what waits, if that can be. */
 static bool
-join(struct packing *k)
+join(struct packing *k, const struct tokens_origin *origin)
 {
     size_t head = head_of(k), n = without_end(k);
 
@@ -139,6 +171,7 @@ join(struct packing *k)
         return false;
     k->ids.n = k->loss.len = n;
     append(k, head);
+    join_origin(&k->origin, origin);
     return true;
 }
 
@@ -170,6 +203,24 @@ decode(struct packing *k, struct tokens *t, const void *p, size_t n,
     return 0;
 }
 
+static void
+keep_name(struct tokens_name *name, struct buf *b)
+{
+    buf_reset(b);
+    if (name->n > 0)
+        buf_add(b, name->p, name->n);
+    name->p = name->n > 0 ? b->data : NULL;
+}
+
+/* Its names die with the record that it is of. */
+static void
+keep_origin(struct packing *k, const struct tokens_origin *origin)
+{
+    k->origin = *origin;
+    keep_name(&k->origin.repo, &k->origin_repo);
+    keep_name(&k->origin.lang, &k->origin_lang);
+}
+
 int
 packing_add(struct packing *k, const struct group_key *folder, const void *p,
             size_t n, struct stream_out *out, struct err *e)
@@ -177,10 +228,10 @@ packing_add(struct packing *k, const struct group_key *folder, const void *p,
     struct tokens t;
     int rc = decode(k, &t, p, n, e);
 
-    if (rc < 0 || (goes_on(k, folder) && join(k)))
+    if (rc < 0 || (goes_on(k, folder) && join(k, &t.origin)))
         return rc;
     rc = packing_flush(k, out, e);
-    k->origin = t.origin;
+    keep_origin(k, &t.origin);
     begin(k, folder);
     return rc;
 }

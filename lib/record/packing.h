@@ -9,7 +9,8 @@
  *
  * A record that does not begin with these tokens, or that is too long, begins
  * a new one, so what comes out is never over the limit if what goes in is not.
- * The joined record has the origin of its first.
+ * The joined record has the origin of its first, but for the edit and the
+ * content, which are hashes of all, and a language that not all have.
  */
 #ifndef RECORD_PACKING_H
 #define RECORD_PACKING_H
@@ -28,7 +29,8 @@ struct packing {
     struct encoder en;
     struct template_out head, bare; /* of the repository, and without it */
     struct buf repo, folder;        /* of what waits */
-    struct tokens_origin origin;
+    struct tokens_origin origin;    /* its names are in buffers below */
+    struct buf origin_repo, origin_lang;
     struct ids ids, next;           /* what waits (n 0: nothing), and the
                                        record that comes */
     struct buf loss, next_loss, record;

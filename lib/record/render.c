@@ -121,6 +121,14 @@ read_change(struct render_worker *w, bool *there, struct err *e)
     return 0;
 }
 
+static struct tokens_name
+name_of(const struct text_rec *rec, const char *field)
+{
+    const struct text_field *f = text_get(rec, field);
+
+    return tokens_name_of(f ? f->data : NULL, f ? f->len : 0);
+}
+
 static int
 make_origin(struct tokens_origin *origin, const struct text_rec *rec,
             uint64_t index, struct err *e)
@@ -136,31 +144,33 @@ make_origin(struct tokens_origin *origin, const struct text_rec *rec,
     memset(origin, 0, sizeof(*origin));
     origin->ordinal = (uint64_t)ordinal;
     origin->time = when;
+    origin->repo = name_of(rec, "repo");
+    origin->lang = name_of(rec, "lang");
     return 0;
 }
 
 /* Its lines, and what is made of them. */
 static int
 lay_out(const struct render *r, struct render_worker *w,
-        enum template_kind kind, const struct tokens_origin *origin,
+        enum template_kind kind, struct tokens_origin *origin,
         struct render_result *out, struct err *e)
 {
-    bool there = true;
-    int rc = 0;
+    bool commit = w->rec.kind == TEXT_COMMIT, there = true;
+    int rc = commit ? read_change(w, &there, e) : 0;
 
+    if (rc < 0)
+        return rc;
+    origin->same = same_of(&w->rec, commit && there ? &w->change : NULL);
     render_fields_begin(w);
     w->lines.view = RENDER_TEXT;
     if (kind == TEMPLATE_CHAT)
         return render_chat(r, w, origin, out, e);
-    if (w->rec.kind != TEXT_COMMIT) {
+    if (!commit) {
         render_lines_of_text(&w->lines, w->whole.p, w->whole.n, false);
     } else {
-        rc = read_change(w, &there, e);
         w->lines.view = kind == TEMPLATE_COMMIT ? RENDER_SIDES : RENDER_DIFF;
         out->there.edited = render_lines_edited(&w->lines, 0, w->lines.n);
     }
-    if (rc < 0)
-        return rc;
     if (there && kind == TEMPLATE_FIM && w->rec.kind == TEXT_COMMIT)
         return render_fim(r, w, origin, out, e);
     if (there)

@@ -42,6 +42,7 @@ begin(struct sharding *s, struct stream_in *in, struct err *e)
         return rc;
     s->begun = true;
     buf_init(&s->data);
+    change_init(&s->change);
     progress_begin(s->weights ? "bytes" : "records", 0, 0);
     stream_head_prov(h, s->prov);
     rc = set_out_begin(&s->out, h, s->file_bytes, e);
@@ -98,21 +99,47 @@ add_length(struct sharding *s, struct err *e)
     return set_out_lengths(&s->out, entry, sizeof(entry), e);
 }
 
+/* By what the record that was given to the split is known. */
+static int
+add_same(struct sharding *s, bool tokens, struct err *e)
+{
+    const struct text_rec *r = &s->split.text;
+    const struct text_field *f;
+    struct same same;
+    int rc = 0;
+
+    if (tokens) {
+        leaks_add(&s->leaks, &s->split.last_tokens.origin.same);
+        return 0;
+    }
+    f = r->kind == TEXT_COMMIT ? text_get(r, "change") : NULL;
+    if (f)
+        rc = change_decode(&s->change, f->data, f->len, e);
+    if (rc < 0)
+        return rc;
+    same = same_of(r, f ? &s->change : NULL);
+    leaks_add(&s->leaks, &same);
+    return 0;
+}
+
 static int
 record(struct sharding *s, struct stream_in *in, const struct stream_rec *rec,
        struct err *e)
 {
+    bool tokens = strcmp(in->head.type, "tokens") == 0;
     int rc = 0;
 
     if (!s->weights)
         rc = split_record(&s->split, rec->p, rec->n, e);
+    if (rc == 0 && !s->weights)
+        rc = add_same(s, tokens, e);
     if (rc < 0)
         return err_prefix(e, "%s: segment %" PRIu64 ", record %" PRIu64,
                           in->in.name, in->n_segments, rec->index);
     progress_part(NULL, in->in.at, in->in.size);
     progress_add(!s->weights);
     rc = set_out_record(&s->out, rec->p, rec->n, e);
-    if (rc == 0 && strcmp(in->head.type, "tokens") == 0)
+    if (rc == 0 && tokens)
         rc = add_length(s, e);
     return rc;
 }
@@ -149,8 +176,10 @@ sharding_segment(struct sharding *s, struct stream_in *in, struct err *e)
 int
 sharding_finish(struct sharding *s, struct err *e)
 {
-    if (!s->weights)
+    if (!s->weights) {
         split_end(&s->split);
+        leaks_count(&s->leaks, &s->out.manifest);
+    }
     if (s->split.n_dropped > 0)
         ledger_add(&s->out.manifest.ledger, s->program, "commit-divided",
                    s->split.n_dropped);
@@ -162,6 +191,8 @@ sharding_release(struct sharding *s)
 {
     if (s->begun) {
         buf_release(&s->data);
+        change_release(&s->change);
+        leaks_release(&s->leaks);
         if (!s->weights)
             split_release(&s->split);
     }

@@ -4,6 +4,7 @@
 #ifndef RECORD_SHARDING_H
 #define RECORD_SHARDING_H
 
+#include "record/leaks.h"
 #include "record/split.h"
 #include "stream/set_out.h"
 
@@ -20,6 +21,8 @@ struct sharding {
     /* private */
     bool begun;
     struct buf data; /* a piece of a tensor */
+    struct change change; /* of a record of text */
+    struct leaks leaks;
 };
 
 /* Takes the segment that `in` has begun, to its end. All must be of one type

@@ -50,6 +50,7 @@ struct split {
     uint64_t n_dropped; /* records in no split (by group) */
     struct tokens last_tokens; /* the record given last, where it is one of
                                   tokens */
+    struct text_rec text;      /* where it is one of text */
 
     /* private */
     bool tokens_type;
@@ -65,7 +66,6 @@ struct split {
     size_t cap_member;
     struct map seen;     /* group -> its index (by group) */
     struct groups groups;
-    struct text_rec text;
 };
 
 /* type is "text" or "tokens"; ranges go to m. vocab: bound of token ids, 0

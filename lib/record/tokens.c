@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/utf8.h"
 
 #define FIXED 64 /* bytes before the two counts */
 #define GROUP_AT 24
@@ -42,6 +43,21 @@ tokens_head(struct stream_head *h, uint64_t vocab, const char *tokenizer)
     if (tokenizer)
         stream_head_set(h, "tokenizer", tokenizer);
 }
+
+struct tokens_name
+tokens_name_of(const char *p, size_t n)
+{
+    struct tokens_name none = { NULL, 0 };
+
+    if (n == 0 || n > TOKENS_NAME_MAX || utf8_valid(p, n) < n)
+        return none;
+    for (size_t i = 0; i < n; i++)
+        if ((uint8_t)p[i] < 0x20 || p[i] == 0x7f)
+            return none;
+    return (struct tokens_name){ p, n };
+}
+
+/* ---- writing ---- */
 
 /* Appends the run lengths to b and returns how many there are. */
 static size_t
@@ -94,6 +110,44 @@ add_ids(struct buf *b, const uint32_t *ids, size_t n, unsigned width)
     b->data[b->len] = '\0';
 }
 
+/* Whether there is what only form 2 has. */
+static bool
+is_form_2(const struct tokens_origin *o)
+{
+    return o->same.edit || o->same.content || o->same.commit || o->repo.n
+           || o->lang.n;
+}
+
+static void
+add_name(struct buf *b, const struct tokens_name *name)
+{
+    buf_addc(b, (int)name->n);
+    if (name->n > 0)
+        buf_add(b, name->p, name->n);
+}
+
+static void
+add_origin(struct buf *b, const struct tokens_origin *o, unsigned width)
+{
+    bool more = is_form_2(o);
+
+    buf_addc(b, more ? 2 : 1);
+    buf_addc(b, (int)width);
+    buf_add(b, "\0\0", 2);
+    buf_u32(b, (uint32_t)o->quality);
+    buf_u64(b, o->ordinal);
+    buf_u64(b, (uint64_t)o->time);
+    buf_u64(b, o->group);
+    buf_add(b, o->text.b, ID_BYTES);
+    if (!more)
+        return;
+    buf_u64(b, o->same.edit);
+    buf_u64(b, o->same.content);
+    buf_u64(b, o->same.commit);
+    add_name(b, &o->repo);
+    add_name(b, &o->lang);
+}
+
 int
 tokens_encode(struct buf *b, const struct tokens_origin *origin,
               const uint32_t *ids, const uint8_t *loss, size_t n,
@@ -108,14 +162,7 @@ tokens_encode(struct buf *b, const struct tokens_origin *origin,
     if (rc < 0)
         return rc;
     width = most < NARROW ? 2 : 4;
-    buf_addc(b, 1);
-    buf_addc(b, (int)width);
-    buf_add(b, "\0\0", 2);
-    buf_u32(b, (uint32_t)origin->quality);
-    buf_u64(b, origin->ordinal);
-    buf_u64(b, (uint64_t)origin->time);
-    buf_u64(b, origin->group);
-    buf_add(b, origin->text.b, ID_BYTES);
+    add_origin(b, origin, width);
     buf_init(&runs);
     n_runs = add_runs(&runs, loss, n);
     buf_varint(b, n);
@@ -131,6 +178,8 @@ tokens_set_group(void *record, uint64_t group)
 {
     store_u64((char *)record + GROUP_AT, group);
 }
+
+/* ---- reading ---- */
 
 /* Steps over the runs; false unless they are what runs may be. */
 static bool
@@ -171,25 +220,54 @@ check_vocab(const struct tokens *t, uint64_t vocab, struct err *e)
     return 0;
 }
 
+static bool
+decode_name(struct tokens_name *name, struct cursor *c)
+{
+    size_t n = cursor_u8(c);
+    const char *p = cursor_bytes(c, n);
+
+    if (!c->ok)
+        return false;
+    *name = tokens_name_of(p, n);
+    return name->n == n;
+}
+
+/* What is before the ids; false where that can't be. */
+static bool
+decode_origin(struct tokens *t, struct cursor *c)
+{
+    struct tokens_origin *o = &t->origin;
+    const uint8_t *b = cursor_bytes(c, FIXED);
+
+    if (!b || (b[0] != 1 && b[0] != 2) || (b[1] != 2 && b[1] != 4) || b[2]
+        || b[3])
+        return false;
+    t->width = b[1];
+    o->quality = (int32_t)load_u32(b + 4);
+    o->ordinal = load_u64(b + 8);
+    o->time = (int64_t)load_u64(b + 16);
+    o->group = load_u64(b + GROUP_AT);
+    memcpy(o->text.b, b + 32, ID_BYTES);
+    if (b[0] == 1)
+        return true;
+    o->same.edit = cursor_u64(c);
+    o->same.content = cursor_u64(c);
+    o->same.commit = cursor_u64(c);
+    return decode_name(&o->repo, c) && decode_name(&o->lang, c)
+           && is_form_2(o);
+}
+
 int
 tokens_decode(struct tokens *t, const void *p, size_t n, uint64_t vocab,
               struct err *e)
 {
-    const uint8_t *b = p;
     struct cursor c = cursor_on(p, n);
     struct tokens got = {0};
     uint64_t n_ids, n_runs;
     int rc;
 
-    if (!cursor_bytes(&c, FIXED) || b[0] != 1 || (b[1] != 2 && b[1] != 4)
-        || b[2] || b[3])
+    if (!decode_origin(&got, &c))
         return err_set(e, ERR_DATA, "token record: bad beginning");
-    got.width = b[1];
-    got.origin.quality = (int32_t)load_u32(b + 4);
-    got.origin.ordinal = load_u64(b + 8);
-    got.origin.time = (int64_t)load_u64(b + 16);
-    got.origin.group = load_u64(b + GROUP_AT);
-    memcpy(got.origin.text.b, b + 32, ID_BYTES);
     n_ids = cursor_varint(&c);
     n_runs = cursor_varint(&c);
     if (!c.ok || n_ids > c.left / got.width || n_runs > c.left)

@@ -1,10 +1,13 @@
 /* tokens.h - token records: ids, what of them is learned, where they are
  * from.
  *
- * Encoding, little-endian: u8 1; u8 width (2 where every id is below 65,536,
- * else 4); u16 0; i32 quality; u64 ordinal; i64 time; u64 group; 32 bytes
- * id of the text record; varint number of ids; varint number of runs; the
- * runs as varints; the ids, width bytes each. The ids end the record.
+ * Encoding, little-endian: u8 form, 1 or 2; u8 width (2 where every id is
+ * below 65,536, else 4); u16 0; i32 quality; u64 ordinal; i64 time; u64
+ * group; 32 bytes id of the text record; in form 2 alone u64 edit, u64
+ * content, u64 commit (record/same.h), u8 length of the repository's name and
+ * that, u8 length of the language's and that; varint number of ids; varint
+ * number of runs; the runs as varints; the ids, width bytes each. The ids end
+ * the record. Where all that form 2 has more is 0 or empty, it is form 1.
  *
  * Runs are lengths, in turn of tokens without loss and with loss, beginning
  * with those without; only the first may be 0, and they add up to the number
@@ -25,7 +28,17 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "record/same.h"
 #include "stream/head.h"
+
+#define TOKENS_NAME_MAX 255
+
+/* A name: UTF-8 without control characters, at most TOKENS_NAME_MAX bytes;
+ * n 0: not known, and p is NULL then. */
+struct tokens_name {
+    const char *p; /* not NUL-terminated */
+    size_t n;
+};
 
 /* Where the tokens come from. */
 struct tokens_origin {
@@ -34,6 +47,8 @@ struct tokens_origin {
     int64_t time;     /* seconds since 1970 */
     uint64_t group;   /* equal numbers stay together in a split */
     int32_t quality;  /* weight to sample by, 0 = none given */
+    struct same same; /* by which repeats of it are known */
+    struct tokens_name repo, lang; /* as the text record has them */
 };
 
 struct tokens {
@@ -62,6 +77,9 @@ int tokens_loss_of(const struct stream_head *h, const char *where,
  * known. */
 void tokens_head(struct stream_head *h, uint64_t vocab,
                  const char *tokenizer);
+
+/* The name p[n]; an empty one where that can be none. */
+struct tokens_name tokens_name_of(const char *p, size_t n);
 
 /* Appends an encoded record. loss[n] holds 0 or 1 for each id, NULL = 1 for
  * all. An id not below vocab (0: no such check) is ERR_DATA. */

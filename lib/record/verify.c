@@ -18,6 +18,21 @@ tell_ledger(const struct ledger *l)
                   l->line[i].count, l->line[i].reason);
 }
 
+static void
+tell_leaks(const struct manifest *m)
+{
+    struct buf b;
+
+    buf_init(&b);
+    for (size_t i = 0; i < m->n_leaks; i++) {
+        buf_reset(&b);
+        leaks_say(&b, &m->leak[i],
+                  manifest_split(m, m->leak[i].split)->records);
+        log_debug("%s: %s", m->leak[i].split, b.data);
+    }
+    buf_release(&b);
+}
+
 /* ---- streams ---- */
 
 /* The records of the segment that has begun. */
@@ -132,6 +147,8 @@ verify_files(const struct manifest *m, const char *path, uint64_t *good,
     rc = set_verify(m, path, look_at, &d, good, e);
     if (rc == 0)
         rc = lengths_check_splits(&lengths, m, path, e);
+    if (rc == 0)
+        rc = leaks_check(&d.leaks, m, path, e);
     look_release(&d);
     lengths_release(&lengths);
     return rc;
@@ -157,6 +174,7 @@ record_set_verify(struct manifest *m, const char *path, uint64_t *good,
         return rc;
     }
     tell_ledger(&got.ledger);
+    tell_leaks(&got);
     log_debug("content %s", id_hex(&got.content, id));
     *m = got;
     return 0;

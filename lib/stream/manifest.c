@@ -31,8 +31,11 @@ manifest_release(struct manifest *m)
         free(m->split[i].name);
         free(m->split[i].range);
     }
+    for (size_t i = 0; i < m->n_leaks; i++)
+        free(m->leak[i].split);
     free(m->file);
     free(m->split);
+    free(m->leak);
     free(m->input);
     free(m->segment);
     ledger_release(&m->ledger);
@@ -123,6 +126,16 @@ manifest_add_range(struct manifest *m, const char *split, uint64_t begin,
         s->range = mem_grow(s->range, s->cap * sizeof(*s->range));
     }
     s->range[s->n++] = (struct set_range){begin, end};
+}
+
+void
+manifest_add_leak(struct manifest *m, const char *split, uint64_t edit,
+                  uint64_t content, uint64_t commit)
+{
+    m->leak = mem_grow(m->leak, (m->n_leaks + 1) * sizeof(*m->leak));
+    m->leak[m->n_leaks++] = (struct set_leak){
+        mem_strdup(split), .edit = edit, .content = content, .commit = commit
+    };
 }
 
 void
@@ -255,6 +268,24 @@ put_splits(struct buf *b, const struct manifest *m)
 }
 
 static void
+put_leaks(struct buf *b, const struct manifest *m)
+{
+    const struct set_leak *l = m->leak;
+
+    if (m->n_leaks == 0)
+        return;
+    buf_addstr(b, "  \"leaks\": [");
+    for (size_t i = 0; i < m->n_leaks; i++, l++) {
+        buf_addstr(b, i ? ",\n    {\"split\": " : "\n    {\"split\": ");
+        put_string(b, l->split);
+        buf_addf(b, ", \"edit\": %" PRIu64 ", \"content\": %" PRIu64
+                 ", \"commit\": %" PRIu64 "}", l->edit, l->content,
+                 l->commit);
+    }
+    buf_addstr(b, "\n  ],\n");
+}
+
+static void
 put_origin(struct buf *b, const struct manifest *m)
 {
     const struct ledger_line *l = m->ledger.line;
@@ -290,6 +321,7 @@ manifest_format(struct buf *b, const struct manifest *m)
     put_files(b, m);
     put_lengths(b, &m->lengths);
     put_splits(b, m);
+    put_leaks(b, m);
     put_origin(b, m);
     id = id_of(b->data + start, b->len - start);
     put_id(b, "  \"check\": ", &id);

@@ -46,6 +46,13 @@ struct set_split {
     size_t n, cap;
 };
 
+/* Of the records of a split that is held out: how many have an edit, a file's
+ * content, a commit that is in train, too (record/leaks.h). */
+struct set_leak {
+    char *split;
+    uint64_t edit, content, commit;
+};
+
 struct manifest {
     struct stream_head head; /* type, keys, prov; no `after` */
     struct id content;
@@ -55,6 +62,8 @@ struct manifest {
     struct set_lengths lengths; /* no part of the content id */
     struct set_split *split;
     size_t n_splits;
+    struct set_leak *leak; /* none where nothing is known of the records */
+    size_t n_leaks;
     struct id *input; /* content ids of the segments it was made of */
     size_t n_inputs;
     uint64_t *segment; /* records of each; none where the set is one */
@@ -84,6 +93,8 @@ const struct set_split *manifest_split(const struct manifest *m,
 
 /* The name of the split that record i is in, or NULL. */
 const char *manifest_split_of(const struct manifest *m, uint64_t i);
+void manifest_add_leak(struct manifest *m, const char *split, uint64_t edit,
+                       uint64_t content, uint64_t commit);
 void manifest_add_input(struct manifest *m, const struct id *id);
 
 /* The next segment that the set is made of has so many records. */

@@ -252,6 +252,51 @@ read_splits(struct member_reader *r, void *into)
     return rc;
 }
 
+/* ---- leaks ---- */
+
+static const struct member leak_members[] = {
+    { "split", MEMBER_STRING, offsetof(struct set_leak, split) },
+    { "edit", MEMBER_U64, offsetof(struct set_leak, edit) },
+    { "content", MEMBER_U64, offsetof(struct set_leak, content) },
+    { "commit", MEMBER_U64, offsetof(struct set_leak, commit) },
+};
+
+/* One for a split that is there, of which no more leak than it has. */
+static int
+check_leak(struct member_reader *r, const struct manifest *m,
+           const struct set_leak *l)
+{
+    const struct set_split *s = manifest_split(m, l->split);
+
+    if (!s || l->edit > s->records || l->content > s->records
+        || l->commit > s->records)
+        return json_error(&r->j, r->e, "leaks of split %s: no such split, or "
+                          "more than its records", l->split);
+    return 0;
+}
+
+static int
+read_leaks(struct member_reader *r, void *into)
+{
+    struct manifest *m = into;
+    int rc = json_enter_array(&r->j, r->e);
+
+    while (rc == 0 && json_next_item(&r->j)) {
+        struct set_leak l = {0};
+
+        if (m->n_leaks == m->n_splits)
+            return json_error(&r->j, r->e, "leaks of more splits than there "
+                              "are");
+        rc = MEMBERS_READ(r, leak_members, &l);
+        if (rc == 0)
+            rc = check_leak(r, m, &l);
+        if (rc == 0)
+            manifest_add_leak(m, l.split, l.edit, l.content, l.commit);
+        free(l.split);
+    }
+    return rc;
+}
+
 /* ---- where it comes from ---- */
 
 static int
@@ -359,6 +404,7 @@ static const struct member members[] = {
     { "files", .fn = read_files },
     { "lengths", .fn = read_lengths, .optional = true },
     { "splits", .fn = read_splits },
+    { "leaks", .fn = read_leaks, .optional = true },
     { "inputs", .fn = read_inputs },
     { "segments", .fn = read_segments, .optional = true },
     { "ledger", .fn = read_ledger },

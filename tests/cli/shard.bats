@@ -481,3 +481,71 @@ END
     [ "$(stat -c %a private/manifest.json)" = 600 ]
     [ "$(stat -c %a shared/manifest.json)" = 664 ]
 }
+
+# leaks DIR: [split, edit, content, commit] of each line of its leaks.
+leaks() {
+    jq -c '.leaks[] | [.split, .edit, .content, .commit]' "$1/manifest.json"
+}
+
+# leaky: a repository of ten commits, then one that copies a file and adds
+# another, and one that makes the edit of the tenth in that.
+leaky() {
+    repo_init repo
+    for i in 1 2 3 4 5 6 7 8 9; do
+        seq $((10 * i)) $((10 * i + 9)) >repo/$i
+        repo_commit repo "file $i"
+    done
+    echo a line more >>repo/1
+    repo_commit repo more
+    cp repo/2 repo/copy
+    seq 500 520 >repo/new
+    repo_commit repo copy
+    echo a line more >>repo/new
+    repo_commit repo again
+}
+
+@test "shard counts what is held out and in train, and verify again" {
+    leaky
+    gitscrape -q repo >text.gs
+    run -0 shard -o texts --val 0 --test 0.23 text.gs
+    [ "$(leaks texts)" = '["test",2,1,0]' ]
+    [ "${lines[1]}" = "shard: texts: test: of 3 records 2 (66.7%) repeat an $(
+        )edit of train, 1 (33.3%) leave a file as one there does, 0 (0.0%) $(
+        )are of a commit there" ]
+    vocabtrain -q --size 300 -o t.json text.gs
+    # in pieces, each of which counts
+    for limit in 0 60; do
+        tokenize -q -t t.json --max-tokens $limit text.gs >tokens.gs
+        shard -q -o set$limit --val 0 --test 0.23 tokens.gs
+        run -0 verify set$limit
+        [[ $output == *', test edits in train '*', test files in train '* ]]
+        # the lines of JSON have it, too
+        tojsonl --exact tokens.gs | fromjsonl >back.gs
+        cmp <(verify -v back.gs 2>&1 | grep content) \
+            <(verify -v tokens.gs 2>&1 | grep content)
+        python3 "$BATS_TEST_DIRNAME/../reader.py" set$limit
+    done
+    [ "$(leaks set0)" = '["test",2,1,0]' ]
+    # two histories of which one is longer
+    (gitscrape -q --rev HEAD~2 repo; cat text.gs) |
+        shard -q -o twice --val 0 --test 0.1
+    [ "$(leaks twice | jq '.[3]')" -eq 1 ]
+    dedup -q text.gs | shard -q -o less --val 0 --test 0.1
+    [ "$(leaks less | jq '.[1]')" -eq 0 ]
+    # nothing is known of ids alone
+    tokens 0 50 | shard -q -o ids
+    [ "$(jq .leaks ids/manifest.json)" = null ]
+    # a set read again, and one whose manifest does not tell the truth
+    shard -q -o again --val 0 --test 0.23 set60
+    diff <(jq .leaks set60/manifest.json) <(jq .leaks again/manifest.json)
+    python3 - <<'END2'
+import hashlib
+text = open("set0/manifest.json").read().replace('"edit": 2', '"edit": 1')
+at = text.rindex('  "check"')
+check = hashlib.blake2b(text[:at].encode(), digest_size=32).hexdigest()
+open("set0/manifest.json", "w").write(
+    text[:at] + '  "check": "%s"\n}\n' % check)
+END2
+    run -4 --separate-stderr verify set0
+    one_line 'verify: set0: leaks of split test: edit, content, commit (found 2'
+}

@@ -160,6 +160,45 @@ TEST(token_records_of_both_widths)
     buf_release(&b);
 }
 
+TEST(token_records_tell_what_they_are_the_same_as)
+{
+    struct tokens_origin origin = { .same = { 1, 2, UINT64_MAX } };
+    static const uint32_t ids[] = { 1, 2 };
+    char name[300];
+    struct tokens t;
+    struct buf b;
+    struct err e;
+
+    memset(name, 'r', sizeof(name));
+    origin.repo = tokens_name_of(name, TOKENS_NAME_MAX);
+    origin.lang = tokens_name_of("\xc3\xa9", 2);
+    buf_init(&b);
+    CHECK(tokens_encode(&b, &origin, ids, NULL, 2, 0, &e) == 0);
+    CHECK(b.data[0] == 2);
+    if (CHECK(tokens_decode(&t, b.data, b.len, 0, &e) == 0)) {
+        CHECK(memcmp(&t.origin.same, &origin.same, sizeof(origin.same)) == 0);
+        CHECK_EQ_U64(t.origin.repo.n, 255);
+        CHECK_EQ_U64(t.origin.lang.n, 2);
+        CHECK(memcmp(t.origin.lang.p, "\xc3\xa9", 2) == 0);
+    }
+    for (size_t cut = 0; cut < b.len; cut++)
+        CHECK(tokens_decode(&t, b.data, cut, 0, &e) == ERR_DATA);
+    b.data[64 + 24 + 1 + 255 + 1] = 'x'; /* é is no UTF-8 any more */
+    CHECK(tokens_decode(&t, b.data, b.len, 0, &e) == ERR_DATA);
+    CHECK_EQ_U64(tokens_name_of(name, 256).n, 0);
+    CHECK_EQ_U64(tokens_name_of("a\nb", 3).n, 0);
+    CHECK_EQ_U64(tokens_name_of("\xff", 1).n, 0);
+    CHECK_EQ_U64(tokens_name_of(NULL, 0).n, 0);
+    /* form 2 with nothing that form 1 has not is none */
+    memset(&origin, 0, sizeof(origin));
+    buf_reset(&b);
+    CHECK(tokens_encode(&b, &origin, ids, NULL, 2, 0, &e) == 0);
+    CHECK(b.data[0] == 1);
+    b.data[0] = 2;
+    CHECK(tokens_decode(&t, b.data, b.len, 0, &e) == ERR_DATA);
+    buf_release(&b);
+}
+
 TEST(ids_are_below_the_vocabulary)
 {
     struct tokens_origin origin = {0};
@@ -403,6 +442,7 @@ TEST(damaged_records_are_refused_or_lie_within_their_bytes)
 static const struct test tests[] = {
     RUN(an_absent_field_differs_from_an_empty_one), RUN(numbers_have_an_end),
     RUN(chats_repeat_role_and_content), RUN(token_records_of_both_widths),
+    RUN(token_records_tell_what_they_are_the_same_as),
     RUN(ids_are_below_the_vocabulary), RUN(descriptors_and_assets),
     RUN(names_of_fields_have_a_form),
     RUN(a_look_finds_what_is_no_record_of_its_type),
