@@ -21,7 +21,7 @@ STEP = @"$$HERE/step"
 HEADER_LIST := "$$HERE/headers" "$$HEADERS" "$$HEADER_FILES"
 
 .PHONY: all FORCE
-all: score.json
+all: score.json data-card.md
 	@"$$HERE/table" score.json
 
 ifndef BASE
@@ -97,6 +97,13 @@ data/manifest.json: key/data
 	--max-tokens "$$SEQ_LEN" --threads "$$THREADS" \
 	| shard'" $$SPLIT"' -o "$$OUT"; "$$HERE/enough" "$$OUT"'
 
+key/card: data/manifest.json FORCE
+	$(KEY) 'echo card; b2sum <"$$WORK/$<"'
+
+data-card.md: key/card
+	$(STEP) "what is to be said of that data" $@ \
+	'tojsonl --card "$$WORK/data" >"$$OUT"'
+
 key/run: data/manifest.json base/manifest.json FORCE
 	$(KEY) 'echo "run $$LORA $$LOSS $$SEQ_LEN"; \
 	jq -r .content "$$WORK/data/manifest.json" "$$WORK/base/manifest.json"'
@@ -119,4 +126,4 @@ score.json: key/score
 .PRECIOUS: key/vocab tokenizer.json key/corpus corpus/manifest.json \
 	key/init init/config.json key/pretrain pretrain/manifest.json \
 	key/base base/manifest.json key/data data/manifest.json \
-	key/run run/manifest.json key/score score.json
+	key/card data-card.md key/run run/manifest.json key/score score.json

@@ -81,6 +81,8 @@ same_adapter() {
     [[ $output == *'Held out: 2 commits, 2 records'*base*adapter*difference* ]]
     [[ $stderr == *'the history of a project as tokens'* ]]
     [ "$(jq .records work/score.json)" -eq 2 ]
+    [[ $output == *'published: work/data-card.md'* ]]
+    grep -qx 'pretty_name: "a project"' work/data-card.md
     state >before
     run -0 --separate-stderr pipeline REPO='a project'
     [ -z "$stderr" ]
@@ -436,7 +438,7 @@ table() {
         '{"program": "gitscrape", "reason": "binary", "count": 3},
          {"program": "tokenize", "reason": "too-long", "count": 12}'
     [[ $output == *$'Left out of the data:\n\ngitscrape, binary    3
-tokenize, too-long  12\n\nWhat to do next'* ]]
+tokenize, too-long  12\n\nWhat the data are'* ]]
     [[ $output == *'No difference can be told: the loss changes by -0.0100'* ]]
     [[ $output == *'-0.0300 to 0.0100, includes zero.'* ]]
     run -0 table null null
