@@ -40,7 +40,7 @@ put_names(struct buf *b, const struct card_facts *f)
         add_name(b, map_key(&f->repos.map, i), f->repos.map.entry[i].len,
                  n++);
     buf_init(&name);
-    for (i = 0; i < h->n_prov && f->tokens; i++) {
+    for (i = 0; i < h->n_prov && f->repos.map.n == 0; i++) {
         buf_reset(&name);
         if (prov_is_source(h->prov[i])
             && prov_option(h->prov[i], "repo", &name))

@@ -28,15 +28,18 @@ put_commit(struct buf *b, const char *hex)
 }
 
 static void
-repo_row(struct buf *b, const char *name, size_t n,
-         const struct card_sums *s)
+repo_row(struct buf *b, const struct card_facts *f, const char *name,
+         size_t n, const struct card_sums *s)
 {
     if (s->records == 0)
         return;
     buf_addstr(b, "| ");
     card_put(b, name, n);
-    buf_addf(b, " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " |", s->records,
-             s->units, s->authors);
+    buf_addf(b, " | %" PRIu64 " | %" PRIu64 " | ", s->records, s->units);
+    if (f->tokens)
+        buf_addstr(b, "not recorded |");
+    else
+        buf_addf(b, "%" PRIu64 " |", s->authors);
     put_commit(b, s->begin);
     put_commit(b, s->end);
     if (s->timed) {
@@ -60,10 +63,10 @@ put_repositories(struct buf *b, const struct card_facts *f)
                "| first commit | last commit | time |\n"
                "| --- | ---: | ---: | ---: | --- | --- | --- |\n");
     for (size_t i = 0; i < map->n; i++)
-        repo_row(b, map_key(map, i), map->entry[i].len,
+        repo_row(b, f, map_key(map, i), map->entry[i].len,
                  &sums[map->entry[i].value]);
-    repo_row(b, "(others)", 8, &f->repos.others);
-    repo_row(b, "(none)", 6, &f->repos.none);
+    repo_row(b, f, "(others)", 8, &f->repos.others);
+    repo_row(b, f, "(none)", 6, &f->repos.none);
     if (f->many_authors)
         buf_addf(b, "\nThere are more than %d authors; those beyond are not "
                  "counted.\n", CARD_AUTHORS);
@@ -308,19 +311,35 @@ before_dedup(struct buf *b, const struct card_facts *f)
              " What is held out may be in what is trained on.");
 }
 
+static void
+before_held_out(struct buf *b, const struct manifest *m)
+{
+    const struct set_split *test = manifest_split(m, "test");
+
+    if (!test || test->records == 0)
+        buf_addstr(b, "- Nothing is held out to test with.\n");
+    for (size_t i = 0; i < m->n_leaks; i++) {
+        const struct set_leak *l = &m->leak[i];
+
+        if (l->edit == 0)
+            continue;
+        buf_addf(b, "- %" PRIu64 " of %" PRIu64 " records of ", l->edit,
+                 manifest_split(m, l->split)->records);
+        card_puts(b, l->split);
+        buf_addstr(b, " have an edit that is trained on, too.\n");
+    }
+}
+
 void
 card_before(struct buf *b, const struct card_facts *f)
 {
-    const struct set_split *test = manifest_split(f->m, "test");
-
     buf_addstr(b, "\n## Before it is published\n\n");
     before_scrub(b, f);
     before_dedup(b, f);
     buf_addstr(b, "- The licences of the sources are not recorded: a history "
                "has all that its repository ever had, also what others wrote "
                "and it took over.\n");
-    if (!test || test->records == 0)
-        buf_addstr(b, "- Nothing is held out to test with.\n");
+    before_held_out(b, f->m);
     if (f->tokens)
         buf_addstr(b, "- Tokens are text to whoever has the tokenizer.\n");
     buf_addstr(b, "- An adapter that is trained on it can repeat what is in "

@@ -34,20 +34,29 @@ sums_add(struct card_sums *s, const struct card_sums *one, uint64_t unit)
 }
 
 static struct card_sums *
-named(struct card_names *names, const struct text_field *f)
+named(struct card_names *names, const char *p, size_t n)
 {
     struct map_entry *entry;
 
-    if (!f || f->len == 0)
+    if (n == 0)
         return &names->none;
-    if (f->len > NAME_BYTES)
+    if (n > NAME_BYTES)
         return &names->others;
-    entry = map_get(&names->map, f->data, f->len);
+    entry = map_get(&names->map, p, n);
     if (!entry && names->map.n == CARD_NAMES)
         return &names->others;
     if (!entry)
-        entry = map_put(&names->map, f->data, f->len, names->map.n, NULL);
+        entry = map_put(&names->map, p, n, names->map.n, NULL);
     return &names->sums[entry->value];
+}
+
+static struct card_sums *
+named_by(struct card_names *names, const struct text_rec *r,
+         const char *field)
+{
+    const struct text_field *f = text_get(r, field);
+
+    return f ? named(names, f->data, f->len) : &names->none;
 }
 
 /* The sums of the split that the record is in. */
@@ -82,6 +91,15 @@ note_length(struct card_facts *f, uint64_t n)
 
 /* ---- records of tokens ---- */
 
+/* Whether the record is of another commit than the one before. */
+static bool
+other_origin(const struct card_facts *f, const struct tokens_origin *o)
+{
+    return f->unit == 0 || o->ordinal != f->origin.ordinal
+           || o->time != f->origin.time
+           || o->same.commit != f->origin.same.commit;
+}
+
 static int
 take_tokens(struct card_facts *f, const void *p, size_t n, struct err *e)
 {
@@ -97,13 +115,15 @@ take_tokens(struct card_facts *f, const void *p, size_t n, struct err *e)
     one.learned = length_learned(&length, f->loss);
     one.first = t.origin.time;
     one.timed = t.origin.time != 0;
-    if (f->unit == 0 || t.origin.ordinal != f->origin.ordinal
-        || t.origin.time != f->origin.time)
-        f->unit++;
+    f->unit += other_origin(f, &t.origin);
     f->origin = t.origin;
     note_length(f, t.n);
     sums_add(&f->all, &one, f->unit);
     sums_add(split_at(f, f->index), &one, f->unit);
+    sums_add(named(&f->langs, t.origin.lang.p, t.origin.lang.n), &one,
+             f->unit);
+    sums_add(named(&f->repos, t.origin.repo.p, t.origin.repo.n), &one,
+             f->unit);
     return 0;
 }
 
@@ -198,8 +218,8 @@ take_text(struct card_facts *f, const void *p, size_t n, struct err *e)
     note_length(f, one.bytes);
     sums_add(&f->all, &one, f->unit);
     sums_add(split_at(f, f->index), &one, f->unit);
-    sums_add(named(&f->langs, text_get(r, "lang")), &one, f->unit);
-    sums_add(named(&f->repos, text_get(r, "repo")), &one, f->unit);
+    sums_add(named_by(&f->langs, r, "lang"), &one, f->unit);
+    sums_add(named_by(&f->repos, r, "repo"), &one, f->unit);
     return 0;
 }
 

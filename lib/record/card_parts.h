@@ -68,7 +68,7 @@ struct card_facts {
     size_t *range; /* of each split: the one that the next record may be in */
     struct text_rec text;
     struct buf unit_key; /* of the record before */
-    struct tokens_origin origin;
+    struct tokens_origin origin; /* of that; its names are gone */
 };
 
 /* Reads the set; *f is to be released in any case. */

@@ -47,12 +47,10 @@ split_row(struct buf *b, const struct card_facts *f, const char *name,
 static void
 put_how(struct buf *b, const struct card_facts *f)
 {
-    const char *line;
     struct buf by;
 
     buf_init(&by);
-    card_ran(f->m, "shard", &line);
-    if (!prov_option(line, "split-by", &by))
+    if (!prov_option(prov_last(&f->m->head, "shard"), "split-by", &by))
         buf_addstr(b, "How the records were divided is not recorded.\n");
     else if (buf_is(&by, "time"))
         buf_addstr(b, "Of each history the last commits are held out, "
@@ -61,6 +59,53 @@ put_how(struct buf *b, const struct card_facts *f)
         buf_addstr(b, "Files with all of their history are held out; commits "
                    "that have records on both sides lose those of one.\n");
     buf_release(&by);
+}
+
+/* A count, and its share. */
+static void
+put_part(struct buf *b, uint64_t n, uint64_t of)
+{
+    buf_addf(b, " %" PRIu64 " (%.1f%%) |", n,
+             of ? 100.0 * (double)n / (double)of : 0);
+}
+
+/* What is held out and trained on, too. */
+static void
+put_leaks(struct buf *b, const struct manifest *m)
+{
+    const struct set_split *split;
+    const struct set_leak *l;
+
+    if (m->n_leaks == 0) {
+        buf_addstr(b, "\nHow much of what is held out is trained on, too, is "
+                   "not recorded.\n");
+        return;
+    }
+    buf_addstr(b, "\nOf the records held out, those that share something "
+               "with one of train:\n\n| held out | records | the same edit "
+               "| the same content of a file | the same commit |\n"
+               "| --- | ---: | ---: | ---: | ---: |\n");
+    for (size_t i = 0; i < m->n_leaks; i++) {
+        l = &m->leak[i];
+        split = manifest_split(m, l->split);
+        buf_addstr(b, "| ");
+        card_puts(b, l->split);
+        buf_addf(b, " | %" PRIu64 " |", split->records);
+        put_part(b, l->edit, split->records);
+        put_part(b, l->content, split->records);
+        put_part(b, l->commit, split->records);
+        buf_addc(b, '\n');
+    }
+}
+
+/* Whether there is more than what is trained on. */
+static bool
+holds_out(const struct manifest *m)
+{
+    for (size_t i = 0; i < m->n_splits; i++)
+        if (strcmp(m->split[i].name, "train") != 0)
+            return true;
+    return false;
 }
 
 void
@@ -77,6 +122,8 @@ card_splits(struct buf *b, const struct card_facts *f)
     if (f->unsplit.records > 0)
         split_row(b, f, "(in none)", &f->unsplit);
     split_row(b, f, "all", &f->all);
+    if (holds_out(f->m))
+        put_leaks(b, f->m);
 }
 
 /* ---- languages ---- */
@@ -87,54 +134,63 @@ struct row {
     const struct card_sums *sums;
 };
 
-/* Most bytes first, else by name. */
+/* Most tokens, or bytes, first, else by name. */
 static int
 compare(const void *pa, const void *pb)
 {
     const struct row *x = pa, *y = pb;
+    uint64_t m = x->sums->tokens + x->sums->bytes;
+    uint64_t n = y->sums->tokens + y->sums->bytes;
     int order;
 
-    if (x->sums->bytes != y->sums->bytes)
-        return x->sums->bytes < y->sums->bytes ? 1 : -1;
+    if (m != n)
+        return m < n ? 1 : -1;
     order = memcmp(x->name, y->name, x->n < y->n ? x->n : y->n);
     return order ? order : (x->n > y->n) - (x->n < y->n);
 }
 
 static void
-language_row(struct buf *b, const struct row *r)
+language_row(struct buf *b, bool tokens, const struct row *r)
 {
     if (r->sums->records == 0)
         return;
     buf_addstr(b, "| ");
     card_put(b, r->name, r->n);
-    buf_addf(b, " | %" PRIu64 " | %" PRIu64 " |\n", r->sums->records,
-             r->sums->bytes);
+    if (tokens)
+        buf_addf(b, " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " |\n",
+                 r->sums->records, r->sums->tokens, r->sums->learned);
+    else
+        buf_addf(b, " | %" PRIu64 " | %" PRIu64 " |\n", r->sums->records,
+                 r->sums->bytes);
 }
 
 void
 card_languages(struct buf *b, const struct card_facts *f)
 {
     const struct map *map = &f->langs.map;
-    struct row *row = mem_array(map->n, sizeof(*row));
+    struct row *row;
     size_t i;
 
     buf_addstr(b, "\n## Languages\n\n");
-    if (f->tokens) {
-        buf_addstr(b, "Not recorded: records of tokens do not tell.\n");
-        free(row);
+    if (map->n == 0) {
+        buf_addstr(b, "Not recorded.\n");
         return;
     }
+    row = mem_array(map->n, sizeof(*row));
     for (i = 0; i < map->n; i++)
         row[i] = (struct row){map_key(map, i), map->entry[i].len,
                               &f->langs.sums[map->entry[i].value]};
     qsort(row, map->n, sizeof(*row), compare);
-    buf_addstr(b, "What files are written in, by their names and what they "
-               "say of themselves.\n\n| language | records | bytes |\n"
-               "| --- | ---: | ---: |\n");
+    buf_addf(b, "What files are written in, by their names and what they "
+             "say of themselves.\n\n| language | records | %s |\n"
+             "| --- | ---: | %s |\n", f->tokens ? "tokens | learned" :
+             "bytes", f->tokens ? "---: | ---:" : "---:");
     for (i = 0; i < map->n; i++)
-        language_row(b, &row[i]);
-    language_row(b, &(struct row){"(others)", 8, &f->langs.others});
-    language_row(b, &(struct row){"(not told)", 10, &f->langs.none});
+        language_row(b, f->tokens, &row[i]);
+    language_row(b, f->tokens, &(struct row){"(others)", 8,
+                                             &f->langs.others});
+    language_row(b, f->tokens, &(struct row){"(not told)", 10,
+                                             &f->langs.none});
     free(row);
 }
 
@@ -201,7 +257,7 @@ void
 card_layout(struct buf *b, const struct card_facts *f)
 {
     const struct stream_head *h = &f->m->head;
-    const char *line;
+    const char *line = prov_last(h, "tokenize");
 
     buf_addstr(b, "\n## Layout and loss\n\n");
     if (!f->tokens) {
@@ -209,7 +265,6 @@ card_layout(struct buf *b, const struct card_facts *f)
                    "tokenize lays it out.\n");
         return;
     }
-    card_ran(f->m, "tokenize", &line);
     put_option(b, line, "template", "layout");
     put_option(b, line, "max-tokens", "tokens a record at most");
     buf_addf(b, "- learned: %s\n", f->loss == LOSS_ALL ?

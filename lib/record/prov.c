@@ -50,6 +50,15 @@ prov_option(const char *line, const char *name, struct buf *b)
     return true;
 }
 
+const char *
+prov_last(const struct stream_head *h, const char *program)
+{
+    for (size_t i = h->n_prov; i > 0; i--)
+        if (prov_is_of(h->prov[i - 1], program))
+            return h->prov[i - 1];
+    return NULL;
+}
+
 bool
 prov_next(const struct stream_head *h, struct prov_chain *c)
 {

@@ -33,6 +33,9 @@ bool prov_is_source(const char *line);
  * is NULL. */
 bool prov_option(const char *line, const char *name, struct buf *b);
 
+/* The last line that is the program's, or NULL. */
+const char *prov_last(const struct stream_head *h, const char *program);
+
 /* Lines [begin, end) of a head, the first of which, up to `tail`, are
  * sources. */
 struct prov_chain {

@@ -52,6 +52,8 @@ commit() {
 
 @test "the card of a set of tokens has theirs, and its layout" {
     repo_small r 14
+    git -C r show HEAD~11:src/part2.c >r/copy.c # as it began
+    repo_commit r 'A copy'
     gitscrape -q r >texts
     vocabtrain -q --size 300 -o t.json texts
     tokenize -q -t t.json --max-tokens 200 --loss target texts |
@@ -64,6 +66,19 @@ commit() {
             (map(.mask[1:] | add // 0) | add)] | @tsv'
     done >want
     table Splits split <card | head -n 3 | cut -f 1,2,4,5,6 | diff want -
+    tojsonl set | jq -rs 'group_by(.lang)[] | [.[0].lang // "\\(not told\\)",
+        length, (map(.ids | length) | add),
+        (map(.mask[1:] | add // 0) | add)] | @tsv' | sort >want
+    table Languages language <card | sort | diff want -
+    tojsonl set | jq -rs '[.[0].repo, length, (map(.commit_id) | unique
+        | length)] | @tsv' >want
+    table Sources repository <card | cut -f 1-3 | diff want -
+    jq -r '.splits as $s | .leaks[] | .split as $n | .edit as $e | ($s[]
+        | select(.name == $n).records) as $r | [$n, $r, "\($e)"] | @tsv' \
+        set/manifest.json >want
+    jq -e '[.leaks[].edit] | add == 1' set/manifest.json
+    grep -qx -- '- 1 of 3 records of test have an edit that is .*' card
+    table Splits 'held out' <card | cut -f 1-3 | sed 's/ (.*//' | diff want -
     jq -r '.ledger[] | [.program, .reason, .count] | @tsv' \
         set/manifest.json >want
     table 'What was left out' program <card | diff want -
@@ -72,6 +87,9 @@ commit() {
     grep -qx -- '- learned: the target of a record alone' card
     grep -qx -- '- tokens a record at most: 200' card
     grep -q '^- rows of the vocabulary. 300$' card
+    # the set was made of another one: what was done last counts
+    shard -q --split-by group --test 0.2 -o groups set
+    tojsonl --card groups | grep -q '^Files with all of their history'
 }
 
 @test "what scrub and dedup did, and whether they ran, is told" {
