@@ -144,7 +144,8 @@ card(const struct options *o, const struct args *args, struct err *e)
     struct buf text;
     int rc;
 
-    if (o->exact || o->split || o->output || tool_given(args, "format"))
+    if (o->exact || o->split || o->output || args->no_prov
+        || tool_given(args, "format"))
         return err_set(e, ERR_USAGE, "--card goes with no other option");
     if (strcmp(path, "-") == 0)
         return err_set(e, ERR_USAGE, "--card needs the directory of a shard "

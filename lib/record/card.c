@@ -103,7 +103,9 @@ put_metadata(struct buf *b, const struct card_facts *f)
     buf_addstr(b, "---\npretty_name: ");
     card_put_yaml(b, name.data, name.len);
     buf_release(&name);
-    buf_addf(b, "\nlicense: unknown\nlanguage:\n- %s\ntags:\n- graft\n",
+    buf_addstr(b, "\nlicense:\n");
+    card_put_licenses(b, f);
+    buf_addf(b, "language:\n- %s\ntags:\n- graft\n",
              is_code(f) ? "code" : "und");
     if (is_code(f))
         buf_addstr(b, "- git\n");
@@ -184,6 +186,7 @@ card_make(struct buf *b, const char *dir, struct err *e)
     if (rc == 0) {
         card_head(b, f);
         card_sources(b, f);
+        card_licenses(b, f);
         card_filters(b, f);
         card_splits(b, f);
         card_languages(b, f);

@@ -72,33 +72,50 @@ put_repositories(struct buf *b, const struct card_facts *f)
                  "counted.\n", CARD_AUTHORS);
 }
 
-/* What gitscrape says that it read. */
-static void
-put_revisions(struct buf *b, const struct stream_head *h)
+/* A row of what gitscrape says that it read; false where it doesn't. */
+static bool
+revision_row(struct buf *b, const char *line, struct map *names, bool *twice)
 {
     struct buf name, revision;
-    bool any = false;
+    bool is, added = true;
 
     buf_init(&name);
     buf_init(&revision);
-    for (size_t i = 0; i < h->n_prov; i++) {
-        buf_reset(&name);
-        buf_reset(&revision);
-        if (!prov_is_source(h->prov[i])
-            || !prov_option(h->prov[i], "repo", &name))
-            continue;
-        prov_option(h->prov[i], "revision", &revision);
-        if (!any)
-            buf_addstr(b, "\n| source | history of |\n| --- | --- |\n");
-        any = true;
+    is = prov_is_source(line) && prov_option(line, "repo", &name);
+    if (is) {
+        prov_option(line, "revision", &revision);
+        map_put(names, name.data, name.len, 0, &added);
         buf_addstr(b, "| ");
         card_put(b, name.data, name.len);
         buf_addstr(b, " | ");
         card_put(b, revision.data, revision.len);
         buf_addstr(b, " |\n");
     }
+    *twice = *twice || !added;
     buf_release(&name);
     buf_release(&revision);
+    return is;
+}
+
+static void
+put_revisions(struct buf *b, const struct stream_head *h)
+{
+    bool any = false, twice = false;
+    struct map names;
+    struct buf rows;
+
+    map_init(&names);
+    buf_init(&rows);
+    for (size_t i = 0; i < h->n_prov; i++)
+        any = revision_row(&rows, h->prov[i], &names, &twice) || any;
+    if (any)
+        buf_addf(b, "\n| source | history of |\n| --- | --- |\n%s",
+                 rows.data);
+    if (twice)
+        buf_addstr(b, "\nSources of the same name are counted as one "
+                   "repository.\n");
+    buf_release(&rows);
+    map_release(&names);
 }
 
 /* Each line is a row: program, version, options. */
@@ -164,7 +181,6 @@ card_sources(struct buf *b, const struct card_facts *f)
     } else {
         buf_addstr(b, "Time span: not recorded.\n");
     }
-    buf_addstr(b, "Licences of the sources: not recorded.\n");
     put_revisions(b, h);
     if (f->repos.map.n > 0)
         put_repositories(b, f);
@@ -312,6 +328,23 @@ before_dedup(struct buf *b, const struct card_facts *f)
 }
 
 static void
+before_licenses(struct buf *b, const struct card_facts *f)
+{
+    uint64_t known = 0, all = f->all.records;
+
+    for (size_t i = 0; i < f->licenses.map.n; i++)
+        known += f->licenses.sums[i].records;
+    known += f->licenses.others.records;
+    if (known < all)
+        buf_addf(b, "- Of %" PRIu64 " of %" PRIu64 " records no licence is "
+                 "recorded. ", all - known, all);
+    else
+        buf_addstr(b, "- ");
+    buf_addstr(b, "A history has all that its repository ever had, also what "
+               "others wrote and it took over.\n");
+}
+
+static void
 before_held_out(struct buf *b, const struct manifest *m)
 {
     const struct set_split *test = manifest_split(m, "test");
@@ -336,9 +369,7 @@ card_before(struct buf *b, const struct card_facts *f)
     buf_addstr(b, "\n## Before it is published\n\n");
     before_scrub(b, f);
     before_dedup(b, f);
-    buf_addstr(b, "- The licences of the sources are not recorded: a history "
-               "has all that its repository ever had, also what others wrote "
-               "and it took over.\n");
+    before_licenses(b, f);
     before_held_out(b, f->m);
     if (f->tokens)
         buf_addstr(b, "- Tokens are text to whoever has the tokenizer.\n");

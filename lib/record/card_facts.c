@@ -220,6 +220,8 @@ take_text(struct card_facts *f, const void *p, size_t n, struct err *e)
     sums_add(split_at(f, f->index), &one, f->unit);
     sums_add(named_by(&f->langs, r, "lang"), &one, f->unit);
     sums_add(named_by(&f->repos, r, "repo"), &one, f->unit);
+    if (r->kind == TEXT_COMMIT || r->kind == TEXT_FILE)
+        sums_add(named_by(&f->licenses, r, "license"), &one, f->unit);
     return 0;
 }
 
@@ -249,6 +251,7 @@ card_facts_read(struct card_facts *f, const struct manifest *m,
     f->range = mem_array(m->n_splits, sizeof(*f->range));
     map_init(&f->langs.map);
     map_init(&f->repos.map);
+    map_init(&f->licenses.map);
     map_init(&f->authors);
     text_init(&f->text);
     buf_init(&f->unit_key);
@@ -262,6 +265,7 @@ card_facts_release(struct card_facts *f)
 {
     map_release(&f->langs.map);
     map_release(&f->repos.map);
+    map_release(&f->licenses.map);
     map_release(&f->authors);
     text_release(&f->text);
     buf_release(&f->unit_key);

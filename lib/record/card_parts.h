@@ -55,7 +55,7 @@ struct card_facts {
     bool tokens;
     enum tokens_loss loss;
     struct card_sums all, *split, unsplit;
-    struct card_names langs, repos;
+    struct card_names langs, repos, licenses;
     struct map authors;
     bool many_authors; /* over CARD_AUTHORS: not counted any more */
     uint64_t kind[5];  /* by enum text_kind */
@@ -89,6 +89,13 @@ enum card_ran {
  * line of provenance that is its, NULL without one. */
 enum card_ran card_ran(const struct manifest *m, const char *program,
                        const char **line);
+
+/* ---- card_licenses.c: whose it is ---- */
+
+/* The licences as the Hub calls them, a list of YAML: "other" stands for those
+ * that it has no name for, "unknown" for what none is known of. */
+void card_put_licenses(struct buf *b, const struct card_facts *f);
+void card_licenses(struct buf *b, const struct card_facts *f);
 
 /* ---- the sections ---- */
 

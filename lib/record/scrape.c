@@ -78,6 +78,7 @@ static int
 take_start(struct scrape *s, const struct dispatch *d, struct err *e)
 {
     struct stream_head head;
+    bool new = true;
     struct id id;
     int rc;
 
@@ -89,6 +90,10 @@ take_start(struct scrape *s, const struct dispatch *d, struct err *e)
     else
         progress_begin("commits", 0, d->of.start.n_commits);
     s->name = mem_dup(d->text.p, d->text.n);
+    map_put(&s->names, d->text.p, d->text.n, 0, &new);
+    if (!new)
+        log_warn("%s: another repository is called %s, too: --name tells "
+                 "them apart", s->job.path, s->name);
     if (d->of.start.n_commits == 0)
         log_warn("%s: an empty repository", s->job.path);
     if (d->of.start.replaced)
@@ -332,6 +337,7 @@ void
 scrape_init(struct scrape *s)
 {
     memset(s, 0, sizeof(*s));
+    map_init(&s->names);
     text_init(&s->rec);
     change_init(&s->change);
 }
@@ -339,6 +345,7 @@ scrape_init(struct scrape *s)
 void
 scrape_release(struct scrape *s)
 {
+    map_release(&s->names);
     text_release(&s->rec);
     change_release(&s->change);
     scrape_init(s);

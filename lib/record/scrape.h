@@ -29,6 +29,7 @@ struct scrape {
     struct stream_out *out;
     struct buf *authors;        /* lines "REPO author_K NAME MAIL"; or NULL */
 
+    struct map names;           /* of the repositories so far */
     uint64_t n_segments;
     int failed;                 /* of the last repository without one */
 

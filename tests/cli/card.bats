@@ -92,6 +92,26 @@ commit() {
     tojsonl --card groups | grep -q '^Files with all of their history'
 }
 
+@test "licences are those of the records, by SPDX and by the Hub's names" {
+    for license in MIT MIT GPL-2.0-or-later 'MIT OR Apache-2.0'; do
+        commit "{\"license\": \"$license\"}"
+    done | fromjsonl -q | shard -q -o set
+    tojsonl --card set >card
+    sed -n '/^license:/,/^language:/p' card |
+        diff <(printf 'license:\n- gpl-2.0\n- mit\n- other\nlanguage:\n') -
+    table Licences licence <card | cut -f 1,2 | diff <(printf \
+        'MIT\t2\nGPL-2.0-or-later\t1\nMIT OR Apache-2.0\t1\n') -
+    run -1 grep 'no licence is' card
+    {
+        commit '{"license": "ISC"}'
+        commit '{}'
+    } | fromjsonl -q | shard -q -o part
+    tojsonl --card part >card
+    sed -n '/^license:/,/^language:/p' card |
+        diff <(printf 'license:\n- isc\n- unknown\nlanguage:\n') -
+    grep -q '^- Of 1 of 2 records no licence is recorded' card
+}
+
 @test "what scrub and dedup did, and whether they ran, is told" {
     repo_small r 6
     echo 'mail ada@lovelace.net' >r/note
@@ -138,7 +158,7 @@ commit() {
 @test "nothing of a repository is obeyed by Markdown" {
     evil=$'a|b`c\n## d\e[31m<script>*e*\\ [f](http://g) \xe2\x80\xae'
     {
-        for key in repo lang author commit path; do
+        for key in repo lang author commit path license; do
             commit "$(jq -nc --arg k $key --arg v "$evil" '{($k): $v}')"
         done
         commit '{"time": "when"}'
@@ -151,7 +171,7 @@ commit() {
     awk -F '|' '/^\|/ { if (!n) n = NF; if (NF != n) exit 1 }
         !/^\|/ { n = 0 }' card
     grep -qF 'a&#124;b\`c\\x0a\#\# d\\x1b\[31m&#60;script&#62;\*e\*' card
-    [ "$(grep -c '^## ' card)" -eq 8 ]
+    [ "$(grep -c "^## " card)" -eq 9 ]
     grep -qF '\\xff -' card
     grep -q '@99999999999999999' card
     sed -n 's/^pretty_name: //p' card | jq -e 'contains("a|b`c\\x0a")'
@@ -169,6 +189,7 @@ commit() {
 2|--card weights|weights: a set of weights (expected text or tokens)
 2|--card|--card needs the directory of a shard set
 2|--card -|--card needs the directory of a shard set
+2|--card --no-prov set|--card goes with no other option
 2|--card --exact set|--card goes with no other option
 2|--card --format trl set|--card goes with no other option
 4|--card a.gs|a.gs: not a complete set
@@ -226,4 +247,17 @@ two	$(git -C two rev-parse HEAD)"
     # its tokens are those of both, in the order of the stream
     tokenize -q -t t.json texts | shard -q --test 0.2 -o again
     tojsonl tokens | cmp - <(tojsonl again)
+}
+
+@test "repositories of the same name are told of" {
+    mkdir a b
+    repo_small a/r 3
+    repo_small b/r 4
+    run -0 --separate-stderr gitscrape a/r b/r >/dev/null
+    [[ $stderr == *'b/r: another repository is called r, too: --name '* ]]
+    gitscrape -q a/r b/r | shard -q -o set
+    tojsonl --card set | grep -q '^Sources of the same name are counted as'
+    { gitscrape a/r --name r1; gitscrape b/r; } 2>err | shard -q -o named
+    run -1 grep another err
+    run -1 bash -c 'tojsonl --card named | grep "^Sources of the same"'
 }
