@@ -17,7 +17,7 @@
 #include "tool/tool.h"
 
 struct options {
-    struct opt_list keep, drop;
+    struct opt_list keep, drop, license;
     const char *rules, *names, *report;
     bool generic, keep_going, print;
     uint64_t threads;
@@ -32,7 +32,11 @@ static const struct opt table[] = {
       .arg = "FILTER",
       .help = "also leave out documentation, max-line-length, "
               "avg-line-length, alphanum-fraction (all three also as "
-              "FILTER=LIMIT), bot, revert, bump" },
+              "FILTER=LIMIT), bot, revert, bump, commitpackft" },
+    { .name = "license", .type = OPT_LIST, .output = true, AT(license),
+      .arg = "ID",
+      .help = "leave out files of other licences than these SPDX ids; none: "
+              "those of which none is known" },
     { .name = "rules", .type = OPT_STRING, .output = true, AT(rules),
       .arg = "FILE",
       .help = "more rules, or others, for secrets: JSON" },
@@ -220,8 +224,11 @@ set_drops(struct work *work, struct err *e)
     int rc = drops_set(&work->drops, o->keep.item, o->keep.n, false, "keep",
                        e);
 
-    return rc < 0 ? rc : drops_set(&work->drops, o->drop.item, o->drop.n,
-                                   true, "drop", e);
+    if (rc == 0)
+        rc = drops_set(&work->drops, o->drop.item, o->drop.n, true, "drop",
+                       e);
+    return rc < 0 ? rc : drops_set_licenses(&work->drops, o->license.item,
+                                            o->license.n, e);
 }
 
 static int

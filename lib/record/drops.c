@@ -8,6 +8,7 @@
 
 #include "base/nearest.h"
 #include "record/drops_parts.h"
+#include "text/license.h"
 #include "text/source_kind.h"
 
 /* Limits are those of The Stack (Kocetkov et al. 2022) and StarCoder. */
@@ -21,12 +22,14 @@ static const struct {
     [DROP_MINIFIED] = { .name = "minified", .on = true },
     [DROP_GENERATED] = { .name = "generated", .on = true },
     [DROP_DOCUMENTATION] = { .name = "documentation" },
+    [DROP_LICENSE] = { .name = "license" },
     [DROP_MAX_LINE_LENGTH] = { "max-line-length", 1000, 1e9 },
     [DROP_AVG_LINE_LENGTH] = { "avg-line-length", 100, 1e9 },
     [DROP_ALPHANUM_FRACTION] = { "alphanum-fraction", .25, 1 },
     [DROP_BOT] = { .name = "bot" },
     [DROP_REVERT] = { .name = "revert" },
     [DROP_BUMP] = { .name = "bump" },
+    [DROP_COMMITPACKFT] = { .name = "commitpackft" },
 };
 
 const char *
@@ -56,6 +59,7 @@ drops_worker_init(struct drops_worker *w)
 {
     pattern_search_init(&w->search);
     buf_init(&w->head);
+    buf_init(&w->license);
 }
 
 void
@@ -63,6 +67,7 @@ drops_worker_release(struct drops_worker *w)
 {
     pattern_search_release(&w->search);
     buf_release(&w->head);
+    buf_release(&w->license);
 }
 
 /* ---- what is asked for ---- */
@@ -101,6 +106,9 @@ set_item(struct drops *d, const char *item, bool on, const char *option,
             && memcmp(drop_row[i].name, item, n) == 0)
             break;
     }
+    if (i == DROP_LICENSE)
+        return err_set(e, ERR_USAGE, "--%s: license: name those that are "
+                       "allowed with --license", option);
     if (i == DROPS)
         return err_set(e, ERR_USAGE, "--%s: unknown filter \"%.*s\"%s%s%s",
                        option, (int)n, item, x.name ? " (did you mean " : "",
@@ -127,6 +135,21 @@ drops_set(struct drops *d, const char *const *item, size_t n, bool on,
     if (!d->on[DROP_BUMP] || d->bump.code)
         return 0;
     return drops_open_bump(d, e);
+}
+
+int
+drops_set_licenses(struct drops *d, const char *const *id, size_t n,
+                   struct err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(id[i], "none") != 0
+            && !license_allows(id[i], strlen(id[i]), &id[i], 1))
+            return err_set(e, ERR_USAGE, "--license: \"%s\" is no SPDX id, as "
+                           "MIT is, nor none", id[i]);
+    d->license = id;
+    d->n_licenses = n;
+    d->on[DROP_LICENSE] = n > 0;
+    return 0;
 }
 
 /* ---- files ---- */
@@ -192,13 +215,13 @@ is_minified(const struct seen *s, struct drop_found *found)
         return true;
     if (says_minified(s))
         return because(found, "lines");
-    if (s->generated || !s->whole || s->n == 0
-        || !source_may_be_minified(s->path, s->n_path))
+    if (s->generated || !s->whole || s->n == 0)
         return false;
     for (size_t i = 0; i < s->n; i++)
         lines += s->text[i] == '\n';
     lines += s->text[s->n - 1] != '\n';
-    return s->n / lines > SOURCE_MINIFIED_MEAN && because(found, "lines");
+    return source_minified_lines(s->path, s->n_path, s->n, lines)
+           && because(found, "lines");
 }
 
 static bool
@@ -213,6 +236,26 @@ is_generated(const struct seen *s, struct drop_found *found)
            || (s->begins
                && because(found, source_generated_mark(s->path, s->n_path,
                                                        s->text, s->n)));
+}
+
+/* By the field, else by what the file's first lines say. */
+static bool
+by_license(const struct drops *d, const struct seen *s, struct buf *room,
+           struct drop_found *found)
+{
+    const struct text_field *f = text_get(s->r, "license");
+
+    if (!d->on[DROP_LICENSE])
+        return false;
+    buf_reset(room);
+    if (f)
+        buf_add(room, f->data, f->len);
+    else if (!s->begins || !license_of_source(s->text, s->n, room))
+        buf_addstr(room, "none");
+    found->drop = DROP_LICENSE;
+    found->why = room->data;
+    found->n_why = room->len;
+    return !license_allows(room->data, room->len, d->license, d->n_licenses);
 }
 
 /* A character is a byte and its continuation bytes (UTF-8). */
@@ -337,6 +380,7 @@ see(struct seen *s, const struct drops *d, const struct text_rec *r,
                || d->on[DROP_ALPHANUM_FRACTION];
 
     memset(s, 0, sizeof(*s));
+    s->r = r;
     s->path = path ? path->data : "";
     s->n_path = path ? path->len : 0;
     s->attributes = text_get(r, "attributes");
@@ -344,7 +388,7 @@ see(struct seen *s, const struct drops *d, const struct text_rec *r,
     s->text = "";
     if (r->kind == TEXT_COMMIT) {
         s->c = c;
-        all |= source_may_be_minified(s->path, s->n_path);
+        all |= source_minified_lines(s->path, s->n_path, 0, 0);
         show_change(s, all, head);
     } else if (text) {
         s->text = text->data;
@@ -381,7 +425,8 @@ drops_find(const struct drops *d, struct drops_worker *w,
     see(&s, d, r, c, &w->head);
     for (int i = 0; i <= DROP_DOCUMENTATION && !gone; i++)
         gone = d->on[i] && is_kind(&s, (enum drop)i, found);
-    gone = gone || by_lines(d, &s, found);
+    gone = gone || by_license(d, &s, &w->license, found)
+           || by_lines(d, &s, found);
     if (!gone && r->kind == TEXT_COMMIT)
         gone = drops_of_commit(d, w, r, c, found);
     if (gone)

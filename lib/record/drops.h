@@ -5,7 +5,7 @@
  * (of that before, where the file went); what a file begins with where a hunk
  * shows its first line. Rules about whole files need hunks that hold all of
  * it. What gitscrape saw of the whole file, in the fields `generated`,
- * `attributes` and `author_type`, counts before that. Documents and
+ * `attributes`, `license` and `author_type`, counts before that. Documents and
  * conversations are left alone.
  */
 #ifndef RECORD_DROPS_H
@@ -27,18 +27,22 @@ enum drop {
     DROP_MINIFIED,
     DROP_GENERATED,
     DROP_DOCUMENTATION,
+    DROP_LICENSE, /* none of those that are allowed */
     DROP_MAX_LINE_LENGTH, /* as The Stack measured and bounded them */
     DROP_AVG_LINE_LENGTH,
     DROP_ALPHANUM_FRACTION,
     DROP_BOT,    /* commits: by a program */
     DROP_REVERT, /* that take back another */
     DROP_BUMP,   /* that move a version on */
+    DROP_COMMITPACKFT, /* that CommitPackFT's rules don't take */
     DROPS
 };
 
 struct drops {
     bool on[DROPS]; /* the first four by default */
     double limit[DROPS]; /* of the three that have one */
+    const char *const *license; /* allowed ones, and "none" */
+    size_t n_licenses;          /* 0: any */
     struct pattern bump;
 };
 
@@ -57,10 +61,15 @@ const char *drop_name(enum drop i);
 int drops_set(struct drops *d, const char *const *item, size_t n, bool on,
               const char *option, struct err *e);
 
+/* Files of other licences than these go; "none" lets those stay of which none
+ * is known. The ids outlive *d. ERR_USAGE for what is no id. */
+int drops_set_licenses(struct drops *d, const char *const *id, size_t n,
+                       struct err *e);
+
 /* What one thread needs. */
 struct drops_worker {
     struct pattern_search search;
-    struct buf head;
+    struct buf head, license;
 };
 
 void drops_worker_init(struct drops_worker *w);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "text/author_kind.h"
+
 /* "Bump x from 1 to 2", "chore(deps): update x to v3", "Release 1.2", "v1.2"
  */
 static const char bumps[] =
@@ -39,7 +41,7 @@ by_bot(const struct text_rec *r, struct drop_found *found)
     found->why = NULL;
     if (type && type->len == 3 && memcmp(type->data, "Bot", 3) == 0)
         return true;
-    if (author && has(author->data, author->len, "[bot]"))
+    if (author && author_is_bot(author->data, author->len))
         return true;
     return body && has(body->data, body->len, "signed-off-by: ")
            && has(body->data, body->len, "[bot] <");
@@ -81,7 +83,8 @@ drops_of_commit(const struct drops *d, struct drops_worker *w,
                 const struct text_rec *r, const struct change *c,
                 struct drop_found *found)
 {
-    (void)c;
+    const char *why;
+
     found->why = NULL;
     if (d->on[DROP_BOT] && by_bot(r, found))
         found->drop = DROP_BOT;
@@ -89,6 +92,10 @@ drops_of_commit(const struct drops *d, struct drops_worker *w,
         found->drop = DROP_REVERT;
     else if (d->on[DROP_BUMP] && is_bump(d, w, r))
         found->drop = DROP_BUMP;
+    else if (d->on[DROP_COMMITPACKFT]
+             && (why = drops_commitpackft(r, c)) != NULL)
+        *found = (struct drop_found){ .drop = DROP_COMMITPACKFT, .why = why,
+                                      .n_why = strlen(why) };
     else
         return false;
     return true;

@@ -1,4 +1,5 @@
-/* drops_parts.h - what drops.c has of drops_commit.c; private to them. */
+/* drops_parts.h - what drops.c has of drops_commit.c, and that of
+ * commitpackft.c; private to them. */
 #ifndef RECORD_DROPS_PARTS_H
 #define RECORD_DROPS_PARTS_H
 
@@ -11,5 +12,10 @@ int drops_open_bump(struct drops *d, struct err *e);
 bool drops_of_commit(const struct drops *d, struct drops_worker *w,
                      const struct text_rec *r, const struct change *c,
                      struct drop_found *found);
+
+/* Which of CommitPackFT's rules takes the commit; NULL: none. Rules about whole
+ * files are about what the hunks show. */
+const char *drops_commitpackft(const struct text_rec *r,
+                               const struct change *c);
 
 #endif

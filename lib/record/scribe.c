@@ -7,8 +7,11 @@
 #include "record/change.h"
 #include "record/dispatch.h"
 #include "record/text.h"
+#include "record/tip_facts.h"
 #include "repo/lang.h"
 #include "repo/place.h"
+#include "text/author_kind.h"
+#include "text/source_kind.h"
 
 #define CACHE_BYTES (64u << 20)
 
@@ -17,9 +20,33 @@ struct scribe {
     const struct scribe_job *job;
     const char *name;
     bool replaced;      /* place.replaced */
-    struct buf change;
+    struct objects *objects;
+    struct tip_facts facts;
+    struct buf bots;    /* of each author: 1 for a program */
+    struct buf change, attributes;
     struct text_rec rec;
 };
+
+/* Of the first tip: HEAD's, or that of the range. */
+static int
+read_facts(struct scribe *c, const struct tips *tips, struct err *e)
+{
+    const struct history_options *h = &c->job->history;
+    struct err first;
+    uint64_t lost;
+    size_t i = 0;
+    int rc;
+
+    while (i < tips->n && (tips->tip[i].flags & WALK_HIDDEN))
+        i++;
+    if (i == tips->n)
+        return 0;
+    rc = tip_facts_read(&c->facts, c->objects, &tips->tip[i].id,
+                        h->max_entries, h->keep_going, &lost, &first, e);
+    if (rc == 0 && lost > 0)
+        rc = dispatch_lost(c->s, &tips->tip[i].id, lost, first.text, e);
+    return rc;
+}
 
 static int
 send_start(void *ctx, const struct tips *tips, const struct walk *w,
@@ -27,8 +54,10 @@ send_start(void *ctx, const struct tips *tips, const struct walk *w,
 {
     struct scribe *c = ctx;
 
-    return dispatch_start(c->s, w->n_order, other_refs, c->replaced, c->name,
-                          tips, e);
+    int rc = dispatch_start(c->s, w->n_order, other_refs, c->replaced, c->name,
+                            tips, e);
+
+    return rc < 0 ? rc : read_facts(c, tips, e);
 }
 
 static int
@@ -36,6 +65,9 @@ send_author(void *ctx, uint64_t k, struct span who, struct err *e)
 {
     struct scribe *c = ctx;
 
+    while (c->bots.len <= k)
+        buf_addc(&c->bots, 0);
+    c->bots.data[k] = author_is_bot(who.p, who.n);
     return dispatch_author(c->s, k, who, e);
 }
 
@@ -77,6 +109,32 @@ add_span(struct text_rec *r, const char *name, struct span s)
     text_add(r, name, s.p, s.n);
 }
 
+/* What is known of the file beyond what the record shows: of the side that
+ * file_lang looks at. */
+static void
+add_facts(struct scribe *c, const struct history_file *f)
+{
+    int side = f->side[1] ? 1 : 0;
+    struct change_text t = text_of(f, side);
+    const char *p = t.p ? t.p : "", *path = f->path.p, *mark;
+    size_t n_path = f->path.n;
+    uint64_t lines = t.n_lines ? t.n_lines : 1;
+
+    mark = source_generated_mark(path, n_path, p, t.n);
+    if (!mark && t.n > 0 && source_minified_lines(path, n_path, t.n, lines))
+        mark = "minified";
+    if (mark)
+        text_add_str(&c->rec, "generated", mark);
+    buf_reset(&c->attributes);
+    attributes_of(&c->facts.attributes, path, n_path, &c->attributes);
+    if (c->attributes.len > 0)
+        text_add(&c->rec, "attributes", c->attributes.data,
+                 c->attributes.len);
+    mark = tip_facts_license(&c->facts, path, n_path, p, t.n);
+    if (mark)
+        text_add_str(&c->rec, "license", mark);
+}
+
 static int
 send_change(void *ctx, const struct history_file *f, struct err *e)
 {
@@ -110,6 +168,9 @@ send_change(void *ctx, const struct history_file *f, struct err *e)
         text_add_str(r, "before_id", oid_hex(&f->side[0]->id, before));
     if (f->side[1])
         text_add_str(r, "after_id", oid_hex(&f->side[1]->id, after));
+    if (f->author < c->bots.len && c->bots.data[f->author])
+        text_add_str(r, "author_type", "Bot");
+    add_facts(c, f);
     dispatch_record_begin(c->s);
     rc = text_encode(&c->s->out, r, e);
     return rc < 0 ? rc : sender_end(c->s, e);
@@ -132,6 +193,7 @@ send_file(void *ctx, const struct history_file *f, struct err *e)
     add_span(r, "path", f->path);
     text_add_str(r, "lang", file_lang(f));
     text_add(r, "text", text.p, text.n);
+    add_facts(c, f);
     dispatch_record_begin(c->s);
     rc = text_encode(&c->s->out, r, e);
     return rc < 0 ? rc : sender_end(c->s, e);
@@ -185,6 +247,10 @@ scribe_run(void *ctx, struct sender *s, struct watch *w)
 
     text_init(&c.rec);
     buf_init(&c.change);
+    buf_init(&c.attributes);
+    buf_init(&c.bots);
+    tip_facts_init(&c.facts);
+    c.objects = &objects;
     rc = place_open(&place, job->path, job->trust, job->trust_owner, &e);
     if (rc == 0) {
         c.name = job->name ? job->name : place.name;

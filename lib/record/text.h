@@ -9,6 +9,12 @@
  *     doc     text
  *     chat    role content [message_json], once per message, in turn
  *
+ * A commit and a file may have, behind these, what gitscrape knows of the file
+ * beyond what the record shows: author_type (Bot), generated (the mark that
+ * says so, or "minified"), attributes (linguist's, as .gitattributes at the tip
+ * has them: "linguist-vendored -linguist-generated"), license (an SPDX
+ * expression).
+ *
  * message_json is a JSON object of the message's other keys (tool_calls,
  * tool_call_id, name, ...) and of a content that is no string; content then
  * holds the text of it. A chat's field tools is a JSON array of what the

@@ -59,9 +59,9 @@ match_one(const char **p, unsigned char c)
     return *q && (unsigned char)*q == c;
 }
 
-/* The pattern matches path[n] or a directory that it is in. */
+/* The pattern matches path[n] or, if below, a directory that it is in. */
 static bool
-match_from(const char *pattern, const char *path, size_t n)
+match_from(const char *pattern, const char *path, size_t n, bool below)
 {
     const char *p = pattern, *one = NULL, *all = NULL;
     size_t i = 0, one_at = 0, all_at = 0;
@@ -83,9 +83,9 @@ match_from(const char *pattern, const char *path, size_t n)
             one_at = i;
             continue;
         }
-        if (*p == '\0' && (i == n || path[i] == '/'))
+        if (*p == '\0' && (i == n || (below && path[i] == '/')))
             return true;
-        if (p[0] == '/' && p[1] == '\0' && i < n && path[i] == '/')
+        if (below && p[0] == '/' && p[1] == '\0' && i < n && path[i] == '/')
             return true;
         if (i < n && *p && match_one(&p, (unsigned char)path[i])) {
             i++;
@@ -112,11 +112,11 @@ glob_match(const char *pattern, const char *path, size_t n)
     if (strchr(pattern, '/')) {
         if (*pattern == '/')
             pattern++;
-        return match_from(pattern, path, n);
+        return match_from(pattern, path, n, true);
     }
     /* some part of the path: the last one or a directory */
     for (;;) {
-        if (match_from(pattern, path, n))
+        if (match_from(pattern, path, n, true))
             return true;
         slash = memchr(path, '/', n);
         if (!slash)
@@ -124,4 +124,16 @@ glob_match(const char *pattern, const char *path, size_t n)
         n -= (size_t)(slash + 1 - path);
         path = slash + 1;
     }
+}
+
+bool
+glob_match_file(const char *pattern, const char *path, size_t n)
+{
+    const char *slash = n ? memrchr(path, '/', n) : NULL;
+
+    if (!strchr(pattern, '/') && slash) {
+        n -= (size_t)(slash + 1 - path);
+        path = slash + 1;
+    }
+    return match_from(pattern + (*pattern == '/'), path, n, false);
 }

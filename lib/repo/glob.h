@@ -15,4 +15,8 @@
 
 bool glob_match(const char *pattern, const char *path, size_t n);
 
+/* The same, but a directory takes nothing along, and a pattern without a slash
+ * is matched with the last part alone: as in .gitattributes. */
+bool glob_match_file(const char *pattern, const char *path, size_t n);
+
 #endif

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define MINIFIED_MEAN 110
+
 static bool
 is_name(const char *entry, const char *name, size_t n)
 {
@@ -144,12 +146,14 @@ source_minified(const char *path, size_t n)
 }
 
 bool
-source_may_be_minified(const char *path, size_t n)
+source_minified_lines(const char *path, size_t n, uint64_t bytes,
+                      uint64_t lines)
 {
     static const char *const names[] = { "*.js", "*.mjs", "*.cjs", "*.css",
                                          NULL };
 
-    return find_name(names, path, n) != NULL;
+    return (lines == 0 || bytes / lines > MINIFIED_MEAN)
+           && find_name(names, path, n) != NULL;
 }
 
 const char *

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* In a folder of other people's code (vendor/, third_party/, node_modules/,
  * deps/ at the root, ...), or a well-known library's file (jquery*.js). */
@@ -26,10 +27,11 @@ const char *source_lock(const char *path, size_t n);
 /* *.min.js, *.css.map and the like. */
 const char *source_minified(const char *path, size_t n);
 
-/* Whether lines of over SOURCE_MINIFIED_MEAN bytes on average tell that a file
- * of that name is minified: those of JavaScript and CSS. */
-bool source_may_be_minified(const char *path, size_t n);
-#define SOURCE_MINIFIED_MEAN 110
+/* Whether a file of that name, all of it, of so many bytes and lines, is
+ * minified by them: JavaScript or CSS with over 110 bytes a line. With no lines
+ * whether it might be. */
+bool source_minified_lines(const char *path, size_t n, uint64_t bytes,
+                           uint64_t lines);
 
 /* By its name: *.pb.go, *_pb2.py, *.designer.cs, ... */
 const char *source_generated_name(const char *path, size_t n);

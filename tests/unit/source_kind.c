@@ -82,8 +82,9 @@ lock_and_minified(void)
     try_paths(source_minified, minified);
     try_paths(source_generated_name, named);
     try_paths(source_documentation, docs);
-    CHECK(source_may_be_minified("a.js", 4));
-    CHECK(!source_may_be_minified("a.json", 6));
+    CHECK(source_minified_lines("a.js", 4, 1110, 10));
+    CHECK(!source_minified_lines("a.js", 4, 1109, 10));
+    CHECK(!source_minified_lines("a.json", 6, 1110, 10));
 }
 
 static void
