@@ -20,6 +20,7 @@ struct options {
     int split_by;
     uint64_t seed, expect, size;
     bool replace;
+    struct opt_list sample;
 };
 
 static const struct opt table[] = {
@@ -42,6 +43,11 @@ static const struct opt table[] = {
       .arg = "BYTES", .def = "64M", .min = 1, .max = 0x1p50,
       .help = "end a file with the record that brings it to this size, before "
               "compression" },
+    { .name = "sample", .type = OPT_WORDS, .output = true, AT(sample),
+      .arg = "RULE",
+      .help = "how often train draws a record: lang:NAME=FACTOR, "
+              "repo:NAME=FACTOR, half-life=DAYS, quality, curriculum=length "
+              "or curriculum=age" },
     { .name = "replace", .type = OPT_FLAG, AT(replace),
       .help = "put the new set in the place of another one" },
     { .name = NULL },
@@ -239,9 +245,15 @@ run(void *opts, const struct args *args, struct err *e)
         return err_set(e, ERR_USAGE, "--val and --test leave nothing to "
                        "train on (found %g, expected less than 1)",
                        o->val + o->test);
-    rc = set_out_open(&made->out, o->out, o->replace, e);
-    if (rc < 0)
+    made->rule = o->sample.item;
+    made->n_rules = o->sample.n;
+    rc = sharding_rules(made, e);
+    if (rc == 0)
+        rc = set_out_open(&made->out, o->out, o->replace, e);
+    if (rc < 0) {
+        sampling_release(&made->sampling);
         return rc;
+    }
     s.prov = tool_prov(args, o, NULL);
     made->program = tool.name;
     made->prov = s.prov;

@@ -99,12 +99,13 @@ write_rest(struct buf *b, const struct train_options *o,
 }
 
 static void
-tell_loss(const struct run_inputs *in)
+tell_data(const struct run_inputs *in)
 {
     log_info("%llu of %llu tokens are learned (--loss %s)",
              (unsigned long long)in->train.supervised,
              (unsigned long long)in->train.tokens,
              tokens_loss_name(in->data.loss));
+    mix_tell(&in->mix);
 }
 
 /* Bytes free on the card, by its driver; 0 where there is none. */
@@ -193,7 +194,7 @@ train_run(struct trainer *t, const struct train_options *o,
         if (rc == 0 && o->resume)
             rc = go_on(t, &dir, e);
         if (rc == 0)
-            tell_loss(in);
+            tell_data(in);
         if (rc == 0)
             rc = run_loop(t, &dir, &adapter->config, &run, e);
     }

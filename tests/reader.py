@@ -398,7 +398,7 @@ def shard_set(path, show):
     need(list(m) == ["format", "version", "type", "content", "records",
                      "tensors", "keys", "prov", "files",
                      *(["lengths"] if "lengths" in m else []),
-                     "splits", *(["leaks"] if "leaks" in m else []),
+                     "splits", *(k for k in ("sampling", "leaks") if k in m),
                      "inputs",
                      *(["segments"] if "segments" in m else []),
                      "ledger", "check"], "members of the manifest")
@@ -443,6 +443,8 @@ def shard_set(path, show):
             seen.append((begin, end))
         need(split["records"] == sum(e - s for s, e in split["ranges"]),
              "records of a split")
+    parts += [b"sampling %s\n" % rule.encode()
+              for rule in m.get("sampling", [])]
     seen.sort()
     need(all(a[1] <= b[0] for a, b in zip(seen, seen[1:])), "splits overlap")
     need(not seen or seen[-1][1] <= records, "split beyond the end")

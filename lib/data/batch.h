@@ -28,6 +28,7 @@ struct token_source {
     void *ctx;
     uint64_t n_records;
     const uint32_t *len; /* tokens of each record */
+    const struct draws *draws; /* as the packer has it; NULL: each once */
     const uint32_t *cluster; /* the number, below n_records, of each record's
                                 commit; NULL: each is its own */
     uint32_t vocab;      /* ids are below it */

@@ -107,9 +107,9 @@ set_index(const struct data_split *s, uint64_t i)
     return s->split->range[lo].begin + (i - s->first[lo]);
 }
 
-static int
-read_record(struct data_split *s, uint64_t i, struct tokens *t,
-            struct err *e)
+int
+data_split_tokens(struct data_split *s, uint64_t i, struct tokens *t,
+                  struct err *e)
 {
     const void *p;
     size_t n;
@@ -133,7 +133,7 @@ get_length(struct data_split *s, uint64_t i, struct record_length *out,
     if (s->known) {
         *out = lengths_at(&s->data->lengths, set_index(s, i));
     } else {
-        rc = read_record(s, i, &t, e);
+        rc = data_split_tokens(s, i, &t, e);
         if (rc == 0)
             *out = length_of(&t);
     }
@@ -146,7 +146,7 @@ get_record(void *ctx, uint64_t i, struct record_tokens *out, struct err *e)
 {
     struct data_split *s = ctx;
     struct tokens t;
-    int rc = read_record(s, i, &t, e);
+    int rc = data_split_tokens(s, i, &t, e);
 
     if (rc < 0)
         return rc;

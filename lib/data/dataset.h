@@ -55,6 +55,11 @@ int data_split_open(struct data_split *s, struct dataset *d,
                     struct err *e);
 void data_split_release(struct data_split *s);
 
+/* Record i (i < source.n_records), read and decoded; *t lives until the next
+ * call. */
+int data_split_tokens(struct data_split *s, uint64_t i, struct tokens *t,
+                      struct err *e);
+
 /* Numbers the commits that the split's records are of, from 0 as they come,
  * and puts them into source.cluster: what mean_of takes for independent.
  * Records with the same ordinal and time are of one commit (ordinals restart

@@ -17,11 +17,12 @@ struct open_row {
 
 void
 packer_init(struct packer *p, const uint32_t *len, uint64_t n_records,
-            uint32_t seq_len, uint64_t seed)
+            const struct draws *draws, uint32_t seq_len, uint64_t seed)
 {
     memset(p, 0, sizeof(*p));
     p->len = len;
     p->n_records = n_records;
+    p->draws = draws;
     p->seq_len = seq_len;
     p->seed = seed;
 }
@@ -34,10 +35,30 @@ packer_release(struct packer *p)
     memset(p, 0, sizeof(*p));
 }
 
-static uint64_t
-n_windows(const struct packer *p)
+/* Whether the epoch is drawn in the order of the line. */
+static bool
+is_staged(const struct packer *p, uint64_t epoch)
 {
-    return (p->n_records + PACK_WINDOW - 1) / PACK_WINDOW;
+    return p->draws && p->draws->staged && epoch == 0;
+}
+
+/* Records in a window, but for the last. */
+static uint64_t
+window_size(const struct packer *p, uint64_t epoch)
+{
+    uint64_t n = p->n_records / PACK_STAGES;
+
+    if (!is_staged(p, epoch) || n > PACK_WINDOW)
+        return PACK_WINDOW;
+    return n > PACK_STAGE ? n : PACK_STAGE;
+}
+
+static uint64_t
+n_windows(const struct packer *p, uint64_t epoch)
+{
+    uint64_t size = window_size(p, epoch);
+
+    return (p->n_records + size - 1) / size;
 }
 
 static void
@@ -132,15 +153,53 @@ order_rows(struct packer *p, uint64_t epoch, uint64_t window)
     free(out);
 }
 
+/* The epoch's shift, in 2^-32. */
+static uint32_t
+shift_of(const struct packer *p, uint64_t epoch)
+{
+    struct rng r;
+
+    rng_init(&r, p->seed ^ rng_site("draws"), epoch);
+    return rng_u32(&r);
+}
+
+/* The record at that place of the line of draws: the first to end behind. */
+static uint64_t
+drawn(const struct packer *p, uint64_t i, uint32_t shift)
+{
+    uint64_t at = i << 32 | shift, low = 0, high = p->n_records - 1, mid;
+
+    if (p->draws->end == NULL)
+        low = high = i;
+    while (low < high) {
+        mid = low + (high - low) / 2;
+        if (p->draws->end[mid] > at)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return p->draws->record ? p->draws->record[low] : low;
+}
+
+/* Draw i of the epoch. */
+static uint64_t
+draw(const struct packer *p, uint64_t i, uint64_t epoch, uint32_t shift)
+{
+    if (!is_staged(p, epoch))
+        i = rng_permute(i, p->n_records, p->seed, epoch);
+    return p->draws ? drawn(p, i, shift) : i;
+}
+
 static void
 load_window(struct packer *p, uint64_t epoch, uint64_t window)
 {
-    uint64_t from = window * PACK_WINDOW;
+    uint64_t size = window_size(p, epoch), from = window * size;
+    uint32_t shift = p->draws ? shift_of(p, epoch) : 0;
 
     p->n_slices = 0;
     p->n_rows = 0;
-    for (uint64_t i = from; i < from + PACK_WINDOW && i < p->n_records; i++)
-        add_slices(p, rng_permute(i, p->n_records, p->seed, epoch));
+    for (uint64_t i = from; i < from + size && i < p->n_records; i++)
+        add_slices(p, draw(p, i, epoch, shift));
     if (p->n_slices == 0)
         return;
     qsort(p->slice, p->n_slices, sizeof(*p->slice), by_length);
@@ -167,12 +226,12 @@ packer_row(struct packer *p, size_t *n)
         packer_seek(p, p->at);
     while (p->at.row >= p->n_rows) {
         p->at.row = 0;
-        if (++p->at.window == n_windows(p)) {
+        if (++p->at.window == n_windows(p, p->at.epoch)) {
             p->at.window = 0;
             p->at.epoch++;
         }
         load_window(p, p->at.epoch, p->at.window);
-        if (p->n_rows == 0 && ++empty > n_windows(p))
+        if (p->n_rows == 0 && ++empty > n_windows(p, 0))
             return NULL;
     }
     row = p->slice + p->row_start[p->at.row];
@@ -182,14 +241,15 @@ packer_row(struct packer *p, size_t *n)
 }
 
 uint64_t
-packer_count(const uint32_t *len, uint64_t n_records, uint32_t seq_len,
-             uint64_t seed, uint64_t epoch)
+packer_count(const uint32_t *len, uint64_t n_records,
+             const struct draws *draws, uint32_t seq_len, uint64_t seed,
+             uint64_t epoch)
 {
     struct packer p;
     uint64_t rows = 0;
 
-    packer_init(&p, len, n_records, seq_len, seed);
-    for (uint64_t w = 0; w < n_windows(&p); w++) {
+    packer_init(&p, len, n_records, draws, seq_len, seed);
+    for (uint64_t w = 0; w < n_windows(&p, epoch); w++) {
         load_window(&p, epoch, w);
         rows += p.n_rows;
     }

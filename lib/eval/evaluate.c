@@ -24,14 +24,14 @@ evaluate_batches(const struct token_source *s, uint32_t batch,
                  struct err *e)
 {
     uint64_t n = s->n_records;
-    uint64_t rows = packer_count(s->len, n, seq_len, EVAL_SEED, 0);
+    uint64_t rows = packer_count(s->len, n, NULL, seq_len, EVAL_SEED, 0);
     struct batch_rows b;
     struct packer p;
     int rc = 0;
 
     batch_init(&b, batch, seq_len);
     b.every = every;
-    packer_init(&p, s->len, n, seq_len, EVAL_SEED);
+    packer_init(&p, s->len, n, NULL, seq_len, EVAL_SEED);
     for (uint64_t at = 0; at < rows && rc == 0; at += batch) {
         rc = batch_fill(&b, &p, s, rows - at, e);
         if (rc == 0)

@@ -133,15 +133,19 @@ static int
 make_origin(struct tokens_origin *origin, const struct text_rec *rec,
             uint64_t index, struct err *e)
 {
-    int64_t ordinal, when;
+    int64_t ordinal, when, quality;
+    struct err none;
     int rc;
 
+    memset(origin, 0, sizeof(*origin));
     rc = text_i64(rec, "ordinal", (int64_t)index, &ordinal, e);
     if (rc == 0)
         rc = text_i64(rec, "time", 0, &when, e);
     if (rc < 0)
         return rc;
-    memset(origin, 0, sizeof(*origin));
+    if (text_i64(rec, "quality", 0, &quality, &none) == 0
+        && quality >= INT32_MIN && quality <= INT32_MAX)
+        origin->quality = (int32_t)quality;
     origin->ordinal = (uint64_t)ordinal;
     origin->time = when;
     origin->repo = name_of(rec, "repo");

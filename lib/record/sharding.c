@@ -11,6 +11,20 @@
 
 #define DATA_BYTES ((size_t)1 << 20)
 
+int
+sharding_rules(struct sharding *s, struct err *e)
+{
+    for (size_t i = 0; i < s->n_rules; i++)
+        if (!manifest_rule_allowed(s->rule[i]))
+            return err_set(e, ERR_USAGE, "--sample: a rule is empty, too long "
+                           "or no text");
+    if (s->n_rules > MANIFEST_MAX_RULES)
+        return err_set(e, ERR_USAGE, "--sample: over %d rules",
+                       MANIFEST_MAX_RULES);
+    return sampling_parse(&s->sampling, s->rule, s->n_rules, "--sample",
+                          ERR_USAGE, e);
+}
+
 /* What the records are to be: text or tokens, divided into splits. */
 static int
 begin_records(struct sharding *s, const struct stream_in *in, struct err *e)
@@ -36,6 +50,9 @@ begin(struct sharding *s, struct stream_in *in, struct err *e)
     int rc = 0;
 
     s->weights = strcmp(h->type, "weights") == 0;
+    if (s->n_rules > 0 && strcmp(h->type, "tokens") != 0)
+        return err_set(e, ERR_USAGE, "--sample: is for tokens (found a stream "
+                       "of %s)", h->type);
     if (!s->weights)
         rc = begin_records(s, in, e);
     if (rc < 0)
@@ -110,7 +127,9 @@ add_same(struct sharding *s, bool tokens, struct err *e)
 
     if (tokens) {
         leaks_add(&s->leaks, &s->split.last_tokens.origin.same);
-        return 0;
+        return s->n_rules > 0 ? sampling_see(&s->sampling,
+                                             &s->split.last_tokens.origin, e)
+                              : 0;
     }
     f = r->kind == TEXT_COMMIT ? text_get(r, "change") : NULL;
     if (f)
@@ -176,10 +195,18 @@ sharding_segment(struct sharding *s, struct stream_in *in, struct err *e)
 int
 sharding_finish(struct sharding *s, struct err *e)
 {
+    int rc = 0;
+
     if (!s->weights) {
         split_end(&s->split);
         leaks_count(&s->leaks, &s->out.manifest);
     }
+    if (s->n_rules > 0)
+        rc = sampling_check(&s->sampling, &s->out.manifest, e);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < s->n_rules; i++)
+        manifest_add_sampling(&s->out.manifest, s->rule[i]);
     if (s->split.n_dropped > 0)
         ledger_add(&s->out.manifest.ledger, s->program, "commit-divided",
                    s->split.n_dropped);
@@ -196,5 +223,6 @@ sharding_release(struct sharding *s)
         if (!s->weights)
             split_release(&s->split);
     }
+    sampling_release(&s->sampling);
     set_out_release(&s->out);
 }

@@ -5,6 +5,7 @@
 #define RECORD_SHARDING_H
 
 #include "record/leaks.h"
+#include "record/sampling.h"
 #include "record/split.h"
 #include "stream/set_out.h"
 
@@ -14,6 +15,9 @@ struct sharding {
     const char *prov;     /* its line of provenance, or NULL */
     uint64_t file_bytes;  /* see stream/set_out.h */
     struct split split;   /* by, val, test and seed */
+    const char *const *rule; /* of sampling, n_rules of them; as the caller's
+                                options have them */
+    size_t n_rules;
     struct set_out out;   /* opened */
 
     bool weights; /* known with the first segment: they have no splits */
@@ -23,14 +27,19 @@ struct sharding {
     struct buf data; /* a piece of a tensor */
     struct change change; /* of a record of text */
     struct leaks leaks;
+    struct sampling sampling;
 };
+
+/* Reads the rules: ERR_USAGE where one is none. */
+int sharding_rules(struct sharding *s, struct err *e);
 
 /* Takes the segment that `in` has begun, to its end. All must be of one type
  * with the same keys; one that goes on from an earlier stream is ERR_DATA. */
 int sharding_segment(struct sharding *s, struct stream_in *in,
                      struct err *e);
 
-/* All segments have come: writes the manifest. */
+/* All segments have come: writes the manifest. ERR_USAGE where the rules of
+ * sampling don't fit the records. */
 int sharding_finish(struct sharding *s, struct err *e);
 
 /* Releases `out`, too. */

@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "stream/frame.h"
 
 void
@@ -33,6 +34,9 @@ manifest_release(struct manifest *m)
     }
     for (size_t i = 0; i < m->n_leaks; i++)
         free(m->leak[i].split);
+    for (size_t i = 0; i < m->n_sampling; i++)
+        free(m->sampling[i]);
+    free(m->sampling);
     free(m->file);
     free(m->split);
     free(m->leak);
@@ -128,6 +132,25 @@ manifest_add_range(struct manifest *m, const char *split, uint64_t begin,
     s->range[s->n++] = (struct set_range){begin, end};
 }
 
+bool
+manifest_rule_allowed(const char *rule)
+{
+    size_t n = strlen(rule);
+
+    for (size_t i = 0; i < n; i++)
+        if ((uint8_t)rule[i] < 0x20 || rule[i] == 0x7f)
+            return false;
+    return n > 0 && n <= MANIFEST_MAX_RULE && utf8_valid(rule, n) == n;
+}
+
+void
+manifest_add_sampling(struct manifest *m, const char *rule)
+{
+    m->sampling = mem_grow(m->sampling,
+                           (m->n_sampling + 1) * sizeof(*m->sampling));
+    m->sampling[m->n_sampling++] = mem_strdup(rule);
+}
+
 void
 manifest_add_leak(struct manifest *m, const char *split, uint64_t edit,
                   uint64_t content, uint64_t commit)
@@ -179,6 +202,8 @@ manifest_finish(struct manifest *m)
             buf_addf(&b, "%s %" PRIu64 " %" PRIu64 "\n", s->name,
                      s->range[k].begin, s->range[k].end);
     }
+    for (size_t i = 0; i < m->n_sampling; i++)
+        buf_addf(&b, "sampling %s\n", m->sampling[i]);
     hash_add(&h, b.data, b.len);
     buf_release(&b);
     m->content = hash_id(&h);
@@ -268,6 +293,19 @@ put_splits(struct buf *b, const struct manifest *m)
 }
 
 static void
+put_sampling(struct buf *b, const struct manifest *m)
+{
+    if (m->n_sampling == 0)
+        return;
+    buf_addstr(b, "  \"sampling\": [");
+    for (size_t i = 0; i < m->n_sampling; i++) {
+        buf_addstr(b, i ? ", " : "");
+        put_string(b, m->sampling[i]);
+    }
+    buf_addstr(b, "],\n");
+}
+
+static void
 put_leaks(struct buf *b, const struct manifest *m)
 {
     const struct set_leak *l = m->leak;
@@ -321,6 +359,7 @@ manifest_format(struct buf *b, const struct manifest *m)
     put_files(b, m);
     put_lengths(b, &m->lengths);
     put_splits(b, m);
+    put_sampling(b, m);
     put_leaks(b, m);
     put_origin(b, m);
     id = id_of(b->data + start, b->len - start);

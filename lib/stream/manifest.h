@@ -7,8 +7,8 @@
  * lengths-HHHHHHHHHHHHHHHH, named by its hash: what is known of each record
  * (record/lengths.h has its bytes). A set is named by its content id:
  * BLAKE2b-256 over the type and key lines as in a stream's, a zero byte, the
- * content ids of its files (32 bytes each) and the text of its splits, a
- * line "NAME BEGIN END" for each range.
+ * content ids of its files (32 bytes each), the text of its splits, a line
+ * "NAME BEGIN END" for each range, and a line "sampling RULE" for each rule.
  *
  * Limits: 64 MiB of JSON, 1,000,000 files.
  */
@@ -18,6 +18,8 @@
 #include "stream/stream.h"
 
 #define MANIFEST_NAME "manifest.json"
+#define MANIFEST_MAX_RULES 1024 /* of sampling */
+#define MANIFEST_MAX_RULE 1024  /* bytes of one */
 
 struct set_file {
     char *name;
@@ -62,6 +64,8 @@ struct manifest {
     struct set_lengths lengths; /* no part of the content id */
     struct set_split *split;
     size_t n_splits;
+    char **sampling; /* rules, as record/sampling.h has them */
+    size_t n_sampling;
     struct set_leak *leak; /* none where nothing is known of the records */
     size_t n_leaks;
     struct id *input; /* content ids of the segments it was made of */
@@ -93,6 +97,11 @@ const struct set_split *manifest_split(const struct manifest *m,
 
 /* The name of the split that record i is in, or NULL. */
 const char *manifest_split_of(const struct manifest *m, uint64_t i);
+
+/* Whether a text can be a rule of sampling: one to MANIFEST_MAX_RULE bytes of
+ * UTF-8 without control characters. */
+bool manifest_rule_allowed(const char *rule);
+void manifest_add_sampling(struct manifest *m, const char *rule);
 void manifest_add_leak(struct manifest *m, const char *split, uint64_t edit,
                        uint64_t content, uint64_t commit);
 void manifest_add_input(struct manifest *m, const struct id *id);

@@ -252,6 +252,27 @@ read_splits(struct member_reader *r, void *into)
     return rc;
 }
 
+/* ---- sampling ---- */
+
+static int
+read_sampling(struct member_reader *r, void *into)
+{
+    struct manifest *m = into;
+    int rc = json_enter_array(&r->j, r->e);
+
+    while (rc == 0 && json_next_item(&r->j)) {
+        if (m->n_sampling == MANIFEST_MAX_RULES)
+            return json_error(&r->j, r->e, "over %d rules of sampling",
+                              MANIFEST_MAX_RULES);
+        rc = member_string(r);
+        if (rc == 0 && !manifest_rule_allowed(r->text.data))
+            rc = json_error(&r->j, r->e, "bad rule of sampling");
+        if (rc == 0)
+            manifest_add_sampling(m, r->text.data);
+    }
+    return rc;
+}
+
 /* ---- leaks ---- */
 
 static const struct member leak_members[] = {
@@ -404,6 +425,7 @@ static const struct member members[] = {
     { "files", .fn = read_files },
     { "lengths", .fn = read_lengths, .optional = true },
     { "splits", .fn = read_splits },
+    { "sampling", .fn = read_sampling, .optional = true },
     { "leaks", .fn = read_leaks, .optional = true },
     { "inputs", .fn = read_inputs },
     { "segments", .fn = read_segments, .optional = true },

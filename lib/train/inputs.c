@@ -22,6 +22,8 @@ open_data(struct run_inputs *in, const struct input_opts *o, struct err *e)
     if (rc == 0)
         rc = data_split_open(&in->train, &in->data, "train", 0, vocab, e);
     if (rc == 0)
+        rc = mix_open(&in->mix, &in->train, e);
+    if (rc == 0)
         rc = data_split_open(&in->val, &in->data, "val", o->eval_records,
                              vocab, e);
     if (rc == 0)
@@ -50,6 +52,7 @@ inputs_open(struct run_inputs *in, const struct input_opts *o, struct err *e)
 void
 inputs_release(struct run_inputs *in)
 {
+    mix_release(&in->mix);
     data_split_release(&in->train);
     data_split_release(&in->val);
     dataset_release(&in->data);

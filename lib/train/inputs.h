@@ -3,7 +3,7 @@
 #define TRAIN_INPUTS_H
 
 #include "base/buf.h"
-#include "data/dataset.h"
+#include "data/mix.h"
 #include "weights/model.h"
 
 struct input_opts {
@@ -17,6 +17,7 @@ struct run_inputs {
     struct model model;
     struct dataset data; /* its loss is what the run learns */
     struct data_split train, val;
+    struct mix mix; /* of train, by the set's rules of sampling */
 };
 
 /* Opens the base (and an adapter for it), the data, which has to be made for

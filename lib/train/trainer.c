@@ -48,7 +48,7 @@ rows_for_tokens(const struct token_source *s,
     uint64_t tokens = 0, rows = 0;
     struct packer p;
 
-    packer_init(&p, s->len, s->n_records, len->seq_len, len->seed);
+    packer_init(&p, s->len, s->n_records, s->draws, len->seq_len, len->seed);
     while (tokens < len->tokens) {
         size_t n;
         const struct slice *q = packer_row(&p, &n);
@@ -72,8 +72,8 @@ train_rows(const struct token_source *s, const struct train_length *len)
         double part = len->epochs - (double)i;
 
         rows += (part < 1 ? part : 1)
-                * (double)packer_count(s->len, s->n_records, len->seq_len,
-                                       len->seed, i);
+                * (double)packer_count(s->len, s->n_records, s->draws,
+                                       len->seq_len, len->seed, i);
     }
     return (uint64_t)ceil(rows);
 }
@@ -94,8 +94,8 @@ trainer_start(struct trainer *t, struct err *e)
         batch_init(&t->micro[i], o->batch, o->seq_len);
     t->ring = mem_array(b->ahead, sizeof(*t->ring));
     t->val_loss = mem_array(t->val.n_records, sizeof(*t->val_loss));
-    packer_init(&t->packer, t->train.len, t->train.n_records, o->seq_len,
-                t->opts.seed);
+    packer_init(&t->packer, t->train.len, t->train.n_records, t->train.draws,
+                o->seq_len, t->opts.seed);
     rc = exec_load_base(&t->exec, t->base, e);
     if (rc == 0 && o->method == METHOD_LORA)
         rc = exec_init_lora(&t->exec, t->opts.seed, e);

@@ -2,6 +2,7 @@
  * overfull, and a cursor that resumes exactly. */
 #include "data/packer.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -28,8 +29,8 @@ TEST(an_epoch_holds_every_position_once)
     fill_lengths(len, N_RECORDS);
     for (int i = 0; i < N_RECORDS; i++)
         want += len[i] > 0 ? len[i] - 1 : 0;
-    rows = packer_count(len, N_RECORDS, SEQ_LEN, 5, 0);
-    packer_init(&p, len, N_RECORDS, SEQ_LEN, 5);
+    rows = packer_count(len, N_RECORDS, NULL, SEQ_LEN, 5, 0);
+    packer_init(&p, len, N_RECORDS, NULL, SEQ_LEN, 5);
     for (uint64_t r = 0; r < rows; r++) {
         size_t n;
         const struct slice *q = packer_row(&p, &n);
@@ -56,8 +57,8 @@ TEST(a_cursor_resumes_anywhere)
     struct packer p, q;
 
     fill_lengths(len, N_RECORDS);
-    packer_init(&p, len, N_RECORDS, SEQ_LEN, 5);
-    packer_init(&q, len, N_RECORDS, SEQ_LEN, 5);
+    packer_init(&p, len, N_RECORDS, NULL, SEQ_LEN, 5);
+    packer_init(&q, len, N_RECORDS, NULL, SEQ_LEN, 5);
     for (int i = 0; i < 9000; i++) {
         struct cursor_row at = p.at;
         size_t n, k;
@@ -85,7 +86,7 @@ TEST(epochs_and_seeds_differ)
 
     fill_lengths(len, N_RECORDS);
     for (int i = 0; i < 3; i++) {
-        packer_init(&p, len, N_RECORDS, SEQ_LEN, i == 2 ? 6 : 5);
+        packer_init(&p, len, N_RECORDS, NULL, SEQ_LEN, i == 2 ? 6 : 5);
         packer_seek(&p, (struct cursor_row){ i == 1, 0, 0 });
         first[i] = *packer_row(&p, &n);
         packer_release(&p);
@@ -100,9 +101,134 @@ TEST(records_without_a_position_give_no_rows)
     struct packer p;
     size_t n = 9;
 
-    packer_init(&p, len, 3, SEQ_LEN, 1);
+    packer_init(&p, len, 3, NULL, SEQ_LEN, 1);
     CHECK(packer_row(&p, &n) == NULL);
     CHECK_EQ_U64(n, 0);
+    packer_release(&p);
+}
+
+/* How often each record begins in an epoch, into count[N_RECORDS]. */
+static void
+count_draws(const struct draws *d, const uint32_t *len, uint64_t epoch,
+            uint32_t *count)
+{
+    uint64_t rows = packer_count(len, N_RECORDS, d, SEQ_LEN, 5, epoch);
+    struct packer p;
+
+    memset(count, 0, N_RECORDS * sizeof(*count));
+    packer_init(&p, len, N_RECORDS, d, SEQ_LEN, 5);
+    packer_seek(&p, (struct cursor_row){ epoch, 0, 0 });
+    while (rows-- > 0) {
+        size_t n;
+        const struct slice *q = packer_row(&p, &n);
+
+        for (size_t i = 0; i < n; i++)
+            count[q[i].record] += q[i].at == 0;
+    }
+    packer_release(&p);
+}
+
+/* The line for weights 0 to 4 and, of record 7, 100; returns their sum. */
+static double
+lay_line(uint64_t *end, double *w)
+{
+    double sum = 0, at = 0;
+
+    for (uint32_t i = 0; i < N_RECORDS; i++) {
+        w[i] = i == 7 ? 100 : i % 5;
+        sum += w[i];
+    }
+    for (uint32_t i = 0; i < N_RECORDS; i++) {
+        at += w[i];
+        end[i] = (uint64_t)(at / sum * N_RECORDS * 0x1p32);
+    }
+    return sum;
+}
+
+TEST(a_record_is_drawn_as_often_as_it_weighs)
+{
+    static uint64_t end[N_RECORDS];
+    static uint32_t len[N_RECORDS], count[N_RECORDS], sum[N_RECORDS];
+    static double w[N_RECORDS];
+    const struct draws d = { .end = end };
+    double total = lay_line(end, w);
+    uint64_t all = 0;
+
+    for (uint32_t i = 0; i < N_RECORDS; i++)
+        len[i] = 2 + i % 30;
+    for (uint64_t epoch = 0; epoch < 400; epoch++) {
+        count_draws(&d, len, epoch, count);
+        for (uint32_t i = 0; i < N_RECORDS; i++) {
+            double want = w[i] * N_RECORDS / total;
+
+            CHECK(count[i] + 1e-6 >= floor(want));
+            CHECK(count[i] <= ceil(want) + 1e-6);
+            sum[i] += count[i];
+            all += count[i];
+        }
+    }
+    CHECK_EQ_U64(all, 400 * N_RECORDS);
+    /* a share of 400 shifts: six standard deviations of at most 0.025 */
+    for (uint32_t i = 0; i < N_RECORDS; i++)
+        CHECK(fabs(sum[i] / 400.0 - w[i] * N_RECORDS / total) < 0.15);
+}
+
+TEST(equal_weights_leave_the_order_as_it_is)
+{
+    static uint64_t end[N_RECORDS];
+    static uint32_t len[N_RECORDS];
+    const struct draws d = { .end = end };
+    struct packer p, q;
+
+    fill_lengths(len, N_RECORDS);
+    for (uint64_t i = 0; i < N_RECORDS; i++)
+        end[i] = (i + 1) << 32;
+    packer_init(&p, len, N_RECORDS, NULL, SEQ_LEN, 5);
+    packer_init(&q, len, N_RECORDS, &d, SEQ_LEN, 5);
+    for (int i = 0; i < 9000; i++) {
+        size_t n, k;
+        const struct slice *a = packer_row(&p, &n), *b = packer_row(&q, &k);
+
+        CHECK_EQ_U64(n, k);
+        CHECK(memcmp(a, b, n * sizeof(*a)) == 0);
+    }
+    packer_release(&p);
+    packer_release(&q);
+}
+
+TEST(a_curriculum_is_of_the_first_epoch)
+{
+    static uint32_t len[N_RECORDS], record[N_RECORDS];
+    const struct draws d = { NULL, record, .staged = true };
+    uint32_t before = 0, late = 0, stage = N_RECORDS / PACK_STAGES;
+    struct packer p;
+
+    for (uint32_t i = 0; i < N_RECORDS; i++) {
+        len[i] = 2 + i % 40;
+        record[i] = N_RECORDS - 1 - i;
+    }
+    packer_init(&p, len, N_RECORDS, &d, SEQ_LEN, 5);
+    while (p.at.epoch == 0) {
+        uint64_t window = p.at.window;
+        size_t n;
+        const struct slice *q = packer_row(&p, &n);
+
+        for (size_t i = 0; p.at.epoch == 0 && i < n; i++) {
+            uint32_t place = N_RECORDS - 1 - (uint32_t)q[i].record;
+
+            before += p.at.window == window && place / stage == window;
+            late += p.at.window == window && place / stage != window;
+        }
+    }
+    CHECK(before > N_RECORDS * 3 / 4);
+    CHECK_EQ_U64(late, 0);
+    for (int i = 0; i < 20; i++) { /* not in order any more */
+        size_t n;
+        const struct slice *q = packer_row(&p, &n);
+
+        late += N_RECORDS - 1 - q[0].record >= stage;
+    }
+    CHECK(late > 0);
     packer_release(&p);
 }
 
@@ -125,6 +251,9 @@ static const struct test tests[] = {
     RUN(a_cursor_resumes_anywhere),
     RUN(epochs_and_seeds_differ),
     RUN(records_without_a_position_give_no_rows),
+    RUN(a_record_is_drawn_as_often_as_it_weighs),
+    RUN(equal_weights_leave_the_order_as_it_is),
+    RUN(a_curriculum_is_of_the_first_epoch),
     RUN(rates_follow_their_schedule),
 };
 
