@@ -215,6 +215,11 @@ open_export(struct export *x, const struct args *args, struct err *e)
                      "adapter (modules_to_save) are not for --format %s "
                      "(merge writes a model with them)", args->operand[0],
                      x->o->format);
+    if (rc == 0 && x->a.n_tokens > 0 && strcmp(x->o->format, "peft") != 0)
+        rc = err_set(e, ERR_USAGE, "%s: rows of tokens "
+                     "(trainable_token_indices) are not for --format %s "
+                     "(merge writes a model with them)", args->operand[0],
+                     x->o->format);
     if (rc == 0)
         rc = open_base(x, e);
     if (rc < 0)
@@ -224,6 +229,8 @@ open_export(struct export *x, const struct args *args, struct err *e)
                                             + (uint64_t)x->a.item[i].out);
     for (size_t i = 0; i < x->a.n_whole; i++)
         n += x->a.whole[i].rows * x->a.whole[i].cols;
+    for (size_t i = 0; i < x->a.n_tokens; i++)
+        n += (uint64_t)x->a.tokens[i].n * x->a.tokens[i].cols;
     log_info("%zu modules, rank %u, alpha %g, %.2f million parameters",
              x->a.n, x->a.rank, x->a.alpha, (double)n / 1e6);
     return 0;

@@ -51,6 +51,33 @@ view_at(const struct run *r, const struct view *v)
     return (char *)r->zone[b->zone] + b->at + v->off * size;
 }
 
+/* The first of n rising ids that is not less than id; n: none. */
+static inline uint32_t
+first_token(const int32_t *ids, uint32_t n, int64_t id)
+{
+    uint32_t low = 0;
+
+    while (low < n) {
+        uint32_t mid = low + (n - low) / 2;
+
+        if (ids[mid] < id)
+            low = mid + 1;
+        else
+            n = mid;
+    }
+    return low;
+}
+
+/* The k of ids, [1, n] of a view, that is id; -1: none. */
+static inline int64_t
+token_at(const struct run *r, const struct view *ids, int32_t id)
+{
+    const int32_t *p = view_at(r, ids);
+    uint32_t k = p ? first_token(p, ids->cols, id) : 0;
+
+    return p && k < ids->cols && p[k] == id ? (int64_t)k : -1;
+}
+
 /* The scales of a quantised weight, from its first row on; NULL for none. */
 static inline const void *
 view_side(const struct run *r, const struct view *v)

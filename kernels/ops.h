@@ -83,6 +83,10 @@ enum op_kind {
     OP_EMBED,         /* y0[n,dim] = x0[ids[n]] (+ x1[pos[n]]) */
     OP_EMBED_BWD,     /* y0[id] += x0 rows by id, but for the id that embed
                          names; y1[pos] += x0 rows by pos */
+    OP_EMBED_TOKENS,  /* y0[i] = x0[k] (+ x1[pos[i]]) in rows i whose id is
+                         x2[k], ids that rise; other rows stay */
+    OP_EMBED_TOKENS_BWD, /* y0[k] += x0 rows whose id is x1[k], but for the id
+                         that embed names */
     OP_NORM,          /* y0 = norm(x0) * (offset + x1) (+ x2), of each x1.cols
                          columns of a row (a head's, or all) by themselves;
                          y1[n,2 of each] = mean, rstd */
@@ -146,6 +150,7 @@ struct part {
     struct view w, bias;
     struct view a, b, h;       /* A[rank,in], B[out,rank], h[n,rank] */
     struct view grad_w, grad_bias, grad_a, grad_b;
+    struct view tokens, rows, grad_rows; /* of a head: see head_args */
     uint32_t col, out, in, rank;
     uint64_t site;             /* rng_site of the module's name */
     float lora_scale, dropout;
@@ -162,6 +167,9 @@ struct part {
  *   y1[r]  = d W                                 (absent when evaluating;
  *            rows of y1 without loss were zeroed by an OP_ZERO before)
  *   grad_w += d^T x0[r], grad_bias += sum d      (full training)
+ * Of the words tokens[1,k] (I32, rising) rows[k,in] (reals) are W's rows, in
+ * LOGITS, too:
+ *   grad_rows += d[tokens]^T x0[r]
  * All arithmetic of softmax and sums in float or better.
  */
 struct head_args {

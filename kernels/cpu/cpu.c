@@ -20,6 +20,8 @@ struct op_impl {
 static const struct op_impl impls[OP_KINDS] = {
     [OP_EMBED] = { cpu_embed, NULL },
     [OP_EMBED_BWD] = { cpu_embed_bwd, NULL },
+    [OP_EMBED_TOKENS] = { cpu_embed_tokens, NULL },
+    [OP_EMBED_TOKENS_BWD] = { cpu_embed_tokens_bwd, NULL },
     [OP_NORM] = { cpu_norm, norm_scratch },
     [OP_NORM_BWD] = { cpu_norm_bwd, norm_bwd_scratch },
     [OP_LINEAR] = { cpu_linear, linear_scratch },

@@ -71,6 +71,8 @@ piece(size_t floats)
 /* Runs of ops. */
 void cpu_embed(const struct job *j);
 void cpu_embed_bwd(const struct job *j);
+void cpu_embed_tokens(const struct job *j);
+void cpu_embed_tokens_bwd(const struct job *j);
 void cpu_norm(const struct job *j);
 void cpu_norm_bwd(const struct job *j);
 void cpu_linear(const struct job *j);

@@ -10,6 +10,9 @@
  *   dx  = c (sum_p exp(m_p - lse) s_p - W[target]),  c = weight / tokens
  *
  * Full training walks once more, making each tile of d from lse.
+ *
+ * Words that have rows of their own (struct part) get their logits, and their
+ * part of s, beside the products with W.
  */
 #include <math.h>
 #include <string.h>
@@ -25,6 +28,9 @@ struct head {
     size_t chunk, rows, dim, vocab; /* rows: of this chunk */
     size_t panels, parts, part_cols, first;
     const float *bias;
+    const int32_t *token; /* words that have rows of their own, and these */
+    size_t n_tokens;
+    const float *own_row;
     /* Scratch: gathered rows; per row m and l of each part, the target's
      * logit, lse and c; s of each part; the bias widened. */
     float *x, *stat, *own, *lse, *coef, *sums, *bias_tmp, *worker;
@@ -111,6 +117,30 @@ gather_item(void *ctx, size_t k, int worker)
            h->dim * sizeof(float));
 }
 
+static const float *
+row_of_token(const struct head *h, size_t k)
+{
+    return h->own_row + k * h->part->rows.ld;
+}
+
+/* The first token that is not below word c. */
+static size_t
+token_from(const struct head *h, size_t c)
+{
+    return h->n_tokens == 0 ? 0 : first_token(h->token, (uint32_t)h->n_tokens,
+                                              (int64_t)c);
+}
+
+static void
+set_tokens(struct head *h)
+{
+    const struct job *j = &h->job;
+
+    h->token = view_at(j->run, &h->part->tokens);
+    h->n_tokens = h->token ? h->part->tokens.cols : 0;
+    h->own_row = f32_at(j, &h->part->rows);
+}
+
 /* out[nr][nc] = logits of rows r0.. and words c0... */
 static void
 tile_logits(const struct head *h, size_t r0, size_t nr, size_t c0,
@@ -121,9 +151,15 @@ tile_logits(const struct head *h, size_t r0, size_t nr, size_t c0,
         .n = nc, .k = h->dim, .n0 = c0, .a = h->x + r0 * h->dim,
         .lda = h->dim, .c = out, .ldc = ld, .panel = panel
     };
-    size_t i;
+    size_t i, k;
 
     weight_mul(&h->job, &w);
+    for (k = token_from(h, c0);
+         k < h->n_tokens && (size_t)h->token[k] < c0 + nc; k++)
+        for (i = 0; i < nr; i++)
+            out[i * ld + (size_t)h->token[k] - c0]
+                = h->job.vec->dot(w.a + i * h->dim, row_of_token(h, k),
+                                  h->dim);
     for (i = 0; h->bias && i < nr; i++)
         h->job.vec->axpy(out + i * ld, h->bias + c0, 1.0f, nc, true);
 }
@@ -158,10 +194,27 @@ online_row(const struct head *h, size_t part, size_t k, size_t c0, size_t nc,
     stat[1] += vec->exp_sum(t, t, nc, 1.0f, stat[0]);
 }
 
-/* s of a part += t W for a tile t[nr][nc]. */
+/* s of a part += t R for the words of a tile t[nr][nc] whose rows are R, and
+ * their columns of t become 0. */
+static void
+tile_sum_tokens(const struct head *h, size_t part, size_t r0, size_t nr,
+                size_t c0, size_t nc, float *t)
+{
+    for (size_t k = token_from(h, c0);
+         k < h->n_tokens && (size_t)h->token[k] < c0 + nc; k++)
+        for (size_t i = 0; i < nr; i++) {
+            float *p = &t[i * nc + (size_t)h->token[k] - c0];
+
+            h->job.vec->axpy(sum_of(h, part, r0 + i), row_of_token(h, k), *p,
+                             h->dim, true);
+            *p = 0;
+        }
+}
+
+/* s of a part += t W for a tile t[nr][nc], which is lost. */
 static void
 tile_sum(const struct head *h, size_t part, size_t r0, size_t nr, size_t c0,
-         size_t nc, const float *t, float *panel)
+         size_t nc, float *t, float *panel)
 {
     struct weight_mul w = {
         .w = &h->part->w, .m = nr, .k = nc,
@@ -170,6 +223,7 @@ tile_sum(const struct head *h, size_t part, size_t r0, size_t nr, size_t c0,
     };
     size_t n0;
 
+    tile_sum_tokens(h, part, r0, nr, c0, nc, t);
     for (n0 = 0; n0 < h->dim; n0 += WEIGHT_COLS) {
         w.n = min_size(WEIGHT_COLS, h->dim - n0);
         w.n0 = n0;
@@ -254,17 +308,20 @@ dx_item(void *ctx, size_t k, int worker)
     const struct view *y = &j->op->y[1];
     float *to = f32_at(j, y) + (size_t)head_rows(h)[k] * y->ld;
     float *own = h->worker + (size_t)worker * h->per_worker;
-    size_t part, c, nc;
+    size_t part, c, nc, target = target_of(h, k), t = token_from(h, target);
 
     for (part = 0; part < h->parts; part++)
         j->vec->axpy(to, sum_of(h, part, k),
                      h->coef[k] * expf(h->stat[(k * h->parts + part) * 2]
                                        - h->lse[k]),
                      h->dim, part > 0 || (j->op->acc & 2));
+    if (t < h->n_tokens && (size_t)h->token[t] == target) {
+        j->vec->axpy(to, row_of_token(h, t), -h->coef[k], h->dim, true);
+        return;
+    }
     for (c = 0; c < h->dim; c += nc) {
         nc = min_size(WEIGHT_COLS, h->dim - c);
-        weight_widen(j, &h->part->w, target_of(h, k), c, 1,
-                     nc, own);
+        weight_widen(j, &h->part->w, target, c, 1, nc, own);
         j->vec->axpy(to + c, own, -h->coef[k], nc, true);
     }
 }
@@ -314,6 +371,52 @@ grad_item(void *ctx, size_t i, int worker)
     }
 }
 
+/* t becomes d of rows r0 .. r0+nr and tokens k0 .. k0+nk. */
+static void
+tokens_d(const struct head *h, size_t r0, size_t nr, size_t k0, size_t nk,
+         float *t)
+{
+    for (size_t i = 0; i < nr; i++) {
+        size_t target = target_of(h, r0 + i), k = token_from(h, target);
+        float *row = t + i * nk;
+
+        for (size_t c = 0; h->bias && c < nk; c++)
+            row[c] += h->bias[h->token[k0 + c]];
+        h->job.vec->exp_scale(row, nk, h->lse[r0 + i], h->coef[r0 + i]);
+        if (k >= k0 && k < k0 + nk && (size_t)h->token[k] == target)
+            row[k - k0] -= h->coef[r0 + i];
+    }
+}
+
+/* A panel of tokens' rows of grad_rows += d^T x. */
+static void
+grad_tokens_item(void *ctx, size_t i, int worker)
+{
+    const struct head *h = ctx;
+    const struct gemm *gemm = &h->job.cpu->gemm;
+    const struct view *to = &h->part->grad_rows;
+    size_t k0 = i * VOCAB_COLS, nk = min_size(VOCAB_COLS, h->n_tokens - k0);
+    float *t = h->worker + (size_t)worker * h->per_worker + weight_panel();
+
+    for (size_t r0 = 0; r0 < h->rows; r0 += ROW_TILE) {
+        size_t nr = min_size(ROW_TILE, h->rows - r0);
+        const float *x = h->x + r0 * h->dim;
+        struct product l = {
+            .tb = true, .m = nr, .n = nk, .k = h->dim, .alpha = 1.0f, .a = x,
+            .lda = h->dim, .b = row_of_token(h, k0),
+            .ldb = h->part->rows.ld, .c = t, .ldc = nk
+        }, g = {
+            .ta = true, .m = nk, .n = h->dim, .k = nr, .alpha = 1.0f,
+            .beta = 1.0f, .a = t, .lda = nk, .b = x, .ldb = h->dim,
+            .c = f32_at(&h->job, to) + k0 * to->ld, .ldc = to->ld
+        };
+
+        gemm_f32(gemm, &l);
+        tokens_d(h, r0, nr, k0, nk, t);
+        gemm_f32(gemm, &g);
+    }
+}
+
 void
 cpu_head_ce(const struct job *j)
 {
@@ -328,6 +431,7 @@ cpu_head_ce(const struct job *j)
     h.worker = base + head_lay(&h, op, op->u.head.chunk, base);
     h.rows = min_size(h.chunk, have - h.first);
     h.bias = weight_row(j, &part->bias, h.bias_tmp);
+    set_tokens(&h);
     blocks = ceil_div(h.rows, ROW_TILE);
     par_for(h.rows, gather_item, &h);
     par_for(h.parts * blocks, part_item, &h);
@@ -336,6 +440,8 @@ cpu_head_ce(const struct job *j)
         par_for(h.rows, dx_item, &h);
     if (part->grad_w.buf || part->grad_bias.buf)
         par_for(h.panels, grad_item, &h);
+    if (part->grad_rows.buf)
+        par_for(ceil_div(h.n_tokens, VOCAB_COLS), grad_tokens_item, &h);
 }
 
 static void
@@ -362,6 +468,7 @@ cpu_logits(const struct job *j)
     h.worker = base + head_lay(&h, op, op->y[0].rows, base);
     h.rows = min_size(op->y[0].rows, j->run->in->n_head);
     h.bias = weight_row(j, &op->u.head.part->bias, h.bias_tmp);
+    set_tokens(&h);
     par_for(h.rows, gather_item, &h);
     par_for(h.panels * ceil_div(h.rows, ROW_TILE), out_item, &h);
 }

@@ -227,3 +227,55 @@ cpu_embed_bwd(const struct job *j)
 
     par_for(ceil_div(x->cols, e.block), embed_bwd_item, &e);
 }
+
+static void
+embed_tokens_row(const struct job *j, size_t r)
+{
+    const struct op *op = j->op;
+    const struct batch *b = j->run->batch;
+    int64_t k = token_at(j->run, &op->x[2], b->ids[r]);
+    float *y = row_at(j, &op->y[0], r);
+    size_t n = op->y[0].cols;
+
+    if (k < 0)
+        return;
+    memcpy(y, row_at(j, &op->x[0], (size_t)k), n * sizeof(*y));
+    if (op->x[1].buf)
+        add_table_row(j, &op->x[1], (size_t)b->pos[r], y, n, true);
+}
+
+void
+cpu_embed_tokens(const struct job *j)
+{
+    const struct view *y = &j->op->y[0];
+
+    walk(j, token_rows(j, y), y->cols, embed_tokens_row);
+}
+
+static void
+embed_tokens_bwd_item(void *ctx, size_t i, int worker)
+{
+    const struct embed_bwd *e = ctx;
+    const struct job *j = &e->job;
+    const struct op *op = j->op;
+    const int32_t *ids = j->run->batch->ids;
+    size_t c0 = i * e->block, nc = min_size(e->block, op->x[0].cols - c0);
+
+    (void)worker;
+    for (size_t r = 0; r < e->rows; r++) {
+        int64_t k = token_at(j->run, &op->x[1], ids[r]);
+
+        if (k >= 0 && (uint32_t)ids[r] + 1 != op->u.embed.skip)
+            j->vec->axpy(row_at(j, &op->y[0], (size_t)k) + c0,
+                         row_at(j, &op->x[0], r) + c0, 1.0f, nc, true);
+    }
+}
+
+void
+cpu_embed_tokens_bwd(const struct job *j)
+{
+    const struct view *x = &j->op->x[0];
+    struct embed_bwd e = { *j, token_rows(j, x), 64 };
+
+    par_for(ceil_div(x->cols, e.block), embed_tokens_bwd_item, &e);
+}

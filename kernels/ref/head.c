@@ -7,7 +7,8 @@
 struct head {
     const struct part *p;
     struct table w, bias;
-    struct mat x, loss, dx, grad_w, grad_bias;
+    struct mat x, loss, dx, grad_w, grad_bias, rows, grad_rows;
+    const struct run *run;
 };
 
 static struct head
@@ -24,16 +25,35 @@ head_of(struct run *r, const struct op *op)
         .dx = mat_of(r, &op->y[1]),
         .grad_w = mat_of(r, &p->grad_w),
         .grad_bias = mat_of(r, &p->grad_bias),
+        .rows = mat_of(r, &p->rows),
+        .grad_rows = mat_of(r, &p->grad_rows),
+        .run = r,
     };
+}
+
+/* The place of word o among those that have rows of their own; -1: none. */
+static int64_t
+own_row(const struct head *h, size_t o)
+{
+    return token_at(h->run, &h->p->tokens, (int32_t)o);
+}
+
+/* W of word o, whose own row is k. */
+static double
+weight(const struct head *h, size_t o, int64_t k, size_t c)
+{
+    return k < 0 ? REF(table_at)(&h->w, o, c)
+                 : (double)row_of(&h->rows, (size_t)k)[c];
 }
 
 static double
 logit(const struct head *h, const real *x, size_t o)
 {
     double sum = h->bias.p ? REF(table_at)(&h->bias, 0, o) : 0;
+    int64_t k = own_row(h, o);
 
     for (size_t c = 0; c < h->x.cols; c++)
-        sum += x[c] * REF(table_at)(&h->w, o, c);
+        sum += x[c] * weight(h, o, k, c);
     return sum;
 }
 
@@ -74,10 +94,14 @@ row_grads(struct head *h, const struct op *op, size_t row, const double *d)
         double sum = 0;
 
         for (size_t o = 0; o < vocab; o++)
-            sum += d[o] * REF(table_at)(&h->w, o, c);
+            sum += d[o] * weight(h, o, own_row(h, o), c);
         put(&row_of(&h->dx, row)[c], sum, op->acc & 2);
     }
     for (size_t o = 0; o < vocab; o++) {
+        int64_t k = h->grad_rows.p ? own_row(h, o) : -1;
+
+        for (size_t c = 0; c < h->x.cols && k >= 0; c++)
+            put(&row_of(&h->grad_rows, (size_t)k)[c], d[o] * x[c], true);
         for (size_t c = 0; c < h->x.cols && h->grad_w.p; c++)
             put(&row_of(&h->grad_w, o)[c], d[o] * x[c], true);
         if (h->grad_bias.p)

@@ -11,6 +11,8 @@ struct op_impl {
 static const struct op_impl impls[OP_KINDS] = {
     [OP_EMBED] = { REF(embed), NULL },
     [OP_EMBED_BWD] = { REF(embed_bwd), NULL },
+    [OP_EMBED_TOKENS] = { REF(embed_tokens), NULL },
+    [OP_EMBED_TOKENS_BWD] = { REF(embed_tokens_bwd), NULL },
     [OP_NORM] = { REF(norm), NULL },
     [OP_NORM_BWD] = { REF(norm_bwd), NULL },
     [OP_LINEAR] = { REF(linear), REF(linear_scratch) },

@@ -102,6 +102,8 @@ double REF(act_slope)(unsigned kind, double x);
 /* The ops. */
 void REF(embed)(struct run *r, const struct op *op);
 void REF(embed_bwd)(struct run *r, const struct op *op);
+void REF(embed_tokens)(struct run *r, const struct op *op);
+void REF(embed_tokens_bwd)(struct run *r, const struct op *op);
 void REF(norm)(struct run *r, const struct op *op);
 void REF(norm_bwd)(struct run *r, const struct op *op);
 void REF(linear)(struct run *r, const struct op *op);

@@ -46,6 +46,19 @@ count(struct told *t)
     }
     for (size_t i = 0; i < a->n_whole; i++)
         t->parameters += a->whole[i].rows * a->whole[i].cols;
+    for (size_t i = 0; i < a->n_tokens; i++)
+        t->parameters += (uint64_t)a->tokens[i].n * a->tokens[i].cols;
+}
+
+/* Rows of tokens that it has. */
+static uint64_t
+n_tokens(const struct adapter *a)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < a->n_tokens; i++)
+        n += a->tokens[i].module ? a->tokens[i].n : 0;
+    return n;
 }
 
 static void
@@ -71,7 +84,8 @@ put_json(struct buf *b, const struct told *t)
         buf_addstr(b, i > 0 ? ", " : "");
         json_put_string(b, a->save[i], strlen(a->save[i]));
     }
-    buf_addstr(b, "], \"base\": ");
+    buf_addstr(b, "], \"trainable_tokens\": ");
+    buf_addf(b, "%llu, \"base\": ", (unsigned long long)n_tokens(a));
     if (a->base != NULL)
         json_put_string(b, a->base, strlen(a->base));
     else
@@ -97,7 +111,10 @@ put_text(struct buf *b, const struct told *t)
                  map_key(&t->leaves, i));
     for (size_t i = 0; i < a->n_save; i++)
         buf_addf(b, "%s%s", i > 0 ? " " : ") and all of (", a->save[i]);
-    buf_addf(b, "), %llu parameters%s%s", (unsigned long long)t->parameters,
+    buf_addstr(b, ")");
+    if (n_tokens(a) > 0)
+        buf_addf(b, " and %llu tokens", (unsigned long long)n_tokens(a));
+    buf_addf(b, ", %llu parameters%s%s", (unsigned long long)t->parameters,
              a->base ? ", for " : "", a->base ? a->base : "");
 }
 

@@ -9,7 +9,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "weights/adapter_tokens.h"
 #include "weights/pissa.h"
+
+#define MAX_TOKEN ((1 << 20) - 1) /* of the largest vocabulary (family.c) */
 
 /* A row's place in struct train_options. */
 #define IN(field) AT_IN(struct train_options, field)
@@ -58,6 +61,11 @@ const struct opt train_option_table[] = {
       IN(tied),
       .help = "where head and embedding are one, --modules-to-save of either "
               "trains both as one" },
+    { .name = "trainable-token-indices", .type = OPT_LIST, .output = true,
+      IN(token_rows), .arg = "LIST",
+      .help = "tokens whose rows of the embedding, and of a head that is one "
+              "with it, are trained beside the adapter, as 7,49152-49159; "
+              "lm_head=7 for a head of its own" },
     { .name = "init", .type = OPT_STRING, .output = true, IN(init),
       .arg = "NAME", .def = "kaiming",
       .help = "start of the adapter: kaiming, at random, pissa, from the "
@@ -67,7 +75,7 @@ const struct opt train_option_table[] = {
       .arg = "DIR",
       .help = "start from this PEFT or mlx-lm adapter, or that of a run; it "
               "sets rank, alpha, their patterns, rslora, dora, targets, "
-              "modules to save and, unless given, dropout" },
+              "modules to save, trainable tokens and, unless given, dropout" },
     { .name = "steps", .type = OPT_U64, .output = true, IN(steps), .arg = "N",
       .min = 1, .max = OPT_MAX_EXACT, .help = "steps to train" },
     { .name = "epochs", .type = OPT_DOUBLE, .output = true, IN(epochs),
@@ -208,7 +216,7 @@ check_together(const struct train_options *o, const struct args *args,
         && (o->init_adapter != NULL || o->targets.n > 0 || o->dropout > 0
             || o->rslora || o->dora
             || o->rank_pattern.n > 0 || o->alpha_pattern.n > 0
-            || o->save.n > 0
+            || o->save.n > 0 || o->token_rows.n > 0
             || o->lr_ratio < 1 || o->lr_ratio > 1))
         return err_set(e, ERR_USAGE, "--method full has no adapter");
     if (o->init_adapter != NULL
@@ -218,9 +226,11 @@ check_together(const struct train_options *o, const struct args *args,
             || tool_given(args, "rank-pattern")
             || tool_given(args, "alpha-pattern")
             || tool_given(args, "modules-to-save")
+            || tool_given(args, "trainable-token-indices")
             || tool_given(args, "ensure-weight-tying")))
         return err_set(e, ERR_USAGE, "--init-adapter sets rank, alpha, their "
-                       "patterns, rslora, dora, targets and modules to save");
+                       "patterns, rslora, dora, targets, modules to save and "
+                       "trainable tokens");
     if (o->tied && o->save.n == 0)
         return err_set(e, ERR_USAGE, "--ensure-weight-tying without "
                        "--modules-to-save");
@@ -332,6 +342,37 @@ read_patterns(struct adapter_patterns *p, const struct opt_list *list,
     return 0;
 }
 
+static int
+bad_tokens(const char *text, struct err *e)
+{
+    return err_set(e, ERR_USAGE, "--trainable-token-indices (found '%s', "
+                   "expected ID, FIRST-LAST or MODULE=ID)", text);
+}
+
+/* [MODULE=]ID[-ID], ... */
+static int
+read_tokens(struct adapter *a, const struct opt_list *list, struct err *e)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const char *text = list->item[i], *equals = strrchr(text, '=');
+        const char *from = equals ? equals + 1 : text;
+        unsigned long long first, last;
+        char *key, *end;
+
+        if (*from < '0' || *from > '9' || equals == text)
+            return bad_tokens(text, e);
+        first = last = strtoull(from, &end, 10);
+        if (*end == '-' && end[1] >= '0' && end[1] <= '9')
+            last = strtoull(end + 1, &end, 10);
+        if (*end != '\0' || last < first || last > MAX_TOKEN)
+            return bad_tokens(text, e);
+        key = equals ? mem_dup(text, (size_t)(equals - text)) : NULL;
+        adapter_tokens_add(a, key, (int32_t)first, (int32_t)last);
+        free(key);
+    }
+    return adapter_tokens_sort(a, e) < 0 ? e->code = ERR_USAGE : 0;
+}
+
 /* No name of a module holds one of these. */
 static bool
 is_pattern(const char *target)
@@ -350,13 +391,16 @@ make_config(struct run_adapter *a, const struct train_options *o,
     if (rc == 0)
         rc = read_patterns(&a->alpha, &o->alpha_pattern, "alpha-pattern", 0,
                            1e6, false, e);
+    if (rc == 0)
+        rc = read_tokens(&a->tokens, &o->token_rows, e);
     a->config = (struct adapter){
         .rank = (uint32_t)o->rank, .alpha = o->alpha, .rslora = o->rslora,
         .dora = o->dora,
         .rank_pattern = a->rank, .alpha_pattern = a->alpha,
         .target = (const char **)o->targets.item, .n_targets = o->targets.n,
         .save = (const char **)o->save.item, .n_save = o->save.n,
-        .tied = o->tied,
+        .tied = o->tied, .tokens = a->tokens.tokens,
+        .n_tokens = a->tokens.n_tokens,
     };
     for (size_t i = 0; i < o->targets.n && rc == 0; i++) {
         if (!is_pattern(o->targets.item[i]))
@@ -400,6 +444,7 @@ run_adapter_release(struct run_adapter *a)
 {
     adapter_patterns_release(&a->rank);
     adapter_patterns_release(&a->alpha);
+    adapter_tokens_release(&a->tokens);
     free(a->parts);
     free(a->fixed);
 }

@@ -22,7 +22,7 @@ struct train_options {
     uint64_t head_chunk;
     double alpha, dropout, epochs, lr, lr_floor, lr_ratio;
     double decay, clip;
-    struct opt_list targets, rank_pattern, alpha_pattern, save;
+    struct opt_list targets, rank_pattern, alpha_pattern, save, token_rows;
     bool rslora, dora, tied, resume, inexact, dry_run, force;
 };
 
@@ -48,6 +48,7 @@ int train_options_settle(struct train_options *o, const struct args *args,
 struct run_adapter {
     struct adapter config; /* without modules; strings are borrowed */
     struct adapter_patterns rank, alpha; /* of the options */
+    struct adapter tokens; /* of the options: no more than tokens */
     struct lora_part *parts;
     float *fixed;        /* of --init pissa (weights/pissa.h); NULL: another */
     uint32_t iterations; /* of it */

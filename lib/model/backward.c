@@ -218,6 +218,19 @@ grad_embed(struct build *b, const struct op *f)
 }
 
 void
+grad_embed_tokens(struct build *b, const struct op *f)
+{
+    const struct module *m = desc_module(b->d, ROLE_EMBED, 0);
+    struct op op = { .kind = OP_EMBED_TOKENS_BWD, .layer = f->layer };
+
+    op.x[0] = build_grad(b, f->y[0]);
+    op.x[1] = f->x[2];
+    op.u.embed.skip = b->d->pad;
+    op.y[0] = b->adapted[m - b->d->module].rows.grad;
+    *build_op(b, OP_EMBED_TOKENS_BWD, f->layer) = op;
+}
+
+void
 build_backward(struct build *b)
 {
     while (b->n_tape > 0) {

@@ -85,7 +85,37 @@ add_tensor(struct build *b, const struct model_tensor *t)
     q->decay = t->flags & TENSOR_DECAYS;
 }
 
-/* A, B, A, B in the order of the modules; then the tensors in theirs. */
+/* Rows of weights, of modules that have them; the ids are copied. */
+static void
+add_tokens(struct build *b)
+{
+    const struct lora_part *lora = b->o->lora;
+    struct prog *p = b->p;
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->d->n_modules; i++)
+        n += lora[i].n_tokens;
+    p->tokens = mem_array(n + 1, sizeof(*p->tokens));
+    n = 0;
+    for (size_t i = 0; i < b->d->n_modules; i++) {
+        const struct model_tensor *t;
+        struct param *q;
+
+        if (lora[i].n_tokens == 0)
+            continue;
+        t = &b->d->tensor[b->d->module[i].weight];
+        q = add_param(b, &b->d->module[i], PARAM_TOKENS, lora[i].n_tokens,
+                      t->cols);
+        q->tensor = t;
+        q->token = memcpy(p->tokens + n, lora[i].token,
+                          q->rows * sizeof(*p->tokens));
+        q->decay = t->flags & TENSOR_DECAYS;
+        n += q->rows;
+    }
+}
+
+/* A, B, A, B in the order of the modules; then the tensors in theirs, and the
+ * rows of such. */
 static void
 add_params(struct build *b)
 {
@@ -97,6 +127,8 @@ add_params(struct build *b)
     for (size_t i = 0; i < d->n_tensors; i++)
         if (is_trained(b, i))
             add_tensor(b, &d->tensor[i]);
+    if (lora && b->o->lora != NULL)
+        add_tokens(b);
 }
 
 enum param_group
@@ -156,6 +188,17 @@ make_norms(struct build *b)
 }
 
 static int
+check_tokens(const struct build *b)
+{
+    for (size_t i = 0; i < b->p->n_params; i++)
+        if (b->p->param[i].kind == PARAM_TOKENS
+            && !(b->backend->kinds >> OP_EMBED_TOKENS & 1))
+            return err_set(b->e, ERR_USAGE, "trainable tokens do not run on "
+                           "%s (use --device cpu)", b->backend->name);
+    return 0;
+}
+
+static int
 make_params(struct build *b)
 {
     struct prog *p = b->p;
@@ -173,7 +216,9 @@ make_params(struct build *b)
                        "2^32", (unsigned long long)p->n_flat);
     p->params = build_view(b, ZONE_STATE, 1, (uint32_t)p->n_flat,
                            DTYPE_REAL);
-    rc = make_norms(b);
+    rc = check_tokens(b);
+    if (rc == 0)
+        rc = make_norms(b);
     if (rc < 0 || !train)
         return rc;
     p->grads = build_view(b, ZONE_STATE, 1, (uint32_t)p->n_flat,
@@ -222,6 +267,8 @@ bind_params(struct build *b)
             m->b = v;
         else if (q->kind == PARAM_LORA_MAGNITUDE)
             bind_magnitude(m, p, q, v);
+        else if (q->kind == PARAM_TOKENS)
+            m->rows = v;
         else
             b->bound[q->tensor - b->d->tensor] = v;
     }
@@ -301,6 +348,18 @@ bind_fixed(struct build *b)
     }
 }
 
+static void
+bind_tokens(struct build *b)
+{
+    for (size_t i = 0; i < b->p->n_params; i++) {
+        const struct param *q = &b->p->param[i];
+
+        if (q->kind == PARAM_TOKENS)
+            b->adapted[q->module - b->d->module].tokens
+                = base_view(b, q->token, DTYPE_I32, 1, q->rows, DTYPE_I32);
+    }
+}
+
 /* Constants of the description, beside the base's tensors. */
 static void
 bind_rope(struct build *b)
@@ -340,6 +399,7 @@ bind_tensors(struct build *b)
         bind_params(b);
     if (rc == 0) {
         bind_fixed(b);
+        bind_tokens(b);
         bind_rope(b);
     }
     return rc;

@@ -351,6 +351,7 @@ prog_release(struct prog *p)
     free(p->op);
     free(p->buf);
     free(p->param);
+    free(p->tokens);
     memset(p, 0, sizeof(*p));
 }
 
@@ -360,7 +361,8 @@ prog_param_name(const struct param *p, char out[128])
     static const char *const end[] = {
         [PARAM_LORA_A] = "lora_A.weight",
         [PARAM_LORA_B] = "lora_B.weight",
-        [PARAM_LORA_MAGNITUDE] = "lora_magnitude_vector"
+        [PARAM_LORA_MAGNITUDE] = "lora_magnitude_vector",
+        [PARAM_TOKENS] = "token_adapter.trainable_tokens_delta"
     };
 
     if (p->kind == PARAM_TENSOR)

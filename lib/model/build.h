@@ -27,6 +27,8 @@ struct adapted {
     struct bound a, b, magnitude;
     struct view norm; /* of DoRA, [1, out] */
     struct view c, d; /* of PiSSA */
+    struct bound rows;  /* of some tokens, which take the place of those of */
+    struct view tokens; /* the weight: [n, in], [1, n] */
     float scale;
 };
 
@@ -124,6 +126,7 @@ void build_again(struct build *b, const struct layer_ops *layer);
  * empties the tape; and those of one op, for the table of op_info.c. */
 void build_backward(struct build *b);
 void grad_embed(struct build *b, const struct op *f);
+void grad_embed_tokens(struct build *b, const struct op *f);
 void grad_norm(struct build *b, const struct op *f);
 void grad_linear(struct build *b, const struct op *f);
 void grad_dora(struct build *b, const struct op *f);

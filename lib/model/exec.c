@@ -183,9 +183,10 @@ fill_param(struct exec *x, const struct param *q,
     return rc;
 }
 
-/* A tensor of the base, and its columns. */
+/* A tensor of the base, its columns, and which rows (NULL: all). */
 struct loading {
     const struct frozen_tensor *t;
+    const int32_t *token;
     uint32_t cols;
 };
 
@@ -202,6 +203,7 @@ load_piece(void *ctx, uint64_t at, float *to, size_t n)
         uint64_t row = (at + done) / l->cols, col = (at + done) % l->cols;
 
         k = n - done < l->cols - col ? n - done : l->cols - col;
+        row = l->token ? (uint64_t)l->token[row] : row;
         s->widen(to + done, data + row * bytes,
                  side ? side + row * scales : NULL, col, k);
     }
@@ -215,9 +217,9 @@ exec_load_base(struct exec *x, const struct frozen *base, struct err *e)
 
     for (size_t i = 0; i < p->n_params && rc == 0; i++) {
         const struct param *q = &p->param[i];
-        struct loading l = { .cols = q->cols };
+        struct loading l = { .cols = q->cols, .token = q->token };
 
-        if (q->kind != PARAM_TENSOR)
+        if (q->kind != PARAM_TENSOR && q->kind != PARAM_TOKENS)
             continue;
         l.t = &base->tensor[q->tensor - p->desc->tensor];
         rc = fill_param(x, q, load_piece, &l, e);
@@ -270,7 +272,7 @@ exec_init_lora(struct exec *x, uint64_t seed, struct err *e)
         const struct param *q = &p->param[i];
         struct start s = { .bound = 0 };
 
-        if (q->kind == PARAM_TENSOR)
+        if (q->kind == PARAM_TENSOR || q->kind == PARAM_TOKENS)
             continue;
         if (q->kind == PARAM_LORA_A)
             s.bound = 1 / sqrt((double)q->cols);

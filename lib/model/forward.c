@@ -281,6 +281,24 @@ build_linear(struct build *b, uint32_t layer, const uint8_t *roles,
 
 /* The model */
 
+/* In place: tokens that have rows of their own. */
+static void
+embed_tokens(struct build *b, const struct module *m, struct view pos,
+             struct view y)
+{
+    const struct adapted *own = &b->adapted[m - b->d->module];
+    struct op *op;
+
+    if (own->tokens.buf == 0)
+        return;
+    op = build_op(b, OP_EMBED_TOKENS, 0);
+    op->x[0] = own->rows.v;
+    op->x[1] = pos;
+    op->x[2] = own->tokens;
+    op->y[0] = y;
+    build_record(b, op, true);
+}
+
 struct view
 build_embed(struct build *b)
 {
@@ -297,6 +315,7 @@ build_embed(struct build *b)
     op->x[1] = of_pos->v;
     op->y[0] = y;
     build_record(b, op, table->grad.buf != 0 || of_pos->grad.buf != 0);
+    embed_tokens(b, m, of_pos->v, y);
     return add(b, 0, b->d->embed_scale, y, none);
 }
 
@@ -335,6 +354,22 @@ build_final(struct build *b, struct view x)
     return add(b, 0, b->d->hidden_scale, norm(b, 0, ROLE_NORM_F, x), none);
 }
 
+/* The head, and what rows of it, or of the embedding that it is, are
+ * trained. */
+static void
+fill_head(struct build *b, struct part *part)
+{
+    const struct module *head = desc_module(b->d, ROLE_HEAD, 0);
+    const struct module *rows = b->d->tied ? desc_module(b->d, ROLE_EMBED, 0)
+                                           : head;
+    const struct adapted *own = &b->adapted[rows - b->d->module];
+
+    fill_part(b, part, head, 0);
+    part->tokens = own->tokens;
+    part->rows = own->rows.v;
+    part->grad_rows = own->rows.grad;
+}
+
 void
 build_head(struct build *b, struct view hidden)
 {
@@ -345,7 +380,7 @@ build_head(struct build *b, struct view hidden)
 
     if (chunk == 0 || chunk > rows)
         chunk = rows;
-    fill_part(b, part, desc_module(b->d, ROLE_HEAD, 0), 0);
+    fill_head(b, part);
     if (logits)
         b->p->logits = build_view(b, ZONE_ARENA, chunk, b->d->vocab,
                                   DTYPE_REAL);

@@ -8,6 +8,10 @@ static const struct op_info table[OP_KINDS] = {
     [OP_NONE] = { .name = "none" },
     [OP_EMBED] = { .name = "embed", .n_x = 2, .n_y = 1, .grad = grad_embed },
     [OP_EMBED_BWD] = { .name = "embed_bwd", .n_x = 1, .n_y = 2, .adds = 3 },
+    [OP_EMBED_TOKENS] = { .name = "embed_tokens", .n_x = 3, .n_y = 1,
+                          .adds = 1, .grad = grad_embed_tokens },
+    [OP_EMBED_TOKENS_BWD] = { .name = "embed_tokens_bwd", .n_x = 2,
+                              .n_y = 1, .adds = 1 },
     [OP_NORM] = { .name = "norm", .n_x = 3, .n_y = 2, .grad = grad_norm },
     [OP_NORM_BWD] = { .name = "norm_bwd", .n_x = 4, .n_y = 3, .adds = 6 },
     [OP_LINEAR] = { .name = "linear", .n_x = 2, .n_y = 1,
@@ -87,9 +91,11 @@ walk_view(const struct walk *w, const struct view *v, enum view_use use)
 static void
 walk_part(const struct walk *w, const struct part *t, enum op_parts parts)
 {
-    const struct view *const read[] = { &t->w, &t->bias, &t->a, &t->b };
+    const struct view *const read[] = { &t->w, &t->bias, &t->a, &t->b,
+                                        &t->tokens, &t->rows };
     const struct view *const grad[] = { &t->grad_w, &t->grad_bias,
-                                        &t->grad_a, &t->grad_b };
+                                        &t->grad_a, &t->grad_b,
+                                        &t->grad_rows };
 
     for (size_t i = 0; i < sizeof(read) / sizeof(read[0]); i++)
         walk_view(w, read[i], VIEW_READ);
@@ -133,7 +139,8 @@ rename_part(struct part *t, const uint32_t *to)
 {
     struct view *const all[] = { &t->w, &t->bias, &t->a, &t->b, &t->h,
                                  &t->grad_w, &t->grad_bias, &t->grad_a,
-                                 &t->grad_b };
+                                 &t->grad_b, &t->tokens, &t->rows,
+                                 &t->grad_rows };
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         rename_view(all[i], to);

@@ -53,13 +53,17 @@ enum optimizer { OPT_ADAMW, OPT_SGD };
  * the frozen C [rank, in] and D [out, rank], which lie there as long as the
  * program, but may be filled after it was built. Dropout is of A alone.
  * Or its own tensors, trained in full beside the adapters (PEFT's
- * modules_to_save); of a tied head, the embedding's. */
+ * modules_to_save); of a tied head, the embedding's. Or, of the embedding or
+ * an untied head, some rows of its weight (PEFT's trainable_token_indices), of
+ * a tied one the head's, too. */
 struct lora_part {
     uint32_t rank; /* 0: none */
     float scale;
     bool dora;     /* see struct part of kernels/ops.h */
     bool whole;    /* then rank is 0 */
     float *c, *d;  /* or NULL */
+    const int32_t *token; /* the rows, rising */
+    uint32_t n_tokens;    /* then rank is 0; 0: none */
 };
 
 struct prog_opts {
@@ -93,16 +97,18 @@ enum param_kind {
     PARAM_TENSOR,
     PARAM_LORA_A,
     PARAM_LORA_B,
-    PARAM_LORA_MAGNITUDE
+    PARAM_LORA_MAGNITUDE,
+    PARAM_TOKENS
 };
 
 /* A trainable tensor: n = rows * cols elements at off of the flat vector of
  * parameters (and of gradients, m and v). Shapes are the stored ones: a
  * tensor as its base has it, A [rank, in], B [out, rank], DoRA's magnitude
- * [1, out], a vector [1, n]. */
+ * [1, out], a vector [1, n], rows of a tensor [rows, in]. */
 struct param {
     const struct module *module;
-    const struct model_tensor *tensor; /* of PARAM_TENSOR */
+    const struct model_tensor *tensor; /* of PARAM_TENSOR, PARAM_TOKENS */
+    const int32_t *token;    /* of PARAM_TOKENS: which rows, rising */
     uint8_t kind;
     bool decay;              /* matrices only */
     uint64_t off, n;
@@ -134,6 +140,7 @@ struct prog {
                                 [head_chunk or rows, vocab] */
     uint64_t zone_bytes[ZONE_COUNT];
     uint64_t base_bytes;     /* of the base's tensors, without alignment */
+    int32_t *tokens;         /* of all parameters that are rows */
     struct part **parts;     /* owned by the program */
     size_t n_parts;
 };
@@ -151,8 +158,8 @@ void prog_release(struct prog *p);
 void prog_widen(struct prog *p, const struct prog *other);
 
 /* "base_model..." names are adapter.h's business: this is the parameter's
- * own, MODULE.weight, MODULE.bias, MODULE.lora_A.weight, .lora_B.weight or
- * .lora_magnitude_vector. */
+ * own, MODULE.weight, MODULE.bias, MODULE.lora_A.weight, .lora_B.weight,
+ * .lora_magnitude_vector or .token_adapter.trainable_tokens_delta. */
 void prog_param_name(const struct param *p, char out[128]);
 
 /* Floating-point operations of one pass over the range's products: a
@@ -207,7 +214,8 @@ struct view view_part(struct view v, uint64_t at, uint64_t n);
 int exec_write(const struct exec *x, const struct view *v, struct out *out,
                struct err *e);
 
-/* Parameters that are tensors of the base begin as it has them, widened. */
+/* Parameters that are tensors of the base, or rows of one, begin as it has
+ * them, widened. */
 int exec_load_base(struct exec *x, const struct frozen *base, struct err *e);
 
 /* METHOD_LORA, all other parameters: A uniform in +-1/sqrt(in), as PEFT's

@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "weights/adapter_saved.h"
+#include "weights/adapter_tokens.h"
 #include "weights/module_pattern.h"
 
 double
@@ -67,6 +68,7 @@ adapter_release(struct adapter *a)
         free((char *)a->save[i]);
     for (i = 0; i < a->n_whole; i++)
         free((char *)a->whole[i].name);
+    adapter_tokens_release(a);
     adapter_patterns_release(&a->rank_pattern);
     adapter_patterns_release(&a->alpha_pattern);
     free((char *)a->base);
@@ -109,6 +111,8 @@ adapter_match(const struct adapter *a, const struct model_desc *d,
         rc = err_set(e, ERR_DATA, "the adapter has no modules");
     if (rc == 0)
         rc = adapter_match_saved(a, d, e);
+    if (rc == 0)
+        rc = adapter_tokens_match(a, d, e);
     if (rc == 0)
         *linears = names.n;
     map_release(&names);

@@ -14,7 +14,9 @@
  *   c[o] = magnitude[o] / |(W + scale * B A)[o, :]|
  * Of a module that was trained in full beside them (adapter_saved.h) it holds
  *   base_model.model.MODULE.weight, and .bias where it has one,
- * which take the base's place. adapter_config.json holds the rest.
+ * which take the base's place; and so do rows of an embedding, of
+ *   base_model.model.MODULE.token_adapter.trainable_tokens_delta [n, dim]
+ * (adapter_tokens.h). adapter_config.json holds the rest.
  *
  * Reading is strict, because an adapter that is half understood is an
  * adapter of half strength: a tensor that is not one of these, a matrix
@@ -53,6 +55,15 @@ struct adapter_tensor {
     const float *data;
 };
 
+/* Rows of an embedding, or a head, that are trained: adapter_tokens.h. */
+struct adapter_tokens {
+    const char *key;    /* that the config has for it; NULL: the embedding */
+    int32_t *id;        /* rising */
+    uint32_t n, cols;
+    const char *module; /* whose rows these are; NULL: there are none */
+    float *rows;        /* [n, cols] */
+};
+
 /* Modules whose rank or alpha is another than the adapter's: the first key
  * that matches (module_ends) counts. */
 struct adapter_patterns {
@@ -81,6 +92,8 @@ struct adapter {
     bool tied;              /* ensure_weight_tying */
     struct adapter_tensor *whole; /* of the modules that are saved */
     size_t n_whole;
+    struct adapter_tokens *tokens; /* trainable_token_indices */
+    size_t n_tokens;
     float *data;            /* read: the memory behind all of these */
 };
 
@@ -102,17 +115,19 @@ int adapter_read(struct adapter *a, const char *dir, struct err *e);
 void adapter_release(struct adapter *a);
 void adapter_patterns_release(struct adapter_patterns *p);
 
-/* What a module's tensors are; without DoRA the first two. The last is no
- * part of an item, but one of the tensors in whole. */
+/* What a module's tensors are; without DoRA the first two. The last two are no
+ * parts of an item, but one of the tensors in whole, and rows of tokens. */
 enum adapter_part {
     ADAPTER_A,
     ADAPTER_B,
     ADAPTER_MAGNITUDE,
-    ADAPTER_WHOLE
+    ADAPTER_WHOLE,
+    ADAPTER_TOKENS
 };
 
 /* Where tensors come from that are not in the items: put writes that part of
- * item i, or tensor i of those that are whole, as floats. */
+ * item i, or tensor i of those that are whole, or the rows of the i-th tokens,
+ * as floats. */
 struct adapter_source {
     int (*put)(void *ctx, size_t i, enum adapter_part part, struct out *out,
                struct err *e);
@@ -140,10 +155,10 @@ int adapter_strength(const struct adapter *a, const char *module,
 const char *adapter_name_in_layer(const char *module, uint32_t *layer);
 
 /* Does it belong to this model: every module is a linear of a layer, of
- * these sizes, there is at least one, and what is saved whole is d's
- * (adapter_match_saved). ERR_DATA naming the module and both sizes.
- * *linears = how many such linears the model has, of which the adapter covers
- * a->n. */
+ * these sizes, there is at least one, and what is saved whole, and rows of
+ * tokens, are d's (adapter_match_saved, adapter_tokens_match). ERR_DATA
+ * naming the module and both sizes. *linears = how many such linears the model
+ * has, of which the adapter covers a->n. */
 int adapter_match(const struct adapter *a, const struct model_desc *d,
                   size_t *linears, struct err *e);
 

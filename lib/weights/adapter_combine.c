@@ -44,6 +44,14 @@ refuse_whole(const struct adapter_share *s, struct err *e)
                    "take the base's place", s->path);
 }
 
+static int
+refuse_tokens(const struct adapter_share *s, struct err *e)
+{
+    return err_set(e, ERR_USAGE, "%s: an adapter with rows of tokens "
+                   "(trainable_token_indices) can't be combined with others: "
+                   "they take the base's place", s->path);
+}
+
 /* Module m of share k, which has rank besides what its partners have. */
 static int
 add_module(struct combiner *c, size_t k, const struct adapter_module *m)
@@ -87,6 +95,8 @@ add_modules(struct combiner *c)
             return refuse_dora(&c->share[k], c->e);
         if (a->n_whole > 0)
             return refuse_whole(&c->share[k], c->e);
+        if (a->n_tokens > 0)
+            return refuse_tokens(&c->share[k], c->e);
         for (size_t i = 0; i < a->n && rc == 0; i++)
             rc = add_module(c, k, &a->item[i]);
     }

@@ -24,9 +24,10 @@ struct adapter_share {
  * first. Every module has the rank that it needs, and alpha so that its scale
  * is s: of the rest rank_pattern and alpha_pattern tell, by whole names or,
  * where a name in the layer says the same of all of them, that. ERR_USAGE for
- * DoRA, whose factors are of a whole layer, and modules to save; ERR_DATA for
- * a module of two sizes, a rank beyond the most there may be and a product
- * that is not finite; ERR_IO without memory. On failure *sum is released. */
+ * DoRA, whose factors are of a whole layer, modules to save and rows of
+ * tokens; ERR_DATA for a module of two sizes, a rank beyond the most there may
+ * be and a product that is not finite; ERR_IO without memory. On failure *sum
+ * is released. */
 int adapter_combine(struct adapter *sum, const struct adapter_share *share,
                     size_t n, struct err *e);
 

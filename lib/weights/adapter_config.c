@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "model/keys.h"
+#include "weights/adapter_tokens.h"
 #include "weights/module_pattern.h"
 
 #define MAX_ALPHA 1e9
@@ -47,6 +48,7 @@ static const struct key keys[] = {
     FREE("layers_to_transform"),
     FREE("init_lora_weights"), /* check_init */
     FREE("modules_to_save"), /* read_names */
+    FREE("trainable_token_indices"), /* adapter_tokens_config */
     FLAG("ensure_weight_tying", tied),
     OBJECT("rank_pattern"), /* these two: read_patterns */
     OBJECT("alpha_pattern"),
@@ -60,7 +62,6 @@ static const struct key keys[] = {
     OFF("megatron_config"),
     OFF("monteclora_config"),
     OFF("target_parameters"),
-    OFF("trainable_token_indices"),
     OFF("use_bdlora"),
     OFF("use_qalora"),
     OFF("velora_config"),
@@ -206,6 +207,9 @@ adapter_config_keys(struct adapter *a, const cJSON *root, struct err *e)
         rc = read_targets(a, root, e);
     if (rc == 0)
         rc = read_saved(a, root, e);
+    if (rc == 0)
+        rc = adapter_tokens_config(a, key_of(root, "trainable_token_indices"),
+                                   e);
     if (rc == 0)
         rc = read_patterns(&a->rank_pattern, root, "rank_pattern", 1,
                            ADAPTER_MAX_RANK, true, e);

@@ -9,6 +9,7 @@
 #include "weights/adapter_layout.h"
 #include "weights/adapter_mlx.h"
 #include "weights/adapter_saved.h"
+#include "weights/adapter_tokens.h"
 
 #define MAX_CONFIG (1 << 20)
 
@@ -200,8 +201,44 @@ take_whole(struct reader *r, const struct safetensor *t, const char *name)
     return take(r, &to->data, t, false);
 }
 
-/* Every tensor is a part of a module that has an A, or saved whole; counts
- * floats and modules. */
+/* The tokens whose rows the tensor of that name is; NULL: it is none such. */
+static struct adapter_tokens *
+tokens_of(const struct reader *r, const char *name)
+{
+    size_t n = strlen(r->layout->prefix);
+
+    return strncmp(name, r->layout->prefix, n) == 0
+           ? adapter_tokens_of(r->a, name + n) : NULL;
+}
+
+static int
+take_tokens(struct reader *r, const struct safetensor *t)
+{
+    struct adapter_tokens *to = tokens_of(r, t->name);
+    const char *module = t->name + strlen(r->layout->prefix);
+    const float *rows;
+    int rc;
+
+    if (to == NULL)
+        return err_set(r->e, ERR_DATA, "tensor %s: trainable_token_indices "
+                       "has no ids for it", t->name);
+    rc = check_matrix(t, r->e);
+    if (rc < 0)
+        return rc;
+    if (t->shape[0] != to->n)
+        return err_set(r->e, ERR_DATA, "tensor %s: %llu rows, expected %u as "
+                       "in trainable_token_indices", t->name,
+                       (unsigned long long)t->shape[0], to->n);
+    to->cols = (uint32_t)t->shape[1];
+    to->module = mem_dup(module, strlen(module)
+                                 - strlen(ADAPTER_TOKENS_SUFFIX));
+    rc = take(r, &rows, t, false);
+    to->rows = (float *)rows;
+    return rc;
+}
+
+/* Every tensor is a part of a module that has an A, or saved whole, or rows of
+ * tokens; counts floats and modules. */
 static int
 survey(const struct reader *r, size_t *n_floats, size_t *n_modules)
 {
@@ -212,7 +249,8 @@ survey(const struct reader *r, size_t *n_floats, size_t *n_modules)
         const struct safetensor *t = &r->s.item[i];
         bool is_a;
 
-        if (!is_known(r, t->name, &is_a) && !whole_name(r, t->name))
+        if (!is_known(r, t->name, &is_a) && !whole_name(r, t->name)
+            && !tokens_of(r, t->name))
             return err_set(r->e, ERR_DATA, "tensor %s: expected %sMODULE%s "
                            "or its %s%s%s", t->name, r->layout->prefix,
                            suffix[ADAPTER_A], suffix[ADAPTER_B] + 1,
@@ -249,8 +287,11 @@ read_modules(struct reader *r)
         bool part;
 
         if (module == NULL) {
-            if (!is_known(r, t->name, &part))
-                rc = take_whole(r, t, whole_name(r, t->name));
+            if (is_known(r, t->name, &part))
+                continue;
+            rc = whole_name(r, t->name)
+                 ? take_whole(r, t, whole_name(r, t->name))
+                 : take_tokens(r, t);
             continue;
         }
         a->item[a->n++] = (struct adapter_module){ .name = module };
@@ -287,7 +328,11 @@ check_modules(const struct reader *r, const cJSON *config)
         rc = r->layout->selects(config, r->a->item[i].name, r->e);
     if (rc == 0 && r->layout->settle)
         rc = r->layout->settle(r->a, config, r->e);
-    return rc < 0 ? rc : adapter_check_saved(r->a, r->e);
+    if (rc == 0)
+        rc = adapter_check_saved(r->a, r->e);
+    if (rc == 0)
+        rc = adapter_tokens_check(r->a, r->e);
+    return rc < 0 ? rc : adapter_tokens_sort(r->a, r->e);
 }
 
 static int

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "weights/adapter_layout.h"
+#include "weights/adapter_tokens.h"
 
 static void
 put_text(struct buf *b, const char *key, const char *text)
@@ -104,6 +105,37 @@ put_names(struct buf *b, const char *key, const char *const *name, size_t n)
 }
 
 static void
+put_ids(struct buf *b, const struct adapter_tokens *t)
+{
+    buf_addstr(b, "[");
+    for (uint32_t k = 0; k < t->n; k++)
+        buf_addf(b, "%s%d", k ? ", " : "", t->id[k]);
+    buf_addstr(b, "]");
+}
+
+/* A list, or lists by modules; null where there are none. */
+static void
+put_tokens(struct buf *b, const struct adapter *a)
+{
+    const struct adapter_tokens *t = a->tokens;
+
+    if (a->n_tokens == 0) {
+        put_text(b, "trainable_token_indices", NULL);
+        return;
+    }
+    buf_addstr(b, "  \"trainable_token_indices\": ");
+    if (t->key == NULL)
+        put_ids(b, t);
+    for (size_t i = 0; i < a->n_tokens && t->key != NULL; i++) {
+        buf_addstr(b, i ? ",\n    " : "{\n    ");
+        json_put_string(b, t[i].key, strlen(t[i].key));
+        buf_addstr(b, ": ");
+        put_ids(b, &t[i]);
+    }
+    buf_addstr(b, t->key ? "\n  },\n" : ",\n");
+}
+
+static void
 put_config(struct buf *b, const struct adapter *a)
 {
     buf_addstr(b, "{\n");
@@ -124,6 +156,7 @@ put_config(struct buf *b, const struct adapter *a)
     put_text(b, "revision", NULL);
     put_targets(b, a);
     put_text(b, "task_type", "CAUSAL_LM");
+    put_tokens(b, a);
     put_bool(b, "use_dora", a->dora);
     buf_addf(b, "  \"use_rslora\": %s\n}\n", a->rslora ? "true" : "false");
 }
@@ -150,25 +183,53 @@ describe(const struct adapter_module *m, const struct adapter_layout *l,
         t.shape[0] = m->out;
         break;
     case ADAPTER_WHOLE:
+    case ADAPTER_TOKENS:
         break;
     }
     return t;
+}
+
+/* PREFIX NAME END, to be freed. */
+static char *
+name_of(const struct adapter_layout *l, const char *name, const char *end)
+{
+    size_t n = strlen(l->prefix), k = strlen(name), m = strlen(end) + 1;
+    char *text = mem_array(n + k + m, 1);
+
+    memcpy(text, l->prefix, n);
+    memcpy(text + n, name, k);
+    memcpy(text + n + k, end, m);
+    return text;
 }
 
 /* One that is saved whole. */
 static struct safetensor
 describe_whole(const struct adapter_tensor *w, const struct adapter_layout *l)
 {
-    struct safetensor t = { .n_dims = w->n_dims };
-    size_t n = strlen(l->prefix), k = strlen(w->name) + 1;
+    struct safetensor t = { .n_dims = w->n_dims,
+                            .name = name_of(l, w->name, "") };
 
-    t.name = mem_array(n + k, 1);
-    memcpy(t.name, l->prefix, n);
-    memcpy(t.name + n, w->name, k);
     t.shape[0] = w->n_dims > 1 ? w->rows : w->cols;
     t.shape[1] = w->n_dims > 1 ? w->cols : 0;
     return t;
 }
+
+static struct safetensor
+describe_tokens(const struct adapter_tokens *k,
+                const struct adapter_layout *l)
+{
+    return (struct safetensor){
+        .n_dims = 2, .shape = { k->n, k->cols },
+        .name = name_of(l, k->module, ADAPTER_TOKENS_SUFFIX)
+    };
+}
+
+/* A tensor that is to be written: a part of item i, or the i-th of another
+ * kind. */
+struct place {
+    size_t i;
+    enum adapter_part part;
+};
 
 /* Tensors of a module. */
 static size_t
@@ -177,19 +238,38 @@ n_parts(const struct adapter *a)
     return a->dora ? 3 : 2;
 }
 
-/* All tensors; *order maps a tensor's name to its part of its item or, after
- * these, to one that is whole. */
+/* Where all tensors come from, *n of them; the caller frees it. */
+static struct place *
+list_places(const struct adapter *a, size_t *n)
+{
+    size_t parts = n_parts(a), at = parts * a->n;
+    struct place *p = mem_array(at + a->n_whole + a->n_tokens, sizeof(*p));
+
+    for (size_t i = 0; i < at; i++)
+        p[i] = (struct place){ i / parts, (enum adapter_part)(i % parts) };
+    for (size_t i = 0; i < a->n_whole; i++)
+        p[at++] = (struct place){ i, ADAPTER_WHOLE };
+    for (size_t i = 0; i < a->n_tokens; i++)
+        if (a->tokens[i].module != NULL)
+            p[at++] = (struct place){ i, ADAPTER_TOKENS };
+    *n = at;
+    return p;
+}
+
+/* The tensors of n places; *order maps a tensor's name to its place. */
 static struct safetensor *
 list_tensors(const struct adapter *a, const struct adapter_layout *l,
-             enum dtype dtype, struct map *order)
+             const struct place *p, size_t n, enum dtype dtype,
+             struct map *order)
 {
-    size_t parts = n_parts(a), n = parts * a->n;
-    struct safetensor *t = mem_array(n + a->n_whole, sizeof(*t));
+    struct safetensor *t = mem_array(n, sizeof(*t));
 
-    for (size_t i = 0; i < n + a->n_whole; i++) {
-        t[i] = i < n ? describe(&a->item[i / parts], l,
-                                (enum adapter_part)(i % parts))
-                     : describe_whole(&a->whole[i - n], l);
+    for (size_t i = 0; i < n; i++) {
+        t[i] = p[i].part == ADAPTER_WHOLE
+               ? describe_whole(&a->whole[p[i].i], l)
+               : p[i].part == ADAPTER_TOKENS
+               ? describe_tokens(&a->tokens[p[i].i], l)
+               : describe(&a->item[p[i].i], l, p[i].part);
         t[i].dtype = dtype;
         map_put(order, t[i].name, strlen(t[i].name), i, NULL);
     }
@@ -203,6 +283,7 @@ put_item(void *ctx, size_t i, enum adapter_part part, struct out *out,
     const struct adapter *a = ctx;
     const struct adapter_module *m = a->item + (part < ADAPTER_WHOLE ? i : 0);
     const struct adapter_tensor *w;
+    const struct adapter_tokens *k;
 
     switch (part) {
     case ADAPTER_A:
@@ -213,6 +294,10 @@ put_item(void *ctx, size_t i, enum adapter_part part, struct out *out,
                          e);
     case ADAPTER_MAGNITUDE:
         return out_write(out, m->magnitude, m->out * sizeof(float), e);
+    case ADAPTER_TOKENS:
+        k = &a->tokens[i];
+        return out_write(out, k->rows, (size_t)k->n * k->cols * sizeof(float),
+                         e);
     case ADAPTER_WHOLE:
         break;
     }
@@ -229,8 +314,8 @@ write_tensors(const struct adapter *a, const struct adapter_layout *l,
 {
     struct safetensors_meta *all = mem_array(n_meta + 1, sizeof(*all));
     struct safetensor *t;
-    size_t parts = n_parts(a), items = parts * a->n;
-    size_t n = items + a->n_whole, i;
+    size_t n, i;
+    struct place *place = list_places(a, &n);
     struct map order;
     int rc;
 
@@ -238,23 +323,20 @@ write_tensors(const struct adapter *a, const struct adapter_layout *l,
     for (i = 0; i < n_meta; i++)
         all[i + 1] = meta[i];
     map_init(&order);
-    t = list_tensors(a, l, dtype, &order);
+    t = list_tensors(a, l, place, n, dtype, &order);
     rc = safetensors_start(out, t, n, all, n_meta + 1, e);
     for (i = 0; i < n && rc == 0; i++) {
         const struct map_entry *m = map_get(&order, t[i].name,
                                             strlen(t[i].name));
 
-        if (m->value < items)
-            rc = source->put(source->ctx, m->value / parts,
-                             (enum adapter_part)(m->value % parts), out, e);
-        else
-            rc = source->put(source->ctx, m->value - items, ADAPTER_WHOLE,
-                             out, e);
+        rc = source->put(source->ctx, place[m->value].i,
+                         place[m->value].part, out, e);
     }
     for (i = 0; i < n; i++)
         free(t[i].name);
     free(t);
     free(all);
+    free(place);
     map_release(&order);
     return rc;
 }

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "model/family.h"
 #include "weights/adapter_saved.h"
+#include "weights/adapter_tokens.h"
 #include "weights/module_pattern.h"
 #include "weights/pissa.h"
 
@@ -184,10 +185,14 @@ lora_opts(struct prog_opts *o, const struct adapter *a,
     *parts = mem_array(d->n_modules, sizeof(**parts));
     if (a->n > 0) {
         rc = take_parts(*parts, a, d, e);
+        if (rc == 0)
+            rc = adapter_tokens_match(a, d, e);
     } else {
         rc = select_parts(*parts, a, d, e);
         if (rc == 0)
             rc = select_whole(*parts, a, d, e);
+        if (rc == 0)
+            rc = adapter_tokens_match(a, d, e);
         if (rc == 0)
             rc = check_selected(*parts, a, d, e);
         else if (rc == ERR_DATA)
@@ -198,6 +203,7 @@ lora_opts(struct prog_opts *o, const struct adapter *a,
         *parts = NULL;
         return rc;
     }
+    adapter_tokens_select(*parts, a, d);
     o->method = METHOD_LORA;
     o->lora = *parts;
     return 0;
@@ -229,20 +235,33 @@ n_parts(const struct prog *p)
     return p->norms.buf != 0 ? 3 : 2;
 }
 
-/* Parameters of the modules that are adapted; those that are tensors follow
- * them. */
+/* Parameters of the modules that are adapted; those that are tensors, and rows
+ * of some, follow them. */
 static size_t
 n_matrices(const struct prog *p)
 {
     size_t n = p->n_params;
 
-    while (n > 0 && p->param[n - 1].kind == PARAM_TENSOR)
+    while (n > 0 && (p->param[n - 1].kind == PARAM_TENSOR
+                     || p->param[n - 1].kind == PARAM_TOKENS))
         n--;
     return n;
 }
 
 static const float *
-find_values(const struct adapter *a, const struct param *q)
+find_rows(const struct adapter *a, const struct model_desc *d,
+          const struct param *q)
+{
+    const struct adapter_tokens *t = adapter_tokens_find(a, d, q->module);
+
+    return t && t->n == q->rows && t->cols == q->cols
+           && memcmp(t->id, q->token, t->n * sizeof(*t->id)) == 0
+           ? t->rows : NULL;
+}
+
+static const float *
+find_values(const struct adapter *a, const struct model_desc *d,
+            const struct param *q)
 {
     const struct adapter_module *m;
     const struct adapter_tensor *t;
@@ -251,6 +270,8 @@ find_values(const struct adapter *a, const struct param *q)
         t = adapter_saved(a, q->tensor->name);
         return t && t->rows == q->rows && t->cols == q->cols ? t->data : NULL;
     }
+    if (q->kind == PARAM_TOKENS)
+        return find_rows(a, d, q);
     m = find_module(a, q->module->name);
     if (m == NULL || m->in != q->module->in || m->out != q->module->out)
         return NULL;
@@ -268,7 +289,7 @@ lora_load(struct exec *x, const struct adapter *a, struct err *e)
                        "program has %zu", a->n, n_matrices(p) / n_parts(p));
     for (size_t i = 0; i < p->n_params; i++) {
         const struct param *q = &p->param[i];
-        const float *values = find_values(a, q);
+        const float *values = find_values(a, p->desc, q);
         struct view v = prog_param(q, p->params);
         int rc;
 
@@ -307,7 +328,8 @@ leaf_names(const struct prog *p, size_t *n)
 struct saving {
     const struct exec *x;
     struct adapter a;
-    const struct param **whole; /* by index of a.whole */
+    const struct param **whole;  /* by index of a.whole */
+    const struct param **tokens; /* by index of a.tokens */
 };
 
 /* Parameters come as A, B, A, B, with DoRA as A, B, magnitude: add_params of
@@ -318,8 +340,8 @@ write_part(void *ctx, size_t i, enum adapter_part part, struct out *out,
 {
     const struct saving *s = ctx;
     const struct prog *p = s->x->prog;
-    const struct param *q = part == ADAPTER_WHOLE
-                            ? s->whole[i]
+    const struct param *q = part == ADAPTER_WHOLE ? s->whole[i]
+                            : part == ADAPTER_TOKENS ? s->tokens[i]
                             : &p->param[n_parts(p) * i + part];
     struct view v = prog_param(q, p->params);
 
@@ -358,6 +380,8 @@ list_whole(struct saving *s, char head[128])
     for (size_t i = first; i < p->n_params; i++) {
         const struct param *q = &p->param[i];
 
+        if (q->kind == PARAM_TOKENS)
+            continue;
         add_whole(s, q, q->tensor->name);
         if (!d->tied || q->module != m[0])
             continue;
@@ -367,6 +391,34 @@ list_whole(struct saving *s, char head[128])
                 save[s->a.n_save++] = m[k]->name;
     }
     s->a.save = save;
+}
+
+/* Rows of tokens. The input embedding's alone are a list, as PEFT has it. */
+static void
+list_tokens(struct saving *s)
+{
+    const struct prog *p = s->x->prog;
+    const struct model_desc *d = p->desc;
+    struct adapter *a = &s->a;
+    size_t n = p->n_params - n_matrices(p);
+
+    a->tokens = mem_array(n + 1, sizeof(*a->tokens));
+    s->tokens = mem_array(n + 1, sizeof(*s->tokens));
+    a->n_tokens = 0;
+    for (size_t i = 0; i < p->n_params; i++) {
+        const struct param *q = &p->param[i];
+
+        if (q->kind != PARAM_TOKENS)
+            continue;
+        s->tokens[a->n_tokens] = q;
+        a->tokens[a->n_tokens++] = (struct adapter_tokens){
+            .key = q->module->name, .module = q->module->name,
+            .id = (int32_t *)q->token, .n = q->rows, .cols = q->cols
+        };
+    }
+    if (a->n_tokens == 1
+        && s->tokens[0]->module == desc_module(d, ROLE_EMBED, 0))
+        a->tokens[0].key = NULL;
 }
 
 static void
@@ -404,12 +456,15 @@ lora_save(const struct exec *x, const struct adapter *meta,
         s.a.target = leaf = leaf_names(x->prog, &s.a.n_targets);
     list_items(&s);
     list_whole(&s, head);
+    list_tokens(&s);
     rc = adapter_write(&s.a, dir, NULL, 0, &source, e);
     if (twice)
         pissa_release_double(&s.a);
     free(s.a.item);
     free(s.a.whole);
     free(s.whole);
+    free(s.a.tokens);
+    free(s.tokens);
     free(s.a.save);
     free(leaf);
     return rc;

@@ -1,6 +1,7 @@
 /* merge.c - the list of a merged base's tensors, and its config.json. */
 #include "weights/merge.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "model/family.h"
 #include "tensor/modeldir.h"
 #include "weights/adapter_saved.h"
+#include "weights/adapter_tokens.h"
 #include "weights/base.h"
 #include "weights/merge_items.h"
 
@@ -115,6 +117,34 @@ set_whole(struct merger *x, struct err *e)
     return 0;
 }
 
+/* Rows of tokens, of a head that is the embedding, too, where the base has
+ * one. */
+static int
+set_tokens(struct merger *x, struct err *e)
+{
+    static const enum role roles[] = { ROLE_EMBED, ROLE_HEAD };
+    const struct model_desc *d = x->o->desc;
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct module *m = desc_module(d, roles[i], 0);
+        const struct adapter_tokens *t = adapter_tokens_find(x->o->adapter, d,
+                                                             m);
+        struct merge_tensor *item;
+        char name[160];
+
+        snprintf(name, sizeof(name), "%s.weight", m->name);
+        item = t ? merge_item(x, name) : NULL;
+        if (item == NULL)
+            continue;
+        if (stored_of(item->t->dtype) == NULL)
+            return err_set(e, ERR_DATA, "tensor %s: weights of type %s are "
+                           "not supported", item->t->name,
+                           dtype_name(item->t->dtype));
+        item->tokens = t;
+    }
+    return 0;
+}
+
 int
 merge_items(struct merger *x, struct err *e)
 {
@@ -143,6 +173,8 @@ merge_items(struct merger *x, struct err *e)
     add_head(x);
     if (rc == 0)
         rc = set_whole(x, e);
+    if (rc == 0)
+        rc = set_tokens(x, e);
     return rc < 0 ? err_prefix(e, "%s", o->base->path) : 0;
 }
 

@@ -170,6 +170,30 @@ scatter(const struct way *w, const uint8_t *from, uint64_t row, uint64_t n)
                    from + (r * w->cols + c) * size, size);
 }
 
+/* y = rows [row, row + n), x, but for those of tokens. Returns how many
+ * elements were to change. */
+static uint64_t
+replace_rows(const struct way *w, float *y, const float *x, uint64_t row,
+             uint64_t n)
+{
+    const struct adapter_tokens *t = w->m->tokens;
+    size_t cols = (size_t)w->cols;
+    uint64_t changed = 0;
+
+    memcpy(y, x, (size_t)n * cols * sizeof(*y));
+    for (uint32_t k = 0; k < t->n; k++) {
+        const float *from = t->rows + (size_t)k * cols;
+        uint64_t at = ((uint64_t)t->id[k] - row) * cols;
+
+        if ((uint64_t)t->id[k] < row || (uint64_t)t->id[k] >= row + n)
+            continue;
+        memcpy(y + at, from, cols * sizeof(*y));
+        for (size_t i = 0; i < cols; i++)
+            changed += x[at + i] < from[i] || x[at + i] > from[i];
+    }
+    return changed;
+}
+
 /* y = rows [row, row + n), x, with what is added to them; or those that take
  * their place. Returns how many were to change. */
 static uint64_t
@@ -179,6 +203,8 @@ change_rows(const struct way *w, const float **to, float *y, const float *x,
     uint64_t len = n * w->cols, changed = 0;
 
     *to = y;
+    if (w->m->tokens != NULL)
+        return replace_rows(w, y, x, row, n);
     if (w->m->whole == NULL)
         return add_rows(w, y, x, coef, row, n);
     *to = w->m->whole + row * w->cols;
@@ -225,7 +251,7 @@ convert(const struct way *w, uint8_t *to, float *x, float *y, float *z,
     const float *now;
     int rc;
 
-    if (w->m->add == NULL && w->m->whole == NULL) {
+    if (w->m->add == NULL && w->m->whole == NULL && w->m->tokens == NULL) {
         if (!same)
             return store(w, to, x, at, len, e);
         memcpy(to, was, (size_t)n * w->row_bytes);

@@ -7,8 +7,9 @@
  * 4, as PEFT merges it)
  *     W' = m (W + s B A) / ||W + s B A||,
  * the norm that of each output's row; what the adapter saves whole (any
- * tensor) takes W's place. W is widened to float, where sums and
- * products are; only what comes out is rounded to the type that is written.
+ * tensor) takes W's place, and so do rows of tokens. W is widened to float,
+ * where sums and products are; only what comes out is rounded to the type that
+ * is written.
  */
 #ifndef WEIGHTS_MERGE_TENSOR_H
 #define WEIGHTS_MERGE_TENSOR_H
@@ -23,6 +24,8 @@ struct merge_tensor {
                          make without a side tensor */
     const struct adapter_module *add; /* NULL: nothing is added */
     const float *whole; /* t's elements are these now; NULL: its own */
+    const struct adapter_tokens *tokens; /* rows that are others now; NULL:
+                                            none */
     double scale;     /* of it: adapter_scale */
     bool in_out;      /* t is stored [in, out] */
     bool turn;        /* its two dimensions are written in the other order */

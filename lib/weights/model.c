@@ -88,10 +88,12 @@ model_open(struct model *m, const char *base, const char *adapter,
     if (rc < 0)
         model_release(m);
     else if (m->with != NULL)
-        log_info("%s: %zu of the base's %zu linears are adapted%s",
+        log_info("%s: %zu of the base's %zu linears are adapted%s%s",
                  m->adapter_dir, m->adapter.n, m->linears,
                  m->adapter.n_whole > 0 ? ", modules_to_save are replaced"
-                                        : "");
+                                        : "",
+                 m->adapter.n_tokens > 0 ? ", rows of tokens are replaced"
+                                         : "");
     return rc;
 }
 

@@ -24,6 +24,7 @@ option() {
     alpha-pattern) echo --alpha-pattern=q_proj=3 ;;
     init) echo --init=pissa ;;
     modules-to-save) echo --modules-to-save=embed_tokens,norm ;;
+    trainable-token-indices) echo --trainable-token-indices=1,5-7 ;;
     *) echo "no option for $1" ;;
     esac
 }
@@ -76,7 +77,7 @@ row() {
 @test "every kind of adapter does what its row of graft-bases(7) says" {
     text_base
     sed -n '/^\.Ss Adapters/,/^\.Sh/s/^\.It Cm //p' "$page" >rows
-    [ "$(wc -l <rows)" -eq 8 ]
+    [ "$(wc -l <rows)" -eq 9 ]
     while read -r name _ cells; do
         [ "$cells" = "$(row "$name" | paste -sd ' ' | sed 's/ / Ta /g')" ] || {
             echo "$name: $cells"

@@ -264,7 +264,8 @@ EOF
         [ $type = llama ] || one=c_attn other=c_fc
         for more in '' ', "use_dora": true' \
             ', "modules_to_save": ["lm_head", "'$other'"],
-             "exclude_modules": ["'$other'"]'; do
+             "exclude_modules": ["'$other'"]' \
+            ', "trainable_token_indices": [9, 0, 95]'; do
             "$PEERS/bin/python" "$root/tests/peft/adapter.py" "$model" ad \
                 '{"r": 3, "lora_alpha": 5, "use_rslora": true,
                   "rank_pattern": {"'$one'": 2},
@@ -301,6 +302,28 @@ loss() {
             >of_out
         jq -en "($(loss of_run) - $(loss of_out) | fabs) < 1e-6"
         rm -r run out
+    done
+}
+
+@test "rows of tokens take the base's place" {
+    echo '{"model_type": "gpt2", "vocab_size": 40, "n_embd": 16,
+        "n_layer": 1, "n_head": 4, "n_positions": 32}' >arch.json
+    for i in {1..9}; do
+        jq -cn --argjson i $i '{ids: [range(24) | (. * $i + 3) % 40]}'
+    done | fromjsonl | shard -q -o data
+    for case in "true 3,7-9,39" "false 3-9,lm_head=0-5,lm_head=39"; do
+        jq ".tie_word_embeddings = ${case% *}" arch.json >this.json
+        initmodel -q -o base this.json
+        train -q --data data --base base -o run --steps 2 --batch 1 \
+            --seq-len 32 --rank 2 --lr 0.05 \
+            --trainable-token-indices "${case#* }"
+        merge -q --base base --adapter run -o out
+        evalprompts -q --base base --adapter run --data data --split train \
+            --seq-len 32 >of_run
+        evalprompts -q --base out --data data --split train --seq-len 32 \
+            >of_out
+        jq -en "($(loss of_run) - $(loss of_out) | fabs) < 1e-6"
+        rm -r base run out
     done
 }
 

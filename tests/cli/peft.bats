@@ -36,13 +36,13 @@ each_loss() {
 check_variants() {
     "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/made.py" model records \
         made >losses
-    each_loss 13
+    each_loss 15
 }
 
-# saved OPTION...: another run of model/ with modules trained in full.
+# saved OPTION...: another run of model/ with something beside the matrices.
 saved() {
     train -q --data data --base model -o "run$((++runs))" --steps 2 \
-        --seq-len 32 --lr 0.02 --rank 4 --modules-to-save "$@"
+        --seq-len 32 --lr 0.02 --rank 4 "$@"
 }
 
 # PEFT finds every tensor of the runs, and computes what we do.
@@ -95,7 +95,7 @@ check_sums() {
     check_sums
 }
 
-@test "modules that we saved are PEFT's, too" {
+@test "modules and rows that we saved are PEFT's, too" {
     runs=0
     echo '{"model_type": "qwen2", "vocab_size": 40, "hidden_size": 16,
         "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -103,19 +103,30 @@ check_sums() {
         "tie_word_embeddings": true,
         "max_position_embeddings": 32}' >arch.json
     initmodel -q -o model arch.json
-    saved embed_tokens,norm,k_proj
-    saved lm_head --dora
-    saved embed_tokens,lm_head
-    saved lm_head --ensure-weight-tying
+    saved --modules-to-save embed_tokens,norm,k_proj
+    saved --modules-to-save lm_head --dora
+    saved --modules-to-save embed_tokens,lm_head
+    saved --modules-to-save lm_head --ensure-weight-tying
+    saved --trainable-token-indices 3,7-9 --modules-to-save norm
+    saved --trainable-token-indices embed_tokens=9,lm_head=9 --dora
     check_saved
     rm -rf run? model
     runs=0
     echo '{"model_type": "gpt2", "vocab_size": 40, "n_embd": 16,
         "n_layer": 2, "n_head": 4, "n_positions": 32}' >arch.json
     initmodel -q -o model arch.json
-    saved wte,mlp.c_proj
-    saved wpe,ln_1
-    saved wte --ensure-weight-tying
+    saved --modules-to-save wte,mlp.c_proj
+    saved --modules-to-save wpe,ln_1
+    saved --modules-to-save wte --ensure-weight-tying
+    saved --modules-to-save wpe --trainable-token-indices 3,39
+    check_saved
+    rm -rf run? model
+    runs=0
+    jq '.tie_word_embeddings = false' arch.json >untied.json
+    initmodel -q -o model untied.json
+    saved --trainable-token-indices 3-5
+    saved --trainable-token-indices 3,lm_head=0-9
+    saved --trainable-token-indices lm_head=7
     check_saved
 }
 

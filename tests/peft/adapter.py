@@ -23,6 +23,6 @@ for name, p in model.named_parameters():
         p.data = 0.1 * torch.randn(p.shape, generator=g)
     if "lora_magnitude" in name:
         p.data += 1
-    if "modules_to_save" in name and p.requires_grad:
+    if ("modules_to_save" in name or "tokens" in name) and p.requires_grad:
         p.data += 0.1 * torch.randn(p.shape, generator=g)
 model.save_pretrained(out)

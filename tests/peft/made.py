@@ -39,6 +39,10 @@ VARIANTS = {
     "saved_both": dict(modules_to_save=[table, "lm_head"]),
     "saved_tied": dict(modules_to_save=[table, "lm_head"],
                        ensure_weight_tying=True),
+    "tokens": dict(trainable_token_indices=[7, 3, 39, 0]),
+    "tokens_named": dict(trainable_token_indices={table: [5, 6, 3],
+                                                  "lm_head": [5, 6, 3]},
+                         modules_to_save=[norm], use_dora=True),
 }
 
 for seed, (name, given) in enumerate(VARIANTS.items()):

@@ -167,6 +167,42 @@ TEST(modules_to_save_come_back)
     CHECK(path_remove(DIR, &e) == 0);
 }
 
+/* Ids in PEFT's order, rows with them; by names, and of one that is another's,
+ * too. */
+TEST(rows_of_tokens_come_back)
+{
+    int32_t id[] = { 9, 2, 5 }, more[] = { 1 };
+    struct adapter_tokens tokens[] = {
+        { .id = id, .n = 3, .cols = 2, .module = "model.embed_tokens",
+          .rows = (float *)values },
+        { .key = "lm_head", .id = more, .n = 1, .cols = 2,
+          .module = "lm_head", .rows = (float *)values + 8 },
+    };
+    struct adapter a = example(), b;
+    struct err e = { 0 };
+
+    a.tokens = tokens;
+    a.n_tokens = 1;
+    write_example(&a);
+    CHECK(adapter_read(&b, DIR, &e) == 0);
+    if (!CHECK(b.n_tokens == 1 && b.tokens[0].n == 3))
+        return;
+    CHECK(b.tokens[0].key == NULL && b.tokens[0].id[0] == 2
+          && b.tokens[0].id[1] == 5 && b.tokens[0].id[2] == 9);
+    CHECK(memcmp(b.tokens[0].rows, values + 2, 16) == 0
+          && memcmp(b.tokens[0].rows + 4, values, 8) == 0);
+    CHECK_STR(b.tokens[0].module, "model.embed_tokens");
+    adapter_release(&b);
+    tokens[0].key = "embed_tokens";
+    a.n_tokens = 2;
+    write_example(&a);
+    CHECK(adapter_read(&b, DIR, &e) == 0);
+    CHECK(b.n_tokens == 2 && strcmp(b.tokens[0].key, "embed_tokens") == 0
+          && b.tokens[1].cols == 2 && b.tokens[1].rows[0] < 0);
+    adapter_release(&b);
+    CHECK(path_remove(DIR, &e) == 0);
+}
+
 static void
 check_refused(const char *part)
 {
@@ -250,6 +286,44 @@ TEST(a_config_that_means_something_else_is_refused)
                  "expected r = 3");
     check_config("[]", "no JSON object");
     check_config("{", "byte");
+    CHECK(path_remove(DIR, &e) == 0);
+}
+
+#define TOKENS(value) CONFIG(",\"trainable_token_indices\":" value)
+
+TEST(ids_that_are_none_are_refused)
+{
+    int32_t id[] = { 1, 2 };
+    struct adapter_tokens tokens = {
+        .id = id, .n = 2, .cols = 2, .module = "model.embed_tokens",
+        .rows = (float *)values
+    };
+    struct adapter a = example();
+    struct err e = { 0 };
+
+    a.tokens = &tokens;
+    a.n_tokens = 1;
+    write_example(&a);
+    CHECK(read_with_config(TOKENS("[1,2]")) == 0);
+    CHECK(read_with_config(TOKENS("{\"embed_tokens\":[2,1]}")) == 0);
+    CHECK(read_with_config(TOKENS("{\"embed_tokens\":[2,1],"
+                                  "\"lm_head\":[2,1]}")) == 0);
+    check_config(CONFIG(""), "trainable_tokens_delta: expected");
+    check_config(TOKENS("[1]"), "2 rows, expected 1 as in trainable_token");
+    check_config(TOKENS("[1,1]"), "1 is there twice, of the embedding");
+    check_config(TOKENS("[1,-1]"), "(found -1, expected the id of a token)");
+    check_config(TOKENS("[1,2.5]"), "(found 2.5, expected the id");
+    check_config(TOKENS("[1,\"2\"]"), "(found \"2\", expected the id");
+    check_config(TOKENS("[1,3e9]"), "expected the id");
+    check_config(TOKENS("[]"), "(found [], expected a list of ids");
+    check_config(TOKENS("{}"), "(found {}, expected a list of ids");
+    check_config(TOKENS("7"), "(found 7, expected a list of ids");
+    check_config(TOKENS("{\"embed_tokens\":7}"), "(found 7, expected a list");
+    check_config(TOKENS("{\"\":[1,2]}"), "expected names of modules");
+    check_config(TOKENS("{\"lm_head\":[1,2]}"), "trainable_tokens_delta: "
+                 "expected");
+    check_config(TOKENS("{\"embed_tokens\":[1,2],\"lm_head\":[1]}"),
+                 "the adapter has no rows of lm_head");
     CHECK(path_remove(DIR, &e) == 0);
 }
 
@@ -390,6 +464,8 @@ static const struct test tests[] = {
     RUN(targets_follow_from_the_modules),
     RUN(modules_of_their_own_strength_come_back),
     RUN(modules_to_save_come_back),
+    RUN(rows_of_tokens_come_back),
+    RUN(ids_that_are_none_are_refused),
     RUN(a_config_that_means_something_else_is_refused),
     RUN(modules_that_the_config_does_not_select_are_refused),
     RUN(tensors_that_are_no_adapter_are_refused),

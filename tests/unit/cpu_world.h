@@ -167,6 +167,19 @@ world_base(struct world *w, uint32_t rows, uint32_t cols, uint8_t dtype)
     return v;
 }
 
+/* n ids, each `step` above the one before, from `first` on. */
+static inline struct view
+world_tokens(struct world *w, uint32_t n, int32_t first, int32_t step)
+{
+    struct view v = { world_bytes(w, n * sizeof(int32_t)), 1, n, n, 0,
+                      DTYPE_I32, 0 };
+    int32_t *id = w->base[v.buf];
+
+    for (uint32_t k = 0; k < n; k++)
+        id[k] = first + (int32_t)k * step;
+    return v;
+}
+
 /* A weight of any dtype. */
 static inline struct view
 world_weight(struct world *w, uint32_t rows, uint32_t cols, uint8_t dtype)

@@ -3,6 +3,7 @@
 #include "golden_logits.h"
 #include "model/family.h"
 #include "weights/adapter_saved.h"
+#include "weights/adapter_tokens.h"
 #include "weights/lora.h"
 
 static void
@@ -279,6 +280,38 @@ TEST(modules_to_save_are_pefts)
     targets_close(t, n);
 }
 
+/* Rows of both tables, or of one that both are. */
+TEST(trainable_tokens_are_pefts)
+{
+    static const char *const names[] = { "llama", "gpt2" };
+    struct target t[MAX_TARGETS];
+    size_t n = targets_open(t);
+
+    for (size_t i = 0; i < 2; i++) {
+        struct adapter a = { .rank = GOLDEN_RANK, .alpha = GOLDEN_ALPHA };
+        char base[256], golden[300];
+        size_t bytes;
+        struct golden g;
+        int32_t *id;
+
+        snprintf(base, sizeof(base), GOLDEN_DIR "%s", names[i]);
+        snprintf(golden, sizeof(golden), "%s/tokens.safetensors", base);
+        golden_open_files(&g, names[i], base, golden);
+        id = golden_copy(&g, "tokens", &bytes);
+        for (size_t k = 0; k < bytes / sizeof(*id); k++) {
+            adapter_tokens_add(&a, NULL, id[k], id[k]);
+            if (!g.desc.tied)
+                adapter_tokens_add(&a, "lm_head", id[k], id[k]);
+        }
+        for (size_t k = 0; k < n; k++)
+            saved_case(&g, &t[k], &a);
+        adapter_tokens_release(&a);
+        free(id);
+        golden_close(&g);
+    }
+    targets_close(t, n);
+}
+
 /* A family that nothing is held against transformers of is named. */
 TEST(every_family_has_a_model)
 {
@@ -303,7 +336,7 @@ static const struct test tests[] = {
     RUN(every_family_has_a_model),
     RUN(gradients_of_every_parameter), RUN(gradients_of_an_adapter),
     RUN(losses_of_rows), RUN(logits_with_a_cache), RUN(dora_is_pefts),
-    RUN(modules_to_save_are_pefts)
+    RUN(modules_to_save_are_pefts), RUN(trainable_tokens_are_pefts)
 };
 
 TEST_MAIN("model_golden", tests)

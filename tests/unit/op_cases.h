@@ -241,6 +241,35 @@ TEST(embedding_gradients_match)
     }
 }
 
+TEST(embeddings_of_tokens_match)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        struct world w;
+        uint32_t dim = i & 1 ? 300 : 16, n = 200;
+        struct view rows, tokens;
+
+        world_init(&w, i);
+        w.reduction = n;
+        rows = world_real(&w, 7, dim, 1);
+        tokens = world_tokens(&w, 7, 2, 5);
+        if (i & 2) {
+            w.op = (struct op){ .kind = OP_EMBED_TOKENS_BWD,
+                                .x = { world_act(&w, n, dim, 1), tokens },
+                                .y = { rows } };
+            w.op.u.embed.skip = i & 4 ? 1 + 7 : 0;
+        } else {
+            w.op = (struct op){ .kind = OP_EMBED_TOKENS,
+                                .x = { rows, { 0 }, tokens },
+                                .y = { world_act(&w, n, dim, 1) } };
+            if (i & 4)
+                w.op.x[1] = world_weight(&w, 50, dim, DTYPE_BF16);
+        }
+        world_batch(&w, n, n, 50, 40);
+        try_op(&w, "embedding of tokens");
+        world_release(&w);
+    }
+}
+
 struct attention_case {
     uint32_t seqs, seq, doc, heads, kv_heads, head_dim, window;
     uint8_t acc;
@@ -482,6 +511,49 @@ TEST(heads_match)
     }
 }
 
+/* Words of rows of their own at either end, in every part of the vocabulary,
+ * and of more than a panel. */
+TEST(heads_with_rows_of_tokens_match)
+{
+    static const struct { uint32_t n, first, step; } own[] = {
+        { 1, 0, 1 }, { 3, 99, 100 }, { 300, 3, 1 }, { 2, 0, 999 }
+    };
+
+    for (uint32_t i = 0; i < 8; i++) {
+        uint32_t k = i % 4;
+        struct world w;
+        struct part *p = w.part;
+
+        world_init(&w, i);
+        w.reduction = 1040;
+        w.op.u.head.part = p;
+        p->w = world_weight(&w, 1000, 40, i & 2 ? DTYPE_I8 : DTYPE_F32);
+        if (i & 1)
+            p->bias = world_real(&w, 1, 1000, 1);
+        p->tokens = world_tokens(&w, own[k].n, (int32_t)own[k].first,
+                                 (int32_t)own[k].step);
+        p->rows = world_real(&w, own[k].n, 40, 1);
+        w.op.x[0] = world_act(&w, 11, 40, 1);
+        world_batch(&w, 11, 11, 11, 1000);
+        if (i & 4) {
+            w.op.kind = OP_HEAD_CE;
+            w.op.u.head.chunk = 8;
+            w.op.y[0] = world_real(&w, 11, 1, 1);
+            w.op.y[1] = world_act(&w, 11, 40, 1);
+            p->grad_rows = world_real(&w, own[k].n, 40, 1);
+            for (uint32_t r = 0; r < 11; r += 2) /* targets of theirs */
+                w.ids[11 + r] = (int32_t)(own[k].first + r % own[k].n
+                                                         * own[k].step);
+        } else {
+            w.op.kind = OP_LOGITS;
+            w.op.y[0] = world_real(&w, 9, 1000, 1);
+        }
+        w.in.n_head = 9;
+        try_op(&w, "head with rows of tokens");
+        world_release(&w);
+    }
+}
+
 TEST(logits_match)
 {
     const int32_t cached[3] = { 0 }, tokens[3] = { 9 };
@@ -641,6 +713,7 @@ TEST(every_kind_was_compared)
     RUN(linears_match), RUN(linear_gradients_match),                        \
     RUN(dora_norms_match), RUN(dora_matches),                               \
     RUN(few_rows_match), RUN(joined_linears_match),                         \
+    RUN(embeddings_of_tokens_match), RUN(heads_with_rows_of_tokens_match),  \
     RUN(attention_matches), RUN(attention_of_low_scores_matches),           \
     RUN(cached_attention_matches), RUN(attention_gradients_match),          \
     RUN(heads_match), RUN(logits_match),                                    \

@@ -215,6 +215,27 @@ TEST(embedding)
     embed_case(true);
 }
 
+/* Some ids of the batch have rows; what the others had is a constant. */
+TEST(embedding_of_tokens)
+{
+    struct trial t;
+    struct view rows, d_rows;
+
+    trial_init(&t, "embed tokens", 3);
+    lab_batch(&t.lab, 14, 7, 4, 9);
+    trial_output(&t, 14, 6);
+    rows = lab_real(&t.lab, 3, 6);
+    d_rows = lab_real(&t.lab, 3, 6);
+    t.fwd = (struct op){ .kind = OP_EMBED_TOKENS,
+                         .x = { rows, lab_real(&t.lab, 7, 6),
+                                lab_tokens(&t.lab, 3, 1, 3) },
+                         .y = { t.y } };
+    t.bwd = (struct op){ .kind = OP_EMBED_TOKENS_BWD,
+                         .x = { t.dy, t.fwd.x[2] }, .y = { d_rows } };
+    add_var(&t, rows, d_rows, true);
+    check_trial(&t);
+}
+
 static void
 norm_case(bool rms, bool bias, uint8_t acc, uint32_t dim, uint32_t groups)
 {
@@ -565,7 +586,7 @@ head_value(struct trial *t)
 {
     struct part *p = t->fwd.u.head.part, keep = *p;
 
-    p->grad_w.buf = p->grad_bias.buf = 0;
+    p->grad_w.buf = p->grad_bias.buf = p->grad_rows.buf = 0;
     t->lab.out.loss_sum = 0;
     run_head(&t->lab, &t->fwd);
     *p = keep;
@@ -582,7 +603,8 @@ head_back(struct trial *t)
 }
 
 static void
-head_case(uint32_t n_head, uint32_t chunk, uint8_t dtype, bool bias)
+head_case(uint32_t n_head, uint32_t chunk, uint8_t dtype, bool bias,
+          uint32_t n_tokens)
 {
     struct trial t;
     struct part *p = &t.lab.part[0];
@@ -606,6 +628,12 @@ head_case(uint32_t n_head, uint32_t chunk, uint8_t dtype, bool bias)
         p->grad_bias = lab_real(&t.lab, 1, 13);
         add_var(&t, p->bias, p->grad_bias, true);
     }
+    if (n_tokens > 0) {
+        p->tokens = lab_tokens(&t.lab, n_tokens, 0, 4);
+        p->rows = lab_real(&t.lab, n_tokens, 6);
+        p->grad_rows = lab_real(&t.lab, n_tokens, 6);
+        add_var(&t, p->rows, p->grad_rows, true);
+    }
     t.fwd = (struct op){ .kind = OP_HEAD_CE, .x = { x },
                          .u.head = { p, chunk } };
     t.bwd = t.fwd;
@@ -617,12 +645,13 @@ head_case(uint32_t n_head, uint32_t chunk, uint8_t dtype, bool bias)
 
 TEST(head)
 {
-    head_case(11, 11, DTYPE_REAL, true);
-    head_case(11, 4, DTYPE_REAL, false);
-    head_case(7, 64, DTYPE_REAL, true);
-    head_case(9, 2, DTYPE_BF16, false);
-    head_case(10, 3, DTYPE_I8, true);
-    head_case(1, 1, DTYPE_REAL, false);
+    head_case(11, 11, DTYPE_REAL, true, 0);
+    head_case(11, 4, DTYPE_REAL, false, 0);
+    head_case(7, 64, DTYPE_REAL, true, 0);
+    head_case(9, 2, DTYPE_BF16, false, 4);
+    head_case(10, 3, DTYPE_I8, true, 3);
+    head_case(1, 1, DTYPE_REAL, false, 0);
+    head_case(11, 4, DTYPE_F16, true, 1);
 }
 
 /* Runs last. */
@@ -635,8 +664,8 @@ TEST(every_gradient_was_tried)
 }
 
 static const struct test tests[] = {
-    RUN(embedding), RUN(norms), RUN(linear), RUN(dora), RUN(sums),
-    RUN(rope),
+    RUN(embedding), RUN(embedding_of_tokens), RUN(norms), RUN(linear),
+    RUN(dora), RUN(sums), RUN(rope),
     RUN(attention), RUN(activations), RUN(head), RUN(every_gradient_was_tried)
 };
 

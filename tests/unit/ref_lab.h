@@ -143,6 +143,19 @@ lab_weight(struct lab *l, uint32_t rows, uint32_t cols, uint8_t dtype)
     return v;
 }
 
+/* n ids, each `step` above the one before, from `first` on. */
+static inline struct view
+lab_tokens(struct lab *l, uint32_t n, int32_t first, int32_t step)
+{
+    struct view v = { lab_buf(l, n * sizeof(int32_t)), 1, n, n, 0, DTYPE_I32,
+                      0 };
+    int32_t *id = (int32_t *)l->buf[v.buf].source;
+
+    for (uint32_t k = 0; k < n; k++)
+        id[k] = first + (int32_t)k * step;
+    return v;
+}
+
 /* n rows in sequences of seq, documents of doc rows in them; ids and
  * targets below vocab. Every third row has weight 0. */
 static inline void

@@ -80,6 +80,7 @@ TEST(full_training_has_no_adapter)
     refused(LINE("--method=full", "--init-adapter=a"), text);
     refused(LINE("--method=full", "--targets=q_proj"), text);
     refused(LINE("--method=full", "--modules-to-save=norm"), text);
+    refused(LINE("--method=full", "--trainable-token-indices=3"), text);
     refused(LINE("--ensure-weight-tying"), "--ensure-weight-tying without "
             "--modules-to-save");
     refused(LINE("--method=full", "--dropout=0.1"), text);
@@ -88,13 +89,15 @@ TEST(full_training_has_no_adapter)
 TEST(an_adapter_that_is_there_has_its_shape)
 {
     static const char text[] = "--init-adapter sets rank, alpha, their "
-           "patterns, rslora, dora, targets and modules to save";
+           "patterns, rslora, dora, targets, modules to save and "
+           "trainable tokens";
 
     taken(LINE("--init-adapter=a", "--dropout=0.1"));
     refused(LINE("--init-adapter=a", "--rank=32"), text);
     refused(LINE("--init-adapter=a", "--alpha=64"), text);
     refused(LINE("--init-adapter=a", "--targets=q_proj"), text);
     refused(LINE("--init-adapter=a", "--modules-to-save=norm"), text);
+    refused(LINE("--init-adapter=a", "--trainable-token-indices=3"), text);
     refused(LINE("--init-adapter=a", "--ensure-weight-tying"), text);
 }
 
