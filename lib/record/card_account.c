@@ -76,24 +76,30 @@ put_repositories(struct buf *b, const struct card_facts *f)
 static bool
 revision_row(struct buf *b, const char *line, struct map *names, bool *twice)
 {
-    struct buf name, revision;
+    struct buf name, revision, license;
     bool is, added = true;
 
     buf_init(&name);
     buf_init(&revision);
+    buf_init(&license);
     is = prov_is_source(line) && prov_option(line, "repo", &name);
     if (is) {
         prov_option(line, "revision", &revision);
+        if (!prov_option(line, "license", &license))
+            buf_addstr(&license, "not recorded");
         map_put(names, name.data, name.len, 0, &added);
         buf_addstr(b, "| ");
         card_put(b, name.data, name.len);
         buf_addstr(b, " | ");
         card_put(b, revision.data, revision.len);
+        buf_addstr(b, " | ");
+        card_put(b, license.data, license.len);
         buf_addstr(b, " |\n");
     }
     *twice = *twice || !added;
     buf_release(&name);
     buf_release(&revision);
+    buf_release(&license);
     return is;
 }
 
@@ -109,8 +115,8 @@ put_revisions(struct buf *b, const struct stream_head *h)
     for (size_t i = 0; i < h->n_prov; i++)
         any = revision_row(&rows, h->prov[i], &names, &twice) || any;
     if (any)
-        buf_addf(b, "\n| source | history of |\n| --- | --- |\n%s",
-                 rows.data);
+        buf_addf(b, "\n| source | history of | licence of its root |\n"
+                 "| --- | --- | --- |\n%s", rows.data);
     if (twice)
         buf_addstr(b, "\nSources of the same name are counted as one "
                    "repository.\n");

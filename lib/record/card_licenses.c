@@ -54,11 +54,12 @@ hub_id(const char *p, size_t n)
     return i;
 }
 
-void
-card_put_licenses(struct buf *b, const struct card_facts *f)
+/* Which of hub are among the licences of the records, with N_HUB for others;
+ * *all: each record has one. False where none has. */
+static bool
+of_records(const struct card_facts *f, bool there[N_HUB + 1], bool *all)
 {
     const struct map *map = &f->licenses.map;
-    bool there[N_HUB + 1] = { false };
     uint64_t known = f->licenses.others.records;
 
     there[N_HUB] = known > 0;
@@ -66,12 +67,48 @@ card_put_licenses(struct buf *b, const struct card_facts *f)
         there[hub_id(map_key(map, i), map->entry[i].len)] = true;
         known += f->licenses.sums[map->entry[i].value].records;
     }
+    *all = known == f->all.records;
+    return known > 0;
+}
+
+/* The same of the roots of the sources. */
+static void
+of_sources(const struct stream_head *h, bool there[N_HUB + 1], bool *all)
+{
+    struct prov_chain c = { 0 };
+    bool any = false;
+    struct buf license;
+
+    *all = true;
+    buf_init(&license);
+    while (prov_next(h, &c)) {
+        for (size_t i = c.begin; i < c.tail; i++) {
+            buf_reset(&license);
+            any = true;
+            if (prov_option(h->prov[i], "license", &license))
+                there[hub_id(license.data, license.len)] = true;
+            else
+                *all = false;
+        }
+        *all = *all && c.tail > c.begin;
+    }
+    *all = *all && any;
+    buf_release(&license);
+}
+
+void
+card_put_licenses(struct buf *b, const struct card_facts *f)
+{
+    bool there[N_HUB + 1] = { false }, all;
+
+    if (!of_records(f, there, &all))
+        of_sources(&f->m->head, there, &all);
     for (size_t i = 0; i < N_HUB; i++)
         if (there[i])
             buf_addf(b, "- %s\n", hub[i]);
     if (there[N_HUB])
         buf_addstr(b, "- other\n");
-    if (known < f->all.records || known == 0)
+    if (!all)
         buf_addstr(b, "- unknown\n");
 }
 
@@ -101,7 +138,8 @@ card_licenses(struct buf *b, const struct card_facts *f)
     }
     buf_release(&allowed);
     if (map->n == 0) {
-        buf_addstr(b, "Of the records no licence is recorded.\n");
+        buf_addstr(b, "Of the records no licence is recorded; those of the "
+                   "sources' roots are above.\n");
         return;
     }
     buf_addstr(b, "By what the first lines of a file say, else by the licence "

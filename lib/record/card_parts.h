@@ -92,8 +92,9 @@ enum card_ran card_ran(const struct manifest *m, const char *program,
 
 /* ---- card_licenses.c: whose it is ---- */
 
-/* The licences as the Hub calls them, a list of YAML: "other" stands for those
- * that it has no name for, "unknown" for what none is known of. */
+/* The licences of the records, or, where they tell none, of the sources, as the
+ * Hub calls them, a list of YAML: "other" stands for those that it has no name
+ * for, "unknown" for what none is known of. */
 void card_put_licenses(struct buf *b, const struct card_facts *f);
 void card_licenses(struct buf *b, const struct card_facts *f);
 

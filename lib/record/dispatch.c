@@ -9,10 +9,17 @@
 
 /* ---- the child's end ---- */
 
+static void
+add_text(struct buf *b, const char *text)
+{
+    buf_u64(b, strlen(text));
+    buf_addstr(b, text);
+}
+
 int
 dispatch_start(struct sender *s, uint64_t n_commits, uint64_t other_refs,
-               bool replaced, const char *name, const struct tips *tips,
-               struct err *e)
+               bool replaced, const char *name, const char *license,
+               const struct tips *tips, struct err *e)
 {
     int rc;
 
@@ -20,8 +27,8 @@ dispatch_start(struct sender *s, uint64_t n_commits, uint64_t other_refs,
     buf_u64(&s->out, n_commits);
     buf_u64(&s->out, other_refs);
     buf_u64(&s->out, replaced);
-    buf_u64(&s->out, strlen(name));
-    buf_addstr(&s->out, name);
+    add_text(&s->out, name);
+    add_text(&s->out, license ? license : "");
     for (size_t i = 0; i < tips->n; i++) {
         buf_u32(&s->out, tips->tip[i].flags);
         buf_add(&s->out, tips->tip[i].id.b, OID_BYTES);
@@ -98,14 +105,22 @@ rest(struct cursor *c)
     return (struct span){ cursor_bytes(c, n), n };
 }
 
+static struct span
+take_text(struct cursor *c)
+{
+    size_t n = (size_t)cursor_u64(c);
+
+    return (struct span){ cursor_bytes(c, n), n };
+}
+
 static bool
 decode_start(struct dispatch *d, struct cursor *c)
 {
     d->of.start.n_commits = cursor_u64(c);
     d->of.start.other_refs = cursor_u64(c);
     d->of.start.replaced = cursor_u64(c) != 0;
-    d->text.n = (size_t)cursor_u64(c);
-    d->text.p = cursor_bytes(c, d->text.n);
+    d->text = take_text(c);
+    d->of.start.license = take_text(c);
     d->of.start.tips = rest(c);
     return d->of.start.tips.n % DISPATCH_TIP_BYTES == 0;
 }

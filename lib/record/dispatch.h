@@ -13,10 +13,10 @@
 /* ---- the child's end; the letter is the frame's type ---- */
 
 /* 'H': the walk has ended, files come. Sent at once: with it the parent's
- * segment begins, whatever comes then. */
+ * segment begins, whatever comes then. license: of the root, or NULL. */
 int dispatch_start(struct sender *s, uint64_t n_commits, uint64_t other_refs,
-                   bool replaced, const char *name, const struct tips *tips,
-                   struct err *e);
+                   bool replaced, const char *name, const char *license,
+                   const struct tips *tips, struct err *e);
 
 /* 'A': author number k. */
 int dispatch_author(struct sender *s, uint64_t k, struct span who,
@@ -58,7 +58,8 @@ struct dispatch {
         struct {
             uint64_t n_commits, other_refs;
             bool replaced;
-            struct span tips; /* DISPATCH_TIP_BYTES each */
+            struct span license; /* n 0: none is known */
+            struct span tips;    /* DISPATCH_TIP_BYTES each */
         } start;
         struct {
             uint64_t k;

@@ -14,7 +14,7 @@
 #include "record/dispatch.h"
 
 #define MAX_DEATHS 100
-#define MAX_NAME 1024 /* of a repository, in the provenance */
+#define MAX_NAME 1024 /* bytes of each in the provenance */
 #define MAX_TIPS 8    /* there, too */
 
 static int
@@ -43,8 +43,9 @@ tips_id(const void *tips, size_t n)
     return id;
 }
 
-/* This program's line, with the repository's name and the commits that its
- * history is of: ^ID of one whose history is left out. */
+/* This program's line, with the repository's name, the licence in its root and
+ * the commits that its history is of: ^ID of one whose history is left out.
+ */
 static void
 put_prov(struct stream_head *head, const struct scrape *s,
          const struct dispatch *d)
@@ -62,6 +63,10 @@ put_prov(struct stream_head *head, const struct scrape *s,
     if (d->text.n <= MAX_NAME) {
         buf_addstr(&b, " repo=");
         word_put(&b, d->text.p, d->text.n);
+    }
+    if (d->of.start.license.n > 0 && d->of.start.license.n <= MAX_NAME) {
+        buf_addstr(&b, " license=");
+        word_put(&b, d->of.start.license.p, d->of.start.license.n);
     }
     for (i = 0; i < n && i < MAX_TIPS; i++, tip += DISPATCH_TIP_BYTES) {
         memcpy(id.b, tip + sizeof(uint32_t), OID_BYTES);

@@ -27,37 +27,44 @@ struct scribe {
     struct text_rec rec;
 };
 
-/* Of the first tip: HEAD's, or that of the range. */
-static int
-read_facts(struct scribe *c, const struct tips *tips, struct err *e)
+/* The first tip: HEAD, or that of the range; NULL without one. */
+static const struct oid *
+first_tip(const struct tips *tips)
 {
-    const struct history_options *h = &c->job->history;
-    struct err first;
-    uint64_t lost;
-    size_t i = 0;
-    int rc;
-
-    while (i < tips->n && (tips->tip[i].flags & WALK_HIDDEN))
-        i++;
-    if (i == tips->n)
-        return 0;
-    rc = tip_facts_read(&c->facts, c->objects, &tips->tip[i].id,
-                        h->max_entries, h->keep_going, &lost, &first, e);
-    if (rc == 0 && lost > 0)
-        rc = dispatch_lost(c->s, &tips->tip[i].id, lost, first.text, e);
-    return rc;
+    for (size_t i = 0; i < tips->n; i++)
+        if (!(tips->tip[i].flags & WALK_HIDDEN))
+            return &tips->tip[i].id;
+    return NULL;
 }
 
+/* The facts come first, for the licence; where they can't be read, that is
+ * said after the start. */
 static int
 send_start(void *ctx, const struct tips *tips, const struct walk *w,
            uint64_t other_refs, struct err *e)
 {
     struct scribe *c = ctx;
+    const struct history_options *h = &c->job->history;
+    const struct oid *tip = first_tip(tips);
+    const char *license = NULL;
+    struct err first, why;
+    uint64_t lost = 0;
+    int rc, read = 0;
 
-    int rc = dispatch_start(c->s, w->n_order, other_refs, c->replaced, c->name,
-                            tips, e);
-
-    return rc < 0 ? rc : read_facts(c, tips, e);
+    if (tip)
+        read = tip_facts_read(&c->facts, c->objects, tip, h->max_entries,
+                              h->keep_going, &lost, &first, &why);
+    if (tip && read == 0)
+        license = tip_facts_license(&c->facts, "", 0, "", 0);
+    rc = dispatch_start(c->s, w->n_order, other_refs, c->replaced, c->name,
+                        license, tips, e);
+    if (rc == 0 && read < 0) {
+        *e = why;
+        return read;
+    }
+    if (rc == 0 && lost > 0)
+        rc = dispatch_lost(c->s, tip, lost, first.text, e);
+    return rc;
 }
 
 static int

@@ -58,7 +58,7 @@ TEST(a_start_has_its_name_and_tips)
     /* it is sent at once */
     CHECK(pipe(fd) == 0);
     s.fd = fd[1];
-    CHECK(dispatch_start(&s, 12, 3, true, "name", &tips, &e) == 0);
+    CHECK(dispatch_start(&s, 12, 3, true, "name", "MIT", &tips, &e) == 0);
     CHECK_EQ_U64(s.out.len, 0);
     buf_init(&got);
     buf_room(&got, 1000);
@@ -69,6 +69,8 @@ TEST(a_start_has_its_name_and_tips)
     CHECK_EQ_U64(d.of.start.n_commits, 12);
     CHECK_EQ_U64(d.of.start.other_refs, 3);
     CHECK(d.of.start.replaced);
+    CHECK_EQ_U64(d.of.start.license.n, 3);
+    CHECK(memcmp(d.of.start.license.p, "MIT", 3) == 0);
     check_text(&d, "name");
     CHECK_EQ_U64(d.of.start.tips.n, 2 * DISPATCH_TIP_BYTES);
     CHECK_EQ_U64(load_u32(d.of.start.tips.p + DISPATCH_TIP_BYTES),
