@@ -4,5 +4,7 @@
 #define CODEC_TABLE codec_avx2
 #define LANES 8
 
+#include <immintrin.h>
+
 #include "tensor/codec_body.inc"
 #endif

@@ -108,6 +108,62 @@ TEST(int8_rounds_quotients_and_their_ties_to_even)
     CHECK_EQ_U64(wrong, 0);
 }
 
+/* One element is near a tie: from where a product of floats can't tell on
+ * which side to where it is sure. */
+TEST(int8_rounds_a_quotient_beside_a_tie)
+{
+    float x[INT8_GROUP] = { 0 }, s, y;
+    int8_t q[INT8_GROUP];
+    uint16_t scale;
+    size_t bad, wrong = 0;
+    const struct codec *c;
+
+    for (size_t k = 0; (c = codec_at(k)) != NULL; k++)
+        for (unsigned f = 0; f < 1024; f += 3)
+            for (int i = 1; i < INT8_GROUP; i++) {
+                s = f16_to_f32((uint16_t)(0x2000 + f));
+                y = ((float)i - 0.5f) * s;
+                x[0] = -127 * s;
+                x[i - 1] = i > 1 ? 0 : x[0];
+                x[i] = y + ldexpf(i % 2 ? y : -y, -24 + (int)(f % 8));
+                CHECK(c->int8_encode(q, &scale, x, INT8_GROUP, &bad));
+                wrong += nearbyint((double)x[i] / (double)f16_to_f32(scale))
+                         != (double)q[i];
+            }
+    CHECK_EQ_U64(wrong, 0);
+}
+
+/* As many middles between values as an element is above, at and around each
+ * and where a table of them may be divided. */
+TEST(nf4_takes_the_nearest_value)
+{
+    float x[NF4_BLOCK] = { 1 }, absmax;
+    uint8_t code[NF4_BLOCK / 2];
+    size_t wrong = 0;
+    const struct codec *c;
+
+    for (size_t k = 0; (c = codec_at(k)) != NULL; k++)
+        for (int at = -2000; at < 1985; at++) {
+            for (int i = 1; i < NF4_BLOCK; i++) {
+                int m = i % 15;
+                float middle = (nf4_value[m] + nf4_value[m + 1]) / 2;
+
+                x[i] = i < 16 ? middle : i < 31 ? nextafterf(middle, 2) :
+                       i < 46 ? nextafterf(middle, -2)
+                              : ldexpf((float)(at + i), -11);
+            }
+            c->nf4_encode(code, &absmax, x, NF4_BLOCK);
+            for (int i = 0; i < NF4_BLOCK; i++) {
+                int above = 0, found = code[i / 2] >> (i % 2 ? 0 : 4) & 15;
+
+                for (int m = 0; m < 15; m++)
+                    above += x[i] > (nf4_value[m] + nf4_value[m + 1]) / 2;
+                wrong += above != found;
+            }
+        }
+    CHECK_EQ_U64(wrong, 0);
+}
+
 /* By the definition, one by one: an F16 of each, and the product rounded. */
 TEST(int8_by_row_rounds_to_f16_and_then_to_whole_numbers)
 {
@@ -182,6 +238,8 @@ TEST(sixteen_bits_are_read_and_written_as_one_by_one)
 static const struct test tests[] = {
     RUN(every_table_encodes_as_the_generic_one),
     RUN(int8_rounds_quotients_and_their_ties_to_even),
+    RUN(int8_rounds_a_quotient_beside_a_tie),
+    RUN(nf4_takes_the_nearest_value),
     RUN(int8_by_row_rounds_to_f16_and_then_to_whole_numbers),
     RUN(what_is_too_large_for_f16_is_named),
     RUN(sixteen_bits_are_read_and_written_as_one_by_one),
