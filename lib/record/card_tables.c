@@ -98,6 +98,20 @@ put_leaks(struct buf *b, const struct manifest *m)
     }
 }
 
+/* How often training takes which records. */
+static void
+put_sampling(struct buf *b, const struct manifest *m)
+{
+    if (m->n_sampling > 0)
+        buf_addstr(b, "\ntrain draws records by these rules (graft-shard):"
+                   "\n\n");
+    for (size_t i = 0; i < m->n_sampling; i++) {
+        buf_addstr(b, "- ");
+        card_puts(b, m->sampling[i]);
+        buf_addc(b, '\n');
+    }
+}
+
 /* Whether there is more than what is trained on. */
 static bool
 holds_out(const struct manifest *m)
@@ -122,6 +136,7 @@ card_splits(struct buf *b, const struct card_facts *f)
     if (f->unsplit.records > 0)
         split_row(b, f, "(in none)", &f->unsplit);
     split_row(b, f, "all", &f->all);
+    put_sampling(b, f->m);
     if (holds_out(f->m))
         put_leaks(b, f->m);
 }

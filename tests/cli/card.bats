@@ -88,7 +88,9 @@ commit() {
     grep -qx -- '- tokens a record at most: 200' card
     grep -q '^- rows of the vocabulary. 300$' card
     # the set was made of another one: what was done last counts
-    shard -q --split-by group --test 0.2 -o groups set
+    run -1 grep 'draws records' card
+    shard -q --split-by group --test 0.2 --sample lang:c=2 -o groups set
+    tojsonl --card groups | grep -qx -- '- lang\\:c=2'
     tojsonl --card groups | grep -q '^Files with all of their history'
 }
 
