@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "record/merging.h"
 #include "record/sharding.h"
 #include "stream/stream.h"
 #include "tool/tool.h"
@@ -33,8 +34,10 @@ static const struct opt table[] = {
       .arg = "SHARE", .def = "0.05", .max = 1,
       .help = "share of the records held out to test with" },
     { .name = "split-by", .type = OPT_CHOICE, .output = true, AT(split_by),
-      .arg = "WHAT", .def = "time", .choices = "time|group",
-      .help = "hold out the last commits, or whole groups" },
+      .arg = "WHAT", .def = "time", .choices = "time|group|kept",
+      .help = "hold out the last commits, or whole groups, or what the sets "
+              "that are read hold out (so without this option, where there "
+              "are several)" },
     { .name = "seed", .type = OPT_U64, .output = true, AT(seed), .arg = "N",
       .def = "0", .help = "chooses the groups that are held out" },
     { .name = "expect", .type = OPT_U64, AT(expect), .arg = "N", .def = "0",
@@ -58,8 +61,8 @@ static tool_run run;
 const struct tool tool = {
     .name = "shard",
     .summary = "cut a stream into a shard set with splits",
-    .operands = "[FILE|DIR]",
-    .max_operands = 1,
+    .operands = "[FILE|DIR...]",
+    .max_operands = SIZE_MAX,
     .opts = table,
     .options_size = sizeof(struct options),
     .run = run,
@@ -71,6 +74,8 @@ struct state {
     const struct args *args;
     char *prov;
     struct stream_in in;
+    struct merging sets;
+    uint64_t n_segments;
     struct sharding made;
 };
 
@@ -120,31 +125,46 @@ check_weights(const struct args *args, struct err *e)
     return 0;
 }
 
+/* Of the input that is open; last: no other follows. */
 static int
-all_segments(struct state *s, struct err *e)
+all_segments(struct state *s, bool last, struct err *e)
 {
     uint64_t want = s->o->expect;
-    bool first = true;
     int rc;
 
     while ((rc = stream_in_segment(&s->in, e)) > 0) {
         rc = 0;
-        if (first && strcmp(s->in.head.type, "weights") == 0)
+        if (s->n_segments++ == 0 && strcmp(s->in.head.type, "weights") == 0)
             rc = check_weights(s->args, e);
-        first = false;
         if (rc == 0)
             rc = sharding_segment(&s->made, &s->in, e);
         if (rc < 0)
             return rc;
     }
-    if (rc < 0)
-        return rc;
-    if (want > 0 && s->in.n_segments != want)
+    if (rc == 0 && last && want > 0 && s->n_segments != want)
         return err_set(e, ERR_DATA, "%s: wrong number of segments (found "
                        "%llu, expected %llu)", s->in.in.name,
-                       (unsigned long long)s->in.n_segments,
+                       (unsigned long long)s->n_segments,
                        (unsigned long long)want);
-    return sharding_finish(&s->made, e);
+    return rc;
+}
+
+static int
+all_inputs(struct state *s, struct err *e)
+{
+    size_t n = s->args->n > 0 ? s->args->n : 1;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = stream_in_open(&s->in, s->args->n > 0 ? s->args->operand[i] : "-",
+                            NULL, e);
+        if (rc < 0)
+            return rc;
+        sharding_from(&s->made, i < s->sets.n ? &s->sets.set[i] : NULL);
+        rc = all_segments(s, i + 1 == n, e);
+        stream_in_release(&s->in);
+    }
+    return rc < 0 ? rc : sharding_finish(&s->made, e);
 }
 
 /* A part that was asked for is there, and as large as it was to be: units,
@@ -208,13 +228,23 @@ tell_leaks(const struct state *s)
 }
 
 static void
+tell_repeated(const struct state *s)
+{
+    if (s->made.n_repeated > 0)
+        log_info("%s: %llu records are left out: a set before has their "
+                 "commits", s->o->out,
+                 (unsigned long long)s->made.n_repeated);
+}
+
+static void
 tell(const struct state *s)
 {
     const struct manifest *m = &s->made.out.manifest;
     struct buf b;
     size_t i;
 
-    if (!s->made.weights)
+    tell_repeated(s);
+    if (!s->made.weights && s->o->split_by != SPLIT_KEPT)
         tell_split(s);
     buf_init(&b);
     for (i = 0; i < m->n_splits; i++)
@@ -233,47 +263,90 @@ tell(const struct state *s)
         tell_leaks(s);
 }
 
+/* What is held out of sets may be as it is in them. */
 static int
-run(void *opts, const struct args *args, struct err *e)
+choose_split(struct state *s, struct options *o, struct err *e)
 {
-    const struct options *o = opts;
-    struct state s = {.o = o, .args = args};
-    struct sharding *made = &s.made;
+    static const char *const name[] = {"val", "test", "seed"};
+
+    if (s->sets.n > 1 && !tool_given(s->args, "split-by"))
+        o->split_by = SPLIT_KEPT;
+    if (o->split_by != SPLIT_KEPT)
+        return 0;
+    if (s->sets.n == 0)
+        return err_set(e, ERR_USAGE, "--split-by: kept is for sets (found a "
+                       "stream)");
+    for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++)
+        if (tool_given(s->args, name[i]))
+            return err_set(e, ERR_USAGE, "--%s: the splits are those of the "
+                           "sets (unless --split-by is time or group)",
+                           name[i]);
+    return 0;
+}
+
+/* Those that were given, or else those of the sets. */
+static int
+choose_rules(struct state *s, struct err *e)
+{
+    const struct opt_list *given = &s->o->sample;
+    bool none = given->n == 1 && strcmp(given->item[0], "none") == 0;
+
+    s->made.rule = given->item;
+    s->made.n_rules = none ? 0 : given->n;
+    if (given->n == 0
+        && merging_rules(&s->sets, &s->made.rule, &s->made.n_rules, e) < 0)
+        return ERR_USAGE;
+    return sharding_rules(&s->made, e);
+}
+
+/* All that can be said before the input is read. */
+static int
+settle(struct state *s, struct options *o, struct err *e)
+{
     int rc;
 
     if (o->val + o->test >= 1)
         return err_set(e, ERR_USAGE, "--val and --test leave nothing to "
                        "train on (found %g, expected less than 1)",
                        o->val + o->test);
-    made->rule = o->sample.item;
-    made->n_rules = o->sample.n;
-    rc = sharding_rules(made, e);
+    rc = choose_split(s, o, e);
+    return rc < 0 ? rc : choose_rules(s, e);
+}
+
+static int
+run(void *opts, const struct args *args, struct err *e)
+{
+    struct options *o = opts;
+    struct state s = {.o = o, .args = args};
+    struct sharding *made = &s.made;
+    int rc = merging_open(&s.sets, args->operand, args->n, e);
+
+    if (rc == 0)
+        rc = settle(&s, o, e);
     if (rc == 0)
         rc = set_out_open(&made->out, o->out, o->replace, e);
     if (rc < 0) {
         sampling_release(&made->sampling);
+        merging_release(&s.sets);
         return rc;
     }
     s.prov = tool_prov(args, o, NULL);
     made->program = tool.name;
     made->prov = s.prov;
     made->file_bytes = o->size;
-    made->split.by = o->split_by == 1 ? SPLIT_BY_GROUP : SPLIT_BY_TIME;
+    made->merging = s.sets.n > 1;
+    made->split.by = (enum split_by)o->split_by;
     made->split.val = o->val;
     made->split.test = o->test;
     made->split.seed = o->seed;
     rc = check_options(&s, e);
     if (rc == 0)
-        rc = stream_in_open(&s.in, args->n > 0 ? args->operand[0] : "-",
-                            NULL, e);
-    if (rc == 0) {
-        rc = all_segments(&s, e);
-        stream_in_release(&s.in);
-    }
+        rc = all_inputs(&s, e);
     progress_end();
     if (rc == 0)
         tell(&s);
     sharding_release(made);
+    merging_release(&s.sets);
     free(s.prov);
     return rc;
 }

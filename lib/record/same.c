@@ -109,6 +109,12 @@ number_of_field(const struct text_rec *r, const char *name)
     return number_of(&id);
 }
 
+uint64_t
+same_commit(const struct text_rec *r)
+{
+    return number_of_field(r, "commit");
+}
+
 struct same
 same_of(const struct text_rec *r, const struct change *c)
 {
@@ -125,6 +131,6 @@ same_of(const struct text_rec *r, const struct change *c)
         s.content = number_of_field(r, "after_id");
     else if (r->kind == TEXT_FILE)
         s.content = number_of_field(r, "text");
-    s.commit = number_of_field(r, "commit");
+    s.commit = same_commit(r);
     return s;
 }

@@ -28,6 +28,9 @@ struct same {
 bool same_edit(struct hash *h, const struct text_rec *r,
                const struct change *c);
 
+/* Of its commit alone. */
+uint64_t same_commit(const struct text_rec *r);
+
 /* All three; c as above. */
 struct same same_of(const struct text_rec *r, const struct change *c);
 

@@ -25,6 +25,14 @@ sharding_rules(struct sharding *s, struct err *e)
                           ERR_USAGE, e);
 }
 
+void
+sharding_from(struct sharding *s, const struct manifest *from)
+{
+    s->set++;
+    if (from)
+        split_from(&s->split, from);
+}
+
 /* What the records are to be: text or tokens, divided into splits. */
 static int
 begin_records(struct sharding *s, const struct stream_in *in, struct err *e)
@@ -50,6 +58,9 @@ begin(struct sharding *s, struct stream_in *in, struct err *e)
     int rc = 0;
 
     s->weights = strcmp(h->type, "weights") == 0;
+    if (s->weights && s->merging)
+        return err_set(e, ERR_USAGE, "%s: weights can't be merged",
+                       in->in.name);
     if (s->n_rules > 0 && strcmp(h->type, "tokens") != 0)
         return err_set(e, ERR_USAGE, "--sample: is for tokens (found a stream "
                        "of %s)", h->type);
@@ -60,6 +71,7 @@ begin(struct sharding *s, struct stream_in *in, struct err *e)
     s->begun = true;
     buf_init(&s->data);
     change_init(&s->change);
+    map_init(&s->commits);
     progress_begin(s->weights ? "bytes" : "records", 0, 0);
     stream_head_prov(h, s->prov);
     rc = set_out_begin(&s->out, h, s->file_bytes, e);
@@ -141,22 +153,58 @@ add_same(struct sharding *s, bool tokens, struct err *e)
     return 0;
 }
 
+/* Merging: whether an earlier set has records of the record's commit. */
+static int
+is_repeated(struct sharding *s, const struct stream_rec *rec, bool tokens,
+            bool *repeated, struct err *e)
+{
+    struct text_rec *r = &s->split.text;
+    struct tokens t;
+    uint64_t commit;
+    int rc = tokens ? tokens_decode(&t, rec->p, rec->n, 0, e)
+                    : text_decode(r, rec->p, rec->n, e);
+
+    if (rc < 0)
+        return rc;
+    commit = tokens ? t.origin.same.commit : same_commit(r);
+    *repeated = commit > 0
+                && map_put(&s->commits, &commit, sizeof(commit), s->set,
+                           NULL)->value < s->set;
+    return 0;
+}
+
+/* What the split and the counts make of a record, unless it is repeated. */
+static int
+see_record(struct sharding *s, const struct stream_rec *rec, bool tokens,
+           bool *repeated, struct err *e)
+{
+    int rc = 0;
+
+    if (s->merging)
+        rc = is_repeated(s, rec, tokens, repeated, e);
+    if (rc == 0 && !*repeated)
+        rc = split_record(&s->split, rec->p, rec->n, e);
+    if (rc == 0 && !*repeated)
+        rc = add_same(s, tokens, e);
+    s->split.at++;
+    s->n_repeated += *repeated;
+    return rc;
+}
+
 static int
 record(struct sharding *s, struct stream_in *in, const struct stream_rec *rec,
        struct err *e)
 {
-    bool tokens = strcmp(in->head.type, "tokens") == 0;
-    int rc = 0;
+    bool tokens = strcmp(in->head.type, "tokens") == 0, repeated = false;
+    int rc = s->weights ? 0 : see_record(s, rec, tokens, &repeated, e);
 
-    if (!s->weights)
-        rc = split_record(&s->split, rec->p, rec->n, e);
-    if (rc == 0 && !s->weights)
-        rc = add_same(s, tokens, e);
     if (rc < 0)
         return err_prefix(e, "%s: segment %" PRIu64 ", record %" PRIu64,
                           in->in.name, in->n_segments, rec->index);
     progress_part(NULL, in->in.at, in->in.size);
     progress_add(!s->weights);
+    if (repeated)
+        return 0;
     rc = set_out_record(&s->out, rec->p, rec->n, e);
     if (rc == 0 && tokens)
         rc = add_length(s, e);
@@ -166,6 +214,7 @@ record(struct sharding *s, struct stream_in *in, const struct stream_rec *rec,
 int
 sharding_segment(struct sharding *s, struct stream_in *in, struct err *e)
 {
+    uint64_t repeated = s->n_repeated;
     struct stream_rec rec;
     int rc;
 
@@ -187,7 +236,8 @@ sharding_segment(struct sharding *s, struct stream_in *in, struct err *e)
     if (!s->weights)
         split_end_segment(&s->split);
     manifest_add_input(&s->out.manifest, &in->trailer.content);
-    manifest_add_segment(&s->out.manifest, in->trailer.records);
+    manifest_add_segment(&s->out.manifest, in->trailer.records
+                         - (s->n_repeated - repeated));
     ledger_add_all(&s->out.manifest.ledger, &in->trailer.ledger);
     return 0;
 }
@@ -210,6 +260,9 @@ sharding_finish(struct sharding *s, struct err *e)
     if (s->split.n_dropped > 0)
         ledger_add(&s->out.manifest.ledger, s->program, "commit-divided",
                    s->split.n_dropped);
+    if (s->n_repeated > 0)
+        ledger_add(&s->out.manifest.ledger, s->program, "commit-repeated",
+                   s->n_repeated);
     return set_out_finish(&s->out, e);
 }
 
@@ -219,10 +272,10 @@ sharding_release(struct sharding *s)
     if (s->begun) {
         buf_release(&s->data);
         change_release(&s->change);
-        leaks_release(&s->leaks);
-        if (!s->weights)
-            split_release(&s->split);
+        map_release(&s->commits);
     }
+    leaks_release(&s->leaks);
+    split_release(&s->split);
     sampling_release(&s->sampling);
     set_out_release(&s->out);
 }

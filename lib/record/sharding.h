@@ -20,18 +20,28 @@ struct sharding {
     size_t n_rules;
     struct set_out out;   /* opened */
 
+    bool merging;          /* several sets are read: see sharding_from */
+    uint64_t n_repeated;   /* records left out for that */
     bool weights; /* known with the first segment: they have no splits */
 
     /* private */
     bool begun;
     struct buf data; /* a piece of a tensor */
     struct change change; /* of a record of text */
+    struct map commits;  /* merging: number -> the set that had it first */
+    uint64_t set;        /* merging: the number of the one that is read */
     struct leaks leaks;
     struct sampling sampling;
 };
 
 /* Reads the rules: ERR_USAGE where one is none. */
 int sharding_rules(struct sharding *s, struct err *e);
+
+/* What comes next is of the set with that manifest, or where that is NULL, of
+ * a stream. Where several are merged, records of commits that an earlier set
+ * has records of are left out, and counted in the ledger: they would stand in
+ * two splits, or be there twice. */
+void sharding_from(struct sharding *s, const struct manifest *from);
 
 /* Takes the segment that `in` has begun, to its end. All must be of one type
  * with the same keys; one that goes on from an earlier stream is ERR_DATA. */

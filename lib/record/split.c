@@ -27,6 +27,7 @@ split_release(struct split *s)
 {
     free(s->unit);
     free(s->member);
+    free(s->range);
     map_release(&s->seen);
     groups_release(&s->groups);
     text_release(&s->text);
@@ -202,6 +203,17 @@ goes_on(const struct split *s, const struct split_facts *f)
 }
 
 static void
+add_to_history(struct split *s, const struct split_facts *f)
+{
+    if (!goes_on(s, f))
+        end_history(s);
+    if (!s->in_unit || f->alone || f->ordinal != s->last.ordinal)
+        begin_unit(s);
+    s->last = *f;
+    s->ended = false;
+}
+
+static void
 add_member(struct split *s, const struct split_facts *f)
 {
     struct split_member *m;
@@ -216,6 +228,34 @@ add_member(struct split *s, const struct split_facts *f)
                                  s->seen.n, NULL)->value;
 }
 
+void
+split_from(struct split *s, const struct manifest *from)
+{
+    free(s->range);
+    s->from = from;
+    s->range = mem_array(from->n_splits + 1, sizeof(*s->range));
+    s->at = 0;
+}
+
+/* Kept: the record goes where it was. */
+static void
+keep_side(struct split *s, uint32_t tokens)
+{
+    for (size_t i = 0; i < s->from->n_splits; i++) {
+        const struct set_split *p = &s->from->split[i];
+        size_t *k = &s->range[i];
+
+        while (*k < p->n && p->range[*k].end <= s->at)
+            (*k)++;
+        if (*k == p->n || p->range[*k].begin > s->at)
+            continue;
+        manifest_add_range(s->manifest, p->name, s->records, s->records + 1,
+                           tokens);
+        return;
+    }
+    s->n_dropped++;
+}
+
 int
 split_record(struct split *s, const void *p, size_t n, struct err *e)
 {
@@ -225,12 +265,10 @@ split_record(struct split *s, const void *p, size_t n, struct err *e)
     rc = record_facts(s, &f, p, n, e);
     if (rc < 0)
         return rc;
-    if (!goes_on(s, &f))
-        end_history(s);
-    if (!s->in_unit || f.alone || f.ordinal != s->last.ordinal)
-        begin_unit(s);
-    s->last = f;
-    s->ended = false;
+    if (s->by == SPLIT_KEPT)
+        keep_side(s, f.tokens);
+    else
+        add_to_history(s, &f);
     if (s->by == SPLIT_BY_GROUP)
         add_member(s, &f);
     s->records++;

@@ -13,6 +13,9 @@
  * says which. Records of a commit that would stand on both sides are in no
  * split, on one of them: at most one record in twenty of all.
  *
+ * Kept: each record is in the split in which the set has it that it is read
+ * from, or in none.
+ *
  * Memory: 16 bytes a unit; by group 40 bytes a record more.
  */
 #ifndef RECORD_SPLIT_H
@@ -23,7 +26,7 @@
 #include "record/tokens.h"
 #include "stream/manifest.h"
 
-enum split_by { SPLIT_BY_TIME, SPLIT_BY_GROUP };
+enum split_by { SPLIT_BY_TIME, SPLIT_BY_GROUP, SPLIT_KEPT };
 
 struct split_unit {
     uint64_t first;  /* record */
@@ -47,7 +50,9 @@ struct split {
     enum split_by by;
     double val, test; /* shares: 0 <= each, sum below 1 */
     uint64_t seed;
-    uint64_t n_dropped; /* records in no split (by group) */
+    uint64_t n_dropped; /* records in no split (by group, kept) */
+    const struct manifest *from; /* kept: of the set that is read */
+    uint64_t at; /* kept: the next record's number in it, set before it */
     struct tokens last_tokens; /* the record given last, where it is one of
                                   tokens */
     struct text_rec text;      /* where it is one of text */
@@ -62,6 +67,8 @@ struct split {
     bool in_unit;
     struct split_unit *unit; /* by time: of the history; by group: all */
     size_t n, cap;
+    size_t *range; /* kept: of each of from's splits, the first that does not
+                      end before the record */
     struct split_member *member; /* of every record (by group) */
     size_t cap_member;
     struct map seen;     /* group -> its index (by group) */
@@ -73,6 +80,9 @@ struct split {
 void split_begin(struct split *s, const char *type, uint64_t vocab,
                  struct manifest *m);
 void split_release(struct split *s);
+
+/* Kept: the records that come are those of that set. */
+void split_from(struct split *s, const struct manifest *from);
 
 /* The next record; ERR_DATA when it is none. */
 int split_record(struct split *s, const void *p, size_t n, struct err *e);

@@ -4,8 +4,8 @@
  * many records each has, so the set gives the stream again that it came
  * from, each segment with the content id it had. What a file holds is
  * compared with the manifest at the file's end. The ledger is known of all
- * segments together, and comes with the last one; what shard counted in it
- * is in no split, but in the set, so that is not handed on.
+ * segments together, and comes with the last one; what shard counted there as
+ * divided is in no split, but in the set, so that is not handed on.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +69,8 @@ end_segment(struct stream_in *in)
         if (!id_equal(&s->m.input[i], &t->content))
             stream_trailer_input(t, &s->m.input[i]);
     for (size_t i = 0; i < l->n && is_last(in); i++)
-        if (strcmp(l->line[i].program, "shard") != 0)
+        if (strcmp(l->line[i].program, "shard") != 0
+            || strcmp(l->line[i].reason, "commit-divided") != 0)
             ledger_add(&t->ledger, l->line[i].program, l->line[i].reason,
                        l->line[i].count);
     in->n_segments++;

@@ -134,3 +134,86 @@ END
     shard -q -o copy --size 2000 base
     diff <(jq .files base/manifest.json) <(jq .files copy/manifest.json)
 }
+
+# sets_of_two: one.set and two.set, tokens of two repositories, divided
+# differently, and fork.set, of a longer copy of the first.
+sets_of_two() {
+    repo_small one 14
+    repo_small two 9
+    echo of two >two/README
+    repo_commit two readme
+    cp -r one fork
+    echo more >fork/more
+    repo_commit fork more
+    gitscrape -q one two >both.gs
+    vocabtrain -q --size 300 -o t.json both.gs
+    for name in one two fork; do
+        gitscrape -q $name | tokenize -q -t t.json >$name.gs
+    done
+    shard -q -o one.set --test 0.3 one.gs
+    shard -q -o two.set --test 0.1 --val 0 two.gs
+    shard -q -o fork.set --val 0.2 fork.gs
+}
+
+@test "sets are merged with their splits, and no commit comes twice" {
+    sets_of_two
+    n=$(jq .records one.set/manifest.json)
+    run -0 --separate-stderr shard -o all one.set fork.set
+    [[ $stderr == "shard: all: $n records are left out: a set before has "* ]]
+    verify -q all
+    python3 "$BATS_TEST_DIRNAME/../reader.py" all >read
+    for name in train val test; do
+        tojsonl --split $name all >merged
+        tojsonl --split $name one.set >apart
+        [ $name != test ] || tojsonl fork.set | tail -n 1 >>apart
+        diff apart merged
+    done
+    [ "$(jq -c '[.ledger[] | select(.program == "shard")] |
+        map([.reason, .count])' all/manifest.json)" = \
+        "[[\"commit-repeated\",$n]]" ]
+    [ "$(jq -c .segments all/manifest.json)" = "[$n,1]" ]
+    [ "$(jq '[.leaks[].commit] | add' all/manifest.json)" -eq 0 ]
+    # as one stream the fork's records come again
+    cat one.gs fork.gs | shard -q -o twice
+    [ "$(jq .records twice/manifest.json)" -eq $((2 * n + 1)) ]
+    # what was left out stays known; and again, it is the same
+    shard -q -o copy --split-by kept all
+    diff <(jq -c '[.splits, .ledger, .leaks]' all/manifest.json) \
+        <(jq -c '[.splits, .ledger, .leaks]' copy/manifest.json)
+    run -0 --separate-stderr shard -o all one.set fork.set
+    [[ $stderr == *'shard: all: nothing new' ]]
+    # divided anew
+    shard -q -o anew --split-by time --test 0.5 one.set fork.set
+    [ "$(jq '.splits[2].records' anew/manifest.json)" -ge 7 ]
+}
+
+@test "sets that do not fit are not merged" {
+    sets_of_two
+    vocabtrain -q --size 280 -o u.json both.gs
+    gitscrape -q two | tokenize -q -t u.json | shard -q -o other.set
+    run -4 --separate-stderr shard -o all one.set other.set
+    one_line 'shard: other.set: header: key vocab (found 280, expected 300)'
+    run -2 --separate-stderr shard -o all one.set two.gs
+    one_line 'shard: two.gs: is no set (several operands are sets to be'
+    run -1 --separate-stderr shard -o all one.set missing
+    one_line 'shard: missing: No such file or directory'
+    for option in '--val 0.1' '--test 0.1' '--seed 1'; do
+        run -2 --separate-stderr shard -o all $option one.set two.set
+        one_line "shard: ${option% *}: the splits are those of the sets"
+    done
+    run -2 --separate-stderr shard -o all --split-by kept one.gs
+    one_line 'shard: --split-by: kept is for sets'
+    shard -q -o ruled --sample repo:one=2 --split-by kept one.set
+    run -2 --separate-stderr shard -o all ruled two.set
+    one_line 'shard: the sets have different rules of sampling'
+    [ ! -e all ]
+    shard -q -o all --sample none ruled two.set
+    [ "$(jq .sampling all/manifest.json)" = null ]
+    shard -q -o again --split-by time ruled
+    [ "$(jq -c .sampling again/manifest.json)" = '["repo:one=2"]' ]
+    for name in config model; do echo '{"kind":"asset","name":"'$name'",' \
+        '"data":"{}"}' | fromjsonl | shard -q -o $name; done
+    run -2 --separate-stderr shard -o all2 config model
+    one_line "shard: config: weights can't be merged"
+    [ ! -e all2 ]
+}
