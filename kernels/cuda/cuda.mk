@@ -60,7 +60,7 @@ $(BUILD)/obj/standin/%.cu.o: %.cu
 
 $(BUILD)/obj/standin/%.cc.o: %.cc
 	@mkdir -p $(@D)
-	@echo "  CXX $<"; $(CXX) $(STANDIN_FLAGS) -c $< -o $@
+	@echo "  CXX $<"; $(CXX) $(STANDIN_FLAGS) -O2 -c $< -o $@
 
 $(STANDIN)/graft-cuda.so: $(STANDIN_OBJS)
 	@mkdir -p $(@D)

@@ -25,7 +25,6 @@ alignas(1024) unsigned char shared[BLOCK_SHARED];
 
 namespace {
 
-constexpr unsigned ALL_WARPS = ~0u;
 
 enum state { READY, AT_BARRIER, IN_WARP, ENDED };
 
@@ -58,7 +57,7 @@ unsigned
 draw(unsigned below)
 {
     draw_state = draw_state * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)((draw_state >> 33) % below);
+    return (unsigned)((draw_state >> 33) * below >> 31);
 }
 
 [[noreturn]] void
@@ -122,20 +121,35 @@ open_barrier()
     return true;
 }
 
-/* Runs what is ready, of one warp, or of all of them; false: nothing is. */
+/* Runs what is ready of a warp, lanes in an order that is drawn; false: none
+ * is. */
 bool
-run_ready(std::vector<unsigned> &order, unsigned warp)
+run_warp(unsigned warp)
 {
+    unsigned at = draw(32), step = 2 * draw(16) + 1;
+    size_t n = block->thread.size();
     bool any = false;
 
-    shuffle(order);
-    for (unsigned i : order) {
-        if (block->thread[i].state != READY
-            || (warp != ALL_WARPS && i / 32 != warp))
+    for (unsigned k = 0; k < 32; k++, at += step) {
+        unsigned i = warp * 32 + at % 32;
+
+        if (i >= n || block->thread[i].state != READY)
             continue;
         run_thread(i);
         any = true;
     }
+    return any;
+}
+
+/* The same of all of them. */
+bool
+run_warps(std::vector<unsigned> &order)
+{
+    bool any = false;
+
+    shuffle(order);
+    for (unsigned warp : order)
+        any |= run_warp(warp);
     return any;
 }
 
@@ -145,17 +159,17 @@ run_ready(std::vector<unsigned> &order, unsigned warp)
 void
 run_block()
 {
-    std::vector<unsigned> order(block->thread.size());
     unsigned warps = (unsigned)block->meeting.size(), first = draw(warps);
+    std::vector<unsigned> order(warps);
 
-    for (unsigned i = 0; i < order.size(); i++)
+    for (unsigned i = 0; i < warps; i++)
         order[i] = i;
     while (block->ended < block->thread.size()) {
-        bool any = run_ready(order, first) || run_ready(order, ALL_WARPS);
+        bool any = run_warp(first) || run_warps(order);
 
         if (open_barrier())
             first = draw(warps);
-        if (!any && block->waiting == 0 && block->ended < order.size())
+        if (!any && block->waiting == 0 && block->ended < block->thread.size())
             fatal("a warp's operation that some of its lanes never come to");
         if (!any && block->waiting > 0)
             fatal("a barrier that some threads never come to");

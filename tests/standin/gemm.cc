@@ -2,6 +2,7 @@
  * float in the order of k. Like that it runs what was chosen before alone. */
 #include "gemm.cuh"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -49,29 +50,39 @@ element(const void *p, bool bf16_p, uint64_t at)
                   : static_cast<const float *>(p)[at];
 }
 
+/* Each sum in the order of k, many of them side by side. */
 static void
 product(const struct gemm &x)
 {
-    for (uint64_t i = 0; i < x.m; i++)
+    std::vector<float> b(x.k * x.n), sum(x.n);
+
+    for (uint64_t k = 0; k < x.k; k++)
+        for (uint64_t j = 0; j < x.n; j++)
+            b[k * x.n + j] =
+                element(x.b, x.bf16, x.tb ? j * x.ldb + k : k * x.ldb + j);
+    for (uint64_t i = 0; i < x.m; i++) {
+        std::fill(sum.begin(), sum.end(), 0.0f);
+        for (uint64_t k = 0; k < x.k; k++) {
+            float a =
+                element(x.a, x.bf16, x.ta ? k * x.lda + i : i * x.lda + k);
+
+            for (uint64_t j = 0; j < x.n; j++)
+                sum[j] += a * b[k * x.n + j];
+        }
         for (uint64_t j = 0; j < x.n; j++) {
             uint64_t at = i * x.ldc + j;
-            float sum = 0;
+            float v = sum[j] * x.alpha;
 
-            for (uint64_t k = 0; k < x.k; k++)
-                sum += element(x.a, x.bf16,
-                               x.ta ? k * x.lda + i : i * x.lda + k)
-                       * element(x.b, x.bf16,
-                                 x.tb ? j * x.ldb + k : k * x.ldb + j);
-            sum *= x.alpha;
             if (x.d != nullptr)
-                sum += element(x.d, x.c_bf16, i * x.ldd + j);
+                v += element(x.d, x.c_bf16, i * x.ldd + j);
             if (x.bias != nullptr)
-                sum += element(x.bias, x.c_bf16, j);
+                v += element(x.bias, x.c_bf16, j);
             if (x.c_bf16)
-                set(static_cast<bf16 *>(x.c) + at, sum);
+                set(static_cast<bf16 *>(x.c) + at, v);
             else
-                static_cast<float *>(x.c)[at] = sum;
+                static_cast<float *>(x.c)[at] = v;
         }
+    }
 }
 
 static bool

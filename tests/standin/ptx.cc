@@ -50,8 +50,16 @@ b_at(void *const every[32], unsigned row, unsigned col)
 void
 multiply(void *const every[32], unsigned mask)
 {
+    float a[16][16], b[16][8];
+
     if (mask != ALL)
         fatal("mma without all lanes");
+    for (unsigned k = 0; k < 16; k++) {
+        for (unsigned row = 0; row < 16; row++)
+            a[row][k] = a_at(every, row, k);
+        for (unsigned col = 0; col < 8; col++)
+            b[k][col] = b_at(every, k, col);
+    }
     for (unsigned row = 0; row < 16; row++)
         for (unsigned col = 0; col < 8; col++) {
             auto *p = static_cast<struct product *>(
@@ -59,7 +67,7 @@ multiply(void *const every[32], unsigned mask)
             float sum = 0;
 
             for (unsigned k = 0; k < 16; k++)
-                sum += a_at(every, row, k) * b_at(every, k, col);
+                sum += a[row][k] * b[k][col];
             p->c[row / 8 * 2 + col % 2] += sum;
         }
 }
