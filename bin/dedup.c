@@ -54,8 +54,6 @@ const struct tool tool = {
 struct state {
     const struct options *o;
     struct dedup dedup;
-    struct stream_in in;
-    struct stream_out out;
     struct out index;
     bool had_index;
     struct id index_id; /* of that which was there */
@@ -106,69 +104,45 @@ check_index(const struct state *s, struct err *e)
     return 0;
 }
 
-/* The index goes to its temporary first: where that fails, whoever reads the
- * stream must not see its end. It gets its name last. */
+/* The index goes to its temporary before the stream ends; it gets its name
+ * after that. */
 static int
-finish(struct state *s, struct err *e)
+put_index(void *ctx, struct err *e)
 {
+    struct state *s = ctx;
     int rc;
 
     if (!s->o->index)
-        return stream_out_close(&s->out, e);
+        return 0;
     rc = kept_write(&s->dedup.kept, &s->index, e);
-    if (rc == 0)
-        rc = check_index(s, e);
-    if (rc < 0) {
-        stream_out_release(&s->out);
-        out_release(&s->index);
-        return rc;
-    }
-    rc = stream_out_close(&s->out, e);
-    if (rc == 0)
-        return out_commit(&s->index, e);
-    out_release(&s->index);
-    return rc;
-}
-
-static int
-all_segments(struct state *s, const char *prov, struct err *e)
-{
-    int rc;
-
-    while ((rc = stream_in_segment(&s->in, e)) > 0) {
-        rc = dedup_segment(&s->dedup, &s->in, &s->out, prov, e);
-        if (rc < 0)
-            break;
-    }
-    if (rc == 0)
-        return finish(s, e);
-    stream_out_release(&s->out);
-    if (s->o->index)
-        out_release(&s->index);
-    return rc;
+    return rc < 0 ? rc : check_index(s, e);
 }
 
 static int
 filter(struct state *s, const char *path, const char *prov, struct err *e)
 {
-    int rc = stream_in_open(&s->in, path, "text", e);
+    const struct filter_by by = { .segment = dedup_segment,
+                                  .filter = &s->dedup, .last = put_index,
+                                  .aside = s, .prov = prov };
+    struct stream_in in;
+    int rc = stream_in_open(&in, path, "text", e);
 
     if (rc < 0)
         return rc;
     if (s->o->index)
         rc = out_open(&s->index, s->o->index, e);
     if (rc == 0) {
-        rc = stream_out_open(&s->out, "-", e);
-        if (rc < 0 && s->o->index)
+        progress_begin("records", 0, 0);
+        rc = filtering_stream(&in, &by, e);
+        progress_end();
+        if (rc == 0 && s->o->index)
+            rc = out_commit(&s->index, e);
+        else if (s->o->index)
             out_release(&s->index);
     }
-    progress_begin("records", 0, 0);
-    if (rc == 0)
-        rc = all_segments(s, prov, e);
-    progress_end();
     if (rc == 0)
         tell(&s->dedup);
-    stream_in_release(&s->in);
+    stream_in_release(&in);
     return rc;
 }
 

@@ -90,29 +90,6 @@ tell(const struct scrubbing *s, const struct scrub_rules *rules)
         log_warn("all of the input was left out");
 }
 
-static int
-all_segments(struct scrubbing *s, struct stream_in *in, const char *prov,
-             struct err *e)
-{
-    struct stream_out out;
-    int rc = stream_out_open(&out, "-", e);
-
-    if (rc < 0)
-        return rc;
-    while ((rc = stream_in_segment(in, e)) > 0) {
-        rc = scrubbing_segment(s, in, &out, prov, e);
-        if (rc < 0)
-            break;
-    }
-    /* The report first: where that fails, nobody sees the stream's end. */
-    if (rc == 0 && s->report)
-        rc = out_commit(s->report, e);
-    if (rc == 0)
-        return stream_out_close(&out, e);
-    stream_out_release(&out);
-    return rc;
-}
-
 /* What is to be done. */
 struct work {
     const struct options *o;
@@ -123,10 +100,19 @@ struct work {
 };
 
 static int
+put_report(void *report, struct err *e)
+{
+    return report ? out_commit(report, e) : 0;
+}
+
+static int
 scrub(const struct work *work, struct out *report, struct err *e)
 {
     const struct options *o = work->o;
     struct scrubbing s;
+    const struct filter_by by = { .segment = scrubbing_segment, .filter = &s,
+                                  .last = put_report, .aside = report,
+                                  .prov = work->prov };
     struct stream_in in;
     int rc = stream_in_open(&in, work->path, "text", e);
 
@@ -138,7 +124,7 @@ scrub(const struct work *work, struct out *report, struct err *e)
     s.report = report;
     s.keep_going = o->keep_going;
     progress_begin("records", 0, 0);
-    rc = all_segments(&s, &in, work->prov, e);
+    rc = filtering_stream(&in, &by, e);
     progress_end();
     if (rc == 0)
         tell(&s, &work->rules);

@@ -177,9 +177,10 @@ dedup_against(struct dedup *d, const char *path, struct err *e)
 }
 
 int
-dedup_segment(struct dedup *d, struct stream_in *in, struct stream_out *out,
+dedup_segment(void *dedup, struct stream_in *in, struct stream_out *out,
               const char *prov, struct err *e)
 {
+    struct dedup *d = dedup;
     int rc;
 
     if (in->head.after_oid)

@@ -44,10 +44,9 @@ void dedup_release(struct dedup *d);
  * benchmark_read; ERR_DATA for one that has nothing to look for. */
 int dedup_against(struct dedup *d, const char *path, struct err *e);
 
-/* Makes of the segment that `in` has begun a segment of `out`; the same bytes
- * at any number of threads. prov: the program's line of provenance, or NULL.
- * ERR_DATA for an increment. */
-int dedup_segment(struct dedup *d, struct stream_in *in,
+/* A filter_segment (record/filtering.h) of a struct dedup; the same bytes at
+ * any number of threads. ERR_DATA for an increment. */
+int dedup_segment(void *dedup, struct stream_in *in,
                   struct stream_out *out, const char *prov, struct err *e);
 
 #endif

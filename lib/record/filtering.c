@@ -194,3 +194,25 @@ filtering_records(struct filtering *f, struct stream_in *in,
         t.other = done;
     }
 }
+
+int
+filtering_stream(struct stream_in *in, const struct filter_by *by,
+                 struct err *e)
+{
+    struct stream_out out;
+    int rc = stream_out_open(&out, "-", e);
+
+    if (rc < 0)
+        return rc;
+    while ((rc = stream_in_segment(in, e)) > 0) {
+        rc = by->segment(by->filter, in, &out, by->prov, e);
+        if (rc < 0)
+            break;
+    }
+    if (rc == 0)
+        rc = by->last(by->aside, e);
+    if (rc == 0)
+        return stream_out_close(&out, e);
+    stream_out_release(&out);
+    return rc;
+}

@@ -62,4 +62,24 @@ int filtering_begin(struct stream_in *in, struct stream_out *out,
 int filtering_records(struct filtering *f, struct stream_in *in,
                       struct stream_out *out, struct err *e);
 
+/* What makes of the segment that `in` has begun one of `out`; prov: the
+ * program's line of provenance, or NULL. And what comes when all have come. */
+typedef int filter_segment(void *ctx, struct stream_in *in,
+                           struct stream_out *out, const char *prov,
+                           struct err *e);
+typedef int filter_last(void *ctx, struct err *e);
+
+struct filter_by {
+    filter_segment *segment;
+    void *filter; /* its ctx */
+    filter_last *last;
+    void *aside;  /* its ctx: what is written beside the stream */
+    const char *prov;
+};
+
+/* All segments of `in` to a stream on standard output. `last` comes before the
+ * end of that is written: where it fails, nobody sees the end. */
+int filtering_stream(struct stream_in *in, const struct filter_by *by,
+                     struct err *e);
+
 #endif

@@ -186,10 +186,10 @@ put_ledger(const struct scrubbing *s, const struct scrubbing *before,
 }
 
 int
-scrubbing_segment(struct scrubbing *s, struct stream_in *in,
+scrubbing_segment(void *scrubbing, struct stream_in *in,
                   struct stream_out *out, const char *prov, struct err *e)
 {
-    struct scrubbing before = *s;
+    struct scrubbing *s = scrubbing, before = *s;
     int rc = filtering_begin(in, out, prov, e);
 
     before.count = mem_dup(s->count, s->rules->n * sizeof(*s->count));

@@ -35,9 +35,9 @@ void scrubbing_init(struct scrubbing *s, const struct drops *drops,
                     const struct scrub_rules *rules);
 void scrubbing_release(struct scrubbing *s);
 
-/* Makes of the segment that `in` has begun one of `out`; prov: the program's
- * line of provenance, or NULL. ERR_LIMIT where a rule takes too many steps. */
-int scrubbing_segment(struct scrubbing *s, struct stream_in *in,
+/* A filter_segment (record/filtering.h) of a struct scrubbing. ERR_LIMIT where
+ * a rule takes too many steps. */
+int scrubbing_segment(void *scrubbing, struct stream_in *in,
                       struct stream_out *out, const char *prov,
                       struct err *e);
 
