@@ -190,6 +190,21 @@ verify: ledger: dedup left out 2: near' ]
     no_leftovers .
 }
 
+@test "dedup's stream has no end where its index has no place" {
+    echo '{"text":"one"}' | fromjsonl -q >a.gs
+    dedup -q --index other a.gs >whole
+    # another run writes the index while this one is at work
+    run -6 --separate-stderr bash -o pipefail -c '{
+        until ls idx.tmp.* >/dev/null 2>&1; do sleep 0.01; done
+        cp other idx
+        cat a.gs
+    } | dedup -q --index idx | cat >cut'
+    one_line 'dedup: idx: another run has written it meanwhile'
+    cmp idx other
+    no_leftovers .
+    [ "$(wc -c <cut)" -lt "$(wc -c <whole)" ]
+}
+
 @test "dedup --against drops what overlaps a benchmark, by name" {
     need_shared samples/HumanEval.jsonl.gz
     gz=$GRAFT_SHARED/samples/HumanEval.jsonl.gz

@@ -177,6 +177,12 @@ END
     run -4 --separate-stderr bash -c 'scrub --report where cut >clean'
     [ ! -e where ]
     run -4 tojsonl clean
+    # a report that can't be written, of a stream that could
+    for i in {1..20}; do cat text; done >many
+    run -1 --separate-stderr bash -o pipefail -c \
+        '(ulimit -f 1; trap "" XFSZ; scrub --report where many) | cat >clean'
+    one_line 'scrub: where: '
+    run -4 tojsonl clean
     run -1 --separate-stderr bash -c 'scrub --report where text >/dev/full'
     [[ $stderr == *'No space left'* ]]
     no_leftovers .
