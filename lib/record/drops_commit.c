@@ -10,10 +10,11 @@
  */
 static const char bumps[] =
     "\\A(?i)(?:[\\w()./ -]{1,40}: *|\\[[^\\]\\n]{1,30}\\] *)?"
-    "(?:(?:bump(?:s|ed)?|upgrade|set|prepare|increment)\\b[^\\n]*"
+    "(?:bump(?:s|ed)?\\b[^\\n]*"
     "(?:\\bversions?\\b|\\b(?:to|from|for) v?\\d+\\.\\d)[^\\n]*"
-    "|updated?\\b[^\\n]*(?:\\bversion (?:number|to)\\b"
-    "|\\b(?:to|from) v?\\d+\\.\\d)[^\\n]*"
+    "|(?:updated?|upgrade|increment|prepare)\\b[^\\n]*"
+    "(?:\\bversion (?:number|to)\\b|\\b(?:to|from) v?\\d+\\.\\d)[^\\n]*"
+    "|set (?:the )?version\\b[^\\n]*"
     "|bump(?:s|ed)? [^\\s]+(?: and [^\\s]+)?"
     "|(?:release|version|prepare for)? *v?\\d+\\.\\d+(?:\\.\\d+)*"
     "(?:[-.]?[a-z]+[.\\d]*)?(?: release)?\\.?)\\Z";
@@ -47,17 +48,24 @@ by_bot(const struct text_rec *r, struct drop_found *found)
            && has(body->data, body->len, "[bot] <");
 }
 
+/* git's own words: as the subject, or as the first of the body, where one who
+ * wrote another subject left them. */
 static bool
 is_revert(const struct text_rec *r)
 {
+    static const char words[] = "this reverts commit ";
     const struct text_field *subject = text_get(r, "subject");
     const struct text_field *body = text_get(r, "body");
+    size_t at = 0;
 
-    return (subject && subject->len > 8
-            && (strncasecmp(subject->data, "revert \"", 8) == 0
-                || strncasecmp(subject->data, "reapply \"", 9) == 0
-                || strncasecmp(subject->data, "revert: ", 8) == 0))
-           || (body && has(body->data, body->len, "this reverts commit "));
+    if (subject && subject->len > 8
+        && (strncasecmp(subject->data, "revert \"", 8) == 0
+            || strncasecmp(subject->data, "reapply \"", 9) == 0))
+        return true;
+    while (body && at < body->len && strchr(" \t\n", body->data[at]))
+        at++;
+    return body && body->len - at >= sizeof(words)
+           && strncasecmp(body->data + at, words, sizeof(words) - 1) == 0;
 }
 
 int

@@ -31,8 +31,8 @@ find_name(const char *const *list, const char *path, size_t n)
     const char *name = slash ? slash + 1 : path;
 
     n -= (size_t)(name - path);
-    for (; *list; list++)
-        if (((*list)[0] == name[0] || (*list)[0] == '*') && n > 0
+    for (; *list && n > 0; list++)
+        if (((*list)[0] == name[0] || (*list)[0] == '*')
             && is_name(*list, name, n))
             return *list;
     return NULL;

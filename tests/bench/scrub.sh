@@ -1,7 +1,8 @@
 #!/bin/bash
-# scrub.sh - what scrub with all of its rules takes of a processor, and how
-# many made-up secrets it finds of each rule, alone and on both sides of an
-# edit. The bars: 60 MB a second of processor time, and .98 of each.
+# scrub.sh - what scrub with all of its rules takes of a processor, with all
+# records scanned and with those left out that its filters take; and how many
+# made-up secrets it finds of each rule, alone and on both sides of an edit. The
+# bars: 60 MB a second of processor time, and .98 of each.
 #
 # Variables: REPO, a repository (this one); EACH, secrets of each rule (50);
 # ROUNDS (3).
@@ -15,16 +16,20 @@ missed=0
 gitscrape -q "${REPO:-.}" >"$work/text"
 bytes=$(tojsonl "$work/text" | wc -c)
 TIMEFORMAT='%U %S'
-for ((i = 0; i < ${ROUNDS:-3}; i++)); do
-    { time scrub -q --generic --threads 1 "$work/text" >"$work/clean"; } \
-        2>>"$work/times"
+for filters in '--keep all' \
+    '--drop bot,revert,bump,max-line-length,alphanum-fraction'; do
+    for ((i = 0; i < ${ROUNDS:-3}; i++)); do
+        { time scrub -q --generic --threads 1 $filters "$work/text" \
+            >"$work/clean"; } 2>>"$work/times"
+    done
+    sort -n "$work/times" | awk -v bytes="$bytes" -v with="$filters" '
+        { s[NR] = $1 + $2 }
+        END { rate = bytes / 1e6 / s[int((NR + 1) / 2)]
+              printf "scrub %s: %.1f MB/s of processor time (bar 60): %s\n",
+                  with, rate, (rate >= 60 ? "holds" : "MISSED")
+              exit rate < 60 }' || missed=1
+    rm "$work/times"
 done
-sort -n "$work/times" | awk -v bytes="$bytes" '
-    { s[NR] = $1 + $2 }
-    END { rate = bytes / 1e6 / s[int((NR + 1) / 2)]
-          printf "scrub: %.1f MB/s of processor time (bar 60): %s\n", rate,
-              (rate >= 60 ? "holds" : "MISSED")
-          exit rate < 60 }' || missed=1
 
 # As documents, and as a commit that puts the next secret in the place of one.
 python3 tests/planted.py --each "${EACH:-50}" --seed 7 >"$work/planted"

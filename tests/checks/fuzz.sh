@@ -12,8 +12,9 @@ plan=$(wc -w <<<"$targets")
 # How many inputs take a second or two.
 runs() {
     case $1 in
-    jinja) echo 2000 ;;
-    tokenizer | manifest | import | base | adapter | kept) echo 3000 ;;
+    jinja | rules) echo 2000 ;;
+    tokenizer | manifest | import | base | adapter | kept | source)
+        echo 3000 ;;
     *) echo 20000 ;;
     esac
 }

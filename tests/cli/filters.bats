@@ -101,18 +101,21 @@ $(line 101)"
         commit 'v2.0.1' ''
         commit 'Add revert and bump of versions' 'Thanks to a [bot].'
         commit 'Update docs to say 2 of 3 are from us' ''
+        commit 'revert: set the default to 20 for 7.0' 'Also:
+This reverts commit 0123abc.'
     } >files
     subjects() {
         fromjsonl -q files | scrub -q --drop "$1" | tojsonl |
             jq -r .subject
     }
-    [ "$(fromjsonl -q files | scrub -q | tojsonl | wc -l)" -eq 7 ]
+    [ "$(fromjsonl -q files | scrub -q | tojsonl | wc -l)" -eq 8 ]
     [ "$(subjects bot | head -n 1)" = 'Revert "Add x"' ]
-    [ "$(subjects revert | wc -l)" -eq 5 ]
-    [ "$(subjects bump | wc -l)" -eq 5 ]
+    [ "$(subjects revert | wc -l)" -eq 6 ]
+    [ "$(subjects bump | wc -l)" -eq 6 ]
     diff - <(subjects bot,revert,bump) <<'END'
 Add revert and bump of versions
 Update docs to say 2 of 3 are from us
+revert: set the default to 20 for 7.0
 END
 }
 
