@@ -58,6 +58,9 @@ put_how(struct buf *b, const struct card_facts *f)
     else if (buf_is(&by, "group"))
         buf_addstr(b, "Files with all of their history are held out; commits "
                    "that have records on both sides lose those of one.\n");
+    else if (buf_is(&by, "kept"))
+        buf_addstr(b, "It was made of sets: what each of them held out stays "
+                   "held out.\n");
     buf_release(&by);
 }
 

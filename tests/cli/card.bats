@@ -266,6 +266,16 @@ two	$(git -C two rev-parse HEAD)"
     done
     { scrub -q one.gs; gitscrape -q --no-prov two; } | shard -q -o unknown
     tojsonl --card unknown | grep -q '^- Secrets.*: it ran over a part'
+    # nor of a set that is made of a set of each
+    for repo in one two; do
+        if [ $repo = one ]; then scrub -q one.gs; else cat two.gs; fi |
+            shard -q --test 0.2 -o set-$repo
+    done
+    shard -q -o merged set-one set-two
+    tojsonl --card merged >card
+    table Sources source <card | cut -f 1,2 | diff <(echo "$heads") -
+    grep -q '^- Secrets.*: it ran over a part' card
+    grep -q '^It was made of sets: ' card
     # its tokens are those of both, in the order of the stream
     tokenize -q -t t.json texts | shard -q --test 0.2 -o again
     tojsonl tokens | cmp - <(tojsonl again)
