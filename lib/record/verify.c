@@ -175,6 +175,8 @@ record_set_verify(struct manifest *m, const char *path, uint64_t *good,
     }
     tell_ledger(&got.ledger);
     tell_leaks(&got);
+    for (size_t i = 0; i < got.n_sampling; i++)
+        log_debug("sampling: %s", got.sampling[i]);
     log_debug("content %s", id_hex(&got.content, id));
     *m = got;
     return 0;

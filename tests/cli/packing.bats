@@ -138,3 +138,22 @@ END
         cmp - <(for i in {1000..3300}; do echo "int x$i;"; done)
     tojsonl out1 | jq -se 'map(.ids | length) | max <= 200' >/dev/null
 }
+
+@test "packed files are known by all of them" {
+    mkdir -p f/a
+    echo 'int x;' >f/a/x.c
+    echo 'int y;' >f/a/y.c
+    echo 'p = 1' >f/a/z.py
+    ls f/a/* | fromfiles -q >files.gs
+    vocabtrain -q --size 260 -o t.json files.gs
+    # one record of three files, and of two that have one language
+    tokenize -q -t t.json --max-tokens 500 files.gs | tojsonl >three
+    ls f/a/*.c | fromfiles -q | tokenize -q -t t.json --max-tokens 500 |
+        tojsonl >two
+    tokenize -q -t t.json files.gs | tojsonl >apart
+    [ "$(cat three two | wc -l)" -eq 2 ]
+    [ "$(jq -r '.lang // "none"' three two apart | tr '\n' ' ')" = \
+        'none c c c python ' ]
+    [ "$(jq -r '.edit_id, .content_id' three two apart | sort -u | wc -l)" \
+        -eq 10 ]
+}
