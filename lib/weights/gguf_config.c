@@ -13,12 +13,12 @@
 static const struct gguf_arch archs[] = {
     { "llama", "llama", .windowed = "mistral", .paired = true },
     { "qwen2", "qwen2" },
-    { "qwen3", "qwen3" },
+    { "qwen3", "qwen3", .bias = GGUF_BIAS_NONE },
     { "granite", "granite", .paired = true },
-    { "olmo2", "olmo2" },
-    { "starcoder2", "starcoder2" },
+    { "olmo2", "olmo2", .bias = GGUF_BIAS_NONE, .own_head = true },
+    { "starcoder2", "starcoder2", .bias = GGUF_BIAS_ALL },
     { "gpt2", "gpt2" },
-    { "phi2", "phi" },
+    { "phi2", "phi", .own_head = true },
     { "gemma3", "gemma3_text", .unread = true },
 };
 

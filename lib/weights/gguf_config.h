@@ -17,6 +17,10 @@
 #include "tensor/gguf_write.h"
 #include "weights/weights.h"
 
+/* What llama.cpp knows of the biases of an architecture's layers: those that
+ * are there, none, or all of them. */
+enum gguf_bias { GGUF_BIAS_ANY, GGUF_BIAS_NONE, GGUF_BIAS_ALL };
+
 /* An architecture, by its name in GGUF files. */
 struct gguf_arch {
     const char *name;       /* general.architecture */
@@ -24,6 +28,8 @@ struct gguf_arch {
     const char *windowed;   /* that of a model with a window; NULL: the same */
     bool paired;            /* in q and k, the rows of the two halves of a
                                head take turns */
+    uint8_t bias;           /* enum gguf_bias */
+    bool own_head;          /* there is no model whose head is the embedding */
     bool unread;            /* adapters alone are written for it */
 };
 

@@ -55,6 +55,30 @@ find_arch(struct writer *w)
     return 0;
 }
 
+/* What our reader would take, and llama.cpp does not. */
+static int
+check_places(struct writer *w)
+{
+    const struct model_desc *d = w->o->desc;
+    const struct gguf_arch *a = w->arch;
+
+    if (a->own_head && d->tied)
+        return err_set(w->e, ERR_USAGE, "%s: a GGUF file of architecture %s "
+                       "has no place for a head that is the embedding "
+                       "(tie_word_embeddings)", w->o->base->path, a->name);
+    for (size_t i = 0; i < d->n_modules; i++) {
+        const struct module *m = &d->module[i];
+
+        if (!module_is_linear(d, m) || a->bias == GGUF_BIAS_ANY
+            || m->has_bias == (a->bias == GGUF_BIAS_ALL))
+            continue;
+        return err_set(w->e, ERR_USAGE, "%s: a GGUF file of architecture %s "
+                       "%s a bias of %s", w->o->base->path, a->name,
+                       m->has_bias ? "has no place for" : "needs", m->name);
+    }
+    return 0;
+}
+
 /* ---- tensors ---- */
 
 /* What is no matrix of weights is in F32, as llama.cpp's converter has it. */
@@ -322,6 +346,8 @@ start(struct writer *w, struct out *out)
     const struct rope_desc *r = &w->o->desc->rope[0];
     int rc = find_arch(w);
 
+    if (rc == 0)
+        rc = check_places(w);
     if (rc == 0)
         rc = merge_items(w->x, w->e);
     if (rc == 0)

@@ -435,6 +435,28 @@ gpt2_case() {
     refused 2 "has no tokenizer.json" --format gguf --base base --adapter ad
 }
 
+@test "what llama.cpp has no place for is refused by name" {
+    text_base
+    edit adapter ad model.layers.0.self_attn.q_proj:16:16
+    no_place() { # WHAT TYPE FILTER-OF-CONFIG
+        rm -rf other
+        jq ".model_type = \"$2\" | .num_hidden_layers = 1 |
+            .head_dim = 8 | $3" arch.json >other.json
+        initmodel -q -t tok.json -o other other.json
+        refused 2 "architecture $1" --format gguf --base other --adapter ad
+    }
+    local q=model.layers.0.self_attn.q_proj
+    no_place "qwen3 has no place for a bias of $q" qwen3 \
+        '.attention_bias = true'
+    no_place "olmo2 has no place for a bias of $q" olmo2 \
+        '.attention_bias = true'
+    no_place "starcoder2 needs a bias of $q" starcoder2 '.use_bias = false'
+    for type in olmo2 phi; do
+        no_place "${type/phi/phi2} has no place for a head that is the" \
+            $type '.tie_word_embeddings = true'
+    done
+}
+
 @test "llama.cpp computes with a merged file what transformers does" {
     "${PEERS:-none}/bin/python" -c 'import gguf, llama_cpp, transformers' ||
         skip "PEERS has no gguf, llama_cpp and transformers"

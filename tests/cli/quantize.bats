@@ -272,6 +272,29 @@ EOF
     cmp of_dir of_set
 }
 
+@test "transformers and bitsandbytes take what --to writes" {
+    [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with torch"
+    export PYTHONDONTWRITEBYTECODE=1
+    loaded() {
+        "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/quantized.py" "$@"
+    }
+    cat >arch.json <<'EOF'
+{"model_type": "llama", "vocab_size": 40, "hidden_size": 64,
+ "intermediate_size": 320, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "num_key_value_heads": 2, "max_position_embeddings": 32}
+EOF
+    initmodel -q -o llama arch.json
+    quantize -q --format int8_row --to eight llama
+    loaded eight
+    quantize -q --format nf4 --to four llama
+    printf '{"ids": [3, 5, 7, %d]}\n' 9 11 13 | fromjsonl -q --vocab 40 |
+        shard -q --val 0 --test 0 -o ids
+    train -q --data ids --base four -o run --steps 1 --batch 1 --seq-len 8 \
+        --rank 1 --targets q_proj --loss all
+    merge -q --base four --adapter run --dtype f32 -o wide
+    loaded four wide q_proj
+}
+
 # From tests/golden/eight_bit.py.
 @test "--to writes in 8 bits what transformers saves with bitsandbytes" {
     golden=$BATS_TEST_DIRNAME/../golden/eight_bit

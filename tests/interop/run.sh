@@ -1,6 +1,7 @@
 #!/bin/bash
 # run.sh - what other people's programs make of ours, and ours of theirs: the
-# tests that need PEFT, transformers, gguf and llama.cpp, none of them skipped.
+# tests that need PEFT, transformers, bitsandbytes, gguf and llama.cpp, none of
+# them skipped.
 #
 # They come from PyPI into GRAFT_BUILD/interop, about 6 GB, of which
 # llama-cpp-python is built from its source (a quarter of an hour on two
@@ -11,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${GRAFT_BUILD:-build}
 tests=(cli/exportadapter cli/merge cli/peft cli/initmodel cli/gguf_tokenizer
-    unit/gguf_golden)
+    cli/quantize unit/gguf_golden)
 packages=(torch transformers peft bitsandbytes gguf safetensors numpy
     llama-cpp-python)
 mkdir -p "$build/interop"
