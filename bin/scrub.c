@@ -203,13 +203,29 @@ open_rules(const struct options *o, struct scrub_rules *rules, struct err *e)
     return rc;
 }
 
+/* An allow-list that came out empty must not allow all. */
 static int
-set_drops(struct work *work, struct err *e)
+check_named(const struct args *args, const char *option,
+            const struct opt_list *list, struct err *e)
+{
+    if (!tool_given(args, option) || list->n > 0)
+        return 0;
+    return err_set(e, ERR_USAGE, "--%s: needs a name", option);
+}
+
+static int
+set_drops(struct work *work, const struct args *args, struct err *e)
 {
     const struct options *o = work->o;
-    int rc = drops_set(&work->drops, o->keep.item, o->keep.n, false, "keep",
-                       e);
+    int rc = check_named(args, "keep", &o->keep, e);
 
+    if (rc == 0)
+        rc = check_named(args, "drop", &o->drop, e);
+    if (rc == 0)
+        rc = check_named(args, "license", &o->license, e);
+    if (rc == 0)
+        rc = drops_set(&work->drops, o->keep.item, o->keep.n, false, "keep",
+                       e);
     if (rc == 0)
         rc = drops_set(&work->drops, o->drop.item, o->drop.n, true, "drop",
                        e);
@@ -233,7 +249,7 @@ run(void *opts, const struct args *args, struct err *e)
     if (rc < 0)
         return rc;
     drops_init(&work.drops);
-    rc = set_drops(&work, e);
+    rc = set_drops(&work, args, e);
     if (rc == 0)
         rc = open_rules(o, &work.rules, e);
     if (rc == 0) {

@@ -128,6 +128,8 @@ END
         --keep vendor
     bad '--drop: unknown filter "all"' --drop all
     bad '--drop: bot takes no limit' --drop bot=1
+    bad '--license: needs a name' --license ''
+    bad '--keep: needs a name' --keep ''
     bad '--keep: avg-line-length takes no limit' --keep avg-line-length=1
     for limit in '' 0 nan 1x 1e300; do
         bad '--drop: max-line-length: bad limit' \
