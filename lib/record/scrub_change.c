@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "record/change_parts.h"
 #include "record/scrub_parts.h"
+#include "text/pattern.h"
 
 #define SCOPE_CUT (CHANGE_SCOPE_BYTES - 3) /* of UTF-8, 3 bytes may be gone */
 
@@ -107,55 +108,62 @@ find_in_hunk(struct scrub_worker *w, const struct change_hunk *h,
 
 /* ---- scopes ---- */
 
-/* A scope, of which the last word may have been cut. */
+/* A scope that may have been cut within a secret. */
 struct cut_scope {
-    const struct scrub_rules *rules;
+    struct scrub_finder *finder;
+    const char *p;
     size_t n, word; /* of the scope; where its last word begins */
-    bool random;    /* that is long, and has digits in it */
     bool found;
-    uint32_t rule; /* of which the word may be a secret's beginning */
+    uint32_t rule;
 };
 
+#define CUT_BYTES 12 /* of a secret's beginning that may give it away */
+
+/* Whether a match may begin with the scope's end, the keyword that ends at
+ * `end` within it, and shows enough of itself. */
 static bool
-has_digit(const char *p, size_t n)
+begins(struct cut_scope *c, const struct scrub_rule *r, size_t end)
 {
-    for (size_t i = 0; i < n; i++)
-        if (p[i] >= '0' && p[i] <= '9')
+    size_t at;
+
+    if (!pattern_begins(&r->regex, &c->finder->search, c->p, c->n, &at)
+        || end <= at || c->n - at < CUT_BYTES)
+        return false;
+    for (size_t i = at; i < c->n; i++)
+        if (c->p[i] >= '0' && c->p[i] <= '9')
             return true;
     return false;
 }
-
-#define CUT_WORD 12 /* bytes of a word that is long */
 
 static int
 on_scope(void *ctx, uint32_t value, size_t end)
 {
     struct cut_scope *c = ctx;
+    const struct scrub_rule *r;
 
-    if (value >= c->rules->n || c->found)
+    if (value >= c->finder->rules->n || c->found)
         return 0;
-    c->found = c->rules->rule[value].check ? end > c->word : c->random;
+    r = &c->finder->rules->rule[value];
+    c->found = r->check ? end > c->word : begins(c, r, end);
     c->rule = value;
     return 0;
 }
 
 /* Of a scope that may have been cut within a secret, its last word goes: where
- * it has a keyword of a person's numbers in it, or may be what is left of a
- * key, of which a keyword is in the scope. */
+ * it has a keyword of a person's numbers in it, or may be the beginning of
+ * what a rule looks for. */
 static void
 find_in_cut(struct scrub_worker *w, const struct change_scope *s,
             const char *p)
 {
-    struct cut_scope c = { .rules = w->finder.rules, .n = s->n, .word = s->n };
+    struct cut_scope c = { &w->finder, s->p, s->n, s->n, false, 0 };
     size_t from = (size_t)(s->p - p);
 
     if (s->n < SCOPE_CUT)
         return;
     while (c.word > 0 && !memchr(" \t\"'", s->p[c.word - 1], 4))
         c.word--;
-    c.random = s->n - c.word >= CUT_WORD
-               && has_digit(s->p + c.word, s->n - c.word);
-    keywords_find(&c.rules->keywords, s->p, s->n, on_scope, &c);
+    keywords_find(&w->finder.rules->keywords, s->p, s->n, on_scope, &c);
     if (c.found && c.word < s->n)
         scrub_add(&w->finder, from + c.word, from + s->n, c.rule);
 }

@@ -102,3 +102,22 @@ pattern_find(const struct pattern *p, struct pattern_search *s,
     }
     return 1;
 }
+
+bool
+pattern_begins(const struct pattern *p, struct pattern_search *s,
+               const char *text, size_t n, size_t *at)
+{
+    const PCRE2_SIZE *found;
+    size_t from = 0;
+    int rc;
+
+    do {
+        rc = pcre2_match(p->code, (PCRE2_SPTR)text, n, from,
+                         PCRE2_PARTIAL_HARD, s->match, s->limits);
+        found = pcre2_get_ovector_pointer(s->match);
+        if (rc >= 0)
+            from = found[1] > from ? found[1] : from + 1;
+    } while (rc >= 0 && from <= n);
+    *at = rc == PCRE2_ERROR_PARTIAL ? found[0] : 0;
+    return rc < 0 && rc != PCRE2_ERROR_NOMATCH;
+}

@@ -7,6 +7,7 @@
 #ifndef TEXT_PATTERN_H
 #define TEXT_PATTERN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,5 +47,10 @@ struct pattern_match {
 int pattern_find(const struct pattern *p, struct pattern_search *s,
                  const char *text, size_t n, size_t from, uint32_t group,
                  struct pattern_match *m);
+
+/* Whether a match may have begun in text[n] of which more was to come: *at is
+ * where. True, too, with *at 0, when that takes too many steps. */
+bool pattern_begins(const struct pattern *p, struct pattern_search *s,
+                    const char *text, size_t n, size_t *at);
 
 #endif

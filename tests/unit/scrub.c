@@ -388,6 +388,13 @@ TEST(a_scope_that_was_cut_keeps_no_part_of_a_secret)
                    "\n-x\n"),
             "9 8\n@@ -4,1 +3,0 @@ int a_name_that_is_long_"
             "enough_for_it(const char *p, \"<KEY_1>\n-x\n|");
+    /* a keyword with what no key begins with stays */
+    becomes(&t, TEXT_COMMIT,
+            FIELDS("change", "9 8\n@@ -4,1 +3,0 @@ void test_object_commit_par"
+                   "se__sha1_parsing_encoding_will_not_cause_oob_read(voi"
+                   "\n-x\n"),
+            "9 8\n@@ -4,1 +3,0 @@ void test_object_commit_parse__sha1_parsing"
+            "_encoding_will_not_cause_oob_read(voi\n-x\n|");
     /* what grows is cut to what a header may have */
     becomes(&t, TEXT_COMMIT,
             FIELDS("change", "9 8\n@@ -4,1 +3,0 @@ int a_name_that_is_long_"
