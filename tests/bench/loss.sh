@@ -14,7 +14,7 @@
 # of the Python environment PEERS, in the directory BASE.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
-PATH=${GRAFT_BUILD:-$top/build}/bin:$PATH
+PATH=${GRAFT_BUILD:-$top/build}/bin:$PATH less=$top/tests/bench/paired.jq
 STEPS=${STEPS:-100} SEQ_LEN=${SEQ_LEN:-512} RECORDS=${RECORDS:-0}
 RANK=${RANK:-16} LR=${LR:-5e-4} TEMPLATE=${TEMPLATE:-commit}
 
@@ -62,28 +62,11 @@ row() {
         [$name, $loss] + row + (.all | row) | @tsv' "$scratch/score.$2"
 }
 
-# The adapter that learned the target less the one that learned all, on the
-# same records, target and all tokens, as evalprompts(1) has it: commits are
-# what counts, the half width is the jackknife's. Student's t is Cornish and
-# Fisher's expansion.
+# The adapter that learned the target less the one that learned all.
 paired() {
     jq -rn --slurpfile a "$scratch/records.target" \
-        --slurpfile b "$scratch/records.all" --arg name "$1" '
-        def t: 1.959964 as $z | ($z + ($z * $z * $z + $z) / (4 * .)
-            + (5 * pow($z; 5) + 16 * pow($z; 3) + 3 * $z) / (96 * . * .));
-        def less(f): [range($a | length) | {cluster: $a[.].cluster,
-                n: ($a[.] | f.tokens),
-                s: (($a[.] | f | .tokens * .adapter) -
-                    ($b[.] | f | .tokens * .adapter))} | select(.n > 0)]
-            | (map(.s) | add) as $s | (map(.n) | add) as $n
-            | group_by(.cluster) | length as $g
-            | [$s / $n, (map((($s - (map(.s) | add)) /
-                              ($n - (map(.n) | add)) - $s / $n)
-                             | . * .) | add * ($g - 1) / $g | sqrt
-                         | . * ($g - 1 | t))]
-            | map(. * 10000 | round / 10000);
-        [$name, "target less all"] + less(.) + less(.all)
-        + ["\($a | map(.cluster) | unique | length) commits"] | @tsv'
+        --slurpfile b "$scratch/records.all" \
+        --arg name "$1" --arg what "target less all" -f "$less"
 }
 
 echo "loss: $STEPS steps of $SEQ_LEN tokens, rank $RANK, lr $LR;" \

@@ -13,7 +13,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 missed=0
 
-gitscrape -q "${REPO:-.}" >"$work/text"
+gitscrape -q --trust "${REPO:-.}" >"$work/text"
 bytes=$(tojsonl "$work/text" | wc -c)
 TIMEFORMAT='%U %S'
 for filters in '--keep all' \
