@@ -284,18 +284,23 @@ choose_split(struct state *s, struct options *o, struct err *e)
     return 0;
 }
 
-/* Those that were given, or else those of the sets. */
+/* Those that were given, or else those of the sets, as if they were given:
+ * they are options in the provenance, too. */
 static int
-choose_rules(struct state *s, struct err *e)
+choose_rules(struct state *s, struct options *o, struct err *e)
 {
-    const struct opt_list *given = &s->o->sample;
-    bool none = given->n == 1 && strcmp(given->item[0], "none") == 0;
+    struct opt_list *given = &o->sample;
+    const char *const *rule = NULL;
+    bool none;
 
+    if (given->n == 0) {
+        if (merging_rules(&s->sets, &rule, &given->n, e) < 0)
+            return ERR_USAGE;
+        given->item = (const char **)rule;
+    }
+    none = given->n == 1 && strcmp(given->item[0], "none") == 0;
     s->made.rule = given->item;
     s->made.n_rules = none ? 0 : given->n;
-    if (given->n == 0
-        && merging_rules(&s->sets, &s->made.rule, &s->made.n_rules, e) < 0)
-        return ERR_USAGE;
     return sharding_rules(&s->made, e);
 }
 
@@ -310,7 +315,7 @@ settle(struct state *s, struct options *o, struct err *e)
                        "train on (found %g, expected less than 1)",
                        o->val + o->test);
     rc = choose_split(s, o, e);
-    return rc < 0 ? rc : choose_rules(s, e);
+    return rc < 0 ? rc : choose_rules(s, o, e);
 }
 
 static int

@@ -211,6 +211,10 @@ sets_of_two() {
     [ "$(jq .sampling all/manifest.json)" = null ]
     shard -q -o again --split-by time ruled
     [ "$(jq -c .sampling again/manifest.json)" = '["repo:one=2"]' ]
+    # rules that come with the set are options like those that are given
+    shard -q -o into --split-by time ruled
+    run -6 --separate-stderr shard -o into --split-by time one.set
+    one_line 'shard: into: made with other options'
     for name in config model; do echo '{"kind":"asset","name":"'$name'",' \
         '"data":"{}"}' | fromjsonl | shard -q -o $name; done
     run -2 --separate-stderr shard -o all2 config model

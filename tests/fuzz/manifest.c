@@ -99,6 +99,20 @@ look_at_splits(const struct manifest *m)
 }
 
 static void
+look_at_leaks(const struct manifest *m)
+{
+    for (size_t i = 0; i < m->n_leaks; i++) {
+        const struct set_leak *l = &m->leak[i];
+        const struct set_split *s = manifest_split(m, l->split);
+
+        MUST(s && l->edit <= s->records && l->content <= s->records
+             && l->commit <= s->records);
+    }
+    for (size_t i = 0; i < m->n_sampling; i++)
+        MUST(manifest_rule_allowed(m->sampling[i]));
+}
+
+static void
 look(const struct manifest *m, const struct buf *text)
 {
     uint64_t left = m->records;
@@ -112,6 +126,7 @@ look(const struct manifest *m, const struct buf *text)
     MUST(m->n_segments == 0 || m->n_segments == m->n_inputs);
     look_at_head(&m->head);
     look_at_splits(m);
+    look_at_leaks(m);
     buf_init(&b);
     manifest_format(&b, m);
     MUST(b.len == text->len && memcmp(b.data, text->data, b.len) == 0);

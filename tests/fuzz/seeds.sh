@@ -254,6 +254,10 @@ manifest tokens 9 0 <<END
     {"name": "val", "records": 2, "tokens": 9,
      "ranges": [[3, 5]]}
   ],
+  "sampling": ["lang:c=2", "half-life=365.5", "quality"],
+  "leaks": [
+    {"split": "val", "edit": 2, "content": 1, "commit": 0}
+  ],
   "inputs": [
     "$(of f)",
     "$(of 1)"
@@ -292,7 +296,8 @@ manifest text 0 0 <<'END'
 END
 words manifest '"name": ' '"bytes": ' '"records": ' '"tensors": ' \
     '"content": ' '"file": ' '"tokens": ' '"ranges": [' '"lengths": {' \
-    '"segments": [' '"program": ' '"reason": ' '"count": ' '], [' '},\x0a    ' \
+    '"segments": [' '"sampling": [' '"leaks": [' '"edit": ' \
+    '"program": ' '"reason": ' '"count": ' '], [' '},\x0a    ' \
     '[]' '{}' 18446744073709551615 9223372036854775808 '\\u0000' '\\n' \
     00000-aaaaaaaaaaaaaaaa.graft lengths-aaaaaaaaaaaaaaaa
 
