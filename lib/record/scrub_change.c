@@ -119,15 +119,19 @@ struct cut_scope {
 
 #define CUT_BYTES 12 /* of a secret's beginning that may give it away */
 
-/* Whether a match may begin with the scope's end, the keyword that ends at
- * `end` within it, and shows enough of itself. */
+/* Whether a match may have begun before the scope's end, the keyword that ends
+ * at `end` in it, and of a key enough is seen. */
 static bool
 begins(struct cut_scope *c, const struct scrub_rule *r, size_t end)
 {
     size_t at;
 
     if (!pattern_begins(&r->regex, &c->finder->search, c->p, c->n, &at)
-        || end <= at || c->n - at < CUT_BYTES)
+        || end <= at)
+        return false;
+    if (r->check)
+        return true;
+    if (c->n - at < CUT_BYTES)
         return false;
     for (size_t i = at; i < c->n; i++)
         if (c->p[i] >= '0' && c->p[i] <= '9')
@@ -144,14 +148,13 @@ on_scope(void *ctx, uint32_t value, size_t end)
     if (value >= c->finder->rules->n || c->found)
         return 0;
     r = &c->finder->rules->rule[value];
-    c->found = r->check ? end > c->word : begins(c, r, end);
+    c->found = begins(c, r, end);
     c->rule = value;
     return 0;
 }
 
-/* Of a scope that may have been cut within a secret, its last word goes: where
- * it has a keyword of a person's numbers in it, or may be the beginning of
- * what a rule looks for. */
+/* Of a scope that may have been cut within what a rule looks for, its last
+ * word goes. */
 static void
 find_in_cut(struct scrub_worker *w, const struct change_scope *s,
             const char *p)
