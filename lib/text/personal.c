@@ -343,19 +343,33 @@ ends_in_one_of(const char *p, size_t n, const char *const *word)
     return false;
 }
 
-/* RFC 2606 and 6761: the domain, or one below it. */
+/* RFC 2606 and 6761: the domain, or one below it; and what people write for a
+ * domain that is none. */
 static bool
 is_reserved(const char *p, size_t n)
 {
     static const char *const domain[] = {
-        "example.com", "example.org", "example.net", "example.edu", NULL
+        "example.com", "example.org", "example.net", "example.edu",
+        "foo.com", "bar.com", "baz.com", "foo.bar", "bar.baz", NULL
     };
     static const char *const below[] = {
         ".example.com", ".example.org", ".example.net", ".example.edu",
-        ".example", ".test", ".invalid", ".localhost", ".local", NULL
+        ".example", ".test", ".invalid", ".localhost", ".local",
+        ".tld", ".xx", NULL
     };
 
     return is_one_of(p, n, domain) || ends_in_one_of(p, n, below);
+}
+
+/* Whether it is behind a URL's scheme: a user, or a password, of a host. */
+static bool
+is_in_url(const struct personal *c)
+{
+    size_t i = c->at;
+
+    while (i > 0 && memchr(" \t\"'<>(),/", c->line[i - 1], 10) == NULL)
+        i--;
+    return i >= 3 && memcmp(c->line + i - 3, "://", 3) == 0;
 }
 
 bool
@@ -381,7 +395,7 @@ personal_mail(const struct personal *c)
     len = (size_t)(at - p);
     n_domain = n - len - 1;
     at++;
-    if (is_one_of(p, len, names) || is_reserved(at, n_domain)
+    if (is_in_url(c) || is_one_of(p, len, names) || is_reserved(at, n_domain)
         || ends_in_one_of(at, n_domain, files))
         return false;
     return !begins(at, n_domain, "noreply.")

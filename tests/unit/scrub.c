@@ -152,6 +152,11 @@ TEST(mail_is_kept_where_nobody_reads_it)
     CHECK(!passes("mail", "|1+ada@users.noreply.github.com|"));
     CHECK(!passes("mail", "|git@github.com|"));
     CHECK(!passes("mail", "|icon@2x.png|"));
+    CHECK(!passes("mail", "|nick@company.xx|"));
+    CHECK(!passes("mail", "ssh://|ada@acme.org|/x"));
+    CHECK(!passes("mail", "(https://ada:|pw@acme.org|)"));
+    CHECK(passes("mail", "mailto:|ada@acme.org|"));
+    CHECK(passes("mail", "https://acme.org/,|ada@acme.org|"));
     CHECK(!passes("mail", "|getty@tty1.service|"));
 }
 
