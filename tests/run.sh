@@ -9,7 +9,8 @@
 # come and, for whoever sees the end of it alone, after all. The last line is
 # "N passed, N failed" (and ", N skipped"), the sum of what the jobs' own lines
 # say. A job that died before it said all is a failure, and so is one that has
-# no test, and a run without a job.
+# no test, one that takes more than LIMIT seconds (900), and a run without a
+# job.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 unset MAKEFLAGS MAKELEVEL MFLAGS T # of the make that began this
@@ -19,6 +20,7 @@ jobs=$2
 shift 2
 logs=$GRAFT_BUILD/check
 export GRAFT_SHARED=${GRAFT_SHARED:-$(cd .. && pwd)/shared}
+export LIMIT=${LIMIT:-900}
 export LC_ALL=C TMPDIR=$logs/tmp TORCHINDUCTOR_CACHE_DIR=$logs/torch
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 # In a build with SAN=address leaks are failures, too. Thread-local storage
@@ -51,12 +53,12 @@ run_job() {
     local kind=${1%%/*} name=${1#*/} log counts status
     log=$GRAFT_BUILD/check/$kind-$name.log
     case $kind in
-    unit) timeout -k 9 900 "$GRAFT_BUILD/unit/$name" ;;
-    cli) timeout -k 9 900 bats --tap --print-output-on-failure \
+    unit) timeout -k 9 "$LIMIT" "$GRAFT_BUILD/unit/$name" ;;
+    cli) timeout -k 9 "$LIMIT" bats --tap --print-output-on-failure \
              "tests/cli/$name.bats" ;;
-    guarded) GRAFT_FIRST=$GRAFT_BUILD/guarded timeout -k 9 900 bats --tap \
-                 --print-output-on-failure "tests/cli/$name.bats" ;;
-    checks) timeout -k 9 900 bash "tests/checks/$name.sh" ;;
+    guarded) GRAFT_FIRST=$GRAFT_BUILD/guarded timeout -k 9 "$LIMIT" bats \
+                 --tap --print-output-on-failure "tests/cli/$name.bats" ;;
+    checks) timeout -k 9 "$LIMIT" bash "tests/checks/$name.sh" ;;
     esac >"$log" 2>&1 </dev/null
     status=$?
     case $kind in

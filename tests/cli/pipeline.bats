@@ -436,9 +436,13 @@ table() {
     [[ $output != *'Left out'* ]]
     run -0 table -0.01 0.02 \
         '{"program": "gitscrape", "reason": "binary", "count": 3},
+         {"program": "scrub", "reason": "vendored", "count": 5},
+         {"program": "scrub", "reason": "vendored.lines", "count": 500},
+         {"program": "scrub", "reason": "replaced.email", "count": 7},
          {"program": "tokenize", "reason": "too-long", "count": 12}'
     [[ $output == *$'Left out of the data:\n\ngitscrape, binary    3
-tokenize, too-long  12\n\nWhat the data are'* ]]
+scrub, vendored      5  500 lines
+tokenize, too-long  12\n\nReplaced in the data:\n\nscrub, email  7\n\nWhat'* ]]
     [[ $output == *'No difference can be told: the loss changes by -0.0100'* ]]
     [[ $output == *'-0.0300 to 0.0100, includes zero.'* ]]
     run -0 table null null
