@@ -5,6 +5,8 @@ set -u
 cd "$(dirname "$0")/../.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+# What other jobs leave in this checkout for a moment is not of those trees.
+export GIT_CEILING_DIRECTORIES=${scratch%/*}
 n=0
 
 result() { # STATUS NAME

@@ -315,11 +315,13 @@ def read(until, seconds=60):
         shown += data
     return True
 
+# Behind a line's end, as what is typed has one: the prompt before may be
+# drawn again.
 def prompted(data):
-    return re.search(rb"(^|\n)(\r|\x1b\[[0-9;?]*[A-Za-z])*> [^\n>]*$",
+    return re.search(rb"\n(\r|\x1b\[[0-9;?]*[A-Za-z])*> [^\n>]*$",
                      data) is not None
 
-read(prompted)
+read(lambda d: prompted(b"\n" + d))
 for step in steps:
     if step.startswith("INT "):
         os.write(fd, step[4:].encode() + b"\n")
