@@ -137,7 +137,8 @@ take_memory(struct trainer *t, const struct train_options *o,
                   (unsigned long long)trainer_memory(t).total);
     }
     if (rc == 0 && adapter->fixed != NULL)
-        rc = pissa_start(&t->exec, t->base, adapter->iterations, o->seed, e);
+        rc = pissa_start(&t->exec, t->base, t->opts.init_iterations,
+                         o->seed, e);
     if (rc == 0 && in->model.with != NULL)
         rc = lora_load(&t->exec, in->model.with, e);
     return rc;

@@ -267,6 +267,7 @@ host_backend(struct backend *b, struct host *h)
     b->results = host_results;
     b->room = NULL;
     b->principal = NULL;
+    b->principal_scratch = NULL;
     b->close = NULL;
     b->priv = h;
 }

@@ -377,6 +377,9 @@ struct backend {
      * it, ERR_DATA where the values can't be found. NULL: it can't. */
     int (*principal)(const struct backend *b, const struct principal *p,
                      struct err *e);
+    /* The bytes that this takes beside what *p names, at most; of its sizes
+     * and iterations alone. */
+    uint64_t (*principal_scratch)(const struct principal *p);
 
     /* Gives back what opening took; NULL: nothing. */
     void (*close)(struct backend *b);

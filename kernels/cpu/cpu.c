@@ -153,6 +153,7 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
     cpu->host.op = cpu_run;
     host_backend(b, &cpu->host);
     b->principal = cpu_principal;
+    b->principal_scratch = cpu_principal_scratch;
     b->close = cpu_close;
     b->reserve = (uint64_t)par_threads() * GEMM_RESERVE;
     return 0;

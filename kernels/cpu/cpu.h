@@ -98,9 +98,10 @@ void cpu_clip(const struct job *j);
 void cpu_adamw(const struct job *j);
 void cpu_sgd(const struct job *j);
 
-/* struct backend's principal. */
+/* struct backend's principal and principal_scratch. */
 int cpu_principal(const struct backend *b, const struct principal *p,
                   struct err *e);
+uint64_t cpu_principal_scratch(const struct principal *p);
 
 /* Bytes of scratch for `workers` workers. */
 uint64_t norm_scratch(const struct op *op, int workers);

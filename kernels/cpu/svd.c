@@ -215,3 +215,28 @@ cpu_principal(const struct backend *b, const struct principal *p,
         return rc;
     return p->iterations == 0 ? exact(&l, p, e) : iterated(&l, p, e);
 }
+
+/* LAPACK's sgesdd of an n by m matrix with job S: at most 3 k^2 + 4 k for the
+ * bidiagonal matrix's triplets, k^2 + 3 k for its own, and a block of 64 a row
+ * and column. */
+static uint64_t
+decompose_floats(uint64_t m, uint64_t n)
+{
+    uint64_t k = m < n ? m : n;
+
+    return 4 * k * k + 7 * k + 64 * (m + n) + 8 * k;
+}
+
+uint64_t
+cpu_principal_scratch(const struct principal *p)
+{
+    uint64_t rows = p->rows, cols = p->cols;
+    uint64_t k = rows < cols ? rows : cols, q = (uint64_t)p->rank + OVER;
+
+    if (p->iterations == 0)
+        return sizeof(float) * (k + k * (rows + cols)
+                                + decompose_floats(cols, rows));
+    q = q < k ? q : k;
+    return sizeof(float) * (q + 2 * q * (rows + cols) + q * q + q * rows
+                            + decompose_floats(q, rows) + 65 * q);
+}

@@ -6,6 +6,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "base/log.h"
 
 #define LARGE_PAGE (2u << 20)
@@ -93,6 +97,14 @@ mem_try(size_t n)
     if (n > SIZE_MAX - 64)
         return NULL;
     return aligned_alloc(64, n ? size_round(n, 64) : 64);
+}
+
+void
+mem_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 uint64_t

@@ -42,6 +42,9 @@ void *mem_try(size_t n);
  * process it was forked from had is not in it); 0 where /proc can't tell. */
 uint64_t mem_peak(void);
 
+/* Gives back to the system what was freed, as far as the C library can. */
+void mem_trim(void);
+
 /* *out = a * b or a + b; false, *out untouched, when that overflows. */
 bool size_mul(uint64_t a, uint64_t b, uint64_t *out);
 bool size_add(uint64_t a, uint64_t b, uint64_t *out);

@@ -415,7 +415,7 @@ make_config(struct run_adapter *a, const struct train_options *o,
 }
 
 static int
-resolve_adapter(struct prog_opts *p, struct run_adapter *a,
+resolve_adapter(struct train_opts *t, struct run_adapter *a,
                 const struct train_options *o, const struct model *m,
                 struct err *e)
 {
@@ -427,9 +427,9 @@ resolve_adapter(struct prog_opts *p, struct run_adapter *a,
     else
         rc = make_config(a, o, e);
     if (rc == 0)
-        rc = lora_opts(p, &a->config, &m->desc, &a->parts, e);
+        rc = lora_opts(&t->prog, &a->config, &m->desc, &a->parts, e);
     if (rc == 0)
-        rc = read_init(&pissa, &a->iterations, o->init, e);
+        rc = read_init(&pissa, &t->init_iterations, o->init, e);
     if (rc == 0 && pissa)
         rc = pissa_place(&a->fixed, a->parts, &m->desc, &m->backend, e);
     a->config.n = a->config.n_whole = 0;
@@ -492,5 +492,5 @@ train_options_resolve(struct train_opts *t, struct run_adapter *a,
         t->steps = (t->rows + a_step - 1) / a_step;
     }
     return t->prog.method == METHOD_LORA
-           ? resolve_adapter(&t->prog, a, o, &in->model, e) : 0;
+           ? resolve_adapter(t, a, o, &in->model, e) : 0;
 }

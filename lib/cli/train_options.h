@@ -51,7 +51,6 @@ struct run_adapter {
     struct adapter tokens; /* of the options: no more than tokens */
     struct lora_part *parts;
     float *fixed;        /* of --init pissa (weights/pissa.h); NULL: another */
-    uint32_t iterations; /* of it */
 };
 
 /* What a trainer is told. *a has to outlive the trainer's planning, and is

@@ -3,6 +3,7 @@
 #include "train/train_plan.h"
 
 #include "base/json.h"
+#include "weights/pissa.h"
 
 struct plan_memory
 trainer_memory(const struct trainer *t)
@@ -13,6 +14,7 @@ trainer_memory(const struct trainer *t)
                     + t->train.n_records * sizeof(*t->train.len)
                     + t->val.n_records * (sizeof(*t->val.len)
                                           + sizeof(*t->val_loss));
+    uint64_t start;
 
     if (b->apart) { /* where each program has its batch */
         m.host += here + 2 * m.batch;
@@ -22,6 +24,9 @@ trainer_memory(const struct trainer *t)
         /* Full training reads the base once, to fill the parameters. */
         if (t->opts.prog.method == METHOD_FULL)
             m.base = t->base->mapped;
+        /* Singular values are there before activations. */
+        start = pissa_scratch(&t->prog, b, t->opts.init_iterations);
+        m.arena = m.arena > start ? m.arena : start;
     }
     m.total = m.base + m.state + m.arena + m.batch;
     return m;

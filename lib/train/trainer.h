@@ -26,6 +26,7 @@ struct train_opts {
     uint8_t schedule;        /* enum schedule */
     double lr, lr_floor;     /* floor: a fraction of lr */
     uint64_t seed;
+    uint32_t init_iterations; /* pissa_start's, where an adapter begins so */
 };
 
 struct step_report {

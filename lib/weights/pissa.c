@@ -215,6 +215,27 @@ put_param(struct exec *x, const struct param *q, float divisor,
     return rc;
 }
 
+uint64_t
+pissa_scratch(const struct prog *p, const struct backend *b,
+              uint32_t iterations)
+{
+    size_t n = n_pairs(p), at_once = (size_t)par_threads();
+    uint64_t most = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct param *a = &p->param[2 * i];
+        uint64_t in = a->cols, out = a[1].rows, r = a->rows;
+        struct principal one = { .rows = (uint32_t)out, .cols = (uint32_t)in,
+                                 .rank = (uint32_t)r,
+                                 .iterations = iterations };
+        uint64_t bytes = sizeof(float) * (in * out + r * (in + out + 1))
+                         + b->principal_scratch(&one);
+
+        most = bytes > most ? bytes : most;
+    }
+    return most * (n < at_once ? n : at_once);
+}
+
 int
 pissa_start(struct exec *x, const struct frozen *base,
             uint32_t iterations, uint64_t seed, struct err *e)
@@ -246,6 +267,7 @@ pissa_start(struct exec *x, const struct frozen *base,
             rc = put_param(x, b, -b->scale, e);
     }
     free(s.failed);
+    mem_trim();
     return rc == ERR_DATA ? err_prefix(e, "%s", base->path) : rc;
 }
 

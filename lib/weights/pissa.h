@@ -34,6 +34,11 @@ int pissa_place(float **data, struct lora_part *parts,
 int pissa_start(struct exec *x, const struct frozen *base,
                 uint32_t iterations, uint64_t seed, struct err *e);
 
+/* The bytes that pissa_start takes for a while beside the program's memory, by
+ * par_threads(); 0 where no adapter begins so. */
+uint64_t pissa_scratch(const struct prog *p, const struct backend *b,
+                       uint32_t iterations);
+
 /* Whether a program's adapters began so; they all do, or none. */
 bool pissa_is(const struct prog *p);
 
