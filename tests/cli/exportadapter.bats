@@ -267,6 +267,33 @@ exported() {
     run -1 cmp -s ours theirs
 }
 
+@test "llama.cpp says with a trained adapter what generate says" {
+    [[ ${GRAFT_SMOLLM2:-} == *.gguf ]] || skip "GRAFT_SMOLLM2 names no file"
+    "${PEERS:-none}/bin/python" -c 'import gguf, llama_cpp, safetensors' ||
+        skip "PEERS has no gguf, llama_cpp and safetensors"
+    llama() { "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/llama.py" "$@"; }
+    llama floats "$GRAFT_SMOLLM2" base.gguf
+    jq -cRs '{text: .[:3000]}' "$root/README.md" | fromjsonl -q |
+        tokenize -q --template plain -t base.gguf |
+        shard -q --val 0 --test 0 -o set
+    train -q --data set --base base.gguf -o real --steps 4 --batch 1 \
+        --seq-len 128 --rank 8 --lr 0.002 --loss all --schedule constant
+    exportadapter -q --format gguf --base base.gguf -o lora.gguf real
+    merge -q --format gguf --dtype f32 --base base.gguf --adapter real \
+        -o merged.gguf
+    text='The capital of France is Paris. The history of the city'
+    generate -q --raw --base base.gguf --adapter real --temperature 0 \
+        --max-tokens 50 -p "$text" >ours
+    llama greedy base.gguf lora.gguf 50 "$text" >exported
+    cmp ours exported
+    llama greedy merged.gguf '' 50 "$text" >merged
+    cmp ours merged
+    generate -q --raw --base base.gguf --temperature 0 --max-tokens 50 \
+        -p "$text" >plain
+    run -1 cmp -s ours plain
+    rm ./*.gguf
+}
+
 @test "an adapter with DoRA is trained, taken up and evaluated" {
     train_run llama --dora --targets q_proj,down_proj
     exportadapter -q --base model -o out run
