@@ -307,12 +307,25 @@ draw(int fd, uint32_t rows, struct seq *s)
     put(fd, s);
 }
 
+/* What the row says from now on, whether or not it can be drawn now: a
+ * program that ends while another has the cursor leaves its last state. */
+static void
+keep(const char *text, size_t n)
+{
+    const size_t most = term_columns();
+
+    n = n < most ? n : most;
+    n = n < sizeof(me.text) ? n : sizeof(me.text);
+    me.n = 0;
+    memcpy(me.text, text, n);
+    me.n = n;
+}
+
 void
 term_row(const char *text, size_t n)
 {
     const int fd = STDERR_FILENO;
     const off_t base = place(fd);
-    const size_t most = term_columns();
     struct seq s = {0};
     uint32_t rows;
 
@@ -322,6 +335,7 @@ term_row(const char *text, size_t n)
         drop_row(base);
         return;
     }
+    keep(text, n);
     if (!take_cursor(fd, base, 0))
         return;
     rows = others(fd, base);
@@ -331,11 +345,6 @@ term_row(const char *text, size_t n)
         if (rows)
             add_str(&s, "\n");
     }
-    n = n < most ? n : most;
-    n = n < sizeof(me.text) ? n : sizeof(me.text);
-    me.n = 0;
-    memcpy(me.text, text, n);
-    me.n = n;
     draw(fd, rows, &s);
 out:
     give_cursor(fd, base);

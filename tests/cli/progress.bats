@@ -138,6 +138,14 @@ unmixed() {
     [ "$(wc -l <screen)" -eq 2 ]
 }
 
+@test "a row's last state stays though another program has the cursor" {
+    need_plain "its library has to be the first that is loaded"
+    terminal --frames frames bash -c \
+        'feed text 6 | preloaded HELD=1 $t >out' >screen
+    grep -qE '^tokenize: 12 records, ' screen
+    [ "$(wc -l <screen)" -eq 2 ]
+}
+
 @test "nothing is shown but on a terminal that can, unless asked not to" {
     feed text 5 | $t 2>plain >out
     [ "$(cat plain)" = 'tokenize: 10 records' ]
