@@ -51,6 +51,17 @@ utf8_valid(const void *p, size_t n)
     return at;
 }
 
+bool
+utf8_is_line(const void *p, size_t n)
+{
+    const uint8_t *b = p;
+
+    for (size_t i = 0; i < n; i++)
+        if (b[i] < 0x20 || b[i] == 0x7f)
+            return false;
+    return utf8_valid(p, n) == n;
+}
+
 size_t
 utf8_decode(const void *p, uint32_t *code)
 {

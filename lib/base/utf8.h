@@ -24,6 +24,10 @@ utf8_is_ascii(const void *p, size_t n)
 /* Length of the longest valid prefix of p[n]; n when all of it is valid. */
 size_t utf8_valid(const void *p, size_t n);
 
+/* Whether p[n] is UTF-8 without control characters of ASCII: a line that can be
+ * shown. */
+bool utf8_is_line(const void *p, size_t n);
+
 /* Length of the valid character at p[n], n > 0; 0 when there is none. */
 size_t utf8_length(const void *p, size_t n);
 

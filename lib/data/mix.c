@@ -118,8 +118,8 @@ weigh(struct mix *x, struct sampling *rules, struct data_split *s, double *w,
       struct err *e)
 {
     struct tokens t;
-    int64_t newest;
-    int rc = newest_of(s, &newest, e);
+    int64_t newest = 0;
+    int rc = rules->half_life > 0 ? newest_of(s, &newest, e) : 0;
 
     for (uint64_t i = 0; rc == 0 && i < s->source.n_records; i++) {
         rc = data_split_tokens(s, i, &t, e);

@@ -42,14 +42,8 @@ repo_row(struct buf *b, const struct card_facts *f, const char *name,
         buf_addf(b, "%" PRIu64 " |", s->authors);
     put_commit(b, s->begin);
     put_commit(b, s->end);
-    if (s->timed) {
-        buf_addc(b, ' ');
-        card_put_day(b, s->first);
-        buf_addstr(b, " to ");
-        card_put_day(b, s->last);
-    } else {
-        buf_addstr(b, " -");
-    }
+    buf_addc(b, ' ');
+    card_put_span(b, s, " to ", "-");
     buf_addstr(b, " |\n");
 }
 
@@ -177,16 +171,9 @@ card_sources(struct buf *b, const struct card_facts *f)
 {
     const struct stream_head *h = &f->m->head;
 
-    buf_addstr(b, "\n## Sources\n\n");
-    if (f->all.timed) {
-        buf_addstr(b, "Time span: ");
-        card_put_day(b, f->all.first);
-        buf_addstr(b, " to ");
-        card_put_day(b, f->all.last);
-        buf_addstr(b, ".\n");
-    } else {
-        buf_addstr(b, "Time span: not recorded.\n");
-    }
+    buf_addstr(b, "\n## Sources\n\nTime span: ");
+    card_put_span(b, &f->all, " to ", "not recorded");
+    buf_addstr(b, ".\n");
     put_revisions(b, h);
     if (f->repos.map.n > 0)
         put_repositories(b, f);

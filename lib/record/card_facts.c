@@ -63,17 +63,9 @@ named_by(struct card_names *names, const struct text_rec *r,
 static struct card_sums *
 split_at(struct card_facts *f, uint64_t i)
 {
-    const struct set_split *s;
-    size_t *r;
-
-    for (size_t n = 0; n < f->m->n_splits; n++) {
-        s = &f->m->split[n];
-        r = &f->range[n];
-        while (*r < s->n && s->range[*r].end <= i)
-            ++*r;
-        if (*r < s->n && s->range[*r].begin <= i)
+    for (size_t n = 0; n < f->m->n_splits; n++)
+        if (manifest_split_has(&f->m->split[n], &f->range[n], i))
             return &f->split[n];
-    }
     return &f->unsplit;
 }
 

@@ -50,6 +50,11 @@ struct card_names {
     struct card_sums sums[CARD_NAMES], others, none;
 };
 
+/* card_put.c: from which day to which the sums are, with `between` between the
+ * two; without times, `untimed`. */
+void card_put_span(struct buf *b, const struct card_sums *s,
+                   const char *between, const char *untimed);
+
 struct card_facts {
     const struct manifest *m;
     bool tokens;

@@ -104,6 +104,19 @@ card_put_day(struct buf *b, int64_t seconds)
 }
 
 void
+card_put_span(struct buf *b, const struct card_sums *s, const char *between,
+              const char *untimed)
+{
+    if (!s->timed) {
+        buf_addstr(b, untimed);
+        return;
+    }
+    card_put_day(b, s->first);
+    buf_addstr(b, between);
+    card_put_day(b, s->last);
+}
+
+void
 card_put_count(struct buf *b, uint64_t n, const char *one, const char *many)
 {
     buf_addf(b, "%" PRIu64 " %s", n, n == 1 ? one : many);

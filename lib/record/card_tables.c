@@ -9,21 +9,6 @@
 #include "record/card_parts.h"
 #include "record/prov.h"
 
-/* From when to when; the cells of two columns. */
-static void
-put_span(struct buf *b, const struct card_sums *s)
-{
-    if (s->timed) {
-        buf_addc(b, ' ');
-        card_put_day(b, s->first);
-        buf_addstr(b, " | ");
-        card_put_day(b, s->last);
-    } else {
-        buf_addstr(b, " - | -");
-    }
-    buf_addstr(b, " |\n");
-}
-
 /* ---- splits ---- */
 
 static void
@@ -41,7 +26,9 @@ split_row(struct buf *b, const struct card_facts *f, const char *name,
         buf_addf(b, " %" PRIu64 " | %" PRIu64 " |", s->tokens, s->learned);
     else
         buf_addf(b, " %" PRIu64 " |", s->bytes);
-    put_span(b, s);
+    buf_addc(b, ' ');
+    card_put_span(b, s, " | ", "- | -");
+    buf_addstr(b, " |\n");
 }
 
 static void

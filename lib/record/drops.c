@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/lines.h"
 #include "base/nearest.h"
 #include "record/drops_parts.h"
 #include "text/license.h"
@@ -209,18 +210,14 @@ says_minified(const struct seen *s)
 static bool
 is_minified(const struct seen *s, struct drop_found *found)
 {
-    size_t lines = 0;
-
     if (because(found, source_minified(s->path, s->n_path)))
         return true;
     if (says_minified(s))
         return because(found, "lines");
     if (s->generated || !s->whole || s->n == 0)
         return false;
-    for (size_t i = 0; i < s->n; i++)
-        lines += s->text[i] == '\n';
-    lines += s->text[s->n - 1] != '\n';
-    return source_minified_lines(s->path, s->n_path, s->n, lines)
+    return source_minified_lines(s->path, s->n_path, s->n,
+                                 lines_count(s->text, s->n))
            && because(found, "lines");
 }
 
@@ -407,9 +404,7 @@ count_lines(const struct seen *s)
             n += s->c->line[i].kind != ' ';
         return n;
     }
-    for (size_t i = 0; i < s->n; i++)
-        n += s->text[i] == '\n';
-    return n + (s->n > 0 && s->text[s->n - 1] != '\n');
+    return lines_count(s->text, s->n);
 }
 
 bool

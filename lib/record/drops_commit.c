@@ -2,8 +2,8 @@
 #include "record/drops_parts.h"
 
 #include <string.h>
-#include <strings.h>
 
+#include "base/anycase.h"
 #include "text/author_kind.h"
 
 /* "Bump x from 1 to 2", "chore(deps): update x to v3", "Release 1.2", "v1.2"
@@ -19,17 +19,6 @@ static const char bumps[] =
     "|(?:release|version|prepare for)? *v?\\d+\\.\\d+(?:\\.\\d+)*"
     "(?:[-.]?[a-z]+[.\\d]*)?(?: release)?\\.?)\\Z";
 
-static bool
-has(const char *p, size_t n, const char *word)
-{
-    size_t len = strlen(word);
-
-    for (size_t i = 0; i + len <= n; i++)
-        if (strncasecmp(p + i, word, len) == 0)
-            return true;
-    return false;
-}
-
 /* By what gitscrape says of the author, by the author's name where there is
  * one, or by who signed the commit off. */
 static bool
@@ -44,8 +33,8 @@ by_bot(const struct text_rec *r, struct drop_found *found)
         return true;
     if (author && author_is_bot(author->data, author->len))
         return true;
-    return body && has(body->data, body->len, "signed-off-by: ")
-           && has(body->data, body->len, "[bot] <");
+    return body && anycase_has(body->data, body->len, "signed-off-by: ")
+           && anycase_has(body->data, body->len, "[bot] <");
 }
 
 /* git's own words: as the subject, or as the first of the body, where one who
@@ -53,19 +42,18 @@ by_bot(const struct text_rec *r, struct drop_found *found)
 static bool
 is_revert(const struct text_rec *r)
 {
-    static const char words[] = "this reverts commit ";
     const struct text_field *subject = text_get(r, "subject");
     const struct text_field *body = text_get(r, "body");
     size_t at = 0;
 
-    if (subject && subject->len > 8
-        && (strncasecmp(subject->data, "revert \"", 8) == 0
-            || strncasecmp(subject->data, "reapply \"", 9) == 0))
+    if (subject && (anycase_begins(subject->data, subject->len, "revert \"")
+                    || anycase_begins(subject->data, subject->len,
+                                      "reapply \"")))
         return true;
     while (body && at < body->len && strchr(" \t\n", body->data[at]))
         at++;
-    return body && body->len - at >= sizeof(words)
-           && strncasecmp(body->data + at, words, sizeof(words) - 1) == 0;
+    return body && anycase_begins(body->data + at, body->len - at,
+                                  "this reverts commit ");
 }
 
 int

@@ -243,11 +243,8 @@ keep_side(struct split *s, uint32_t tokens)
 {
     for (size_t i = 0; i < s->from->n_splits; i++) {
         const struct set_split *p = &s->from->split[i];
-        size_t *k = &s->range[i];
 
-        while (*k < p->n && p->range[*k].end <= s->at)
-            (*k)++;
-        if (*k == p->n || p->range[*k].begin > s->at)
+        if (!manifest_split_has(p, &s->range[i], s->at))
             continue;
         manifest_add_range(s->manifest, p->name, s->records, s->records + 1,
                            tokens);

@@ -23,11 +23,8 @@ take_name(struct cursor *c, size_t max)
     if (!nul || nul == s)
         return NULL;
     n = (size_t)(nul - s);
-    if (utf8_valid(s, n) != n)
+    if (!utf8_is_line(s, n))
         return NULL;
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-            return NULL;
     cursor_bytes(c, n + 1);
     return s;
 }

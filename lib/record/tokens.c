@@ -49,11 +49,8 @@ tokens_name_of(const char *p, size_t n)
 {
     struct tokens_name none = { NULL, 0 };
 
-    if (n == 0 || n > TOKENS_NAME_MAX || utf8_valid(p, n) < n)
+    if (n == 0 || n > TOKENS_NAME_MAX || !utf8_is_line(p, n))
         return none;
-    for (size_t i = 0; i < n; i++)
-        if ((uint8_t)p[i] < 0x20 || p[i] == 0x7f)
-            return none;
     return (struct tokens_name){ p, n };
 }
 

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/anycase.h"
 #include "repo/lang_table.h"
 
 struct name {
@@ -35,8 +35,7 @@ lang_of_extension(const char *key, size_t n)
     size_t i;
 
     for (i = 0; !found && i < lang_n_extensions; i++) {
-        if (strlen(lang_by_extension[i].key) == n
-            && strncasecmp(lang_by_extension[i].key, key, n) == 0)
+        if (anycase_is(key, n, lang_by_extension[i].key))
             found = lang_by_extension[i].lang;
     }
     return found;

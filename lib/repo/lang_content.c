@@ -3,22 +3,14 @@
  */
 #include <stdbool.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/anycase.h"
 #include "repo/lang_table.h"
 #include "repo/span.h"
 
 #define MODE_LINES 5   /* at both ends, where editors look for theirs */
 #define MODE_BYTES 2048
 #define HEAD_BYTES 1024
-
-static bool
-starts_folded(struct span t, const char *word)
-{
-    size_t n = strlen(word);
-
-    return t.n >= n && strncasecmp(t.p, word, n) == 0;
-}
 
 static struct span
 skip(struct span t, size_t n)
@@ -101,13 +93,11 @@ lang_called(struct span name)
     size_t i;
 
     for (i = 0; i < n; i++) {
-        if (strlen(aliases[i].key) == name.n
-            && starts_folded(name, aliases[i].key))
+        if (anycase_is(name.p, name.n, aliases[i].key))
             return aliases[i].lang;
     }
     for (i = 0; i < lang_n_extensions && name.n > 0; i++) {
-        if (strlen(lang_by_extension[i].lang) == name.n
-            && starts_folded(name, lang_by_extension[i].lang))
+        if (anycase_is(name.p, name.n, lang_by_extension[i].lang))
             return lang_by_extension[i].lang;
     }
     return name.n > 1 ? lang_of_extension(name.p, name.n) : NULL;
@@ -256,7 +246,7 @@ by_head(struct span t)
             return head[i].lang;
     }
     for (i = 0; i < sizeof(html) / sizeof(*html); i++) {
-        if (starts_folded(t, html[i]))
+        if (anycase_begins(t.p, t.n, html[i]))
             return "html";
     }
     if (span_starts(t, "<?xml"))

@@ -34,12 +34,7 @@ name_ok(const char *s, size_t n)
 static bool
 value_ok(const char *s, size_t n)
 {
-    if (n == 0 || utf8_valid(s, n) != n)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-            return false;
-    return true;
+    return n > 0 && utf8_is_line(s, n);
 }
 
 /* An OID is a value without spaces. */

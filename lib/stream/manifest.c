@@ -133,14 +133,19 @@ manifest_add_range(struct manifest *m, const char *split, uint64_t begin,
 }
 
 bool
+manifest_split_has(const struct set_split *s, size_t *range, uint64_t i)
+{
+    while (*range < s->n && s->range[*range].end <= i)
+        ++*range;
+    return *range < s->n && s->range[*range].begin <= i;
+}
+
+bool
 manifest_rule_allowed(const char *rule)
 {
     size_t n = strlen(rule);
 
-    for (size_t i = 0; i < n; i++)
-        if ((uint8_t)rule[i] < 0x20 || rule[i] == 0x7f)
-            return false;
-    return n > 0 && n <= MANIFEST_MAX_RULE && utf8_valid(rule, n) == n;
+    return n > 0 && n <= MANIFEST_MAX_RULE && utf8_is_line(rule, n);
 }
 
 void

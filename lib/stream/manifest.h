@@ -95,6 +95,10 @@ void manifest_add_range(struct manifest *m, const char *split,
 const struct set_split *manifest_split(const struct manifest *m,
                                        const char *name);
 
+/* Whether record i is in the split. *range is zero at first and only moves on,
+ * so that a pass over records in their order walks the ranges once. */
+bool manifest_split_has(const struct set_split *s, size_t *range, uint64_t i);
+
 /* The name of the split that record i is in, or NULL. */
 const char *manifest_split_of(const struct manifest *m, uint64_t i);
 

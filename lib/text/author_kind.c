@@ -3,25 +3,14 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
-/* Whether word begins somewhere in p[n], in any case. */
-static bool
-has(const char *p, size_t n, const char *word)
-{
-    size_t len = strlen(word);
-
-    for (size_t i = 0; i + len <= n; i++)
-        if (strncasecmp(p + i, word, len) == 0)
-            return true;
-    return false;
-}
+#include "base/anycase.h"
 
 /* The name ends in "bot" as a word of its own: "release-bot". */
 static bool
 ends_in_bot(const char *p, size_t n)
 {
-    return n > 4 && strncasecmp(p + n - 3, "bot", 3) == 0
+    return n > 4 && anycase_ends(p, n, "bot")
            && strchr("-_ ", p[n - 4]) != NULL && p[n - 4] != '\0';
 }
 
@@ -39,7 +28,7 @@ author_is_bot(const char *p, size_t n)
     size_t name = mail ? (size_t)(mail - p) : n;
 
     for (int i = 0; marks[i]; i++)
-        if (has(p, n, marks[i]))
+        if (anycase_has(p, n, marks[i]))
             return true;
     while (name > 0 && isspace((unsigned char)p[name - 1]))
         name--;

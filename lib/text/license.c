@@ -3,7 +3,8 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
+
+#include "base/anycase.h"
 
 #define DEPTH_MAX 16 /* of parentheses */
 
@@ -15,18 +16,14 @@ license_is_file(const char *name, size_t n)
                                           "copyright" };
 
     for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
-        size_t len = strlen(begins[i]);
-
-        if (n < len || strncasecmp(name, begins[i], len) != 0)
+        if (!anycase_begins(name, n, begins[i]))
             continue;
-        name += len;
-        n -= len;
+        name += strlen(begins[i]);
+        n -= strlen(begins[i]);
         return n == 0 || *name == '-' || *name == '_'
-               || (n == 4 && strncasecmp(name, ".txt", 4) == 0)
-               || (n == 3 && strncasecmp(name, ".md", 3) == 0)
-               || (n == 4 && strncasecmp(name, ".rst", 4) == 0)
-               || (n == 4 && strncasecmp(name, ".lib", 4) == 0)
-               || (n == 7 && strncasecmp(name, ".lesser", 7) == 0)
+               || anycase_is(name, n, ".txt") || anycase_is(name, n, ".md")
+               || anycase_is(name, n, ".rst") || anycase_is(name, n, ".lib")
+               || anycase_is(name, n, ".lesser")
                || (n > 1 && *name == '.' && isupper((unsigned char)name[1])
                    && i < 4);
     }
@@ -278,7 +275,7 @@ take(struct expression *s, const char *word)
 {
     size_t n = peek(s);
 
-    if (n != strlen(word) || strncasecmp(s->p, word, n) != 0)
+    if (!anycase_is(s->p, n, word))
         return false;
     s->p += n;
     return true;
@@ -300,8 +297,7 @@ one(struct expression *s, int depth)
     n = peek(s);
     s->bad |= n == 0 || *s->p == ')';
     for (size_t i = 0; i < s->n; i++)
-        ok |= n == strlen(s->allowed[i])
-              && strncasecmp(s->p, s->allowed[i], n) == 0;
+        ok |= anycase_is(s->p, n, s->allowed[i]);
     s->p += n;
     if (take(s, "WITH")) {
         n = peek(s);

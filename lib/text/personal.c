@@ -8,7 +8,8 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
+
+#include "base/anycase.h"
 
 double
 entropy_bits(const char *p, size_t n)
@@ -34,7 +35,7 @@ says(const struct personal *c, const char *word)
     size_t len = strlen(word);
 
     for (size_t i = 0; i + len <= c->n; i++)
-        if (strncasecmp(c->line + i, word, len) == 0
+        if (anycase_begins(c->line + i, c->n - i, word)
             && (i == 0 || !isalpha((unsigned char)c->line[i - 1]))
             && (i + len == c->n
                 || !isalpha((unsigned char)c->line[i + len])))
@@ -65,22 +66,6 @@ digits_of(const struct personal *c, char *out, size_t max)
         n++;
     }
     return n;
-}
-
-static bool
-begins(const char *p, size_t n, const char *with)
-{
-    size_t len = strlen(with);
-
-    return n >= len && strncasecmp(p, with, len) == 0;
-}
-
-static bool
-ends(const char *p, size_t n, const char *with)
-{
-    size_t len = strlen(with);
-
-    return n >= len && strncasecmp(p + n - len, with, len) == 0;
 }
 
 /* ---- cards ---- */
@@ -329,7 +314,7 @@ static bool
 is_one_of(const char *p, size_t n, const char *const *word)
 {
     for (; *word != NULL; word++)
-        if (strlen(*word) == n && strncasecmp(p, *word, n) == 0)
+        if (anycase_is(p, n, *word))
             return true;
     return false;
 }
@@ -338,7 +323,7 @@ static bool
 ends_in_one_of(const char *p, size_t n, const char *const *word)
 {
     for (; *word != NULL; word++)
-        if (ends(p, n, *word))
+        if (anycase_ends(p, n, *word))
             return true;
     return false;
 }
@@ -398,8 +383,8 @@ personal_mail(const struct personal *c)
     if (is_in_url(c) || is_one_of(p, len, names) || is_reserved(at, n_domain)
         || ends_in_one_of(at, n_domain, files))
         return false;
-    return !begins(at, n_domain, "noreply.")
-           && !begins(at, n_domain, "users.noreply.");
+    return !anycase_begins(at, n_domain, "noreply.")
+           && !anycase_begins(at, n_domain, "users.noreply.");
 }
 
 /* ---- telephones ---- */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/anycase.h"
 #include "base/mem.h"
 
 void
@@ -58,17 +59,6 @@ is_placeholder(const char *p, size_t n)
     return i == n - 1;
 }
 
-static bool
-has_word(const char *p, size_t n, const char *word)
-{
-    size_t len = strlen(word);
-
-    for (size_t i = 0; i + len <= n; i++)
-        if (strncasecmp(p + i, word, len) == 0)
-            return true;
-    return false;
-}
-
 /* 1: one of them matches. */
 static int
 matches_any(struct scrub_finder *f, const struct pattern *p, size_t n_patterns,
@@ -90,7 +80,7 @@ is_allowed(struct scrub_finder *f, const struct scrub_allow *a,
     int rc;
 
     for (size_t i = 0; i < a->n_stopwords; i++)
-        if (has_word(line + at, end - at, a->stopword[i]))
+        if (anycase_has(line + at, end - at, a->stopword[i]))
             return 1;
     rc = matches_any(f, a->regex, a->n_regexes, line + at, end - at);
     return rc != 0 ? rc : matches_any(f, a->line, a->n_lines, line, n);
