@@ -83,6 +83,10 @@ write_identity(struct buf *b, const struct train_options *o,
 {
     tool_json(args, o, true, b);
     buf_addf(b, ", \"run_steps\": %llu", (unsigned long long)t->steps);
+    if (train_options_validated(o))
+        buf_addf(b, ", \"eval-every\": %llu, \"eval-records\": %llu",
+                 (unsigned long long)o->eval_every,
+                 (unsigned long long)o->eval_records);
     return inputs_identity(in, b, e);
 }
 

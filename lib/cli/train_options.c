@@ -122,6 +122,50 @@ settle_adapter(struct train_options *o, const struct args *args,
     return 0;
 }
 
+bool
+train_options_validated(const struct train_options *o)
+{
+    return o->keep_best || o->patience > 0
+           || o->schedule == SCHEDULE_PLATEAU;
+}
+
+/* An option that would not be obeyed is an error, unless it says what it would
+ * be anyway: a run's own options are a run file, too. */
+static int
+check_course(const struct train_options *o, struct err *e)
+{
+    const struct {
+        const char *option, *with;
+        bool set, obeyed;
+    } rows[] = {
+        { "--decay-steps", "--schedule wsd",
+          .set = o->decay_steps.count > 0 || o->decay_steps.percent != 20,
+          .obeyed = o->schedule == SCHEDULE_WSD },
+        { "--plateau-factor", "--schedule plateau",
+          .set = o->plateau_factor != 0.5,
+          .obeyed = o->schedule == SCHEDULE_PLATEAU },
+        { "--plateau-patience", "--schedule plateau",
+          .set = o->plateau_patience != 2,
+          .obeyed = o->schedule == SCHEDULE_PLATEAU },
+        { "--beta1, --beta2 and --epsilon", "--optimizer adamw",
+          .set = o->beta1 != 0.9 || o->beta2 != 0.999 || o->epsilon != 1e-8,
+          .obeyed = o->optimizer == OPT_ADAMW },
+        { "--schedule plateau", "--eval-every",
+          .set = o->schedule == SCHEDULE_PLATEAU,
+          .obeyed = o->eval_every > 0 },
+        { "--patience", "--eval-every", .set = o->patience > 0,
+          .obeyed = o->eval_every > 0 },
+        { "--keep-best", "--eval-every", .set = o->keep_best,
+          .obeyed = o->eval_every > 0 },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        if (rows[i].set && !rows[i].obeyed)
+            return err_set(e, ERR_USAGE, "%s without %s", rows[i].option,
+                           rows[i].with);
+    return 0;
+}
+
 int
 train_options_check(struct train_options *o, const struct args *args,
                     struct err *e)
@@ -130,6 +174,8 @@ train_options_check(struct train_options *o, const struct args *args,
 
     if (rc == 0)
         rc = check_init(o, e);
+    if (rc == 0)
+        rc = check_course(o, e);
     return rc < 0 ? rc : settle_targets(o, e);
 }
 
@@ -164,6 +210,11 @@ train_options_settle(struct train_options *o, const struct args *args,
         rc = settle_adapter(o, args, in->model.with, e);
     else
         rc = settle_saved(o, &in->model, e);
+    if (rc == 0 && train_options_validated(o)
+        && in->val.source.n_records == 0)
+        rc = err_set(e, ERR_DATA, "%s: no records in the split val, which "
+                     "--keep-best, --patience and --schedule plateau go by",
+                     o->data);
     if (rc < 0)
         return rc;
     return data_check_length(&in->train, &in->model, (uint32_t)o->seq_len, e);
@@ -311,8 +362,36 @@ program(const struct train_options *o)
         .dropout = (float)o->dropout, .recompute = (uint8_t)o->recompute,
         .offload = (uint8_t)o->offload,
         .optimizer = (uint8_t)o->optimizer, .decay = (float)o->decay,
-        .beta1 = 0.9f, .beta2 = 0.999f, .adam_eps = 1e-8f,
+        .beta1 = (float)o->beta1, .beta2 = (float)o->beta2,
+        .adam_eps = (float)o->epsilon,
         .clip = (float)o->clip, .lr_ratio = (float)o->lr_ratio
+    };
+}
+
+/* That many of all steps; a part is rounded up, as transformers does it. */
+static uint64_t
+share_of(const struct opt_share *s, uint64_t steps)
+{
+    return s->percent > 0
+           ? (uint64_t)ceil(s->percent * (double)steps / 100 - 1e-9)
+           : s->count;
+}
+
+/* With the number of steps there. */
+static void
+resolve_course(struct train_opts *t, const struct train_options *o)
+{
+    t->course = (struct course){
+        .kind = (uint8_t)o->schedule, .peak = o->lr, .floor = o->lr_floor,
+        .warmup = share_of(&o->warmup, t->steps),
+        .decay = share_of(&o->decay_steps, t->steps),
+        .factor = o->plateau_factor,
+    };
+    t->validation = (struct validation_opts){
+        .keep_best = o->keep_best || o->patience > 0,
+        .patience = o->patience,
+        .plateau = o->schedule == SCHEDULE_PLATEAU,
+        .plateau_patience = o->plateau_patience,
     };
 }
 
@@ -330,10 +409,9 @@ train_options_resolve(struct train_opts *t, struct run_adapter *a,
         .prog = program(o),
         .accum = (uint32_t)o->accum,
         .steps = o->steps,
-        .warmup = o->warmup,
-        .schedule = (uint8_t)o->schedule,
-        .lr = o->lr,
-        .lr_floor = o->lr_floor,
+        .max_bad = (uint32_t)o->max_bad,
+        .back_off = o->back_off,
+        .spike = o->spike,
         .seed = o->seed,
     };
     if (t->steps == 0) {
@@ -342,6 +420,7 @@ train_options_resolve(struct train_opts *t, struct run_adapter *a,
         t->rows = train_rows(&in->train.source, &len);
         t->steps = (t->rows + a_step - 1) / a_step;
     }
+    resolve_course(t, o);
     return t->prog.method == METHOD_LORA
            ? resolve_adapter(t, a, o, &in->model, e) : 0;
 }

@@ -16,14 +16,16 @@ struct train_options {
     const char *data, *base, *out, *init, *init_adapter, *config;
     struct machine_options machine;
     int method, loss, schedule, optimizer, recompute, offload;
-    uint64_t rank, steps, tokens, batch, accum, seq_len, warmup, seed;
+    uint64_t rank, steps, tokens, batch, accum, seq_len, seed;
+    struct opt_share warmup, decay_steps;
     struct opt_every save_every;
     uint64_t eval_every, eval_records, log_every, keep;
-    uint64_t head_chunk;
+    uint64_t head_chunk, plateau_patience, patience, max_bad;
     double alpha, dropout, epochs, lr, lr_floor, lr_ratio;
-    double decay, clip;
+    double decay, clip, beta1, beta2, epsilon;
+    double plateau_factor, back_off, spike;
     struct opt_list targets, rank_pattern, alpha_pattern, save, token_rows;
-    bool rslora, dora, tied, resume, inexact, dry_run, force;
+    bool rslora, dora, tied, resume, inexact, dry_run, force, keep_best;
 };
 
 extern const struct opt train_option_table[];
@@ -38,10 +40,13 @@ int train_options_check(struct train_options *o, const struct args *args,
  * run begins with; the model's head and embedding are two where one of them
  * is to be trained alone.
  * ERR_USAGE where there is nowhere to offload from; ERR_DATA where nothing
- * would be left of the dropout, or the data don't fit the length of
- * sequences. */
+ * would be left of the dropout, the data don't fit the length of sequences, or
+ * evaluations are to decide something and there is nothing to evaluate. */
 int train_options_settle(struct train_options *o, const struct args *args,
                          struct run_inputs *in, struct err *e);
+
+/* Whether the run's result depends on its evaluations. */
+bool train_options_validated(const struct train_options *o);
 
 /* The adapter of a run: what the options or, where it begins with one, that
  * one's config say of it, and what each module has of it. */

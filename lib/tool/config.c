@@ -13,7 +13,7 @@ static int
 set_scalar(const struct opt *o, void *opts, const cJSON *v, struct err *e)
 {
     bool whole = o->type == OPT_U64 || o->type == OPT_SIZE
-                 || o->type == OPT_EVERY;
+                 || o->type == OPT_EVERY || o->type == OPT_SHARE;
     char number[40];
 
     if (cJSON_IsString(v) && o->type != OPT_FLAG)

@@ -134,6 +134,8 @@ man_opt(const struct opt *o)
         puts("A number of bytes may end in K, M or G.");
     if (o->type == OPT_EVERY)
         puts("A time ends in s, m or h.");
+    if (o->type == OPT_SHARE)
+        puts("A part is in percent, as 3%.");
     if (o->type == OPT_LIST)
         puts("May be repeated; commas part items.");
     if (o->type == OPT_WORDS)

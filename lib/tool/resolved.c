@@ -96,6 +96,9 @@ put_value(struct buf *out, const struct opt *o, const void *opts)
     else if (o->type == OPT_EVERY
              && ((const struct opt_every *)at)->seconds > 0)
         put_string(out, v.data);
+    else if (o->type == OPT_SHARE
+             && ((const struct opt_share *)at)->percent > 0)
+        put_string(out, v.data);
     else if ((o->type == OPT_U64 || o->type == OPT_SIZE)
              && *(const uint64_t *)at > (uint64_t)OPT_MAX_EXACT)
         put_string(out, v.data);

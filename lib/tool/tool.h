@@ -45,6 +45,7 @@ enum opt_type {
     OPT_DOUBLE, /* double */
     OPT_SIZE,   /* uint64_t: bytes, with a suffix K, M or G */
     OPT_EVERY,  /* struct opt_every: a count, or a time as 90s, 5m, 2h */
+    OPT_SHARE,  /* struct opt_share: a count, or a part as 3%, 2.5% */
     OPT_CHOICE, /* int: index into choices */
     OPT_NAME,   /* const char *: one of choices */
     OPT_LIST,   /* struct opt_list: may be repeated, commas part items */
@@ -56,6 +57,13 @@ enum opt_type {
  * the two is 0, both for never. */
 struct opt_every {
     uint64_t count, seconds;
+};
+
+/* So many, or that part of a whole that is known later; one of the two is
+ * 0. */
+struct opt_share {
+    uint64_t count;
+    double percent;
 };
 
 struct opt_list {

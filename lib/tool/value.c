@@ -143,6 +143,40 @@ parse_double(const char *text, double *out)
     return *end == '\0' && isfinite(*out);
 }
 
+/* Digits, or a number from 0 to 100 and a percent sign. */
+static bool
+parse_share(const char *text, struct opt_share *out)
+{
+    size_t n = strlen(text);
+    struct opt_share v = { 0, 0 };
+    char number[24];
+
+    if (n == 0 || text[n - 1] != '%') {
+        if (!parse_u64(text, false, &v.count))
+            return false;
+        *out = v;
+        return true;
+    }
+    if (n > sizeof(number))
+        return false;
+    memcpy(number, text, n - 1);
+    number[n - 1] = '\0';
+    if (!parse_double(number, &v.percent)
+        || !(v.percent >= 0 && v.percent <= 100))
+        return false;
+    *out = v;
+    return true;
+}
+
+static void
+format_share(const struct opt_share *v, struct buf *out)
+{
+    if (v->percent > 0)
+        buf_addf(out, "%.15g%%", v->percent);
+    else
+        buf_addf(out, "%" PRIu64, v->count);
+}
+
 static int
 parse_choice(const struct opt *o, const char *text, int *out)
 {
@@ -189,6 +223,7 @@ value_clear(const struct opt *o, void *opts)
         [OPT_LIST] = sizeof(struct opt_list),
         [OPT_WORDS] = sizeof(struct opt_list),
         [OPT_EVERY] = sizeof(struct opt_every),
+        [OPT_SHARE] = sizeof(struct opt_share),
     };
 
     memset((char *)opts + o->offset, 0, size[o->type]);
@@ -200,6 +235,7 @@ value_parse(const struct opt *o, void *opts, const char *text,
 {
     void *at = (char *)opts + o->offset;
     struct opt_every every;
+    struct opt_share share;
     uint64_t u;
     double d;
     int i;
@@ -222,6 +258,11 @@ value_parse(const struct opt *o, void *opts, const char *text,
             || !whole_in_range(o, every.count + every.seconds))
             return bad_value(o, text, e);
         *(struct opt_every *)at = every;
+        return 0;
+    case OPT_SHARE:
+        if (!parse_share(text, &share) || !whole_in_range(o, share.count))
+            return bad_value(o, text, e);
+        *(struct opt_share *)at = share;
         return 0;
     case OPT_DOUBLE:
         if (!parse_double(text, &d) || !in_range(o, d))
@@ -268,6 +309,9 @@ value_format(const struct opt *o, const void *opts, struct buf *out)
         break;
     case OPT_EVERY:
         format_every(at, out);
+        break;
+    case OPT_SHARE:
+        format_share(at, out);
         break;
     case OPT_DOUBLE:
         buf_addf(out, "%.15g", *(const double *)at);

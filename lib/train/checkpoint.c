@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "tensor/safetensors.h"
+#include "train/state.h"
 
 #define STATE_TENSORS "state.safetensors"
 #define STATE_JSON "state.json"
@@ -20,27 +21,6 @@
 #define MAX_JSON (1 << 20)
 
 static const char *const checked_files[] = { STATE_JSON, STATE_TENSORS };
-
-/* The counters of struct train_state by name. */
-static const struct {
-    const char *name;
-    size_t offset;
-} fields[] = {
-    { "step", offsetof(struct train_state, step) },
-    { "updates", offsetof(struct train_state, updates) },
-    { "tokens", offsetof(struct train_state, tokens) },
-    { "supervised", offsetof(struct train_state, supervised) },
-    { "skipped", offsetof(struct train_state, skipped) },
-    { "bad_row", offsetof(struct train_state, bad_row) },
-    { "metrics", offsetof(struct train_state, metrics) },
-    { "evaluated", offsetof(struct train_state, evaluated) },
-    { "line_supervised", offsetof(struct train_state, line_supervised) },
-    { "epoch", offsetof(struct train_state, cursor.epoch) },
-    { "window", offsetof(struct train_state, cursor.window) },
-    { "row", offsetof(struct train_state, cursor.row) },
-};
-
-#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
 /* The flat vectors of a program by name; absent ones have buf 0. */
 #define N_VECTORS 3
@@ -94,30 +74,6 @@ write_tensors(const char *path, const struct exec *x, struct err *e)
 }
 
 static int
-write_json(const char *path, const struct train_state *s,
-           const struct id *key, struct err *e)
-{
-    char hex[ID_HEX + 1];
-    struct buf b;
-    int rc;
-
-    buf_init(&b);
-    buf_addf(&b, "{\"key\": \"%s\"", id_hex(key, hex));
-    for (size_t i = 0; i < N_FIELDS; i++) {
-        uint64_t v;
-
-        memcpy(&v, (const char *)s + fields[i].offset, sizeof(v));
-        buf_addf(&b, ", \"%s\": %" PRIu64, fields[i].name, v);
-    }
-    buf_addstr(&b, ", \"line_loss\": ");
-    json_put_double(&b, s->line_loss);
-    buf_addstr(&b, "}\n");
-    rc = file_write(path, b.data, b.len, e);
-    buf_release(&b);
-    return rc;
-}
-
-static int
 write_manifest(const char *dir, struct err *e)
 {
     char *path = path_join(dir, MANIFEST), hex[ID_HEX + 1];
@@ -155,7 +111,7 @@ write_files(const char *dir, const struct train_state *s,
     if (rc == 0)
         rc = write_tensors(tensors, x, e);
     if (rc == 0)
-        rc = write_json(json, s, key, e);
+        rc = state_write(json, s, key, e);
     if (rc == 0)
         rc = write_manifest(dir, e);
     if (rc == 0)
@@ -215,25 +171,35 @@ step_path(const char *dir, uint64_t step)
     return path_join(dir, name);
 }
 
-/* Old ones go by way of another name, so that none is ever half there. */
+/* By way of another name, so that none is ever half there. */
 static int
-remove_old(const char *dir, uint32_t keep, struct err *e)
+remove_one(const char *dir, const char *old, struct err *e)
 {
+    char *trash = path_join(dir, ".trash");
+    int rc = path_remove(trash, e);
+
+    if (rc == 0 && rename(old, trash) != 0)
+        rc = err_errno(e, ERR_IO, "%s: rename", old);
+    if (rc == 0)
+        rc = path_remove(trash, e);
+    free(trash);
+    return rc;
+}
+
+static int
+remove_old(const char *dir, const struct checkpoint_keep *keep,
+           struct err *e)
+{
+    size_t newest = keep->newest < 1 ? 1 : keep->newest, n;
     uint64_t *steps;
-    size_t n;
     int rc = list_steps(dir, &steps, &n, e);
 
-    for (size_t i = 0; i + keep < n && rc == 0; i++) {
+    for (size_t i = 0; i + newest < n && rc == 0; i++) {
         char *old = step_path(dir, steps[i]);
-        char *trash = path_join(dir, ".trash");
 
-        rc = path_remove(trash, e);
-        if (rc == 0 && rename(old, trash) != 0)
-            rc = err_errno(e, ERR_IO, "%s: rename", old);
-        if (rc == 0)
-            rc = path_remove(trash, e);
+        if (steps[i] != keep->step)
+            rc = remove_one(dir, old, e);
         free(old);
-        free(trash);
     }
     free(steps);
     return rc;
@@ -241,8 +207,8 @@ remove_old(const char *dir, uint32_t keep, struct err *e)
 
 int
 checkpoint_write(const char *run, const struct train_state *s,
-                 const struct exec *x, const struct id *key, uint32_t keep,
-                 struct err *e)
+                 const struct exec *x, const struct id *key,
+                 const struct checkpoint_keep *keep, struct err *e)
 {
     char *dir = path_join(run, "checkpoints");
     char *final = step_path(dir, s->step);
@@ -252,12 +218,12 @@ checkpoint_write(const char *run, const struct train_state *s,
     buf_init(&temp);
     buf_addf(&temp, "%s.tmp.%ld", final, (long)getpid());
     rc = dir_make(dir, e);
-    if (rc == 0)
-        rc = path_remove(final, e);
     if (rc < 0)
         goto out;
     io_temp_add(temp.data);
     rc = write_files(temp.data, s, x, key, e);
+    if (rc == 0 && path_exists(final))
+        rc = remove_one(dir, final, e);
     if (rc == 0 && rename(temp.data, final) != 0)
         rc = err_errno(e, ERR_IO, "%s: rename", temp.data);
     if (rc < 0) {
@@ -269,7 +235,7 @@ checkpoint_write(const char *run, const struct train_state *s,
     if (rc == 0)
         rc = dir_sync(dir, e);
     if (rc == 0)
-        rc = remove_old(dir, keep < 1 ? 1 : keep, e);
+        rc = remove_old(dir, keep, e);
 out:
     buf_release(&temp);
     free(final);
@@ -307,43 +273,9 @@ verify_files(const char *dir, struct err *e)
     return rc;
 }
 
+/* The first n vectors. */
 static int
-read_json(const char *path, struct train_state *s, struct id *key,
-          struct err *e)
-{
-    cJSON *root = NULL;
-    const cJSON *v;
-    int rc = json_user_file(&root, path, MAX_JSON, e);
-
-    if (rc < 0)
-        return rc;
-    v = cJSON_GetObjectItemCaseSensitive(root, "key");
-    if (!cJSON_IsString(v)
-        || !id_parse(key, v->valuestring, strlen(v->valuestring)))
-        rc = err_set(e, ERR_DATA, "%s: no key", path);
-    for (size_t i = 0; i < N_FIELDS && rc == 0; i++) {
-        uint64_t n;
-
-        v = cJSON_GetObjectItemCaseSensitive(root, fields[i].name);
-        if (!cJSON_IsNumber(v) || v->valuedouble < 0
-            || v->valuedouble > 9e15) {
-            rc = err_set(e, ERR_DATA, "%s: no %s", path, fields[i].name);
-            break;
-        }
-        n = (uint64_t)v->valuedouble;
-        memcpy((char *)s + fields[i].offset, &n, sizeof(n));
-    }
-    v = cJSON_GetObjectItemCaseSensitive(root, "line_loss");
-    if (rc == 0 && !cJSON_IsNumber(v))
-        rc = err_set(e, ERR_DATA, "%s: no line_loss", path);
-    if (rc == 0)
-        s->line_loss = v->valuedouble;
-    cJSON_Delete(root);
-    return rc;
-}
-
-static int
-read_tensors(const char *path, struct exec *x, struct err *e)
+read_tensors(const char *path, size_t n, struct exec *x, struct err *e)
 {
     const struct prog *p = x->prog;
     struct vector vector[N_VECTORS];
@@ -353,7 +285,7 @@ read_tensors(const char *path, struct exec *x, struct err *e)
     if (rc < 0)
         return rc;
     vectors_of(p, vector);
-    for (size_t i = 0; i < N_VECTORS && rc == 0; i++) {
+    for (size_t i = 0; i < n && rc == 0; i++) {
         const struct safetensor *t = safetensors_find(&s, vector[i].name);
 
         if (vector[i].view->buf == 0)
@@ -378,13 +310,13 @@ read_files(const char *dir, struct train_state *s, struct exec *x,
     char *json = path_join(dir, STATE_JSON);
     char *tensors = path_join(dir, STATE_TENSORS);
     struct id found;
-    int rc = read_json(json, s, &found, e);
+    int rc = state_read(json, s, &found, e);
 
     if (rc == 0 && !id_equal(key, &found))
         rc = err_set(e, ERR_DATA, "%s: made with another base, data set or "
                      "options", dir);
     if (rc == 0)
-        rc = read_tensors(tensors, x, e);
+        rc = read_tensors(tensors, N_VECTORS, x, e);
     free(json);
     free(tensors);
     return rc;
@@ -419,6 +351,22 @@ checkpoint_read(const char *run, struct train_state *s, struct exec *x,
     return rc;
 }
 
+int
+checkpoint_params(const char *run, uint64_t step, struct exec *x,
+                  struct err *e)
+{
+    char *dir = path_join(run, "checkpoints"), *path = step_path(dir, step);
+    char *tensors = path_join(path, STATE_TENSORS);
+    int rc = verify_files(path, e);
+
+    if (rc == 0)
+        rc = read_tensors(tensors, 1, x, e);
+    free(tensors);
+    free(path);
+    free(dir);
+    return rc;
+}
+
 /* The checkpoint after that step. */
 static int
 verify_one(const char *dir, uint64_t step, const struct id *key,
@@ -430,7 +378,7 @@ verify_one(const char *dir, uint64_t step, const struct id *key,
     int rc = verify_files(dir, e);
 
     if (rc == 0)
-        rc = read_json(json, &s, &found, e);
+        rc = state_read(json, &s, &found, e);
     if (rc == 0 && !id_equal(key, &found))
         rc = err_set(e, ERR_DATA, "%s: key is not that of the run's identity",
                      json);

@@ -16,6 +16,8 @@
 #include "base/hash.h"
 #include "data/packer.h"
 #include "model/prog.h"
+#include "train/spike.h"
+#include "train/validation.h"
 
 /* Everything of a run that isn't a parameter or a moment. */
 struct train_state {
@@ -24,19 +26,34 @@ struct train_state {
     uint64_t tokens;     /* positions trained on, padding not counted */
     uint64_t supervised; /* of these, with a loss */
     uint64_t skipped;    /* steps left out: not finite, or no loss at all */
-    uint64_t bad_row;    /* steps in a row that were not finite */
+    uint64_t bad;        /* of these, not finite */
+    uint64_t bad_row;    /* in a row, up to the last step */
     uint64_t metrics;    /* bytes of metrics.jsonl up to here */
     uint64_t evaluated;  /* 1 + step of its last evaluation; 0: none */
     uint64_t line_supervised; /* tokens with a loss since its last line */
     double line_loss;    /* sum of their losses */
     struct cursor_row cursor;
+    struct validation val;
+    struct spikes spikes;
 };
 
-/* Writes checkpoints/step-N below run and removes all but the newest keep.
- * key identifies data, base and options: what a resumed run must share. */
+/* Which checkpoints stay: the newest so many, and that of a step. */
+struct checkpoint_keep {
+    uint32_t newest; /* at least 1 */
+    uint64_t step;   /* 0: none */
+};
+
+/* Writes checkpoints/step-N below run, in the place of one that is there, and
+ * removes all but those to keep. key identifies data, base and options: what a
+ * resumed run must share. */
 int checkpoint_write(const char *run, const struct train_state *s,
                      const struct exec *x, const struct id *key,
-                     uint32_t keep, struct err *e);
+                     const struct checkpoint_keep *keep, struct err *e);
+
+/* Reads the parameters alone of the checkpoint after that step, which has to
+ * be there and whole. */
+int checkpoint_params(const char *run, uint64_t step, struct exec *x,
+                      struct err *e);
 
 /* Reads the newest good checkpoint below run into *s and the program's
  * memory; warns of damaged ones that it passes over. 1: found; 0: there is

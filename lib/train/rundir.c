@@ -406,6 +406,22 @@ out:
     return rc;
 }
 
+/* What the validation loss decided. */
+static void
+put_outcome(struct buf *b, const struct trainer *t)
+{
+    const struct validation *v = &t->state.val;
+
+    if (t->opts.validation.keep_best && v->best_step > 0) {
+        buf_addf(b, " \"best\": {\"step\": %llu, \"val_loss\": ",
+                 (unsigned long long)v->best_step);
+        json_put_double(b, v->best);
+        buf_addstr(b, "},\n");
+    }
+    if (v->over)
+        buf_addstr(b, " \"ended\": \"patience\",\n");
+}
+
 int
 rundir_complete(const struct rundir *r, const struct trainer *t,
                 struct err *e)
@@ -422,6 +438,7 @@ rundir_complete(const struct rundir *r, const struct trainer *t,
     buf_addf(&b, " \"steps\": %llu, \"skipped\": %llu,\n",
              (unsigned long long)t->state.step,
              (unsigned long long)t->state.skipped);
+    put_outcome(&b, t);
     buf_addf(&b, " \"files\": {\"" CONFIG "\": \"%s\"", id_hex(&id, hex));
     if (rc == 0)
         rc = add_ids(r, result_name(t), &b, e);

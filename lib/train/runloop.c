@@ -6,11 +6,11 @@
 #include <math.h>
 #include <time.h>
 
-#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "train/metrics.h"
 
 /* A run as it goes, and what has come together since the last line. */
 struct loop {
@@ -42,13 +42,6 @@ start_line(struct loop *l)
 }
 
 static void
-put_number(struct buf *b, const char *key, double v)
-{
-    buf_addf(b, ", \"%s\": ", key);
-    json_put_double(b, v);
-}
-
-static void
 count_step(struct loop *l, const struct step_report *r)
 {
     struct train_state *s = &l->t->state;
@@ -62,6 +55,12 @@ count_step(struct loop *l, const struct step_report *r)
                                : "no token has a loss");
         return;
     }
+    if (r->spike > 0)
+        log_warn("step %llu: a spike: loss %.3f, %.1f standard deviations "
+                 "over the mean of the steps before",
+                 (unsigned long long)r->step, r->loss, r->spike);
+    if (!isfinite(r->loss))
+        return;
     s->line_loss += r->loss * (double)r->supervised;
     s->line_supervised += r->supervised;
 }
@@ -96,16 +95,7 @@ log_step(struct loop *l, struct err *e)
     int rc;
 
     buf_init(&b);
-    buf_addf(&b, "{\"step\": %llu", (unsigned long long)s->step);
-    put_number(&b, "loss", line.loss);
-    put_number(&b, "lr", r->lr);
-    put_number(&b, "grad_norm", r->grad_norm);
-    buf_addf(&b, ", \"tokens\": %llu", (unsigned long long)s->tokens);
-    put_number(&b, "tok_s", line.tok_s);
-    buf_addf(&b, ", \"peak_bytes\": %llu, \"supervised\": %llu, "
-             "\"skipped\": %llu}", (unsigned long long)line.peak_bytes,
-             (unsigned long long)s->supervised,
-             (unsigned long long)s->skipped);
+    metrics_step(&b, &line, r, s);
     rc = rundir_log(l->dir, b.data, &s->metrics, e);
     buf_release(&b);
     l->o->report(&line);
@@ -113,6 +103,64 @@ log_step(struct loop *l, struct err *e)
     s->line_supervised = 0;
     start_line(l);
     return rc;
+}
+
+/* Makes the result what the parameters are now. Where the best evaluation's is
+ * asked for, those of others are none. */
+static int
+save_result(const struct loop *l, struct err *e)
+{
+    const struct validation *v = &l->t->state.val;
+
+    if (l->t->opts.validation.keep_best && v->best_step > 0
+        && v->best_step != l->t->state.step)
+        return 0;
+    return rundir_save(l->dir, l->t, l->meta, e);
+}
+
+/* The lines that a checkpoint counts are on the disk before it is. */
+static int
+save(struct loop *l, struct err *e)
+{
+    const struct validation *v = &l->t->state.val;
+    struct checkpoint_keep keep = {
+        l->o->keep, l->t->opts.validation.keep_best ? v->best_step : 0
+    };
+    int rc = settle(l, e);
+
+    if (rc == 0)
+        rc = trainer_check(l->t, e);
+    if (rc == 0)
+        rc = rundir_sync(l->dir, e);
+    if (rc == 0)
+        rc = checkpoint_write(l->dir->path, &l->t->state, &l->t->exec,
+                              &l->dir->key, &keep, e);
+    if (rc == 0)
+        rc = save_result(l, e);
+    l->saved = rc == 0;
+    l->saved_at = seconds_now();
+    return rc;
+}
+
+/* What the loss of the evaluation decides. A best one that is to be kept needs
+ * a checkpoint that has its parameters, and a run that is over one that knows
+ * it. */
+static int
+take_loss(struct loop *l, double loss, struct err *e)
+{
+    const struct validation_opts *o = &l->t->opts.validation;
+    struct validation *v = &l->t->state.val;
+    uint64_t cuts = v->plateau_cuts;
+    bool best = validation_take(v, o, l->t->state.step, loss);
+
+    if (!isfinite(loss))
+        log_warn("step %llu: the validation loss is not finite",
+                 (unsigned long long)l->t->state.step);
+    if (v->plateau_cuts > cuts)
+        log_info("step %llu: the validation loss does not fall: the rate is "
+                 "multiplied by %g", (unsigned long long)l->t->state.step,
+                 l->t->opts.course.factor);
+    return (best && o->keep_best) || v->over ? save(l, e) : 0;
 }
 
 /* The validation loss; nothing when there is no validation split. */
@@ -136,42 +184,21 @@ log_evaluation(struct loop *l, struct err *e)
         return rc;
     line.seconds = seconds_now() - began;
     buf_init(&b);
-    buf_addf(&b, "{\"step\": %llu", (unsigned long long)s->step);
-    put_number(&b, "val_loss", m.mean);
-    put_number(&b, "val_half_width", m.half);
-    buf_addf(&b, ", \"val_tokens\": %llu, \"val_records\": %llu, "
-             "\"val_clusters\": %llu}", (unsigned long long)m.tokens,
-             (unsigned long long)m.records, (unsigned long long)m.clusters);
+    metrics_evaluation(&b, s->step, &m);
     rc = rundir_log(l->dir, b.data, &s->metrics, e);
     buf_release(&b);
     s->evaluated = s->step + 1;
     l->o->report(&line);
+    if (rc == 0)
+        rc = take_loss(l, m.mean, e);
     l->since += seconds_now() - began; /* it is no time of training */
-    return rc;
-}
-
-/* The lines that a checkpoint counts are on the disk before it is. */
-static int
-save(struct loop *l, struct err *e)
-{
-    int rc = settle(l, e);
-
-    if (rc == 0)
-        rc = rundir_sync(l->dir, e);
-    if (rc == 0)
-        rc = checkpoint_write(l->dir->path, &l->t->state, &l->t->exec,
-                              &l->dir->key, l->o->keep, e);
-    if (rc == 0)
-        rc = rundir_save(l->dir, l->t, l->meta, e);
-    l->saved = rc == 0;
-    l->saved_at = seconds_now();
     return rc;
 }
 
 static bool
 is_last(const struct loop *l)
 {
-    return l->t->state.step >= l->t->opts.steps;
+    return l->t->state.step >= l->t->opts.steps || l->t->state.val.over;
 }
 
 static bool
@@ -237,12 +264,64 @@ stop(struct loop *l, struct err *e)
                    (unsigned long long)l->t->state.step);
 }
 
+/* What the validation loss came to, in a line. */
+static void
+tell_best(const struct loop *l)
+{
+    const struct train_state *s = &l->t->state;
+    const struct validation *v = &s->val;
+    unsigned long long step = s->step, best = v->best_step;
+
+    if (v->over)
+        log_info("%s: ended after step %llu of %llu: %llu evaluations in a "
+                 "row were no better", l->dir->path, step,
+                 (unsigned long long)l->t->opts.steps,
+                 (unsigned long long)v->worse);
+    if (best == 0)
+        return;
+    if (l->t->opts.validation.keep_best)
+        log_info("%s: the result is that of step %llu, the best evaluation "
+                 "(validation loss %.3f)", l->dir->path, best, v->best);
+    else if (best != step)
+        log_info("%s: the validation loss was least after step %llu (%.3f); "
+                 "--keep-best would have kept that", l->dir->path, best,
+                 v->best);
+    if (v->has_first && v->best >= v->first)
+        log_warn("%s: the validation loss was never less than before the "
+                 "first step (%.3f)", l->dir->path, v->first);
+}
+
+/* The result of a run whose last step is done: the best evaluation's is in a
+ * checkpoint of its own. at_end: the run was ended between its last checkpoint
+ * and its result. */
+static int
+finish(struct loop *l, bool at_end, struct err *e)
+{
+    struct trainer *t = l->t;
+    uint64_t best = t->state.val.best_step;
+    int rc = 0;
+
+    if (t->state.updates == 0)
+        return err_set(e, ERR_DATA, "%s: no step could be taken: neither loss "
+                       "nor gradient was ever finite", t->base->path);
+    if (t->opts.validation.keep_best && best > 0 && best != t->state.step) {
+        rc = checkpoint_params(l->dir->path, best, &t->exec, e);
+        at_end = true;
+    }
+    if (rc == 0 && at_end)
+        rc = rundir_save(l->dir, t, l->meta, e);
+    if (rc == 0)
+        rc = rundir_complete(l->dir, t, e);
+    if (rc == 0)
+        tell_best(l);
+    return rc;
+}
+
 int
 run_loop(struct trainer *t, struct rundir *dir, const struct adapter *meta,
          const struct run_opts *o, struct err *e)
 {
     struct loop l = { .t = t, .dir = dir, .meta = meta, .o = o };
-    /* the run was ended between its last checkpoint and its result */
     bool at_end = is_last(&l);
     int rc = rundir_metrics(dir, &t->state, e);
 
@@ -260,12 +339,5 @@ run_loop(struct trainer *t, struct rundir *dir, const struct adapter *meta,
     progress_end();
     if (rc == ERR_AGAIN)
         return stop(&l, e);
-    if (rc == 0 && t->state.updates == 0)
-        rc = err_set(e, ERR_DATA, "%s: no step could be taken: neither loss "
-                     "nor gradient was ever finite", t->base->path);
-    if (rc == 0 && at_end)
-        rc = rundir_save(dir, t, meta, e);
-    if (rc == 0)
-        rc = rundir_complete(dir, t, e);
-    return rc;
+    return rc < 0 ? rc : finish(&l, at_end, e);
 }

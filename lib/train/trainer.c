@@ -210,8 +210,8 @@ trainer_step(struct trainer *t, struct err *e)
     if (rc < 0)
         return rc;
     r->step = s->step + 1;
-    r->lr = schedule_rate(o->schedule, o->lr, o->lr_floor, s->step,
-                          o->warmup, o->steps);
+    r->lr = schedule_rate(&o->course, s->val.plateau_cuts, s->step, o->steps)
+            * pow(o->back_off, (double)s->bad);
     if (r->supervised > 0) {
         set_inputs(t, r);
         rc = run_micro(t, e);
@@ -231,7 +231,11 @@ trainer_step(struct trainer *t, struct err *e)
 bool
 trainer_is_full(const struct trainer *t)
 {
-    return t->launched - t->reported == t->model->backend.ahead;
+    uint64_t behind = t->launched - t->reported;
+
+    /* where the rate follows from what came of a step, that is read first */
+    return behind == t->model->backend.ahead
+           || (behind > 0 && t->opts.back_off < 1);
 }
 
 /* What the end of the step tells. */
@@ -246,7 +250,10 @@ read_results(struct trainer *t, struct step_report *r, struct err *e)
     r->loss = out.loss_sum / (double)r->supervised;
     r->grad_norm = sqrt(out.gnorm2);
     r->skipped = out.skipped != 0;
+    t->state.bad += r->skipped;
     t->state.bad_row = r->skipped ? t->state.bad_row + 1 : 0;
+    if (!r->skipped)
+        r->spike = spike_take(&t->state.spikes, r->loss, t->opts.spike);
     return 0;
 }
 
@@ -261,17 +268,52 @@ trainer_report(struct trainer *t, struct step_report *r, struct err *e)
     *r = t->ring[t->reported++ % t->model->backend.ahead];
     r->loss = r->grad_norm = NAN;
     r->skipped = true;
+    r->spike = 0;
     if (r->supervised > 0)
         rc = read_results(t, r, e);
     if (rc < 0)
         return rc;
     s->updates += !r->skipped;
     s->skipped += r->skipped;
-    if (s->bad_row >= TRAINER_MAX_BAD)
+    if (t->opts.max_bad > 0 && s->bad_row >= t->opts.max_bad)
         return err_set(e, ERR_IO, "step %llu: loss or gradient not finite "
-                       "for %d steps in a row",
-                       (unsigned long long)r->step, TRAINER_MAX_BAD);
+                       "for %u steps in a row (--max-bad-steps)",
+                       (unsigned long long)r->step, t->opts.max_bad);
     return 1;
+}
+
+/* Elements that are looked at at one time. */
+#define PIECE 8192
+
+static int
+check_vector(const struct trainer *t, const struct view *v, struct err *e)
+{
+    uint64_t n = t->prog.n_flat, k;
+    double piece[PIECE];
+    int rc = 0;
+
+    for (uint64_t at = 0; v->buf != 0 && at < n && rc == 0; at += k) {
+        struct view part = view_part(*v, at, k = n - at < PIECE ? n - at
+                                                                : PIECE);
+
+        rc = exec_get(&t->exec, &part, piece, e);
+        for (uint64_t i = 0; i < k && rc == 0; i++)
+            if (!isfinite(piece[i]))
+                rc = err_set(e, ERR_IO, "step %llu: a parameter or a moment "
+                             "is not finite: nothing of it is kept",
+                             (unsigned long long)t->state.step);
+    }
+    return rc;
+}
+
+int
+trainer_check(const struct trainer *t, struct err *e)
+{
+    int rc = check_vector(t, &t->prog.params, e);
+
+    if (rc == 0)
+        rc = check_vector(t, &t->prog.m, e);
+    return rc < 0 ? rc : check_vector(t, &t->prog.v, e);
 }
 
 int

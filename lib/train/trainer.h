@@ -22,9 +22,14 @@ struct train_opts {
     uint64_t rows;           /* packed sequences of the whole run: the last
                                 step has what is left of them; 0: every step
                                 is full */
-    uint64_t warmup;
-    uint8_t schedule;        /* enum schedule */
-    double lr, lr_floor;     /* floor: a fraction of lr */
+    struct course course;    /* of the learning rate */
+    struct validation_opts validation;
+    uint32_t max_bad;        /* steps in a row that are not finite, which end
+                                the run; 0: none do */
+    double back_off;         /* what each of them leaves of the rate: 1 for
+                                all of it */
+    double spike;            /* standard deviations that are told of; 0: none
+                                are */
     uint64_t seed;
     uint32_t init_iterations; /* pissa_start's, where an adapter begins so */
 };
@@ -36,6 +41,7 @@ struct step_report {
     uint64_t tokens;    /* positions of this step, without padding */
     uint64_t supervised;
     bool skipped;       /* not finite or nothing supervised: nothing moved */
+    double spike;       /* spike_take's */
 };
 
 struct trainer {
@@ -94,11 +100,14 @@ int trainer_step(struct trainer *t, struct err *e);
 bool trainer_is_full(const struct trainer *t);
 
 /* The report of the oldest step that has none yet, which is waited for: 1; 0
- * when there is no such step. ERR_IO after TRAINER_MAX_BAD steps in a row
- * that were not finite: up to backend.ahead - 1 more have been done by the
- * time somebody asks. */
-#define TRAINER_MAX_BAD 10
+ * when there is no such step. ERR_IO after opts.max_bad steps in a row that
+ * were not finite: up to backend.ahead - 1 more have been done by the time
+ * somebody asks. */
 int trainer_report(struct trainer *t, struct step_report *r, struct err *e);
+
+/* ERR_IO where a parameter or a moment is not finite, which no step mends:
+ * such a state is not to be kept. */
+int trainer_check(const struct trainer *t, struct err *e);
 
 /* The loss over the validation split with the parameters as they are;
  * ERR_AGAIN as in evaluate. */

@@ -64,8 +64,9 @@ run(const char *base, const char *data, struct err *e)
                   .head_chunk = TRAIN_HEAD_CHUNK, .rank = 8, .alpha = 16,
                   .optimizer = OPT_ADAMW, .beta1 = 0.9f, .beta2 = 0.999f,
                   .adam_eps = 1e-8f },
-        .accum = ACCUM, .steps = 1000000, .lr = 0.001,
-        .schedule = SCHEDULE_CONSTANT,
+        .accum = ACCUM, .steps = 1000000,
+        .course = { .kind = SCHEDULE_CONSTANT, .peak = 0.001 },
+        .back_off = 1,
     };
     const struct input_opts input = { .base = base, .data = data,
                                       .device = &device };

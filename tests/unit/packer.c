@@ -7,7 +7,6 @@
 
 #include "base/mem.h"
 #include "test.h"
-#include "train/schedule.h"
 
 #define N_RECORDS 3000
 #define SEQ_LEN 50
@@ -232,20 +231,6 @@ TEST(a_curriculum_is_of_the_first_epoch)
     packer_release(&p);
 }
 
-TEST(rates_follow_their_schedule)
-{
-    CHECK(schedule_rate(SCHEDULE_CONSTANT, 2, 0, 0, 4, 100) == 0.5);
-    CHECK(schedule_rate(SCHEDULE_CONSTANT, 2, 0, 3, 4, 100) == 2);
-    CHECK(schedule_rate(SCHEDULE_CONSTANT, 2, 0, 99, 4, 100) == 2);
-    CHECK(schedule_rate(SCHEDULE_LINEAR, 2, 0, 0, 0, 101) == 2);
-    CHECK(schedule_rate(SCHEDULE_LINEAR, 2, 0, 50, 0, 101) == 1);
-    CHECK(schedule_rate(SCHEDULE_LINEAR, 2, 0.5, 100, 0, 101) == 1);
-    CHECK(schedule_rate(SCHEDULE_COSINE, 2, 0, 50, 0, 101) - 1 < 1e-12);
-    CHECK(schedule_rate(SCHEDULE_COSINE, 2, 0, 100, 0, 101) < 1e-12);
-    CHECK(schedule_rate(SCHEDULE_COSINE, 2, 0.1, 500, 0, 101) - 0.2
-          < 1e-12);
-}
-
 static const struct test tests[] = {
     RUN(an_epoch_holds_every_position_once),
     RUN(a_cursor_resumes_anywhere),
@@ -254,7 +239,6 @@ static const struct test tests[] = {
     RUN(a_record_is_drawn_as_often_as_it_weighs),
     RUN(equal_weights_leave_the_order_as_it_is),
     RUN(a_curriculum_is_of_the_first_epoch),
-    RUN(rates_follow_their_schedule),
 };
 
 TEST_MAIN("packer", tests)

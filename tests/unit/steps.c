@@ -6,7 +6,7 @@
 #include "test.h"
 #include "tiny_run.h"
 
-enum { STEPS = 9, MOST_AHEAD = 16 };
+enum { STEPS = 9, MOST_AHEAD = 16, MAX_BAD = 10 };
 
 /* The processor, and results that nobody has read. */
 static struct {
@@ -185,12 +185,47 @@ TEST(too_many_bad_steps_are_noticed_when_they_are_read)
     struct err e;
 
     open_late(&run, MOST_AHEAD, ~0u);
-    for (int i = 0; i < TRAINER_MAX_BAD + 3; i++)
+    for (int i = 0; i < MAX_BAD + 3; i++)
         CHECK(trainer_step(&run.trainer, &e) == 0);
-    for (int i = 1; i < TRAINER_MAX_BAD; i++)
+    for (int i = 1; i < MAX_BAD; i++)
         CHECK(trainer_report(&run.trainer, &r, &e) == 1 && r.skipped);
     CHECK(trainer_report(&run.trainer, &r, &e) == ERR_IO);
     CHECK(strstr(e.text, "step 10: loss or gradient not finite") != NULL);
+    close_run(&run);
+}
+
+TEST(each_bad_step_takes_its_part_of_the_rate)
+{
+    struct step_report r[STEPS];
+    struct tiny_run run;
+
+    open_late(&run, 4, 1 << 1 | 1 << 2 | 1 << 6);
+    run.trainer.opts.back_off = 0.5;
+    for (int i = 0; i < STEPS; i++)
+        take_steps(&run, 1, &r[i]);
+    CHECK(r[0].lr == 0.01 && r[1].lr == 0.01 && r[2].lr == 0.005);
+    CHECK(r[3].lr == 0.0025 && r[6].lr == 0.0025 && r[8].lr == 0.00125);
+    CHECK_EQ_U64(run.trainer.state.bad, 3);
+    close_run(&run);
+}
+
+TEST(a_state_that_is_not_finite_is_noticed)
+{
+    const float nan = NAN, one = 1;
+    struct tiny_run run;
+    struct err e;
+
+    open_late(&run, 1, 0);
+    for (int i = 0; i < 3; i++) {
+        const struct prog *p = &run.trainer.prog;
+        const struct view all[] = { p->params, p->m, p->v };
+        struct view last = view_part(all[i], p->n_flat - 1, 1);
+
+        CHECK(trainer_check(&run.trainer, &e) == 0);
+        CHECK(exec_put(&run.trainer.exec, &last, &nan, &e) == 0);
+        CHECK(trainer_check(&run.trainer, &e) == ERR_IO);
+        CHECK(exec_put(&run.trainer.exec, &last, &one, &e) == 0);
+    }
     close_run(&run);
 }
 
@@ -198,6 +233,8 @@ static const struct test tests[] = {
     RUN(results_that_are_read_late_change_no_bit),
     RUN(a_run_that_is_taken_up_counts_updates_on),
     RUN(too_many_bad_steps_are_noticed_when_they_are_read),
+    RUN(each_bad_step_takes_its_part_of_the_rate),
+    RUN(a_state_that_is_not_finite_is_noticed),
 };
 
 TEST_MAIN("steps", tests)

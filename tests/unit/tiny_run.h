@@ -48,8 +48,9 @@ tiny_opts(int method)
                   .head_chunk = 8, .rank = 3, .alpha = 6, .dropout = 0,
                   .optimizer = OPT_SGD, .beta1 = 0.9f, .beta2 = 0.999f,
                   .adam_eps = 1e-8f },
-        .accum = 1, .steps = 100, .lr = 0.01, .seed = 3,
-        .schedule = SCHEDULE_CONSTANT,
+        .accum = 1, .steps = 100, .seed = 3,
+        .course = { .kind = SCHEDULE_CONSTANT, .peak = 0.01 },
+        .max_bad = 10, .back_off = 1,
     };
 
     return o;

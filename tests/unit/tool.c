@@ -16,6 +16,7 @@ struct options {
     int format;
     struct opt_list targets, path;
     struct opt_every save;
+    struct opt_share rise;
 };
 
 static const struct opt table[] = {
@@ -46,6 +47,8 @@ static const struct opt table[] = {
       .arg = "GLOB", .help = "of files" },
     { .name = "save", .type = OPT_EVERY, AT(save), .arg = "N|TIME",
       .def = "5m", .max = 1e6, .help = "how often" },
+    { .name = "rise", .type = OPT_SHARE, AT(rise), .arg = "N|SHARE",
+      .def = "3%", .max = 1e6, .help = "how long" },
     { .name = NULL },
 };
 
@@ -184,6 +187,35 @@ TEST(how_often_is_a_count_or_a_time)
     CHECK(o.save.count == 0 && o.save.seconds == 7200);
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         if (!CHECK(parse(&o, &args, LINE("--save", bad[i]), &e)
+                   == ERR_USAGE))
+            printf("  %s\n", bad[i]);
+    buf_release(&b);
+}
+
+TEST(a_share_is_a_count_or_a_percentage)
+{
+    static const char *const good[] = { "0", "7", "3%", "0.5%", "100%" };
+    static const char *const bad[] = {
+        "", "%", "3 %", "3%%", "-1%", "100.1%", "1e9%", "1.5", "1000001",
+        "nan%", "99999999999999999999999%",
+    };
+    const char *near;
+    struct options o;
+    struct args args;
+    struct err e;
+    struct buf b;
+
+    buf_init(&b);
+    CHECK(parse(&o, &args, LINE(NULL), &e) == 0);
+    CHECK(o.rise.count == 0 && o.rise.percent == 3);
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        CHECK(parse(&o, &args, LINE("--rise", good[i]), &e) == 0);
+        buf_reset(&b);
+        value_format(opt_find(&trial, "rise", 4, &near), &o, &b);
+        CHECK_STR(b.data, good[i]);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        if (!CHECK(parse(&o, &args, LINE("--rise", bad[i]), &e)
                    == ERR_USAGE))
             printf("  %s\n", bad[i]);
     buf_release(&b);
@@ -428,6 +460,7 @@ static const struct test tests[] = {
     RUN(defaults_stand_where_nothing_is_said),
     RUN(every_spelling_of_an_option),
     RUN(how_often_is_a_count_or_a_time),
+    RUN(a_share_is_a_count_or_a_percentage),
     RUN(the_last_of_a_scalar_and_all_of_a_list_count),
     RUN(wrong_lines_say_what_was_expected),
     RUN(numbers_are_whole_strings_in_range),

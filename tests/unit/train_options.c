@@ -153,7 +153,7 @@ TEST(options_become_the_trainers)
     CHECK(t.prog.method == METHOD_FULL && t.prog.optimizer == OPT_SGD
           && t.prog.recompute == RECOMPUTE_BLOCK
           && t.prog.offload == OFFLOAD_ACTIVATIONS
-          && t.schedule == SCHEDULE_LINEAR);
+          && t.course.kind == SCHEDULE_LINEAR);
     CHECK(t.steps == 7 && t.prog.batch == 3 && t.accum == 5);
     CHECK(t.prog.head_chunk == TRAIN_HEAD_CHUNK && a.parts == NULL);
     run_adapter_release(&a);
@@ -165,7 +165,7 @@ TEST(options_become_the_trainers)
           && t.prog.optimizer == OPT_ADAMW
           && t.prog.recompute == RECOMPUTE_NONE
           && t.prog.offload == OFFLOAD_NONE
-          && t.schedule == SCHEDULE_COSINE);
+          && t.course.kind == SCHEDULE_COSINE);
     run_adapter_release(&a);
     desc_release(&in.model.desc);
 }

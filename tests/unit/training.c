@@ -80,7 +80,7 @@ check_gradients(const char *config, int method, int recompute)
 
     o.prog.recompute = (uint8_t)recompute;
     o.prog.batch = 8; /* all records in one step */
-    o.lr = 0;
+    o.course.peak = 0;
     open_run(&r, config, "ref64", &o);
     take_gradient(&r);
     for (size_t i = 0; i < r.trainer.prog.n_params; i++)
@@ -169,7 +169,7 @@ TEST(the_last_step_holds_what_is_left)
 
     o.prog.batch = 3;
     o.accum = 3;
-    o.lr = 0;
+    o.course.peak = 0;
     r.source = memory_source(&r.memory);
     o.rows = train_rows(&r.source, &epoch);
     CHECK_EQ_U64(o.rows, 4);

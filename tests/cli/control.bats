@@ -1,0 +1,138 @@
+# control: what steers a run: its rate, its validation loss, steps that go
+# wrong.
+
+load helper
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    token_base 60
+    options="-q --data data --base base --rank 4 --batch 2 --seq-len 16
+        --dropout 0.1 --threads 1"
+}
+
+# The members of metrics that do not depend on the clock.
+steady() {
+    jq -c 'del(.tok_s, .peak_bytes)' "$1/metrics.jsonl"
+}
+
+# resumed STEP RUN OPTION...: RUN, made with these and every checkpoint kept,
+# is what it is when it goes on from that step.
+resumed() {
+    local step=$1 run=$2 file
+    shift 2
+    rm -rf again
+    cp -r "$run" again
+    rm again/manifest.json
+    for file in again/checkpoints/step-*; do
+        [ "${file##*-}" -le "$step" ] || rm -r "$file"
+    done
+    train "$@" --resume -o again
+    cmp <(steady "$run") <(steady again)
+    cmp "$run/adapter/adapter_model.safetensors" \
+        again/adapter/adapter_model.safetensors
+    cmp "$run/manifest.json" again/manifest.json
+}
+
+rates() {
+    jq -sc 'map(.lr // empty)' "$1/metrics.jsonl"
+}
+
+@test "the rate follows the schedule, and warm-up may be a share" {
+    options+=" --steps 8 --lr 0.5 --lr-floor 0 --clip 1e-9"
+    train $options --schedule wsd --warmup 25% --decay-steps 4 -o wsd
+    [ "$(rates wsd | jq -c 'map(. * 1000 | round)')" = \
+        "[250,500,500,500,250,146,67,0]" ]
+    train $options --schedule inverse_sqrt --warmup 2 -o sqrt
+    [ "$(rates sqrt | jq -c 'map(. * 1000 | round)')" = \
+        "[250,500,408,354,316,289,267,250]" ]
+    jq -e '.identity.warmup == "25%" and .identity["decay-steps"] == 4' \
+        wsd/config.json
+}
+
+@test "betas and epsilon are adamw's, and change what it does" {
+    train $options --steps 3 -o plain
+    for other in "--beta1 0.5" "--beta2 0.5" "--epsilon 0.1"; do
+        rm -rf other
+        train $options --steps 3 $other -o other
+        run -1 cmp -s plain/adapter/adapter_model.safetensors \
+            other/adapter/adapter_model.safetensors
+    done
+}
+
+@test "what would not be obeyed is refused" {
+    while IFS='|' read -r wrong text; do
+        run -2 --separate-stderr train $options $wrong --steps 2 -o run
+        one_line "train: $text"
+    done <<'EOF'
+--decay-steps 5|--decay-steps without --schedule wsd
+--plateau-factor 0.1|--plateau-factor without --schedule plateau
+--optimizer sgd --beta1 0.8|--beta1, --beta2 and --epsilon without
+--schedule plateau|--schedule plateau without --eval-every
+--patience 2|--patience without --eval-every
+--keep-best|--keep-best without --eval-every
+EOF
+    [ ! -e run ]
+    shard -q --val 0 --test 0 -o bare <tokens
+    run -4 --separate-stderr train $options --data bare --steps 2 \
+        --keep-best --eval-every 1 -o run
+    one_line "train: bare: no records in the split val"
+    [ ! -e run ]
+}
+
+# A rate at which the validation loss rises sooner or later.
+@test "the best evaluation is the result, and patience ends the run" {
+    options+=" --schedule constant --lr 0.3 --save-every 4 --keep 99"
+    steer="$options --steps 400 --eval-every 3 --patience 3"
+    train $steer -o run
+    best=$(jq -s 'map(select(.val_loss and .step > 0)) | min_by(.val_loss)
+        | .step' run/metrics.jsonl)
+    last=$(jq .steps run/manifest.json)
+    [ "$last" -lt 400 ]
+    [ "$last" -eq $((best + 9)) ]
+    jq -e --argjson best "$best" \
+        '.best.step == $best and .ended == "patience"' run/manifest.json
+    train $options --steps "$best" -o short
+    cmp run/adapter/adapter_model.safetensors \
+        short/adapter/adapter_model.safetensors
+    verify -q run
+    for step in $((best - 1)) "$best" $((last - 1)) "$last"; do
+        resumed "$step" run $steer
+    done
+}
+
+@test "the checkpoint of the best evaluation outlives newer ones" {
+    options+=" --schedule constant --warmup 24 --lr 3
+        --save-every 1 --keep 1"
+    run -0 --separate-stderr train ${options/-q/} --steps 12 --eval-every 2 \
+        --keep-best -o run
+    best=$(jq .best.step run/manifest.json)
+    [ "$best" -lt 12 ]
+    [[ $stderr == *"run: the result is that of step $best,"* ]]
+    [ "$(ls run/checkpoints | sort)" = \
+        "$(printf 'step-%s\n' "$best" 12 | sort)" ]
+    run -0 --separate-stderr train ${options/-q/} --steps 12 \
+        --eval-every 2 -o last
+    [[ $stderr == *"last: the validation loss was least after step $best"* ]]
+    run -6 --separate-stderr train $options --steps 12 --eval-every 3 \
+        --keep-best -o run
+    one_line "train: run: a run with another eval-every"
+}
+
+@test "a plateau cuts the rate, also of a run that goes on" {
+    options+=" --schedule plateau --lr 0.3 --plateau-patience 0 --lr-floor 0
+        --steps 30 --eval-every 2 --save-every 5 --keep 99"
+    train $options -o run
+    rates run | jq -e '.[0] == 0.3 and .[-1] <= 0.15'
+    for step in 10 25; do
+        resumed "$step" run $options
+    done
+}
+
+@test "steps that are not finite are left out, and end the run" {
+    options+=" --optimizer sgd --lr 1000 --alpha 1000000 --clip 0
+        --schedule constant --steps 60 --save-every 1 --keep 99"
+    run -1 --separate-stderr train $options --max-bad-steps 4 -o run
+    [[ $stderr == *"not finite for 4 steps in a row (--max-bad-steps)" ||
+        $stderr == *"a parameter or a moment is not finite: nothing of it "* ]]
+    [ ! -e run/manifest.json ]
+}
