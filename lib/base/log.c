@@ -11,7 +11,9 @@
 static struct {
     const char *program;
     int verbosity;
-} state = {"graft", 0};
+    void (*take)(void *ctx, const char *text); /* of warnings, or NULL */
+    void *ctx;
+} state = { .program = "graft" };
 
 void
 log_setup(const char *program, int verbosity)
@@ -24,6 +26,13 @@ const char *
 log_program(void)
 {
     return state.program;
+}
+
+void
+log_take_warnings(void (*take)(void *ctx, const char *text), void *ctx)
+{
+    state.take = take;
+    state.ctx = ctx;
 }
 
 int
@@ -56,6 +65,10 @@ line(const char *tag, const char *fmt, va_list ap)
 
     vsnprintf(raw, sizeof(raw), fmt, ap);
     err_escape(text, sizeof(text), raw);
+    if (state.take != NULL && *tag != '\0') {
+        state.take(state.ctx, text);
+        return;
+    }
     n = snprintf(out, sizeof(out), "%s: %s%s\n", state.program, tag, text);
     if (n >= (int)sizeof(out)) {
         n = (int)sizeof(out) - 1;
@@ -81,7 +94,7 @@ log_warn(const char *fmt, ...)
 {
     va_list ap;
 
-    if (state.verbosity < 0)
+    if (state.verbosity < 0 && state.take == NULL)
         return;
     va_start(ap, fmt);
     line("warning: ", fmt, ap);

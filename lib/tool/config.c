@@ -49,7 +49,7 @@ static int
 set_member(const struct tool *t, void *opts, struct args *args,
            const cJSON *v, const char *path, struct err *e)
 {
-    const char *nearest;
+    const char *nearest = NULL;
     const struct opt *o = opt_find(t, v->string, strlen(v->string),
                                    &nearest);
     bool list;

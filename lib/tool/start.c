@@ -104,6 +104,41 @@ opt_count(const struct tool *t)
     return n;
 }
 
+/* The row of that name in a table, or its end. */
+static const struct opt *
+row_named(const struct opt *table, const char *name)
+{
+    while (table->name != NULL && strcmp(table->name, name) != 0)
+        table++;
+    return table;
+}
+
+/* t with one table instead of two. It lives on. */
+static const struct tool *
+join_tables(const struct tool *t)
+{
+    static struct tool joined;
+    size_t n = 0;
+    struct opt *row;
+
+    if (t->shared == NULL)
+        return t;
+    while (t->shared[n].name != NULL)
+        n++;
+    row = mem_array(n + opt_count(t) + 1, sizeof(*row));
+    joined = *t;
+    joined.opts = row;
+    for (const struct opt *o = t->shared; o->name != NULL; o++) {
+        const struct opt *own = row_named(t->opts, o->name);
+
+        *row++ = own->name != NULL ? *own : *o;
+    }
+    for (const struct opt *o = t->opts; o->name != NULL; o++)
+        if (row_named(t->shared, o->name)->name == NULL)
+            *row++ = *o;
+    return &joined;
+}
+
 static int
 set_defaults(const struct tool *t, void *opts, struct err *e)
 {
@@ -127,6 +162,7 @@ tool_start(const struct tool *t, void *opts, struct args *args, int argc,
     io_start();
     term_setup(getenv("TERM"));
     log_setup(t->name, 0);
+    t = join_tables(t);
     memset(args, 0, sizeof(*args));
     args->tool = t;
     args->called = called_as(t, argv[0]);

@@ -110,6 +110,9 @@ struct tool {
     const char *operands; /* "REPO...", "" for none */
     size_t min_operands, max_operands;
     const struct opt *opts;
+    const struct opt *shared; /* rows before these, which fill the beginning
+                                 of the struct; one of the same name in opts
+                                 stands in its place. NULL: none */
     size_t options_size; /* of the struct that the table fills */
     tool_run *run;
     bool stops; /* run can put its work away: base/stop.h */

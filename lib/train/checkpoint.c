@@ -37,6 +37,18 @@ vectors_of(const struct prog *p, struct vector out[N_VECTORS])
     out[2] = (struct vector){ "v", &p->v };
 }
 
+uint64_t
+checkpoint_bytes(const struct prog *p)
+{
+    struct vector vector[N_VECTORS];
+    uint64_t n = 0;
+
+    vectors_of(p, vector);
+    for (size_t i = 0; i < N_VECTORS; i++)
+        n += vector[i].view->buf != 0;
+    return n * p->n_flat * sizeof(float);
+}
+
 static int
 write_tensors(const char *path, const struct exec *x, struct err *e)
 {

@@ -37,6 +37,9 @@ struct train_state {
     struct spikes spikes;
 };
 
+/* What one takes on the disk, bytes, but for some hundreds of text. */
+uint64_t checkpoint_bytes(const struct prog *p);
+
 /* Which checkpoints stay: the newest so many, and that of a step. */
 struct checkpoint_keep {
     uint32_t newest; /* at least 1 */

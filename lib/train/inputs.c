@@ -9,8 +9,9 @@
 #include "base/log.h"
 #include "tensor/modeldir.h"
 
-static int
-open_data(struct run_inputs *in, const struct input_opts *o, struct err *e)
+int
+inputs_open_data(struct run_inputs *in, const struct input_opts *o,
+                 struct err *e)
 {
     uint32_t vocab = in->model.desc.vocab;
     int rc = dataset_open(&in->data, o->data, e);
@@ -43,7 +44,7 @@ inputs_open(struct run_inputs *in, const struct input_opts *o, struct err *e)
     memset(in, 0, sizeof(*in));
     rc = model_open(&in->model, o->base, o->adapter, o->device, e);
     if (rc == 0)
-        rc = open_data(in, o, e);
+        rc = inputs_open_data(in, o, e);
     if (rc < 0)
         inputs_release(in);
     return rc;

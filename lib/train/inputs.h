@@ -25,6 +25,11 @@ struct run_inputs {
  * nothing. Don't move it once open. On failure *in is released. */
 int inputs_open(struct run_inputs *in, const struct input_opts *o,
                 struct err *e);
+
+/* The half of it that is the data, with the base open; on failure *in has
+ * what was opened before it. */
+int inputs_open_data(struct run_inputs *in, const struct input_opts *o,
+                     struct err *e);
 void inputs_release(struct run_inputs *in);
 
 /* One warning that names the dropouts of the base's config: they stay out of

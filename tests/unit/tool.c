@@ -351,6 +351,43 @@ run_file(const char *text)
     return path;
 }
 
+/* A program with trial's rows before its own: one is new, one stands in the
+ * place of trial's. */
+TEST(shared_rows_come_first_and_own_ones_stand_in)
+{
+    struct wider {
+        struct options first;
+        bool more;
+    };
+    static const struct opt own[] = {
+        { .name = "more", .type = OPT_FLAG,
+          .offset = offsetof(struct wider, more), .help = "more" },
+        { .name = "steps", .type = OPT_U64,
+          .offset = offsetof(struct wider, first.steps), .arg = "N",
+          .def = "3", .help = "fewer" },
+        { .name = NULL },
+    };
+    static const struct tool wide = { .name = "try", .summary = "try",
+                                      .operands = "", .opts = own,
+                                      .shared = table };
+    char *argv[] = { (char *)"try", (char *)"--more", (char *)"-f", NULL };
+    struct wider o;
+    struct args args;
+    size_t n = 0, steps = 0;
+
+    memset(&o, 0, sizeof(o));
+    tool_start(&wide, &o, &args, 3, argv);
+    CHECK(o.more && o.first.flag);
+    CHECK_EQ_U64(o.first.steps, 3);
+    CHECK(tool_given(&args, "more") && !tool_given(&args, "steps"));
+    for (const struct opt *r = args.tool->opts; r->name != NULL; r++, n++)
+        steps += strcmp(r->name, "steps") == 0;
+    CHECK_EQ_U64(n, sizeof(table) / sizeof(table[0]));
+    CHECK_EQ_U64(steps, 1);
+    CHECK_STR(args.tool->opts[0].name, "output");
+    CHECK_STR(args.tool->opts[n - 1].name, "more");
+}
+
 TEST(the_command_line_wins_over_a_run_file)
 {
     char *path = run_file("{\"steps\": 7, \"lr\": 0.25, \"flag\": true,"
@@ -466,6 +503,7 @@ static const struct test tests[] = {
     RUN(numbers_are_whole_strings_in_range),
     RUN(what_is_required_is_missed_unless_excused),
     RUN(the_nearest_of_several_names),
+    RUN(shared_rows_come_first_and_own_ones_stand_in),
     RUN(a_front_leaves_the_words_behind_its_operand),
     RUN(the_command_line_wins_over_a_run_file),
     RUN(wrong_run_files_are_data_errors),
