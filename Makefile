@@ -40,7 +40,7 @@ LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN)) $(if $(BUNDLED), \
 comma := ,
 
 # Lowest last: the order of the link line.
-LAYERS := cli tool train eval data weights model kernels-cpu kernels-cuda \
+LAYERS := cli tool report train eval data weights model kernels-cpu kernels-cuda \
 	kernels-ref kernels-ref64 kernels record stream repo text tensor base
 ARCHIVES := $(LAYERS:%=$(BUILD)/lib/lib%.a)
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Includes go down only: base; stream, repo, text, tensor; record, kernels;
-# model; weights; data; eval; train; tool; cli; bin. Siblings never include
-# each other. lib/tool stands apart: it knows base alone, and only cli and bin
-# know it.
+# model; weights; data; eval; train; report; tool; cli; bin. Siblings never
+# include each other. lib/tool stands apart: it knows base alone, and only cli
+# and bin know it.
 # A header that begins by saying that it is private is used in its folder
 # alone, and by tests.
 cd "$(dirname "$0")/../.."
@@ -19,8 +19,9 @@ git ls-files -co --exclude-standard 'lib/*.[ch]' 'kernels/*.[ch]' \
         rank["data"] = 6
         rank["eval"] = 7
         rank["train"] = 8
-        rank["tool"] = 9
-        rank["cli"] = 10
+        rank["report"] = 9
+        rank["tool"] = 10
+        rank["cli"] = 11
     }
     {
         colon = index($0, ":")

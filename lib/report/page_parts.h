@@ -1,0 +1,36 @@
+/* page_parts.h - what the sections of the page share; private to lib/report. */
+#ifndef REPORT_PAGE_PARTS_H
+#define REPORT_PAGE_PARTS_H
+
+#include "report/html.h"
+#include "report/report.h"
+
+extern const char page_style[]; /* page_style.c: the CSS */
+
+/* A note, for what is missing or damaged: <p class=note>. */
+void page_note(struct buf *b, const char *text);
+
+/* The runs' colours, where there are several: the key of the figures. */
+void page_key(struct buf *b, const struct report *r);
+
+/* What a run trained, in words: "LoRA, rank 16". */
+void page_method(struct buf *b, const struct run_facts *r);
+
+/* What the repositories of a set are called; "" where it doesn't say. */
+void page_set_name(struct buf *b, const struct set_facts *s);
+
+/* The last part of a path. */
+const char *page_base_name(const char *path);
+
+/* ---- the sections, in their order ---- */
+
+void page_summary(struct buf *b, const struct report *r);
+void page_training(struct buf *b, const struct report *r);
+void page_scores(struct buf *b, const struct report *r);
+void page_samples(struct buf *b, const struct report *r);
+void page_data(struct buf *b, const struct report *r);
+void page_memory(struct buf *b, const struct report *r);
+void page_provenance(struct buf *b, const struct report *r);
+void page_options(struct buf *b, const struct report *r);
+
+#endif
