@@ -151,12 +151,15 @@ take_memory(struct trainer *t, const struct train_options *o,
 static int
 go_on(struct trainer *t, const struct rundir *dir, struct err *e)
 {
-    int rc = checkpoint_read(dir->path, &t->state, &t->exec, &dir->key, e);
+    int rc = checkpoint_read(dir->path, &t->state, &t->exec, &dir->keys, e);
 
     if (rc > 0) {
         trainer_resume(t);
-        log_info("going on after step %llu",
-                 (unsigned long long)t->state.step);
+        log_info("going on after step %llu of %llu, with a rate of %.3g",
+                 (unsigned long long)t->state.step,
+                 (unsigned long long)t->opts.steps,
+                 schedule_rate(&t->opts.course, t->state.val.plateau_cuts,
+                               t->state.step, t->opts.steps));
     }
     return rc < 0 ? rc : 0;
 }
@@ -173,10 +176,18 @@ train_run(struct trainer *t, const struct train_options *o,
                             .keep = (uint32_t)o->keep,
                             .report = args->quiet ? no_report : report };
     struct buf identity, rest;
+    struct run_taking how = {
+        !o->resume && !o->extend ? RUN_NOT_RESUMED
+        : o->inexact ? RUN_RESUMED_ANYWHERE : RUN_RESUMED, o->extend
+    };
     enum run_found found;
     struct rundir dir;
     bool begun = rundir_begun(o->out);
     int rc;
+
+    if (o->extend && !begun)
+        return err_set(e, ERR_USAGE, "%s: no run that --extend could extend",
+                       o->out);
 
     buf_init(&identity);
     buf_init(&rest);
@@ -186,9 +197,7 @@ train_run(struct trainer *t, const struct train_options *o,
         rc = take_memory(t, o, adapter, in, e);
     if (rc == 0)
         rc = rundir_open(&dir, o->out, identity.data, rest.data,
-                         !o->resume ? RUN_NOT_RESUMED
-                         : o->inexact ? RUN_RESUMED_ANYWHERE : RUN_RESUMED,
-                         &found, e);
+                         how, &found, e);
     if (rc < 0)
         goto out;
     if (found == RUN_COMPLETE) {
@@ -196,7 +205,7 @@ train_run(struct trainer *t, const struct train_options *o,
     } else {
         if (begun)
             rc = take_memory(t, o, adapter, in, e);
-        if (rc == 0 && o->resume)
+        if (rc == 0 && how.resume != RUN_NOT_RESUMED)
             rc = go_on(t, &dir, e);
         if (rc == 0)
             tell_data(in);

@@ -155,6 +155,8 @@ check_course(const struct train_options *o, struct err *e)
           .obeyed = o->eval_every > 0 },
         { "--patience", "--eval-every", .set = o->patience > 0,
           .obeyed = o->eval_every > 0 },
+        { "--extend", "--steps", .set = o->extend,
+          .obeyed = o->steps > 0 },
         { "--keep-best", "--eval-every", .set = o->keep_best,
           .obeyed = o->eval_every > 0 },
     };

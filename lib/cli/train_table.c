@@ -175,6 +175,9 @@ const struct opt train_option_table[] = {
     { MACHINE_THREADS_OPTION, IN(machine.threads) },
     { .name = "resume", .type = OPT_FLAG, IN(resume),
       .help = "go on from the newest checkpoint of RUN" },
+    { .name = "extend", .type = OPT_FLAG, IN(extend),
+      .help = "go on from the newest checkpoint of RUN to more --steps than it "
+              "was begun, or finished, with" },
     { .name = "allow-inexact", .type = OPT_FLAG, IN(inexact),
       .help = "resume on another instruction set, library or version than the "
               "run was begun with: other bits, the same run otherwise" },

@@ -317,16 +317,18 @@ read_tensors(const char *path, size_t n, struct exec *x, struct err *e)
 /* One checkpoint that has been verified. */
 static int
 read_files(const char *dir, struct train_state *s, struct exec *x,
-           const struct id *key, struct err *e)
+           const struct run_keys *keys, struct err *e)
 {
     char *json = path_join(dir, STATE_JSON);
     char *tensors = path_join(dir, STATE_TENSORS);
     struct id found;
     int rc = state_read(json, s, &found, e);
 
-    if (rc == 0 && !id_equal(key, &found))
+    if (rc == 0 && !run_keys_has(keys, &found))
         rc = err_set(e, ERR_DATA, "%s: made with another base, data set or "
                      "options", dir);
+    if (rc == 0 && !id_equal(&keys->now, &found))
+        s->val.over = s->val.worse = 0;
     if (rc == 0)
         rc = read_tensors(tensors, N_VECTORS, x, e);
     free(json);
@@ -336,7 +338,7 @@ read_files(const char *dir, struct train_state *s, struct exec *x,
 
 int
 checkpoint_read(const char *run, struct train_state *s, struct exec *x,
-                const struct id *key, struct err *e)
+                const struct run_keys *keys, struct err *e)
 {
     char *dir = path_join(run, "checkpoints"), *path = NULL;
     uint64_t *steps;
@@ -350,7 +352,7 @@ checkpoint_read(const char *run, struct train_state *s, struct exec *x,
             log_warn("%s: passed over, it is damaged", e->text);
             continue;
         }
-        rc = read_files(path, s, x, key, e);
+        rc = read_files(path, s, x, keys, e);
         if (rc == 0)
             rc = 1;
     }
@@ -381,7 +383,7 @@ checkpoint_params(const char *run, uint64_t step, struct exec *x,
 
 /* The checkpoint after that step. */
 static int
-verify_one(const char *dir, uint64_t step, const struct id *key,
+verify_one(const char *dir, uint64_t step, const struct run_keys *keys,
            struct err *e)
 {
     char *json = path_join(dir, STATE_JSON);
@@ -391,7 +393,7 @@ verify_one(const char *dir, uint64_t step, const struct id *key,
 
     if (rc == 0)
         rc = state_read(json, &s, &found, e);
-    if (rc == 0 && !id_equal(key, &found))
+    if (rc == 0 && !run_keys_has(keys, &found))
         rc = err_set(e, ERR_DATA, "%s: key is not that of the run's identity",
                      json);
     if (rc == 0 && s.step != step)
@@ -402,7 +404,7 @@ verify_one(const char *dir, uint64_t step, const struct id *key,
 }
 
 int
-checkpoints_verify(const char *run, const struct id *key, size_t *n,
+checkpoints_verify(const char *run, const struct run_keys *keys, size_t *n,
                    uint64_t *step, struct err *e)
 {
     char *dir = path_join(run, "checkpoints");
@@ -415,7 +417,7 @@ checkpoints_verify(const char *run, const struct id *key, size_t *n,
     for (size_t i = 0; i < found && rc == 0; i++) {
         char *path = step_path(dir, steps[i]);
 
-        rc = verify_one(path, steps[i], key, e);
+        rc = verify_one(path, steps[i], keys, e);
         if (rc == 0) {
             *step = steps[i];
             ++*n;

@@ -40,6 +40,16 @@ struct train_state {
 /* What one takes on the disk, bytes, but for some hundreds of text. */
 uint64_t checkpoint_bytes(const struct prog *p);
 
+/* What identifies a run, and what did while it had fewer steps. */
+struct run_keys {
+    struct id now, *before;
+    size_t n_before;
+};
+
+void run_keys_add(struct run_keys *k, const struct id *before);
+bool run_keys_has(const struct run_keys *k, const struct id *key);
+void run_keys_release(struct run_keys *k);
+
 /* Which checkpoints stay: the newest so many, and that of a step. */
 struct checkpoint_keep {
     uint32_t newest; /* at least 1 */
@@ -61,15 +71,16 @@ int checkpoint_params(const char *run, uint64_t step, struct exec *x,
 /* Reads the newest good checkpoint below run into *s and the program's
  * memory; warns of damaged ones that it passes over. 1: found; 0: there is
  * none at all, nothing touched; ERR_DATA when all are damaged or the newest
- * good one has another key. */
+ * good one has another key. One of the run when it was shorter is not over,
+ * however its evaluations were. */
 int checkpoint_read(const char *run, struct train_state *s, struct exec *x,
-                    const struct id *key, struct err *e);
+                    const struct run_keys *keys, struct err *e);
 
 /* Checks every checkpoint below run against its manifest, its name and the
- * run's key; ERR_DATA names the first that is not as it should be. *n of
+ * run's keys; ERR_DATA names the first that is not as it should be. *n of
  * them are good, the newest of which is after *step steps. One that goes
  * away meanwhile, as those of a run that goes on do, is none. */
-int checkpoints_verify(const char *run, const struct id *key, size_t *n,
-                       uint64_t *step, struct err *e);
+int checkpoints_verify(const char *run, const struct run_keys *keys,
+                       size_t *n, uint64_t *step, struct err *e);
 
 #endif

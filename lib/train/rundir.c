@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "tensor/modeldir.h"
 #include "train/checkpoint.h"
+#include "train/run_compare.h"
+#include "train/run_keys.h"
 #include "weights/init.h"
 #include "weights/lora.h"
 
@@ -19,102 +21,6 @@
 #define MANIFEST "manifest.json"
 #define METRICS "metrics.jsonl"
 #define MAX_JSON (16 << 20)
-
-/* The first member of a that b lacks or has another value of. */
-static const char *
-first_difference(const cJSON *a, const cJSON *b)
-{
-    const cJSON *v;
-
-    cJSON_ArrayForEach(v, a) {
-        const cJSON *w = cJSON_GetObjectItemCaseSensitive(b, v->string);
-
-        if (w == NULL || !cJSON_Compare(v, w, true))
-            return v->string;
-    }
-    return NULL;
-}
-
-/* ERR_DATA's text for a key of two objects. */
-static void
-say_difference(const struct rundir *r, const cJSON *had, const cJSON *want,
-               const char *key, const char *advice, enum err_code code,
-               struct err *e)
-{
-    char *a = cJSON_PrintUnformatted(
-        cJSON_GetObjectItemCaseSensitive(had, key));
-    char *b = cJSON_PrintUnformatted(
-        cJSON_GetObjectItemCaseSensitive(want, key));
-
-    err_set(e, code, "%s: a run with another %s (found %s, expected %s)%s",
-            r->path, key, a ? a : "none", b ? b : "none", advice);
-    free(a);
-    free(b);
-}
-
-static int
-compare_identity(const struct rundir *r, const cJSON *had, const cJSON *want,
-                 struct err *e)
-{
-    const char *key = first_difference(want, had);
-
-    if (key == NULL)
-        key = first_difference(had, want);
-    if (key == NULL)
-        return 0;
-    say_difference(r, had, want, key, "", ERR_EXISTS, e);
-    return e->code;
-}
-
-/* Threads may differ: they change no bit. */
-static int
-compare_machine(const struct rundir *r, const cJSON *had, const cJSON *want,
-                struct err *e)
-{
-    static const char *const keys[] = { "backend", "arithmetic", "version" };
-
-    for (size_t i = 0; i < 3; i++) {
-        const cJSON *a = cJSON_GetObjectItemCaseSensitive(had, keys[i]);
-        const cJSON *b = cJSON_GetObjectItemCaseSensitive(want, keys[i]);
-
-        if (cJSON_Compare(a, b, true))
-            continue;
-        say_difference(r, had, want, keys[i],
-                       ": --allow-inexact goes on with other bits",
-                       ERR_USAGE, e);
-        return e->code;
-    }
-    return 0;
-}
-
-/* Compares config.json with what is wanted. */
-static int
-compare_config(const struct rundir *r, const char *identity,
-               const char *rest, enum run_resume resume, struct err *e)
-{
-    char *path = path_join(r->path, CONFIG);
-    struct buf text;
-    cJSON *old = NULL, *want = NULL;
-    int rc = json_user_file(&old, path, MAX_JSON, e);
-
-    buf_init(&text);
-    buf_addf(&text, "{\"identity\": {%s}, %s}", identity, rest);
-    if (rc == 0)
-        rc = json_user(&want, text.data, text.len, "options", e);
-    if (rc == 0)
-        rc = compare_identity(
-            r, cJSON_GetObjectItemCaseSensitive(old, "identity"),
-            cJSON_GetObjectItemCaseSensitive(want, "identity"), e);
-    if (rc == 0 && resume == RUN_RESUMED)
-        rc = compare_machine(
-            r, cJSON_GetObjectItemCaseSensitive(old, "machine"),
-            cJSON_GetObjectItemCaseSensitive(want, "machine"), e);
-    cJSON_Delete(old);
-    cJSON_Delete(want);
-    buf_release(&text);
-    free(path);
-    return rc;
-}
 
 static int
 write_config(const struct rundir *r, const char *identity, const char *rest,
@@ -125,7 +31,9 @@ write_config(const struct rundir *r, const char *identity, const char *rest,
     int rc;
 
     buf_init(&b);
-    buf_addf(&b, "{\"identity\": {%s},\n %s}\n", identity, rest);
+    buf_addf(&b, "{\"identity\": {%s},\n %s", identity, rest);
+    run_keys_put(&r->keys, &b);
+    buf_addstr(&b, "}\n");
     rc = file_write(path, b.data, b.len, e);
     buf_release(&b);
     free(path);
@@ -225,16 +133,38 @@ rundir_begun(const char *path)
     return has_file(&r, CONFIG);
 }
 
+/* The keys of the run that is there; where its identity was another, it has
+ * the new one from now on, and is not complete. */
+static int
+take_keys(struct rundir *r, const char *identity, const char *rest,
+          struct err *e)
+{
+    struct id now = r->keys.now;
+    char *manifest;
+    int rc = run_keys_read(&r->keys, r->path, e);
+
+    if (rc < 0 || id_equal(&now, &r->keys.now))
+        return rc;
+    run_keys_add(&r->keys, &r->keys.now);
+    r->keys.now = now;
+    manifest = path_join(r->path, MANIFEST);
+    rc = path_remove(manifest, e);
+    if (rc == 0)
+        rc = write_config(r, identity, rest, e);
+    free(manifest);
+    return rc;
+}
+
 int
 rundir_open(struct rundir *r, const char *path, const char *identity,
-            const char *rest, enum run_resume resume,
+            const char *rest, struct run_taking how,
             enum run_found *found, struct err *e)
 {
     int rc;
 
     memset(r, 0, sizeof(*r));
     r->path = mem_strdup(path);
-    r->key = id_of(identity, strlen(identity));
+    r->keys.now = id_of(identity, strlen(identity));
     *found = RUN_NEW;
     rc = dir_make(path, e);
     if (rc == 0)
@@ -242,9 +172,12 @@ rundir_open(struct rundir *r, const char *path, const char *identity,
     if (rc == 0)
         rc = dir_lock(path, e);
     if (rc == 0 && has_file(r, CONFIG)) {
-        rc = compare_config(r, identity, rest, resume, e);
+        rc = run_compare(path, identity, rest, how, e);
+        if (rc == 0)
+            rc = take_keys(r, identity, rest, e);
         *found = has_file(r, MANIFEST) ? RUN_COMPLETE : RUN_STARTED;
-        if (rc == 0 && *found == RUN_STARTED && resume == RUN_NOT_RESUMED)
+        if (rc == 0 && *found == RUN_STARTED
+            && how.resume == RUN_NOT_RESUMED)
             rc = err_set(e, ERR_EXISTS, "%s: a run that was begun and not "
                          "finished: go on with --resume", path);
         if (rc == 0 && *found == RUN_STARTED)
@@ -266,6 +199,7 @@ rundir_release(struct rundir *r)
 {
     if (r->metrics != NULL)
         fclose(r->metrics);
+    run_keys_release(&r->keys);
     free(r->path);
     memset(r, 0, sizeof(*r));
 }
@@ -434,7 +368,7 @@ rundir_complete(const struct rundir *r, const struct trainer *t,
 
     buf_init(&b);
     buf_addf(&b, "{\"type\": \"run\", \"key\": \"%s\",\n",
-             id_hex(&r->key, hex));
+             id_hex(&r->keys.now, hex));
     buf_addf(&b, " \"steps\": %llu, \"skipped\": %llu,\n",
              (unsigned long long)t->state.step,
              (unsigned long long)t->state.skipped);

@@ -21,7 +21,7 @@
 
 struct rundir {
     char *path;
-    struct id key;      /* of the identity */
+    struct run_keys keys; /* of the identity */
     FILE *metrics;
 };
 
@@ -39,6 +39,11 @@ enum run_resume {
     RUN_RESUMED_ANYWHERE
 };
 
+struct run_taking {
+    enum run_resume resume;
+    bool extend; /* it may have been shorter */
+};
+
 /* Whether a run has been begun at path: what rundir_open finds there is then
  * not new. */
 bool rundir_begun(const char *path);
@@ -48,9 +53,13 @@ bool rundir_begun(const char *path);
  * and machine, whose arithmetic and version decide the bits. Not resumed, a
  * started run is ERR_EXISTS, and so is any of another identity; resumed,
  * another identity is ERR_DATA, another machine ERR_USAGE. The message names
- * the first key that differs. On failure *r is released. */
+ * the first key that differs.
+ * To be extended, a run may differ in steps, epochs, tokens and run_steps, of
+ * which there have to be more, ERR_USAGE: then it is a started one of the new
+ * identity, complete or not, to which its checkpoints belong.
+ * On failure *r is released. */
 int rundir_open(struct rundir *r, const char *path, const char *identity,
-                const char *rest, enum run_resume resume,
+                const char *rest, struct run_taking how,
                 enum run_found *found, struct err *e);
 void rundir_release(struct rundir *r);
 

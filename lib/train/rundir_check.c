@@ -7,49 +7,11 @@
 #include "base/json.h"
 #include "train/checkpoint.h"
 #include "train/rundir.h"
+#include "train/run_keys.h"
 
 #define CONFIG "config.json"
 #define MANIFEST "manifest.json"
 #define MAX_JSON (16 << 20)
-
-/* The key of a run by what config.json says: the id of the text between the
- * braces of its identity. */
-static int
-read_key(struct id *key, const char *run, struct err *e)
-{
-    char *path = path_join(run, CONFIG);
-    struct buf text, name;
-    struct json j;
-    const char *at;
-    int rc;
-
-    buf_init(&text);
-    buf_init(&name);
-    rc = path_exists(path) ? file_read_regular(&text, path, MAX_JSON, e)
-                           : err_set(e, ERR_DATA, "%s: is missing", path);
-    if (rc == 0)
-        rc = json_check(text.data, text.len, path, e);
-    if (rc < 0)
-        goto out;
-    j = json_on(text.data, text.len, path);
-    rc = json_enter_object(&j, e);
-    if (rc < 0)
-        goto out;
-    if (!json_next_key(&j, &name) || strcmp(name.data, "identity") != 0
-        || json_kind(&j) != JSON_OBJECT) {
-        rc = err_set(e, ERR_DATA, "%s: does not begin with the identity of a "
-                     "run", path);
-        goto out;
-    }
-    at = j.p + 1;
-    json_skip(&j);
-    *key = id_of(at, (size_t)(j.p - 1 - at));
-out:
-    buf_release(&text);
-    buf_release(&name);
-    free(path);
-    return rc;
-}
 
 static int
 check_file(const char *run, const cJSON *v, struct err *e)
@@ -163,21 +125,22 @@ rundir_verify(struct run_report *r, const char *path, struct err *e)
 {
     char *manifest = path_join(path, MANIFEST);
     struct run_report found = { .complete = dir_has(path, MANIFEST) };
-    struct id key = { { 0 } };
+    struct run_keys keys = { .n_before = 0 };
     int rc = 0;
 
     /* An adapter alone has nothing to be compared with. */
     if (found.complete || dir_has(path, CONFIG)
         || dir_has(path, "checkpoints"))
-        rc = read_key(&key, path, e);
+        rc = run_keys_read(&keys, path, e);
     if (rc == 0)
-        rc = checkpoints_verify(path, &key, &found.checkpoints, &found.step,
+        rc = checkpoints_verify(path, &keys, &found.checkpoints, &found.step,
                                 e);
     if (rc == 0 && found.complete)
-        rc = check_manifest(manifest, path, &key, found.step, e);
+        rc = check_manifest(manifest, path, &keys.now, found.step, e);
     else if (rc == 0)
         found.holder = dir_holder(path);
     free(manifest);
+    run_keys_release(&keys);
     if (rc == 0)
         *r = found;
     return rc;

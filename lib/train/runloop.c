@@ -134,7 +134,7 @@ save(struct loop *l, struct err *e)
         rc = rundir_sync(l->dir, e);
     if (rc == 0)
         rc = checkpoint_write(l->dir->path, &l->t->state, &l->t->exec,
-                              &l->dir->key, &keep, e);
+                              &l->dir->keys.now, &keep, e);
     if (rc == 0)
         rc = save_result(l, e);
     l->saved = rc == 0;

@@ -136,3 +136,45 @@ EOF
         $stderr == *"a parameter or a moment is not finite: nothing of it "* ]]
     [ ! -e run/manifest.json ]
 }
+
+# A rate that doesn't depend on the number of steps.
+@test "a run that is extended is the longer run" {
+    options+=" --schedule inverse_sqrt --warmup 3 --lr 0.05 --save-every 4
+        --keep 99 --eval-every 2 --keep-best"
+    train $options --steps 12 -o long
+    train $options --steps 7 -o run
+    run -2 --separate-stderr train $options --steps 6 --extend -o run
+    one_line "train: run: a run of more steps (found 7, expected at most"
+    run -6 --separate-stderr train $options --steps 12 --lr 0.1 --extend \
+        -o run
+    one_line "train: run: a run with another lr"
+    [ "$(jq .steps run/manifest.json)" -eq 7 ]
+    cp -r run cut
+    train $options --steps 12 --extend -o run
+    cmp <(steady long) <(steady run)
+    cmp long/adapter/adapter_model.safetensors \
+        run/adapter/adapter_model.safetensors
+    cmp <(jq .best long/manifest.json) <(jq .best run/manifest.json)
+    verify -q run
+    train $options --steps 12 --extend -o run
+    # stopped on its way: it is still the one that it extends
+    rm -r run/manifest.json run/checkpoints/step-12 run/checkpoints/step-8
+    run -4 verify run
+    run -0 --separate-stderr train ${options/-q/} --steps 12 --resume -o run
+    [[ $stderr == *"going on after step 7 of 12"* ]]
+    cmp <(steady long) <(steady run)
+    verify -q run
+}
+
+@test "a run whose patience was at its end can be extended" {
+    options+=" --schedule constant --lr 0.3 --eval-every 3 --patience 1"
+    train $options --steps 200 -o run
+    last=$(jq .steps run/manifest.json)
+    [ "$last" -lt 200 ]
+    train $options --steps 201 --extend -o run
+    [ "$(jq .steps run/manifest.json)" -gt "$last" ]
+    run -2 --separate-stderr train $options --steps 9 --extend -o none
+    one_line "train: none: no run that --extend could extend"
+    run -2 --separate-stderr train $options --epochs 1 --extend -o run
+    one_line "train: --extend without --steps"
+}
