@@ -1,4 +1,5 @@
 /* train.c - token shards and base weights to an adapter. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -51,10 +52,31 @@ print_plan(const struct trainer *t, struct err *e)
     return rc;
 }
 
+/* The last losses, for the line of progress. */
+static void
+note_losses(const struct run_line *l)
+{
+    static double train = NAN, val = NAN;
+    char both[64];
+
+    if (l->val != NULL)
+        val = l->val->mean;
+    else
+        train = l->loss;
+    if (isnan(val))
+        snprintf(both, sizeof(both), "loss %.4g", train);
+    else if (isnan(train))
+        snprintf(both, sizeof(both), "val %.4g", val);
+    else
+        snprintf(both, sizeof(both), "loss %.4g, val %.4g", train, val);
+    progress_note(both);
+}
+
 /* The line that people's scripts read. */
 static void
 report(const struct run_line *l)
 {
+    note_losses(l);
     progress_hide(STDOUT_FILENO);
     if (l->val != NULL)
         printf("Iter %llu: Val loss %.3f, Val took %.3fs\n",
@@ -92,7 +114,8 @@ write_identity(struct buf *b, const struct train_options *o,
 
 static void
 write_rest(struct buf *b, const struct train_options *o,
-           const struct args *args, const struct run_inputs *in)
+           const struct args *args, const struct run_inputs *in,
+           const struct trainer *t)
 {
     buf_addstr(b, "\"options\": {");
     tool_json(args, o, false, b);
@@ -100,6 +123,8 @@ write_rest(struct buf *b, const struct train_options *o,
              "\"arithmetic\": \"%s\", \"version\": \"%s\", "
              "\"threads\": %d}", in->model.backend.name,
              in->model.backend.detail, tool_version(), par_threads());
+    buf_addstr(b, ",\n \"plan\": ");
+    trainer_plan_json(t, b);
 }
 
 static void
@@ -191,7 +216,7 @@ train_run(struct trainer *t, const struct train_options *o,
 
     buf_init(&identity);
     buf_init(&rest);
-    write_rest(&rest, o, args, in);
+    write_rest(&rest, o, args, in, t);
     rc = write_identity(&identity, o, args, in, &t->opts, e);
     if (rc == 0 && !begun)
         rc = take_memory(t, o, adapter, in, e);

@@ -21,7 +21,7 @@ STEP = @"$$HERE/step"
 HEADER_LIST := "$$HERE/headers" "$$HEADERS" "$$HEADER_FILES"
 
 .PHONY: all FORCE
-all: score.json data-card.md
+all: report.html data-card.md
 	@"$$HERE/table" score.json
 
 ifndef BASE
@@ -122,8 +122,17 @@ score.json: key/score
 	--data "$$WORK/data" --split test --seq-len "$$SEQ_LEN" \
 	--threads "$$THREADS"'" $$SCORE"' >"$$OUT"'
 
+key/report: score.json FORCE
+	$(KEY) 'echo report; b2sum <"$$WORK/$<"; b2sum <"$$WORK/run/manifest.json"; \
+	b2sum <"$$WORK/run/metrics.jsonl"'
+
+report.html: key/report
+	$(STEP) "all of that as a page" $@ \
+	'report -o "$$OUT" "$$WORK/run" "$$WORK/score.json"'
+
 # Nothing here is ever half done.
 .PRECIOUS: key/vocab tokenizer.json key/corpus corpus/manifest.json \
 	key/init init/config.json key/pretrain pretrain/manifest.json \
 	key/base base/manifest.json key/data data/manifest.json \
-	key/card data-card.md key/run run/manifest.json key/score score.json
+	key/card data-card.md key/run run/manifest.json key/score score.json \
+	key/report report.html

@@ -2,6 +2,7 @@
  * a look at a clock is all that most calls may cost. */
 #include "base/progress.h"
 
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -93,6 +94,13 @@ progress_part(const char *doing, uint64_t at, uint64_t of)
     state.line.at = at;
     state.line.of = of;
     look();
+}
+
+void
+progress_note(const char *text)
+{
+    if (state.on)
+        snprintf(state.line.note, sizeof(state.line.note), "%s", text);
 }
 
 void

@@ -36,6 +36,10 @@ void progress_add(uint64_t n);
  * the unit is done; or NULL. It lives on. */
 void progress_part(const char *doing, uint64_t at, uint64_t of);
 
+/* What has come out so far, as in "loss 2.31": shown until there is another, or
+ * other work begins. At most 47 bytes of it, printable ASCII. */
+void progress_note(const char *text);
+
 /* The work is over, one way or another: the line stays as it is now. */
 void progress_end(void);
 

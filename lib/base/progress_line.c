@@ -182,6 +182,8 @@ add_numbers(struct text *t, const struct progress_line *l, uint64_t ms,
         add_time(t, (1 - whole(l)) * since / gained);
         add(t, " left");
     }
+    if (*l->note)
+        add(t, ", %s", l->note);
     if (!ended && l->doing && l->of)
         add(t, ", %s %" PRIu64 " of %" PRIu64, l->doing, l->at, l->of);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define PROGRESS_SAMPLES 16
+#define PROGRESS_NOTE 48 /* bytes, with a NUL */
 
 /* What was done at a time: units with a part of one, and of the whole. */
 struct progress_sample {
@@ -23,6 +24,7 @@ struct progress_line {
     uint64_t done, total; /* units */
     uint64_t at, of;      /* part of the current unit, or of the whole */
     const char *doing;    /* what that part is of, or NULL */
+    char note[PROGRESS_NOTE]; /* what has come out so far; "": nothing */
     uint64_t began;       /* ms */
     double before;        /* units that were done then */
     struct progress_sample sample[PROGRESS_SAMPLES];

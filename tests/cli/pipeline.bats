@@ -83,6 +83,8 @@ same_adapter() {
     [ "$(jq .records work/score.json)" -eq 2 ]
     [[ $output == *'published: work/data-card.md'* ]]
     grep -qx 'pretty_name: "a project"' work/data-card.md
+    [[ $output == *'as a page:'*'work/report.html'* ]]
+    grep -q '<h1>a project</h1>' work/report.html
     state >before
     run -0 --separate-stderr pipeline REPO='a project'
     [ -z "$stderr" ]

@@ -307,7 +307,10 @@ END
     shown 'train: \[=+ +\] +[0-9]+%  ([1-9]|1[0-9]) of 40 steps, .* left'
     shown 'train: .* 0 of 40 steps, .* evaluating [0-9]+ of [0-9]+'
     [ "$(grep -cE '^Iter (0|20|40): .*(took [0-9.]+s|GB)$' screen)" -eq 5 ]
-    grep -qE '^train: \[=+\] 100%  40 of 40 steps, .*[0-9]:[0-9]+$' screen
+    shown 'train: .* left, loss [0-9.]+, val [0-9.]+'
+    grep -qE '^train: \[=+\] 100%  40 of 40 steps, .*[0-9]:[0-9]+, '\
+"loss $(jq -r '.loss // empty' run/metrics.jsonl | tail -n 1 | cut -c 1-3)"\
+'[0-9]*, val [0-9.]+$' screen
     # what isn't the terminal gets the lines and nothing else
     terminal --stdout lines train --data halves --base base -o run2 \
         --seq-len 128 --batch 2 --threads 1 --steps 3 --log-every 1

@@ -60,6 +60,17 @@ TEST(a_known_total_shows_a_bar_and_the_time_left)
               "of 400 commits, 10/s, 0:40");
 }
 
+TEST(what_came_out_stands_behind_the_time)
+{
+    begin("steps", 0, 10);
+    line.done = 4;
+    snprintf(line.note, sizeof(line.note), "loss 2.31, val 2.4");
+    CHECK_STR(text(9000, false, 56), "p:  40%  4 of 10 steps, 2.0 s each, "
+              "0:12 left, loss 2.31");
+    CHECK_STR(text(9000, false, 65), "p:  40%  4 of 10 steps, 2.0 s each, "
+              "0:12 left, loss 2.31, val 2.4");
+}
+
 TEST(the_part_of_an_input_tells_how_far_the_whole_is)
 {
     begin("records", 0, 0);
@@ -134,6 +145,7 @@ TEST(long_times_have_hours)
 static const struct test tests[] = {
     RUN(an_unknown_total_shows_count_rate_and_time),
     RUN(a_known_total_shows_a_bar_and_the_time_left),
+    RUN(what_came_out_stands_behind_the_time),
     RUN(the_part_of_an_input_tells_how_far_the_whole_is),
     RUN(the_part_of_a_unit_counts_and_is_named),
     RUN(what_was_done_before_counts_for_no_rate),
