@@ -281,7 +281,10 @@ complete_prompts(struct speaker *s, const char *path, uint32_t batch,
     struct timespec start;
     struct prompts p;
     uint32_t context;
-    int rc = prompts_read(&p, path, (uint32_t)s->o->max_tokens, true, e);
+    struct prompts_opts reading = {
+        .max_tokens = (uint32_t)s->o->max_tokens, .adapters = true
+    };
+    int rc = prompts_read(&p, path, &reading, e);
 
     if (rc < 0)
         return rc;

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/rng.h"
 #include "base/utf8.h"
 #include "eval/telling.h"
@@ -19,32 +20,48 @@
 #define MAX_LINE (16 << 20)
 #define MAX_PROMPTS 1000000
 #define MAX_STOPS 1000
+#define MAX_EDITS 3 /* of a key that is meant by another */
 
 /* The conversation's are what fromjsonl has for one. */
 static const char *const chat_keys[] = { "messages", "tools",
                                          "chat_template_kwargs" };
+/* And the kinds of check. */
 static const char *const keys[] = { "id", "prompt", "max_tokens", "stop",
-                                    "exact", "contains", "regex",
-                                    "forbidden", "messages", "tools",
-                                    "chat_template_kwargs", "adapter" };
+                                    "messages", "tools",
+                                    "chat_template_kwargs", "adapter",
+                                    "cluster", "program" };
+static const char *const programs[] = { "joined", "completion", "fenced" };
+
+static int
+check_key(const char *key, const char *where, struct err *e)
+{
+    struct nearest x = nearest_to(key, strlen(key), MAX_EDITS);
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        nearest_offer(&x, keys[i]);
+    for (int k = 0; k < CHECK_KINDS; k++)
+        nearest_offer(&x, check_name(k));
+    if (x.name != NULL && x.edits == 0)
+        return 0;
+    return err_set(e, ERR_DATA, "%s: unknown key '%s'%s%s%s", where, key,
+                   x.name ? " (did you mean '" : "", x.name ? x.name : "",
+                   x.name ? "'?)" : "");
+}
 
 static int
 check_keys(const cJSON *o, const char *where, struct err *e)
 {
     const cJSON *v;
+    int rc = 0;
 
     if (!cJSON_IsObject(o))
         return err_set(e, ERR_DATA, "%s: not a JSON object", where);
     cJSON_ArrayForEach(v, o) {
-        bool known = false;
-
-        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-            known |= strcmp(v->string, keys[i]) == 0;
-        if (!known)
-            return err_set(e, ERR_DATA, "%s: unknown key '%s'", where,
-                           v->string);
+        rc = check_key(v->string, where, e);
+        if (rc < 0)
+            break;
     }
-    return 0;
+    return rc;
 }
 
 static int
@@ -117,24 +134,44 @@ read_adapter(struct prompt *p, const cJSON *v, bool adapters,
     return 0;
 }
 
+/* What its checks take for its program, and what it has in common with others.
+ */
 static int
-read_prompt(struct prompt *p, const cJSON *o, uint64_t line,
-            uint32_t max_tokens, bool adapters, const char *where,
-            struct err *e)
+read_use(struct prompt *p, const cJSON *o, const char *where, struct err *e)
+{
+    const cJSON *cluster = cJSON_GetObjectItemCaseSensitive(o, "cluster");
+    const cJSON *program = cJSON_GetObjectItemCaseSensitive(o, "program");
+    int i = 0;
+
+    if (cluster != NULL && !cJSON_IsString(cluster))
+        return err_set(e, ERR_DATA, "%s: cluster is not a string", where);
+    if (cluster != NULL)
+        p->cluster = mem_strdup(cluster->valuestring);
+    p->program = p->chat != NULL ? PROGRAM_FENCED : PROGRAM_JOINED;
+    if (program == NULL)
+        return 0;
+    while (i < 3 && !(cJSON_IsString(program)
+                      && strcmp(program->valuestring, programs[i]) == 0))
+        i++;
+    if (i == 3)
+        return err_set(e, ERR_DATA, "%s: program is none of joined, "
+                       "completion and fenced", where);
+    p->program = (enum program)i;
+    if (p->program == PROGRAM_JOINED && p->chat != NULL)
+        return err_set(e, ERR_DATA, "%s: program joined: a conversation is "
+                       "no beginning of a program", where);
+    return 0;
+}
+
+/* What every prompt has: its name and how long its completion may be. */
+static int
+read_head(struct prompt *p, const cJSON *o, uint64_t line,
+          const struct prompts_opts *opts, const char *where, struct err *e)
 {
     const cJSON *id = cJSON_GetObjectItemCaseSensitive(o, "id");
     const cJSON *max = cJSON_GetObjectItemCaseSensitive(o, "max_tokens");
     char number[24];
-    int rc = check_keys(o, where, e);
 
-    if (rc < 0)
-        return rc;
-    rc = read_text(p, o, where, e);
-    if (rc == 0)
-        rc = read_adapter(p, cJSON_GetObjectItemCaseSensitive(o, "adapter"),
-                          adapters, where, e);
-    if (rc < 0)
-        return rc;
     if (id != NULL && !cJSON_IsString(id))
         return err_set(e, ERR_DATA, "%s: id is not a string", where);
     if (max != NULL && !(cJSON_IsNumber(max) && max->valuedouble >= 1
@@ -143,8 +180,30 @@ read_prompt(struct prompt *p, const cJSON *o, uint64_t line,
         return err_set(e, ERR_DATA, "%s: bad max_tokens", where);
     snprintf(number, sizeof(number), "%llu", (unsigned long long)line);
     p->id = mem_strdup(id ? id->valuestring : number);
-    p->max_tokens = max ? (uint32_t)max->valuedouble : max_tokens;
-    rc = read_stop(p, cJSON_GetObjectItemCaseSensitive(o, "stop"), where, e);
+    p->max_tokens = max ? (uint32_t)max->valuedouble : opts->max_tokens;
+    return 0;
+}
+
+static int
+read_prompt(struct prompt *p, const cJSON *o, uint64_t line,
+            const struct prompts_opts *opts, const char *where,
+            struct err *e)
+{
+    int rc = check_keys(o, where, e);
+
+    if (rc < 0)
+        return rc;
+    rc = read_text(p, o, where, e);
+    if (rc == 0)
+        rc = read_adapter(p, cJSON_GetObjectItemCaseSensitive(o, "adapter"),
+                          opts->adapters, where, e);
+    if (rc == 0)
+        rc = read_head(p, o, line, opts, where, e);
+    if (rc == 0)
+        rc = read_use(p, o, where, e);
+    if (rc == 0)
+        rc = read_stop(p, cJSON_GetObjectItemCaseSensitive(o, "stop"), where,
+                       e);
     return rc < 0 ? rc : check_read(&p->checks, o, where, e);
 }
 
@@ -172,10 +231,17 @@ add_prompt(struct prompts *p)
     return &p->item[p->n++];
 }
 
+/* What a file is read with. */
+struct reading {
+    const struct prompts_opts *o;
+    struct suite suite;
+    struct map ids;
+    const char *name;
+};
+
 static int
-read_line(struct prompts *p, struct map *ids, const struct buf *line,
-          uint64_t number, uint32_t max_tokens, bool adapters,
-          const char *name, struct err *e)
+read_line(struct prompts *p, struct reading *r, const struct buf *line,
+          uint64_t number, struct err *e)
 {
     char where[256];
     cJSON *o = NULL;
@@ -183,28 +249,32 @@ read_line(struct prompts *p, struct map *ids, const struct buf *line,
 
     if (strspn(line->data, " \t\r") == line->len)
         return 0;
-    snprintf(where, sizeof(where), "%s:%llu", name,
+    snprintf(where, sizeof(where), "%s:%llu", r->name,
              (unsigned long long)number);
     if (p->n == MAX_PROMPTS)
         return err_set(e, ERR_LIMIT, "%s: over %d prompts", where,
                        MAX_PROMPTS);
     rc = json_user(&o, line->data, line->len, where, e);
     if (rc == 0)
-        rc = read_prompt(add_prompt(p), o, number, max_tokens, adapters,
-                         where, e);
-    if (rc == 0)
-        rc = check_name_is_new(ids, &p->item[p->n - 1], where, e);
+        rc = suite_line(&r->suite, &o, where, e);
+    if (rc > 0) {
+        rc = read_prompt(add_prompt(p), o, number, r->o, where, e);
+        if (rc == 0)
+            rc = check_name_is_new(&r->ids, &p->item[p->n - 1], where, e);
+    } else if (rc == 0) {
+        p->left_out++;
+    }
     cJSON_Delete(o);
     return rc;
 }
 
 int
-prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
-             bool adapters, struct err *e)
+prompts_read(struct prompts *p, const char *path,
+             const struct prompts_opts *o, struct err *e)
 {
     bool got = true, ended;
     uint64_t number = 0;
-    struct map ids;
+    struct reading r = { .o = o };
     struct buf line;
     struct in in;
     int rc;
@@ -213,8 +283,10 @@ prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
     rc = in_open(&in, path, e);
     if (rc < 0)
         return rc;
+    r.name = in.name;
     buf_init(&line);
-    map_init(&ids);
+    map_init(&r.ids);
+    suite_init(&r.suite, o->suite);
     while (rc == 0) {
         rc = in_line(&in, &line, MAX_LINE, &got, &ended, e);
         if (rc < 0 || !got)
@@ -224,10 +296,10 @@ prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
             rc = err_set(e, ERR_DATA, "%s:%llu: the last line has no "
                          "newline", in.name, (unsigned long long)number);
         else
-            rc = read_line(p, &ids, &line, number, max_tokens, adapters,
-                           in.name, e);
+            rc = read_line(p, &r, &line, number, e);
     }
-    map_release(&ids);
+    suite_release(&r.suite);
+    map_release(&r.ids);
     buf_release(&line);
     in_release(&in);
     if (rc < 0)
@@ -248,6 +320,7 @@ prompts_release(struct prompts *p)
         free(q->text);
         free(q->chat);
         free(q->adapter);
+        free(q->cluster);
         check_release(&q->checks);
     }
     free(p->item);
@@ -304,6 +377,7 @@ prompt_complete(struct completion *c, const struct prompt *p,
 
     memset(c, 0, sizeof(*c));
     buf_init(&c->text);
+    buf_init(&c->why);
     ids_init(&ids);
     telling_begin(&ctx.telling, (const char *const *)p->stop, p->n_stop,
                   TELL_BYTES);
@@ -331,6 +405,7 @@ void
 completion_release(struct completion *c)
 {
     buf_release(&c->text);
+    buf_release(&c->why);
     memset(c, 0, sizeof(*c));
 }
 
@@ -356,18 +431,21 @@ completion_put_text(struct buf *out, const struct buf *text)
 
 void
 completion_json(const struct completion *c, const struct prompt *p,
-                const char *model, struct buf *out)
+                const char *model, uint32_t sample, uint32_t samples,
+                struct buf *out)
 {
     const char *comma = "";
 
     buf_addstr(out, "{\"id\": ");
     json_put_string(out, p->id, strlen(p->id));
-    buf_addf(out, ", \"model\": \"%s\", \"completion\": ", model);
+    buf_addf(out, ", \"model\": \"%s\"", model);
+    if (samples > 1)
+        buf_addf(out, ", \"sample\": %u", sample);
+    buf_addstr(out, ", \"completion\": ");
     completion_put_text(out, &c->text);
     buf_addf(out, ", \"finish\": \"%s\", \"prompt_tokens\": %u, "
              "\"tokens\": %u, \"checks\": {", finish_name(c->finish),
-             c->n_prompt,
-             c->n_tokens);
+             c->n_prompt, c->n_tokens);
     for (int k = 0; k < CHECK_KINDS; k++) {
         if (p->checks.n[k] == 0)
             continue;
@@ -375,6 +453,11 @@ completion_json(const struct completion *c, const struct prompt *p,
                  c->result.held[k] ? "true" : "false");
         comma = ", ";
     }
-    buf_addf(out, "}, \"passed\": %s}", !prompt_checks(p) ? "null"
+    buf_addf(out, "}, \"passed\": %s", !prompt_checks(p) ? "null"
              : c->result.passed ? "true" : "false");
+    if (c->why.len > 0) {
+        buf_addstr(out, ", \"why\": ");
+        json_put_string(out, c->why.data, c->why.len);
+    }
+    buf_addc(out, '}');
 }

@@ -8,8 +8,14 @@
 
 #include "base/buf.h"
 #include "eval/generate.h"
+#include "eval/suite.h"
 #include "text/check.h"
 #include "text/tokenizer.h"
+
+/* What checks take for the program that a completion makes: the prompt and
+ * it, it alone, or the code that it has in fences (text/fence.h), which is it
+ * alone where it has none. */
+enum program { PROGRAM_JOINED, PROGRAM_COMPLETION, PROGRAM_FENCED };
 
 struct prompt {
     char *id;
@@ -17,6 +23,8 @@ struct prompt {
     size_t len;
     char *chat;    /* a conversation to answer: the line {"messages": ...} */
     char *adapter; /* its name, "" for the base alone; NULL: none is named */
+    char *cluster; /* what it has in common with others; NULL: nothing */
+    enum program program;
     uint32_t max_tokens;
     char **stop;
     size_t n_stop;
@@ -26,13 +34,19 @@ struct prompt {
 struct prompts {
     struct prompt *item;
     size_t n, cap;
+    uint64_t left_out; /* lines of a suite that are no prompts */
 };
 
-/* Reads the file at path ("-": stdin). max_tokens is for prompts that name
- * none; adapters: whether they may name adapters. ERR_DATA "FILE:LINE: ...";
- * limit: 16 MiB a line. On failure *p is released. */
-int prompts_read(struct prompts *p, const char *path, uint32_t max_tokens,
-                 bool adapters, struct err *e);
+struct prompts_opts {
+    uint32_t max_tokens;   /* of prompts that name none */
+    bool adapters;         /* they may name adapters */
+    enum suite_kind suite; /* that the file is of */
+};
+
+/* Reads the file at path ("-": stdin). ERR_DATA "FILE:LINE: ..."; limit: 16
+ * MiB a line. On failure *p is released. */
+int prompts_read(struct prompts *p, const char *path,
+                 const struct prompts_opts *o, struct err *e);
 void prompts_release(struct prompts *p);
 
 /* Whether it has any check; one without says nothing about a model. */
@@ -57,11 +71,13 @@ struct completion {
     uint32_t n_prompt, n_tokens; /* of the prompt; generated */
     enum finish finish;          /* end token, stop string, length */
     struct check_result result;
+    struct buf why;              /* the first check failed that ran it; empty:
+                                    none did */
 };
 
-/* Completes and scores one prompt; sampling's site and max_tokens are set
- * from it. The completion is without the stop string. On failure *c is
- * released. */
+/* Completes and scores one prompt, but for the checks that run a program
+ * (eval/run_check.h); sampling's site and max_tokens are set from it. The
+ * completion is without the stop string. On failure *c is released. */
 int prompt_complete(struct completion *c, const struct prompt *p,
                     struct generator *g, const struct codec *codec,
                     const struct sampling *s, struct err *e);
@@ -73,9 +89,11 @@ const char *finish_name(enum finish f); /* "end" and so on */
  * {"b64": ...}. */
 void completion_put_text(struct buf *out, const struct buf *text);
 
-/* One JSON object, without newline: id, model, completion, finish, counts,
- * each given check and whether all passed (null without one). */
+/* One JSON object, without newline: id, model, sample (its number, where there
+ * are several), completion, finish, counts, each given check, whether all
+ * passed (null without one), and why not. */
 void completion_json(const struct completion *c, const struct prompt *p,
-                     const char *model, struct buf *out);
+                     const char *model, uint32_t sample, uint32_t samples,
+                     struct buf *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "eval/compare.h"
 #include "eval/evaluate.h"
+#include "eval/strata.h"
 #include "weights/lora.h"
 
 #define SEQ_LEN 512
@@ -310,10 +311,12 @@ score_split(const struct model *m, const struct score_opts *given,
         rc = data_check_length(&split, o.compare, o.seq_len, e);
     if (rc == 0)
         rc = measure_all(&s, m, &o, e);
-    if (rc == 0 && o.per_record != NULL)
-        rc = scores_write(&s, o.per_record, e);
     if (rc == 0)
         scores_put(summary, &o, &s);
+    if (rc == 0 && o.by != 0)
+        rc = strata_put(summary, &o, &s, e);
+    if (rc == 0 && o.per_record != NULL)
+        rc = scores_write(&s, o.per_record, e);
     measured_release(&s.target);
     measured_release(&s.all);
     data_split_release(&split);

@@ -6,11 +6,16 @@
 #include "base/buf.h"
 #include "weights/model.h"
 
+/* What records can be told apart by: bits of score_opts.by are 1 << one. */
+enum score_by { SCORE_BY_LANGUAGE, SCORE_BY_REPOSITORY, SCORE_BY_AGE,
+                SCORE_BYS };
+
 struct score_opts {
     const char *data, *split;
     const struct model *compare; /* another base, or NULL; the model has no
                                     adapter then */
     const char *per_record;  /* file to write a line a record to; or NULL */
+    unsigned by;             /* the strata that are told, too */
     uint64_t records;        /* spread over the split; 0: all */
     bool force;              /* also where memory is short */
     uint32_t batch;
@@ -29,7 +34,8 @@ int score_check(const struct model *m, const struct score_opts *o,
  * 95% interval and perplexity (see mean_loss.h), or (with another base)
  * compare and difference, and kl_divergence and same_top (see divergence.h),
  * of the target's tokens; and all, an object with the same of all tokens,
- * whatever the set says is learned. per_record gets a JSON line for each
+ * whatever the set says is learned; and strata, the same of the target by what
+ * records are (strata.h). per_record gets a JSON line for each
  * record, with what the numbers are made of.
  * ERR_DATA when there is no such split, no token in it with a loss, or the
  * loss is not finite; per_record is not written then. */

@@ -124,6 +124,14 @@ put_models(struct buf *b, const struct scores *s, struct mean_loss mean,
     put_same_top(b, mean_of(m->same_top, cluster, s->n));
 }
 
+void
+scores_put_part(struct buf *b, const struct scores *s, struct mean_loss mean,
+                struct measured *m)
+{
+    put_counts(b, mean);
+    put_models(b, s, mean, m);
+}
+
 /* The same over all tokens. */
 static void
 put_all(struct buf *b, struct scores *s)
@@ -131,8 +139,7 @@ put_all(struct buf *b, struct scores *s)
     struct mean_loss mean = mean_of(s->all.base, s->split->cluster, s->n);
 
     buf_addstr(b, ", \"all\": {");
-    put_counts(b, mean);
-    put_models(b, s, mean, &s->all);
+    scores_put_part(b, s, mean, &s->all);
     buf_addc(b, '}');
 }
 

@@ -28,6 +28,11 @@ struct scores {
 void scores_put(struct buf *b, const struct score_opts *o,
                 struct scores *s);
 
+/* Counts, base and what is held against it, and the difference, of the losses
+ * alone, without a comma before; mean is base's. */
+void scores_put_part(struct buf *b, const struct scores *s,
+                     struct mean_loss mean, struct measured *m);
+
 /* A line for each record. */
 int scores_write(const struct scores *s, const char *path, struct err *e);
 

@@ -8,18 +8,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
+#include "text/fence.h"
 
 #define MATCH_LIMIT 1000000
 #define MAX_ITEMS 1000
 
-static const char *const names[CHECK_KINDS] = { "exact", "contains", "regex",
-                                                "forbidden" };
+static const char *const names[CHECK_KINDS] = {
+    "exact", "contains", "regex", "forbidden", "json", "compiles", "test"
+};
+static const char *const languages[CHECK_LANGUAGES] = { "c", "python" };
 
 const char *
 check_name(enum check_kind kind)
 {
     return names[kind];
+}
+
+bool
+check_runs(enum check_kind kind)
+{
+    return kind == CHECK_COMPILES || kind == CHECK_TEST;
+}
+
+const char *
+check_language_name(enum check_language language)
+{
+    return languages[language];
 }
 
 static int
@@ -58,6 +74,66 @@ add_item(struct check_set *c, enum check_kind kind, const cJSON *v,
 }
 
 static int
+read_language(struct check_item *t, enum check_kind kind, const cJSON *v,
+              const char *where, struct err *e)
+{
+    if (!cJSON_IsString(v))
+        return err_set(e, ERR_DATA, "%s: %s has no language (c or python)",
+                       where, names[kind]);
+    for (int i = 0; i < CHECK_LANGUAGES; i++) {
+        if (strcmp(v->valuestring, languages[i]) == 0) {
+            t->language = (enum check_language)i;
+            return 0;
+        }
+    }
+    return err_set(e, ERR_DATA, "%s: %s: unknown language '%s' (c or python)",
+                   where, names[kind], v->valuestring);
+}
+
+/* {"language": ..., "code": ...} */
+static int
+read_test(struct check_item *t, const cJSON *v, const char *where,
+          struct err *e)
+{
+    const cJSON *code = cJSON_GetObjectItemCaseSensitive(v, "code");
+    const cJSON *member;
+
+    if (!cJSON_IsObject(v))
+        return err_set(e, ERR_DATA, "%s: test is not an object with language "
+                       "and code", where);
+    cJSON_ArrayForEach(member, v) {
+        if (strcmp(member->string, "code") != 0
+            && strcmp(member->string, "language") != 0)
+            return err_set(e, ERR_DATA, "%s: test: unknown key '%s' (it has "
+                           "language and code)", where, member->string);
+    }
+    if (!cJSON_IsString(code) || *code->valuestring == '\0')
+        return err_set(e, ERR_DATA, "%s: test has no code, or an empty one",
+                       where);
+    t->len = strlen(code->valuestring);
+    t->text = mem_strdup(code->valuestring);
+    return read_language(t, CHECK_TEST,
+                         cJSON_GetObjectItemCaseSensitive(v, "language"),
+                         where, e);
+}
+
+/* The kinds that have one item, which is no text. */
+static int
+read_single(struct check_set *c, enum check_kind kind, const cJSON *v,
+            const char *where, struct err *e)
+{
+    if (v == NULL)
+        return 0;
+    if (kind == CHECK_JSON && !cJSON_IsTrue(v))
+        return err_set(e, ERR_DATA, "%s: json is not true", where);
+    c->item[kind] = mem_array(1, sizeof(*c->item[kind]));
+    c->n[kind] = 1;
+    if (kind == CHECK_COMPILES)
+        return read_language(c->item[kind], kind, v, where, e);
+    return kind == CHECK_TEST ? read_test(c->item[kind], v, where, e) : 0;
+}
+
+static int
 read_kind(struct check_set *c, enum check_kind kind, const cJSON *v,
           const char *where, struct err *e)
 {
@@ -90,10 +166,12 @@ check_read(struct check_set *c, const cJSON *object, const char *where,
     int rc = 0;
 
     memset(c, 0, sizeof(*c));
-    for (int k = 0; k < CHECK_KINDS && rc == 0; k++)
-        rc = read_kind(c, k,
-                       cJSON_GetObjectItemCaseSensitive(object, names[k]),
-                       where, e);
+    for (int k = 0; k < CHECK_KINDS && rc == 0; k++) {
+        const cJSON *v = cJSON_GetObjectItemCaseSensitive(object, names[k]);
+
+        rc = k < CHECK_JSON ? read_kind(c, k, v, where, e)
+                            : read_single(c, k, v, where, e);
+    }
     if (rc < 0)
         check_release(c);
     return rc;
@@ -152,6 +230,16 @@ equals_trimmed(const struct check_item *t, const char *text, size_t n)
     return n == k && memcmp(text, want, n) == 0;
 }
 
+/* In fences or bare. */
+static bool
+is_json(const char *text, size_t n)
+{
+    const char *inside = fenced(text, n, &n);
+    struct err unused;
+
+    return json_check(inside != NULL ? inside : text, n, "", &unused) == 0;
+}
+
 static bool
 item_holds(const struct check_item *t, enum check_kind kind,
            const char *text, size_t n)
@@ -163,8 +251,12 @@ item_holds(const struct check_item *t, enum check_kind kind,
         return regex_matches(t, text, n);
     case CHECK_CONTAINS:
         return memmem(text, n, t->text, t->len) != NULL;
-    default:
+    case CHECK_FORBIDDEN:
         return memmem(text, n, t->text, t->len) == NULL;
+    case CHECK_JSON:
+        return is_json(text, n);
+    default:
+        return false;
     }
 }
 
@@ -177,7 +269,7 @@ check_run(const struct check_set *c, const char *text, size_t n)
         r.held[k] = true;
         for (size_t i = 0; i < c->n[k]; i++)
             r.held[k] &= item_holds(&c->item[k][i], k, text, n);
-        r.passed &= r.held[k];
+        r.passed &= r.held[k] || check_runs(k);
     }
     return r;
 }

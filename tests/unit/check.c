@@ -48,6 +48,43 @@ TEST(each_kind_holds_and_fails)
     CHECK(!passes("{\"contains\": \"x\", \"forbidden\": \"y\"}", "xy"));
 }
 
+TEST(json_is_json_bare_or_in_fences)
+{
+    static const char json[] = "{\"json\": true}";
+
+    CHECK(passes(json, "{\"a\": [1, 2.5e3, null]}\n"));
+    CHECK(passes(json, " 1 "));
+    CHECK(passes(json, "Here:\n```json\n{\"a\": 1}\n```\nAs you wished."));
+    CHECK(passes(json, "  ```\n[]"));
+    CHECK(!passes(json, ""));
+    CHECK(!passes(json, "{\"a\": 1,}"));
+    CHECK(!passes(json, "{\"a\": 1} {}"));
+    CHECK(!passes(json, "Here: {\"a\": 1}"));
+    CHECK(!passes(json, "```\n```\n{}"));
+    CHECK(!passes(json, "{\"a\": 1, \"a\": 2}"));
+    CHECK(!passes(json, "\"\\ud800\""));
+}
+
+TEST(programs_are_left_to_others)
+{
+    struct check_result r;
+    struct check_set c;
+    struct err e;
+    cJSON *o = cJSON_Parse("{\"compiles\": \"python\", \"test\": "
+                           "{\"language\": \"c\", \"code\": \"x\"}}");
+
+    CHECK(check_read(&c, o, "test", &e) == 0);
+    cJSON_Delete(o);
+    CHECK(c.n[CHECK_COMPILES] == 1 && c.n[CHECK_TEST] == 1);
+    CHECK(c.item[CHECK_COMPILES]->language == CHECK_PYTHON);
+    CHECK(c.item[CHECK_TEST]->language == CHECK_C);
+    CHECK_STR(c.item[CHECK_TEST]->text, "x");
+    r = check_run(&c, "", 0);
+    CHECK(r.passed && !r.held[CHECK_COMPILES] && !r.held[CHECK_TEST]);
+    CHECK(r.held[CHECK_JSON] && r.held[CHECK_EXACT]);
+    check_release(&c);
+}
+
 TEST(a_pattern_that_explodes_counts_as_not_matched)
 {
     CHECK(!passes("{\"regex\": \"(a+)+$\"}",
@@ -60,10 +97,17 @@ TEST(bad_checks_are_refused)
     CHECK(error_of("{\"contains\": 3}") == ERR_DATA);
     CHECK(error_of("{\"contains\": [\"a\", 3]}") == ERR_DATA);
     CHECK(error_of("{\"exact\": [\"a\"]}") == ERR_DATA);
+    CHECK(error_of("{\"json\": \"true\"}") == ERR_DATA);
+    CHECK(error_of("{\"compiles\": \"C\"}") == ERR_DATA);
+    CHECK(error_of("{\"test\": {\"language\": \"c\"}}") == ERR_DATA);
+    CHECK(error_of("{\"test\": {\"language\": \"c\", \"code\": \"x\","
+                   " \"stdin\": 1}}") == ERR_DATA);
 }
 
 static const struct test tests[] = {
     RUN(each_kind_holds_and_fails),
+    RUN(json_is_json_bare_or_in_fences),
+    RUN(programs_are_left_to_others),
     RUN(a_pattern_that_explodes_counts_as_not_matched),
     RUN(bad_checks_are_refused),
 };

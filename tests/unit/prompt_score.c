@@ -48,7 +48,7 @@ some_opts(void)
 {
     return (struct prompt_opts){ .path = PROMPTS, .max_tokens = 12,
                                  .context = 40, .temperature = 1,
-                                 .top_p = 1, .seed = 4 };
+                                 .top_p = 1, .seed = 4, .samples = 1 };
 }
 
 /* prompts_score on that file's text, into LINES and *summary. */

@@ -11,6 +11,8 @@
 
 #define FILE_NAME "prompts-test.tmp"
 
+static const struct prompts_opts opts = { .max_tokens = 33 };
+
 static int
 read_bytes(struct prompts *p, const char *text, size_t n, struct err *e)
 {
@@ -18,7 +20,7 @@ read_bytes(struct prompts *p, const char *text, size_t n, struct err *e)
 
     memset(e, 0, sizeof(*e));
     CHECK(file_write(FILE_NAME, text, n, e) == 0);
-    rc = prompts_read(p, FILE_NAME, 33, false, e);
+    rc = prompts_read(p, FILE_NAME, &opts, e);
     CHECK(remove(FILE_NAME) == 0);
     return rc;
 }
@@ -80,7 +82,7 @@ TEST(a_file_of_nothing_has_no_prompts)
     CHECK(read_text(&p, "\n \n", &e) == 0);
     CHECK_EQ_U64(p.n, 0);
     prompts_release(&p);
-    CHECK(prompts_read(&p, "no/such", 1, false, &e) == ERR_IO);
+    CHECK(prompts_read(&p, "no/such", &opts, &e) == ERR_IO);
 }
 
 /* A good line, and then that one. */
@@ -116,7 +118,8 @@ TEST(a_line_that_says_nothing_clear_is_refused_by_number)
         { "{\"prompt\": null}", "no prompt" },
         { "{\"prompt\": [\"a\"]}", "no prompt" },
         { "{\"Prompt\": \"a\"}", "unknown key 'Prompt'" },
-        { "{\"prompt\": \"a\", \"contain\": \"b\"}", "unknown key 'contain'" },
+        { "{\"prompt\": \"a\", \"contain\": \"b\"}",
+          "unknown key 'contain' (did you mean 'contains'?)" },
         { "{\"prompt\": \"a\", \"prompt\": \"b\"}", "prompt" },
         { "{\"prompt\": \"a\\u0000b\"}", "NUL" },
         { "{\"prompt\": \"a\", \"stop\": \"b\\u0000\"}", "NUL" },
@@ -526,7 +529,7 @@ check_json(const struct completion *c, const struct prompt *p,
     struct buf b;
 
     buf_init(&b);
-    completion_json(c, p, "base", &b);
+    completion_json(c, p, "base", 0, 1, &b);
     CHECK_STR(b.data, want);
     buf_release(&b);
 }

@@ -1,0 +1,91 @@
+/* sandbox_filter.c - the system calls that a sandbox's program has no use
+ * for, refused by a filter (seccomp(2)): those that make namespaces, where it
+ * would have all capabilities and could mount memory without bounds; those
+ * whose memory no limit of a process counts; and what is there to look into
+ * other processes or the kernel. Programs of another instruction set, whose
+ * calls have other numbers, are killed. */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "eval/sandbox_parts.h"
+
+#if defined(__x86_64__)
+#define ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCH AUDIT_ARCH_AARCH64
+#elif defined(__riscv) && __riscv_xlen == 64
+#define ARCH AUDIT_ARCH_RISCV64
+#endif
+
+#define X32 0x40000000u
+#define NEW_ANY (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET \
+                 | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+static const unsigned refused[] = {
+    SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root,
+    SYS_chroot, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick,
+    SYS_move_mount, SYS_open_tree, SYS_mount_setattr,
+    SYS_memfd_create, SYS_shmget, SYS_msgget, SYS_semget, SYS_mq_open,
+    SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp,
+    SYS_keyctl, SYS_add_key, SYS_request_key, SYS_bpf, SYS_perf_event_open,
+    SYS_io_uring_setup, SYS_userfaultfd, SYS_name_to_handle_at,
+    SYS_open_by_handle_at,
+};
+
+#define N_REFUSED (sizeof(refused) / sizeof(refused[0]))
+#define FIELD(f) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
+                          offsetof(struct seccomp_data, f))
+#define RETURN(value) BPF_STMT(BPF_RET | BPF_K, (value))
+/* Goes on with the next where it is k, else skips that one. */
+#define UNLESS(k) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), 0, 1)
+
+int
+sandbox_filter(void)
+{
+#ifdef ARCH
+    static const struct sock_filter head[] = {
+        FIELD(arch),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),
+        RETURN(SECCOMP_RET_KILL_PROCESS),
+        FIELD(nr),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1),
+        RETURN(SECCOMP_RET_KILL_PROCESS),
+        /* Its flags are in memory, where a filter can't look: there are
+         * kernels without it, and libraries know clone, too. */
+        UNLESS(SYS_clone3), RETURN(SECCOMP_RET_ERRNO | ENOSYS),
+    };
+    static const struct sock_filter tail[] = {
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+        FIELD(args[0]),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NEW_ANY, 0, 1),
+        RETURN(SECCOMP_RET_ERRNO | EPERM),
+        RETURN(SECCOMP_RET_ALLOW),
+    };
+    enum { HEAD = sizeof(head) / sizeof(head[0]),
+           TAIL = sizeof(tail) / sizeof(tail[0]) };
+    struct sock_filter filter[HEAD + 2 * N_REFUSED + TAIL];
+    struct sock_fprog program = { .len = HEAD + 2 * N_REFUSED + TAIL,
+                                  .filter = filter };
+    size_t n = 0;
+
+    for (size_t i = 0; i < HEAD; i++)
+        filter[n++] = head[i];
+    for (size_t i = 0; i < N_REFUSED; i++) {
+        filter[n++] = (struct sock_filter)UNLESS(refused[i]);
+        filter[n++] = (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | EPERM);
+    }
+    for (size_t i = 0; i < TAIL; i++)
+        filter[n++] = tail[i];
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+#else
+    errno = ENOSYS;
+    return -1;
+#endif
+}
