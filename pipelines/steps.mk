@@ -113,14 +113,20 @@ run/manifest.json: key/run
 	'train --data "$$WORK/data" --base "$$WORK/base" -o "$$OUT" --resume \
 	--loss "$$LOSS" --seq-len "$$SEQ_LEN" --threads "$$THREADS"'" $$LORA"
 
+# Without BASE there is text that is not the repository's: what the base was
+# trained on, held out of that.
+ifndef BASE
+FORGET := --forget-data "$$WORK/corpus" --forget-split val
+endif
+
 key/score: run/manifest.json FORCE
-	$(KEY) 'echo "score $$SCORE"; b2sum <"$$WORK/$<"'
+	$(KEY) 'echo "score by $$SCORE"; b2sum <"$$WORK/$<"'
 
 score.json: key/score
 	$(STEP) "base against adapter on the held-out last commits" $@ \
 	'evalprompts --base "$$WORK/base" --adapter "$$WORK/run/adapter" \
-	--data "$$WORK/data" --split test --seq-len "$$SEQ_LEN" \
-	--threads "$$THREADS"'" $$SCORE"' >"$$OUT"'
+	--data "$$WORK/data" --split test --by language,age $(FORGET) \
+	--seq-len "$$SEQ_LEN" --threads "$$THREADS"'" $$SCORE"' >"$$OUT"'
 
 key/report: score.json FORCE
 	$(KEY) 'echo report; b2sum <"$$WORK/$<"; b2sum <"$$WORK/run/manifest.json"; \

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CURVE_BUCKETS 400
+#define CURVE_BUCKETS 240
 
 /* What is beyond can't be drawn, and counts as not finite. */
 #define CURVE_LARGEST 1e30

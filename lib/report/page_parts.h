@@ -22,6 +22,14 @@ void page_set_name(struct buf *b, const struct set_facts *s);
 /* The last part of a path. */
 const char *page_base_name(const char *path);
 
+/* ---- page_strata.c: parts of a score, of the objects that have them ---- */
+
+/* The losses of records of a kind: of each language, repository and age. */
+void page_strata(struct buf *b, const cJSON *summary);
+
+/* How often each kind of check held, and pass@k. */
+void page_checks(struct buf *b, const cJSON *prompts);
+
 /* ---- the sections, in their order ---- */
 
 void page_summary(struct buf *b, const struct report *r);

@@ -14,6 +14,11 @@ put_side(struct buf *b, const char *name, const struct score_side *s)
         buf_addstr(b, " <span class=yes>passed</span>");
     else if (s->passed == 'n')
         buf_addstr(b, " <span class=no>failed</span>");
+    if (s->why) {
+        buf_addstr(b, " <span class=why>");
+        html_text(b, s->why);
+        buf_addstr(b, "</span>");
+    }
     buf_addstr(b, "</h4>");
     if (!s->text) {
         page_note(b, "Not completed.");

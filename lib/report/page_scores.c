@@ -21,6 +21,8 @@ static const struct {
     { "all", "base", "all, base", .colour = 7, .next = true },
     { "all", "adapter", "all, adapter" },
     { "all", "compare", "all, other base", .colour = 1 },
+    { "forgetting", "base", "other text, base", .colour = 7, .next = true },
+    { "forgetting", "adapter", "other text, adapter" },
 };
 
 #define LOSSES (sizeof(losses) / sizeof(*losses))
@@ -57,7 +59,9 @@ put_loss_row(struct buf *b, const cJSON *part, const char *side,
     buf_addf(b, "<tr><th>%s", label);
     html_td_number(b, score_number(v, "loss"), 4);
     html_td_number(b, score_number(v, "half_width"), 4);
-    html_td_number(b, score_number(v, "perplexity"), 2);
+    buf_addstr(b, "<td class=n>");
+    if (score_get(v, "perplexity"))
+        html_number(b, score_number(v, "perplexity"), 2);
     buf_addstr(b, "</tr>\n");
 }
 
@@ -66,10 +70,11 @@ put_loss_table(struct buf *b, const struct score_file *s)
 {
     static const struct {
         const char *prefix, *title;
-    } part[] = {{"", "of the target"}, {"all", "of all tokens"}};
+    } part[] = {{"", "of the target"}, {"all", "of all tokens"},
+                {"forgetting", "of other text"}};
 
     buf_addstr(b, "<div class=wide><table>\n");
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof(part) / sizeof(*part); i++) {
         const cJSON *v = score_get(s->summary, part[i].prefix);
 
         if (!score_get(v, "base"))
@@ -86,32 +91,33 @@ put_loss_table(struct buf *b, const struct score_file *s)
     buf_addstr(b, "</table></div>\n");
 }
 
-/* What the difference says, in words. */
+/* What a difference says, in words. */
 static void
-put_verdict(struct buf *b, const struct score_file *s)
+put_verdict(struct buf *b, const cJSON *part, const char *of)
 {
-    double d = score_number(s->summary, "difference.loss");
-    double half = score_number(s->summary, "difference.half_width");
-    const char *who = score_get(s->summary, "adapter") ? "adapter"
-                                                       : "other base";
+    double d = score_number(part, "difference.loss");
+    double half = score_number(part, "difference.half_width");
+    const char *who = score_get(part, "adapter") ? "adapter" : "other base";
 
-    if (!score_get(s->summary, "difference"))
+    if (!score_get(part, "difference"))
         return;
     buf_addstr(b, "<p>");
     if (!isfinite(d)) {
-        buf_addf(b, "The loss of the base or the %s is no number.", who);
+        buf_addf(b, "The loss%s of the base or the %s is no number.", of,
+                 who);
     } else if (!isfinite(half)) {
-        buf_addstr(b, "One commit gives no interval: nothing can be said.");
+        buf_addf(b, "One commit gives no interval: of the loss%s nothing can "
+                 "be said.", of);
     } else if (fabs(d) <= half) {
-        buf_addf(b, "No difference can be told between base and %s: the "
-                 "95%% interval of ", who);
+        buf_addf(b, "No difference%s can be told between base and %s: the "
+                 "95%% interval of ", of, who);
         html_number(b, d, 4);
         buf_addstr(b, " \u00b1 ");
         html_number(b, half, 4);
         buf_addstr(b, " includes zero.");
     } else {
-        buf_addf(b, "The %s %s the loss by ", who,
-                 d < 0 ? "lowers" : "raises");
+        buf_addf(b, "The %s %s the loss%s by ", who,
+                 d < 0 ? "lowers" : "raises", of);
         html_number(b, fabs(d), 4);
         buf_addstr(b, " \u00b1 ");
         html_number(b, half, 4);
@@ -153,8 +159,11 @@ put_held_out(struct buf *b, const struct score_file *s)
         return;
     put_measured(b, s);
     put_loss_figure(b, s);
-    put_verdict(b, s);
+    put_verdict(b, s->summary, "");
+    put_verdict(b, score_get(s->summary, "forgetting"),
+                " on other text, which is not the repository's,");
     put_loss_table(b, s);
+    page_strata(b, s->summary);
 }
 
 /* ---- prompts ---- */
@@ -163,6 +172,7 @@ static void
 put_prompts(struct buf *b, const struct score_file *s)
 {
     static const char *const side[] = { "base", "adapter" };
+    double samples = score_number(s->summary, "prompts.samples");
     struct forest_row row[2];
 
     if (!(score_number(s->summary, "prompts.checked") > 0))
@@ -181,7 +191,10 @@ put_prompts(struct buf *b, const struct score_file *s)
                2, true, 1);
     buf_addstr(b, "<p>Of ");
     html_number(b, score_number(s->summary, "prompts.checked"), 0);
-    buf_addstr(b, " prompts with checks the base passes ");
+    buf_addstr(b, " prompts with checks");
+    if (samples > 1)
+        buf_addf(b, ", of %.0f completions each,", samples);
+    buf_addstr(b, " the base passes ");
     html_number(b, score_number(s->summary, "prompts.base.passed"), 0);
     if (score_get(s->summary, "prompts.adapter")) {
         buf_addstr(b, ", the adapter ");
@@ -192,6 +205,7 @@ put_prompts(struct buf *b, const struct score_file *s)
         html_number(b, score_number(s->summary, "prompts.lost"), 0);
     }
     buf_addstr(b, ".</p>\n");
+    page_checks(b, score_get(s->summary, "prompts"));
 }
 
 /* ---- several runs ---- */

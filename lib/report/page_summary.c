@@ -144,11 +144,15 @@ put_state(struct buf *b, const struct run_facts *r)
 {
     uint64_t steps = run_steps(r);
 
+    if (!r->manifest)
+        buf_addstr(b, "<em>");
     html_count(b, r->metrics.step);
     if (!r->manifest && steps > 0) {
         buf_addstr(b, " of ");
         html_count(b, steps);
     }
+    if (!r->manifest)
+        buf_addstr(b, "</em>");
 }
 
 static void
@@ -161,8 +165,6 @@ put_compared(struct buf *b, const struct run_facts *r, size_t i)
     buf_addf(b, "<tr><th class=\"c%zu%s\"><i></i>", i % PLOT_COLOURS,
              i >= PLOT_COLOURS ? " dash" : "");
     html_text(b, r->name);
-    if (!r->manifest)
-        buf_addstr(b, " <em>not complete</em>");
     buf_addstr(b, "</th><td class=n>");
     put_state(b, r);
     html_td_number(b, metrics_last(m, "tokens", NAN), 0);
@@ -204,11 +206,18 @@ put_table(struct buf *b, const struct report *r)
 void
 page_summary(struct buf *b, const struct report *r)
 {
+    size_t open = 0;
+
     if (r->n_runs == 1) {
         put_sentences(b, r, &r->run[0]);
         put_figures(b, &r->run[0]);
     } else if (r->n_runs > 1) {
-        buf_addf(b, "<p class=lead>%zu runs compared.</p>\n", r->n_runs);
+        buf_addf(b, "<p class=lead>%zu runs compared.", r->n_runs);
+        for (size_t i = 0; i < r->n_runs; i++)
+            open += !r->run[i].manifest;
+        if (open > 0)
+            buf_addf(b, " <em>Not complete: %zu.</em>", open);
+        buf_addstr(b, "</p>\n");
         put_table(b, r);
     }
 }

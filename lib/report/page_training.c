@@ -50,7 +50,8 @@ set_curves(struct plot_curve out[2], struct labels *l,
     set_label(l->train, alone ? "training" : run->name, train);
     set_label(l->val, "validation", val);
     set_label(l->half, " \u00b1", half);
-    out[0] = (struct plot_curve){ train, .label = l->train, .colour = i };
+    out[0] = (struct plot_curve){ train, .label = l->train, .colour = i,
+                                  .band = alone };
     out[1] = (struct plot_curve){
         val, half, alone ? l->val : NULL, .more = l->half,
         .colour = i + alone, .points = true
@@ -121,7 +122,8 @@ put_small(struct buf *b, const struct report *r, const struct small *s)
 
     for (size_t i = 0; i < r->n_runs; i++)
         curve[i] = (struct plot_curve){
-            metrics_curve(&r->run[i].metrics, s->name), .colour = i
+            metrics_curve(&r->run[i].metrics, s->name), .colour = i,
+            .band = r->n_runs == 1
         };
     plot_put(b, &p);
     free(curve);
@@ -204,10 +206,6 @@ put_damage(struct buf *b, const struct report *r, const struct run_facts *run)
     if (loss && loss->behind > 0)
         buf_addf(b, "Lines that go back to an earlier step, and left out: "
                  "%llu. ", (unsigned long long)loss->behind);
-    if (loss && loss->lost > 0)
-        buf_addf(b, "The loss was not finite in %llu lines, first at step "
-                 "%llu. ", (unsigned long long)loss->lost,
-                 (unsigned long long)loss->lost_first.step);
     if (skipped > 0)
         buf_addf(b, "Steps that were left out, for a loss or gradient that "
                  "was not finite or nothing to learn: %.0f. ", skipped);
@@ -245,7 +243,7 @@ page_training(struct buf *b, const struct report *r)
     if (has(r, "loss") || has(r, "val_loss"))
         put_losses(b, r);
     if (r->n_runs > 1 && has(r, "val_loss"))
-        page_note(b, "Lines: training; dots: validation.");
+        buf_addstr(b, "<p class=sub>Lines: training; dots: validation.</p>\n");
     buf_addstr(b, "<div class=small>\n");
     if (has(r, "lr"))
         put_rate(b, r);

@@ -139,7 +139,7 @@ put_band(const struct drawing *d, const struct plot_curve *pc)
 {
     const struct curve *c = pc->curve;
 
-    if (c->points == c->n || c->n < 2)
+    if (c->points == c->n || c->n < 2 || !pc->band)
         return;
     buf_addstr(d->b, "<path");
     put_class(d, pc, "band");
@@ -289,16 +289,23 @@ put_labels(const struct drawing *d)
 static void
 put_notes(const struct drawing *d)
 {
-    uint64_t lost = 0;
+    uint64_t lost = 0, first = UINT64_MAX;
 
-    for (size_t i = 0; i < d->p->n; i++)
-        lost += d->p->curve[i].curve ? d->p->curve[i].curve->lost : 0;
+    for (size_t i = 0; i < d->p->n; i++) {
+        const struct curve *c = d->p->curve[i].curve;
+
+        if (!c || c->lost == 0)
+            continue;
+        lost += c->lost;
+        first = c->lost_first.step < first ? c->lost_first.step : first;
+    }
     if (d->above == 0 && lost == 0)
         return;
     buf_addstr(d->b, "<p class=note>");
     if (lost > 0)
-        buf_addf(d->b, "Not finite: %" PRIu64 " value%s; the line is broken "
-                 "there. ", lost, lost == 1 ? "" : "s");
+        buf_addf(d->b, "Not finite: %" PRIu64 " value%s, the first at step %"
+                 PRIu64 "; the line is broken there. ", lost,
+                 lost == 1 ? "" : "s", first);
     if (d->above > 0)
         buf_addf(d->b, "Higher than the figure: %zu point%s, drawn at its "
                  "edge.", d->above, d->above == 1 ? "" : "s");

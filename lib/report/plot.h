@@ -16,6 +16,8 @@ struct plot_curve {
     const char *more;         /* of it, where there is room; or NULL */
     size_t colour;            /* any; beyond PLOT_COLOURS they are dashed */
     bool points;              /* dots, for what is seldom measured */
+    bool band;                /* from the least to the greatest of steps that
+                                 fall together */
 };
 
 struct plot {

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-#define SPIKES 50 /* one bucket in so many may be out of the range */
+#define SPIKES 50 /* one number in so many may be out of the range */
 #define SPIKE 4   /* times the range of the others */
 
 /* The distance of two ticks. */
@@ -74,11 +74,14 @@ scale_range(const struct curve *const *curve, size_t n, double *low,
         all += curve[i] ? curve[i]->n : 0;
     if (all == 0)
         return false;
-    v = mem_array(all, sizeof(*v));
+    v = mem_array(2 * all, sizeof(*v));
     all = 0;
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; curve[i] && k < curve[i]->n; k++)
-            v[all++] = curve_mean(curve[i], k);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; curve[i] && k < curve[i]->n; k++) {
+            v[all++] = curve[i]->bucket[k].min;
+            v[all++] = curve[i]->bucket[k].max;
+        }
+    }
     qsort(v, all, sizeof(*v), by_value);
     most_at = all - 1 - all / SPIKES;
     most = v[most_at];

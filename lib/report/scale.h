@@ -24,9 +24,9 @@ void scale_set_round(struct scale *s, double low, double high, int ticks);
 /* Where v is, from 0 to 1; beyond for what is out of it. */
 double scale_at(const struct scale *s, double v);
 
-/* The range of means that the curves have together; false without a point.
- * What less than one in fifty buckets has and would take more than three
- * quarters of the height is out of it. */
+/* The range that the curves have together, from the least of their buckets to
+ * the greatest; false without a point. Where less than one in fifty of these
+ * would take more than three quarters of the height, they are out of it. */
 bool scale_range(const struct curve *const *curve, size_t n, double *low,
                  double *high);
 

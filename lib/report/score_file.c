@@ -37,6 +37,7 @@ static void
 side_release(struct score_side *s)
 {
     free(s->text);
+    free(s->why);
     memset(s, 0, sizeof(*s));
 }
 
@@ -124,6 +125,8 @@ take_completion(struct score_file *f, const cJSON *line)
     if (side->text)
         return;
     side->passed = cJSON_IsBool(passed) ? "ny"[cJSON_IsTrue(passed)] : '-';
+    if (text_of(line, "why"))
+        side->why = mem_strdup(text_of(line, "why"));
     take_text(side, cJSON_GetObjectItemCaseSensitive(line, "completion"));
 }
 

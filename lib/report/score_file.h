@@ -21,6 +21,7 @@ struct score_sample {
         char *text;
         size_t n, left_out; /* bytes */
         char passed;        /* 'y', 'n', or '-': it has no check */
+        char *why;          /* it failed; NULL: the file doesn't say */
     } base, adapter;
 };
 

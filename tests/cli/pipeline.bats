@@ -85,6 +85,7 @@ same_adapter() {
     grep -qx 'pretty_name: "a project"' work/data-card.md
     [[ $output == *'as a page:'*'work/report.html'* ]]
     grep -q '<h1>a project</h1>' work/report.html
+    jq -e '.forgetting.difference and .strata.language' work/score.json
     state >before
     run -0 --separate-stderr pipeline REPO='a project'
     [ -z "$stderr" ]

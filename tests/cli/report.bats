@@ -117,6 +117,35 @@ END
         and .[3] == "\\xff\\x00a"' pre
 }
 
+@test "a score is shown in its parts" {
+    made_run run
+    jq -nc 'def loss(x): {loss: x, half_width: 0.1, perplexity: 9.5};
+        def sides: {base: loss(2.5), adapter: loss(2.25),
+            difference: {loss: -0.25, half_width: 0.0625}, records: 3,
+            clusters: 2, tokens: 77};
+        {kind: "summary", split: "test"} + sides + {unheard: {of: 1},
+        strata: {language: [{name: "c<"} + sides, {name: null} + sides],
+            age: [{name: "oldest", from: 0, to: 86400} + sides]},
+        forgetting: (sides + {difference: {loss: 0.5, half_width: 0.125}}),
+        prompts: {n: 4, checked: 3, samples: 5, clusters: 3, gained: 2,
+            lost: 1, difference: {share: 0.2, half_width: 0.05},
+            base: {passed: 6, share: 0.4, share_low: 0.3, share_high: 0.5,
+                pass_at: {"1": 0.4, "2": 0.55}, test: [6, 15]},
+            adapter: {passed: 9, share: 0.6, share_low: 0.5,
+                share_high: 0.7, pass_at: {"1": 0.6, "2": 0.75},
+                test: [9, 15]}}}' >s.json
+    report -q -o r.html run s.json
+    page r.html
+    texts r.html >text
+    grep -q 'The adapter raises the loss on other text, .* by 0.5000' text
+    grep -q 'of other text loss .* base 2.5000 0.1000 9.50 adapter' text
+    grep -q ' c&lt; 3 2 77 2.500 2.250 .*0.250 .* 0.062 not known 3 ' text
+    grep -q ' oldest, 1970-01-01 to 1970-01-02 3 2 77 ' text
+    grep -q 'Of 3 prompts with checks, of 5 completions each, the base' text
+    grep -q ' pass@2 55.0 *% 75.0 *% test 6 of 15 9 of 15 ' text
+    grep -q 'adapter passes 20.0 .* 5.0 percent points more' text
+}
+
 @test "a run that goes on, or was killed, is told as it is" {
     made_run run 10
     rm run/manifest.json
@@ -131,7 +160,7 @@ END
     run -0 --separate-stderr report -o r.html run
     [[ $stderr == *"metrics.jsonl: line 13: no line of metrics (2 of them"* ]]
     page r.html
-    texts r.html | grep -q 'first is line 13. The loss was not finite in 1 '
+    texts r.html | grep -q 'first is line 13\. .*Not finite: 1 value, '
     # none at all, and no file
     : >run/metrics.jsonl
     report -q -o r.html run

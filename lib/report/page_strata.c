@@ -1,0 +1,159 @@
+/* page_strata.c - a score in parts: by kind of record, by kind of check. */
+#include "report/page_parts.h"
+
+#define SHOWN 20 /* strata of a kind */
+
+/* ---- kinds of records ---- */
+
+/* What a stratum is called: its name, or the days that it is of. */
+static void
+put_name(struct buf *b, const cJSON *v)
+{
+    const cJSON *name = score_get(v, "name");
+    double from = score_number(v, "from"), to = score_number(v, "to");
+
+    if (cJSON_IsString(name))
+        html_text(b, name->valuestring);
+    else
+        buf_addstr(b, "not known");
+    if (!(fabs(from) < 1e15 && fabs(to) < 1e15))
+        return;
+    buf_addstr(b, ", ");
+    card_put_day(b, (int64_t)from);
+    buf_addstr(b, " to ");
+    card_put_day(b, (int64_t)to);
+}
+
+static void
+stratum_row(struct buf *b, const cJSON *v)
+{
+    double half = score_number(v, "difference.half_width");
+
+    buf_addstr(b, "<tr><th>");
+    put_name(b, v);
+    html_td_number(b, score_number(v, "records"), 0);
+    html_td_number(b, score_number(v, "clusters"), 0);
+    html_td_number(b, score_number(v, "tokens"), 0);
+    html_td_number(b, score_number(v, "base.loss"), 3);
+    html_td_number(b, score_number(v, score_get(v, "adapter") ?
+                                   "adapter.loss" : "compare.loss"), 3);
+    html_td_number(b, score_number(v, "difference.loss"), 3);
+    buf_addstr(b, "<td class=n>");
+    if (isfinite(half)) {
+        buf_addstr(b, "\u00b1 ");
+        html_number(b, half, 3);
+    }
+    buf_addstr(b, "</tr>\n");
+}
+
+static void
+put_kind(struct buf *b, const cJSON *kind)
+{
+    const cJSON *v;
+    int told = 0, all = cJSON_GetArraySize(kind);
+
+    if (all == 0 || !kind->string)
+        return;
+    buf_addstr(b, "<div class=wide><table>\n<thead><tr><th>");
+    html_text(b, kind->string);
+    buf_addstr(b, "<th class=n>records<th class=n>commits<th class=n>tokens"
+               "<th class=n>base<th class=n>adapter<th class=n>difference"
+               "<th></tr></thead>\n<tbody>\n");
+    cJSON_ArrayForEach(v, kind) {
+        if (told++ < SHOWN)
+            stratum_row(b, v);
+    }
+    buf_addstr(b, "</tbody></table></div>\n");
+    if (all > SHOWN)
+        buf_addf(b, "<p class=sub>The first %d of %d.</p>\n", SHOWN, all);
+}
+
+void
+page_strata(struct buf *b, const cJSON *summary)
+{
+    const cJSON *strata = score_get(summary, "strata"), *kind;
+
+    if (cJSON_GetArraySize(strata) == 0)
+        return;
+    buf_addstr(b, "<h3>Loss of the target, by kind of record</h3>\n");
+    cJSON_ArrayForEach(kind, strata) {
+        put_kind(b, kind);
+    }
+}
+
+/* ---- kinds of checks ---- */
+
+/* [held, given] of a kind of check. */
+static void
+put_held(struct buf *b, const cJSON *v)
+{
+    const cJSON *held = cJSON_GetArrayItem(v, 0);
+    const cJSON *given = cJSON_GetArrayItem(v, 1);
+
+    buf_addstr(b, "<td class=n>");
+    if (!cJSON_IsNumber(held) || !cJSON_IsNumber(given)) {
+        html_text(b, NULL);
+        return;
+    }
+    html_number(b, held->valuedouble, 0);
+    buf_addstr(b, " of ");
+    html_number(b, given->valuedouble, 0);
+}
+
+/* A member of both sides that is a list of two, or a share of pass@k. */
+static void
+check_row(struct buf *b, const cJSON *prompts, const char *name)
+{
+    buf_addstr(b, "<tr><th>");
+    html_text(b, name);
+    put_held(b, cJSON_GetObjectItemCaseSensitive(score_get(prompts, "base"),
+                                                 name));
+    put_held(b, cJSON_GetObjectItemCaseSensitive(
+                    score_get(prompts, "adapter"), name));
+    buf_addstr(b, "</tr>\n");
+}
+
+static void
+pass_row(struct buf *b, const cJSON *prompts, const char *k)
+{
+    static const char *const side[] = { "base.pass_at", "adapter.pass_at" };
+
+    buf_addstr(b, "<tr><th>pass@");
+    html_text(b, k);
+    for (size_t i = 0; i < 2; i++) {
+        const cJSON *v = cJSON_GetObjectItemCaseSensitive(
+            score_get(prompts, side[i]), k);
+
+        html_td_number(b, cJSON_IsNumber(v) ? 100 * v->valuedouble : NAN, 1);
+        buf_addstr(b, cJSON_IsNumber(v) ? "%" : "");
+    }
+    buf_addstr(b, "</tr>\n");
+}
+
+void
+page_checks(struct buf *b, const cJSON *prompts)
+{
+    const cJSON *base = score_get(prompts, "base"), *v;
+    double d = score_number(prompts, "difference.share");
+    double half = score_number(prompts, "difference.half_width");
+
+    if (isfinite(d)) {
+        buf_addstr(b, "<p>On the same prompts the adapter passes ");
+        html_number(b, 100 * d, 1);
+        if (isfinite(half)) {
+            buf_addstr(b, " \u00b1 ");
+            html_number(b, 100 * half, 1);
+        }
+        buf_addstr(b, " percent points more than the base.</p>\n");
+    }
+    buf_addstr(b, "<div class=wide><table>\n<thead><tr><th>check"
+               "<th class=n>base<th class=n>adapter</tr></thead>\n<tbody>\n");
+    cJSON_ArrayForEach(v, score_get(base, "pass_at")) {
+        pass_row(b, prompts, v->string ? v->string : "");
+    }
+    cJSON_ArrayForEach(v, base) {
+        if (cJSON_IsArray(v) && v->string)
+            check_row(b, prompts, v->string);
+    }
+    buf_addstr(b, "</tbody></table></div>\n");
+}
