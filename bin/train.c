@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/par.h"
 #include "base/progress.h"
-#include "cli/train_options.h"
+#include "cli/train_memory.h"
 #include "tool/tool.h"
 #include "train/runloop.h"
 #include "train/train_plan.h"
@@ -270,10 +270,7 @@ run(void *opts, const struct args *args, struct err *e)
     rc = train_options_settle(o, args, &in, e);
     if (rc < 0)
         goto out;
-    rc = train_options_resolve(&t, &adapter, o, &in, e);
-    if (rc == 0)
-        rc = trainer_plan(&trainer, &t, &in.model, &in.model.base,
-                      &in.train.source, &in.val.source, e);
+    rc = train_options_plan(&trainer, &t, &adapter, o, args, &in, e);
     if (rc < 0)
         goto out;
     inputs_warn_drops(&in);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/train_memory.h"
 
 static void
 take_warning(void *ctx, const char *text)
@@ -75,20 +76,24 @@ plan(struct preflight *p)
 {
     struct train_options *o = p->o;
     struct run_inputs *in = &p->in;
+    bool chosen = o->max_memory > 0 || o->recompute == RECOMPUTE_AUTO;
     struct err e;
     int rc = train_options_settle(o, p->args, in, &e);
 
     p->stage = "plan.warning";
     if (rc == 0)
-        rc = train_options_resolve(&p->t, &p->adapter, o, in, &e);
-    if (rc == 0)
-        rc = trainer_plan(&p->trainer, &p->t, &in->model, &in->model.base,
-                          &in->train.source, &in->val.source, &e);
+        rc = train_options_plan(&p->trainer, &p->t, &p->adapter, o, p->args,
+                                in, &e);
     if (rc < 0) {
-        findings_error(&p->findings, "plan.options", &e);
+        findings_error(&p->findings, e.code == ERR_LIMIT
+                       ? "memory.plan" : "plan.options", &e);
         return;
     }
     inputs_warn_drops(in);
+    if (chosen)
+        findings_add(&p->findings, FINDING_NOTE, "plan.chosen", "--batch %u "
+                     "--accum %u --recompute %s", p->t.prog.batch, p->t.accum,
+                     p->t.prog.recompute ? "block" : "none");
     p->planned = true;
 }
 

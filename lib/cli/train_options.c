@@ -361,7 +361,9 @@ program(const struct train_options *o)
         .batch = (uint32_t)o->batch,
         .seq_len = (uint32_t)o->seq_len,
         .head_chunk = (uint32_t)o->head_chunk,
-        .dropout = (float)o->dropout, .recompute = (uint8_t)o->recompute,
+        .dropout = (float)o->dropout,
+        .recompute = o->recompute == RECOMPUTE_AUTO
+                     ? RECOMPUTE_NONE : (uint8_t)o->recompute,
         .offload = (uint8_t)o->offload,
         .optimizer = (uint8_t)o->optimizer, .decay = (float)o->decay,
         .beta1 = (float)o->beta1, .beta2 = (float)o->beta2,

@@ -12,6 +12,10 @@
 #include "train/trainer.h"
 #include "weights/lora.h"
 
+/* Of struct train_options alone: train_options_plan makes one of the others
+ * of it. */
+enum { RECOMPUTE_AUTO = RECOMPUTE_BLOCK + 1 };
+
 struct train_options {
     const char *data, *base, *out, *init, *init_adapter, *config;
     struct machine_options machine;
@@ -20,7 +24,7 @@ struct train_options {
     struct opt_share warmup, decay_steps;
     struct opt_every save_every;
     uint64_t eval_every, eval_records, log_every, keep;
-    uint64_t head_chunk, plateau_patience, patience, max_bad;
+    uint64_t head_chunk, max_memory, plateau_patience, patience, max_bad;
     double alpha, dropout, epochs, lr, lr_floor, lr_ratio;
     double decay, clip, beta1, beta2, epsilon;
     double plateau_factor, back_off, spike;

@@ -291,6 +291,35 @@ fit_check(const struct fit *f, const struct room *room, struct err *e)
 }
 
 int
+fit_within(const struct fit *f, uint64_t bytes, bool recompute,
+           struct fit_way *way, struct err *e)
+{
+    struct room room = { .resident.bytes = bytes,
+                         .mapped.bytes = UINT64_MAX };
+    struct search s = { f, &room, UINT64_MAX, f->way };
+    struct plan_memory m;
+    bool found = smaller_batch(&s);
+    int rc;
+
+    if (!found && recompute) {
+        s.way.prog.recompute = RECOMPUTE_BLOCK;
+        found = smaller_batch(&s);
+    }
+    *way = s.way;
+    if (found)
+        return 0;
+    rc = f->plan(f->ctx, &s.way, &m, e); /* one sequence */
+    return rc < 0 ? rc : err_set(e, ERR_LIMIT, "%s: %s takes %llu MiB and "
+                                 "%llu for programs and libraries with one "
+                                 "sequence at a time%s (found a limit of %llu "
+                                 "MiB)", f->way.base->path, f->what,
+                                 mib(m.total), mib(FIT_MARGIN),
+                                 s.way.prog.recompute ? " and recomputation"
+                                                      : "",
+                                 mib(bytes));
+}
+
+int
 fit_now(const struct fit *f, bool force, struct err *e)
 {
     struct fit here = *f;

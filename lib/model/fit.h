@@ -61,8 +61,14 @@ struct fit {
  * as_stored), each with a little left free; or that none of them does. */
 int fit_check(const struct fit *f, const struct room *room, struct err *e);
 
-/* The same for this process, now; with force a warning and 0. A back end that
- * is there for plans alone has any room. */
+/* *way = the first that takes no more than so many bytes, with the margin:
+ * f's own; smaller batches; if it may, those with recomputation. Sequences
+ * of a step stay as many. ERR_LIMIT where there is none. */
+int fit_within(const struct fit *f, uint64_t bytes, bool recompute,
+               struct fit_way *way, struct err *e);
+
+/* As fit_check for this process, now; with force a warning and 0. A back end
+ * that is there for plans alone has any room. */
 int fit_now(const struct fit *f, bool force, struct err *e);
 
 #endif

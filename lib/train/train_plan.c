@@ -53,16 +53,31 @@ plan_way(void *ctx, const struct fit_way *way, struct plan_memory *m,
     return 0;
 }
 
+static struct fit
+fit_of(const struct trainer *t)
+{
+    return (struct fit){ .what = "training", .plan = plan_way,
+                         .ctx = (void *)t, .desc = &t->model->desc,
+                         .way = { .prog = t->opts.prog,
+                                  .accum = t->opts.accum, .base = t->base },
+                         .backend = &t->model->backend };
+}
+
 int
 trainer_fit(const struct trainer *t, bool force, struct err *e)
 {
-    struct fit f = { .what = "training", .plan = plan_way, .ctx = (void *)t,
-                     .desc = &t->model->desc,
-                     .way = { .prog = t->opts.prog, .accum = t->opts.accum,
-                              .base = t->base },
-                     .backend = &t->model->backend };
+    struct fit f = fit_of(t);
 
     return fit_now(&f, force, e);
+}
+
+int
+trainer_choose(const struct trainer *t, uint64_t bytes, bool recompute,
+               struct fit_way *way, struct err *e)
+{
+    struct fit f = fit_of(t);
+
+    return fit_within(&f, bytes, recompute, way, e);
 }
 
 /* Floating-point operations of one step's products, every row supervised. */

@@ -226,6 +226,44 @@ TEST(without_training_there_is_nothing_to_accumulate_or_recompute)
                  "is");
 }
 
+/* The way that keeps to so many MiB beside the margin: batch, accum and
+ * whether it recomputes. */
+static void
+check_within(uint64_t mib, bool recompute, uint32_t batch, uint32_t accum,
+             bool block)
+{
+    struct fit f = made_up(PROG_TRAIN, 4, 3);
+    struct fit_way way;
+    struct err e;
+
+    CHECK(fit_within(&f, mib * MIB + FIT_MARGIN, recompute, &way, &e) == 0);
+    CHECK_EQ_U64(way.prog.batch, batch);
+    CHECK_EQ_U64(way.accum, accum);
+    CHECK(way.prog.recompute == (block ? RECOMPUTE_BLOCK : RECOMPUTE_NONE));
+    CHECK(way.prog.seq_len == f.way.prog.seq_len && way.base == &base);
+}
+
+TEST(a_limit_chooses_the_largest_way_with_as_many_sequences)
+{
+    struct fit f = made_up(PROG_TRAIN, 4, 3);
+    struct fit_way way;
+    struct err e;
+
+    check_within(1436, true, 4, 3, false);
+    check_within(1435, true, 3, 4, false);
+    check_within(924, true, 2, 6, false);
+    check_within(668, true, 1, 12, false);
+    check_within(667, true, 3, 4, true);
+    check_within(476, true, 1, 12, true);
+    CHECK(fit_within(&f, 475 * MIB + FIT_MARGIN, true, &way, &e)
+          == ERR_LIMIT);
+    CHECK_STR(e.text, "base: training takes 476 MiB and 64 for programs and "
+              "libraries with one sequence at a time and recomputation "
+              "(found a limit of 539 MiB)");
+    CHECK(fit_within(&f, 667 * MIB + FIT_MARGIN, false, &way, &e)
+          == ERR_LIMIT);
+}
+
 static const struct test tests[] = {
     RUN(what_fits_to_the_byte_passes),
     RUN(the_line_tells_the_plan_what_is_free_and_what_bounds_it),
@@ -235,6 +273,7 @@ static const struct test tests[] = {
     RUN(what_waits_in_the_machines_memory_has_to_fit_there),
     RUN(what_is_advised_leaves_something_free),
     RUN(full_training_is_not_told_to_take_an_int8_base),
+    RUN(a_limit_chooses_the_largest_way_with_as_many_sequences),
     RUN(without_training_there_is_nothing_to_accumulate_or_recompute),
 };
 

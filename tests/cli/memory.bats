@@ -1,0 +1,83 @@
+# A run keeps to the memory that it is given, and to what it chose then.
+
+load helper
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    token_base 60
+    options="--data data --base base --rank 4 --seq-len 32 --threads 1"
+}
+
+# total OPTION...: bytes of the plan, with the 64 MiB of programs.
+total() {
+    echo $(($(train -q $options --dry-run "$@" | jq .total_bytes) + 67108864))
+}
+
+# chosen RUN: batch, accum and recompute of its config.
+chosen() { jq -c '.options | [.batch, .accum, .recompute]' "$1/config.json"; }
+
+@test "--max-memory makes micro-batches smaller, and as many more of them" {
+    limit=$(total --batch 16 --accum 8)
+    run -0 --separate-stderr train $options --batch 64 --accum 2 --steps 2 \
+        --max-memory "$limit" -o run
+    [[ $stderr == *"to keep to --max-memory: --batch 16 --accum 8 \
+--recompute none"* ]]
+    [ "$(chosen run)" = '[16,8,"none"]' ]
+    train -q $options --batch 16 --accum 8 --steps 2 -o same
+    cmp run/adapter/adapter_model.safetensors \
+        same/adapter/adapter_model.safetensors
+    preflight --no-measure --json $options --batch 64 --accum 2 --steps 2 \
+        --max-memory "$limit" >json 2>err
+    [ "$(jq '.plan.total_bytes + 67108864' json)" -eq "$limit" ]
+}
+
+@test "recomputation comes last, and not where it was refused" {
+    limit=$(total --batch 1 --accum 4 --recompute block)
+    [ "$limit" -lt "$(total --batch 1 --accum 4)" ]
+    run -0 --separate-stderr train $options --batch 4 --steps 1 \
+        --max-memory "$limit" -o run
+    [ "$(chosen run)" = '[1,4,"block"]' ]
+    run -5 --separate-stderr train $options --batch 4 --steps 1 \
+        --max-memory "$limit" --recompute none -o none
+    one_line "train: base: training takes "
+    run -5 --separate-stderr train $options --batch 4 --steps 1 \
+        --max-memory $((limit - 1)) -o none
+    one_line "train: base: training takes "
+    [ ! -e none ]
+}
+
+@test "a run goes on with what it chose, whatever the limit is by now" {
+    limit=$(total --batch 2 --accum 4)
+    train -q $options --batch 8 --steps 4 --save-every 2 \
+        --max-memory "$limit" -o run
+    cp -r run whole
+    rm -r run/manifest.json run/checkpoints/step-4
+    train -q $options --batch 8 --steps 4 --save-every 2 --resume \
+        --max-memory 4G -o run
+    [ "$(chosen run)" = '[2,4,"none"]' ]
+    cmp run/adapter/adapter_model.safetensors \
+        whole/adapter/adapter_model.safetensors
+    run -6 --separate-stderr train $options --batch 9 --steps 4 --resume \
+        --max-memory 4G -o run
+    [[ $stderr == *"another batch"* ]]
+}
+
+@test "--recompute auto recomputes where memory is short alone" {
+    need_plain "its address space is no measure"
+    options="$options --batch 256 --steps 1"
+    train -q $options --recompute auto -o wide
+    [ "$(chosen wide)" = '[256,1,"none"]' ]
+    text=$(ulimit -v 1000000; train $options --batch 65536 \
+        --dry-run 2>&1 >plan)
+    [[ $text =~ \)\ and\ ([0-9]+)\ for\ .*\;\ ([0-9]+)\ MiB\ of\ address ]]
+    mapped=$((976 - BASH_REMATCH[2] + BASH_REMATCH[1] - 64))
+    none=$(total) block=$(total --recompute block)
+    (
+        ulimit -v $(((none + block) / 2048 + mapped * 1024))
+        run -5 train $options --recompute none -o none
+        train -q $options --recompute auto -o short
+    )
+    [ "$(chosen short)" = '[256,1,"block"]' ]
+    cmp wide/adapter/adapter_model.safetensors \
+        short/adapter/adapter_model.safetensors
+}
