@@ -29,8 +29,7 @@ CXX := $(if $(findstring clang,$(CC)),clang++,g++)
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wvla -Wno-missing-field-initializers -Werror
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -I. \
-	-MMD -MP \
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -I. -MMD -MP \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
 LDLIBS := -Wl,--as-needed -lgit2 -lcrypto -lpcre2-8 -lutf8proc -lzstd -lz \
@@ -206,7 +205,7 @@ demo demo-real: $(AFTER)
 # ---- installation -------------------------------------------------------
 
 DATA = $(DESTDIR)$(PREFIX)/share
-SCRIPTS := $(filter-out %.mk %.json,$(wildcard pipelines/*))
+SCRIPTS := $(filter-out %.mk %.json %/configs,$(wildcard pipelines/*))
 # Pages name schemas and pipelines where they are installed.
 INSTALLED := sed 's@\(^\|[ (]\)\(schemas\|pipelines\)/@\1$(PREFIX)/share/graft/\2/@g'
 
@@ -214,7 +213,7 @@ install: all
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/libexec/graft" \
 		"$(DATA)/man/man1" "$(DATA)/man/man5" "$(DATA)/man/man7" \
 		"$(DATA)/bash-completion/completions" "$(DATA)/doc/graft" \
-		"$(DATA)/graft/schemas" "$(DATA)/graft/pipelines"
+		"$(DATA)/graft/schemas" "$(DATA)/graft/pipelines/configs"
 	install $(filter-out %/graft,$(PROGRAMS)) \
 		"$(DESTDIR)$(PREFIX)/libexec/graft"
 	install $(BUILD)/bin/graft "$(DESTDIR)$(PREFIX)/bin"
@@ -223,7 +222,8 @@ install: all
 	for f in man/man?/*.[157]; do n=$${f##*/} d="$(DATA)/$${f%/*}"; \
 		case $$n in graft*) ;; *) n=graft-$$n; esac; \
 		$(INSTALLED) $$f >"$$d/$$n" && chmod 644 "$$d/$$n" || exit; done
-	install -m 644 schemas/* "$(DATA)/graft/schemas"
+	for d in schemas pipelines/configs; do \
+		install -m 644 $$d/* "$(DATA)/graft/$$d" || exit; done
 	install -m 644 pipelines/*.mk pipelines/*.json "$(DATA)/graft/pipelines"
 	install $(SCRIPTS) "$(DATA)/graft/pipelines"
 	install -m 644 README.md LICENSE "$(DATA)/doc/graft"

@@ -72,6 +72,30 @@ note_losses(const struct run_line *l)
     progress_note(both);
 }
 
+/* What this command line and its run file come to, as a run file. */
+static int
+print_config(struct train_options *o, const struct args *args,
+             struct err *e)
+{
+    struct buf b;
+    struct out out;
+    int rc = out_open(&out, "-", e);
+
+    if (rc < 0)
+        return rc;
+    o->print_config = false;
+    buf_init(&b);
+    buf_addstr(&b, "{");
+    tool_json(args, o, false, &b);
+    buf_addstr(&b, "}\n");
+    rc = out_write(&out, b.data, b.len, e);
+    if (rc == 0)
+        rc = out_commit(&out, e);
+    out_release(&out);
+    buf_release(&b);
+    return rc;
+}
+
 /* The line that people's scripts read. */
 static void
 report(const struct run_line *l)
@@ -262,6 +286,8 @@ run(void *opts, const struct args *args, struct err *e)
 
     if (rc < 0)
         return rc;
+    if (o->print_config)
+        return print_config(o, args, e);
     device = machine_use(&o->machine);
     device.plan = o->dry_run;
     rc = inputs_open(&in, &input, e);

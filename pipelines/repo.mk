@@ -38,7 +38,11 @@ SEQ_LEN ?= 512
 SPLIT ?= --val 0.05 --test 0.1
 SCORE ?=
 FORMAT ?= int8
-ifdef BASE
+# CONFIG is a run file of train's, such as those in configs, which LORA wins
+# over; its seq-len and loss are SEQ_LEN and LOSS, unless these are given.
+ifdef CONFIG
+LORA ?= --log-every 10
+else ifdef BASE
 LORA ?= --rank 16 --alpha 32 --epochs 1 --log-every 10
 else
 LORA ?= --rank 16 --alpha 32 --batch 8 --steps 80 --lr 0.002 --log-every 20 \
@@ -53,7 +57,7 @@ PRETRAIN ?= --batch 8 --steps 200 --log-every 50 --lr 0.002 --warmup 20
 
 # Names of files are taken as they are, also with blanks and with $: they
 # go through the environment, and make never looks into them.
-PATHS := REPO WORK BASE HEADERS ARCH BIN
+PATHS := REPO WORK BASE CONFIG HEADERS ARCH BIN
 OTHERS := THREADS SCRAPE SCRUB DEDUP TEMPLATE LOSS SEQ_LEN FORMAT LORA SPLIT \
 	SCORE HEADER_FILES VOCAB PRETRAIN
 # What stands on the command line.

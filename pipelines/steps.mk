@@ -106,6 +106,7 @@ data-card.md: key/card
 
 key/run: data/manifest.json base/manifest.json FORCE
 	$(KEY) 'echo "run $$LORA $$LOSS $$SEQ_LEN"; \
+	[ -z "$$CONFIG" ] || b2sum <"$$CONFIG"; \
 	jq -r .content "$$WORK/data/manifest.json" "$$WORK/base/manifest.json"'
 
 run/manifest.json: key/run

@@ -29,7 +29,8 @@ struct train_options {
     double decay, clip, beta1, beta2, epsilon;
     double plateau_factor, back_off, spike;
     struct opt_list targets, rank_pattern, alpha_pattern, save, token_rows;
-    bool rslora, dora, tied, resume, inexact, dry_run, force, keep_best, extend;
+    bool rslora, dora, tied, resume, inexact, dry_run, force, keep_best,
+         extend, print_config;
 };
 
 extern const struct opt train_option_table[];

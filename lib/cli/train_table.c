@@ -6,10 +6,12 @@
 
 const struct opt train_option_table[] = {
     { .name = "data", .type = OPT_STRING, IN(data), .arg = "DIR",
-      .required = true, .help = "set of token shards to train on" },
-    { BASE_OPTION, IN(base) },
+      .required = true, .unless = "print-config",
+      .help = "set of token shards to train on" },
+    { BASE_OPTION, .unless = "print-config", IN(base) },
     { .name = "out", .letter = 'o', .type = OPT_STRING, IN(out), .arg = "RUN",
-      .required = true, .unless = "dry-run", .help = "run directory to make" },
+      .required = true, .unless = "dry-run|print-config",
+      .help = "run directory to make" },
     { .name = "method", .type = OPT_CHOICE, .output = true, IN(method),
       .arg = "NAME", .def = "lora", .choices = "lora|full",
       .help = "what to train: an adapter or every weight" },
@@ -187,6 +189,8 @@ const struct opt train_option_table[] = {
               "run was begun with: other bits, the same run otherwise" },
     { .name = "dry-run", .type = OPT_FLAG, IN(dry_run),
       .help = "print the memory and the work that the run needs, and stop" },
+    { .name = "print-config", .type = OPT_FLAG, IN(print_config),
+      .help = "print all options with their values, as a run file, and stop" },
     { .name = "force", .type = OPT_FLAG, IN(force),
       .help = "train also where the plan does not fit into the memory there "
               "is" },

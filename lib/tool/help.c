@@ -49,6 +49,8 @@ print_opt(const struct opt *o)
 {
     struct buf text;
     char left[80];
+    const char *c;
+    size_t k;
     int n = 0;
 
     n += snprintf(left, sizeof(left), "  %c%c%s --%s", o->letter ? '-' : ' ',
@@ -68,8 +70,12 @@ print_opt(const struct opt *o)
     if (o->def != NULL)
         buf_addf(&text, " (default %s)", o->def);
     if (o->required)
-        buf_addf(&text, " (required%s%s)", o->unless ? " unless --" : "",
-                 o->unless ? o->unless : "");
+        buf_addstr(&text, " (required");
+    for (size_t i = 0; o->required && o->unless != NULL
+                       && (c = choice_at(o->unless, i, &k)) != NULL; i++)
+        buf_addf(&text, " %s --%.*s", i > 0 ? "or" : "unless", (int)k, c);
+    if (o->required)
+        buf_addc(&text, ')');
     print_wrapped(text.data, COLUMN);
     buf_release(&text);
 }
@@ -105,6 +111,22 @@ man_text(const char *text, const char *end)
 }
 
 static void
+man_required(const char *unless)
+{
+    const char *c;
+    size_t n;
+
+    if (unless == NULL) {
+        puts("Required.");
+        return;
+    }
+    puts("Required unless");
+    for (size_t i = 0; (c = choice_at(unless, i, &n)) != NULL; i++)
+        printf("%s.Fl -%.*s\n", i > 0 ? "or\n" : "", (int)n, c);
+    puts("is given.");
+}
+
+static void
 man_opt(const struct opt *o)
 {
     printf(".It ");
@@ -126,10 +148,8 @@ man_opt(const struct opt *o)
     }
     if (o->def != NULL)
         printf("The default is\n.Cm %s .\n", o->def);
-    if (o->required && o->unless != NULL)
-        printf("Required unless\n.Fl -%s\nis given.\n", o->unless);
-    else if (o->required)
-        puts("Required.");
+    if (o->required)
+        man_required(o->unless);
     if (o->type == OPT_SIZE)
         puts("A number of bytes may end in K, M or G.");
     if (o->type == OPT_EVERY)

@@ -219,18 +219,32 @@ check_operands(const struct words *w, struct err *e)
     return 0;
 }
 
-/* Whether the option that makes o dispensable is set. */
+/* Whether that name is one of a list's, "a|b". */
+static bool
+is_among(const char *list, const char *name)
+{
+    const char *c;
+    size_t n;
+
+    for (size_t i = 0; (c = choice_at(list, i, &n)) != NULL; i++)
+        if (strlen(name) == n && memcmp(c, name, n) == 0)
+            return true;
+    return false;
+}
+
+/* Whether an option that makes o dispensable is set. */
 static bool
 is_excused(const struct opt *o, const struct words *w, const void *opts)
 {
     const struct tool *t = w->t;
 
     for (const struct opt *f = t->opts; f->name != NULL; f++) {
-        if (o->unless == NULL || strcmp(f->name, o->unless) != 0)
+        if (o->unless == NULL || !is_among(o->unless, f->name))
             continue;
-        return f->type == OPT_FLAG ?
-               *(const bool *)((const char *)opts + f->offset) :
-               w->args->given[f - t->opts];
+        if (f->type == OPT_FLAG ?
+            *(const bool *)((const char *)opts + f->offset) :
+            w->args->given[f - t->opts])
+            return true;
     }
     return false;
 }

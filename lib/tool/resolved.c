@@ -114,10 +114,17 @@ tool_json(const struct args *args, const void *opts, bool output_only,
     const char *comma = "";
 
     for (const struct opt *o = args->tool->opts; o->name != NULL; o++) {
+        bool unset = o->def == NULL && !args->given[o - args->tool->opts]
+                     && (o->type == OPT_U64 || o->type == OPT_DOUBLE
+                         || o->type == OPT_SIZE);
+
         if (o->type == OPT_CONFIG || (output_only && !o->output))
             continue;
         buf_addf(out, "%s\"%s\": ", comma, o->name);
-        put_value(out, o, opts);
+        if (unset)
+            buf_addstr(out, "null");
+        else
+            put_value(out, o, opts);
         comma = ", ";
     }
 }

@@ -95,7 +95,8 @@ struct opt {
     double min, max;     /* of numbers; both 0: any */
     const char *choices; /* "f32|bf16" */
     bool required;       /* the line or a run file must set it */
-    const char *unless;  /* an option with which it isn't; or NULL */
+    const char *unless;  /* options with which it isn't: "dry-run|help"; or
+                            NULL */
 };
 
 struct args;
@@ -151,7 +152,8 @@ char *tool_prov(const struct args *args, const void *opts,
                 const char *const *ids);
 
 /* The resolved options, all or those alone that affect the output, as
- * members of a JSON object without braces: "\"lr\": 0.0001, ...". */
+ * members of a JSON object without braces: "\"lr\": 0.0001, ...". What was not
+ * set and has no default is null. */
 void tool_json(const struct args *args, const void *opts, bool output_only,
                struct buf *out);
 
