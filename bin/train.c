@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "cli/train_memory.h"
 #include "tool/tool.h"
+#include "train/lr_find.h"
 #include "train/runloop.h"
 #include "train/train_plan.h"
 #include "weights/lora.h"
@@ -28,28 +29,35 @@ const struct tool tool = {
     .exits = "4 5 6 75",
 };
 
+/* b on stdout, and its release. */
+static int
+print_text(struct buf *b, struct err *e)
+{
+    struct out out;
+    int rc = out_open(&out, "-", e);
+
+    if (rc == 0)
+        rc = out_write(&out, b->data, b->len, e);
+    if (rc == 0)
+        rc = out_commit(&out, e);
+    out_release(&out);
+    buf_release(b);
+    return rc;
+}
+
 /* The memory that the run will use, and its work, on stdout: JSON, or a
  * table for who looks at it. */
 static int
 print_plan(const struct trainer *t, struct err *e)
 {
     struct buf b;
-    struct out out;
-    int rc = out_open(&out, "-", e);
 
-    if (rc < 0)
-        return rc;
     buf_init(&b);
     if (tool_on_terminal())
         trainer_plan_table(t, &b);
     else
         trainer_plan_json(t, &b);
-    rc = out_write(&out, b.data, b.len, e);
-    if (rc == 0)
-        rc = out_commit(&out, e);
-    out_release(&out);
-    buf_release(&b);
-    return rc;
+    return print_text(&b, e);
 }
 
 /* The last losses, for the line of progress. */
@@ -78,22 +86,13 @@ print_config(struct train_options *o, const struct args *args,
              struct err *e)
 {
     struct buf b;
-    struct out out;
-    int rc = out_open(&out, "-", e);
 
-    if (rc < 0)
-        return rc;
     o->print_config = false;
     buf_init(&b);
     buf_addstr(&b, "{");
     tool_json(args, o, false, &b);
     buf_addstr(&b, "}\n");
-    rc = out_write(&out, b.data, b.len, e);
-    if (rc == 0)
-        rc = out_commit(&out, e);
-    out_release(&out);
-    buf_release(&b);
-    return rc;
+    return print_text(&b, e);
 }
 
 /* The line that people's scripts read. */
@@ -195,6 +194,33 @@ take_memory(struct trainer *t, const struct train_options *o,
     if (rc == 0 && in->model.with != NULL)
         rc = lora_load(&t->exec, in->model.with, e);
     return rc;
+}
+
+/* The curve on stdout; what it advises on stderr, too. */
+static int
+find_rate(struct trainer *t, const struct train_options *o,
+          const struct run_adapter *adapter, const struct run_inputs *in,
+          struct err *e)
+{
+    struct lr_curve c;
+    struct buf b;
+    int rc = take_memory(t, o, adapter, in, e);
+
+    t->opts.rows = 0; /* every step is full */
+    if (rc == 0)
+        rc = lr_find(&c, t, o->steps > 0 ? o->steps : LR_FIND_STEPS, e);
+    if (rc < 0)
+        return rc;
+    if (isnan(c.steepest))
+        log_warn("--lr-find: the loss did not fall in %zu steps", c.n);
+    else
+        log_info("--lr-find: the loss fell most at %.2g; a tenth of the rate "
+                 "where it was least is %.2g%s", c.steepest, c.tenth,
+                 c.diverged ? "; then it diverged" : "");
+    buf_init(&b);
+    lr_curve_json(&c, &b);
+    lr_curve_release(&c);
+    return print_text(&b, e);
 }
 
 static int
@@ -300,7 +326,9 @@ run(void *opts, const struct args *args, struct err *e)
     if (rc < 0)
         goto out;
     inputs_warn_drops(&in);
-    if (!o->dry_run)
+    if (o->lr_find && !o->dry_run)
+        rc = find_rate(&trainer, o, &adapter, &in, e);
+    else if (!o->dry_run)
         rc = train_run(&trainer, o, args, &in, &adapter, e);
     else
         rc = trainer_fit(&trainer, true, e); /* only says so */

@@ -30,7 +30,7 @@ struct train_options {
     double plateau_factor, back_off, spike;
     struct opt_list targets, rank_pattern, alpha_pattern, save, token_rows;
     bool rslora, dora, tied, resume, inexact, dry_run, force, keep_best,
-         extend, print_config;
+         extend, print_config, lr_find;
 };
 
 extern const struct opt train_option_table[];

@@ -10,7 +10,7 @@ const struct opt train_option_table[] = {
       .help = "set of token shards to train on" },
     { BASE_OPTION, .unless = "print-config", IN(base) },
     { .name = "out", .letter = 'o', .type = OPT_STRING, IN(out), .arg = "RUN",
-      .required = true, .unless = "dry-run|print-config",
+      .required = true, .unless = "dry-run|print-config|lr-find",
       .help = "run directory to make" },
     { .name = "method", .type = OPT_CHOICE, .output = true, IN(method),
       .arg = "NAME", .def = "lora", .choices = "lora|full",
@@ -189,6 +189,9 @@ const struct opt train_option_table[] = {
               "run was begun with: other bits, the same run otherwise" },
     { .name = "dry-run", .type = OPT_FLAG, IN(dry_run),
       .help = "print the memory and the work that the run needs, and stop" },
+    { .name = "lr-find", .type = OPT_FLAG, IN(lr_find),
+      .help = "take --steps, or 100, with a rate that rises from 1e-6 to 1, "
+              "print the losses and what they advise, and stop" },
     { .name = "print-config", .type = OPT_FLAG, IN(print_config),
       .help = "print all options with their values, as a run file, and stop" },
     { .name = "force", .type = OPT_FLAG, IN(force),

@@ -178,3 +178,19 @@ EOF
     run -2 --separate-stderr train $options --epochs 1 --extend -o run
     one_line "train: --extend without --steps"
 }
+
+@test "the range test of rates prints a curve and leaves nothing" {
+    ls -A >before
+    train $options --lr-find --threads 1 >one
+    train $options --lr-find --threads 3 >three
+    cmp one three
+    ls -A | grep -vx -e one -e three -e before | cmp - \
+        <(grep -vx before before)
+    jq -se '.[:-1] | .[0].lr == 1e-6 and length > 20 and length <= 100
+        and (map(.lr) | . == sort)' one
+    jq -se '.[-1] | .steepest > 1e-6 and .steepest <= 1 and .tenth < 1' one
+    [ "$(train $options --lr-find --steps 20 | wc -l)" -eq 21 ]
+    run -0 --separate-stderr train ${options/-q/} --lr-find --lr 5 -o run
+    [[ $stderr == *"--lr-find: the loss fell most at "* ]]
+    [ ! -e run ]
+}

@@ -6,7 +6,9 @@
 #include <math.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "test.h"
+#include "train/lr_find.h"
 #include "train/spike.h"
 #include "train/validation.h"
 
@@ -166,11 +168,44 @@ TEST(a_spike_is_far_over_the_mean_of_the_steps_before)
         CHECK(spike_take(&s, i % 9 ? 1 : 50, 1) == 0);
 }
 
+/* A loss that falls by the logarithm of the rate from 1e-4 on, and rises. */
+TEST(a_range_test_finds_where_the_loss_falls)
+{
+    struct lr_curve c = { .n = 100 };
+    struct buf b;
+
+    c.point = mem_array(c.n, sizeof(*c.point));
+    for (size_t i = 0; i < c.n; i++) {
+        double lr = 1e-6 * pow(1e6, (double)i / 99), at = log10(lr);
+
+        c.point[i].lr = lr;
+        c.point[i].loss = at < -4 ? 4 : at < -2 ? 4 - 1.5 * (at + 4) : 1;
+        if (i >= 90)
+            c.point[i].loss = i < 95 ? 500 : NAN;
+    }
+    lr_curve_read(&c);
+    CHECK(c.diverged && c.n == 90);
+    CHECK(fabs(c.point[0].smooth - 4) < 1e-12);
+    CHECK(fabs(c.point[33].smooth - 4) < 1e-12);
+    CHECK(c.steepest > 5e-3 && c.steepest < 2e-2); /* the mean lags */
+    CHECK(fabs(c.tenth * 10 / c.point[89].lr - 1) < 1e-12);
+    buf_init(&b);
+    lr_curve_json(&c, &b);
+    CHECK(strstr(b.data, "{\"diverged\": true, \"steepest\": ") != NULL);
+    buf_release(&b);
+    for (size_t i = 0; i < c.n; i++)
+        c.point[i].loss = 1 + (double)i;
+    lr_curve_read(&c);
+    CHECK(isnan(c.steepest) && isnan(c.tenth) && c.diverged);
+    lr_curve_release(&c);
+}
+
 static const struct test tests[] = {
     RUN(the_rate_rises_to_its_peak),
     RUN(then_it_falls_to_its_floor_at_the_last_step),
     RUN(rates_are_those_of_transformers_and_torch),
     RUN(patience_ends_with_so_many_that_are_no_better),
+    RUN(a_range_test_finds_where_the_loss_falls),
     RUN(a_spike_is_far_over_the_mean_of_the_steps_before),
 };
 
