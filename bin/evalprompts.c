@@ -85,7 +85,8 @@ measure(const struct eval_options *o, const struct args *args,
         .top_p = o->top_p, .seed = o->seed, .force = o->force,
         .suite = (enum suite_kind)o->suite, .samples = (uint32_t)o->samples,
         .junit = o->junit,
-        .limits = { .seconds = (unsigned)o->check_seconds,
+        .limits = { .kind = (enum sandbox_kind)o->sandbox,
+                    .seconds = (unsigned)o->check_seconds,
                     .memory = o->check_memory, .disk = CHECK_DISK }
     };
     struct buf summary;

@@ -6,6 +6,7 @@
 #include "cli/aside.h"
 #include "cli/bars.h"
 #include "cli/options.h"
+#include "eval/sandbox.h"
 #include "eval/score.h"
 #include "eval/suite.h"
 
@@ -78,6 +79,10 @@ const struct opt eval_option_table[] = {
       .help = "completions of each prompt" },
     { .name = "seed", .type = OPT_U64, .output = true, IN(seed), .arg = "N",
       .def = "0", .max = OPT_MAX_EXACT, .help = "seed of sampling" },
+    { .name = "sandbox", .type = OPT_CHOICE, IN(sandbox), .arg = "KIND",
+      .def = "namespaces", .choices = SANDBOX_KINDS,
+      .help = "what keeps programs in that a check runs; landlock is for "
+              "where there may be no namespaces, and keeps less" },
     { .name = "check-seconds", .type = OPT_U64, .output = true,
       IN(check_seconds), .arg = "N", .def = "5", .min = 1, .max = 3600,
       .help = "processor time of a program that a check runs; three times as "
@@ -105,7 +110,7 @@ check_idle(const struct eval_options *o, const struct args *args,
     };
     static const char *const of_prompts[] = {
         "tokenizer", "max-tokens", "context", "temperature", "top-p", "seed",
-        "suite", "samples", "check-seconds", "check-memory", "junit"
+        "suite", "samples", "sandbox", "check-seconds", "check-memory", "junit"
     };
 
     for (size_t i = 0; i < sizeof(of_data) / sizeof(of_data[0]); i++) {

@@ -1,5 +1,5 @@
 /* sandbox.c - the caller's side of a sandbox, and its keeper: who it is,
- * which namespaces it has, and for how long. */
+ * which namespaces it has, or folder, and for how long. */
 #include "eval/sandbox.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -116,63 +117,93 @@ make_namespaces(int report)
         sandbox_fail(report, "a group of its own (/proc/self/gid_map)");
 }
 
-/* Waits for the first process, but no longer than the clock allows. */
+/* Whether the process has ended; it isn't reaped. */
+static bool
+has_ended(pid_t pid)
+{
+    siginfo_t info = { .si_pid = 0 };
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0
+           || info.si_pid == pid;
+}
+
+/* Waits for the first process, but no longer than the clock allows or until
+ * one of the signals comes, which are blocked, and kills it; group: what it
+ * leads, too, which namespaces don't. */
 static void
-keep(pid_t first, unsigned seconds, int report)
+keep(pid_t first, unsigned seconds, bool group, const sigset_t *signals,
+     int report)
 {
     struct sandbox_report late = { .what = SANDBOX_CLOCK };
-    long end = now_ms() + 1000l * SANDBOX_CLOCK_TIMES * seconds;
+    long end = now_ms() + 1000l * SANDBOX_CLOCK_TIMES * seconds, ms = 1;
     struct timespec left;
-    sigset_t child;
-    pid_t pid;
+    int got = SIGCHLD;
 
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    while ((pid = waitpid(first, NULL, WNOHANG)) == 0) {
-        long ms = end - now_ms();
-
-        if (ms <= 0)
-            break;
+    while ((got == SIGCHLD || got < 0) && !has_ended(first)
+           && (ms = end - now_ms()) > 0) {
         left.tv_sec = ms / 1000;
         left.tv_nsec = ms % 1000 * 1000000;
-        sigtimedwait(&child, NULL, &left);
+        got = sigtimedwait(signals, NULL, &left);
     }
-    if (pid != 0)
-        return;
+    if (group)
+        kill(-first, SIGKILL);
     kill(first, SIGKILL);
-    while (waitpid(first, NULL, 0) < 0 && errno == EINTR)
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
         ;
-    if (write(report, &late, sizeof(late)) < 0)
+    if (ms <= 0 && write(report, &late, sizeof(late)) < 0)
         _exit(2);
 }
 
-/* SIGCHLD is blocked before there is a child. */
+/* The signals that a keeper waits for are blocked before they can come: a
+ * child's, those that ask it to end, and SIGTERM, which its caller's end is,
+ * too. */
+static void
+catch_signals(sigset_t *caught, pid_t caller, int report)
+{
+    static const int defaults[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE,
+                                    SIGUSR1, SIGCHLD, SIGXCPU, SIGXFSZ };
+    static const int waited[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+
+    for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+        signal_default(defaults[i]);
+    sigemptyset(caught);
+    for (size_t i = 0; i < sizeof(waited) / sizeof(waited[0]); i++)
+        sigaddset(caught, waited[i]);
+    sigprocmask(SIG_SETMASK, caught, NULL);
+    be_nobody(report);
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* changing the user takes it away */
+    if (getppid() != caller)
+        _exit(2);
+}
+
 _Noreturn static void
 keeper(const struct sandbox_limits *limits, const struct sandbox_job *job,
-       const struct sandbox_pipes *pipes)
+       const struct sandbox_pipes *pipes, pid_t caller)
 {
-    static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE,
-                                   SIGUSR1, SIGCHLD, SIGXCPU, SIGXFSZ };
-    sigset_t child;
+    char folder[] = "/tmp/sandbox.XXXXXX", *made = NULL;
+    sigset_t caught;
     pid_t first;
 
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        signal_default(signals[i]);
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    sigprocmask(SIG_SETMASK, &child, NULL);
-    be_nobody(pipes->report);
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* changing the user takes it away */
+    catch_signals(&caught, caller, pipes->report);
     put_own("oom_score_adj", "1000");
-    make_namespaces(pipes->report);
+    if (limits->kind == SANDBOX_NAMESPACES) {
+        make_namespaces(pipes->report);
+    } else {
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
+        made = mkdtemp(folder);
+        if (made == NULL)
+            sandbox_fail(pipes->report, "a folder in /tmp");
+    }
     first = fork();
     if (first < 0)
         sandbox_fail(pipes->report, "fork");
     if (first == 0)
-        sandbox_first(limits, job, pipes);
+        sandbox_first(limits, job, pipes, made);
     close(pipes->said);
     close(pipes->told);
-    keep(first, limits->seconds, pipes->report);
+    keep(first, limits->seconds, made != NULL, &caught, pipes->report);
+    if (made != NULL)
+        sandbox_remove(made);
     _exit(0);
 }
 
@@ -296,7 +327,7 @@ sandbox_run(struct sandbox_result *r, const struct sandbox_limits *limits,
     int in[3] = { -1, -1, -1 }, out[3] = { -1, -1, -1 };
     struct buf reports;
     bool whole;
-    pid_t pid;
+    pid_t pid, caller = getpid();
     int rc = open_pipes(in, out, e);
 
     memset(r, 0, sizeof(*r));
@@ -304,8 +335,8 @@ sandbox_run(struct sandbox_result *r, const struct sandbox_limits *limits,
         return rc;
     pid = fork();
     if (pid == 0)
-        keeper(limits, job, &(struct sandbox_pipes){ out[0], out[1],
-                                                     out[2] });
+        keeper(limits, job,
+               &(struct sandbox_pipes){ out[0], out[1], out[2] }, caller);
     close_all(out);
     if (pid < 0) {
         close_all(in);

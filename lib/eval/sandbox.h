@@ -12,9 +12,17 @@
  * have limits; when the program ends, or the time is over, every process that
  * it has started is killed, wherever it went.
  *
+ * Where the kernel gives a user no namespaces, there is the other kind: rules
+ * for files (landlock(7)) in place of the file system, and a filter that
+ * refuses sockets, signals, changes of modes and owners, and leaving the group
+ * of processes, by which it is killed. What that gives up: its folder is one
+ * of /tmp on the disk, bounded file by file, its processes are counted with
+ * those of its user, and it sees that there are other files and processes,
+ * but can't open or signal them.
+ *
  * Limits: memory is bounded process by process (SANDBOX_PROCESSES of them),
  * not in sum; the kernel is asked to take these first when memory is short.
- * The kernel itself is trusted. Linux 5.14 or later.
+ * The kernel itself is trusted. Linux 5.14 or later, 6.2 for landlock.
  */
 #ifndef EVAL_SANDBOX_H
 #define EVAL_SANDBOX_H
@@ -31,14 +39,19 @@
 #define SANDBOX_TOLD_MAX 256    /* bytes that are kept of what it tells, */
 #define SANDBOX_SAID_MAX 16384  /* and of the end of its stderr */
 
+enum sandbox_kind { SANDBOX_NAMESPACES, SANDBOX_LANDLOCK };
+
+#define SANDBOX_KINDS "namespaces|landlock" /* as an option's choices */
+
 struct sandbox_limits {
+    enum sandbox_kind kind;
     unsigned seconds; /* of processor time, for each process; by the clock
                          SANDBOX_CLOCK_TIMES as many for all */
     uint64_t memory;  /* bytes of address space, for each process */
-    uint64_t disk;    /* bytes of /tmp */
+    uint64_t disk;    /* bytes of /tmp, or of each file */
 };
 
-/* A file that is in /tmp when the program starts. */
+/* A file that is in its folder when the program starts; it may be executed. */
 struct sandbox_file {
     const char *name, *p;
     size_t n;

@@ -39,15 +39,44 @@ static const unsigned refused[] = {
     SYS_open_by_handle_at,
 };
 
+/* Without namespaces, too: the network, other processes, files' modes and
+ * owners, and leaving the group that is killed. */
+static const unsigned refused_alone[] = {
+    SYS_socket, SYS_setsid, SYS_setpgid, SYS_kill, SYS_tkill, SYS_tgkill,
+    SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_open,
+    SYS_pidfd_send_signal, SYS_setpriority, SYS_sched_setaffinity,
+    SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr,
+    SYS_ioprio_set, SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_fchownat,
+    SYS_utimensat, SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr,
+    SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr,
+    452, /* fchmodat2 */
+#ifdef SYS_chmod
+    SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes, SYS_futimesat,
+#endif
+};
+
 #define N_REFUSED (sizeof(refused) / sizeof(refused[0]))
+#define N_ALONE (sizeof(refused_alone) / sizeof(refused_alone[0]))
 #define FIELD(f) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
                           offsetof(struct seccomp_data, f))
 #define RETURN(value) BPF_STMT(BPF_RET | BPF_K, (value))
 /* Goes on with the next where it is k, else skips that one. */
 #define UNLESS(k) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), 0, 1)
 
+static size_t
+add_refused(struct sock_filter *filter, const unsigned *call, size_t n_calls)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_calls; i++) {
+        filter[n++] = (struct sock_filter)UNLESS(call[i]);
+        filter[n++] = (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | EPERM);
+    }
+    return n;
+}
+
 int
-sandbox_filter(void)
+sandbox_filter(bool alone)
 {
 #ifdef ARCH
     static const struct sock_filter head[] = {
@@ -62,6 +91,12 @@ sandbox_filter(void)
         UNLESS(SYS_clone3), RETURN(SECCOMP_RET_ERRNO | ENOSYS),
     };
     static const struct sock_filter tail[] = {
+        /* limits of another process */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prlimit64, 0, 4),
+        FIELD(args[0]),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+        RETURN(SECCOMP_RET_ERRNO | EPERM),
+        RETURN(SECCOMP_RET_ALLOW),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
         FIELD(args[0]),
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NEW_ANY, 0, 1),
@@ -70,21 +105,21 @@ sandbox_filter(void)
     };
     enum { HEAD = sizeof(head) / sizeof(head[0]),
            TAIL = sizeof(tail) / sizeof(tail[0]) };
-    struct sock_filter filter[HEAD + 2 * N_REFUSED + TAIL];
-    struct sock_fprog program = { .len = HEAD + 2 * N_REFUSED + TAIL,
-                                  .filter = filter };
+    struct sock_filter filter[HEAD + 2 * (N_REFUSED + N_ALONE) + TAIL];
+    struct sock_fprog program = { .filter = filter };
     size_t n = 0;
 
     for (size_t i = 0; i < HEAD; i++)
         filter[n++] = head[i];
-    for (size_t i = 0; i < N_REFUSED; i++) {
-        filter[n++] = (struct sock_filter)UNLESS(refused[i]);
-        filter[n++] = (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | EPERM);
-    }
+    n += add_refused(filter + n, refused, N_REFUSED);
+    if (alone)
+        n += add_refused(filter + n, refused_alone, N_ALONE);
     for (size_t i = 0; i < TAIL; i++)
         filter[n++] = tail[i];
+    program.len = (unsigned short)n;
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
 #else
+    (void)alone;
     errno = ENOSYS;
     return -1;
 #endif

@@ -117,7 +117,7 @@ write_files(const struct sandbox_job *job, int report)
 {
     for (size_t i = 0; i < job->n_files; i++) {
         const struct sandbox_file *f = &job->file[i];
-        int fd = open(f->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        int fd = open(f->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
         size_t at = 0;
 
         while (fd >= 0 && at < f->n) {
@@ -174,29 +174,49 @@ set_limit(int what, uint64_t soft, uint64_t hard, int report)
         sandbox_fail(report, "its limits (setrlimit)");
 }
 
-_Noreturn static void
-become_program(const struct sandbox_limits *l, const struct sandbox_job *job,
-               int report)
+static void
+set_limits(const struct sandbox_limits *l, uint64_t others, int report)
 {
-    static const char *const environment[] = {
-        "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "TMPDIR=/tmp",
-        "LC_ALL=C.UTF-8", "PYTHONHASHSEED=0", "PYTHONDONTWRITEBYTECODE=1",
-        "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", NULL
-    };
-    sigset_t none;
+    uint64_t processes = others + SANDBOX_PROCESSES;
 
-    setsid();
     set_limit(RLIMIT_CORE, 0, 0, report);
     set_limit(RLIMIT_CPU, l->seconds, (uint64_t)l->seconds + 1, report);
     set_limit(RLIMIT_FSIZE, l->disk, l->disk, report);
     set_limit(RLIMIT_NOFILE, 128, 128, report);
     set_limit(RLIMIT_MEMLOCK, 0, 0, report);
-    set_limit(RLIMIT_NPROC, SANDBOX_PROCESSES, SANDBOX_PROCESSES, report);
+    set_limit(RLIMIT_NPROC, processes, processes, report);
     set_limit(RLIMIT_AS, l->memory, l->memory, report);
+}
+
+_Noreturn static void
+become_program(const struct sandbox_limits *l, const struct sandbox_job *job,
+               const char *folder, int report)
+{
+    char home[PATH_MAX] = "HOME=/tmp", temp[PATH_MAX] = "TMPDIR=/tmp";
+    const char *environment[] = {
+        home, temp, "PATH=/usr/local/bin:/usr/bin:/bin",
+        "LC_ALL=C.UTF-8", "PYTHONHASHSEED=0", "PYTHONDONTWRITEBYTECODE=1",
+        "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", NULL
+    };
+    uint64_t others = folder != NULL ? sandbox_tasks() : 0;
+    sigset_t none;
+
+    if (folder == NULL) {
+        setsid();
+    } else { /* it is in the first process's session */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        snprintf(home, sizeof(home), "HOME=%s", folder);
+        snprintf(temp, sizeof(temp), "TMPDIR=%s", folder);
+    }
+    set_limits(l, others, report);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     umask(077);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || sandbox_filter() != 0)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        sandbox_fail(report, "no new privileges (prctl)");
+    if (folder != NULL)
+        sandbox_landlock(folder, report);
+    if (sandbox_filter(folder != NULL) != 0)
         sandbox_fail(report, "a filter of system calls (seccomp)");
     execve(job->argv[0], (char *const *)job->argv,
            (char *const *)environment);
@@ -206,7 +226,7 @@ become_program(const struct sandbox_limits *l, const struct sandbox_job *job,
 void
 sandbox_first(const struct sandbox_limits *limits,
               const struct sandbox_job *job,
-              const struct sandbox_pipes *pipes)
+              const struct sandbox_pipes *pipes, const char *folder)
 {
     struct sandbox_report r = { .what = SANDBOX_EXIT };
     int report, status = 0;
@@ -214,13 +234,16 @@ sandbox_first(const struct sandbox_limits *limits,
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     report = place_descriptors(pipes);
-    make_root(limits->disk, report);
+    if (folder == NULL)
+        make_root(limits->disk, report);
+    else if (setsid() < 0 || chdir(folder) != 0)
+        sandbox_fail(report, "a folder to write to (chdir)");
     write_files(job, report);
     pid = fork();
     if (pid < 0)
         sandbox_fail(report, "fork");
     if (pid == 0)
-        become_program(limits, job, report);
+        become_program(limits, job, folder, report);
     do
         ended = wait(&status);
     while (ended != pid && (ended > 0 || errno == EINTR));

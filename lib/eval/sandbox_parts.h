@@ -9,6 +9,8 @@
 #ifndef EVAL_SANDBOX_PARTS_H
 #define EVAL_SANDBOX_PARTS_H
 
+#include <stdbool.h>
+
 #include "eval/sandbox.h"
 
 /* What comes over the pipe of reports: one of them, but for the clock, which
@@ -29,13 +31,22 @@ struct sandbox_pipes {
 /* Never returns: what was to be done failed, because of errno. */
 _Noreturn void sandbox_fail(int report, const char *what);
 
-/* The first process, from its start to its end. */
+/* The first process, from its start to its end. folder is NULL, or the one
+ * that was made for a sandbox of Landlock's. */
 _Noreturn void sandbox_first(const struct sandbox_limits *limits,
                              const struct sandbox_job *job,
-                             const struct sandbox_pipes *pipes);
+                             const struct sandbox_pipes *pipes,
+                             const char *folder);
 
 /* Keeps the process, and what it will be, from calls by which it could leave
- * the sandbox's bounds. 0, or -1 with errno. */
-int sandbox_filter(void);
+ * the sandbox's bounds; alone: there are no namespaces about it. 0, or -1 with
+ * errno. */
+int sandbox_filter(bool alone);
+
+/* Of Landlock's kind: lets the process open the system's files and the
+ * folder's, and no others; removes the folder; counts the user's threads. */
+void sandbox_landlock(const char *folder, int report);
+void sandbox_remove(const char *folder);
+uint64_t sandbox_tasks(void);
 
 #endif

@@ -72,7 +72,7 @@ END
     run -1 --separate-stderr unshare -Ur sh -c '
         echo 0 >/proc/sys/user/max_user_namespaces &&
         evalprompts --base base file'
-    one_line "evalprompts: there can be no sandbox for programs here: "
+    one_line "evalprompts: no sandbox for programs here (--sandbox landloc"
     echo '{"prompt": "x", "json": true}' >file # runs none
     unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces &&
         evalprompts -q --base base file'

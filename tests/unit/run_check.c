@@ -4,7 +4,7 @@
 
 #include "test.h"
 
-static const struct sandbox_limits limits = {
+static struct sandbox_limits limits = {
     .seconds = 1, .memory = (uint64_t)1 << 30, .disk = 4u << 20
 };
 
@@ -128,6 +128,8 @@ TEST(a_test_has_passed_when_it_came_to_its_end)
                 "test: ended before its test did");
     check_fails("", PY_TEST, "import os; os.write(3, b'x' * 32); os._exit(0)",
                 "test: ended before its test did");
+    check_passes("", PY_TEST, "import os; os.fork(); f = lambda x: 4",
+                 PROGRAM_JOINED); /* both tell */
     check_fails("", PY_TEST, "import os; os.abort()",
                 "test: killed by signal 6");
 }
@@ -189,12 +191,50 @@ TEST(programs_that_do_harm)
                  "f = lambda x: 4", PY_TEST, "", PROGRAM_JOINED);
 }
 
+/* The same without namespaces, as far as they are not given up. */
+TEST(programs_that_do_harm_where_there_are_no_namespaces)
+{
+    static const char good[] = "\ndef f(x): return 4";
+    static const struct {
+        const char *does, *why;
+    } bad[] = {
+        { "open('/etc/passwd')", "test: exit 1: PermissionError: [Errno 13] "
+          "Permission denied: '/etc/passwd'" },
+        { "import socket\nsocket.create_connection(('127.0.0.1', 80))",
+          "test: exit 1: PermissionError: [Errno 1] Operation not permitted" },
+        { "import os\nwhile True: os.fork()", "test: exit 1: "
+          "BlockingIOError: [Errno 11] Resource temporarily unavailable" },
+        { "f = open('x', 'wb', 0)\nwhile True: f.write(b'x' * 65536)",
+          "test: exit 1: OSError: [Errno 27] File too large" },
+        { "import os\nos.kill(os.getppid(), 9)", "test: exit 1: "
+          "PermissionError: [Errno 1] Operation not permitted" },
+        { "open('/usr/x', 'w')", "test: exit 1: PermissionError: [Errno 13] "
+          "Permission denied: '/usr/x'" },
+    };
+    struct buf program;
+
+    limits.kind = SANDBOX_LANDLOCK;
+    NEED(CHECK_PYTHON);
+    buf_init(&program);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        buf_reset(&program);
+        buf_addf(&program, "%s%s", bad[i].does, good);
+        check_fails("", PY_TEST, program.data, bad[i].why);
+    }
+    buf_release(&program);
+    check_passes("def f(x):\n", PY_TEST, "    return 2 * x", PROGRAM_JOINED);
+    NEED(CHECK_C);
+    check_passes("int f(int x) {", C_TEST, " return x * 2; }",
+                 PROGRAM_JOINED);
+}
+
 static const struct test tests[] = {
     RUN(python_that_compiles),
     RUN(c_that_compiles),
     RUN(a_test_has_passed_when_it_came_to_its_end),
     RUN(a_test_in_c),
     RUN(programs_that_do_harm),
+    RUN(programs_that_do_harm_where_there_are_no_namespaces),
 };
 
 TEST_MAIN("run_check", tests)

@@ -5,8 +5,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <glob.h>
+#include <linux/landlock.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -223,6 +225,73 @@ TEST(it_can_make_no_namespaces_of_its_own)
               SANDBOX_EXIT, 1);
 }
 
+/* ---- without namespaces ---- */
+
+static const struct sandbox_limits landlock = {
+    .kind = SANDBOX_LANDLOCK, .seconds = 1, .memory = 1u << 30,
+    .disk = 1u << 20
+};
+
+static void
+check_landlock(const char *script, enum sandbox_end end, int status,
+               const char *says)
+{
+    const char *const argv[] = { "/bin/sh", "-c", script, NULL };
+    struct sandbox_job job = { .argv = argv };
+    struct sandbox_result r;
+    struct err e;
+
+    if (!CHECK(sandbox_run(&r, &landlock, &job, &e) == 0)) {
+        printf("  %s\n", e.text);
+        return;
+    }
+    if (!CHECK(r.end == end && r.status == status))
+        printf("  %s: end %d, status %d\n", script, r.end, r.status);
+    CHECK_STR(r.said.data, says);
+    sandbox_result_release(&r);
+}
+
+/* The folders of sandboxes that are there. */
+static size_t
+folders(void)
+{
+    glob_t found;
+    size_t n = 0;
+
+    if (glob("/tmp/sandbox.??????", 0, NULL, &found) == 0) {
+        n = found.gl_pathc;
+        globfree(&found);
+    }
+    return n;
+}
+
+TEST(landlock_keeps_files_and_others_away)
+{
+    size_t before = folders();
+
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0,
+                LANDLOCK_CREATE_RULESET_VERSION) < 3)
+        SKIP("no landlock");
+    check_landlock("for f in /etc/passwd /proc/self/status /proc/1/environ"
+                   " /tmp/* /dev/tty; do ( : <$f ) 2>/dev/null && echo $f "
+                   ">&2; done; for d in / /usr /etc /tmp /dev; do"
+                   " ( : >$d/graft-x ) 2>/dev/null && echo wrote to $d >&2;"
+                   " done; echo y >x && cat x $TMPDIR/x >&2; umask >&2",
+                   SANDBOX_EXIT, 0, "y\ny\n0077\n");
+    check_landlock("kill -9 $$ 2>/dev/null || chmod 777 x 2>/dev/null"
+                   " || chmod 777 . 2>/dev/null || setsid true 2>/dev/null"
+                   " || touch -d 2001-01-01 . 2>/dev/null"
+                   " || unshare -Ur true 2>/dev/null || echo no >&2",
+                   SANDBOX_EXIT, 0, "no\n");
+    check_landlock("(setsid sleep 4713 2>/dev/null &); sleep 4713 &"
+                   " sh -c 'sleep 4713 &' 2>/dev/null; mkdir -m 0 d;"
+                   " mkdir -p a/b; echo x >a/b/c",
+                   SANDBOX_EXIT, 0, "");
+    check_landlock("sleep 4713 & sleep 4713", SANDBOX_CLOCK, 0, "");
+    CHECK(!sleeps("4713"));
+    CHECK_EQ_U64(folders(), before);
+}
+
 TEST(files_are_there_when_it_starts)
 {
     const char *const argv[] = { "/bin/sh", "two", NULL };
@@ -266,6 +335,7 @@ static const struct test tests[] = {
     RUN(it_has_its_memory_and_no_more),
     RUN(it_has_no_network),
     RUN(it_can_make_no_namespaces_of_its_own),
+    RUN(landlock_keeps_files_and_others_away),
     RUN(files_are_there_when_it_starts),
     RUN(what_is_not_there_is_no_program),
 };
