@@ -1,4 +1,5 @@
 /* report.c - runs as a page. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -40,20 +41,39 @@ const struct tool tool = {
     .exits = "4 5 6",
 };
 
+/* Whether the path is that of this file. */
+static bool
+is_file(const char *path, const struct stat *file)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && st.st_dev == file->st_dev
+           && st.st_ino == file->st_ino;
+}
+
 /* A page in the place of what it is of would be the end of that. */
 static int
 check_output(const char *out, const struct args *args, struct err *e)
 {
-    struct stat a, b;
+    static const char *const own[] = {
+        "config.json", "manifest.json", "metrics.jsonl"
+    };
+    struct stat st;
+    bool is = false;
     int rc = out_check(out, NULL, e);
 
-    if (rc < 0 || strcmp(out, "-") == 0 || stat(out, &a) != 0)
+    if (rc < 0 || strcmp(out, "-") == 0 || stat(out, &st) != 0)
         return rc;
-    for (size_t i = 0; i < args->n; i++)
-        if (stat(args->operand[i], &b) == 0 && a.st_dev == b.st_dev
-            && a.st_ino == b.st_ino)
-            return err_set(e, ERR_EXISTS, "%s: is an input, too", out);
-    return 0;
+    for (size_t i = 0; i < args->n; i++) {
+        is = is || is_file(args->operand[i], &st);
+        for (size_t k = 0; k < sizeof(own) / sizeof(*own); k++) {
+            char *path = path_join(args->operand[i], own[k]);
+
+            is = is || is_file(path, &st);
+            free(path);
+        }
+    }
+    return is ? err_set(e, ERR_EXISTS, "%s: is an input, too", out) : 0;
 }
 
 static int

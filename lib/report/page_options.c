@@ -5,6 +5,8 @@
 #include "base/map.h"
 #include "report/page_parts.h"
 
+#define NAMES 500 /* of options; train has 60 */
+
 /* Options that say where things are, not what is done. */
 static bool
 is_place(const char *name)
@@ -67,7 +69,7 @@ collect(struct map *names, const struct report *r)
 
             cJSON_ArrayForEach(v, cJSON_GetObjectItemCaseSensitive(
                                       r->run[i].config, part[k])) {
-                if (v->string && !is_place(v->string))
+                if (v->string && !is_place(v->string) && names->n < NAMES)
                     map_put(names, v->string, strlen(v->string), 0, NULL);
             }
         }
@@ -142,7 +144,10 @@ page_options(struct buf *b, const struct report *r)
         put_value(b, value_of(&r->run[0], name.data));
         buf_addstr(b, "</dd></div>\n");
     }
-    buf_addstr(b, "</dl>\n</section>\n");
+    buf_addstr(b, "</dl>\n");
+    if (names.n == NAMES)
+        page_note(b, "There are more, which are not shown.");
+    buf_addstr(b, "</section>\n");
     buf_release(&name);
     map_release(&names);
 }

@@ -1,7 +1,7 @@
 /* page_strata.c - a score in parts: by kind of record, by kind of check. */
 #include "report/page_parts.h"
 
-#define SHOWN 20 /* strata of a kind */
+#define SHOWN 20 /* strata of a kind, kinds of checks, k of pass@k */
 
 /* ---- kinds of records ---- */
 
@@ -72,12 +72,14 @@ void
 page_strata(struct buf *b, const cJSON *summary)
 {
     const cJSON *strata = score_get(summary, "strata"), *kind;
+    int told = 0;
 
     if (cJSON_GetArraySize(strata) == 0)
         return;
     buf_addstr(b, "<h3>Loss of the target, by kind of record</h3>\n");
     cJSON_ArrayForEach(kind, strata) {
-        put_kind(b, kind);
+        if (told++ < SHOWN)
+            put_kind(b, kind);
     }
 }
 
@@ -136,6 +138,7 @@ page_checks(struct buf *b, const cJSON *prompts)
     const cJSON *base = score_get(prompts, "base"), *v;
     double d = score_number(prompts, "difference.share");
     double half = score_number(prompts, "difference.half_width");
+    int told = 0;
 
     if (isfinite(d)) {
         buf_addstr(b, "<p>On the same prompts the adapter passes ");
@@ -149,10 +152,11 @@ page_checks(struct buf *b, const cJSON *prompts)
     buf_addstr(b, "<div class=wide><table>\n<thead><tr><th>check"
                "<th class=n>base<th class=n>adapter</tr></thead>\n<tbody>\n");
     cJSON_ArrayForEach(v, score_get(base, "pass_at")) {
-        pass_row(b, prompts, v->string ? v->string : "");
+        if (v->string && told++ < SHOWN)
+            pass_row(b, prompts, v->string);
     }
     cJSON_ArrayForEach(v, base) {
-        if (cJSON_IsArray(v) && v->string)
+        if (cJSON_IsArray(v) && v->string && told++ < 2 * SHOWN)
             check_row(b, prompts, v->string);
     }
     buf_addstr(b, "</tbody></table></div>\n");

@@ -71,6 +71,31 @@ put_done(struct buf *b, const struct run_facts *run)
     buf_addstr(b, " of training.");
 }
 
+/* Which step's the result is, and why the run ended where it did. */
+static void
+put_result(struct buf *b, const struct run_facts *run)
+{
+    const cJSON *ended = cJSON_GetObjectItemCaseSensitive(run->manifest,
+                                                          "ended");
+    double step = score_number(run->manifest, "best.step");
+
+    if (cJSON_IsString(ended) && strcmp(ended->valuestring, "patience") == 0)
+        buf_addstr(b, " It was ended early, as validation had not become "
+                   "better for as long as it was to be waited.");
+    else if (cJSON_IsString(ended)) {
+        buf_addstr(b, " It was ended early: ");
+        html_text(b, ended->valuestring);
+        buf_addstr(b, ".");
+    }
+    if (!isfinite(step))
+        return;
+    buf_addstr(b, " The result is that of step ");
+    html_number(b, step, 0);
+    buf_addstr(b, ", whose validation loss was the least: ");
+    html_number(b, score_number(run->manifest, "best.val_loss"), 3);
+    buf_addstr(b, ".");
+}
+
 static void
 put_sentences(struct buf *b, const struct report *r,
               const struct run_facts *run)
@@ -82,6 +107,7 @@ put_sentences(struct buf *b, const struct report *r,
     put_learned_from(b, r, run);
     buf_addstr(b, ".");
     put_done(b, run);
+    put_result(b, run);
     buf_addstr(b, "</p>\n");
 }
 

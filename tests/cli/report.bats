@@ -170,6 +170,11 @@ END
     report -q -o r.html run
     page r.html
     texts r.html | grep -q 'There is no metrics.jsonl'
+    # ended early
+    echo '{"type": "run", "ended": "patience",
+        "best": {"step": 7, "val_loss": 1.25}}' >run/manifest.json
+    report -q -o r.html run
+    texts r.html | grep -q 'ended early, .* is that of step 7, .*: 1.250'
     # numbers that can't be drawn
     for v in null 1e999 -1e308 1e308 0; do
         echo "{\"step\": 1, \"loss\": $v, \"lr\": $v, \"tok_s\": $v,
@@ -211,6 +216,8 @@ END
     made_run run
     run -6 --separate-stderr report -o run/metrics.jsonl run/metrics.jsonl
     one_line "report: run/metrics.jsonl: is an input, too"
+    run -6 --separate-stderr report -o run/config.json run
+    one_line "report: run/config.json: is an input, too"
     [ ! -e r.html ]
     no_leftovers .
     run -1 --separate-stderr bash -c 'report -q run >/dev/full'
