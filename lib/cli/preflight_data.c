@@ -4,9 +4,13 @@
 
 #include <string.h>
 
+#include "eval/ends.h"
+
 #define FEW 0.02   /* of the tokens learned: a template may be the wrong one */
 #define CUT 0.05   /* of the positions in records that are cut */
 #define LEAKED 0.05
+#define SAMPLE 64  /* records that are read */
+#define LAST 3     /* tokens of one */
 
 /* What the lengths of a split's records tell. */
 struct split_facts {
@@ -162,6 +166,54 @@ say_layout(struct preflight *p)
     }
 }
 
+/* Whether a record ends with one of them, or with that and a little more, as
+ * a chat's last turn does with a newline. */
+static bool
+ends_so(const struct end_tokens *ends, const struct record_tokens *t)
+{
+    for (uint32_t i = 0; i < LAST && i < t->n; i++)
+        if (end_tokens_has(ends, t->ids[t->n - 1 - i]))
+            return true;
+    return false;
+}
+
+/* Whether records, of which some are looked at, end as the base ends what it
+ * says: else what is trained goes on and on. */
+static void
+say_ends(struct preflight *p)
+{
+    const struct token_source *s = &p->in.train.source;
+    const struct model *m = &p->in.model;
+    uint64_t n = s->n_records, most = n < SAMPLE ? n : SAMPLE;
+    struct findings *f = &p->findings;
+    uint64_t ending = 0;
+    struct end_tokens ends;
+    struct record_tokens t;
+    struct err e;
+    int rc = end_tokens_read(&ends, &m->weights, m->desc.vocab, &e);
+
+    if (rc < 0) {
+        findings_add(f, FINDING_WARNING, "data.end", "%s", e.text);
+        return;
+    }
+    for (uint64_t i = 0; i < most && rc == 0; i++) {
+        rc = s->get(s->ctx, i * (n / most), &t, &e);
+        ending += rc == 0 && ends_so(&ends, &t);
+    }
+    if (rc < 0) {
+        findings_error(f, "data.end", &e);
+    } else if (ends.n > 0 && ending == 0) {
+        findings_add(f, FINDING_NOTE, "data.end", "none of %llu records that "
+                     "were looked at ends as the base ends what it says "
+                     "(%s %u): what is trained may not stop by itself",
+                     (unsigned long long)most, ends.n > 1 ? "token among "
+                     "others" : "token", ends.id[0]);
+        findings_remedy(f, "a template that ends so (chat), or stop at what "
+                        "ends the records");
+    }
+    end_tokens_release(&ends);
+}
+
 static void
 say_leaks(struct preflight *p)
 {
@@ -229,6 +281,7 @@ preflight_data(struct preflight *p)
         say_learned(p);
         say_tokenizer(p);
         say_layout(p);
+        say_ends(p);
     }
     if (train != NULL && d->lengths.n > 0) {
         x = facts_of(d, train, p->o->seq_len);

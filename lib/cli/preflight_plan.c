@@ -143,16 +143,21 @@ can_be_made(struct preflight *p, const char *place)
     const char *out = p->o->out;
     bool begun = rundir_begun(out);
     char *manifest = path_join(out, "manifest.json");
-    bool complete = path_exists(manifest);
+    bool complete = begun && path_exists(manifest);
     struct err e;
 
     free(manifest);
-    e.code = 0;
-    if (access(place, W_OK | X_OK) != 0)
+    if (rundir_may_be(out, &e) == 0)
+        e.code = 0;
+    if (e.code == 0 && access(place, W_OK | X_OK) != 0)
         err_errno(&e, ERR_IO, "%s", place);
-    else if (begun && !complete && !p->o->resume)
+    else if (e.code == 0 && begun && !complete && !p->o->resume)
         err_set(&e, ERR_EXISTS, "%s: a run that was begun and not finished",
                 out);
+    if (e.code == 0 && complete)
+        findings_add(&p->findings, FINDING_NOTE, "disk.out", "%s: there is a "
+                     "complete run: of the same options, train does nothing",
+                     out);
     if (e.code == 0)
         return true;
     findings_error(&p->findings, "disk.out", &e);

@@ -91,12 +91,37 @@ say_run(struct preflight *p, double micro, const struct step_report *r)
     findings_value(f, "step_seconds", step);
     findings_value(f, "run_seconds", all);
     findings_value(f, "tokens_per_second", (double)r->tokens / micro);
+    if (eval > all / 2) {
+        findings_add(f, FINDING_NOTE, "time.evaluations", "most of the time "
+                     "goes into evaluations");
+        findings_remedy(f, "--eval-records 200, spread evenly over what is "
+                        "held out, or a larger --eval-every");
+    }
     if (!r->skipped)
         return;
     findings_add(f, FINDING_WARNING, "time.step", "loss or gradient of the "
                  "first micro-batch is not finite");
     findings_remedy(f, "are there NaN in the base? quantize refuses them; "
                     "with --compute bf16, try f32");
+}
+
+/* What was resident, against what was promised. */
+static void
+say_peak(struct preflight *p)
+{
+    struct plan_memory m = trainer_memory(&p->trainer);
+    bool apart = p->in.model.backend.apart;
+    uint64_t promised = (apart ? m.host : m.total) + FIT_MARGIN;
+    uint64_t peak = mem_peak();
+    struct findings *f = &p->findings;
+
+    findings_add(f, !apart && peak > promised ? FINDING_WARNING : FINDING_OK,
+                 "memory.peak", "%.0f MiB were resident at most meanwhile; "
+                 "the plan has %.0f", (double)peak / (1 << 20),
+                 (double)promised / (1 << 20));
+    findings_value(f, "bytes", (double)peak);
+    if (!apart && peak > promised)
+        findings_remedy(f, "report this: the plan should have held it");
 }
 
 void
@@ -129,8 +154,5 @@ preflight_measure(struct preflight *p)
         return;
     }
     say_run(p, seconds, &r);
-    findings_add(&p->findings, FINDING_OK, "memory.peak", "%.0f MiB were "
-                 "resident at most meanwhile",
-                 (double)mem_peak() / (1 << 20));
-    findings_value(&p->findings, "bytes", (double)mem_peak());
+    say_peak(p);
 }

@@ -125,6 +125,20 @@ check_ours(const struct rundir *r, struct err *e)
     return rc;
 }
 
+int
+rundir_may_be(const char *path, struct err *e)
+{
+    struct rundir r = { .path = (char *)path };
+    struct stat s;
+
+    if (stat(path, &s) != 0)
+        return 0;
+    if (!S_ISDIR(s.st_mode))
+        return err_set(e, ERR_EXISTS, "%s: exists and is no directory",
+                       path);
+    return check_ours(&r, e);
+}
+
 bool
 rundir_begun(const char *path)
 {

@@ -48,6 +48,11 @@ struct run_taking {
  * not new. */
 bool rundir_begun(const char *path);
 
+/* Whether a run can be at path, without touching it: 0 where nothing is there,
+ * an empty directory, or a run; ERR_EXISTS where something else is, or ERR_IO
+ * where it can't be looked at. */
+int rundir_may_be(const char *path, struct err *e);
+
 /* Makes or finds the run at path and locks it. identity and rest are JSON
  * members without braces: identity decides the result; rest holds options
  * and machine, whose arithmetic and version decide the bits. Not resumed, a

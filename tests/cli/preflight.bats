@@ -40,6 +40,7 @@ unfound() { run -1 grep -x "$1" <<<"$names"; }
     jq -e '.exit == 0 and .errors == 0' json
     jq -e '.findings[] | select(.name == "time.run")
            | .values.step_seconds > 0' json
+    jq -e '.findings[] | select(.name == "memory.peak")' json
     [ ! -e run ]
     cmp <(jq -S .plan json) <(train --base "$made/base" \
         --data "$made/data" --seq-len 16 --batch 1 --steps 4 --dry-run |
@@ -73,6 +74,20 @@ unfound() { run -1 grep -x "$1" <<<"$names"; }
     unfound 'warning plan.warmup'
     look 0 --steps 1000
     found 'warning plan.epochs'
+}
+
+@test "records that do not end as the base does are told" {
+    look 0
+    unfound 'note data.end'
+    cp -r "$made/base" base
+    jq -c '.eos_token_id = 39' base/config.json >config
+    mv config base/config.json
+    look 0 --base base
+    found 'note data.end'
+    jq -c '.eos_token_id = [39, 8]' base/config.json >config
+    mv config base/config.json
+    look 0 --base base # 8 stands last but two
+    unfound 'note data.end'
 }
 
 @test "an error has train's own exit status, and its remedy" {
@@ -122,6 +137,11 @@ unfound() { run -1 grep -x "$1" <<<"$names"; }
     found 'error disk.out'
     look 0 --steps 2 -o run --resume
     found 'ok disk.free'
+    look 6 --steps 2 -o "$made/data"
+    found 'error disk.out'
+    touch file
+    look 6 --steps 2 -o file
+    found 'error disk.out'
     look 0 -o not/there/yet
     found 'ok disk.free'
     [ ! -e not ]
