@@ -52,6 +52,7 @@ forgetting(const struct eval_options *o, const struct score_opts *score)
     f.split = o->forget_split;
     f.per_record = NULL;
     f.by = 0;
+    f.exactness = 0;
     return f;
 }
 
@@ -124,6 +125,7 @@ run(void *opts, const struct args *args, struct err *e)
     struct score_opts score = {
         .data = o->data, .split = o->split,
         .per_record = o->per_record, .records = o->records,
+        .exactness = o->exactness, .context = (uint32_t)o->context,
         .batch = (uint32_t)o->batch, .seq_len = (uint32_t)o->seq_len,
         .force = o->force
     };

@@ -27,6 +27,10 @@ const struct opt eval_option_table[] = {
     { .name = "by", .type = OPT_LIST, .output = true, IN(by), .arg = "WHAT",
       .help = "tell the loss by language, repository or age of the commit, "
               "too" },
+    { .name = "exactness", .type = OPT_U64, .output = true, IN(exactness),
+      .arg = "N", .def = "0", .max = OPT_MAX_EXACT,
+      .help = "complete N records, spread evenly over the split, and tell how "
+              "many become what they are" },
     { .name = "forget-data", .type = OPT_STRING, IN(forget_data),
       .arg = "DIR",
       .help = "set of text that is not the repository's, to measure what is "
@@ -66,8 +70,8 @@ const struct opt eval_option_table[] = {
               "for 64, or 512 of a suite" },
     { .name = "context", .type = OPT_U64, .output = true, IN(context),
       .arg = "N", .def = "0", .max = 1048576,
-      .help = "tokens of prompt and completion; 0 for what the model takes, "
-              "at most 4096" },
+      .help = "tokens of prompt, or record, and completion; 0 for what the "
+              "model takes, at most 4096" },
     { .name = "temperature", .type = OPT_DOUBLE, .output = true,
       IN(temperature), .arg = "T", .def = "0", .max = 100,
       .help = "of sampling; 0 takes the likeliest token" },
@@ -106,10 +110,10 @@ check_idle(const struct eval_options *o, const struct args *args,
            struct err *e)
 {
     static const char *const of_data[] = {
-        "split", "by", "records", "per-record", "batch", "seq-len"
+        "split", "by", "exactness", "records", "per-record", "batch", "seq-len"
     };
     static const char *const of_prompts[] = {
-        "tokenizer", "max-tokens", "context", "temperature", "top-p", "seed",
+        "tokenizer", "max-tokens", "temperature", "top-p", "seed",
         "suite", "samples", "sandbox", "check-seconds", "check-memory", "junit"
     };
 
@@ -122,6 +126,9 @@ check_idle(const struct eval_options *o, const struct args *args,
             return err_set(e, ERR_USAGE, "--%s without a prompt file",
                            of_prompts[i]);
     }
+    if (args->n == 0 && o->exactness == 0 && tool_given(args, "context"))
+        return err_set(e, ERR_USAGE, "--context without a prompt file or "
+                       "--exactness");
     if (o->temperature == 0 && tool_given(args, "top-p"))
         return err_set(e, ERR_USAGE, "--top-p without --temperature");
     if (o->temperature == 0 && o->samples > 1)
@@ -145,6 +152,9 @@ check_compare(const struct eval_options *o, const struct args *args,
     if (args->n > 0)
         return err_set(e, ERR_USAGE, "--compare with a prompt file: bases "
                        "are compared on --data alone");
+    if (o->exactness > 0)
+        return err_set(e, ERR_USAGE, "--compare with --exactness: it is told "
+                       "of a base and an adapter");
     return 0;
 }
 

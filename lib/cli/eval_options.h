@@ -12,7 +12,7 @@ struct eval_options {
     const char *per_record, *tokenizer, *junit;
     struct opt_list by, fail_below, fail_above;
     uint64_t batch, seq_len, records, max_tokens, context, samples, seed;
-    uint64_t check_seconds, check_memory;
+    uint64_t exactness, check_seconds, check_memory;
     int suite, sandbox;
     double temperature, top_p;
     struct machine_options machine;

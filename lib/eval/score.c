@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "eval/compare.h"
 #include "eval/evaluate.h"
+#include "eval/exactness.h"
 #include "eval/strata.h"
 #include "weights/lora.h"
 
@@ -160,10 +161,10 @@ open_data(struct dataset *data, const struct model *m,
     return rc;
 }
 
-/* Opens the split and checks that there is something to measure. */
-static int
-open_split(struct dataset *data, struct data_split *split,
-           const struct model *m, const struct score_opts *o, struct err *e)
+int
+scores_open_split(struct dataset *data, struct data_split *split,
+                  const struct model *m, const struct score_opts *o,
+                  struct err *e)
 {
     int rc = open_data(data, m, o, e);
 
@@ -219,7 +220,7 @@ score_check(const struct model *m, const struct score_opts *given,
     if (o.compare == NULL) {
         rc = open_data(&data, m, &o, e);
     } else { /* what is kept of each token is memory, too */
-        rc = open_split(&data, &split, m, &o, e);
+        rc = scores_open_split(&data, &split, m, &o, e);
         if (rc == 0) {
             tokens = split.tokens;
             data_split_release(&split);
@@ -229,7 +230,8 @@ score_check(const struct model *m, const struct score_opts *given,
         return rc;
     dataset_release(&data);
     set_length(&o, m);
-    return check_fit(m, &o, tokens, e);
+    rc = check_fit(m, &o, tokens, e);
+    return rc == 0 && o.exactness > 0 ? exactness_fit(m, &o, e) : rc;
 }
 
 static bool
@@ -298,7 +300,7 @@ score_split(const struct model *m, const struct score_opts *given,
     struct dataset data;
     struct data_split split;
     struct scores s = { .split = &split };
-    int rc = open_split(&data, &split, m, &o, e);
+    int rc = scores_open_split(&data, &split, m, &o, e);
 
     if (rc < 0)
         return rc;
@@ -315,6 +317,8 @@ score_split(const struct model *m, const struct score_opts *given,
         scores_put(summary, &o, &s);
     if (rc == 0 && o.by != 0)
         rc = strata_put(summary, &o, &s, e);
+    if (rc == 0 && o.exactness > 0)
+        rc = exactness_put(summary, m, &o, e);
     if (rc == 0 && o.per_record != NULL)
         rc = scores_write(&s, o.per_record, e);
     measured_release(&s.target);

@@ -16,6 +16,9 @@ struct score_opts {
                                     adapter then */
     const char *per_record;  /* file to write a line a record to; or NULL */
     unsigned by;             /* the strata that are told, too */
+    uint64_t exactness;      /* records to complete (exactness.h) */
+    uint32_t context;        /* of these; 0: what the model takes, at most
+                                4096 */
     uint64_t records;        /* spread over the split; 0: all */
     bool force;              /* also where memory is short */
     uint32_t batch;

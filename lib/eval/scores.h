@@ -24,6 +24,12 @@ struct scores {
     struct measured target, all;
 };
 
+/* Opens the split of o, o->records of it, with its clusters; ERR_DATA where
+ * there is nothing to measure, and as score_check. */
+int scores_open_split(struct dataset *data, struct data_split *split,
+                      const struct model *m, const struct score_opts *o,
+                      struct err *e);
+
 /* The members of the summary, each after a comma. Sorts kls. */
 void scores_put(struct buf *b, const struct score_opts *o,
                 struct scores *s);

@@ -383,7 +383,7 @@ with_end() {
     for option in '-t tok.json' '--max-tokens 2' '--context 9' \
         '--temperature 1' '--top-p 0.5' '--seed 1'; do
         run -2 --separate-stderr evalprompts --base base --data data $option
-        [[ $stderr == "evalprompts: --"*" without a prompt file" ]]
+        [[ $stderr == "evalprompts: --"*" without a prompt file"* ]]
     done
     run -2 --separate-stderr evalprompts --base base --top-p 0.5 prompts
     one_line "evalprompts: --top-p without --temperature"

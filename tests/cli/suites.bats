@@ -276,3 +276,48 @@ tokens() {
     run -2 --separate-stderr evalprompts --base base --forget-data prose
     one_line "evalprompts: nothing to measure"
 }
+
+# targets K...: a record a number, whose target is its end.
+targets() {
+    local k
+    for k; do
+        echo "{\"ids\": [$k, 3, $((10 + k)), $((20 + k)), 7, $((30 + k))]," \
+            "\"mask\": [0, 0, 1, 1, 1, 1], \"ordinal\": $k, \"time\": $k}"
+    done
+}
+
+@test "records are completed as they are, or as far as they are right" {
+    targets 1 2 3 4 5 | fromjsonl -q --vocab 300 |
+        shard -q --val 0 --test 0 -o learnt
+    train -q --data learnt --base base --seq-len 32 --batch 2 --steps 300 \
+        --lr 0.01 --rank 8 --loss target --warmup 0 -o run
+    { targets 1 2 3
+      # right up to the last, the first wrong, no target, target not at the end
+      # and one that is too long
+      echo '{"ids": [4, 3, 14, 24, 7, 99], "mask": [0, 0, 1, 1, 1, 1]}'
+      echo '{"ids": [5, 3, 99, 25, 7, 35], "mask": [0, 0, 1, 1, 1, 1]}'
+      echo '{"ids": [5, 3, 99, 25, 7, 35], "mask": [0, 0, 0, 0, 0, 0]}'
+      echo '{"ids": [5, 3, 99, 25, 7, 35], "mask": [0, 1, 0, 0, 1, 1]}'
+      jq -nc '{ids: [range(65)], mask: [range(65) | . % 65 / 64 | floor]}'
+    } | fromjsonl -q --vocab 300 | shard -q --val 0 --test 0 -o asked
+    how="-q --base base --adapter run --data asked --split train --seq-len 32"
+    evalprompts $how --exactness 99 >score
+    python3 "$root/tests/validate.py" "$root/schemas/score.schema.json" score
+    jq -e '.exactness | .records == 5 and .clusters == 5 and .left_out == 3 and
+        .base.exact == 0 and .base.share == 0 and .adapter.exact == 3 and
+        .adapter.share == 0.6 and .adapter.right == (4 * 3 + 3) / 20 and
+        .difference.share == 0.6 and
+        (.difference.half_width - 2.7764451051977987 * 0.06 / (0.06 | sqrt)
+            | fabs < 1e-9)' score
+    evalprompts $how >without
+    cmp <(jq -c . without) <(jq -c 'del(.exactness)' score)
+    evalprompts $how --exactness 99 --threads 1 | cmp - score
+    evalprompts $how --exactness 99 --context 5 |
+        jq -e '.exactness | .records == 0 and .left_out == 8 and
+            .adapter.share == null'
+    evalprompts $how --exactness 2 |
+        jq -e '.exactness | .records + .left_out == 2'
+    run -2 --separate-stderr evalprompts --base base --compare base \
+        --data asked --split train --exactness 1
+    one_line "evalprompts: --compare with --exactness: "
+}
