@@ -153,12 +153,14 @@ put_measured(struct buf *b, const struct score_file *s)
 }
 
 static void
-put_held_out(struct buf *b, const struct score_file *s)
+put_held_out(struct buf *b, const struct report *r,
+             const struct score_file *s)
 {
     if (!score_get(s->summary, "base"))
         return;
     put_measured(b, s);
-    put_loss_figure(b, s);
+    if (r->n_runs < 2) /* else they are in one figure */
+        put_loss_figure(b, s);
     put_verdict(b, s->summary, "");
     put_verdict(b, score_get(s->summary, "forgetting"),
                 " on other text, which is not the repository's,");
@@ -248,7 +250,7 @@ put_score(struct buf *b, const struct report *r, const struct run_facts *run,
     if (!s->summary)
         page_note(b, "There is no summary: evalprompts did not come to its "
                   "end.");
-    put_held_out(b, s);
+    put_held_out(b, r, s);
     put_prompts(b, s);
     if (s->others > 0)
         buf_addf(b, "<p class=note>Lines of a kind that is not known here: "

@@ -84,6 +84,25 @@ struct small {
     bool from_zero;
 };
 
+#define MIB (1.0 / (1 << 20))
+
+/* What has a figure of its own; the rate is put before them. */
+static const struct small small[] = {
+    { "tok_s", "Throughput", "tokens a second", .from_zero = true },
+    { "grad_norm", "Norm of the gradient", "before clipping",
+      .from_zero = true },
+    { "peak_bytes", "Peak of memory", "MiB", .scale = MIB,
+      .from_zero = true },
+    { "machine.temperature", "Temperature", "degrees Celsius" },
+    { "machine.load", "Load", "runnable processes a processor",
+      .from_zero = true },
+    { "machine.free_bytes", "Memory that is free", "MiB", .scale = MIB,
+      .from_zero = true },
+    { "machine.throttled", "Slowed down for heat", "times", .scale = 1 },
+};
+
+#define SMALL (sizeof(small) / sizeof(*small))
+
 static double
 largest(const struct report *r, const char *name)
 {
@@ -158,9 +177,8 @@ static void
 put_others(struct buf *b, const struct report *r)
 {
     static const char *const shown[] = {
-        "loss", "lr", "grad_norm", "tokens", "tok_s", "peak_bytes",
-        "supervised", "skipped", "val_loss", "val_half_width",
-        "val_tokens", "val_records", "val_clusters",
+        "loss", "lr", "tokens", "supervised", "skipped", "val_loss",
+        "val_half_width", "val_tokens", "val_records", "val_clusters",
     };
 
     for (size_t i = 0; i < r->n_runs; i++) {
@@ -172,6 +190,8 @@ put_others(struct buf *b, const struct report *r)
 
             for (size_t n = 0; n < sizeof(shown) / sizeof(*shown); n++)
                 known = known || strcmp(shown[n], s.name) == 0;
+            for (size_t n = 0; n < SMALL; n++)
+                known = known || strcmp(small[n].name, s.name) == 0;
             for (size_t n = 0; n < i && !known; n++)
                 known = metrics_curve(&r->run[n].metrics, s.name) != NULL;
             if (!known)
@@ -227,13 +247,6 @@ put_damage(struct buf *b, const struct report *r, const struct run_facts *run)
 void
 page_training(struct buf *b, const struct report *r)
 {
-    static const struct small norm = {
-        "grad_norm", "Norm of the gradient", "before clipping",
-        .from_zero = true
-    }, rate = { "tok_s", "Throughput", "tokens a second", .from_zero = true },
-       memory = { "peak_bytes", "Peak of memory", "MiB",
-                  1.0 / (1 << 20), .from_zero = true };
-
     if (r->n_runs == 0)
         return;
     buf_addstr(b, "<section>\n<h2>Training</h2>\n");
@@ -247,12 +260,9 @@ page_training(struct buf *b, const struct report *r)
     buf_addstr(b, "<div class=small>\n");
     if (has(r, "lr"))
         put_rate(b, r);
-    if (has(r, "tok_s"))
-        put_small(b, r, &rate);
-    if (has(r, "grad_norm"))
-        put_small(b, r, &norm);
-    if (has(r, "peak_bytes"))
-        put_small(b, r, &memory);
+    for (size_t i = 0; i < SMALL; i++)
+        if (has(r, small[i].name))
+            put_small(b, r, &small[i]);
     put_others(b, r);
     buf_addstr(b, "</div>\n</section>\n");
 }

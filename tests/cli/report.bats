@@ -170,6 +170,13 @@ END
     report -q -o r.html run
     page r.html
     texts r.html | grep -q 'There is no metrics.jsonl'
+    # numbers of the machine, and one that nobody knows
+    made_run hot
+    echo '{"step": 10, "loss": 1, "machine": {"temperature": 71.5},
+        "new": {"thing": 3}}' | jq -c . >>hot/metrics.jsonl
+    report -q -o r.html hot
+    texts r.html | grep -q ' Temperature degrees Celsius '
+    texts r.html | grep -q ' new.thing '
     # ended early
     echo '{"type": "run", "ended": "patience",
         "best": {"step": 7, "val_loss": 1.25}}' >run/manifest.json
