@@ -111,17 +111,17 @@ check_options(const struct state *s, struct err *e)
                    "expected%s)", s->o->out, had, want);
 }
 
-/* Weights are not divided into splits. */
+/* Weights and vectors are not divided into splits. */
 static int
-check_weights(const struct args *args, struct err *e)
+check_undivided(const struct args *args, const char *type, struct err *e)
 {
     static const char *const name[] = {"val", "test", "split-by", "seed"};
     size_t i;
 
     for (i = 0; i < sizeof(name) / sizeof(name[0]); i++)
         if (tool_given(args, name[i]))
-            return err_set(e, ERR_USAGE, "--%s: weights have no splits",
-                           name[i]);
+            return err_set(e, ERR_USAGE, "--%s: %s have no splits", name[i],
+                           type);
     return 0;
 }
 
@@ -134,8 +134,8 @@ all_segments(struct state *s, bool last, struct err *e)
 
     while ((rc = stream_in_segment(&s->in, e)) > 0) {
         rc = 0;
-        if (s->n_segments++ == 0 && strcmp(s->in.head.type, "weights") == 0)
-            rc = check_weights(s->args, e);
+        if (s->n_segments++ == 0 && !sharding_divides(s->in.head.type))
+            rc = check_undivided(s->args, s->in.head.type, e);
         if (rc == 0)
             rc = sharding_segment(&s->made, &s->in, e);
         if (rc < 0)
@@ -244,7 +244,7 @@ tell(const struct state *s)
     size_t i;
 
     tell_repeated(s);
-    if (!s->made.weights && s->o->split_by != SPLIT_KEPT)
+    if (!s->made.undivided && s->o->split_by != SPLIT_KEPT)
         tell_split(s);
     buf_init(&b);
     for (i = 0; i < m->n_splits; i++)
@@ -252,7 +252,7 @@ tell(const struct state *s)
                  (unsigned long long)m->split[i].records);
     if (!s->made.out.written)
         log_info("%s: nothing new", s->o->out);
-    else if (s->made.weights)
+    else if (m->tensors > 0)
         log_info("%s: %llu tensors, %zu files", s->o->out,
                  (unsigned long long)m->tensors, m->n_files);
     else

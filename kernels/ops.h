@@ -402,4 +402,10 @@ int cpu_open(struct backend *b, const char *isa, const char *compute,
              struct err *e);
 void cpu_close(struct backend *b);
 
+/* out[i * n_b + k] = the dot product of row i of a[n_a, dim] and row k of
+ * b[n_b, dim], by the best instruction set there is and this thread alone; its
+ * bits don't depend on the other rows. */
+void cpu_dots(float *out, const float *a, size_t n_a, const float *b,
+              size_t n_b, size_t dim);
+
 #endif

@@ -169,3 +169,14 @@ cpu_close(struct backend *b)
     free(cpu);
     b->priv = NULL;
 }
+
+void
+cpu_dots(float *out, const float *a, size_t n_a, const float *b, size_t n_b,
+         size_t dim)
+{
+    const struct vec *vec = pick_vec(NULL);
+
+    for (size_t i = 0; i < n_a; i++)
+        for (size_t k = 0; k < n_b; k++)
+            out[i * n_b + k] = vec->dot(a + i * dim, b + k * dim, dim);
+}

@@ -59,25 +59,32 @@ dataset_release(struct dataset *d)
 }
 
 int
-dataset_check(const struct dataset *d, const struct model *m, struct err *e)
+dataset_made_for(const char *path, uint64_t vocab, const char *tokenizer,
+                 const struct model *m, struct err *e)
 {
     const struct weight_asset *a = weights_asset(&m->weights,
                                                  "tokenizer.json");
     char hex[ID_HEX + 1];
     struct id id;
 
-    if (d->vocab > m->desc.vocab)
+    if (vocab > m->desc.vocab)
         return err_set(e, ERR_DATA, "%s: vocabulary of %llu over the "
-                       "model's %u", d->set.path,
-                       (unsigned long long)d->vocab, m->desc.vocab);
-    if (a == NULL || d->tokenizer == NULL)
+                       "model's %u", path, (unsigned long long)vocab,
+                       m->desc.vocab);
+    if (a == NULL || tokenizer == NULL)
         return 0;
     id = id_of(a->data, a->n);
-    if (strcmp(id_hex(&id, hex), d->tokenizer) != 0)
+    if (strcmp(id_hex(&id, hex), tokenizer) != 0)
         return err_set(e, ERR_DATA, "%s: made with another tokenizer than "
-                       "the base's (found %.12s, expected %.12s)",
-                       d->set.path, d->tokenizer, hex);
+                       "the base's (found %.12s, expected %.12s)", path,
+                       tokenizer, hex);
     return 0;
+}
+
+int
+dataset_check(const struct dataset *d, const struct model *m, struct err *e)
+{
+    return dataset_made_for(d->set.path, d->vocab, d->tokenizer, m, e);
 }
 
 /* The number in the split of record i of n, spread evenly over total:

@@ -38,8 +38,13 @@ struct data_split {
 int dataset_open(struct dataset *d, const char *path, struct err *e);
 void dataset_release(struct dataset *d);
 
-/* ERR_DATA unless the set was tokenized for this base: by its tokenizer,
- * where both are known, and with no more tokens than it has rows. */
+/* ERR_DATA unless tokens were made for this base: by its tokenizer, where both
+ * are known, and with no more tokens than it has rows. What is known of them:
+ * vocab, 0 for nothing; the tokenizer's content id, or NULL. */
+int dataset_made_for(const char *path, uint64_t vocab, const char *tokenizer,
+                     const struct model *m, struct err *e);
+
+/* The same of a set. */
 int dataset_check(const struct dataset *d, const struct model *m,
                   struct err *e);
 

@@ -8,6 +8,8 @@
  *      "group":HEX16,"quality":N,"text_id":HEX64,"edit_id":HEX16,
  *      "content_id":HEX16,"commit_id":HEX16,"repo":S,"lang":S}; the last
  *     five only where they are known
+ *     {"kind":"vector","vector":[...],"ordinal":N,"time":N,"text_id":HEX64,
+ *      "repo":S,"lang":S}; the last two only where they are known
  *     {"kind":"asset","name":S,"data":S}
  *     {"kind":"tensor","name":S,"dtype":S,"shape":[...],"id":HEX64}
  *     {"kind":"data","b64":S}       the bytes of the tensor before, in turn
@@ -82,6 +84,7 @@ enum jsonl_kind {
     JSONL_END,    /* input, ledger: the segment's last line */
     JSONL_TEXT,   /* record: of a text stream */
     JSONL_TOKENS, /* record: of a token stream */
+    JSONL_VECTOR, /* record: of a vector stream */
     JSONL_ASSET,  /* record: of a weights stream */
     JSONL_TENSOR, /* record: a descriptor; n_data bytes follow */
     JSONL_DATA    /* record: bytes of a tensor */
@@ -97,7 +100,8 @@ struct jsonl {
     size_t n_inputs;
     struct ledger ledger;
     uint64_t vocab;     /* set by the caller: ids are below it, 0 = any */
-    uint64_t ordinal;   /* set by the caller: of tokens without one */
+    uint64_t dim;       /* set by the caller: elements of a vector, 0 = any */
+    uint64_t ordinal;   /* set by the caller: of records without one */
     uint64_t n_ignored; /* keys that were left out so far */
     uint64_t n_padding; /* tokens that were, of padding */
     struct jsonl_state *state;

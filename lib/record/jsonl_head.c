@@ -129,6 +129,7 @@ read_head(struct jsonl *j, uint64_t version, struct err *e)
         return rc;
     if (strcmp(s->bytes.data, "text") != 0
         && strcmp(s->bytes.data, "tokens") != 0
+        && strcmp(s->bytes.data, "vectors") != 0
         && strcmp(s->bytes.data, "weights") != 0)
         return err_set(e, ERR_DATA, "%s: unknown type \"%s\"",
                        s->line.where, s->bytes.data);

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "record/jsonl.h"
+#include "record/tokens.h"
 
 /* A key of the line and where its value is. */
 struct entry {
@@ -72,6 +73,10 @@ int jsonl_add_value(struct jsonl_state *s, size_t key, struct json *j,
 int jsonl_add_messages(struct jsonl_state *s, struct entry *t,
                        struct err *e);
 
+/* Where tokens, or a vector, are from, by keys that may be missing. */
+int jsonl_read_origin(struct jsonl *j, struct tokens_origin *o,
+                      struct err *e);
+
 /* The kinds; a line with "graft" sets j->kind, too. */
 int jsonl_read_graft(struct jsonl *j, struct err *e);
 int jsonl_read_text(struct jsonl *j, enum text_kind kind, struct err *e);
@@ -81,6 +86,7 @@ int jsonl_read_instruction(struct jsonl *j, struct entry *prompt,
                            struct entry *completion, struct err *e);
 int jsonl_read_tokens(struct jsonl *j, bool strict, struct err *e);
 int jsonl_read_input_ids(struct jsonl *j, struct entry *ids, struct err *e);
+int jsonl_read_vector(struct jsonl *j, struct err *e);
 int jsonl_read_asset(struct jsonl *j, struct err *e);
 int jsonl_read_tensor(struct jsonl *j, struct err *e);
 int jsonl_read_data(struct jsonl *j, struct err *e);

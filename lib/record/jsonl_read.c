@@ -73,7 +73,9 @@ read_kind(struct jsonl *j, struct entry *t, struct err *e)
         return jsonl_read_text(j, kind, e);
     if (strcmp(name, "tokens") == 0)
         return jsonl_read_tokens(j, true, e);
-    if (strcmp(name, "asset") == 0)
+    if (strcmp(name, "vector") == 0)
+        rc = jsonl_read_vector(j, e);
+    else if (strcmp(name, "asset") == 0)
         rc = jsonl_read_asset(j, e);
     else if (strcmp(name, "tensor") == 0)
         rc = jsonl_read_tensor(j, e);

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "record/tokens.h"
+#include "record/vector.h"
 
 /* The type of the stream that a record of each kind is of. */
 static const char *const type_of[] = {
     [JSONL_TEXT] = "text", [JSONL_TOKENS] = "tokens",
+    [JSONL_VECTOR] = "vectors",
     [JSONL_ASSET] = "weights", [JSONL_TENSOR] = "weights"
 };
 
@@ -66,6 +67,21 @@ begin(struct jsonl_segments *s, struct stream_head *h, struct err *e)
     return stream_out_begin(s->out, h, e);
 }
 
+/* Vectors without a header have as many elements as the first. */
+static int
+set_dim(struct jsonl_segments *s, struct stream_head *h, struct err *e)
+{
+    const struct buf *b = &s->line.record;
+    struct vector v;
+    int rc = vector_decode(&v, b->data, b->len, 0, e);
+
+    if (rc < 0)
+        return rc;
+    s->line.dim = v.dim;
+    stream_head_set_u64(h, "dim", v.dim);
+    return 0;
+}
+
 /* Begins a segment for records that have no header line before them. */
 static int
 begin_plain(struct jsonl_segments *s, const char *type, struct err *e)
@@ -77,7 +93,9 @@ begin_plain(struct jsonl_segments *s, const char *type, struct err *e)
         tokens_head(&h, s->vocab, s->tokenizer);
     else
         stream_head_init(&h, type);
-    rc = begin(s, &h, e);
+    rc = strcmp(type, "vectors") == 0 ? set_dim(s, &h, e) : 0;
+    if (rc == 0)
+        rc = begin(s, &h, e);
     stream_head_release(&h);
     return rc;
 }
@@ -88,10 +106,12 @@ put_head(struct jsonl_segments *s, struct err *e)
     int rc;
 
     rc = end_segment(s, e);
-    s->line.vocab = 0;
+    s->line.vocab = s->line.dim = 0;
     if (rc == 0 && stream_head_get(&s->line.head, "vocab"))
         rc = stream_head_get_u64(&s->line.head, "vocab", s->name,
                                  &s->line.vocab, e);
+    if (rc == 0 && strcmp(s->line.head.type, "vectors") == 0)
+        rc = vector_dim(&s->line.head, s->name, &s->line.dim, e);
     return rc < 0 ? rc : begin(s, &s->line.head, e);
 }
 

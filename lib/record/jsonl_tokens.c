@@ -167,8 +167,8 @@ read_same(struct jsonl_state *s, struct tokens_origin *o, struct err *e)
     return rc;
 }
 
-static int
-read_origin(struct jsonl *j, struct tokens_origin *o, struct err *e)
+int
+jsonl_read_origin(struct jsonl *j, struct tokens_origin *o, struct err *e)
 {
     struct jsonl_state *s = j->state;
     int64_t quality = 0;
@@ -212,7 +212,7 @@ finish_tokens(struct jsonl *j, const uint8_t *loss, struct err *e)
     struct jsonl_state *s = j->state;
     struct tokens_origin origin;
     size_t i;
-    int rc = read_origin(j, &origin, e);
+    int rc = jsonl_read_origin(j, &origin, e);
 
     if (rc < 0)
         return rc;

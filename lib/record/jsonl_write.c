@@ -9,6 +9,7 @@
 #include "record/jsonl.h"
 #include "record/tensor.h"
 #include "record/tokens.h"
+#include "record/vector.h"
 
 void
 jsonl_put_bytes(struct buf *b, const char *p, size_t n)
@@ -253,6 +254,33 @@ put_tokens(struct buf *b, const void *p, size_t n, struct err *e)
     return 0;
 }
 
+/* Nine digits tell every float32 from every other one. */
+static int
+put_vector(struct buf *b, const void *p, size_t n, struct err *e)
+{
+    char hex[ID_HEX + 1];
+    struct vector v;
+    float *x;
+    int rc;
+
+    rc = vector_decode(&v, p, n, 0, e);
+    if (rc < 0)
+        return rc;
+    x = mem_array(v.dim, sizeof(*x));
+    vector_floats(&v, x);
+    buf_addstr(b, "{\"kind\":\"vector\",\"vector\":[");
+    for (size_t i = 0; i < v.dim; i++)
+        buf_addf(b, "%s%.9g", i > 0 ? "," : "", (double)x[i]);
+    free(x);
+    buf_addf(b, "],\"ordinal\":%llu,\"time\":%lld,\"text_id\":\"%s\"",
+             (unsigned long long)v.origin.ordinal, (long long)v.origin.time,
+             id_hex(&v.origin.text, hex));
+    put_name(b, "repo", &v.origin.repo);
+    put_name(b, "lang", &v.origin.lang);
+    buf_addc(b, '}');
+    return 0;
+}
+
 static int
 put_asset(struct buf *b, const void *p, size_t n, struct err *e)
 {
@@ -278,6 +306,8 @@ jsonl_put_record(struct buf *b, const char *type, const void *p, size_t n,
         return put_text(b, p, n, e);
     if (strcmp(type, "tokens") == 0)
         return put_tokens(b, p, n, e);
+    if (strcmp(type, "vectors") == 0)
+        return put_vector(b, p, n, e);
     if (strcmp(type, "weights") == 0)
         return put_asset(b, p, n, e);
     return err_set(e, ERR_DATA, "records of type \"%s\" have no JSON form",

@@ -7,6 +7,7 @@
 
 #include "record/tensor.h"
 #include "record/tokens.h"
+#include "record/vector.h"
 
 void
 look_init(struct look *d)
@@ -80,6 +81,17 @@ look_at_tokens(struct look *d, const struct stream_head *head,
     return rc;
 }
 
+static int
+look_at_vector(const struct stream_head *head, const struct stream_rec *rec,
+               struct err *e)
+{
+    struct vector v;
+    uint64_t dim;
+    int rc = vector_dim(head, "stream", &dim, e);
+
+    return rc == 0 ? vector_decode(&v, rec->p, rec->n, dim, e) : rc;
+}
+
 int
 look_at(void *ctx, const struct stream_head *head,
         const struct stream_rec *rec, struct err *e)
@@ -93,6 +105,8 @@ look_at(void *ctx, const struct stream_head *head,
         return look_at_text(ctx, rec, e);
     if (strcmp(head->type, "tokens") == 0)
         return look_at_tokens(ctx, head, rec, e);
+    if (strcmp(head->type, "vectors") == 0)
+        return look_at_vector(head, rec, e);
     if (strcmp(head->type, "weights") == 0)
         return asset_decode(&asset, rec->p, rec->n, e);
     return err_set(e, ERR_DATA, "unknown type of records %s", head->type);

@@ -50,6 +50,12 @@ begin_records(struct sharding *s, const struct stream_in *in, struct err *e)
     return rc;
 }
 
+bool
+sharding_divides(const char *type)
+{
+    return strcmp(type, "text") == 0 || strcmp(type, "tokens") == 0;
+}
+
 /* The header of the set: the first segment's, and this program's line. */
 static int
 begin(struct sharding *s, struct stream_in *in, struct err *e)
@@ -57,14 +63,14 @@ begin(struct sharding *s, struct stream_in *in, struct err *e)
     struct stream_head *h = &in->head;
     int rc = 0;
 
-    s->weights = strcmp(h->type, "weights") == 0;
-    if (s->weights && s->merging)
-        return err_set(e, ERR_USAGE, "%s: weights can't be merged",
-                       in->in.name);
+    s->undivided = !sharding_divides(h->type);
+    if (s->undivided && s->merging)
+        return err_set(e, ERR_USAGE, "%s: %s can't be merged", in->in.name,
+                       h->type);
     if (s->n_rules > 0 && strcmp(h->type, "tokens") != 0)
         return err_set(e, ERR_USAGE, "--sample: is for tokens (found a stream "
                        "of %s)", h->type);
-    if (!s->weights)
+    if (!s->undivided)
         rc = begin_records(s, in, e);
     if (rc < 0)
         return rc;
@@ -72,7 +78,7 @@ begin(struct sharding *s, struct stream_in *in, struct err *e)
     buf_init(&s->data);
     change_init(&s->change);
     map_init(&s->commits);
-    progress_begin(s->weights ? "bytes" : "records", 0, 0);
+    progress_begin(strcmp(h->type, "weights") == 0 ? "bytes" : "records", 0, 0);
     stream_head_prov(h, s->prov);
     rc = set_out_begin(&s->out, h, s->file_bytes, e);
     if (rc == 0 && strcmp(h->type, "tokens") == 0)
@@ -196,13 +202,13 @@ record(struct sharding *s, struct stream_in *in, const struct stream_rec *rec,
        struct err *e)
 {
     bool tokens = strcmp(in->head.type, "tokens") == 0, repeated = false;
-    int rc = s->weights ? 0 : see_record(s, rec, tokens, &repeated, e);
+    int rc = s->undivided ? 0 : see_record(s, rec, tokens, &repeated, e);
 
     if (rc < 0)
         return err_prefix(e, "%s: segment %" PRIu64 ", record %" PRIu64,
                           in->in.name, in->n_segments, rec->index);
     progress_part(NULL, in->in.at, in->in.size);
-    progress_add(!s->weights);
+    progress_add(rec->kind != FRAME_TENSOR);
     if (repeated)
         return 0;
     rc = set_out_record(&s->out, rec->p, rec->n, e);
@@ -233,7 +239,7 @@ sharding_segment(struct sharding *s, struct stream_in *in, struct err *e)
     }
     if (rc < 0)
         return rc;
-    if (!s->weights)
+    if (!s->undivided)
         split_end_segment(&s->split);
     manifest_add_input(&s->out.manifest, &in->trailer.content);
     manifest_add_segment(&s->out.manifest, in->trailer.records
@@ -247,7 +253,7 @@ sharding_finish(struct sharding *s, struct err *e)
 {
     int rc = 0;
 
-    if (!s->weights) {
+    if (!s->undivided) {
         split_end(&s->split);
         leaks_count(&s->leaks, &s->out.manifest);
     }

@@ -22,7 +22,7 @@ struct sharding {
 
     bool merging;          /* several sets are read: see sharding_from */
     uint64_t n_repeated;   /* records left out for that */
-    bool weights; /* known with the first segment: they have no splits */
+    bool undivided;        /* known with the first segment: no splits */
 
     /* private */
     bool begun;
@@ -33,6 +33,10 @@ struct sharding {
     struct leaks leaks;
     struct sampling sampling;
 };
+
+/* Whether records of that type are divided into splits: text and tokens are,
+ * weights and vectors are not. */
+bool sharding_divides(const char *type);
 
 /* Reads the rules: ERR_USAGE where one is none. */
 int sharding_rules(struct sharding *s, struct err *e);

@@ -115,8 +115,8 @@ is_form_2(const struct tokens_origin *o)
            || o->lang.n;
 }
 
-static void
-add_name(struct buf *b, const struct tokens_name *name)
+void
+tokens_name_put(struct buf *b, const struct tokens_name *name)
 {
     buf_addc(b, (int)name->n);
     if (name->n > 0)
@@ -141,8 +141,8 @@ add_origin(struct buf *b, const struct tokens_origin *o, unsigned width)
     buf_u64(b, o->same.edit);
     buf_u64(b, o->same.content);
     buf_u64(b, o->same.commit);
-    add_name(b, &o->repo);
-    add_name(b, &o->lang);
+    tokens_name_put(b, &o->repo);
+    tokens_name_put(b, &o->lang);
 }
 
 int
@@ -217,8 +217,8 @@ check_vocab(const struct tokens *t, uint64_t vocab, struct err *e)
     return 0;
 }
 
-static bool
-decode_name(struct tokens_name *name, struct cursor *c)
+bool
+tokens_name_take(struct tokens_name *name, struct cursor *c)
 {
     size_t n = cursor_u8(c);
     const char *p = cursor_bytes(c, n);
@@ -250,7 +250,7 @@ decode_origin(struct tokens *t, struct cursor *c)
     o->same.edit = cursor_u64(c);
     o->same.content = cursor_u64(c);
     o->same.commit = cursor_u64(c);
-    return decode_name(&o->repo, c) && decode_name(&o->lang, c)
+    return tokens_name_take(&o->repo, c) && tokens_name_take(&o->lang, c)
            && is_form_2(o);
 }
 

@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "record/same.h"
@@ -80,6 +81,11 @@ void tokens_head(struct stream_head *h, uint64_t vocab,
 
 /* The name p[n]; an empty one where that can be none. */
 struct tokens_name tokens_name_of(const char *p, size_t n);
+
+/* A name as records have it, u8 length and that: appends it; reads it, false
+ * where there is none. */
+void tokens_name_put(struct buf *b, const struct tokens_name *name);
+bool tokens_name_take(struct tokens_name *name, struct cursor *c);
 
 /* Appends an encoded record. loss[n] holds 0 or 1 for each id, NULL = 1 for
  * all. An id not below vocab (0: no such check) is ERR_DATA. */

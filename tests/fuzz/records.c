@@ -6,6 +6,7 @@
 #include "fuzz.h"
 #include "record/text.h"
 #include "record/tokens.h"
+#include "record/vector.h"
 #include "stream/head.h"
 
 static void
@@ -56,6 +57,22 @@ tokens(struct buf *b, const uint8_t *p, size_t n)
 }
 
 static void
+vector(struct buf *b, const uint8_t *p, size_t n)
+{
+    struct vector v;
+    struct err e;
+    float *x;
+
+    if (vector_decode(&v, p, n, 0, &e) < 0)
+        return;
+    x = malloc(v.dim * sizeof(*x));
+    vector_floats(&v, x);
+    MUST(vector_encode(b, &v.origin, x, v.dim, &e) == 0);
+    same(b, p, n);
+    free(x);
+}
+
+static void
 head(struct buf *b, const uint8_t *p, size_t n)
 {
     struct stream_head h;
@@ -76,10 +93,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     buf_init(&b);
-    if (data[0] % 3 == 0)
+    if (data[0] % 4 == 0)
         text(&b, data + 1, size - 1);
-    else if (data[0] % 3 == 1)
+    else if (data[0] % 4 == 1)
         tokens(&b, data + 1, size - 1);
+    else if (data[0] % 4 == 3)
+        vector(&b, data + 1, size - 1);
     else
         head(&b, data + 1, size - 1);
     buf_release(&b);

@@ -188,6 +188,11 @@ printf '\0\4\2role\0\4usercontent\0\1a' | seed records
     printf '\2\2\1\1\1\0\2\0'
 } | seed records
 {
+    printf '\3\1\0\0\0\0\0\0\0'
+    head -c 48 /dev/zero
+    printf '\1a\1c\0\0\200?'
+} | seed records
+{
     printf '\2graft stream 1\n'
     printf '%s\n' 'type text' 'key a b' 'after 3 00ff' 'part 1' 'prov x' end
 } | seed records
