@@ -13,7 +13,15 @@ commented() {
     jq -c '{max_tokens: 3, stop: "\n"} + ('"$1"')'
 }
 
+# need_sandbox: skips where programs can't be run.
+need_sandbox() {
+    jq -nc '{prompt: "x", max_tokens: 1, compiles: "c", test:
+        {language: "python", code: "x"}}' >any
+    evalprompts -q --base base any 2>why || skip "$(cat why)"
+}
+
 @test "what a completion makes compiles, or runs its test, or does not" {
+    need_sandbox
     cat >prompts <<'JSON'
 {"id": "c", "prompt": "int two(void) { return 2; } //", "compiles": "c"}
 {"id": "not c", "prompt": "int two(void) { return } //", "compiles": "c"}
@@ -68,7 +76,8 @@ END
 
 @test "programs run in a sandbox or not at all" {
     echo '{"prompt": "x", "compiles": "c"}' >file
-    # where a user may make no namespaces
+    unshare -Ur true 2>/dev/null || skip "no namespaces"
+    # where a user may make no more of them
     run -1 --separate-stderr unshare -Ur sh -c '
         echo 0 >/proc/sys/user/max_user_namespaces &&
         evalprompts --base base file'
@@ -86,16 +95,17 @@ long_base() {
 
 @test "HumanEval is read as it is published" {
     need_shared samples/HumanEval.jsonl.gz
+    need_sandbox
     zcat "$GRAFT_SHARED/samples/HumanEval.jsonl.gz" >file
     # its own solutions pass; the model's are none
-    head -n 4 file | commented '{id: .task_id, cluster: .entry_point,
+    head -n 2 file | commented '{id: .task_id, cluster: .entry_point,
         prompt: ("# coding: latin-1\n" + .prompt + .canonical_solution + "#"),
         test: {language: "python",
             code: (.test + "\ncheck(" + .entry_point + ")")}}' >solved
     long_base
     evalprompts -q --base long solved >score
-    jq -se '.[-1].prompts | .checked == 4 and .base.passed == 4 and
-        .clusters == 4' score
+    jq -se '.[-1].prompts | .checked == 2 and .base.passed == 2 and
+        .clusters == 2' score
     head -n 2 file | evalprompts -q --base long --suite humaneval \
         --max-tokens 4 - >score
     jq -se '.[-1].prompts.base.test == [0, 2] and .[0].id == "HumanEval/0" and
@@ -109,6 +119,7 @@ long_base() {
 
 @test "MBPP is read as it is published" {
     need_shared samples/mbpp.jsonl
+    need_sandbox
     head -n 13 "$GRAFT_SHARED/samples/mbpp.jsonl" >file
     long_base
     run -0 --separate-stderr evalprompts -q --base long --suite mbpp \
@@ -122,6 +133,7 @@ long_base() {
 }
 
 @test "samples are what other seeds draw, and pass@k is of all of them" {
+    need_plain "its counts are those of unit/tally"
     for i in 1 2 3; do
         echo "{\"prompt\": \"line $i\", \"max_tokens\": 2,"
         echo '"regex": "[a-m]"}'
@@ -183,6 +195,7 @@ PY
 }
 
 @test "completions are test cases of JUnit's XML" {
+    need_sandbox
     cat >file <<'JSON'
 {"id": "<&\">", "prompt": "line 1", "max_tokens": 1, "forbidden": "42"}
 {"id": "two", "prompt": "line 2", "max_tokens": 9, "exact": "\u0001",

@@ -160,8 +160,6 @@ TEST(what_it_leaves_running_is_killed)
     check_says("(setsid sh -c 'exec sleep 4711' >/dev/null 2>&1 3>&1 &) ;"
                " echo over >&2", "over\n");
     CHECK(!sleeps("4711"));
-    check_end("trap '' TERM; setsid sleep 4711", SANDBOX_CLOCK, 0);
-    CHECK(!sleeps("4711"));
 }
 
 TEST(it_has_so_many_processes_and_no_more)
