@@ -23,6 +23,10 @@ static const struct opt table[] = {
                             "checkpoints" },
     { .name = "dry-run", .type = OPT_FLAG, AT(train.dry_run),
       .help = "of no effect, for train's command lines" },
+    { .name = "lr-find", .type = OPT_FLAG, AT(train.lr_find),
+      .help = "of no effect: the run is looked at that would follow" },
+    { .name = "print-config", .type = OPT_FLAG, AT(train.print_config),
+      .help = "of no effect: train prints it" },
     { .name = "force", .type = OPT_FLAG, AT(train.force),
       .help = "a plan that does not fit into the memory there is is a "
               "warning, as for train" },
@@ -120,6 +124,7 @@ run(void *opts, const struct args *args, struct err *e)
     struct preflight p = { .o = &o->train, .args = args };
     int rc;
 
+    o->train.lr_find = false;
     if (o->selftest)
         preflight_selftest(&p);
     else
