@@ -30,6 +30,9 @@ void page_strata(struct buf *b, const cJSON *summary);
 /* How often each kind of check held, and pass@k. */
 void page_checks(struct buf *b, const cJSON *prompts);
 
+/* How many held-out records were completed as they are. */
+void page_exactness(struct buf *b, const cJSON *exactness);
+
 /* ---- the sections, in their order ---- */
 
 void page_summary(struct buf *b, const struct report *r);

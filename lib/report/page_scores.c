@@ -166,6 +166,7 @@ put_held_out(struct buf *b, const struct report *r,
                 " on other text, which is not the repository's,");
     put_loss_table(b, s);
     page_strata(b, s->summary);
+    page_exactness(b, score_get(s->summary, "exactness"));
 }
 
 /* ---- prompts ---- */

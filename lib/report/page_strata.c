@@ -161,3 +161,50 @@ page_checks(struct buf *b, const cJSON *prompts)
     }
     buf_addstr(b, "</tbody></table></div>\n");
 }
+
+/* ---- records that were completed ---- */
+
+static void
+percent(struct buf *b, double share, double half)
+{
+    buf_addstr(b, "<td class=n>");
+    html_number(b, 100 * share, 1);
+    if (isfinite(share))
+        buf_addstr(b, "%");
+    if (isfinite(half)) {
+        buf_addstr(b, " \u00b1 ");
+        html_number(b, 100 * half, 1);
+    }
+}
+
+static void
+exactness_row(struct buf *b, const cJSON *exactness, const char *name)
+{
+    const cJSON *v = score_get(exactness, name);
+
+    if (!v)
+        return;
+    buf_addf(b, "<tr><th>%s", name);
+    html_td_number(b, score_number(v, "exact"), 0);
+    percent(b, score_number(v, "share"), score_number(v, "half_width"));
+    percent(b, score_number(v, "right"), NAN);
+    buf_addstr(b, "</tr>\n");
+}
+
+void
+page_exactness(struct buf *b, const cJSON *exactness)
+{
+    if (!score_get(exactness, "base"))
+        return;
+    buf_addstr(b, "<h3>Records completed as they are</h3>\n<p class=sub>Of ");
+    html_number(b, score_number(exactness, "records"), 0);
+    buf_addstr(b, " records that were completed; left out: ");
+    html_number(b, score_number(exactness, "left_out"), 0);
+    buf_addstr(b, ".</p>\n<div class=wide><table>\n<thead><tr><th>"
+               "<th class=n>exact<th class=n>share<th class=n>tokens before "
+               "the first wrong one</tr></thead>\n<tbody>\n");
+    exactness_row(b, exactness, "base");
+    exactness_row(b, exactness, "adapter");
+    exactness_row(b, exactness, "difference");
+    buf_addstr(b, "</tbody></table></div>\n");
+}

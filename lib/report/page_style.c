@@ -116,7 +116,7 @@ const char page_style[] =
     ".plot{padding:0 6.2rem 0 2.8rem}.more{display:none}\n"
     ".plot figcaption,.plot .note{margin-left:-2.8rem;margin-right:-6.2rem}\n"
     ".small,.two{grid-template-columns:1fr}\n"
-    "tbody th{white-space:normal}\n"
+    "tbody th:not([class]){white-space:normal}\n"
     ".options{columns:1}.forest{padding:0 3.2rem 0 7.6rem}\n"
     ".forest figcaption{margin-left:-7.6rem;margin-right:-3.2rem}}\n"
     "@media print{:root{--paper:#fff;--ink:#000;--soft:#555;--rule:#bbb;\n"

@@ -53,6 +53,9 @@ END
     grep -q 'adapter lowers the loss by 0.2500 ± 0.0625' text
     grep -q 'target, base .*2.500 target, adapter .*2.250' text
     [ "$(grep -o '<svg class=fig' r.html | wc -l)" -eq 6 ]
+    # a set of two runs is there once
+    cp -r run again
+    [ "$(report run again | grep -c 'By language')" -eq 1 ]
     # the same once more, by another way, and moved with its data
     report run score.json | cmp r.html -
     mkdir there
@@ -117,6 +120,17 @@ END
         and .[3] == "\\xff\\x00a"' pre
 }
 
+@test "of the completions those come first that one side alone passed" {
+    for model in base adapter; do
+        jq -nc --arg m $model '("a", "b", "c", "d") as $id | {id: $id,
+            model: $m, completion: $id, passed:
+            {a: null, b: true, c: ($m == "base"), d: ($m != "base")}[$id]}'
+    done >s.json
+    report -q -o r.html s.json
+    page r.html | jq -s . >pre
+    jq -e '. == ["c", "c", "d", "d", "a", "a", "b", "b"]' pre
+}
+
 @test "a score is shown in its parts" {
     made_run run
     jq -nc 'def loss(x): {loss: x, half_width: 0.1, perplexity: 9.5};
@@ -126,6 +140,9 @@ END
         {kind: "summary", split: "test"} + sides + {unheard: {of: 1},
         strata: {language: [{name: "c<"} + sides, {name: null} + sides],
             age: [{name: "oldest", from: 0, to: 86400} + sides]},
+        exactness: {records: 9, left_out: 2, base: {exact: 1, share: 0.125,
+            half_width: 0.0625, right: 0.25}, adapter: {exact: 3,
+            share: 0.375, half_width: 0.0625, right: 0.5}},
         forgetting: (sides + {difference: {loss: 0.5, half_width: 0.125}}),
         prompts: {n: 4, checked: 3, samples: 5, clusters: 3, gained: 2,
             lost: 1, difference: {share: 0.2, half_width: 0.05},
@@ -141,6 +158,7 @@ END
     grep -q 'of other text loss .* base 2.5000 0.1000 9.50 adapter' text
     grep -q ' c&lt; 3 2 77 2.500 2.250 .*0.250 .* 0.062 not known 3 ' text
     grep -q ' oldest, 1970-01-01 to 1970-01-02 3 2 77 ' text
+    grep -q 'Of 9 records .* left out: 2. .* adapter 3 37.5% .* 6.2 50.0%' text
     grep -q 'Of 3 prompts with checks, of 5 completions each, the base' text
     grep -q ' pass@2 55.0 *% 75.0 *% test 6 of 15 9 of 15 ' text
     grep -q 'adapter passes 20.0 .* 5.0 percent points more' text
