@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/par.h"
 #include "base/progress.h"
 #include "cli/train_memory.h"
@@ -249,6 +250,7 @@ train_run(struct trainer *t, const struct train_options *o,
                             .save_seconds = o->save_every.seconds,
                             .log_every = o->log_every,
                             .keep = (uint32_t)o->keep,
+                            .n_watch = o->watch.n,
                             .report = args->quiet ? no_report : report };
     struct buf identity, rest;
     struct run_taking how = {
@@ -258,12 +260,17 @@ train_run(struct trainer *t, const struct train_options *o,
     enum run_found found;
     struct rundir dir;
     bool begun = rundir_begun(o->out);
+    struct health_rule *watch;
     int rc;
 
     if (o->extend && !begun)
         return err_set(e, ERR_USAGE, "%s: no run that --extend could extend",
                        o->out);
 
+    watch = mem_array(o->watch.n, sizeof(*watch));
+    for (size_t i = 0; i < o->watch.n; i++)
+        health_rule_read(&watch[i], o->watch.item[i], e); /* checked before */
+    run.watch = watch;
     buf_init(&identity);
     buf_init(&rest);
     write_rest(&rest, o, args, in, t);
@@ -289,6 +296,7 @@ train_run(struct trainer *t, const struct train_options *o,
     }
     rundir_release(&dir);
 out:
+    free(watch);
     buf_release(&identity);
     buf_release(&rest);
     return rc;

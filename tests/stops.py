@@ -63,6 +63,7 @@ def result(run):
     for line in lines:
         line.pop("tok_s", None)
         line.pop("peak_bytes", None)
+        line.pop("machine", None)
     state["metrics"] = lines
     return state
 

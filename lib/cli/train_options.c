@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "train/health.h"
 #include "weights/adapter_tokens.h"
 #include "weights/pissa.h"
 
@@ -178,6 +179,11 @@ train_options_check(struct train_options *o, const struct args *args,
         rc = check_init(o, e);
     if (rc == 0)
         rc = check_course(o, e);
+    for (size_t i = 0; i < o->watch.n && rc == 0; i++) {
+        struct health_rule rule;
+
+        rc = health_rule_read(&rule, o->watch.item[i], e);
+    }
     return rc < 0 ? rc : settle_targets(o, e);
 }
 

@@ -29,6 +29,7 @@ struct train_options {
     double decay, clip, beta1, beta2, epsilon;
     double plateau_factor, back_off, spike;
     struct opt_list targets, rank_pattern, alpha_pattern, save, token_rows;
+    struct opt_list watch;
     bool rslora, dora, tied, resume, inexact, dry_run, force, keep_best,
          extend, print_config, lr_find;
 };

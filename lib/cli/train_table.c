@@ -177,6 +177,10 @@ const struct opt train_option_table[] = {
     { .name = "log-every", .type = OPT_U64, IN(log_every), .arg = "N",
       .def = "1", .min = 1, .max = OPT_MAX_EXACT,
       .help = "steps between lines of metrics" },
+    { .name = "watch", .type = OPT_LIST, IN(watch), .arg = "LIST",
+      .help = "bounds of the machine and what to do beyond them, as "
+              "temperature=85:pause,load=4:warn,memory=500M:stop,"
+              "throttled=0:warn" },
     { DEVICE_OPTION, IN(machine.device) },
     { MACHINE_THREADS_OPTION, IN(machine.threads) },
     { .name = "resume", .type = OPT_FLAG, IN(resume),

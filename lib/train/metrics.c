@@ -21,9 +21,14 @@ metrics_step(struct buf *b, const struct run_line *line,
     buf_addf(b, ", \"tokens\": %llu", (unsigned long long)s->tokens);
     put_number(b, "tok_s", line->tok_s);
     buf_addf(b, ", \"peak_bytes\": %llu, \"supervised\": %llu, "
-             "\"skipped\": %llu}", (unsigned long long)line->peak_bytes,
+             "\"skipped\": %llu", (unsigned long long)line->peak_bytes,
              (unsigned long long)s->supervised,
              (unsigned long long)s->skipped);
+    if (line->health != NULL) {
+        buf_addstr(b, ", \"machine\": ");
+        health_json(line->health, b);
+    }
+    buf_addc(b, '}');
 }
 
 void

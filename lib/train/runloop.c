@@ -23,6 +23,9 @@ struct loop {
     uint64_t tokens, steps; /* since then, in this process */
     double saved_at;        /* clock at the last checkpoint */
     bool saved;             /* there is one of the state as it is */
+    struct health first, now; /* looks at the machine */
+    double looked;          /* clock at the last; 0: there was none */
+    bool noted, warned;     /* in metrics; of a bound that is still broken */
 };
 
 static double
@@ -90,12 +93,14 @@ log_step(struct loop *l, struct err *e)
         .steps_s = (double)l->steps / seconds,
         .tok_s = (double)l->tokens / seconds,
         .tokens = s->tokens, .peak_bytes = mem_peak(),
+        .health = l->noted ? NULL : &l->now,
     };
     struct buf b;
     int rc;
 
     buf_init(&b);
     metrics_step(&b, &line, r, s);
+    l->noted = true;
     rc = rundir_log(l->dir, b.data, &s->metrics, e);
     buf_release(&b);
     l->o->report(&line);
@@ -231,11 +236,82 @@ evaluate_if_due(struct loop *l, struct err *e)
     return log_evaluation(l, e);
 }
 
+#define LOOK_SECONDS 1 /* between looks at the machine */
+#define COOLER 5       /* degrees below its bound, at which a pause ends */
+
+static enum health_action
+look(struct loop *l, char *why, size_t cap)
+{
+    health_look(&l->now, "");
+    if (!(l->looked > 0))
+        l->first = l->now;
+    l->looked = seconds_now();
+    l->noted = false;
+    return health_check(l->o->watch, l->o->n_watch, &l->now, &l->first, why,
+                        cap);
+}
+
+/* Until no bound that pauses is broken, and then some. */
+static int
+wait_for_machine(struct loop *l, const char *why, struct err *e)
+{
+    const struct timespec second = { .tv_sec = 1 };
+    double began = seconds_now();
+    enum health_action action = HEALTH_PAUSE;
+    char again[128];
+    int rc = l->saved ? 0 : save(l, e);
+
+    if (rc < 0)
+        return rc;
+    log_warn("step %llu: paused, %s",
+             (unsigned long long)l->t->state.step, why);
+    while (action == HEALTH_PAUSE && !stop_asked()) {
+        struct health warmer;
+
+        nanosleep(&second, NULL);
+        look(l, again, sizeof(again));
+        warmer = l->now;
+        warmer.value[HEALTH_TEMPERATURE] += COOLER;
+        action = health_check(l->o->watch, l->o->n_watch, &warmer, &l->first,
+                              again, sizeof(again));
+    }
+    log_info("step %llu: going on after %.0f s",
+             (unsigned long long)l->t->state.step, seconds_now() - began);
+    l->since += seconds_now() - began; /* it is no time of training */
+    return 0;
+}
+
+/* Looks at the machine, and obeys the bounds. */
+static int
+watch_machine(struct loop *l, struct err *e)
+{
+    enum health_action action;
+    char why[128];
+
+    if (l->looked > 0 && seconds_now() - l->looked < LOOK_SECONDS)
+        return 0;
+    action = look(l, why, sizeof(why));
+    if (action == HEALTH_WARN && !l->warned)
+        log_warn("step %llu: %s", (unsigned long long)l->t->state.step, why);
+    l->warned = action == HEALTH_WARN;
+    if (action == HEALTH_PAUSE)
+        return wait_for_machine(l, why, e);
+    if (action == HEALTH_STOP) {
+        log_warn("step %llu: stopped, %s",
+                 (unsigned long long)l->t->state.step, why);
+        return err_set(e, ERR_AGAIN, "stopped");
+    }
+    return 0;
+}
+
 static int
 one_step(struct loop *l, struct err *e)
 {
     bool line;
-    int rc = stop_asked() ? err_set(e, ERR_AGAIN, "stopped")
+    int rc = watch_machine(l, e);
+
+    if (rc == 0)
+        rc = stop_asked() ? err_set(e, ERR_AGAIN, "stopped")
                           : trainer_step(l->t, e);
 
     if (rc < 0)

@@ -12,7 +12,7 @@ setup() {
 
 # The members of metrics that do not depend on the clock.
 steady() {
-    jq -c 'del(.tok_s, .peak_bytes)' "$1/metrics.jsonl"
+    jq -c 'del(.tok_s, .peak_bytes, .machine)' "$1/metrics.jsonl"
 }
 
 # resumed STEP RUN OPTION...: RUN, made with these and every checkpoint kept,
@@ -193,4 +193,43 @@ EOF
     run -0 --separate-stderr train ${options/-q/} --lr-find --lr 5 -o run
     [[ $stderr == *"--lr-find: the loss fell most at "* ]]
     [ ! -e run ]
+}
+
+@test "the machine is looked at, and its bounds are obeyed" {
+    train $options --steps 3 -o run
+    jq -se 'map(.machine // empty) | length >= 1
+        and (.[0].load >= 0 and .[0].free_bytes > 0)' run/metrics.jsonl
+    run -2 --separate-stderr train $options --steps 3 --watch load=4:wran \
+        -o other
+    one_line "train: --watch (found 'load=4:wran', expected temperature,"
+    [ ! -e other ]
+    run -75 --separate-stderr train ${options/-q/} --steps 3 \
+        --watch memory=1000000G:stop -o other
+    [[ $stderr == *"warning: step 0: stopped, memory: "* ]]
+    [[ $stderr == *"train: other: stopped after step 0, go on with"* ]]
+    run -0 --separate-stderr train ${options/-q/} --steps 3 --resume \
+        --watch memory=1000000G:warn -o other
+    [ "$(grep -c 'step 0: memory: ' <<<"$stderr")" -eq 1 ]
+    cmp run/adapter/adapter_model.safetensors \
+        other/adapter/adapter_model.safetensors
+}
+
+@test "a pause has a checkpoint, and ends when it is told to" {
+    python3 - ${options/-q/} --steps 3 -o run \
+        --watch memory=1000000G:pause <<'PY'
+import signal, subprocess, sys, time
+p = subprocess.Popen(["train", *sys.argv[1:]], stderr=subprocess.PIPE,
+                     stdout=subprocess.DEVNULL, text=True)
+for line in p.stderr:
+    if "warning: step 0: paused, memory: " in line:
+        break
+else:
+    sys.exit("no pause")
+began = time.monotonic()
+p.send_signal(signal.SIGTERM)
+p.wait()
+assert p.returncode == -signal.SIGTERM and time.monotonic() - began < 20
+PY
+    [ "$(ls run/checkpoints)" = step-0 ]
+    train $options --steps 3 --resume -o run
 }
