@@ -116,6 +116,7 @@ same_adapter() {
 }
 
 @test "what scrub and dedup take out is counted, and their files are read" {
+    need_plain "its programs are run by other tests"
     echo 'int x = 1; /* ask ada@acme.org */' >'a project/x.c'
     cp 'a project/x.c' 'a project/copy.c'
     repo_commit 'a project' 'Two alike'
@@ -157,6 +158,7 @@ same_adapter() {
 }
 
 @test "an option that does not change a run does not begin it anew" {
+    need_plain "its programs are run by other tests"
     LORA='--rank 2 --batch 2 --steps 100000'
     begin REPO='a project'
     until_step work/run 5
@@ -201,6 +203,7 @@ same_adapter() {
 }
 
 @test "a signal to make alone stops what works for it" {
+    need_plain "its programs are run by other tests"
     LORA='--rank 2 --batch 2 --steps 100000'
     begin REPO='a project'
     until_step work/run 5
@@ -221,6 +224,7 @@ same_adapter() {
 }
 
 @test "of two at the same work, the second says so and touches nothing" {
+    need_plain "its programs are run by other tests"
     LORA='--rank 2 --batch 2 --steps 100000'
     begin REPO='a project'
     until_step work/run 5
@@ -268,6 +272,7 @@ same_adapter() {
 }
 
 @test "a step that fails leaves nothing that a rerun takes for done" {
+    need_plain "its programs are run by other tests"
     run ! --separate-stderr pipeline REPO='a project' SPLIT='--test 0'
     [[ ${stderr_lines[-3]} == "work/data: too little history, or too little \
 of it held out (found "*" records to train on and 0 to test on"* ]]
@@ -388,6 +393,7 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
 }
 
 @test "three commits are enough for a table, without an interval" {
+    need_plain "its programs are run by other tests"
     repo_small few 3
     run -0 --separate-stderr pipeline REPO=few
     [[ $output == *'Held out: 1 commit, 1 record, '* ]]
@@ -395,6 +401,7 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
 }
 
 @test "a damaged repository does with -k, and what is missing is told" {
+    need_plain "its programs are run by other tests"
     local blob
     repo_small damaged 6
     blob=$(git -C damaged rev-parse 'HEAD~1^{tree}')

@@ -106,6 +106,7 @@ unmixed() {
 }
 
 @test "programs of a pipeline have a line each" {
+    need_plain "its lines are drawn by other tests"
     terminal --frames frames bash -c \
         'feed text 8 | $t | $t -d | $t >out' >screen
     unmixed frames
@@ -119,6 +120,7 @@ unmixed() {
 }
 
 @test "a message of one program stands above the lines of all" {
+    need_plain "its lines are drawn by other tests"
     terminal --frames frames bash -c '
         for i in {1..8}; do echo a.h; echo none$i; sleep 0.2; done |
             fromfiles -k | $t | $t -d | tojsonl >out' >screen || true
@@ -178,6 +180,7 @@ unmixed() {
 }
 
 @test "data on the terminal comes out whole" {
+    need_plain "its lines are drawn by other tests"
     for i in {1..2000}; do
         echo "{\"text\": \"$RANDOM $RANDOM $RANDOM $RANDOM\"}"
     done | fromjsonl -q >docs
@@ -188,6 +191,7 @@ unmixed() {
 }
 
 @test "a line is cut to the terminal's width" {
+    need_plain "its lines are drawn by other tests"
     terminal --size 20,10 --frames frames bash -c \
         'feed text 8 | $t | $t -d >out' >screen
     [ "$(tr '\f' '\n' <frames | awk 'length > 19' | grep -vcxE \
@@ -212,6 +216,7 @@ without_keys() {
 }
 
 @test "an interrupt leaves the terminal clean" {
+    need_plain "its lines are drawn by other tests"
     terminal --when '^(tokenize: .*\n){3}' '\003' bash -c '
         trap : INT; feed text | $t | $t -d | $t >out; echo after' >screen
     without_keys screen
@@ -221,6 +226,7 @@ without_keys() {
 }
 
 @test "a stopped pipeline goes on below what the shell printed" {
+    need_plain "its lines are drawn by other tests"
     terminal --frames frames --when '^(tokenize: .*\n){2}' '\032' \
         --seen 'stopped\n(.*\n)+(tokenize: .*\n){2}' seen \
         bash --norc -ic 'feed text | $t | $t -d >out
@@ -323,6 +329,7 @@ END
 }
 
 @test "the lines are there under make, and in a step of a pipeline" {
+    need_plain "its lines are drawn by other tests"
     printf 'out: FORCE\n\t@feed text 6 | $$t >$@\nFORCE:\n' >mk
     printf 'SHELL := bash\n' >>mk
     terminal --frames frames make -f mk out
