@@ -49,8 +49,7 @@ static tool_run run;
 
 const struct tool tool = {
     .name = "embed",
-    .summary = "make a vector of each token record, from a model's hidden "
-               "states",
+    .summary = "make vectors of token records, from a model's hidden states",
     .operands = "[FILE|DIR]",
     .max_operands = 1,
     .opts = table,

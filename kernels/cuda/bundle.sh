@@ -5,8 +5,8 @@
 # BUILD was linked to look for libraries in ../lib and ../../lib of where a
 # program is. With SLIM set the bundle has less than SLIM_MIB: CUDA's own
 # libraries stay out, which the loader has to find on that machine
-# (LD_LIBRARY_PATH), and so do OpenBLAS, as oneDNN alone does, and gitscrape,
-# whose libraries are many and which needs no card.
+# (LD_LIBRARY_PATH), and so do OpenBLAS, as oneDNN alone does, and programs that
+# need no card: gitscrape, whose libraries are many, and others.
 set -euo pipefail
 build=$1 out=$2 slim=${SLIM:-}
 SLIM_MIB=60
@@ -21,7 +21,8 @@ fail() {
 stays_out() {
     case $1 in
     libcuda.so.*) ;; # the driver's
-    libcublas* | libcudart* | libnv* | gitscrape) [ -n "$slim" ] ;;
+    libcublas* | libcudart* | libnv*) [ -n "$slim" ] ;;
+    gitscrape | scrub | dedup | nearest | report | learn) [ -n "$slim" ] ;;
     *) false ;;
     esac
 }

@@ -178,9 +178,9 @@ const struct opt train_option_table[] = {
       .def = "1", .min = 1, .max = OPT_MAX_EXACT,
       .help = "steps between lines of metrics" },
     { .name = "watch", .type = OPT_LIST, IN(watch), .arg = "LIST",
-      .help = "bounds of the machine and what to do beyond them, as "
-              "temperature=85:pause,load=4:warn,memory=500M:stop,"
-              "throttled=0:warn" },
+      .help = "bounds of the machine (temperature, load, memory, throttled) "
+              "and what to do beyond them (warn, pause, stop), as "
+              "temperature=85:pause,memory=500M:stop" },
     { DEVICE_OPTION, IN(machine.device) },
     { MACHINE_THREADS_OPTION, IN(machine.threads) },
     { .name = "resume", .type = OPT_FLAG, IN(resume),

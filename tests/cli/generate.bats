@@ -301,7 +301,7 @@ if pid == 0:
     os.execvp(command[0], command)
 shown = b""
 
-def read(until, seconds=60):
+def read(until, seconds=150):
     """Until so many bytes more match; whether the other side is there."""
     global shown
     start, end = len(shown), time.time() + seconds
@@ -336,7 +336,7 @@ for step in steps:
         if step == "/quit":
             break
     read(prompted)
-read(lambda d: False, 20)
+read(lambda d: False)
 open("shown", "wb").write(shown.replace(b"\r\n", b"\n"))
 signal.signal(signal.SIGALRM, lambda *_: os.kill(pid, signal.SIGKILL))
 signal.alarm(60)  # one that stays has failed
