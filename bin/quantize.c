@@ -26,7 +26,7 @@
 struct options {
     const char *format, *report, *to;
     uint64_t threads;
-    bool allow_nonfinite;
+    bool allow_nonfinite, double_quant;
 };
 
 static const struct opt table[] = {
@@ -44,6 +44,9 @@ static const struct opt table[] = {
     { .name = "to", .type = OPT_STRING, AT(to), .arg = "MODELDIR",
       .help = "with nf4 or int8_row: instead of a stream, write a model "
               "directory that transformers loads with bitsandbytes" },
+    { .name = "double-quant", .type = OPT_FLAG, AT(double_quant),
+      .help = "with nf4 and --to: quantise the scales, too, in 8 bits "
+              "(4.127 bits an element in place of 4.5)" },
     { .name = "allow-nonfinite", .type = OPT_FLAG, .output = true,
       AT(allow_nonfinite),
       .help = "let NaN and infinities pass (int8, int8_row and nf4 can't hold "
@@ -124,6 +127,9 @@ static int
 write_dir(const struct options *o, struct quantize *q,
           const struct weights *w, const bool *linear, struct err *e)
 {
+    const struct bitsandbytes_how how = {
+        q->dtype, o->double_quant, o->allow_nonfinite
+    };
     struct out_dir out;
     int rc = out_dir_open(&out, o->to, e);
 
@@ -132,8 +138,7 @@ write_dir(const struct options *o, struct quantize *q,
     for (size_t i = 0; i < w->n; i++)
         q->n_in += w->item[i].bytes;
     progress_begin("bytes", 0, q->n_in);
-    rc = bitsandbytes_write(&out, &q->n_out, w, linear, q->dtype,
-                            o->allow_nonfinite, e);
+    rc = bitsandbytes_write(&out, &q->n_out, w, linear, &how, e);
     progress_end();
     if (rc == 0)
         rc = out_dir_commit(&out, e);
@@ -161,6 +166,9 @@ check_options(const struct options *o, const char *model, struct err *e)
         && strcmp(o->format, "int8_row") != 0)
         return err_set(e, ERR_USAGE, "--to is for --format nf4 or int8_row "
                        "(found %s)", o->format);
+    if (o->double_quant && (!o->to || strcmp(o->format, "nf4") != 0))
+        return err_set(e, ERR_USAGE, "--double-quant is for --format nf4 with "
+                       "--to");
     if (o->to && o->report)
         return err_set(e, ERR_USAGE, "--report is for streams, not for --to");
     return o->report ? aside_check("report", o->report, &model, 1, e) : 0;

@@ -18,6 +18,7 @@ struct writer {
     const struct weights *w;
     const bool *linear;
     const struct bitsandbytes_form *form;
+    struct bitsandbytes_matrix *matrix; /* w's items */
     bool allow_bad;
     uint64_t bytes;
 };
@@ -33,8 +34,9 @@ becomes_f32(const struct weight *t)
 /* The list of tensors */
 
 static struct safetensor
-one(const struct weight *t, const struct bitsandbytes_part *part)
+one(const struct bitsandbytes_matrix *m, const struct bitsandbytes_part *part)
 {
+    const struct weight *t = m->t;
     struct safetensor s = { .dtype = becomes_f32(t) ? DTYPE_F32 : t->dtype,
                             .n_dims = t->n_dims };
     struct buf name;
@@ -49,7 +51,7 @@ one(const struct weight *t, const struct bitsandbytes_part *part)
     buf_addstr(&name, part->end);
     s.name = name.data;
     s.dtype = part->dtype;
-    part->shape(&s, t);
+    part->shape(&s, m);
     return s;
 }
 
@@ -61,12 +63,12 @@ list_tensors(const struct writer *x, size_t *n)
 
     *n = 0;
     for (size_t i = 0; i < x->w->n; i++) {
-        const struct weight *t = &x->w->item[i];
+        const struct bitsandbytes_matrix *m = &x->matrix[i];
 
         if (!x->linear[i])
-            s[(*n)++] = one(t, NULL);
+            s[(*n)++] = one(m, NULL);
         for (size_t k = 0; k < each && x->linear[i]; k++)
-            s[(*n)++] = one(t, &x->form->part[k]);
+            s[(*n)++] = one(m, &x->form->part[k]);
     }
     return s;
 }
@@ -124,7 +126,8 @@ put_tensor(void *ctx, const struct safetensor *s, struct out *out,
     if (rc < 0)
         return rc;
     x->bytes += s->bytes;
-    rc = part ? part->put(x->w, t, out, e) : put_other(x, t, out, e);
+    rc = part ? part->put(&x->matrix[t - x->w->item], out, e)
+         : put_other(x, t, out, e);
     if (part == NULL || part == x->form->part)
         progress_add(t->bytes);
     weights_done(x->w, t);
@@ -165,47 +168,81 @@ put_config(const struct writer *x, struct out_dir *out,
     return rc;
 }
 
+/* x->matrix, with the offsets that the list of tensors needs. */
 static int
-check_matrices(const struct writer *x, struct err *e)
+fill_matrices(struct writer *x, struct err *e)
 {
-    for (size_t i = 0; i < x->w->n; i++) {
+    int rc = 0;
+
+    for (size_t i = 0; i < x->w->n && rc == 0; i++) {
         const struct weight *t = &x->w->item[i];
 
-        if (x->linear[i] && t->shape[1] % x->form->unit != 0)
+        x->matrix[i] = (struct bitsandbytes_matrix){
+            .w = x->w, .t = t, .nested = x->form->nested
+        };
+        if (!x->linear[i])
+            continue;
+        if (t->shape[1] % x->form->unit != 0)
             return err_set(e, ERR_DATA, "%s: tensor %s: rows of %llu, which "
                            "is no multiple of %llu", x->w->path, t->name,
                            (unsigned long long)t->shape[1],
                            (unsigned long long)x->form->unit);
+        if (!x->form->nested)
+            continue;
+        rc = weights_ready(x->w, t, e);
+        if (rc == 0)
+            rc = bitsandbytes_offset(&x->matrix[i], e);
+        weights_done(x->w, t);
     }
-    return 0;
+    return rc;
+}
+
+static int
+put_assets(const struct writer *x, struct out_dir *out, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < x->w->n_assets && rc == 0; i++) {
+        const struct weight_asset *a = &x->w->asset[i];
+
+        rc = strcmp(a->name, MODELDIR_CONFIG) == 0
+             ? put_config(x, out, a, e)
+             : out_dir_put(out, a->name, a->data, a->n, e);
+    }
+    return rc;
+}
+
+static int
+put_weights(struct writer *x, struct out_dir *out, struct err *e)
+{
+    const struct modeldir_source source = { put_tensor, x };
+    size_t n;
+    struct safetensor *s = list_tensors(x, &n);
+    int rc = modeldir_put_weights(out, s, n, &source, NULL, 0, e);
+
+    for (size_t i = 0; i < n; i++)
+        free(s[i].name);
+    free(s);
+    return rc;
 }
 
 int
 bitsandbytes_write(struct out_dir *out, uint64_t *bytes,
                    const struct weights *w, const bool *linear,
-                   unsigned dtype, bool allow_bad, struct err *e)
+                   const struct bitsandbytes_how *how, struct err *e)
 {
-    struct writer x = { w, linear, .form = bitsandbytes_form(dtype),
-                        .allow_bad = allow_bad };
-    const struct modeldir_source source = { put_tensor, &x };
-    struct safetensor *s;
-    size_t n;
-    int rc = check_matrices(&x, e);
+    struct writer x = {
+        w, linear, .form = bitsandbytes_form(how->dtype, how->double_quant),
+        .matrix = mem_array(w->n + 1, sizeof(*x.matrix)),
+        .allow_bad = how->allow_bad
+    };
+    int rc = fill_matrices(&x, e);
 
-    for (size_t i = 0; i < w->n_assets && rc == 0; i++) {
-        const struct weight_asset *a = &w->asset[i];
-
-        rc = strcmp(a->name, MODELDIR_CONFIG) == 0
-             ? put_config(&x, out, a, e)
-             : out_dir_put(out, a->name, a->data, a->n, e);
-    }
-    if (rc < 0)
-        return rc;
-    s = list_tensors(&x, &n);
-    rc = modeldir_put_weights(out, s, n, &source, NULL, 0, e);
-    for (size_t i = 0; i < n; i++)
-        free(s[i].name);
-    free(s);
+    if (rc == 0)
+        rc = put_assets(&x, out, e);
+    if (rc == 0)
+        rc = put_weights(&x, out, e);
+    free(x.matrix);
     *bytes = x.bytes;
     return rc;
 }

@@ -6,15 +6,20 @@
 #include "base/io.h"
 #include "weights/weights.h"
 
+struct bitsandbytes_how {
+    unsigned dtype;    /* of the layers' matrices: NF4 or I8_ROW */
+    bool double_quant; /* of NF4: as tensor/nf4_nested.h has it */
+    bool allow_bad;    /* other tensors may have NaN and infinities */
+};
+
 /* Fills the new directory: w's assets, with a quantization_config in
  * config.json, and its weights in a form of weights/bitsandbytes.h: the layers'
- * matrices, which linear[w->n] marks, in dtype, NF4 with blocks of 64 or
- * I8_ROW, the others as they are, or in F32 where they are in a format that
- * safetensors does not have. ERR_DATA for a matrix whose rows are no multiple
- * of 64 in NF4, and, unless allow_bad, for values that are not finite. *bytes =
- * what the tensors came to. */
+ * matrices, which linear[w->n] marks, as `how` has it, NF4 with blocks of 64,
+ * the others as they are, or in F32 where they are in a format that safetensors
+ * does not have. ERR_DATA for a matrix whose rows are no multiple of 64 in NF4,
+ * and for values that are not finite. *bytes = what the tensors came to. */
 int bitsandbytes_write(struct out_dir *out, uint64_t *bytes,
                        const struct weights *w, const bool *linear,
-                       unsigned dtype, bool allow_bad, struct err *e);
+                       const struct bitsandbytes_how *how, struct err *e);
 
 #endif

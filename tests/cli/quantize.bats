@@ -293,6 +293,28 @@ EOF
         --rank 1 --targets q_proj --loss all
     merge -q --base four --adapter run --dtype f32 -o wide
     loaded four wide q_proj
+    quantize -q --format nf4 --double-quant --to double llama
+    rm -r run wide
+    train -q --data ids --base double -o run --steps 1 --batch 1 --seq-len 8 \
+        --rank 1 --targets q_proj --loss all
+    merge -q --base double --adapter run --dtype f32 -o wide
+    loaded double wide q_proj
+}
+
+# Both from tests/golden/four_bit.py, of the same weights.
+@test "--double-quant writes what bitsandbytes saves with it" {
+    golden=$BATS_TEST_DIRNAME/../golden/four_bit
+    quantize -q --format nf4 --double-quant --to double "$golden/nf4"
+    cmp "$golden/nf4_double/model.safetensors" double/model.safetensors
+    key=.quantization_config.bnb_4bit_use_double_quant
+    jq -e $key double/config.json
+    verify -q double
+    quantize -q --format nf4 --to single double
+    jq -e "$key == false" single/config.json
+    run -2 --separate-stderr quantize --format nf4 --double-quant "$golden/nf4"
+    [[ $stderr == *"--double-quant is for --format nf4 with --to" ]]
+    run -2 quantize --format int8_row --double-quant --to out "$golden/nf4"
+    [ ! -e out ]
 }
 
 # From tests/golden/eight_bit.py.

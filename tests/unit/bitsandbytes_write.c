@@ -46,6 +46,7 @@ static void
 write_dir(const struct weights *w)
 {
     bool *linear = mem_array(w->n, sizeof(*linear));
+    const struct bitsandbytes_how how = { DTYPE_NF4, false, false };
     struct out_dir out;
     uint64_t bytes = 0;
     struct err e;
@@ -53,8 +54,7 @@ write_dir(const struct weights *w)
     for (size_t i = 0; i < w->n; i++)
         linear[i] = strcmp(w->item[i].name, QUERY) == 0;
     CHECK(out_dir_open(&out, DIR, &e) == 0);
-    CHECK(bitsandbytes_write(&out, &bytes, w, linear, DTYPE_NF4, false, &e)
-          == 0);
+    CHECK(bitsandbytes_write(&out, &bytes, w, linear, &how, &e) == 0);
     CHECK(bytes > DIM * DIM / 2);
     CHECK(out_dir_commit(&out, &e) == 0);
     out_dir_release(&out);
