@@ -42,13 +42,13 @@ const struct tool tool = {
     .exits = "",
 };
 
-/* The directory of the pipelines, which the caller frees: beside build/bin,
- * or in share/graft beside libexec/graft. */
+/* The directory of the pipelines, which the caller frees: in share/graft beside
+ * libexec/graft, beside build/bin, or above build/san/bin. */
 static int
 find_pipelines(char **out, struct err *e)
 {
     static const char *const places[] = { "share/graft/pipelines",
-                                          "pipelines" };
+                                          "pipelines", "../pipelines" };
     char *own, *up, *prefix;
     int rc = path_program(&own, e);
 
@@ -57,7 +57,8 @@ find_pipelines(char **out, struct err *e)
     up = path_parent(own);
     prefix = path_parent(up);
     *out = NULL;
-    for (size_t i = 0; i < 2 && *out == NULL; i++) {
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0])
+             && *out == NULL; i++) {
         char *dir = path_join(prefix, places[i]);
         char *file = path_join(dir, "repo.mk");
 

@@ -66,13 +66,15 @@ const struct opt train_option_table[] = {
               "sets rank, alpha, their patterns, rslora, dora, targets, "
               "modules to save, trainable tokens and, unless given, dropout" },
     { .name = "steps", .type = OPT_U64, .output = true, IN(steps), .arg = "N",
-      .min = 1, .max = OPT_MAX_EXACT, .help = "steps to train" },
+      .min = 1, .max = OPT_MAX_EXACT, .instead = "epochs|tokens",
+      .help = "steps to train" },
     { .name = "epochs", .type = OPT_DOUBLE, .output = true, IN(epochs),
-      .arg = "X", .min = 1e-6, .max = 1e6,
+      .arg = "X", .min = 1e-6, .max = 1e6, .instead = "steps|tokens",
       .help = "passes over the data, instead of --steps; 1 if neither is "
               "given" },
     { .name = "tokens", .type = OPT_U64, .output = true, IN(tokens),
       .arg = "N", .min = 1, .max = OPT_MAX_EXACT,
+      .instead = "steps|epochs",
       .help = "tokens to train on, instead of --steps" },
     { .name = "batch", .type = OPT_U64, .output = true, IN(batch), .arg = "N",
       .def = "4", .min = 1, .max = 65536, .help = "sequences a micro-batch" },

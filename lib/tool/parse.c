@@ -171,6 +171,35 @@ read_run_files(const struct words *w, void *opts, struct err *e)
     return rc;
 }
 
+/* Whether that name is one of a list's, "a|b". */
+static bool
+is_among(const char *list, const char *name)
+{
+    const char *c;
+    size_t n;
+
+    for (size_t i = 0; (c = choice_at(list, i, &n)) != NULL; i++)
+        if (strlen(name) == n && memcmp(c, name, n) == 0)
+            return true;
+    return false;
+}
+
+/* What a run file says of the options that o stands for is not said, but for
+ * those that the line has named. */
+static void
+forget_others(const struct words *w, const struct opt *o, void *opts,
+              const bool *seen)
+{
+    for (const struct opt *other = w->t->opts; other->name != NULL; other++) {
+        size_t index = (size_t)(other - w->t->opts);
+
+        if (!is_among(o->instead, other->name) || seen[index])
+            continue;
+        value_clear(other, opts);
+        w->args->given[index] = false;
+    }
+}
+
 /* The first time that the line names a list, it replaces what the default
  * or a run file put there. */
 static int
@@ -188,6 +217,8 @@ apply(const struct words *w, void *opts, struct err *e)
         if (!seen[index])
             value_clear(p->o, opts);
         seen[index] = w->args->given[index] = true;
+        if (p->o->instead != NULL)
+            forget_others(w, p->o, opts, seen);
         if ((p->o->type == OPT_STRING || p->o->type == OPT_WORDS)
             && p->value[0] == '\0')
             rc = err_set(e, ERR_USAGE, "--%s: empty value (expected %s)",
@@ -217,19 +248,6 @@ check_operands(const struct words *w, struct err *e)
                            t->operands);
     }
     return 0;
-}
-
-/* Whether that name is one of a list's, "a|b". */
-static bool
-is_among(const char *list, const char *name)
-{
-    const char *c;
-    size_t n;
-
-    for (size_t i = 0; (c = choice_at(list, i, &n)) != NULL; i++)
-        if (strlen(name) == n && memcmp(c, name, n) == 0)
-            return true;
-    return false;
 }
 
 /* Whether an option that makes o dispensable is set. */

@@ -97,6 +97,8 @@ struct opt {
     bool required;       /* the line or a run file must set it */
     const char *unless;  /* options with which it isn't: "dry-run|help"; or
                             NULL */
+    const char *instead; /* on the line, of these in a run file: "steps|epochs";
+                            or NULL */
 };
 
 struct args;

@@ -541,6 +541,9 @@ EOF
     echo '{"rank": 2, "steps": 2, "seq-len": 16, "batch": 1}' >run.json
     train -q --config run.json --data data --base base --rank 3 -o run
     jq -e '.options.rank == 3 and .options.steps == 2' run/config.json
+    train --config run.json --epochs 2 --print-config |
+        jq -e '.epochs == 2 and .steps == null and .rank == 2'
+    run -2 train --config run.json --epochs 2 --tokens 9 --print-config
     echo '{"rnk": 2}' >run.json
     run -4 --separate-stderr train --config run.json --data data --base base
     [[ $stderr == *"'rnk'"*rank* ]]
