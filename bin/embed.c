@@ -132,7 +132,7 @@ prepare(struct work *w, const struct args *args, const struct options *o,
     int rc = model_fit(&w->m, &p, "embedding", o->force, e);
 
     if (rc == 0)
-        rc = hidden_open(&w->x, &w->prog, &w->m, &p, e);
+        rc = hidden_open(&w->x, &w->prog, &w->m, w->m.with, &p, e);
     if (rc < 0)
         return rc;
     rc = identify(w, e);

@@ -53,6 +53,7 @@ forgetting(const struct eval_options *o, const struct score_opts *score)
     f.per_record = NULL;
     f.by = 0;
     f.exactness = 0;
+    f.context_set = NULL;
     return f;
 }
 
@@ -82,7 +83,8 @@ measure(const struct eval_options *o, const struct args *args,
     struct prompt_opts prompts = {
         .path = args->n > 0 ? args->operand[0] : NULL,
         .tokenizer = o->tokenizer, .max_tokens = (uint32_t)o->max_tokens,
-        .context = (uint32_t)o->context, .temperature = o->temperature,
+        .context = (uint32_t)o->context,
+        .context_set = score->context_set, .temperature = o->temperature,
         .top_p = o->top_p, .seed = o->seed, .force = o->force,
         .suite = (enum suite_kind)o->suite, .samples = (uint32_t)o->samples,
         .junit = o->junit,
@@ -119,6 +121,20 @@ measure(const struct eval_options *o, const struct args *args,
 }
 
 static int
+measure_to_stdout(const struct eval_options *o, const struct args *args,
+                  const struct model *m, const struct score_opts *score,
+                  struct err *e)
+{
+    struct out out;
+    int rc = out_open(&out, "-", e);
+
+    if (rc == 0)
+        rc = measure(o, args, m, score, &out, e);
+    out_release(&out);
+    return rc;
+}
+
+static int
 run(void *opts, const struct args *args, struct err *e)
 {
     const struct eval_options *o = opts;
@@ -129,8 +145,8 @@ run(void *opts, const struct args *args, struct err *e)
         .batch = (uint32_t)o->batch, .seq_len = (uint32_t)o->seq_len,
         .force = o->force
     };
+    struct context_set context;
     struct model m, other;
-    struct out out;
     int rc = eval_options_check(o, args, e);
 
     if (rc < 0)
@@ -139,10 +155,12 @@ run(void *opts, const struct args *args, struct err *e)
     rc = open_models(&m, &other, o, &score, e);
     if (rc < 0)
         return rc;
-    rc = out_open(&out, "-", e);
+    rc = context_options_open(&o->from, o->force, &m, &context,
+                              &score.context_set, e);
     if (rc == 0)
-        rc = measure(o, args, &m, &score, &out, e);
-    out_release(&out);
+        rc = measure_to_stdout(o, args, &m, &score, e);
+    if (score.context_set != NULL)
+        context_release(&context);
     if (score.compare != NULL)
         model_release(&other);
     model_release(&m);

@@ -39,6 +39,10 @@ static const struct opt table[] = {
       .help = "system message, before what is asked" },
     { .name = "raw", .type = OPT_FLAG, IN_SPEAKER(raw), .output = true,
       .help = "go on from the text as it is, without the chat template" },
+    { CONTEXT_FROM_OPTION, IN_SPEAKER(from.set) },
+    { CONTEXT_VECTORS_OPTION, IN_SPEAKER(from.vectors) },
+    { CONTEXT_RECORDS_OPTION, IN_SPEAKER(from.records) },
+    { CONTEXT_TOKENS_OPTION, IN_SPEAKER(from.tokens) },
     { .name = "batch", .type = OPT_U64, AT(batch), .arg = "N", .def = "4",
       .min = 1, .max = 4096,
       .help = "prompts of a prompt file that are completed side by side" },
@@ -192,11 +196,17 @@ encode(struct speaker *s, const struct buf *text, struct ids *ids,
        struct err *e)
 {
     const char *system = s->o->system;
+    struct context_prompt p = { .ids = ids };
+    uint32_t max_tokens = (uint32_t)s->o->max_tokens;
     struct buf messages;
     int rc = 0;
 
-    if (!s->chats)
-        return text_codec_text(&s->codec, text->data, text->len, ids, e);
+    if (!s->chats) {
+        rc = text_codec_text(&s->codec, text->data, text->len, ids, e);
+        return rc < 0 ? rc : speaker_context_before(s, &p, &max_tokens, 1, e);
+    }
+    if (s->o->from.set != NULL)
+        return context_no_chat(e);
     buf_init(&messages);
     if (system != NULL)
         rc = speaker_say(&messages, "system", system, strlen(system), e);
@@ -311,6 +321,8 @@ run_conversation(const struct options *o, const struct args *args,
     struct out out;
     int rc;
 
+    if (o->speaker.from.set != NULL)
+        return context_no_chat(e);
     if (!tool_on_terminal())
         return err_set(e, ERR_USAGE, "no prompt: give -p, a file or standard "
                        "input");
@@ -339,6 +351,8 @@ run(void *opts, const struct args *args, struct err *e)
     const struct options *o = opts;
     int rc = check_idle(args, e);
 
+    if (rc == 0)
+        rc = context_options_check(&o->speaker.from, args, e);
     if (rc < 0)
         return rc;
     if (args->n > 0)

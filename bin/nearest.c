@@ -142,7 +142,7 @@ read_set(struct work *w, struct err *e)
 
     if (rc < 0)
         return rc;
-    rc = search_read(&w->s, &in, e);
+    rc = search_read(&w->s, &in, NULL, NULL, e);
     stream_in_release(&in);
     if (rc == 0 && w->s.n == 0)
         log_warn("%s: no vectors to look among", w->o->in);

@@ -19,7 +19,8 @@
 struct job {
     const struct prompt *prompt;
     const char *adapter; /* NULL: the base alone */
-    struct ids ids;
+    struct ids ids;      /* of it, and before it of its context */
+    struct context_size context;
     struct buf line;     /* what came of it */
     bool done;
 };
@@ -65,19 +66,55 @@ encode(struct speaker *s, struct job *j, struct err *e)
     buf_init(&j->line);
     if (choose_adapter(s, j, e) < 0)
         return e->code;
+    if (p->chat != NULL && s->o->from.set != NULL)
+        return context_no_chat(e);
     if (p->chat != NULL)
         return text_codec_chat(&s->codec, p->chat, strlen(p->chat),
                                "messages", &j->ids, e);
     return text_codec_text(&s->codec, p->text, p->len, &j->ids, e);
 }
 
-/* Prepares the jobs; *context is how long the longest may become. */
+/* The tokens of all jobs, each behind its context. */
 static int
-prepare(struct batch_run *r, const struct prompts *p, uint32_t *context,
-        struct err *e)
+find_contexts(struct batch_run *r, struct err *e)
+{
+    struct context_prompt *p = mem_array(r->n, sizeof(*p));
+    uint32_t *max_tokens = mem_array(r->n, sizeof(*max_tokens));
+    int rc;
+
+    for (size_t i = 0; i < r->n; i++) {
+        p[i].ids = &r->job[i].ids;
+        max_tokens[i] = r->job[i].prompt->max_tokens;
+    }
+    rc = speaker_context_before(r->s, p, max_tokens, r->n, e);
+    for (size_t i = 0; i < r->n; i++)
+        r->job[i].context = p[i].size;
+    free(max_tokens);
+    free(p);
+    return rc;
+}
+
+/* How long the longest job may become. */
+static uint32_t
+longest_job(const struct batch_run *r)
 {
     uint32_t most = speaker_context(r->s);
     uint64_t need, longest = 0;
+
+    for (size_t i = 0; i < r->n; i++) {
+        const struct job *j = &r->job[i];
+
+        need = j->prompt->max_tokens > 0
+               ? j->ids.n + j->prompt->max_tokens + 1 : most;
+        longest = need > longest ? need : longest;
+    }
+    return longest < most ? (uint32_t)longest : most;
+}
+
+static int
+prepare(struct batch_run *r, const struct prompts *p, struct err *e)
+{
+    uint32_t most = speaker_context(r->s);
     int rc = 0;
 
     r->job = mem_array(p->n, sizeof(*r->job));
@@ -89,13 +126,10 @@ prepare(struct batch_run *r, const struct prompts *p, uint32_t *context,
         if (rc == 0 && j->ids.n >= most)
             rc = err_set(e, ERR_LIMIT, "%zu tokens fill the context of %u",
                          j->ids.n, most);
-        need = j->prompt->max_tokens > 0
-               ? j->ids.n + j->prompt->max_tokens + 1 : most;
-        longest = need > longest ? need : longest;
     }
-    *context = longest < most ? (uint32_t)longest : most;
-    return rc < 0 ? err_prefix(e, "prompt %s", r->job[r->n - 1].prompt->id)
-                  : 0;
+    if (rc < 0)
+        return err_prefix(e, "prompt %s", r->job[r->n - 1].prompt->id);
+    return r->s->o->from.set != NULL ? find_contexts(r, e) : 0;
 }
 
 /* ---- passes ---- */
@@ -180,8 +214,12 @@ put_line(const struct batch_run *r, struct job *j, const struct completing *c)
     buf_addstr(&j->line, ", \"completion\": ");
     completion_put_text(&j->line, &c->text);
     buf_addf(&j->line, ", \"finish\": \"%s\", \"prompt_tokens\": %u, "
-             "\"tokens\": %u}\n", finish_name(c->finish), c->n_prompt,
+             "\"tokens\": %u", finish_name(c->finish), c->n_prompt,
              c->n_tokens);
+    if (r->s->o->from.set != NULL)
+        buf_addf(&j->line, ", \"context\": {\"records\": %u, "
+                 "\"tokens\": %u}", j->context.records, j->context.tokens);
+    buf_addstr(&j->line, "}\n");
 }
 
 /* Place i has ended: writes the lines that no other has to come before. */
@@ -280,7 +318,6 @@ complete_prompts(struct speaker *s, const char *path, uint32_t batch,
     struct batch_run r = { .s = s, .out = out };
     struct timespec start;
     struct prompts p;
-    uint32_t context;
     struct prompts_opts reading = {
         .max_tokens = (uint32_t)s->o->max_tokens, .adapters = true
     };
@@ -289,10 +326,10 @@ complete_prompts(struct speaker *s, const char *path, uint32_t batch,
     if (rc < 0)
         return rc;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    rc = prepare(&r, &p, &context, e);
+    rc = prepare(&r, &p, e);
     if (rc == 0 && r.n > 0) {
         progress_begin("prompts", 0, r.n);
-        rc = run_all(&r, batch, context, e);
+        rc = run_all(&r, batch, longest_job(&r), e);
     }
     if (rc == 0)
         sum_up(&r, &start);

@@ -11,7 +11,8 @@
  *     {"id": ..., "completion": ..., "finish": "end"|"stop"|"length",
  *      "prompt_tokens": N, "tokens": N}
  *
- * with "adapter", its name or null, where s has any. All prompts are read and
+ * with "adapter", its name or null, where s has any, and "context", what stands
+ * before the prompt, where there may be any. All prompts are read and
  * encoded before the first is completed: ERR_DATA and ERR_LIMIT name one that
  * can't be. */
 int complete_prompts(struct speaker *s, const char *path, uint32_t batch,

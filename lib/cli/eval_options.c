@@ -37,6 +37,10 @@ const struct opt eval_option_table[] = {
               "forgotten" },
     { .name = "forget-split", .type = OPT_STRING, .output = true,
       IN(forget_split), .arg = "NAME", .def = "test", .help = "its split" },
+    { CONTEXT_FROM_OPTION, IN(from.set) },
+    { CONTEXT_VECTORS_OPTION, IN(from.vectors) },
+    { CONTEXT_RECORDS_OPTION, IN(from.records) },
+    { CONTEXT_TOKENS_OPTION, IN(from.tokens) },
     { .name = "records", .type = OPT_U64, .output = true, IN(records),
       .arg = "N", .def = "0", .max = OPT_MAX_EXACT,
       .help = "N records, spread evenly over the split; 0 for all" },
@@ -56,8 +60,8 @@ const struct opt eval_option_table[] = {
       .help = "sequences that go through at one time" },
     { .name = "seq-len", .type = OPT_U64, .output = true, IN(seq_len),
       .arg = "N", .def = "0", .max = 1048576,
-      .help = "tokens a packed sequence; 0 for 512, or for the positions of a "
-              "base that has fewer" },
+      .help = "tokens a packed sequence; 0 for 512 and those of context, or "
+              "for the positions of a base that has fewer" },
     { TOKENIZER_OPTION, IN(tokenizer),
       .help = "tokenizer.json, or GGUF file, for prompts; the base's own by "
               "default" },
@@ -155,6 +159,9 @@ check_compare(const struct eval_options *o, const struct args *args,
     if (o->exactness > 0)
         return err_set(e, ERR_USAGE, "--compare with --exactness: it is told "
                        "of a base and an adapter");
+    if (o->from.set != NULL)
+        return err_set(e, ERR_USAGE, "--compare with --context-from: it is "
+                       "told of a base and an adapter");
     return 0;
 }
 
@@ -220,6 +227,8 @@ eval_options_check(const struct eval_options *o, const struct args *args,
     if (rc == 0)
         rc = check_forget(o, args, e);
     if (rc == 0)
+        rc = context_options_check(&o->from, args, e);
+    if (rc == 0)
         rc = bars_check(&o->fail_below, "fail-below", e);
     return rc < 0 ? rc : bars_check(&o->fail_above, "fail-above", e);
 }
@@ -230,7 +239,7 @@ eval_options_asides(const struct eval_options *o, const struct args *args,
 {
     const char *const input[] = {
         o->base, m->adapter_dir, o->compare, o->data, o->forget_data,
-        o->tokenizer,
+        o->tokenizer, o->from.set, o->from.vectors,
         args->n > 0 ? args->operand[0] : NULL
     };
     size_t n = sizeof(input) / sizeof(input[0]);

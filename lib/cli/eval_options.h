@@ -2,6 +2,7 @@
 #ifndef CLI_EVAL_OPTIONS_H
 #define CLI_EVAL_OPTIONS_H
 
+#include "cli/context_options.h"
 #include "cli/machine.h"
 #include "tool/tool.h"
 #include "weights/model.h"
@@ -10,6 +11,7 @@ struct eval_options {
     const char *base, *adapter, *compare;
     const char *data, *split, *forget_data, *forget_split;
     const char *per_record, *tokenizer, *junit;
+    struct context_options from;
     struct opt_list by, fail_below, fail_above;
     uint64_t batch, seq_len, records, max_tokens, context, samples, seed;
     uint64_t exactness, check_seconds, check_memory;

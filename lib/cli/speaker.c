@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "eval/sampling_config.h"
@@ -186,6 +187,31 @@ speaker_context(const struct speaker *s)
 {
     return generator_opts(&s->model.desc, 1, (uint32_t)s->o->context)
         .cache_len;
+}
+
+int
+speaker_context_before(struct speaker *s, struct context_prompt *p,
+                       const uint32_t *max_tokens, size_t n, struct err *e)
+{
+    struct context_counts counts = { .records = 0 };
+    struct context_set c, *open;
+    int rc = context_options_open(&s->o->from, s->o->force, &s->model, &c,
+                                  &open, e);
+
+    if (rc < 0 || open == NULL)
+        return rc;
+    for (size_t i = 0; i < n; i++)
+        p[i].room = context_room(speaker_context(s), p[i].ids->n,
+                                 max_tokens[i]);
+    rc = context_prompts(open, p, n, tokenizer_begin(&s->codec.tokenizer),
+                         &counts, e);
+    context_release(open);
+    if (rc == 0)
+        log_info("%llu tokens of %llu records stand before %llu of %zu "
+                 "prompts", (unsigned long long)counts.tokens,
+                 (unsigned long long)counts.records,
+                 (unsigned long long)counts.with, n);
+    return rc;
 }
 
 int

@@ -4,13 +4,16 @@
 #ifndef CLI_SPEAKER_H
 #define CLI_SPEAKER_H
 
+#include "cli/context_options.h"
 #include "cli/machine.h"
 #include "eval/complete.h"
+#include "eval/context_prompt.h"
 #include "weights/model.h"
 
 struct speaker_options {
     const char *base, *tokenizer, *chat_template, *date, *system;
     struct opt_list adapters, stops;
+    struct context_options from;
     uint64_t max_tokens, context, batch, top_k, seed;
     double temperature, top_p, min_p, repetition_penalty;
     struct machine_options machine;
@@ -61,6 +64,14 @@ uint32_t speaker_context(const struct speaker *s);
  * the memory there is. */
 int speaker_use(struct speaker *s, const char *adapter, uint32_t batch,
                 uint32_t context, struct err *e);
+
+/* Puts before each of n encoded texts the records of --context-from that are
+ * most like it, where that was given; room is set here, by the most tokens that
+ * the text is to be completed with (0: no such number). What it comes to is
+ * said. */
+int speaker_context_before(struct speaker *s, struct context_prompt *p,
+                           const uint32_t *max_tokens, size_t n,
+                           struct err *e);
 
 /* Appends {"role": ..., "content": ...} to the JSON of messages, with a comma
  * before it unless it is the first; ERR_DATA where text[n] is no UTF-8. */

@@ -134,11 +134,12 @@ hidden_opts(uint32_t batch, uint32_t seq_len)
 
 int
 hidden_open(struct exec *x, struct prog *p, const struct model *m,
-            const struct prog_opts *given, struct err *e)
+            const struct adapter *a, const struct prog_opts *given,
+            struct err *e)
 {
     struct prog_opts o = *given;
     struct lora_part *parts = NULL;
-    int rc = m->with ? lora_opts(&o, m->with, &m->desc, &parts, e) : 0;
+    int rc = a ? lora_opts(&o, a, &m->desc, &parts, e) : 0;
 
     if (rc == 0)
         rc = prog_build(p, &m->desc, &o, &m->base, &m->backend, e);
@@ -146,8 +147,8 @@ hidden_open(struct exec *x, struct prog *p, const struct model *m,
     if (rc < 0)
         return rc;
     rc = exec_open(x, p, &m->backend, NULL, e);
-    if (rc == 0 && m->with)
-        rc = lora_load(x, m->with, e);
+    if (rc == 0 && a)
+        rc = lora_load(x, a, e);
     if (rc < 0) {
         exec_release(x);
         prog_release(p);

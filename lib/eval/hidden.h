@@ -17,10 +17,11 @@ enum hidden_pool {
 /* The choices of a program for hidden_run. */
 struct prog_opts hidden_opts(uint32_t batch, uint32_t seq_len);
 
-/* m's program of those choices, with its adapter if it has one, ready to run.
- * Both are to be released, p after x; on failure they are not there. */
+/* m's program of those choices, with that adapter or (NULL) without, ready to
+ * run. Both are to be released, p after x; on failure they are not there. */
 int hidden_open(struct exec *x, struct prog *p, const struct model *m,
-                const struct prog_opts *o, struct err *e);
+                const struct adapter *a, const struct prog_opts *o,
+                struct err *e);
 
 /* out[i * dim ...] = the vector of record i of s, which has a token at least.
  * Of one longer than the program's sequences each part starts anew. Packing

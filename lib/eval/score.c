@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "eval/compare.h"
+#include "eval/context_score.h"
 #include "eval/evaluate.h"
 #include "eval/exactness.h"
 #include "eval/strata.h"
@@ -69,17 +70,19 @@ positions(const struct model *m, const struct score_opts *o)
 static void
 set_length(struct score_opts *o, const struct model *m)
 {
-    uint32_t most = positions(m, o);
+    uint32_t most = positions(m, o), want = SEQ_LEN;
 
+    if (o->context_set != NULL)
+        want += o->context_set->o.tokens;
     if (o->seq_len == 0)
-        o->seq_len = most < SEQ_LEN ? most : SEQ_LEN;
+        o->seq_len = most < want ? most : want;
 }
 
-/* The loss of each record with an adapter or (NULL) without. */
-static int
-measure(const struct model *m, const struct score_opts *o,
-        const struct adapter *a, const struct token_source *s,
-        struct record_loss *target, struct record_loss *all, struct err *e)
+int
+score_measure(const struct model *m, const struct score_opts *o,
+              const struct adapter *a, const struct token_source *s,
+              struct record_loss *target, struct record_loss *all,
+              struct err *e)
 {
     struct prog_opts p = eval_opts(o);
     struct lora_part *parts = NULL;
@@ -240,6 +243,13 @@ is_finite(const struct record_loss *r, uint64_t n)
     return isfinite(mean_of(r, NULL, n).mean);
 }
 
+static int
+not_finite(const struct model *m, struct err *e)
+{
+    return err_set(e, ERR_DATA, "%s: the loss is not finite",
+                   m->weights.path);
+}
+
 /* Base and, where there is one, base with adapter. */
 static int
 measure_adapter(struct scores *s, const struct model *m,
@@ -249,11 +259,11 @@ measure_adapter(struct scores *s, const struct model *m,
     int rc;
 
     progress_begin("models", 0, m->with != NULL ? 2 : 1);
-    rc = measure(m, o, NULL, source, s->target.base, s->all.base, e);
+    rc = score_measure(m, o, NULL, source, s->target.base, s->all.base, e);
     progress_add(rc == 0);
     if (rc == 0 && m->with != NULL) {
-        rc = measure(m, o, m->with, source, s->target.adapter,
-                     s->all.adapter, e);
+        rc = score_measure(m, o, m->with, source, s->target.adapter,
+                           s->all.adapter, e);
         progress_add(rc == 0);
     }
     return rc;
@@ -287,9 +297,28 @@ measure_all(struct scores *s, const struct model *m,
     if (rc == 0 && (!is_finite(s->target.base, s->n)
                     || (m->with != NULL
                         && !is_finite(s->target.adapter, s->n))))
-        rc = err_set(e, ERR_DATA, "%s: the loss is not finite",
-                     m->weights.path);
+        rc = not_finite(m, e);
     return rc;
+}
+
+/* With s->context, where that is asked for. */
+static int
+measure_context(struct context_scores *c, struct scores *s,
+                const struct model *m, const struct score_opts *o,
+                struct err *e)
+{
+    int rc;
+
+    if (o->context_set == NULL)
+        return 0;
+    rc = context_score(c, s, m, o, e);
+    if (rc < 0)
+        return rc;
+    s->context = c;
+    if (!is_finite(c->base, s->n)
+        || (c->adapter != NULL && !is_finite(c->adapter, s->n)))
+        return not_finite(m, e);
+    return 0;
 }
 
 int
@@ -297,6 +326,7 @@ score_split(const struct model *m, const struct score_opts *given,
             struct buf *summary, struct err *e)
 {
     struct score_opts o = *given;
+    struct context_scores context = { .size = NULL };
     struct dataset data;
     struct data_split split;
     struct scores s = { .split = &split };
@@ -314,6 +344,8 @@ score_split(const struct model *m, const struct score_opts *given,
     if (rc == 0)
         rc = measure_all(&s, m, &o, e);
     if (rc == 0)
+        rc = measure_context(&context, &s, m, &o, e);
+    if (rc == 0)
         scores_put(summary, &o, &s);
     if (rc == 0 && o.by != 0)
         rc = strata_put(summary, &o, &s, e);
@@ -323,6 +355,7 @@ score_split(const struct model *m, const struct score_opts *given,
         rc = scores_write(&s, o.per_record, e);
     measured_release(&s.target);
     measured_release(&s.all);
+    context_scores_release(&context);
     data_split_release(&split);
     dataset_release(&data);
     return rc;

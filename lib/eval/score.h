@@ -4,6 +4,7 @@
 #define EVAL_SCORE_H
 
 #include "base/buf.h"
+#include "eval/context.h"
 #include "weights/model.h"
 
 /* What records can be told apart by: bits of score_opts.by are 1 << one. */
@@ -22,7 +23,10 @@ struct score_opts {
     uint64_t records;        /* spread over the split; 0: all */
     bool force;              /* also where memory is short */
     uint32_t batch;
-    uint32_t seq_len;        /* 0: 512, or what the base has below that */
+    uint32_t seq_len;        /* 0: 512 and what context may take, or what the
+                                base has below that */
+    struct context_set *context_set; /* whose records stand before those
+                                        measured, once more; or NULL */
 };
 
 /* What score_split would refuse at once: data that is not for this base, no
@@ -38,8 +42,9 @@ int score_check(const struct model *m, const struct score_opts *o,
  * compare and difference, and kl_divergence and same_top (see divergence.h),
  * of the target's tokens; and all, an object with the same of all tokens,
  * whatever the set says is learned; and strata, the same of the target by what
- * records are (strata.h). per_record gets a JSON line for each
- * record, with what the numbers are made of.
+ * records are (strata.h); and context, an object with what stood before the
+ * records, and the losses then (context_score.h). per_record gets a JSON line
+ * for each record, with what the numbers are made of.
  * ERR_DATA when there is no such split, no token in it with a loss, or the
  * loss is not finite; per_record is not written then. */
 int score_split(const struct model *m, const struct score_opts *o,

@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "eval/context_score.h"
 #include "eval/divergence.h"
 
 static void
@@ -35,9 +36,9 @@ put_loss(struct buf *b, const char *name, struct mean_loss m)
 }
 
 static void
-put_difference(struct buf *b, struct mean_loss d)
+put_difference(struct buf *b, const char *name, struct mean_loss d)
 {
-    buf_addstr(b, ", \"difference\": {");
+    buf_addf(b, ", \"%s\": {", name);
     put_number(b, "loss", d.mean);
     buf_addstr(b, ", ");
     put_number(b, "half_width", d.half);
@@ -117,7 +118,8 @@ put_models(struct buf *b, const struct scores *s, struct mean_loss mean,
         return;
     put_loss(b, adapter ? "adapter" : "compare",
              mean_of(other, cluster, s->n));
-    put_difference(b, mean_difference(other, m->base, cluster, s->n));
+    put_difference(b, "difference",
+                   mean_difference(other, m->base, cluster, s->n));
     if (m->kl == NULL)
         return;
     put_divergence(b, mean_of(m->kl, cluster, s->n), m);
@@ -143,6 +145,35 @@ put_all(struct buf *b, struct scores *s)
     buf_addc(b, '}');
 }
 
+/* One model behind its context, and less the same without. */
+static void
+put_behind(struct buf *b, const struct scores *s, const char *name,
+           const char *difference, const struct record_loss *behind,
+           const struct record_loss *without)
+{
+    const uint32_t *cluster = s->split->cluster;
+
+    put_loss(b, name, mean_of(behind, cluster, s->n));
+    put_difference(b, difference,
+                   mean_difference(behind, without, cluster, s->n));
+}
+
+static void
+put_context(struct buf *b, const struct scores *s)
+{
+    const struct context_scores *c = s->context;
+
+    if (c == NULL)
+        return;
+    buf_addstr(b, ", \"context\": {");
+    context_put_counts(b, &c->counts);
+    put_behind(b, s, "base", "difference", c->base, s->target.base);
+    if (c->adapter != NULL)
+        put_behind(b, s, "adapter", "adapter_difference", c->adapter,
+                   s->target.adapter);
+    buf_addc(b, '}');
+}
+
 void
 scores_put(struct buf *b, const struct score_opts *o, struct scores *s)
 {
@@ -156,6 +187,7 @@ scores_put(struct buf *b, const struct score_opts *o, struct scores *s)
     buf_addf(b, ", \"cut\": %llu", (unsigned long long)cut);
     put_models(b, s, mean, &s->target);
     put_all(b, s);
+    put_context(b, s);
     if (mean.clusters < 2)
         log_warn("%s: all of it is one commit or document: there is no "
                  "interval", o->data);
@@ -189,6 +221,19 @@ put_record(struct buf *b, const struct measured *m, uint64_t i)
     put_mean(b, "same_top", m->same_top, i);
 }
 
+/* ", \"context\": {...}" of record i, where it was measured. */
+static void
+put_record_context(struct buf *b, const struct context_scores *c, uint64_t i)
+{
+    if (c == NULL)
+        return;
+    buf_addf(b, ", \"context\": {\"records\": %u, \"tokens\": %u",
+             c->size[i].records, c->size[i].tokens);
+    put_mean(b, "base", c->base, i);
+    put_mean(b, "adapter", c->adapter, i);
+    buf_addc(b, '}');
+}
+
 int
 scores_write(const struct scores *s, const char *path, struct err *e)
 {
@@ -211,7 +256,9 @@ scores_write(const struct scores *s, const char *path, struct err *e)
         put_record(&b, &s->target, i);
         buf_addstr(&b, ", \"all\": {");
         put_record(&b, &s->all, i);
-        buf_addstr(&b, "}}\n");
+        buf_addc(&b, '}');
+        put_record_context(&b, s->context, i);
+        buf_addstr(&b, "}\n");
         rc = out_write(&out, b.data, b.len, e);
     }
     if (rc == 0)

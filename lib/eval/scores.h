@@ -7,6 +7,8 @@
 #include "eval/mean_loss.h"
 #include "eval/score.h"
 
+struct context_scores;
+
 /* Sums of each record, over its tokens that are to be learned or over all of
  * them: the losses of base, base with adapter and the other base, and of the
  * two bases the divergences and how often the likeliest token is the same.
@@ -22,7 +24,15 @@ struct scores {
     struct data_split *split;
     uint64_t n;                  /* records */
     struct measured target, all;
+    const struct context_scores *context; /* NULL: was not measured */
 };
+
+/* The loss of each record with an adapter or (NULL) without; all as evaluate
+ * has it. */
+int score_measure(const struct model *m, const struct score_opts *o,
+                  const struct adapter *a, const struct token_source *s,
+                  struct record_loss *target, struct record_loss *all,
+                  struct err *e);
 
 /* Opens the split of o, o->records of it, with its clusters; ERR_DATA where
  * there is nothing to measure, and as score_check. */

@@ -224,7 +224,8 @@ put_change(struct buf *b, const struct prompts *p, uint32_t samples,
 
 void
 tally_put(struct buf *b, const struct prompts *p, uint32_t samples,
-          const struct tally *base, const struct tally *with)
+          const struct tally *base, const struct tally *with,
+          const struct context_counts *context)
 {
     struct checked c;
 
@@ -241,6 +242,11 @@ tally_put(struct buf *b, const struct prompts *p, uint32_t samples,
     if (with != NULL) {
         put_tally(b, "adapter", p, samples, with, &c);
         put_change(b, p, samples, base, with, &c);
+    }
+    if (context != NULL) {
+        buf_addstr(b, ", \"context\": {");
+        context_put_counts(b, context);
+        buf_addc(b, '}');
     }
     buf_addc(b, '}');
     checked_release(&c);

@@ -11,6 +11,7 @@
 #define EVAL_TALLY_H
 
 #include "base/buf.h"
+#include "eval/context.h"
 #include "eval/prompts.h"
 
 struct tally {
@@ -30,8 +31,9 @@ void tally_add(struct tally *t, const struct prompts *p, size_t i,
 double pass_at(uint32_t n, uint32_t c, uint32_t k);
 
 /* Appends ", \"prompts\": {...}": the totals of so many samples a prompt. with
- * is the adapter's, or NULL. */
+ * is the adapter's, context what stood before the prompts; or NULL. */
 void tally_put(struct buf *b, const struct prompts *p, uint32_t samples,
-               const struct tally *base, const struct tally *with);
+               const struct tally *base, const struct tally *with,
+               const struct context_counts *context);
 
 #endif

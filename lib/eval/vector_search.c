@@ -64,8 +64,8 @@ name_place(struct map *names, const struct tokens_name *name)
                              names->n, NULL)->value;
 }
 
-static struct vector_place
-place_of(struct vector_search *s, const struct tokens_origin *o)
+struct vector_place
+search_place(struct vector_search *s, const struct tokens_origin *o)
 {
     return (struct vector_place){
         o->text, o->ordinal, o->time, name_place(&s->names, &o->repo),
@@ -73,18 +73,17 @@ place_of(struct vector_search *s, const struct tokens_origin *o)
     };
 }
 
-/* The elements, made one long. */
+/* Makes x[n] one long. */
 static void
-put_unit(float *out, const struct vector *v)
+make_unit(float *x, size_t n)
 {
     double sum = 0, scale;
 
-    vector_floats(v, out);
-    for (size_t i = 0; i < v->dim; i++)
-        sum += (double)out[i] * (double)out[i];
+    for (size_t i = 0; i < n; i++)
+        sum += (double)x[i] * (double)x[i];
     scale = sum > 0 ? 1 / sqrt(sum) : 0;
-    for (size_t i = 0; i < v->dim; i++)
-        out[i] = (float)((double)out[i] * scale);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)((double)x[i] * scale);
 }
 
 /* Room for one more. */
@@ -115,7 +114,22 @@ grow(struct vector_search *s, const char *where, struct err *e)
 }
 
 static int
-read_segment(struct vector_search *s, struct stream_in *in, struct err *e)
+add(struct vector_search *s, const struct vector *v, const char *where,
+    struct err *e)
+{
+    int rc = grow(s, where, e);
+
+    if (rc < 0)
+        return rc;
+    vector_floats(v, s->x + s->n * s->dim);
+    make_unit(s->x + s->n * s->dim, s->dim);
+    s->place[s->n++] = search_place(s, &v->origin);
+    return 0;
+}
+
+static int
+read_segment(struct vector_search *s, struct stream_in *in,
+             search_keep *keep, void *ctx, struct err *e)
 {
     struct stream_rec rec;
     struct vector v;
@@ -130,24 +144,26 @@ read_segment(struct vector_search *s, struct stream_in *in, struct err *e)
         stream_head_copy(&s->head, &in->head);
     s->dim = dim;
     while ((rc = stream_in_record(in, &rec, e)) > 0) {
-        rc = grow(s, in->in.name, e);
+        if (vector_decode(&v, rec.p, rec.n, dim, e) < 0)
+            return err_prefix(e, "%s: record %" PRIu64, in->in.name,
+                              in->n_records - 1);
+        rc = keep != NULL ? keep(ctx, &v, e) : 1;
+        if (rc > 0)
+            rc = add(s, &v, in->in.name, e);
         if (rc < 0)
             return rc;
-        if (vector_decode(&v, rec.p, rec.n, dim, e) < 0)
-            return err_prefix(e, "%s: record %zu", in->in.name, s->n);
-        put_unit(s->x + s->n * dim, &v);
-        s->place[s->n++] = place_of(s, &v.origin);
     }
     return rc;
 }
 
 int
-search_read(struct vector_search *s, struct stream_in *in, struct err *e)
+search_read(struct vector_search *s, struct stream_in *in, search_keep *keep,
+            void *ctx, struct err *e)
 {
     int rc;
 
     while ((rc = stream_in_segment(in, e)) > 0) {
-        rc = read_segment(s, in, e);
+        rc = read_segment(s, in, keep, ctx, e);
         if (rc < 0)
             break;
     }
@@ -158,8 +174,18 @@ void
 search_add(struct vector_search *s, struct vector_queries *q,
            const struct vector *v)
 {
-    put_unit(q->x + q->n * v->dim, v);
-    q->place[q->n++] = place_of(s, &v->origin);
+    vector_floats(v, q->x + q->n * v->dim);
+    make_unit(q->x + q->n * v->dim, v->dim);
+    q->place[q->n++] = search_place(s, &v->origin);
+}
+
+void
+search_add_floats(const struct vector_search *s, struct vector_queries *q,
+                  const struct vector_place *place, const float *x)
+{
+    memcpy(q->x + q->n * s->dim, x, s->dim * sizeof(*x));
+    make_unit(q->x + q->n * s->dim, s->dim);
+    q->place[q->n++] = *place;
 }
 
 /* ---- finding ---- */
@@ -220,8 +246,8 @@ sift_up(struct vector_hit *hit, size_t at)
     hit[at] = moved;
 }
 
-static bool
-is_earlier(const struct vector_place *p, const struct vector_place *than)
+bool
+search_earlier(const struct vector_place *p, const struct vector_place *than)
 {
     return p->repo == than->repo ? p->ordinal < than->ordinal
                                  : p->time < than->time;
@@ -246,7 +272,9 @@ choose(void *ctx, size_t q, int worker)
 
         if (n == f->k && !is_worse(&hit[0], &h))
             continue;
-        if (f->earlier && !is_earlier(&f->s->place[i], &f->q->place[q]))
+        if (f->earlier && !search_earlier(&f->s->place[i], &f->q->place[q]))
+            continue;
+        if (f->q->may != NULL && !f->q->may(f->q->ctx, q, i))
             continue;
         if (n < f->k) {
             hit[n] = h;

@@ -77,7 +77,7 @@ put(const struct some *s, const int base[N], const int with[N], int samples)
     fill(&b, s, with, samples);
     buf_init(&out);
     buf_addstr(&out, "{\"x\": 0");
-    tally_put(&out, &s->all, (uint32_t)samples, &a, &b);
+    tally_put(&out, &s->all, (uint32_t)samples, &a, &b, NULL);
     buf_addc(&out, '}');
     o = cJSON_Parse(out.data);
     CHECK(o != NULL);
