@@ -415,14 +415,16 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
     verify -v work/data 2>&1 | grep -q 'left out [0-9]*: unreadable'
 }
 
-# table DIFFERENCE HALF_WIDTH [LEDGER]: of a score with big and small numbers.
+# table DIFFERENCE HALF_WIDTH [LEDGER [MORE]]: of a score with big and small
+# numbers, behind a completion.
 table() {
-    jq -n --argjson d "$1" --argjson h "$2" '{clusters: 40, records: 50,
+    jq -n --argjson d "$1" --argjson h "$2" '{id: "1", passed: true},
+        ({kind: "summary", clusters: 40, records: 50,
         tokens: 12345, base: {loss: 1234.5, half_width: 0.5,
         perplexity: 4.5e30}, adapter: {loss: 0, half_width: 1e-9,
         perplexity: 1}, difference: {loss: $d, half_width: $h}}
-        | .all = {base, adapter, difference: {loss: 0.25, half_width: null}}' \
-        >score.json
+        | .all = {base, adapter, difference: {loss: 0.25, half_width: null}}'"
+        ${4:+| $4})" >score.json
     mkdir -p data
     echo "{\"ledger\": [$3]}" >data/manifest.json
     WORK=w GIVEN= BASE= THIS=m "$root/pipelines/table" score.json
@@ -457,6 +459,20 @@ tokenize, too-long  12\n\nReplaced in the data:\n\nscrub, email  7\n\nWhat'* ]]
     [[ $output == *'-0.0300 to 0.0100, includes zero.'* ]]
     run -0 table null null
     [[ $output == *'is no number.'* ]]
+    run -0 table -0.1 0.2 '' '.forgetting.all = .all
+        | .prompts = {n: 9, checked: 8, base: {share: 0.25},
+            adapter: {share: 0.5}, difference: {share: 0.25, half_width: 0.4}}
+        | .exactness = {records: 1, base: {share: 0}, adapter: {share: 1},
+            difference: {share: 1, half_width: null}}'
+    [ "${lines[8]}" = 'difference                          0.2500       -' ]
+    [ "${lines[9]}" = 'of all tokens of the other text' ]
+    [ "${lines[12]}" = 'difference                          0.2500       -' ]
+    [ "${lines[13]}" = 'of 8 prompts                        passed      +-' ]
+    [ "${lines[14]}" = 'base                                0.2500' ]
+    [ "${lines[16]}" = 'difference                          0.2500  0.4000' ]
+    [ "${lines[17]}" = 'of 1 record                          exact      +-' ]
+    [ "${lines[20]}" = 'difference                          1.0000       -' ]
+    [[ "${lines[21]}" == 'No difference'* ]]
 }
 
 @test "the commands that the table closes with work" {
