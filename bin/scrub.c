@@ -26,8 +26,8 @@ struct options {
 static const struct opt table[] = {
     { .name = "keep", .type = OPT_LIST, .output = true, AT(keep),
       .arg = "FILTER",
-      .help = "don't leave out what is vendored, lock, minified or generated, "
-              "or all of these" },
+      .help = "don't leave out what is vendored, lock, minified, generated or "
+              "encoded, or all of these" },
     { .name = "drop", .type = OPT_LIST, .output = true, AT(drop),
       .arg = "FILTER",
       .help = "also leave out documentation, max-line-length, "

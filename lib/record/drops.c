@@ -9,6 +9,7 @@
 #include "base/lines.h"
 #include "base/nearest.h"
 #include "record/drops_parts.h"
+#include "text/encoded.h"
 #include "text/license.h"
 #include "text/source_kind.h"
 
@@ -22,6 +23,7 @@ static const struct {
     [DROP_LOCK] = { .name = "lock", .on = true },
     [DROP_MINIFIED] = { .name = "minified", .on = true },
     [DROP_GENERATED] = { .name = "generated", .on = true },
+    [DROP_ENCODED] = { .name = "encoded", .on = true },
     [DROP_DOCUMENTATION] = { .name = "documentation" },
     [DROP_LICENSE] = { .name = "license" },
     [DROP_MAX_LINE_LENGTH] = { "max-line-length", 1000, 1e9 },
@@ -235,6 +237,25 @@ is_generated(const struct seen *s, struct drop_found *found)
                                                        s->text, s->n)));
 }
 
+/* Of a commit the lines that it edits are looked at. */
+static bool
+is_encoded(const struct seen *s)
+{
+    size_t encoded = 0, shown = 0, n;
+
+    if (!s->c)
+        encoded = encoded_bytes(s->text, s->n, &shown);
+    for (size_t i = 0; s->c && i < s->c->n_lines; i++) {
+        const struct change_line *line = &s->c->line[i];
+
+        if (line->kind == ' ')
+            continue;
+        encoded += encoded_bytes(line->p, line->n, &n);
+        shown += n;
+    }
+    return encoded_is_data(encoded, shown);
+}
+
 /* By the field, else by what the file's first lines say. */
 static bool
 by_license(const struct drops *d, const struct seen *s, struct buf *room,
@@ -317,6 +338,7 @@ is_kind(const struct seen *s, enum drop kind, struct drop_found *found)
         [DROP_GENERATED] = "linguist-generated",
         [DROP_MINIFIED] = "linguist-generated",
         [DROP_LOCK] = "linguist-generated",
+        [DROP_ENCODED] = "linguist-generated",
         [DROP_DOCUMENTATION] = "linguist-documentation",
     };
     int said = attribute(s, name[kind], found);
@@ -336,6 +358,8 @@ is_kind(const struct seen *s, enum drop kind, struct drop_found *found)
         return is_minified(s, found);
     case DROP_GENERATED:
         return is_generated(s, found);
+    case DROP_ENCODED:
+        return is_encoded(s) && because(found, "text");
     default:
         return because(found, source_documentation(s->path, s->n_path));
     }

@@ -44,8 +44,31 @@ END
     cmp why three
     cmp <(tojsonl text) <(scrub -q --keep all text | tojsonl)
     cmp <(tojsonl text) \
-        <(scrub -q --keep vendored,lock --keep minified,generated text |
+        <(scrub -q --keep vendored,lock --keep minified,generated,encoded text |
             tojsonl)
+}
+
+@test "scrub leaves out what is data in letters" {
+    seed() { python3 -c 'import hashlib, sys
+sys.stdout.buffer.write(b"".join(hashlib.sha512(b"%d" % i).digest()
+                                 for i in range(int(sys.argv[1]))))' "$1"; }
+    {
+        file sign.asc "-----BEGIN PGP SIGNATURE-----
+
+$(seed 10 | base64 -w 64)
+-----END PGP SIGNATURE-----"
+        file short.asc "$(seed 5 | base64 -w 64)"
+        file a.h "unsigned char a[] = {
+$(seed 4 | od -An -v -tx1 -w8 | sed 's/ /, 0x/g; s/^, //; s/$/,/')
+};"
+        file half.c "$(seed 10 | base64 -w 64) $(seq 400)"
+        file words.txt "$(seq -f 'getFieldOfTheFirstObject%gOrThrowIt' 99)"
+    } >files
+    run -0 kept --report why
+    [ "$output" = $'short.asc\nhalf.c\nwords.txt' ]
+    [ "$(jq -r '[.path, .left_out, .why] | @tsv' why)" = \
+        $'sign.asc\tencoded\ttext\na.h\tencoded\ttext' ]
+    [ "$(kept --keep encoded | wc -l)" -eq 5 ]
 }
 
 @test "scrub's report of what is left out has no secret, either" {

@@ -7,6 +7,7 @@
 #include "fuzz.h"
 #include "repo/attributes.h"
 #include "text/author_kind.h"
+#include "text/encoded.h"
 #include "text/license.h"
 #include "text/source_kind.h"
 
@@ -26,6 +27,14 @@ tell_path(const char *path, size_t n)
     (void)source_minified_lines(path, n, n, 1);
     (void)license_is_file(path, n);
     (void)author_is_bot(path, n);
+}
+
+static void
+tell_encoded(const char *text, size_t n)
+{
+    size_t shown, encoded = encoded_bytes(text, n, &shown);
+
+    MUST(encoded <= shown && shown <= n);
 }
 
 static void
@@ -81,6 +90,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tell_path(path, n_path);
     mark = source_generated_mark(path, n_path, text, n);
     MUST(!mark || n > 0);
+    tell_encoded(text, n);
     tell_license(text, n);
     tell_attributes(path, n_path, text, n);
     return 0;
