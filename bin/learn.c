@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/options.h"
 #include "tool/tool.h"
@@ -99,21 +100,28 @@ find_config(char **out, const char *pipelines, const char *config,
     return ERR_USAGE;
 }
 
-/* What repo.mk takes: a name in capitals. */
+/* What repo.mk takes, in three parts: what may be said here, what this
+ * program says, and what goes with no base. */
+static const char *const settings[] = {
+    "SCRAPE", "SCRUB", "DEDUP", "SPLIT", "LORA", "SCORE", "TEMPLATE", "LOSS",
+    "SEQ_LEN", "FORMAT",
+    "REPO", "BASE", "WORK", "CONFIG", "THREADS", "BIN",
+    "HEADERS", "HEADER_FILES", "ARCH", "VOCAB", "PRETRAIN"
+};
+
+#define N_SETTINGS (sizeof(settings) / sizeof(*settings))
+#define N_TAKEN 10 /* of the first part */
+
 static int
 check_setting(const char *word, struct err *e)
 {
-    static const char *const own[] = { "REPO=", "BASE=", "WORK=", "CONFIG=",
-                                       "THREADS=", "BIN=" };
-    size_t n = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+    size_t n = strcspn(word, "=");
 
-    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
-        if (strncmp(word, own[i], strlen(own[i])) == 0)
-            n = 0;
-    if (n == 0 || word[n] != '=')
-        return err_set(e, ERR_USAGE, "'%s' (expected NAME=VALUE, such as "
-                       "SCRUB=none; see the man page)", word);
-    return 0;
+    for (size_t i = 0; i < N_TAKEN && word[n] == '='; i++)
+        if (strlen(settings[i]) == n && strncmp(word, settings[i], n) == 0)
+            return 0;
+    return err_set(e, ERR_USAGE, "'%s' (expected NAME=VALUE, such as "
+                   "SCRUB=none; see the man page)", word);
 }
 
 static char *
@@ -135,6 +143,11 @@ become_make(const struct options *o, const struct args *args,
     char threads[24];
     size_t n = 0;
 
+    /* Of the environment they would be taken, too, whatever they mean there. */
+    for (size_t i = 0; i < N_SETTINGS; i++)
+        unsetenv(settings[i]);
+    if (args->quiet)
+        setenv("GRAFT_QUIET", "1", 1);
     snprintf(threads, sizeof(threads), "%llu", (unsigned long long)o->threads);
     word[n++] = mem_strdup("make");
     word[n++] = mem_strdup("-s");
@@ -144,12 +157,14 @@ become_make(const struct options *o, const struct args *args,
     word[n++] = setting("REPO", args->operand[0]);
     word[n++] = setting("BASE", o->base);
     word[n++] = setting("WORK", o->out);
-    word[n++] = setting("THREADS", threads);
+    if (tool_given(args, "threads"))
+        word[n++] = setting("THREADS", threads);
     if (config != NULL)
         word[n++] = setting("CONFIG", config);
     for (size_t i = 1; i < args->n; i++)
         word[n++] = mem_strdup(args->operand[i]);
     word[n] = NULL;
+    log_debug("make -f %s, and what was chosen", word[4]);
     execvp("make", word);
     err_errno(e, ERR_IO, "make");
     while (n > 0)
@@ -165,6 +180,9 @@ run(void *opts, const struct args *args, struct err *e)
     char *pipelines = NULL, *config = NULL;
     int rc = 0;
 
+    if (args->no_prov)
+        rc = err_set(e, ERR_USAGE, "--no-prov: what is made here says how it "
+                     "was made");
     for (size_t i = 1; i < args->n && rc == 0; i++)
         rc = check_setting(args->operand[i], e);
     if (rc == 0)

@@ -7,8 +7,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/par.h"
 #include "base/progress.h"
+#include "cli/run_wanted.h"
 #include "cli/train_memory.h"
 #include "tool/tool.h"
 #include "train/lr_find.h"
@@ -121,36 +121,6 @@ no_report(const struct run_line *l)
     (void)l;
 }
 
-/* What decides the result. */
-static int
-write_identity(struct buf *b, const struct train_options *o,
-               const struct args *args, const struct run_inputs *in,
-               const struct train_opts *t, struct err *e)
-{
-    tool_json(args, o, true, b);
-    buf_addf(b, ", \"run_steps\": %llu", (unsigned long long)t->steps);
-    if (train_options_validated(o))
-        buf_addf(b, ", \"eval-every\": %llu, \"eval-records\": %llu",
-                 (unsigned long long)o->eval_every,
-                 (unsigned long long)o->eval_records);
-    return inputs_identity(in, b, e);
-}
-
-static void
-write_rest(struct buf *b, const struct train_options *o,
-           const struct args *args, const struct run_inputs *in,
-           const struct trainer *t)
-{
-    buf_addstr(b, "\"options\": {");
-    tool_json(args, o, false, b);
-    buf_addf(b, "},\n \"machine\": {\"backend\": \"%s\", "
-             "\"arithmetic\": \"%s\", \"version\": \"%s\", "
-             "\"threads\": %d}", in->model.backend.name,
-             in->model.backend.detail, tool_version(), par_threads());
-    buf_addstr(b, ",\n \"plan\": ");
-    trainer_plan_json(t, b);
-}
-
 static void
 tell_data(const struct run_inputs *in)
 {
@@ -197,45 +167,61 @@ take_memory(struct trainer *t, const struct train_options *o,
     return rc;
 }
 
-/* The curve on stdout; what it advises on stderr, too. */
+static void
+tell_curve(const struct lr_curve *c)
+{
+    if (c->stopped)
+        return;
+    if (isnan(c->steepest))
+        log_warn("--lr-find: the loss did not fall in %zu steps", c->n);
+    else
+        log_info("--lr-find: the loss fell most at %.2g; a tenth of the rate "
+                 "where it was least is %.2g%s", c->steepest, c->tenth,
+                 c->diverged ? "; then it diverged" : "");
+}
+
+/* The curve on stdout, as far as it came; what it advises on stderr, too. */
 static int
 find_rate(struct trainer *t, const struct train_options *o,
           const struct run_adapter *adapter, const struct run_inputs *in,
           struct err *e)
 {
+    struct err failed;
     struct lr_curve c;
     struct buf b;
-    int rc = take_memory(t, o, adapter, in, e);
+    int rc = take_memory(t, o, adapter, in, e), printed;
 
     t->opts.rows = 0; /* every step is full */
-    if (rc == 0)
-        rc = lr_find(&c, t, o->steps > 0 ? o->steps : LR_FIND_STEPS, e);
     if (rc < 0)
         return rc;
-    if (isnan(c.steepest))
-        log_warn("--lr-find: the loss did not fall in %zu steps", c.n);
-    else
-        log_info("--lr-find: the loss fell most at %.2g; a tenth of the rate "
-                 "where it was least is %.2g%s", c.steepest, c.tenth,
-                 c.diverged ? "; then it diverged" : "");
+    rc = lr_find(&c, t, o->steps > 0 ? o->steps : LR_FIND_STEPS, e);
+    if (rc < 0 && !c.stopped)
+        return rc;
+    tell_curve(&c);
     buf_init(&b);
     lr_curve_json(&c, &b);
     lr_curve_release(&c);
-    return print_text(&b, e);
+    printed = print_text(&b, &failed);
+    if (printed < 0)
+        *e = failed;
+    return printed < 0 ? printed : rc;
 }
 
 static int
-go_on(struct trainer *t, const struct rundir *dir, struct err *e)
+go_on(struct trainer *t, const struct rundir *dir, bool extend,
+      struct err *e)
 {
     int rc = checkpoint_read(dir->path, &t->state, &t->exec, &dir->keys, e);
 
+    if (rc == 0 && extend)
+        return err_set(e, ERR_DATA, "%s: has no checkpoint, from which "
+                       "--extend could go on", dir->path);
     if (rc > 0) {
         trainer_resume(t);
         log_info("going on after step %llu of %llu, with a rate of %.3g",
                  (unsigned long long)t->state.step,
                  (unsigned long long)t->opts.steps,
-                 schedule_rate(&t->opts.course, t->state.val.plateau_cuts,
-                               t->state.step, t->opts.steps));
+                 trainer_rate(t));
     }
     return rc < 0 ? rc : 0;
 }
@@ -252,34 +238,24 @@ train_run(struct trainer *t, const struct train_options *o,
                             .keep = (uint32_t)o->keep,
                             .n_watch = o->watch.n,
                             .report = args->quiet ? no_report : report };
-    struct buf identity, rest;
-    struct run_taking how = {
-        !o->resume && !o->extend ? RUN_NOT_RESUMED
-        : o->inexact ? RUN_RESUMED_ANYWHERE : RUN_RESUMED, o->extend
-    };
+    struct run_wanted want;
     enum run_found found;
     struct rundir dir;
     bool begun = rundir_begun(o->out);
     struct health_rule *watch;
-    int rc;
+    int rc = run_wanted_make(&want, o, args, in, t, e);
 
-    if (o->extend && !begun)
-        return err_set(e, ERR_USAGE, "%s: no run that --extend could extend",
-                       o->out);
-
+    if (rc < 0)
+        return rc;
     watch = mem_array(o->watch.n, sizeof(*watch));
     for (size_t i = 0; i < o->watch.n; i++)
         health_rule_read(&watch[i], o->watch.item[i], e); /* checked before */
     run.watch = watch;
-    buf_init(&identity);
-    buf_init(&rest);
-    write_rest(&rest, o, args, in, t);
-    rc = write_identity(&identity, o, args, in, &t->opts, e);
-    if (rc == 0 && !begun)
+    if (!begun)
         rc = take_memory(t, o, adapter, in, e);
     if (rc == 0)
-        rc = rundir_open(&dir, o->out, identity.data, rest.data,
-                         how, &found, e);
+        rc = rundir_open(&dir, o->out, want.identity.data, want.rest.data,
+                         want.how, &found, e);
     if (rc < 0)
         goto out;
     if (found == RUN_COMPLETE) {
@@ -287,8 +263,8 @@ train_run(struct trainer *t, const struct train_options *o,
     } else {
         if (begun)
             rc = take_memory(t, o, adapter, in, e);
-        if (rc == 0 && how.resume != RUN_NOT_RESUMED)
-            rc = go_on(t, &dir, e);
+        if (rc == 0 && want.how.resume != RUN_NOT_RESUMED)
+            rc = go_on(t, &dir, o->extend, e);
         if (rc == 0)
             tell_data(in);
         if (rc == 0)
@@ -297,8 +273,7 @@ train_run(struct trainer *t, const struct train_options *o,
     rundir_release(&dir);
 out:
     free(watch);
-    buf_release(&identity);
-    buf_release(&rest);
+    run_wanted_release(&want);
     return rc;
 }
 

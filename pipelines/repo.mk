@@ -39,9 +39,10 @@ SPLIT ?= --val 0.05 --test 0.1
 SCORE ?=
 FORMAT ?= int8
 # CONFIG is a run file of train's, such as those in configs, which LORA wins
-# over; its seq-len and loss are SEQ_LEN and LOSS, unless these are given.
+# over; its seq-len, loss and threads are SEQ_LEN, LOSS and THREADS, unless
+# these are given.
 ifdef CONFIG
-LORA ?= --log-every 10
+LORA ?=
 else ifdef BASE
 LORA ?= --rank 16 --alpha 32 --epochs 1 --log-every 10
 else

@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/par.h"
 #include "base/room.h"
+#include "train/health.h"
 
 #define MAX_CPUINFO (16 << 20)
 
@@ -126,6 +127,30 @@ look_at_room(struct preflight *p, const struct backend *b)
     }
 }
 
+/* Bounds that have nothing to hold against. */
+static void
+look_at_watch(struct preflight *p)
+{
+    const struct opt_list *list = &p->o->watch;
+    struct health_rule rule;
+    struct health now;
+    const char *what;
+    struct err e;
+
+    if (list->n == 0)
+        return;
+    health_look(&now, "");
+    for (size_t i = 0; i < list->n; i++) {
+        if (health_rule_read(&rule, list->item[i], &e) < 0
+            || (what = health_unseen(&rule, &now)) == NULL)
+            continue;
+        findings_add(&p->findings, FINDING_WARNING, "machine.watch",
+                     "--watch %s is of no effect: the system does not show "
+                     "it", what);
+        findings_remedy(&p->findings, "leave that bound out");
+    }
+}
+
 void
 preflight_machine(struct preflight *p)
 {
@@ -137,6 +162,7 @@ preflight_machine(struct preflight *p)
         findings_add(&p->findings, FINDING_OK, "machine.system", "graft %s "
                      "on %s %s, %s", tool_version(), system.sysname,
                      system.release, system.machine);
+    look_at_watch(p);
     p->device = machine_use(&p->o->machine);
     if (device_open(&b, &p->device, &e) == 0) {
         look_at_processor(p, &b);

@@ -9,7 +9,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
-#include "train/rundir.h"
+#include "cli/run_wanted.h"
 #include "train/train_plan.h"
 
 #define MANY_EPOCHS 10
@@ -136,40 +136,77 @@ place_of(const char *path)
     return at;
 }
 
-/* The directory of the run, before anything is put there. */
+/* Where the run is to be, before anything is put there. */
+static int
+look_at_run(const struct preflight *p, const char *place,
+            enum run_found *found, struct err *e)
+{
+    struct run_wanted want;
+    int rc = run_wanted_make(&want, p->o, p->args, &p->in, &p->trainer, e);
+
+    if (rc < 0)
+        return rc;
+    rc = rundir_look(p->o->out, want.identity.data, want.rest.data, want.how,
+                     found, e);
+    if (rc == 0 && access(place, W_OK | X_OK) != 0)
+        rc = err_errno(e, ERR_IO, "%s", place);
+    run_wanted_release(&want);
+    return rc;
+}
+
 static bool
 can_be_made(struct preflight *p, const char *place)
 {
-    const char *out = p->o->out;
-    bool begun = rundir_begun(out);
-    char *manifest = path_join(out, "manifest.json");
-    bool complete = begun && path_exists(manifest);
+    enum run_found found;
     struct err e;
 
-    free(manifest);
-    if (rundir_may_be(out, &e) == 0)
-        e.code = 0;
-    if (e.code == 0 && access(place, W_OK | X_OK) != 0)
-        err_errno(&e, ERR_IO, "%s", place);
-    else if (e.code == 0 && begun && !complete && !p->o->resume)
-        err_set(&e, ERR_EXISTS, "%s: a run that was begun and not finished",
-                out);
-    if (e.code == 0 && complete)
-        findings_add(&p->findings, FINDING_NOTE, "disk.out", "%s: there is a "
-                     "complete run: of the same options, train does nothing",
-                     out);
-    if (e.code == 0)
-        return true;
-    findings_error(&p->findings, "disk.out", &e);
-    findings_remedy(&p->findings, begun ? "--resume goes on with it; or "
-                    "another -o" : "another -o");
-    return false;
+    if (look_at_run(p, place, &found, &e) < 0) {
+        findings_error(&p->findings, "disk.out", &e);
+        findings_remedy(&p->findings, rundir_begun(p->o->out)
+                        ? "--resume goes on with it as it was begun; or "
+                        "another -o" : "another -o");
+        return false;
+    }
+    if (found == RUN_COMPLETE)
+        findings_add(&p->findings, FINDING_NOTE, "disk.out", "%s: this run "
+                     "is complete: train does nothing", p->o->out);
+    return true;
+}
+
+/* How many there are. */
+static uint64_t
+checkpoints_there(const char *run)
+{
+    char *dir = path_join(run, "checkpoints"), **names;
+    uint64_t there = 0;
+    struct err e;
+    size_t n;
+
+    if (dir_list(&names, &n, dir, &e) == 0) {
+        for (size_t i = 0; i < n; i++)
+            there += strncmp(names[i], "step-", 5) == 0;
+        dir_list_free(names, n);
+    }
+    free(dir);
+    return there;
+}
+
+/* The most checkpoints that are there at one time, but for those that are
+ * there already: one more than are kept, while it is written, and that of the
+ * best evaluation. */
+static uint64_t
+checkpoints_to_come(const struct preflight *p)
+{
+    uint64_t most = p->o->keep + 1 + p->trainer.opts.validation.keep_best;
+    uint64_t there = checkpoints_there(p->o->out);
+
+    return there < most ? most - there : 1;
 }
 
 void
 preflight_disk(struct preflight *p)
 {
-    uint64_t one = checkpoint_bytes(&p->trainer.prog), need, left, most;
+    uint64_t one = checkpoint_bytes(&p->trainer.prog), need, left, more;
     uint64_t last = p->trainer.prog.n_trainable * sizeof(float);
     struct findings *f = &p->findings;
     struct statvfs s;
@@ -182,24 +219,25 @@ preflight_disk(struct preflight *p)
         findings_remedy(f, "say where the run would be: -o RUN");
         return;
     }
+    if (p->adapter.fixed != NULL)
+        last *= 2; /* saved with what was frozen of it */
     place = place_of(p->o->out);
-    /* One more than are kept is there while it is written; those of a run
-     * that goes on are there already. */
-    most = p->o->keep + 1 + p->o->keep_best;
-    need = one * (p->o->resume && rundir_begun(p->o->out) ? 1 : most) + last;
+    more = checkpoints_to_come(p);
+    need = one * more + 2 * last; /* beside the one that it replaces */
     if (can_be_made(p, place) && statvfs(place, &s) == 0) {
         left = (uint64_t)s.f_bavail * s.f_frsize;
         if (need > left) {
             err_set(&e, ERR_IO, "%s: %llu checkpoints of %.1f MiB and what "
                     "was trained take %.1f MiB; %.1f MiB are free", place,
-                    (unsigned long long)most, mib(one), mib(need),
+                    (unsigned long long)more, mib(one), mib(need),
                     mib(left));
             findings_error(f, "disk.free", &e);
             findings_remedy(f, "a smaller --keep or --rank, or another -o");
         } else {
-            findings_add(f, FINDING_OK, "disk.free", "%.0f MiB; checkpoints "
-                         "of %.1f MiB and what was trained take %.1f MiB",
-                         mib(left), mib(one), mib(need));
+            findings_add(f, FINDING_OK, "disk.free", "%.0f MiB; %llu "
+                         "checkpoints of %.1f MiB and what was trained take "
+                         "%.1f MiB", mib(left), (unsigned long long)more,
+                         mib(one), mib(need));
         }
         findings_value(f, "bytes", (double)need);
         findings_value(f, "free", (double)left);

@@ -54,27 +54,53 @@ fetch_header(char **text, uint64_t *n, uint64_t *size, struct in *in,
     return rc;
 }
 
-int
-safetensors_open(struct safetensors *s, const char *path,
-                 uint64_t max_header, struct err *e)
+/* *size is the file's length. */
+static int
+read_head(struct safetensors *s, struct in *in, uint64_t max_header,
+          uint64_t *size, struct err *e)
 {
-    uint64_t n = 0, size = 0;
     char *text = NULL;
-    struct file_map map = { NULL, 0 };
-    struct in in;
+    uint64_t n = 0;
     int rc;
 
     memset(s, 0, sizeof(*s));
     map_init(&s->by_name);
-    rc = in_open_regular(&in, path, e);
+    rc = fetch_header(&text, &n, size, in, max_header, e);
+    if (rc == 0)
+        rc = safetensors_parse(s, text, n, *size - 8 - n, in->name, e);
+    if (rc == 0) {
+        s->path = mem_strdup(in->name);
+        s->data_at = 8 + n;
+    }
+    free(text);
+    return rc;
+}
+
+int
+safetensors_read_head(struct safetensors *s, struct in *in,
+                      uint64_t max_header, struct err *e)
+{
+    uint64_t size;
+
+    return read_head(s, in, max_header, &size, e);
+}
+
+int
+safetensors_open(struct safetensors *s, const char *path,
+                 uint64_t max_header, struct err *e)
+{
+    struct file_map map = { NULL, 0 };
+    uint64_t size = 0;
+    struct in in;
+    int rc = in_open_regular(&in, path, e);
+
+    memset(s, 0, sizeof(*s));
     if (rc < 0)
         return rc;
-    rc = fetch_header(&text, &n, &size, &in, max_header, e);
+    rc = read_head(s, &in, max_header, &size, e);
+    in_release(&in);
     if (rc < 0)
-        goto out;
-    rc = safetensors_parse(s, text, n, size - 8 - n, path, e);
-    if (rc < 0)
-        goto out;
+        return rc;
     rc = file_map_open(&map, path, e);
     if (rc == 0 && map.n != size) {
         file_map_release(&map);
@@ -82,14 +108,8 @@ safetensors_open(struct safetensors *s, const char *path,
     }
     if (rc < 0)
         safetensors_release(s);
-out:
-    if (rc == 0) {
+    else
         s->map = map;
-        s->path = mem_strdup(path);
-        s->data_at = 8 + n;
-    }
-    free(text);
-    in_release(&in);
     return rc;
 }
 

@@ -62,6 +62,11 @@ int safetensors_open(struct safetensors *s, const char *path,
                      uint64_t max_header, struct err *e);
 void safetensors_release(struct safetensors *s);
 
+/* Without a mapping: reads the header of a file that was just opened. The data
+ * of item[0], item[1] and so on come next from in. */
+int safetensors_read_head(struct safetensors *s, struct in *in,
+                          uint64_t max_header, struct err *e);
+
 /* The check behind safetensors_open: header[n] describes data_bytes bytes
  * of data. where is the message's prefix. Maps nothing. */
 int safetensors_parse(struct safetensors *s, const char *header, size_t n,

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/replace.h"
 #include "tensor/safetensors.h"
 #include "train/state.h"
 
@@ -19,6 +20,7 @@
 #define STATE_JSON "state.json"
 #define MANIFEST "manifest.json"
 #define MAX_JSON (1 << 20)
+#define PIECE (1 << 16) /* floats that are read at one time */
 
 static const char *const checked_files[] = { STATE_JSON, STATE_TENSORS };
 
@@ -234,10 +236,8 @@ checkpoint_write(const char *run, const struct train_state *s,
         goto out;
     io_temp_add(temp.data);
     rc = write_files(temp.data, s, x, key, e);
-    if (rc == 0 && path_exists(final))
-        rc = remove_one(dir, final, e);
-    if (rc == 0 && rename(temp.data, final) != 0)
-        rc = err_errno(e, ERR_IO, "%s: rename", temp.data);
+    if (rc == 0)
+        rc = path_replace(final, temp.data, e);
     if (rc < 0) {
         struct err ignored;
 
@@ -285,6 +285,49 @@ verify_files(const char *dir, struct err *e)
     return rc;
 }
 
+/* The next n floats, for v; without v they are passed over. A mapping of them
+ * all would be memory that no plan has. */
+static int
+read_floats(struct in *in, const struct view *v, uint64_t n, struct exec *x,
+            struct err *e)
+{
+    float *piece = mem_array(PIECE, sizeof(*piece));
+    int rc = 0;
+
+    for (uint64_t at = 0, k; at < n && rc == 0; at += k) {
+        size_t got;
+
+        k = n - at < PIECE ? n - at : PIECE;
+        rc = in_read(in, piece, k * sizeof(*piece), &got, e);
+        if (rc == 0 && got < k * sizeof(*piece))
+            rc = err_set(e, ERR_DATA, "%s: ends early", in->name);
+        if (rc == 0 && v != NULL) {
+            struct view part = view_part(*v, at, k);
+
+            rc = exec_put(x, &part, piece, e);
+        }
+    }
+    free(piece);
+    return rc;
+}
+
+/* Whether s has the first n vectors, as they are here. */
+static int
+check_vectors(const struct safetensors *s, const struct vector *vector,
+              size_t n, uint64_t n_flat, struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct safetensor *t = safetensors_find(s, vector[i].name);
+
+        if (vector[i].view->buf != 0
+            && (t == NULL || t->dtype != DTYPE_F32 || t->n_dims != 1
+                || t->shape[0] != n_flat))
+            return err_set(e, ERR_DATA, "%s: no %s of %" PRIu64 " elements",
+                           s->path, vector[i].name, n_flat);
+    }
+    return 0;
+}
+
 /* The first n vectors. */
 static int
 read_tensors(const char *path, size_t n, struct exec *x, struct err *e)
@@ -292,25 +335,28 @@ read_tensors(const char *path, size_t n, struct exec *x, struct err *e)
     const struct prog *p = x->prog;
     struct vector vector[N_VECTORS];
     struct safetensors s;
-    int rc = safetensors_open(&s, path, MAX_JSON, e);
+    struct in in;
+    int rc = in_open_regular(&in, path, e);
 
     if (rc < 0)
         return rc;
+    rc = safetensors_read_head(&s, &in, MAX_JSON, e);
+    if (rc < 0)
+        goto out;
     vectors_of(p, vector);
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        const struct safetensor *t = safetensors_find(&s, vector[i].name);
+    rc = check_vectors(&s, vector, n, p->n_flat, e);
+    for (size_t i = 0; i < s.n && rc == 0; i++) {
+        const struct view *v = NULL;
 
-        if (vector[i].view->buf == 0)
-            continue;
-        if (t == NULL || t->dtype != DTYPE_F32 || t->n_dims != 1
-            || t->shape[0] != p->n_flat) {
-            rc = err_set(e, ERR_DATA, "%s: no %s of %" PRIu64 " elements",
-                         path, vector[i].name, p->n_flat);
-            break;
-        }
-        rc = exec_put(x, vector[i].view, safetensors_data(&s, t), e);
+        for (size_t j = 0; j < n; j++)
+            if (vector[j].view->buf != 0
+                && strcmp(vector[j].name, s.item[i].name) == 0)
+                v = vector[j].view;
+        rc = read_floats(&in, v, s.item[i].bytes / sizeof(float), x, e);
     }
     safetensors_release(&s);
+out:
+    in_release(&in);
     return rc;
 }
 

@@ -156,22 +156,41 @@ health_rule_read(struct health_rule *r, const char *text, struct err *e)
                        "temperature, load, memory or throttled, =BOUND and "
                        ":warn, :pause or :stop, as temperature=85:pause)",
                        text);
+    if (r->what == HEALTH_THROTTLED && r->action == HEALTH_PAUSE)
+        return err_set(e, ERR_USAGE, "--watch (found '%s': it is counted, and "
+                       "the pause would never end; expected throttled "
+                       "with :warn or :stop)", text);
     return 0;
+}
+
+const char *
+health_unseen(const struct health_rule *r, const struct health *h)
+{
+    return isnan(h->value[r->what]) ? whats[r->what].name : NULL;
+}
+
+/* Whether the rule is broken. */
+static bool
+is_broken(const struct health_rule *r, double v)
+{
+    return r->what == HEALTH_MEMORY ? v < r->bound : v > r->bound;
 }
 
 enum health_action
 health_check(const struct health_rule *r, size_t n, const struct health *now,
-             const struct health *first, char *why, size_t cap)
+             const struct health *first, bool paused, char *why, size_t cap)
 {
     enum health_action worst = HEALTH_FINE;
 
     for (size_t i = 0; i < n; i++) {
-        double v = now->value[r[i].what];
+        double v = now->value[r[i].what], more = 0;
 
         if (r[i].what == HEALTH_THROTTLED)
             v -= first->value[HEALTH_THROTTLED];
-        if (!(r[i].what == HEALTH_MEMORY ? v < r[i].bound : v > r[i].bound)
-            || r[i].action <= (int)worst)
+        if (paused && r[i].what == HEALTH_TEMPERATURE
+            && r[i].action == HEALTH_PAUSE)
+            more = HEALTH_COOLER;
+        if (!is_broken(&r[i], v + more) || r[i].action <= (int)worst)
             continue;
         worst = (enum health_action)r[i].action;
         snprintf(why, cap, "%s: %.6g%s (bound %.6g)", whats[r[i].what].name,

@@ -44,15 +44,24 @@ struct health_rule {
 };
 
 /* Reads NAME=BOUND:ACTION, as temperature=85:pause, load=4:warn, memory=500M:
- * stop, throttled=0:warn. ERR_USAGE for anything else. */
+ * stop, throttled=0:warn. ERR_USAGE for anything else, and for a pause whose
+ * end would never come: throttled only grows. */
 int health_rule_read(struct health_rule *r, const char *text, struct err *e);
+
+/* The name of what the rule bounds, where the system doesn't show it: it is of
+ * no effect. Otherwise NULL. */
+const char *health_unseen(const struct health_rule *r,
+                          const struct health *h);
+
+#define HEALTH_COOLER 5 /* degrees below its bound, where a pause ends */
 
 /* The weightiest action of the rules that are broken, first being the look
  * when the run began; why, of cap bytes, gets the fact. A value that isn't
- * there breaks no rule. */
+ * there breaks no rule. paused: a bound of the temperature that pauses is
+ * broken until it is HEALTH_COOLER below. */
 enum health_action health_check(const struct health_rule *r, size_t n,
                                 const struct health *now,
-                                const struct health *first, char *why,
-                                size_t cap);
+                                const struct health *first, bool paused,
+                                char *why, size_t cap);
 
 #endif

@@ -59,6 +59,14 @@ lr_curve_read(struct lr_curve *c)
         c->tenth = c->point[low].lr / 10;
 }
 
+static void
+add_point(struct lr_curve *c, double lr, double loss)
+{
+    if ((c->n & (c->n - 1)) == 0) /* 0, 1, 2, 4, ... are there */
+        c->point = mem_grow(c->point, 2 * (c->n + 1) * sizeof(*c->point));
+    c->point[c->n++] = (struct lr_point){ .lr = lr, .loss = loss };
+}
+
 int
 lr_find(struct lr_curve *c, struct trainer *t, uint64_t steps,
         struct err *e)
@@ -67,7 +75,6 @@ lr_find(struct lr_curve *c, struct trainer *t, uint64_t steps,
     int rc = 0;
 
     memset(c, 0, sizeof(*c));
-    c->point = mem_array(steps, sizeof(*c->point));
     t->opts.course = (struct course){ .kind = SCHEDULE_CONSTANT };
     t->opts.max_bad = 0;
     progress_begin("steps", 0, steps);
@@ -81,15 +88,14 @@ lr_find(struct lr_curve *c, struct trainer *t, uint64_t steps,
             rc = trainer_report(t, &r, e) < 0 ? e->code : 0;
         if (rc < 0 || (r.skipped && r.supervised == 0))
             continue;
-        c->point[c->n++] = (struct lr_point){
-            .lr = r.lr, .loss = r.skipped ? NAN : r.loss
-        };
+        add_point(c, r.lr, r.skipped ? NAN : r.loss);
         if (!isfinite(c->point[c->n - 1].loss))
             break;
         progress_add(1);
     }
     progress_end();
-    if (rc == 0)
+    c->stopped = rc == ERR_AGAIN;
+    if (rc == 0 || c->stopped)
         lr_curve_read(c);
     else
         lr_curve_release(c);
@@ -115,6 +121,8 @@ lr_curve_json(const struct lr_curve *c, struct buf *b)
         put_number(b, "smooth", p->smooth);
         buf_addstr(b, "}\n");
     }
+    if (c->stopped) /* what is there advises nothing */
+        return;
     buf_addf(b, "{\"diverged\": %s", c->diverged ? "true" : "false");
     put_number(b, "steepest", c->steepest);
     put_number(b, "tenth", c->tenth);

@@ -20,13 +20,15 @@ struct lr_curve {
     size_t n;
     bool diverged;   /* it ended before its last step: the loss was not
                         finite, or its mean over 4 times the least */
+    bool stopped;    /* somebody asked for that: the rest says nothing */
     double steepest; /* rate at which the mean fell most, by the logarithm of
                         the rate; NAN where it never fell */
     double tenth;    /* of the rate where the mean was least; as above */
 };
 
 /* Takes steps from where the trainer is, whose parameters are of no use
- * afterwards. ERR_AGAIN when it was asked to stop. */
+ * afterwards. ERR_AGAIN when it was asked to stop: *c has what was taken. On
+ * another failure *c is released. */
 int lr_find(struct lr_curve *c, struct trainer *t, uint64_t steps,
             struct err *e);
 
@@ -34,8 +36,8 @@ int lr_find(struct lr_curve *c, struct trainer *t, uint64_t steps,
  * there; they are cut where the curve diverges. */
 void lr_curve_read(struct lr_curve *c);
 
-/* An object a point, then one with steepest, tenth and diverged: JSON
- * lines. */
+/* An object a point, then, unless it was stopped, one with steepest, tenth and
+ * diverged: JSON lines. */
 void lr_curve_json(const struct lr_curve *c, struct buf *b);
 
 void lr_curve_release(struct lr_curve *c);

@@ -23,6 +23,15 @@ is_length(const char *key)
     return is;
 }
 
+/* cJSON_Compare takes numbers that are nearly the same for the same. */
+static bool
+is_same(const cJSON *a, const cJSON *b)
+{
+    return cJSON_Compare(a, b, true)
+           && (!cJSON_IsNumber(a) || (!(a->valuedouble < b->valuedouble)
+                                      && !(a->valuedouble > b->valuedouble)));
+}
+
 /* The first member of a that b lacks or has another value of. */
 static const char *
 first_difference(const cJSON *a, const cJSON *b, bool extend)
@@ -32,7 +41,7 @@ first_difference(const cJSON *a, const cJSON *b, bool extend)
     cJSON_ArrayForEach(v, a) {
         const cJSON *w = cJSON_GetObjectItemCaseSensitive(b, v->string);
 
-        if ((w == NULL || !cJSON_Compare(v, w, true))
+        if ((w == NULL || !is_same(v, w))
             && !(extend && is_length(v->string)))
             return v->string;
     }

@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/replace.h"
 #include "tensor/modeldir.h"
 #include "train/checkpoint.h"
 #include "train/run_compare.h"
@@ -22,21 +23,37 @@
 #define METRICS "metrics.jsonl"
 #define MAX_JSON (16 << 20)
 
+/* The text of config.json, which the caller releases. */
+static void
+make_config(struct buf *b, const struct rundir *r, const char *identity,
+            const char *rest)
+{
+    buf_init(b);
+    buf_addf(b, "{\"identity\": {%s},\n %s", identity, rest);
+    run_keys_put(&r->keys, b);
+    buf_addstr(b, "}\n");
+}
+
 static int
-write_config(const struct rundir *r, const char *identity, const char *rest,
-             struct err *e)
+write_config(const struct rundir *r, const struct buf *config, struct err *e)
 {
     char *path = path_join(r->path, CONFIG);
-    struct buf b;
+    int rc = file_write(path, config->data, config->len, e);
+
+    free(path);
+    return rc;
+}
+
+static int
+write_new(const struct rundir *r, const char *identity, const char *rest,
+          struct err *e)
+{
+    struct buf config;
     int rc;
 
-    buf_init(&b);
-    buf_addf(&b, "{\"identity\": {%s},\n %s", identity, rest);
-    run_keys_put(&r->keys, &b);
-    buf_addstr(&b, "}\n");
-    rc = file_write(path, b.data, b.len, e);
-    buf_release(&b);
-    free(path);
+    make_config(&config, r, identity, rest);
+    rc = write_config(r, &config, e);
+    buf_release(&config);
     return rc;
 }
 
@@ -125,20 +142,6 @@ check_ours(const struct rundir *r, struct err *e)
     return rc;
 }
 
-int
-rundir_may_be(const char *path, struct err *e)
-{
-    struct rundir r = { .path = (char *)path };
-    struct stat s;
-
-    if (stat(path, &s) != 0)
-        return 0;
-    if (!S_ISDIR(s.st_mode))
-        return err_set(e, ERR_EXISTS, "%s: exists and is no directory",
-                       path);
-    return check_ours(&r, e);
-}
-
 bool
 rundir_begun(const char *path)
 {
@@ -147,25 +150,85 @@ rundir_begun(const char *path)
     return has_file(&r, CONFIG);
 }
 
-/* The keys of the run that is there; where its identity was another, it has
- * the new one from now on, and is not complete. */
+/* The keys of the run that is there; where its identity was another, there is
+ * a config that says the new one, for rundir_begin. */
 static int
 take_keys(struct rundir *r, const char *identity, const char *rest,
           struct err *e)
 {
     struct id now = r->keys.now;
-    char *manifest;
     int rc = run_keys_read(&r->keys, r->path, e);
 
     if (rc < 0 || id_equal(&now, &r->keys.now))
         return rc;
     run_keys_add(&r->keys, &r->keys.now);
     r->keys.now = now;
+    make_config(&r->config, r, identity, rest);
+    return 0;
+}
+
+int
+rundir_begin(struct rundir *r, struct err *e)
+{
+    char *manifest;
+    int rc;
+
+    if (r->config.len == 0)
+        return 0;
     manifest = path_join(r->path, MANIFEST);
     rc = path_remove(manifest, e);
     if (rc == 0)
-        rc = write_config(r, identity, rest, e);
+        rc = write_config(r, &r->config, e);
+    if (rc == 0)
+        buf_reset(&r->config);
     free(manifest);
+    return rc;
+}
+
+/* A run has been begun at r->path: whether it is the one that is wanted. */
+static int
+look_at(struct rundir *r, const char *identity, const char *rest,
+        struct run_taking how, enum run_found *found, struct err *e)
+{
+    int rc = run_compare(r->path, identity, rest, how, e);
+
+    if (rc == 0)
+        rc = take_keys(r, identity, rest, e);
+    *found = r->config.len == 0 && has_file(r, MANIFEST)
+             ? RUN_COMPLETE : RUN_STARTED;
+    if (rc == 0 && *found == RUN_STARTED && how.resume == RUN_NOT_RESUMED)
+        rc = err_set(e, ERR_EXISTS, "%s: a run that was begun and not "
+                     "finished: go on with --resume", r->path);
+    return rc;
+}
+
+static void
+init(struct rundir *r, const char *path, const char *identity,
+     enum run_found *found)
+{
+    memset(r, 0, sizeof(*r));
+    buf_init(&r->config);
+    r->path = mem_strdup(path);
+    r->keys.now = id_of(identity, strlen(identity));
+    *found = RUN_NEW;
+}
+
+int
+rundir_look(const char *path, const char *identity, const char *rest,
+            struct run_taking how, enum run_found *found, struct err *e)
+{
+    struct rundir r;
+    struct stat s;
+    int rc = 0;
+
+    init(&r, path, identity, found);
+    if (stat(path, &s) == 0 && !S_ISDIR(s.st_mode))
+        rc = err_set(e, ERR_EXISTS, "%s: exists and is no directory", path);
+    else if (stat(path, &s) == 0)
+        rc = check_ours(&r, e);
+    if (rc == 0 && has_file(&r, CONFIG))
+        rc = look_at(&r, identity, rest, how, found, e);
+    rundir_release(&r);
     return rc;
 }
 
@@ -176,24 +239,14 @@ rundir_open(struct rundir *r, const char *path, const char *identity,
 {
     int rc;
 
-    memset(r, 0, sizeof(*r));
-    r->path = mem_strdup(path);
-    r->keys.now = id_of(identity, strlen(identity));
-    *found = RUN_NEW;
+    init(r, path, identity, found);
     rc = dir_make(path, e);
     if (rc == 0)
         rc = check_ours(r, e); /* before anything is put into it */
     if (rc == 0)
         rc = dir_lock(path, e);
     if (rc == 0 && has_file(r, CONFIG)) {
-        rc = run_compare(path, identity, rest, how, e);
-        if (rc == 0)
-            rc = take_keys(r, identity, rest, e);
-        *found = has_file(r, MANIFEST) ? RUN_COMPLETE : RUN_STARTED;
-        if (rc == 0 && *found == RUN_STARTED
-            && how.resume == RUN_NOT_RESUMED)
-            rc = err_set(e, ERR_EXISTS, "%s: a run that was begun and not "
-                         "finished: go on with --resume", path);
+        rc = look_at(r, identity, rest, how, found, e);
         if (rc == 0 && *found == RUN_STARTED)
             rc = remove_all_temps(r, e);
     } else if (rc == 0) {
@@ -201,7 +254,7 @@ rundir_open(struct rundir *r, const char *path, const char *identity,
         if (rc == 0)
             rc = remove_all_temps(r, e);
         if (rc == 0)
-            rc = write_config(r, identity, rest, e);
+            rc = write_new(r, identity, rest, e);
     }
     if (rc < 0)
         rundir_release(r);
@@ -214,6 +267,7 @@ rundir_release(struct rundir *r)
     if (r->metrics != NULL)
         fclose(r->metrics);
     run_keys_release(&r->keys);
+    buf_release(&r->config);
     free(r->path);
     memset(r, 0, sizeof(*r));
 }
@@ -280,18 +334,17 @@ put_param(void *ctx, const struct safetensor *s, struct out *out,
     return err_set(e, ERR_IO, "no parameter %s", s->name);
 }
 
+/* A new directory of that name. */
 static int
-save_model(const struct trainer *t, const char *path, struct err *e)
+write_model(const struct trainer *t, const char *path, struct err *e)
 {
     struct modeldir_source source = { put_param, (void *)t };
     const struct weights *base = &t->model->weights;
     size_t n;
     struct safetensor *item = model_tensors(&t->model->desc, DTYPE_F32, &n);
     struct out_dir w;
-    int rc = path_remove(path, e);
+    int rc = out_dir_open(&w, path, e);
 
-    if (rc == 0)
-        rc = out_dir_open(&w, path, e);
     if (rc < 0)
         goto out;
     for (size_t i = 0; i < base->n_assets && rc == 0; i++) {
@@ -306,6 +359,27 @@ save_model(const struct trainer *t, const char *path, struct err *e)
     out_dir_release(&w);
 out:
     model_tensors_free(item, n);
+    return rc;
+}
+
+/* In the place of the one before, which is there until this one is whole. */
+static int
+save_model(const struct trainer *t, const char *path, struct err *e)
+{
+    struct err ignored;
+    struct buf next;
+    int rc;
+
+    buf_init(&next);
+    buf_addf(&next, "%s.tmp.next", path);
+    rc = path_remove(next.data, e);
+    if (rc == 0)
+        rc = write_model(t, next.data, e);
+    if (rc == 0)
+        rc = path_replace(path, next.data, e);
+    if (rc < 0)
+        path_remove(next.data, &ignored);
+    buf_release(&next);
     return rc;
 }
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "train/trainer.h"
@@ -22,6 +23,8 @@
 struct rundir {
     char *path;
     struct run_keys keys; /* of the identity */
+    struct buf config;    /* of a run that is extended, until rundir_begin:
+                             its config.json; empty otherwise */
     FILE *metrics;
 };
 
@@ -48,11 +51,6 @@ struct run_taking {
  * not new. */
 bool rundir_begun(const char *path);
 
-/* Whether a run can be at path, without touching it: 0 where nothing is there,
- * an empty directory, or a run; ERR_EXISTS where something else is, or ERR_IO
- * where it can't be looked at. */
-int rundir_may_be(const char *path, struct err *e);
-
 /* Makes or finds the run at path and locks it. identity and rest are JSON
  * members without braces: identity decides the result; rest holds options
  * and machine, whose arithmetic and version decide the bits. Not resumed, a
@@ -61,12 +59,23 @@ int rundir_may_be(const char *path, struct err *e);
  * the first key that differs.
  * To be extended, a run may differ in steps, epochs, tokens and run_steps, of
  * which there have to be more, ERR_USAGE: then it is a started one of the new
- * identity, complete or not, to which its checkpoints belong.
+ * identity, complete or not, to which its checkpoints belong; in the directory
+ * it is what it was until rundir_begin.
  * On failure *r is released. */
 int rundir_open(struct rundir *r, const char *path, const char *identity,
                 const char *rest, struct run_taking how,
                 enum run_found *found, struct err *e);
 void rundir_release(struct rundir *r);
+
+/* What rundir_open would find there, or fail with, but for the lock: nothing is
+ * touched. ERR_EXISTS, too, where something else than a run is at path. */
+int rundir_look(const char *path, const char *identity, const char *rest,
+                struct run_taking how, enum run_found *found,
+                struct err *e);
+
+/* The run goes on from now: one that is extended is not complete any more, and
+ * its config.json says what it is to become. */
+int rundir_begin(struct rundir *r, struct err *e);
 
 /* Opens metrics.jsonl for appending after what s counts of it; the rest
  * goes. ERR_DATA when the file is shorter than that. */

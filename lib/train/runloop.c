@@ -237,46 +237,56 @@ evaluate_if_due(struct loop *l, struct err *e)
 }
 
 #define LOOK_SECONDS 1 /* between looks at the machine */
-#define COOLER 5       /* degrees below its bound, at which a pause ends */
 
-static enum health_action
-look(struct loop *l, char *why, size_t cap)
+static void
+warn_of_unseen(const struct loop *l)
 {
-    health_look(&l->now, "");
-    if (!(l->looked > 0))
-        l->first = l->now;
-    l->looked = seconds_now();
-    l->noted = false;
-    return health_check(l->o->watch, l->o->n_watch, &l->now, &l->first, why,
-                        cap);
+    for (size_t i = 0; i < l->o->n_watch; i++) {
+        const char *what = health_unseen(&l->o->watch[i], &l->now);
+
+        if (what != NULL)
+            log_warn("--watch %s: of no effect, the system does not show it",
+                     what);
+    }
 }
 
-/* Until no bound that pauses is broken, and then some. */
+/* paused: the run waits. */
+static enum health_action
+look(struct loop *l, bool paused, char *why, size_t cap)
+{
+    health_look(&l->now, "");
+    if (!(l->looked > 0)) {
+        l->first = l->now;
+        warn_of_unseen(l);
+    }
+    l->looked = seconds_now();
+    l->noted = false;
+    return health_check(l->o->watch, l->o->n_watch, &l->now, &l->first,
+                        paused, why, cap);
+}
+
+/* Until no bound that pauses is broken, and then some: *action is then what
+ * else is to be done. */
 static int
-wait_for_machine(struct loop *l, const char *why, struct err *e)
+wait_for_machine(struct loop *l, enum health_action *action, char *why,
+                 size_t cap, struct err *e)
 {
     const struct timespec second = { .tv_sec = 1 };
     double began = seconds_now();
-    enum health_action action = HEALTH_PAUSE;
-    char again[128];
     int rc = l->saved ? 0 : save(l, e);
 
     if (rc < 0)
         return rc;
     log_warn("step %llu: paused, %s",
              (unsigned long long)l->t->state.step, why);
-    while (action == HEALTH_PAUSE && !stop_asked()) {
-        struct health warmer;
-
+    while (*action == HEALTH_PAUSE && !stop_asked()) {
         nanosleep(&second, NULL);
-        look(l, again, sizeof(again));
-        warmer = l->now;
-        warmer.value[HEALTH_TEMPERATURE] += COOLER;
-        action = health_check(l->o->watch, l->o->n_watch, &warmer, &l->first,
-                              again, sizeof(again));
+        *action = look(l, true, why, cap);
     }
-    log_info("step %llu: going on after %.0f s",
-             (unsigned long long)l->t->state.step, seconds_now() - began);
+    if (*action < HEALTH_PAUSE)
+        log_info("step %llu: going on after %.0f s",
+                 (unsigned long long)l->t->state.step,
+                 seconds_now() - began);
     l->since += seconds_now() - began; /* it is no time of training */
     return 0;
 }
@@ -287,21 +297,22 @@ watch_machine(struct loop *l, struct err *e)
 {
     enum health_action action;
     char why[128];
+    int rc = 0;
 
     if (l->looked > 0 && seconds_now() - l->looked < LOOK_SECONDS)
         return 0;
-    action = look(l, why, sizeof(why));
+    action = look(l, false, why, sizeof(why));
     if (action == HEALTH_WARN && !l->warned)
         log_warn("step %llu: %s", (unsigned long long)l->t->state.step, why);
     l->warned = action == HEALTH_WARN;
     if (action == HEALTH_PAUSE)
-        return wait_for_machine(l, why, e);
-    if (action == HEALTH_STOP) {
+        rc = wait_for_machine(l, &action, why, sizeof(why), e);
+    if (rc == 0 && action == HEALTH_STOP) {
         log_warn("step %llu: stopped, %s",
                  (unsigned long long)l->t->state.step, why);
-        return err_set(e, ERR_AGAIN, "stopped");
+        rc = err_set(e, ERR_AGAIN, "stopped");
     }
-    return 0;
+    return rc;
 }
 
 static int
@@ -401,6 +412,8 @@ run_loop(struct trainer *t, struct rundir *dir, const struct adapter *meta,
     bool at_end = is_last(&l);
     int rc = rundir_metrics(dir, &t->state, e);
 
+    if (rc == 0)
+        rc = rundir_begin(dir, e);
     progress_begin("steps", t->state.step, t->opts.steps);
     start_line(&l);
     l.saved_at = l.since;

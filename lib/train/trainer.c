@@ -198,11 +198,20 @@ run_micro(struct trainer *t, struct err *e)
     return rc < 0 ? rc : exec_range(&t->exec, RANGE_UPDATE, e);
 }
 
+double
+trainer_rate(const struct trainer *t)
+{
+    const struct train_state *s = &t->state;
+
+    return schedule_rate(&t->opts.course, s->val.plateau_cuts, s->step,
+                         t->opts.steps)
+           * pow(t->opts.back_off, (double)s->bad);
+}
+
 int
 trainer_step(struct trainer *t, struct err *e)
 {
     struct train_state *s = &t->state;
-    const struct train_opts *o = &t->opts;
     struct step_report *r
         = &t->ring[t->launched % t->model->backend.ahead];
     int rc = fill_micro(t, r, e);
@@ -210,8 +219,7 @@ trainer_step(struct trainer *t, struct err *e)
     if (rc < 0)
         return rc;
     r->step = s->step + 1;
-    r->lr = schedule_rate(&o->course, s->val.plateau_cuts, s->step, o->steps)
-            * pow(o->back_off, (double)s->bad);
+    r->lr = trainer_rate(t);
     if (r->supervised > 0) {
         set_inputs(t, r);
         rc = run_micro(t, e);

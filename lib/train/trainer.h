@@ -88,6 +88,9 @@ void trainer_release(struct trainer *t);
 /* Goes on from state, which was read from a checkpoint. */
 void trainer_resume(struct trainer *t);
 
+/* The learning rate of the next step. */
+double trainer_rate(const struct trainer *t);
+
 /* One step more, not while trainer_is_full. Of state, what only the step's
  * end can tell (updates, skipped, bad_row) moves with its report. ERR_AGAIN
  * when it was asked to stop (base/stop.h) between two micro-batches: then the

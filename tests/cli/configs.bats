@@ -70,11 +70,33 @@ arch() {
     run -1 bash -c 'train --print-config >/dev/full'
 }
 
+@test "a length of the command line wins over any of a run file" {
+    token_base 20
+    echo '{"epochs": 2, "rank": 4, "seq-len": 16}' >file
+    train -q --config file --data data --base base --steps 3 -o run
+    jq -e '.identity.run_steps == 3 and .identity.epochs == null' \
+        run/config.json
+    train -q --config file --data data --base base --tokens 40 -o other
+    jq -e '.identity.tokens == 40 and .identity.epochs == null' \
+        other/config.json
+    run -2 --separate-stderr train --config file --print-config --steps 3 \
+        --epochs 1
+    one_line "train: give one of --steps, --epochs and --tokens"
+    echo '{"epochs": 2, "steps": 4}' >file
+    run -2 train --config file --print-config
+    train --config file --print-config --tokens 9 |
+        jq -e '[.steps, .epochs, .tokens] == [null, null, 9]'
+}
+
 @test "learn refuses what it can't do" {
     run -2 --separate-stderr learn x
     one_line "learn: --base is missing"
     run -2 --separate-stderr learn --base b x WORK=y
     one_line "learn: 'WORK=y' (expected NAME=VALUE"
+    run -2 --separate-stderr learn --base b x SCRUBS=none
+    one_line "learn: 'SCRUBS=none' (expected NAME=VALUE, such as SCRUB=none"
+    run -2 --separate-stderr learn --base b --no-prov x
+    one_line "learn: --no-prov: what is made here says how it was made"
     run -2 --separate-stderr learn --base b --config ./none x
     [[ $stderr == "repo.mk: CONFIG: ./none: no such file"* ]] ||
         [[ $stderr == "repo.mk: "*"x"* ]]
@@ -104,10 +126,18 @@ arch() {
         'a work/run/config.json'
     [ -s 'a work/score.json' ]
     stat -c %y 'a work/run/manifest.json' >before
-    learn --base 'a base' --config 'a file.json' -o 'a work' repo
+    # every name of repo.mk's, as the environment might have it
+    names=$(sed -n '/^PATHS :=/,/^#/p' "$root/pipelines/repo.mk" |
+        grep -o '\b[A-Z_]*\b' | grep -vx -e PATHS -e OTHERS)
+    grep -qx PRETRAIN <<<"$names"
+    run -0 --separate-stderr env $(sed 's/$/=none/' <<<"$names") \
+        learn -q --base 'a base' --config 'a file.json' -o 'a work' repo
+    [ -z "$stderr" ]
     cmp before <(stat -c %y 'a work/run/manifest.json')
-    echo '{"rank": 3, "steps": 2, "batch": 2, "seq-len": 256}' >'a file.json'
+    echo '{"rank": 3, "steps": 2, "batch": 2, "seq-len": 256,
+        "threads": 1, "log-every": 1}' >'a file.json'
     learn --base 'a base' --config 'a file.json' -o 'a work' repo 2>&1
-    jq -e '.options.rank == 3' 'a work/run/config.json'
+    jq -e '.options | .rank == 3 and .threads == 1
+        and .["log-every"] == 1' 'a work/run/config.json'
     [ -e 'a work/run.old' ]
 }

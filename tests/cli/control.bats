@@ -179,6 +179,49 @@ EOF
     one_line "train: --extend without --steps"
 }
 
+@test "what can't be extended stays what it was" {
+    train $options --steps 4 --save-every 2 -o run
+    cp -r run was
+    for state in run/checkpoints/*/state.safetensors; do
+        truncate -s -4 "$state"
+    done
+    run -4 --separate-stderr train $options --steps 6 --extend -o run
+    [[ $stderr == *"run/checkpoints: no good checkpoint among 2" ]]
+    cmp was/manifest.json run/manifest.json
+    cmp was/config.json run/config.json
+    rm -r run/checkpoints
+    run -4 --separate-stderr train $options --steps 6 --extend -o run
+    one_line "train: run: has no checkpoint, from which --extend could go on"
+    rm -r was/checkpoints
+    diff -r was run
+    run -2 --separate-stderr train $options --lr-find --extend --steps 9
+    one_line "train: --lr-find begins anew: not with --extend"
+}
+
+@test "numbers that are nearly the same are not" {
+    train $options --steps 1 --seed 9007199254740990 -o run
+    run -6 --separate-stderr train $options --steps 1 \
+        --seed 9007199254740991 -o run
+    one_line "train: run: a run with another seed"
+    train $options --steps 1 --seed 9007199254740990 -o run
+}
+
+@test "a range test that is stopped prints what it has" {
+    python3 - $options --lr-find --steps 1000000000000 <<'PY' >curve
+import os, signal, subprocess, sys, time
+p = subprocess.Popen(["train", *sys.argv[1:]])
+while p.poll() is None:
+    time.sleep(0.05)
+    with open(f"/proc/{p.pid}/stat") as f:
+        spent = int(f.read().rsplit(")", 1)[1].split()[11])
+    if spent > os.sysconf("SC_CLK_TCK"):
+        break
+p.send_signal(signal.SIGUSR1)
+assert p.wait() == 75
+PY
+    jq -se 'length > 0 and all(has("lr"))' curve
+}
+
 @test "the range test of rates prints a curve and leaves nothing" {
     ls -A >before
     train $options --lr-find --threads 1 >one
@@ -203,6 +246,9 @@ EOF
         -o other
     one_line "train: --watch (found 'load=4:wran', expected temperature,"
     [ ! -e other ]
+    run -2 --separate-stderr train $options --steps 3 \
+        --watch throttled=9:pause -o other
+    one_line "train: --watch (found 'throttled=9:pause': it is counted, and"
     run -75 --separate-stderr train ${options/-q/} --steps 3 \
         --watch memory=1000000G:stop -o other
     [[ $stderr == *"warning: step 0: stopped, memory: "* ]]
@@ -210,6 +256,13 @@ EOF
     run -0 --separate-stderr train ${options/-q/} --steps 3 --resume \
         --watch memory=1000000G:warn -o other
     [ "$(grep -c 'step 0: memory: ' <<<"$stderr")" -eq 1 ]
+    # what is not shown is told, once
+    unseen=$(jq -s '[.[].machine // empty] | .[0]
+        | [has("temperature"), has("throttled")] | map(select(not)) | length' \
+        run/metrics.jsonl)
+    run -0 --separate-stderr train ${options/-q/} --steps 3 -o seen \
+        --watch temperature=900:warn,throttled=1000000:warn
+    [ "$(grep -c 'of no effect, the system' <<<"$stderr")" -eq "$unseen" ]
     cmp run/adapter/adapter_model.safetensors \
         other/adapter/adapter_model.safetensors
 }

@@ -224,6 +224,42 @@ killed() {
     done
 }
 
+# tiny_run: a base and data, and in $train a run of them.
+tiny_run() {
+    echo '{"model_type": "gpt2", "vocab_size": 40, "n_embd": 8,
+        "n_layer": 1, "n_head": 2, "n_positions": 16}' >arch.json
+    initmodel -q -o model arch.json
+    jq -nc 'range(20) | {ids: [range(., . + 9) | . % 31 + 1]}' |
+        fromjsonl --vocab 40 | shard -q --val 0.2 -o data
+    train=(train -q --data data --base model --save-every 1 --batch 1
+        --seq-len 16 --threads 1 --keep 1 --lr 0.01 -o run)
+}
+
+@test "train killed at a rename has a checkpoint, where it had one" {
+    tiny_run
+    export FAULT_KILL=1
+    for ((n = 1; ; n++)); do
+        rm -rf run
+        fault rename $n "${train[@]}" --rank 2 --steps 2 --eval-every 1 \
+            --keep-best
+        [ ! -e run/adapter ] || ls run/checkpoints | grep -q '^step-[0-9]*$'
+        [ -n "$hit" ] || break
+    done
+    [ $n -gt 1 ]
+}
+
+@test "train has a model until the next is whole" {
+    tiny_run
+    for ((n = 1; ; n++)); do
+        rm -rf run
+        fault write $n "${train[@]}" --method full --steps 2
+        [ ! -e run/checkpoints/step-2 ] || [ -s run/model/config.json ]
+        [ -n "$hit" ] || break
+    done
+    [ $n -gt 1 ]
+    no_leftovers run
+}
+
 @test "merge leaves no model when a call fails" {
     echo '{"model_type": "gpt2", "vocab_size": 40, "n_embd": 24,
         "n_layer": 1, "n_head": 4, "n_positions": 16}' >arch.json

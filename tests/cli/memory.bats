@@ -81,3 +81,20 @@ chosen() { jq -c '.options | [.batch, .accum, .recompute]' "$1/config.json"; }
     cmp wide/adapter/adapter_model.safetensors \
         short/adapter/adapter_model.safetensors
 }
+
+@test "a run that goes on keeps to its plan, too" {
+    need_plain "a sanitizer has memory of its own"
+    sed -i 's/"hidden_size": 16/"hidden_size": 256/
+        s/"intermediate_size": 24/"intermediate_size": 512/' arch.json
+    rm -r base
+    initmodel -q -o base arch.json
+    options="-q --data data --base base --rank 1280 --seq-len 16 --batch 1
+        --threads 1 --steps 2"
+    plan=$(train $options --dry-run | jq .total_bytes)
+    train $options --save-every 1 -o run
+    rm -r run/manifest.json run/checkpoints/step-2
+    train $options --resume -o run
+    peak=$(jq -s 'map(.peak_bytes // empty) | last' run/metrics.jsonl)
+    [ "$peak" -le $((plan + 67108864)) ] ||
+        { echo "$peak of $plan"; false; }
+}

@@ -147,6 +147,41 @@ unfound() { run -1 grep -x "$1" <<<"$names"; }
     [ ! -e not ]
 }
 
+@test "a run that is there is what train would find it to be" {
+    train=(train -q --base "$made/base" --data "$made/data" --seq-len 16
+        --batch 1)
+    "${train[@]}" --steps 2 -o run
+    look 0 --steps 2 -o run
+    found 'note disk.out'
+    for options in "--steps 3" "--steps 2 --lr 1 --resume" "--steps 1 --extend"
+    do
+        status=0
+        "${train[@]}" $options -o run 2>said || status=$?
+        look "$status" $options -o run
+        found 'error disk.out'
+        text=$(jq -r '.findings[] | select(.name == "disk.out") | .text' \
+            <<<"$json")
+        [ "train: $text" = "$(cat said)" ]
+    done
+    look 0 --steps 3 --extend -o run
+    unfound 'note disk.out'
+    look 2 --steps 3 --extend -o none
+    found 'error disk.out'
+}
+
+@test "the checkpoint of the best evaluation has its place" {
+    bytes() {
+        look 0 --steps 2 -o run --rank 4 --eval-every 1 "$@"
+        jq '.findings[] | select(.name == "disk.free") | .values.bytes' \
+            <<<"$json"
+    }
+    plain=$(bytes)
+    best=$(bytes --keep-best)
+    [ "$(bytes --patience 1)" -eq "$best" ]
+    [ "$best" -gt "$plain" ]
+    [ "$(bytes --init pissa)" -gt "$plain" ]
+}
+
 @test "a full stdout is an error" {
     run -1 bash -c "preflight --no-measure --base '$made/base' \
         --data '$made/data' --seq-len 16 >/dev/full"
