@@ -71,17 +71,14 @@ static int
 identify(struct work *w, struct err *e)
 {
     struct id id = weights_id(&w->m.weights);
-    char *path;
     int rc;
 
     id_hex(&id, w->base);
     if (w->m.with == NULL)
         return 0;
-    path = adapter_tensors(w->m.adapter_dir);
-    rc = id_of_file(&id, path, e);
+    rc = adapter_id(&id, w->m.adapter_dir, e);
     if (rc == 0)
         id_hex(&id, w->adapter);
-    free(path);
     return rc;
 }
 

@@ -1,12 +1,17 @@
 /* evalprompts.c - what a base model, and an adapter on it, can do: the loss
  * over held-out records, also against another base, and checks on the
  * completions of prompts. */
+#include <string.h>
+
 #include "base/io.h"
+#include "base/json.h"
+#include "base/visible.h"
 #include "cli/bars.h"
 #include "cli/eval_options.h"
 #include "eval/prompt_score.h"
 #include "eval/score.h"
 #include "tool/tool.h"
+#include "weights/adapter.h"
 
 #define CHECK_DISK ((uint64_t)64 << 20) /* bytes that a program may write */
 
@@ -73,6 +78,46 @@ score_forgetting(const struct model *m, const struct score_opts *forget,
     return rc;
 }
 
+/* Appends "NAME": {"path": PATH, "id": ID}; of the path what can be seen. */
+static void
+put_model(struct buf *b, const char *name, const char *path,
+          const struct id *id)
+{
+    char hex[ID_HEX + 1];
+    struct buf shown;
+
+    buf_init(&shown);
+    visible_put(&shown, path, strlen(path), SIZE_MAX);
+    buf_addf(b, "\"%s\": {\"path\": ", name);
+    json_put_string(b, shown.data, shown.len);
+    buf_addf(b, ", \"id\": \"%s\"}", id_hex(id, hex));
+    buf_release(&shown);
+}
+
+/* Appends ", \"models\": {...}": what was measured, by path and content. */
+static int
+put_models(struct buf *b, const struct eval_options *o,
+           const struct model *m, const struct model *other, struct err *e)
+{
+    struct id id = weights_id(&m->weights);
+    int rc = 0;
+
+    buf_addstr(b, ", \"models\": {");
+    put_model(b, "base", o->base, &id);
+    if (m->with != NULL) {
+        rc = adapter_id(&id, m->adapter_dir, e);
+        buf_addstr(b, ", ");
+        put_model(b, "adapter", o->adapter, &id);
+    }
+    if (other != NULL) {
+        id = weights_id(&other->weights);
+        buf_addstr(b, ", ");
+        put_model(b, "compare", o->compare, &id);
+    }
+    buf_addc(b, '}');
+    return rc;
+}
+
 /* Everything that is asked for: what can't be done is said first. */
 static int
 measure(const struct eval_options *o, const struct args *args,
@@ -109,6 +154,8 @@ measure(const struct eval_options *o, const struct args *args,
         rc = score_split(m, score, &summary, e);
     if (rc == 0 && forget.data != NULL)
         rc = score_forgetting(m, &forget, &summary, e);
+    if (rc == 0 && !args->no_prov)
+        rc = put_models(&summary, o, m, score->compare, e);
     buf_addstr(&summary, "}\n");
     if (rc == 0)
         rc = out_write(out, summary.data, summary.len, e);

@@ -48,18 +48,20 @@ struct work {
     const struct options *o;
     struct vector_search s;
     struct vector_queries q;
+    size_t k;   /* to name at most: there are no more */
     uint64_t n; /* queries that are answered */
     struct vector_hit *hit;
     struct buf line;
     struct out out;
 };
 
-static void
-put_answer(struct work *w, size_t q, size_t n_hits)
+static int
+put_answer(struct work *w, size_t q, size_t n_hits, struct err *e)
 {
-    const struct vector_hit *hit = w->hit + q * w->o->k;
+    const struct vector_hit *hit = w->hit + q * w->k;
     struct buf *b = &w->line;
 
+    buf_reset(b);
     buf_addstr(b, "{\"query\": {");
     search_put_place(b, &w->s, w->n + q, &w->q.place[q]);
     buf_addstr(b, "}, \"nearest\": [");
@@ -70,6 +72,7 @@ put_answer(struct work *w, size_t q, size_t n_hits)
         buf_addc(b, '}');
     }
     buf_addstr(b, "]}\n");
+    return out_write(&w->out, b->data, b->len, e);
 }
 
 /* The queries that wait. */
@@ -77,14 +80,14 @@ static int
 answer(struct work *w, struct err *e)
 {
     size_t n_hits[SEARCH_QUERIES];
+    int rc = 0;
 
-    search_find(&w->s, &w->q, w->o->k, w->o->earlier, w->hit, n_hits);
-    buf_reset(&w->line);
-    for (size_t q = 0; q < w->q.n; q++)
-        put_answer(w, q, n_hits[q]);
+    search_find(&w->s, &w->q, w->k, w->o->earlier, w->hit, n_hits);
+    for (size_t q = 0; q < w->q.n && rc == 0; q++)
+        rc = put_answer(w, q, n_hits[q], e);
     w->n += w->q.n;
     w->q.n = 0;
-    return out_write(&w->out, w->line.data, w->line.len, e);
+    return rc;
 }
 
 static int
@@ -166,7 +169,8 @@ run(void *opts, const struct args *args, struct err *e)
     if (rc == 0)
         rc = out_open(&w.out, "-", e);
     if (rc == 0) {
-        w.hit = mem_array(SEARCH_QUERIES * w.o->k, sizeof(*w.hit));
+        w.k = w.o->k < w.s.n ? w.o->k : w.s.n;
+        w.hit = mem_array(SEARCH_QUERIES * w.k, sizeof(*w.hit));
         rc = answer_all(&w, path, e);
         free(w.hit);
         out_release(&w.out);

@@ -130,11 +130,9 @@ given_adapters_ids(struct buf *b, const struct given_adapters *g,
 
     for (size_t i = 0; i < g->n && rc == 0; i++) {
         const struct given_adapter *own = &g->item[i];
-        char *path = adapter_tensors(own->dir);
         struct id id;
 
-        rc = id_of_file(&id, path, e);
-        free(path);
+        rc = adapter_id(&id, own->dir, e);
         if (rc < 0)
             break;
         buf_addf(b, "%s%s", i > 0 ? "," : "", id_hex(&id, hex));

@@ -122,8 +122,9 @@ static void
 put_model(struct buf *b, const char *name, const struct completing_records *c,
           const struct model_exactness *x)
 {
-    struct mean_loss exact = mean_of(x->exact, c->split->cluster, c->n);
-    struct mean_loss right = mean_of(x->right, c->split->cluster, c->n);
+    const uint32_t *cluster = c->split->cluster;
+    struct mean_loss exact = share_mean(x->exact, cluster, c->n).seen;
+    struct mean_loss right = mean_of(x->right, cluster, c->n);
     double passed = 0;
 
     for (uint64_t i = 0; i < c->n; i++)
@@ -148,7 +149,8 @@ put_all(struct buf *b, const struct completing_records *c)
     put_model(b, "base", c, &c->base);
     if (c->adapter.exact != NULL) {
         put_model(b, "adapter", c, &c->adapter);
-        d = mean_difference(c->adapter.exact, c->base.exact, cluster, c->n);
+        d = share_difference(c->adapter.exact, c->base.exact, cluster,
+                             c->n).seen;
         buf_addstr(b, ", \"difference\": {\"share\": ");
         json_put_double(b, d.mean);
         put_number(b, "half_width", d.half);

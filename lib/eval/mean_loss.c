@@ -65,17 +65,16 @@ sum_clusters(const struct record_loss *r, const uint32_t *cluster, uint64_t n)
     return sum;
 }
 
-struct mean_loss
-mean_of(const struct record_loss *r, const uint32_t *cluster, uint64_t n)
+/* The mean of n clusters; records aren't counted. */
+static struct mean_loss
+jackknife(const struct record_loss *c, uint64_t n)
 {
-    struct record_loss *c = sum_clusters(r, cluster, n);
     struct mean_loss m = { NAN, NAN, 0, 0, 0 };
     double sum = 0, var = 0, k;
 
     for (uint64_t i = 0; i < n; i++) {
         sum += c[i].sum;
         m.tokens += c[i].n;
-        m.records += r[i].n > 0;
         m.clusters += c[i].n > 0;
     }
     if (m.tokens > 0)
@@ -89,22 +88,87 @@ mean_of(const struct record_loss *r, const uint32_t *cluster, uint64_t n)
     k = (double)m.clusters;
     if (m.clusters > 1)
         m.half = student_95(m.clusters - 1) * sqrt((k - 1) / k * var);
+    return m;
+}
+
+struct mean_loss
+mean_of(const struct record_loss *r, const uint32_t *cluster, uint64_t n)
+{
+    struct record_loss *c = sum_clusters(r, cluster, n);
+    struct mean_loss m = jackknife(c, n);
+
+    for (uint64_t i = 0; i < n; i++)
+        m.records += r[i].n > 0;
     free(c);
     return m;
+}
+
+/* a - b of each record, to be freed. */
+static struct record_loss *
+differences(const struct record_loss *a, const struct record_loss *b,
+            uint64_t n)
+{
+    struct record_loss *d = mem_array(n, sizeof(*d));
+
+    for (uint64_t i = 0; i < n; i++) {
+        d[i].sum = a[i].sum - b[i].sum;
+        d[i].n = a[i].n;
+    }
+    return d;
 }
 
 struct mean_loss
 mean_difference(const struct record_loss *a, const struct record_loss *b,
                 const uint32_t *cluster, uint64_t n)
 {
-    struct record_loss *d = mem_array(n, sizeof(*d));
-    struct mean_loss m;
+    struct record_loss *d = differences(a, b, n);
+    struct mean_loss m = mean_of(d, cluster, n);
 
-    for (uint64_t i = 0; i < n; i++) {
-        d[i].sum = a[i].sum - b[i].sum;
-        d[i].n = a[i].n;
-    }
-    m = mean_of(d, cluster, n);
     free(d);
     return m;
+}
+
+/* mean_of with `each` clusters of the mean size added at either end of what
+ * the mean can be, from least to 1. */
+static struct share
+share_within(const struct record_loss *r, const uint32_t *cluster, uint64_t n,
+             double least, int each)
+{
+    struct share s = { mean_of(r, cluster, n), NAN, NAN };
+    struct record_loss *c;
+    struct mean_loss m;
+    uint64_t size, all = n;
+
+    if (s.seen.clusters < 2)
+        return s;
+    size = (s.seen.tokens + s.seen.clusters / 2) / s.seen.clusters;
+    c = mem_grow(sum_clusters(r, cluster, n),
+                 (n + 2 * (uint64_t)each) * sizeof(*c));
+    for (int i = 0; i < each; i++) {
+        c[all++] = (struct record_loss){ least * (double)size, size };
+        c[all++] = (struct record_loss){ (double)size, size };
+    }
+    m = jackknife(c, all);
+    free(c);
+    s.low = fmax(m.mean - m.half, least);
+    s.high = fmin(m.mean + m.half, 1);
+    s.seen.half = fmax(s.seen.mean - s.low, s.high - s.seen.mean);
+    return s;
+}
+
+struct share
+share_mean(const struct record_loss *r, const uint32_t *cluster, uint64_t n)
+{
+    return share_within(r, cluster, n, 0, 2);
+}
+
+struct share
+share_difference(const struct record_loss *a, const struct record_loss *b,
+                 const uint32_t *cluster, uint64_t n)
+{
+    struct record_loss *d = differences(a, b, n);
+    struct share s = share_within(d, cluster, n, -1, 1);
+
+    free(d);
+    return s;
 }

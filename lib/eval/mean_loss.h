@@ -51,4 +51,28 @@ struct mean_loss mean_difference(const struct record_loss *a,
                                  const struct record_loss *b,
                                  const uint32_t *cluster, uint64_t n);
 
+/* What was seen of shares, and where that of all may lie. */
+struct share {
+    struct mean_loss seen; /* half: from mean to the farther of the ends */
+    double low, high;      /* NAN with less than two clusters */
+};
+
+/* The same where no sum of a record is below 0 or above its n, as of prompts
+ * that pass so many times of n. Where all that was seen is alike, three prompts
+ * that failed, say, mean_of's interval has no width, and where nearly all is,
+ * it seldom holds the truth. So four clusters of the mean size count, too, two
+ * of which are 0 and two 1 throughout (Agresti and Coull, Approximate is better
+ * than "exact", Am. Statistician 52, 1998, who add two successes and two
+ * failures); the interval is about the mean of all of these. */
+struct share share_mean(const struct record_loss *r, const uint32_t *cluster,
+                        uint64_t n);
+
+/* The same for the difference a - b of such: two clusters count, too, one of
+ * which is gained throughout and one lost (Bonett and Price, Adjusted Wald
+ * confidence interval for a difference of binomial proportions based on paired
+ * data, J. Educ. Behav. Statistics 37, 2012). */
+struct share share_difference(const struct record_loss *a,
+                              const struct record_loss *b,
+                              const uint32_t *cluster, uint64_t n);
+
 #endif

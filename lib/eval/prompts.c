@@ -441,6 +441,13 @@ completion_json(const struct completion *c, const struct prompt *p,
     buf_addf(out, ", \"model\": \"%s\"", model);
     if (samples > 1)
         buf_addf(out, ", \"sample\": %u", sample);
+    if (sample == 0) {
+        buf_addstr(out, ", \"prompt\": ");
+        if (p->chat != NULL)
+            buf_addstr(out, p->chat);
+        else
+            json_put_string(out, p->text, p->len);
+    }
     buf_addstr(out, ", \"completion\": ");
     completion_put_text(out, &c->text);
     buf_addf(out, ", \"finish\": \"%s\", \"prompt_tokens\": %u, "

@@ -90,8 +90,9 @@ const char *finish_name(enum finish f); /* "end" and so on */
 void completion_put_text(struct buf *out, const struct buf *text);
 
 /* One JSON object, without newline: id, model, sample (its number, where there
- * are several), completion, finish, counts, each given check, whether all
- * passed (null without one), and why not. */
+ * are several), prompt (of the first: a string, or an object with messages),
+ * completion, finish, counts, each given check, whether all passed (null
+ * without one), and why not. */
 void completion_json(const struct completion *c, const struct prompt *p,
                      const char *model, uint32_t sample, uint32_t samples,
                      struct buf *out);

@@ -2,16 +2,20 @@
  * for, refused by a filter (seccomp(2)): those that make namespaces, where it
  * would have all capabilities and could mount memory without bounds; those
  * whose memory no limit of a process counts; and what is there to look into
- * other processes or the kernel. Programs of another instruction set, whose
- * calls have other numbers, are killed. */
+ * other processes or the kernel, or to reach a machine by a way that no
+ * namespace closes. Programs of another instruction set, whose calls have
+ * other numbers, are killed. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "eval/sandbox_parts.h"
@@ -36,7 +40,7 @@ static const unsigned refused[] = {
     SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp,
     SYS_keyctl, SYS_add_key, SYS_request_key, SYS_bpf, SYS_perf_event_open,
     SYS_io_uring_setup, SYS_userfaultfd, SYS_name_to_handle_at,
-    SYS_open_by_handle_at,
+    SYS_open_by_handle_at, SYS_pidfd_getfd,
 };
 
 /* Without namespaces, too: the network, other processes, files' modes and
@@ -97,10 +101,33 @@ sandbox_filter(bool alone)
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
         RETURN(SECCOMP_RET_ERRNO | EPERM),
         RETURN(SECCOMP_RET_ALLOW),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4),
         FIELD(args[0]),
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NEW_ANY, 0, 1),
         RETURN(SECCOMP_RET_ERRNO | EPERM),
+        RETURN(SECCOMP_RET_ALLOW),
+        /* whom a descriptor signals, and by what: kill by another name */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, 6),
+        FIELD(args[1]),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETOWN, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETOWN_EX, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETSIG, 1, 0),
+        RETURN(SECCOMP_RET_ALLOW),
+        RETURN(SECCOMP_RET_ERRNO | EPERM),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 5),
+        FIELD(args[1]),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FIOSETOWN, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SIOCSPGRP, 1, 0),
+        RETURN(SECCOMP_RET_ALLOW),
+        RETURN(SECCOMP_RET_ERRNO | EPERM),
+        /* vsock(7), which reaches the host of a virtual machine, is in no
+         * namespace */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 5),
+        FIELD(args[0]),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 1, 0),
+        RETURN(SECCOMP_RET_ERRNO | EAFNOSUPPORT),
         RETURN(SECCOMP_RET_ALLOW),
     };
     enum { HEAD = sizeof(head) / sizeof(head[0]),

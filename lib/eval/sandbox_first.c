@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/mount.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -188,6 +189,18 @@ set_limits(const struct sandbox_limits *l, uint64_t others, int report)
     set_limit(RLIMIT_AS, l->memory, l->memory, report);
 }
 
+/* The root of a container's namespace has all that can be done there, and its
+ * programs would, too. */
+static void
+drop_capabilities(int report)
+{
+    struct __user_cap_header_struct own = { _LINUX_CAPABILITY_VERSION_3, 0 };
+    struct __user_cap_data_struct none[2] = { { .permitted = 0 } };
+
+    if (syscall(SYS_capset, &own, none) != 0)
+        sandbox_fail(report, "no capabilities (capset)");
+}
+
 _Noreturn static void
 become_program(const struct sandbox_limits *l, const struct sandbox_job *job,
                const char *folder, int report)
@@ -214,6 +227,7 @@ become_program(const struct sandbox_limits *l, const struct sandbox_job *job,
     umask(077);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         sandbox_fail(report, "no new privileges (prctl)");
+    drop_capabilities(report);
     if (folder != NULL)
         sandbox_landlock(folder, report);
     if (sandbox_filter(folder != NULL) != 0)

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <linux/landlock.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,24 +80,54 @@ sandbox_landlock(const char *folder, int report)
 
 /* ---- the folder ---- */
 
+#define DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* Removes what is in a directory up to the first that isn't empty, which is
+ * opened: its descriptor, -1 where there is none, or -2 where something can't
+ * be removed. */
 static int
-remove_one(const char *path, const struct stat *st, int type,
-           struct FTW *where)
+remove_inside(int at)
 {
-    (void)st;
-    (void)where;
-    if (type == FTW_DNR)
-        chmod(path, 0700); /* and the next walk gets in */
-    else
-        remove(path);
-    return 0;
+    int fd = openat(at, ".", DIRECTORY), found = -1;
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *f;
+
+    if (d == NULL)
+        return -2;
+    while (found == -1 && (f = readdir(d)) != NULL) {
+        if (strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0
+            || unlinkat(at, f->d_name, 0) == 0
+            || unlinkat(at, f->d_name, AT_REMOVEDIR) == 0)
+            continue;
+        found = -2;
+        if (errno == ENOTEMPTY && fchmodat(at, f->d_name, 0700, 0) == 0)
+            found = openat(at, f->d_name, DIRECTORY);
+        found = found < 0 ? -2 : found;
+    }
+    closedir(d);
+    return found;
 }
 
+/* However deep it is, with a descriptor or two: nothing else is there by now
+ * that could move what is above. */
 void
 sandbox_remove(const char *folder)
 {
-    for (int i = 0; i < 16 && access(folder, F_OK) == 0; i++)
-        nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    int at = open(folder, DIRECTORY), next;
+    size_t depth = 0;
+
+    while (at >= 0) {
+        next = remove_inside(at);
+        if (next >= 0) {
+            depth++;
+        } else if (next == -1 && depth > 0) {
+            next = openat(at, "..", DIRECTORY);
+            depth--;
+        }
+        close(at);
+        at = next;
+    }
+    rmdir(folder);
 }
 
 /* ---- processes ---- */

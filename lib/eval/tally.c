@@ -132,25 +132,20 @@ put_number(struct buf *b, const char *key, double v)
 }
 
 /* Where completions are of one prompt, or prompts of one cluster, these are
- * what is independent, and the interval is that of losses. */
+ * what is independent. */
 static void
 put_share(struct buf *b, const struct prompts *p, uint32_t samples,
           const struct tally *t, struct checked *c)
 {
-    double low = NAN, high = NAN;
-    struct mean_loss m;
+    struct share s;
 
     fill(c->of, p, samples, t);
-    m = mean_of(c->of, c->cluster, p->n);
-    if (c->n > 0 && samples == 1 && c->clusters == c->n) {
-        wilson(m.mean, (double)c->n, &low, &high);
-    } else if (isfinite(m.half)) {
-        low = fmax(m.mean - m.half, 0);
-        high = fmin(m.mean + m.half, 1);
-    }
-    put_number(b, "share", m.mean);
-    put_number(b, "share_low", low);
-    put_number(b, "share_high", high);
+    s = share_mean(c->of, c->cluster, p->n);
+    if (c->n > 0 && samples == 1 && c->clusters == c->n)
+        wilson(s.seen.mean, (double)c->n, &s.low, &s.high);
+    put_number(b, "share", s.seen.mean);
+    put_number(b, "share_low", s.low);
+    put_number(b, "share_high", s.high);
 }
 
 /* For k of 1, 2, 5, 10, 20, 50 and so on, up to the samples that there are. */
@@ -210,7 +205,7 @@ put_change(struct buf *b, const struct prompts *p, uint32_t samples,
 
     fill(c->of, p, samples, base);
     fill(c->other, p, samples, with);
-    d = mean_difference(c->other, c->of, c->cluster, p->n);
+    d = share_difference(c->other, c->of, c->cluster, p->n).seen;
     for (size_t i = 0; i < p->n; i++) {
         gained += with->pass[i] > base->pass[i];
         lost += with->pass[i] < base->pass[i];

@@ -90,7 +90,8 @@ make_unit(float *x, size_t n)
 static int
 grow(struct vector_search *s, const char *where, struct err *e)
 {
-    size_t row = s->dim * sizeof(*s->x) + sizeof(*s->place);
+    size_t row = s->dim * sizeof(*s->x) + sizeof(*s->place)
+                 + SEARCH_QUERIES * sizeof(float); /* their scores */
     size_t cap = s->cap + s->cap / 2 + 1024;
     uint64_t more = (uint64_t)(cap - s->cap) * row, free;
     struct room room;

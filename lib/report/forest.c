@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "report/curve.h"
 #include "report/html.h"
 #include "report/scale.h"
 
@@ -11,16 +12,33 @@
 #define TOP 6
 #define TICKS 4
 
+/* What can be drawn. */
+static bool
+is_drawn(const struct forest_row *r)
+{
+    return fabs(r->value) <= CURVE_LARGEST;
+}
+
+static bool
+has_bar(const struct forest_row *r)
+{
+    return fabs(r->low) <= CURVE_LARGEST && fabs(r->high) <= CURVE_LARGEST;
+}
+
 static bool
 set_scale(struct scale *s, const struct forest_row *row, size_t n, bool zero)
 {
     double low = zero ? 0 : INFINITY, high = zero ? 0 : -INFINITY;
 
     for (size_t i = 0; i < n; i++) {
-        if (!isfinite(row[i].value))
+        if (!is_drawn(&row[i]))
             continue;
-        low = fmin(low, fmin(row[i].value, row[i].low));
-        high = fmax(high, fmax(row[i].value, row[i].high));
+        low = fmin(low, row[i].value);
+        high = fmax(high, row[i].value);
+        if (has_bar(&row[i])) {
+            low = fmin(low, row[i].low);
+            high = fmax(high, row[i].high);
+        }
     }
     if (!(low <= high))
         return false;
@@ -44,7 +62,7 @@ put_row(struct buf *b, const struct scale *s, const struct forest_row *r,
     buf_addf(b, "<text x=-10 y=%d class=e>", y + 4);
     html_text(b, r->label);
     buf_addstr(b, "</text>");
-    if (isfinite(r->low) && isfinite(r->high))
+    if (has_bar(r))
         buf_addf(b, "<line class=\"bar c%zu\" x1=\"%.2f%%\" x2=\"%.2f%%\" "
                  "y1=%d y2=%d />", colour, at(s, r->low), at(s, r->high), y,
                  y);
@@ -82,7 +100,7 @@ forest_put(struct buf *b, const char *title, const char *unit,
     if (!set_scale(&s, row, n, zero))
         return;
     for (size_t i = 0; i < n; i++)
-        if (isfinite(row[i].value))
+        if (is_drawn(&row[i]))
             height += ROW + (row[i].next ? GROUP : 0);
     buf_addstr(b, "<figure class=forest><figcaption><b>");
     html_text(b, title);
@@ -95,7 +113,7 @@ forest_put(struct buf *b, const char *title, const char *unit,
     put_axis(b, &s, zero, height);
     y = TOP + ROW / 2;
     for (size_t i = 0; i < n; i++) {
-        if (!isfinite(row[i].value))
+        if (!is_drawn(&row[i]))
             continue;
         y += row[i].next ? GROUP : 0;
         put_row(b, &s, &row[i], y, decimals);

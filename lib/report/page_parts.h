@@ -22,6 +22,11 @@ void page_set_name(struct buf *b, const struct set_facts *s);
 /* The last part of a path. */
 const char *page_base_name(const char *path);
 
+/* What was measured, of the object that has it, and whether that is the run's,
+ * where there is one. */
+void page_models(struct buf *b, const struct run_facts *run,
+                 const cJSON *models);
+
 /* ---- page_strata.c: parts of a score, of the objects that have them ---- */
 
 /* The losses of records of a kind: of each language, repository and age. */

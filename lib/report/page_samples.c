@@ -4,7 +4,6 @@
 #include "report/page_parts.h"
 
 #define SAMPLES 12 /* of a file */
-#define PROMPT_BYTES 2000
 
 static void
 put_side(struct buf *b, const char *name, const struct score_side *s)
@@ -41,9 +40,9 @@ put_sample(struct buf *b, const struct score_sample *s)
     html_text(b, s->id);
     buf_addstr(b, "</h3>\n");
     if (n > 0) {
-        buf_addstr(b, "<pre class=prompt>");
-        html_pre(b, s->prompt, n < PROMPT_BYTES ? n : PROMPT_BYTES);
-        buf_addstr(b, n < PROMPT_BYTES ? "</pre>" : "\u2026</pre>");
+        buf_addf(b, "<pre class=prompt>%s", s->prompt_cut ? "\u2026" : "");
+        html_pre(b, s->prompt, n);
+        buf_addstr(b, "</pre>");
     }
     buf_addstr(b, "<div class=two>\n");
     put_side(b, "base", &s->base);

@@ -23,6 +23,7 @@ static const struct {
     { "all", "compare", "all, other base", .colour = 1 },
     { "forgetting", "base", "other text, base", .colour = 7, .next = true },
     { "forgetting", "adapter", "other text, adapter" },
+    { "forgetting", "compare", "other text, other base", .colour = 1 },
 };
 
 #define LOSSES (sizeof(losses) / sizeof(*losses))
@@ -251,6 +252,7 @@ put_score(struct buf *b, const struct report *r, const struct run_facts *run,
     if (!s->summary)
         page_note(b, "There is no summary: evalprompts did not come to its "
                   "end.");
+    page_models(b, run, score_get(s->summary, "models"));
     put_held_out(b, r, s);
     put_prompts(b, s);
     if (s->others > 0)

@@ -24,6 +24,13 @@ put_name(struct buf *b, const cJSON *v)
     card_put_day(b, (int64_t)to);
 }
 
+/* Which member is held against the base. */
+static const char *
+side_of(const cJSON *v)
+{
+    return score_get(v, "compare") ? "compare" : "adapter";
+}
+
 static void
 stratum_row(struct buf *b, const cJSON *v)
 {
@@ -35,8 +42,7 @@ stratum_row(struct buf *b, const cJSON *v)
     html_td_number(b, score_number(v, "clusters"), 0);
     html_td_number(b, score_number(v, "tokens"), 0);
     html_td_number(b, score_number(v, "base.loss"), 3);
-    html_td_number(b, score_number(v, score_get(v, "adapter") ?
-                                   "adapter.loss" : "compare.loss"), 3);
+    html_td_number(b, score_number(score_get(v, side_of(v)), "loss"), 3);
     html_td_number(b, score_number(v, "difference.loss"), 3);
     buf_addstr(b, "<td class=n>");
     if (isfinite(half)) {
@@ -56,9 +62,10 @@ put_kind(struct buf *b, const cJSON *kind)
         return;
     buf_addstr(b, "<div class=wide><table>\n<thead><tr><th>");
     html_text(b, kind->string);
-    buf_addstr(b, "<th class=n>records<th class=n>commits<th class=n>tokens"
-               "<th class=n>base<th class=n>adapter<th class=n>difference"
-               "<th></tr></thead>\n<tbody>\n");
+    buf_addf(b, "<th class=n>records<th class=n>commits<th class=n>tokens"
+             "<th class=n>base<th class=n>%s<th class=n>difference"
+             "<th></tr></thead>\n<tbody>\n",
+             score_get(kind->child, "compare") ? "other base" : "adapter");
     cJSON_ArrayForEach(v, kind) {
         if (told++ < SHOWN)
             stratum_row(b, v);

@@ -51,6 +51,13 @@ sample_release(struct score_sample *s)
     memset(s, 0, sizeof(*s));
 }
 
+/* Whether a character goes on there. */
+static bool
+is_inside(const char *text, size_t at)
+{
+    return ((unsigned char)text[at] & 0xc0) == 0x80;
+}
+
 /* A completion is a string, or b64 of what is no UTF-8. */
 static void
 take_text(struct score_side *side, const cJSON *v)
@@ -63,9 +70,52 @@ take_text(struct score_side *side, const cJSON *v)
         buf_addstr(&text, v->valuestring);
     else if (b64)
         b64_get(&text, b64, strlen(b64));
-    side->n = text.len < SCORE_SAMPLE_BYTES ? text.len : SCORE_SAMPLE_BYTES;
+    side->n = text.len;
+    if (text.len > SCORE_SAMPLE_BYTES) {
+        side->n = SCORE_SAMPLE_BYTES;
+        for (int i = 0; i < 3 && is_inside(text.data, side->n); i++)
+            side->n--;
+    }
     side->left_out = text.len - side->n;
     side->text = mem_dup(text.data, side->n);
+    buf_release(&text);
+}
+
+/* What a message says, with who says it. */
+static void
+add_message(struct buf *b, const cJSON *message)
+{
+    const cJSON *content = cJSON_GetObjectItemCaseSensitive(message,
+                                                            "content");
+    const char *role = text_of(message, "role");
+    char *text = cJSON_IsString(content) ? mem_strdup(content->valuestring)
+                                         : cJSON_PrintUnformatted(message);
+
+    buf_addf(b, "%s%s: %s", b->len > 0 ? "\n" : "", role ? role : "message",
+             text ? text : "");
+    free(text);
+}
+
+/* A prompt is a string, or an object with messages. */
+static void
+take_prompt(struct score_sample *s, const cJSON *v)
+{
+    const cJSON *message;
+    struct buf text;
+    size_t at = 0;
+
+    buf_init(&text);
+    if (cJSON_IsString(v))
+        buf_addstr(&text, v->valuestring);
+    cJSON_ArrayForEach(message, score_get(v, "messages"))
+        add_message(&text, message);
+    if (text.len > SCORE_PROMPT_BYTES)
+        at = text.len - SCORE_PROMPT_BYTES;
+    s->prompt_cut = at > 0;
+    while (at < text.len && is_inside(text.data, at))
+        at++;
+    if (text.len > 0)
+        s->prompt = mem_strdup(text.data + at);
     buf_release(&text);
 }
 
@@ -105,7 +155,6 @@ static void
 take_completion(struct score_file *f, const cJSON *line)
 {
     const char *id = text_of(line, "id"), *model = text_of(line, "model");
-    const char *prompt = text_of(line, "prompt");
     const cJSON *passed = cJSON_GetObjectItemCaseSensitive(line, "passed");
     struct score_sample *s;
     struct score_side *side;
@@ -119,8 +168,8 @@ take_completion(struct score_file *f, const cJSON *line)
         f->more++;
         return;
     }
-    if (prompt && !s->prompt)
-        s->prompt = mem_strdup(prompt);
+    if (!s->prompt)
+        take_prompt(s, cJSON_GetObjectItemCaseSensitive(line, "prompt"));
     side = strcmp(model, "base") == 0 ? &s->base : &s->adapter;
     if (side->text)
         return;

@@ -12,11 +12,14 @@
 
 #define SCORE_PROMPTS 4096      /* whose completions are kept */
 #define SCORE_SAMPLE_BYTES 4000 /* of a completion; the rest is counted */
+#define SCORE_PROMPT_BYTES 2000 /* of the end of a prompt */
 
 /* What base and adapter made of a prompt; a side that isn't there is NULL. */
 struct score_sample {
     char *id;
-    char *prompt; /* NULL: the file does not have it */
+    char *prompt; /* its end, of a conversation with who said what; NULL: the
+                     file does not have it */
+    bool prompt_cut;
     struct score_side {
         char *text;
         size_t n, left_out; /* bytes */

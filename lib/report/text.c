@@ -71,6 +71,8 @@ put_score(struct buf *b, const cJSON *s)
     put_number(b, "held out, base", score_number(s, "base.loss"), 4, "");
     put_number(b, "held out, adapter", score_number(s, "adapter.loss"), 4,
                "");
+    put_number(b, "held out, other base", score_number(s, "compare.loss"), 4,
+               "");
     if (isfinite(d) && isfinite(half))
         buf_addf(b, "  %-24s %12.4f +- %.4f\n", "difference", d, half);
     else

@@ -146,6 +146,9 @@ read_kind(struct check_set *c, enum check_kind kind, const cJSON *v,
     if (n > MAX_ITEMS)
         return err_set(e, ERR_LIMIT, "%s: %d items of %s are over the limit "
                        "of %d", where, n, names[kind], MAX_ITEMS);
+    if (n == 0)
+        return err_set(e, ERR_DATA, "%s: %s is an empty list, which says "
+                       "nothing", where, names[kind]);
     if (kind == CHECK_EXACT && cJSON_IsArray(v))
         return err_set(e, ERR_DATA, "%s: exact is not a string", where);
     c->item[kind] = mem_array((size_t)n, sizeof(*c->item[kind]));

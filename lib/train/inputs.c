@@ -80,7 +80,7 @@ inputs_warn_drops(const struct run_inputs *in)
 int
 inputs_identity(const struct run_inputs *in, struct buf *b, struct err *e)
 {
-    char hex[ID_HEX + 1], *path;
+    char hex[ID_HEX + 1];
     struct id id = weights_id(&in->model.weights);
     int rc;
 
@@ -89,10 +89,8 @@ inputs_identity(const struct run_inputs *in, struct buf *b, struct err *e)
              id_hex(&in->data.set.manifest.content, hex));
     if (in->model.with == NULL)
         return 0;
-    path = adapter_tensors(in->model.adapter_dir);
-    rc = id_of_file(&id, path, e);
+    rc = adapter_id(&id, in->model.adapter_dir, e);
     if (rc == 0)
         buf_addf(b, ", \"init_adapter_id\": \"%s\"", id_hex(&id, hex));
-    free(path);
     return rc;
 }

@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "model/desc.h"
 #include "tensor/safetensors.h"
@@ -103,9 +104,9 @@ struct adapter {
  * of full training. The caller frees *dir. */
 int adapter_find(char **dir, const char *path, struct err *e);
 
-/* The file of tensors of an adapter's directory, PEFT's or mlx-lm's; the
- * caller frees it. */
-char *adapter_tensors(const char *dir);
+/* The content id of an adapter's directory, PEFT's or mlx-lm's: that of its
+ * file of tensors. */
+int adapter_id(struct id *id, const char *dir, struct err *e);
 
 /* Reads and checks a directory. A missing file is ERR_IO, anything wrong in
  * it ERR_DATA. On failure *a is released. */

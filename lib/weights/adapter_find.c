@@ -43,9 +43,13 @@ adapter_find(char **dir, const char *path, struct err *e)
     return rc;
 }
 
-char *
-adapter_tensors(const char *dir)
+int
+adapter_id(struct id *id, const char *dir, struct err *e)
 {
-    return path_join(dir, adapter_is_mlx(dir) ? ADAPTER_MLX_WEIGHTS
-                                              : ADAPTER_WEIGHTS);
+    char *path = path_join(dir, adapter_is_mlx(dir) ? ADAPTER_MLX_WEIGHTS
+                                                    : ADAPTER_WEIGHTS);
+    int rc = id_of_file(id, path, e);
+
+    free(path);
+    return rc;
 }

@@ -98,15 +98,15 @@ EOF
 }
 
 @test "a tied config with a head of its own uses it, and says so" {
-    evalprompts -q --base base --data data --seq-len 32 >own
+    evalprompts -q --no-prov --base base --data data --seq-len 32 >own
     jq '.tie_word_embeddings = true' good.json >base/config.json
     part="the head's weight differs from the embedding's"
     each_reader warned
-    evalprompts -q --base base --data data --seq-len 32 >tied
+    evalprompts -q --no-prov --base base --data data --seq-len 32 >tied
     cmp own tied
     edit copy base model.embed_tokens.weight lm_head.weight
     each_reader accepted
-    evalprompts -q --base base --data data --seq-len 32 >tied
+    evalprompts -q --no-prov --base base --data data --seq-len 32 >tied
     run ! cmp -s own tied
 }
 
@@ -159,12 +159,13 @@ JSON
     for name in nf4 nf4_double; do
         golden=$BATS_TEST_DIRNAME/../golden/four_bit/$name
         verify -q "$golden"
-        evalprompts -q --base "$golden" --data ids --seq-len 8 >scored
+        evalprompts -q --no-prov --base "$golden" --data ids --seq-len 8 >scored
         jq -e '.base.loss > 3 and .base.loss < 4' scored
         train -q --data ids --base "$golden" --rank 2 --seq-len 8 \
             --steps 2 -o "run-$name"
         quantize -q --format nf4 "$golden" | shard -q -o "set-$name"
-        evalprompts -q --base "set-$name" --data ids --seq-len 8 | cmp - scored
+        evalprompts -q --no-prov --base "set-$name" --data ids --seq-len 8 |
+            cmp - scored
     done
 }
 
@@ -177,7 +178,7 @@ JSON
     for name in llama gpt2; do
         golden=$BATS_TEST_DIRNAME/../golden/eight_bit/$name
         verify -q "$golden"
-        evalprompts -q --base "$golden" --data ids --seq-len 8 >scored
+        evalprompts -q --no-prov --base "$golden" --data ids --seq-len 8 >scored
         jq -e --slurpfile want "$golden/loss.json" '.base.loss
             - ($want[0][2] + $want[0][3]) / 2 | fabs < 1e-6' scored
         train -q --data ids --base "$golden" --rank 2 --seq-len 8 \
@@ -186,8 +187,8 @@ JSON
             quantize -q --format $format "$golden" |
                 shard -q -o "$format-$name"
             verify -q "$format-$name"
-            evalprompts -q --base "$format-$name" --data ids --seq-len 8 |
-                cmp - scored
+            evalprompts -q --no-prov --base "$format-$name" --data ids \
+                --seq-len 8 | cmp - scored
         done
     done
 }

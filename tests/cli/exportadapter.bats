@@ -62,7 +62,7 @@ adapters.safetensors" ]
     exportadapter -q --format mlx -o again peft
     diff -r mlx again
     for adapter in run mlx peft; do
-        evalprompts -q --base model --adapter $adapter --data data \
+        evalprompts -q --no-prov --base model --adapter $adapter --data data \
             --split train >$adapter.json
     done
     cmp run.json mlx.json
@@ -113,7 +113,7 @@ adapters.safetensors" ]
     exportadapter -q --format mlx -o mlx run
     [ "$(jq .fine_tune_type mlx/adapter_config.json)" = '"dora"' ]
     for adapter in run mlx; do
-        evalprompts -q --base model --adapter $adapter --data data \
+        evalprompts -q --no-prov --base model --adapter $adapter --data data \
             --split train >$adapter.json
     done
     cmp run.json mlx.json
@@ -305,12 +305,13 @@ exported() {
     run -4 evalprompts -q --base model --adapter plain --data data \
         --split train
     grep -q lora_magnitude_vector <<<"$output"
-    evalprompts -q --base model --adapter out --data data --split train >ours
+    evalprompts -q --no-prov --base model --adapter out --data data \
+        --split train >ours
     rm -rf more
     train -q --data data --base model -o more --steps 1 --batch 1 --lr 0 \
         --seq-len 32 --threads 1 --init-adapter out
-    evalprompts -q --base model --adapter more --data data --split train \
-        >theirs
+    evalprompts -q --no-prov --base model --adapter more --data data \
+        --split train >theirs
     cmp ours theirs
     # Two threads make the bits of one.
     train_run llama --dora
@@ -333,16 +334,16 @@ exported() {
     cp -r out plain
     jq '.alpha_pattern = {}' out/adapter_config.json \
         >plain/adapter_config.json
-    evalprompts -q --base model --adapter out --data data --split train \
-        >ours
-    evalprompts -q --base model --adapter plain --data data --split train \
-        >theirs
+    evalprompts -q --no-prov --base model --adapter out --data data \
+        --split train >ours
+    evalprompts -q --no-prov --base model --adapter plain --data data \
+        --split train >theirs
     run -1 cmp -s ours theirs
     # A run that begins with it goes on in the same strength.
     rm -rf more
     train -q --data data --base model -o more --steps 1 --batch 1 --lr 0 \
         --seq-len 32 --threads 1 --init-adapter out
-    evalprompts -q --base model --adapter more --data data --split train \
-        >theirs
+    evalprompts -q --no-prov --base model --adapter more --data data \
+        --split train >theirs
     cmp ours theirs
 }

@@ -78,8 +78,9 @@ refused() {
         quantize -q --format $format $format | shard -q -o again
         cmp $format/*.graft again/*.graft
         quantize -q --format f32 $format | shard -q -o wide
-        evalprompts -q --base $format --data ids --seq-len 8 >narrow.json
-        evalprompts -q --base wide --data ids --seq-len 8 >wide.json
+        evalprompts -q --no-prov --base $format --data ids --seq-len 8 \
+            >narrow.json
+        evalprompts -q --no-prov --base wide --data ids --seq-len 8 >wide.json
         cmp narrow.json wide.json
         rm -rf again wide
     done
@@ -267,8 +268,8 @@ EOF
     cmp four/model.safetensors back/model.safetensors
     printf '{"ids": [3, 5, 7, %d], "ordinal": %d}\n' 9 0 11 1 |
         fromjsonl -q --vocab 40 | shard -q --val 0 --test 0.5 -o ids
-    evalprompts -q --base four --data ids --seq-len 8 >of_dir
-    evalprompts -q --base set --data ids --seq-len 8 >of_set
+    evalprompts -q --no-prov --base four --data ids --seq-len 8 >of_dir
+    evalprompts -q --no-prov --base set --data ids --seq-len 8 >of_set
     cmp of_dir of_set
 }
 

@@ -135,6 +135,44 @@ END
     jq -e '. == ["c", "c", "d", "d", "a", "a", "b", "b"]' pre
 }
 
+@test "prompts and completions are cut where a character ends" {
+    jq -nc '{id: "a", model: "base", passed: null, prompt: {messages: [
+            {role: "system", content: "\("é" * 2000)"},
+            {role: "user", content: "and now\n?"},
+            {role: "tool", content: [{text: "<b>"}]}]},
+        completion: ("x" + "é" * 2000)}' >s.json
+    report -q -o r.html s.json
+    page r.html | jq -s . >pre
+    jq -e '.[0] | test("^…é+\nuser: and now\n\\?\ntool: ")' pre
+    jq -e '.[0] | endswith("\ntool: {\"role\":\"tool\",\"content\":" +
+        "[{\"text\":\"<b>\"}]}")' pre
+    jq -e '.[1] == "x" + "é" * 1999' pre
+    texts r.html | grep -q ' 2 bytes more\.'
+}
+
+@test "a page says what a score is of, and whether that is the run's" {
+    made_run run
+    jq -c '.files = {"adapter/adapter_model.safetensors": ("a" * 64)}' \
+        run/manifest.json >m
+    mv m run/manifest.json
+    of() {
+        jq -nc --arg b "$1" --arg a "$2" '{kind: "summary", models: {
+            base: {path: "my/base", id: ($b * 64)},
+            adapter: {path: "run<", id: ($a * 64)}}}' >s.json
+        report -q -o r.html run s.json
+        page r.html
+        texts r.html >text
+        grep -q ' Base my/base bbbb.*, adapter run&lt; ' text ||
+            [ "$1" != b ]
+    }
+    of b a
+    run -1 grep 'This score is of another' text
+    of b c
+    grep -q 'of another adapter than the run ended with' text
+    of c a
+    grep -q 'This score is of another base than the run' text
+}
+
 @test "a score is shown in its parts" {
     made_run run
     jq -nc 'def loss(x): {loss: x, half_width: 0.1, perplexity: 9.5};

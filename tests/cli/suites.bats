@@ -64,6 +64,7 @@ END
     try '"tests": {}' "unknown key 'tests' (did you mean 'test'?)"
     try '"compiles": "rust"' "compiles: unknown language 'rust' (c or python)"
     try '"compiles": ["c"]' "compiles has no language (c or python)"
+    try '"forbidden": []' "forbidden is an empty list, which says nothing"
     try '"test": "x"' "test is not an object with language and code"
     try '"test": {"language": "c"}' "test has no code, or an empty one"
     try '"test": {"code": "x"}' "test has no language (c or python)"
@@ -237,6 +238,23 @@ PY
     [ "$(grep -c '<testcase .* name="two \[[01]\]">' out.xml)" -eq 2 ]
 }
 
+@test "a score says what was asked, and of whom" {
+    train -q --data data --base base --seq-len 32 --steps 1 --rank 2 -o run
+    echo '{"prompt": "line 1", "max_tokens": 1}' >file
+    how="-q --base base --adapter run file"
+    evalprompts $how >score
+    python3 "$root/tests/validate.py" "$root/schemas/score.schema.json" score
+    jq -es 'map(.prompt) == ["line 1", "line 1", null]' score
+    jq -e --slurpfile run run/config.json --slurpfile made run/manifest.json \
+        'select(.kind == "summary").models | . == {
+        base: {path: "base", id: $run[0].identity.base_id},
+        adapter: {path: "run",
+            id: $made[0].files["adapter/adapter_model.safetensors"]}}' score
+    evalprompts --no-prov $how | jq -s '.[-1] | has("models") | not'
+    evalprompts $how --temperature 1 --samples 2 >score
+    jq -es 'map(.prompt) == ["line 1", null, "line 1", null, null]' score
+}
+
 # tokens LANGUAGE ORDINAL TIME N: N records of one commit.
 tokens() {
     local i
@@ -275,7 +293,7 @@ tokens() {
     train -q --data data --base base --seq-len 32 --steps 2 --rank 2 -o run
     echo '{"text": "something else altogether"}' | fromjsonl -q |
         tokenize -q -t tok.json | shard -q --val 0 --test 0 -o prose
-    how="-q --base base --adapter run --seq-len 32"
+    how="-q --no-prov --base base --adapter run --seq-len 32"
     evalprompts $how --data prose --split train >alone
     evalprompts $how --data data >own
     evalprompts $how --data data --forget-data prose --forget-split train \
@@ -319,9 +337,8 @@ targets() {
     jq -e '.exactness | .records == 5 and .clusters == 5 and .left_out == 3 and
         .base.exact == 0 and .base.share == 0 and .adapter.exact == 3 and
         .adapter.share == 0.6 and .adapter.right == (4 * 3 + 3) / 20 and
-        .difference.share == 0.6 and
-        (.difference.half_width - 2.7764451051977987 * 0.06 / (0.06 | sqrt)
-            | fabs < 1e-9)' score
+        .difference.share == 0.6 and (.difference.half_width
+            | . > 0.89 and . < 0.9)' score
     evalprompts $how >without
     cmp <(jq -c . without) <(jq -c 'del(.exactness)' score)
     evalprompts $how --exactness 99 --threads 1 | cmp - score

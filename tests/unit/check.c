@@ -97,6 +97,9 @@ TEST(bad_checks_are_refused)
     CHECK(error_of("{\"contains\": 3}") == ERR_DATA);
     CHECK(error_of("{\"contains\": [\"a\", 3]}") == ERR_DATA);
     CHECK(error_of("{\"exact\": [\"a\"]}") == ERR_DATA);
+    CHECK(error_of("{\"contains\": []}") == ERR_DATA);
+    CHECK(error_of("{\"regex\": []}") == ERR_DATA);
+    CHECK(error_of("{\"forbidden\": []}") == ERR_DATA);
     CHECK(error_of("{\"json\": \"true\"}") == ERR_DATA);
     CHECK(error_of("{\"compiles\": \"C\"}") == ERR_DATA);
     CHECK(error_of("{\"test\": {\"language\": \"c\"}}") == ERR_DATA);

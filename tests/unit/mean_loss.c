@@ -272,6 +272,56 @@ TEST(a_giant_commit_does_not_make_it_sure)
     check_coverage(giant_size, 6, 500, 0.8, 1);
 }
 
+/* Prompts of which the adapter gains and loses such parts, some of them twins
+ * of one cluster: how often the interval holds the difference. */
+static double
+cover_pairs(uint32_t prompts, double gained, double lost, int samples)
+{
+    static struct record_loss with[MAX_RECORDS], base[MAX_RECORDS];
+    static uint32_t cluster[MAX_RECORDS];
+    struct rng r;
+    int held = 0;
+
+    rng_init(&r, 9, prompts);
+    for (int i = 0; i < samples; i++) {
+        uint64_t n = 0;
+        struct share d;
+
+        for (uint32_t g = 0; g < prompts; g++) {
+            double u = rng_double(&r);
+
+            for (uint32_t twin = g % 2 + 1; twin-- > 0; n++) {
+                with[n] = (struct record_loss){ u < gained, 1 };
+                base[n] = (struct record_loss){ u > 1 - lost, 1 };
+                cluster[n] = g;
+            }
+        }
+        d = share_difference(with, base, cluster, n);
+        held += d.low <= gained - lost && gained - lost <= d.high
+                && fabs(d.seen.mean - gained + lost) <= d.seen.half;
+    }
+    return (double)held / samples;
+}
+
+/* Also of few, all of which may be alike. */
+TEST(intervals_of_shares_hold_the_truth_as_often_at_least)
+{
+    static const uint32_t prompts[] = { 2, 5, 10, 20, 50, 164 };
+    static const double parts[][2] = { { 0.1, 0.02 }, { 0.3, 0.1 },
+                                       { 0.9, 0 }, { 0, 0.05 } };
+
+    for (size_t i = 0; i < 6; i++) {
+        for (size_t k = 0; k < 4; k++) {
+            double c = cover_pairs(prompts[i], parts[k][0], parts[k][1],
+                                   1000);
+
+            if (!CHECK(c > 0.93))
+                printf("  %u prompts, gained %g, lost %g: %.3f\n", prompts[i],
+                       parts[k][0], parts[k][1], c);
+        }
+    }
+}
+
 static const struct test tests[] = {
     RUN(t_is_that_of_the_tables),
     RUN(the_variance_is_that_of_the_means_of_all_clusters_but_one),
@@ -280,6 +330,7 @@ static const struct test tests[] = {
     RUN(one_cluster_or_no_token_has_no_interval),
     RUN(intervals_hold_the_truth_19_times_in_20),
     RUN(a_giant_commit_does_not_make_it_sure),
+    RUN(intervals_of_shares_hold_the_truth_as_often_at_least),
 };
 
 TEST_MAIN("mean_loss", tests)

@@ -43,7 +43,7 @@ TEST(what_a_line_says_is_what_a_prompt_has)
         " \"exact\": \"\"}\r\n"
         "{\"prompt\": \"p\", \"max_tokens\": 1048576, \"stop\": \"s\","
         " \"regex\": \"^a\", \"forbidden\": \"f\", \"id\": \"\"}\n"
-        "{\"prompt\": \"p\", \"stop\": [], \"contains\": []}\n", &e) == 0))
+        "{\"prompt\": \"p\", \"stop\": []}\n", &e) == 0))
         return;
     CHECK_EQ_U64(p.n, 4);
     CHECK_STR(p.item[0].id, "1");
@@ -542,7 +542,7 @@ TEST(a_completion_as_a_line_of_json)
 
     buf_init(&c.text);
     check_json(&c, &p, "{\"id\": \"a \\\"name\\\"\", \"model\": \"base\", "
-               "\"completion\": \"\", \"finish\": \"stop\", "
+               "\"prompt\": \"x\", \"completion\": \"\", \"finish\": \"stop\", "
                "\"prompt_tokens\": 3, \"tokens\": 9, \"checks\": {}, "
                "\"passed\": null}");
     buf_addstr(&c.text, "\303\257\n");
@@ -551,16 +551,18 @@ TEST(a_completion_as_a_line_of_json)
                                       .passed = false };
     p.checks.n[CHECK_EXACT] = p.checks.n[CHECK_FORBIDDEN] = 1;
     check_json(&c, &p, "{\"id\": \"a \\\"name\\\"\", \"model\": \"base\", "
-               "\"completion\": \"\303\257\\n\", \"finish\": \"end\", "
-               "\"prompt_tokens\": 3, \"tokens\": 9, \"checks\": "
-               "{\"exact\": true, \"forbidden\": false}, \"passed\": false}");
+               "\"prompt\": \"x\", \"completion\": \"\303\257\\n\", "
+               "\"finish\": \"end\", \"prompt_tokens\": 3, "
+               "\"tokens\": 9, \"checks\": {\"exact\": true, "
+               "\"forbidden\": false}, \"passed\": false}");
     buf_add(&c.text, "\303\0", 2);
     c.finish = FINISH_LENGTH;
     c.result.passed = true;
     check_json(&c, &p, "{\"id\": \"a \\\"name\\\"\", \"model\": \"base\", "
-               "\"completion\": {\"b64\": \"w68KwwA=\"}, \"finish\": "
-               "\"length\", \"prompt_tokens\": 3, \"tokens\": 9, \"checks\": "
-               "{\"exact\": true, \"forbidden\": false}, \"passed\": true}");
+               "\"prompt\": \"x\", \"completion\": {\"b64\": \"w68KwwA=\"}, "
+               "\"finish\": \"length\", \"prompt_tokens\": 3, "
+               "\"tokens\": 9, \"checks\": {\"exact\": true, "
+               "\"forbidden\": false}, \"passed\": true}");
     completion_release(&c);
 }
 

@@ -4,11 +4,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -37,6 +41,12 @@ why_not(void)
         const char *why = why_not(); \
         if (why != NULL) \
             SKIP(why); \
+    } while (0)
+
+#define NEED_PERL \
+    do { \
+        if (access("/usr/bin/perl", X_OK) != 0) \
+            SKIP("no perl"); \
     } while (0)
 
 /* Runs a script, which has to end so. */
@@ -129,14 +139,25 @@ TEST(it_writes_to_its_folder_alone_and_not_much)
                " do i=$((i + 1)); done 2>/dev/null; echo $i >&2", "10\n");
 }
 
+/* How long scripts sleep: of this test alone, whoever else runs it. */
+static const char *
+own_seconds(void)
+{
+    static char seconds[16];
+
+    snprintf(seconds, sizeof(seconds), "47%u", (unsigned)getpid());
+    return seconds;
+}
+
 /* Whether a process is there that was started as "sleep SECONDS". */
 static bool
-sleeps(const char *seconds)
+sleeps(void)
 {
     char want[64], got[64];
     glob_t found;
     bool there = false;
-    size_t n = (size_t)snprintf(want, sizeof(want), "sleep%c%s", 0, seconds);
+    size_t n = (size_t)snprintf(want, sizeof(want), "sleep%c%s", 0,
+                                own_seconds());
 
     if (glob("/proc/[0-9]*/cmdline", 0, NULL, &found) != 0)
         return true;
@@ -153,13 +174,31 @@ sleeps(const char *seconds)
     return there;
 }
 
+/* The script in which each % is how long to sleep. */
+static const char *
+sleeping(const char *script)
+{
+    static char text[1024];
+    size_t n = 0;
+
+    for (; *script != '\0'; script++) {
+        if (*script == '%')
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s",
+                                  own_seconds());
+        else
+            text[n++] = *script;
+    }
+    text[n] = '\0';
+    return text;
+}
+
 TEST(what_it_leaves_running_is_killed)
 {
     NEED_SANDBOX;
-    CHECK(!sleeps("4711"));
-    check_says("(setsid sh -c 'exec sleep 4711' >/dev/null 2>&1 3>&1 &) ;"
-               " echo over >&2", "over\n");
-    CHECK(!sleeps("4711"));
+    CHECK(!sleeps());
+    check_says(sleeping("(setsid sh -c 'exec sleep %' >/dev/null 2>&1 3>&1 &)"
+                        "; echo over >&2"), "over\n");
+    CHECK(!sleeps());
 }
 
 TEST(it_has_so_many_processes_and_no_more)
@@ -167,11 +206,11 @@ TEST(it_has_so_many_processes_and_no_more)
     struct sandbox_result r;
 
     NEED_SANDBOX;
-    r = run("i=0; while :; do sleep 4712 & i=$((i + 1)); echo $i; done >&3",
-            SANDBOX_EXIT, 2); /* the shell can't fork */
+    r = run(sleeping("i=0; while :; do sleep % & i=$((i + 1)); echo $i; done"
+                     " >&3"), SANDBOX_EXIT, 2); /* the shell can't fork */
     /* its keeper, the first process and the shell are three */
     CHECK_STR(r.told.data + r.told.len - 4, "\n29\n");
-    CHECK(!sleeps("4712"));
+    CHECK(!sleeps());
     sandbox_result_release(&r);
     check_end("b() { b | b & b; }; b", SANDBOX_EXIT, 2);
 }
@@ -216,6 +255,16 @@ TEST(it_has_no_network)
     close(fd);
 }
 
+/* A virtual machine's host, and the kernel's own: no namespace closes these.
+ */
+TEST(it_has_no_other_network_either)
+{
+    NEED_SANDBOX;
+    NEED_PERL;
+    check_says("perl -e 'socket(S, $_, 3, 0) || socket(S, $_, 1, 0) or print"
+               " STDERR \"$_ \" for 1, 2, 10, 16, 40'", "16 40 ");
+}
+
 TEST(it_can_make_no_namespaces_of_its_own)
 {
     NEED_SANDBOX;
@@ -230,15 +279,18 @@ static const struct sandbox_limits landlock = {
     .disk = 1u << 20
 };
 
+/* Runs a script, which has to end so and leave no folder. */
 static void
 check_landlock(const char *script, enum sandbox_end end, int status,
                const char *says)
 {
-    const char *const argv[] = { "/bin/sh", "-c", script, NULL };
+    char text[1024];
+    const char *const argv[] = { "/bin/sh", "-c", text, NULL };
     struct sandbox_job job = { .argv = argv };
     struct sandbox_result r;
     struct err e;
 
+    snprintf(text, sizeof(text), "printf %%s $TMPDIR >&3; %s", script);
     if (!CHECK(sandbox_run(&r, &landlock, &job, &e) == 0)) {
         printf("  %s\n", e.text);
         return;
@@ -246,30 +298,21 @@ check_landlock(const char *script, enum sandbox_end end, int status,
     if (!CHECK(r.end == end && r.status == status))
         printf("  %s: end %d, status %d\n", script, r.end, r.status);
     CHECK_STR(r.said.data, says);
+    CHECK(strncmp(r.told.data, "/tmp/sandbox.", 13) == 0);
+    CHECK(access(r.told.data, F_OK) != 0 && errno == ENOENT);
     sandbox_result_release(&r);
 }
 
-/* The folders of sandboxes that are there. */
-static size_t
-folders(void)
-{
-    glob_t found;
-    size_t n = 0;
-
-    if (glob("/tmp/sandbox.??????", 0, NULL, &found) == 0) {
-        n = found.gl_pathc;
-        globfree(&found);
-    }
-    return n;
-}
+#define NEED_LANDLOCK \
+    do { \
+        if (syscall(SYS_landlock_create_ruleset, NULL, 0, \
+                    LANDLOCK_CREATE_RULESET_VERSION) < 3) \
+            SKIP("no landlock"); \
+    } while (0)
 
 TEST(landlock_keeps_files_and_others_away)
 {
-    size_t before = folders();
-
-    if (syscall(SYS_landlock_create_ruleset, NULL, 0,
-                LANDLOCK_CREATE_RULESET_VERSION) < 3)
-        SKIP("no landlock");
+    NEED_LANDLOCK;
     check_landlock("for f in /etc/passwd /proc/self/status /proc/1/environ"
                    " /tmp/* /dev/tty; do ( : <$f ) 2>/dev/null && echo $f "
                    ">&2; done; for d in / /usr /etc /tmp /dev; do"
@@ -281,13 +324,109 @@ TEST(landlock_keeps_files_and_others_away)
                    " || touch -d 2001-01-01 . 2>/dev/null"
                    " || unshare -Ur true 2>/dev/null || echo no >&2",
                    SANDBOX_EXIT, 0, "no\n");
-    check_landlock("(setsid sleep 4713 2>/dev/null &); sleep 4713 &"
-                   " sh -c 'sleep 4713 &' 2>/dev/null; mkdir -m 0 d;"
-                   " mkdir -p a/b; echo x >a/b/c",
+    check_landlock(sleeping("(setsid sleep % 2>/dev/null &); sleep % &"
+                            " sh -c 'sleep % &' 2>/dev/null; mkdir -m 0 d;"
+                            " mkdir -p a/b; echo x >a/b/c"),
                    SANDBOX_EXIT, 0, "");
-    check_landlock("sleep 4713 & sleep 4713", SANDBOX_CLOCK, 0, "");
-    CHECK(!sleeps("4713"));
-    CHECK_EQ_U64(folders(), before);
+    check_landlock(sleeping("sleep % & sleep %"), SANDBOX_CLOCK, 0, "");
+    CHECK(!sleeps());
+}
+
+/* Deeper than a path can be long. */
+TEST(a_folder_goes_however_deep_it_is)
+{
+    NEED_LANDLOCK;
+    NEED_PERL;
+    check_landlock("perl -e '$d = \"d\" x 250; for (1..40) { mkdir $_ for"
+                   " $d, \"e\"; open(F, \">\", \"e/f\"); chdir $d or die }"
+                   " print STDERR \"there\"'", SANDBOX_EXIT, 0, "there");
+}
+
+/* A process that nobody, or this user, has, as programs do. */
+static pid_t
+other_process(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    return pid;
+}
+
+TEST(landlock_signals_nobody_by_a_descriptor_either)
+{
+    char script[512];
+    pid_t pid;
+
+    NEED_LANDLOCK;
+    NEED_PERL;
+    pid = other_process();
+    /* F_SETOWN or FIOSETOWN, F_SETSIG to SIGKILL or SIGIO, and O_ASYNC */
+    snprintf(script, sizeof(script), "perl -e 'pipe(R, W); fcntl(R, 8, %d);"
+             " fcntl(R, 10, 9); fcntl(R, 4, 020000); syswrite(W, \"x\");"
+             " socketpair(S, T, 1, 1, 0); $p = pack(\"i\", %d);"
+             " ioctl(S, 0x8901, $p); fcntl(S, 4, 020000); syswrite(T, \"x\");"
+             " select(undef, undef, undef, 0.1)'", (int)pid, (int)pid);
+    check_landlock(script, SANDBOX_EXIT, 0, "");
+    CHECK(waitpid(pid, NULL, WNOHANG) == 0);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static bool
+put(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+    bool done = fd >= 0
+                && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+    close(fd);
+    return done;
+}
+
+/* Makes the process the root of a namespace of users, as containers' is. */
+static bool
+become_root(void)
+{
+    char users[32], groups[32];
+
+    if (geteuid() == 0 && (setresgid(65534, 65534, 65534) != 0
+                           || setresuid(65534, 65534, 65534) != 0))
+        return false;
+    prctl(PR_SET_DUMPABLE, 1);
+    snprintf(users, sizeof(users), "0 %u 1", (unsigned)geteuid());
+    snprintf(groups, sizeof(groups), "0 %u 1", (unsigned)getegid());
+    return unshare(CLONE_NEWUSER) == 0 && put("/proc/self/uid_map", users)
+           && put("/proc/self/setgroups", "deny")
+           && put("/proc/self/gid_map", groups) && geteuid() == 0;
+}
+
+/* What a container's root can do its programs can't: root looks into a folder
+ * that nobody may look into. */
+TEST(landlock_has_no_root_of_a_container)
+{
+    int status = 0;
+    pid_t pid;
+
+    NEED_LANDLOCK;
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        if (!become_root())
+            _exit(2);
+        check_landlock("mkdir -m 0 d; ls d 2>/dev/null && echo in >&2; id -u"
+                       " >&2", SANDBOX_EXIT, 0, "0\n");
+        fflush(stdout);
+        _exit(test_failed_checks > 0);
+    }
+    waitpid(pid, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+        SKIP("no namespace of users");
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 TEST(files_are_there_when_it_starts)
@@ -332,8 +471,12 @@ static const struct test tests[] = {
     RUN(it_has_so_many_processes_and_no_more),
     RUN(it_has_its_memory_and_no_more),
     RUN(it_has_no_network),
+    RUN(it_has_no_other_network_either),
     RUN(it_can_make_no_namespaces_of_its_own),
     RUN(landlock_keeps_files_and_others_away),
+    RUN(a_folder_goes_however_deep_it_is),
+    RUN(landlock_signals_nobody_by_a_descriptor_either),
+    RUN(landlock_has_no_root_of_a_container),
     RUN(files_are_there_when_it_starts),
     RUN(what_is_not_there_is_no_program),
 };
