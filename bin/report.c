@@ -56,7 +56,7 @@ static int
 check_output(const char *out, const struct args *args, struct err *e)
 {
     static const char *const own[] = {
-        "config.json", "manifest.json", "metrics.jsonl"
+        "config.json", "manifest.json", "metrics.jsonl", "profile.json"
     };
     struct stat st;
     bool is = false;

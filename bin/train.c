@@ -12,6 +12,7 @@
 #include "cli/train_memory.h"
 #include "tool/tool.h"
 #include "train/lr_find.h"
+#include "train/profile.h"
 #include "train/runloop.h"
 #include "train/train_plan.h"
 #include "weights/lora.h"
@@ -151,8 +152,12 @@ take_memory(struct trainer *t, const struct train_options *o,
     char by[64];
     uint64_t before = room_there(b, by, sizeof(by)), taken;
 
+    if (rc == 0 && o->profile)
+        rc = profile_open(t, e);
     if (rc == 0)
         rc = trainer_start(t, e);
+    if (rc == 0 && o->profile)
+        profile_watch(t);
     if (rc == 0 && b->room != NULL) {
         taken = before - room_there(b, by, sizeof(by));
         log_debug("%s: %llu bytes taken, %llu planned", by,
@@ -226,6 +231,31 @@ go_on(struct trainer *t, const struct rundir *dir, bool extend,
     return rc < 0 ? rc : 0;
 }
 
+/* The table of a run that came to its end, or to where it was stopped: its
+ * error, or that of writing it. */
+static int
+tell_profile(const struct trainer *t, const char *run, int rc, struct err *e)
+{
+    struct err own;
+    struct buf b;
+    char *path;
+    int wrote;
+
+    if (t->profile == NULL || t->profile->last < t->profile->first
+        || (rc < 0 && rc != ERR_AGAIN))
+        return rc;
+    path = path_join(run, "profile.json");
+    buf_init(&b);
+    profile_tell(t);
+    profile_json(t, &b);
+    wrote = file_write(path, b.data, b.len, &own);
+    buf_release(&b);
+    free(path);
+    if (wrote < 0)
+        *e = own;
+    return wrote < 0 ? wrote : rc;
+}
+
 static int
 train_run(struct trainer *t, const struct train_options *o,
           const struct args *args, const struct run_inputs *in,
@@ -269,6 +299,7 @@ train_run(struct trainer *t, const struct train_options *o,
             tell_data(in);
         if (rc == 0)
             rc = run_loop(t, &dir, &adapter->config, &run, e);
+        rc = tell_profile(t, o->out, rc, e);
     }
     rundir_release(&dir);
 out:

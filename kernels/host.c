@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define BATCH_ARRAYS 5 /* of int32_t, by row; two more are by sequence */
@@ -18,6 +19,7 @@ struct memory {
     const struct backend *b;
     const struct op_list *p;
     bool owns; /* the zones */
+    struct op_time *times; /* by op of the program; NULL: nobody asks */
     struct run run;
     struct inputs in;
     struct results out;
@@ -189,6 +191,16 @@ run_one(const struct host *h, struct run *run, const struct op *op)
     }
 }
 
+static void
+run_timed(const struct host *h, struct run *run, const struct op *op)
+{
+    uint64_t from = clock_ns();
+
+    run_one(h, run, op);
+    run->time->ns += clock_ns() - from;
+    run->time->runs++;
+}
+
 int
 host_run(const struct backend *b, struct run *run, const struct op *op,
          size_t n, struct err *e)
@@ -199,7 +211,8 @@ host_run(const struct backend *b, struct run *run, const struct op *op,
         if (op[i].kind >= OP_KINDS || !(b->kinds >> op[i].kind & 1))
             return err_set(e, ERR_IO, "%s: op %zu: unknown kind %u",
                            b->name, i, op[i].kind);
-        run_one(h, run, &op[i]);
+        run->time = run->times ? run->times + i : NULL;
+        (run->time ? run_timed : run_one)(h, run, &op[i]);
     }
     return 0;
 }
@@ -226,6 +239,7 @@ host_range(struct memory *m, enum range r, struct err *e)
 
     if (r == RANGE_START)
         m->out.loss_sum = 0;
+    m->run.times = m->times ? m->times + p->range[r] : NULL;
     rc = r == RANGE_HEAD ? host_head(m, op, n, e)
                          : host_run(m->b, &m->run, op, n, e);
     if (r == RANGE_UPDATE)
@@ -239,6 +253,12 @@ host_results(struct memory *m, struct results *out, struct err *e)
     (void)e;
     *out = m->out;
     return 0;
+}
+
+static void
+host_watch(struct memory *m, struct op_time *time)
+{
+    m->times = time;
 }
 
 struct run *
@@ -265,6 +285,7 @@ host_backend(struct backend *b, struct host *h)
     b->batch = host_batch;
     b->run = host_range;
     b->results = host_results;
+    b->watch = host_watch;
     b->room = NULL;
     b->principal = NULL;
     b->principal_scratch = NULL;

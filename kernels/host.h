@@ -18,6 +18,8 @@ struct run {
     uint32_t head_at;       /* first k of the HEAD chunk to run */
     struct results *out;
     const struct batch *batch;
+    struct op_time *times;  /* of the ops that host_run is given */
+    struct op_time *time;   /* of the one that runs; NULL: nobody asks */
 };
 
 /* The priv of a host back end begins with this. */

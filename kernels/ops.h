@@ -310,6 +310,13 @@ struct principal {
     float *right;        /* [rank, cols] */
 };
 
+/* What the runs of an op took, by the clock, however many threads it had. Of
+ * that, `widen` is what all its threads together spent on making floats of
+ * weights that are stored otherwise: over their number, it is a part of ns. */
+struct op_time {
+    uint64_t runs, ns, widen;
+};
+
 /* A program's memory; each back end has its own kind. */
 struct memory;
 
@@ -366,6 +373,10 @@ struct backend {
 
     /* The results of the oldest UPDATE whose results were not read yet. */
     int (*results)(struct memory *m, struct results *out, struct err *e);
+
+    /* From now on each run of op i of the memory's program adds to time[i];
+     * time is NULL: no more. NULL: its ops are not run one by one. */
+    void (*watch)(struct memory *m, struct op_time *time);
 
     /* Bytes that are free where the back end's memory is, of *total, and
      * what says so; NULL: it is this process's. */

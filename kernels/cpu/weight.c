@@ -12,6 +12,7 @@
  */
 #include "kernels/cpu/weight.h"
 
+#include "base/clock.h"
 #include "tensor/stored.h"
 
 enum { TURN_ROWS = 16, TURN_LD = WEIGHT_DEPTH + 16 };
@@ -108,6 +109,20 @@ weight_row(const struct job *j, const struct view *v, float *dst)
     return dst;
 }
 
+uint64_t
+weight_watch(const struct job *j, const struct view *w)
+{
+    return j->run->time && !is_f32(w) ? clock_ns() : 0;
+}
+
+void
+weight_watched(const struct job *j, uint64_t from)
+{
+    if (from > 0)
+        __atomic_fetch_add(&j->run->time->widen, clock_ns() - from,
+                           __ATOMIC_RELAXED);
+}
+
 /* panel[k][n] = rows k0 .. k0+k of V, for a V that is stored transposed. */
 static void
 turn_panel(const struct job *j, const struct weight_mul *p, size_t k0,
@@ -160,6 +175,7 @@ mul_panel(const struct job *j, const struct weight_mul *p, size_t k0,
         .a = p->a + k0, .lda = p->lda, .b = p->panel, .ldb = p->n,
         .c = p->c, .ldc = p->ldc
     };
+    uint64_t from = weight_watch(j, p->w);
 
     if (p->trans && p->m >= TURN_MIN) {
         turn_panel(j, p, k0, k);
@@ -167,6 +183,7 @@ mul_panel(const struct job *j, const struct weight_mul *p, size_t k0,
         g.b = stored_panel(j, p, k0, k, &g.ldb);
         g.tb = p->trans;
     }
+    weight_watched(j, from);
     gemm_f32(&j->cpu->gemm, &g);
 }
 

@@ -35,6 +35,10 @@ struct weight_mul {
 
 void weight_mul(const struct job *j, const struct weight_mul *p);
 
+/* Around what makes a panel of w: where the op is timed, its share of that. */
+uint64_t weight_watch(const struct job *j, const struct view *w);
+void weight_watched(const struct job *j, uint64_t from);
+
 /* Floats of scratch a worker needs for it. */
 size_t weight_panel(void);
 

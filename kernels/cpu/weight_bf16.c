@@ -141,8 +141,11 @@ weight_mul_bf16(const struct job *j, const struct weight_mul *p)
 
     pack_lay(&s, p->panel);
     for (k0 = 0; k0 < p->k; k0 += k) {
+        uint64_t from = weight_watch(j, p->w);
+
         k = min_size(WEIGHT_DEPTH, p->k - k0);
         pack_b(j, p, &s, k0, k);
+        weight_watched(j, from);
         for (r0 = 0; r0 < p->m; r0 += A_ROWS) {
             struct bf16_product g = {
                 .m = min_size(A_ROWS, p->m - r0), .n = p->n,

@@ -2,34 +2,25 @@
 #include "cli/preflight.h"
 
 #include <stdio.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "train/train_plan.h"
 
 #define SHORT 1.0 /* seconds: the first may be slow by itself */
 
-static double
-seconds_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* A step of one micro-batch, to its end. */
 static int
 timed_step(struct trainer *t, double *seconds, struct step_report *r,
            struct err *e)
 {
-    double from = seconds_now();
+    double from = clock_seconds();
     int rc = trainer_step(t, e);
 
     if (rc == 0)
         rc = trainer_report(t, r, e);
-    *seconds = seconds_now() - from;
+    *seconds = clock_seconds() - from;
     return rc < 0 ? rc : 0;
 }
 

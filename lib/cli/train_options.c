@@ -55,6 +55,16 @@ check_init(const struct train_options *o, struct err *e)
     return rc;
 }
 
+/* What has no steps of a run. */
+static int
+check_profile(const struct train_options *o, struct err *e)
+{
+    if (o->profile && (o->dry_run || o->lr_find))
+        return err_set(e, ERR_USAGE, "--profile with %s: there are no steps "
+                       "of a run", o->dry_run ? "--dry-run" : "--lr-find");
+    return 0;
+}
+
 static int
 check_together(const struct train_options *o, const struct args *args,
                struct err *e)
@@ -181,6 +191,8 @@ train_options_check(struct train_options *o, const struct args *args,
     if (rc == 0)
         rc = check_init(o, e);
     if (rc == 0)
+        rc = check_profile(o, e);
+    if (rc == 0)
         rc = check_course(o, e);
     for (size_t i = 0; i < o->watch.n && rc == 0; i++) {
         struct health_rule rule;
@@ -217,6 +229,9 @@ train_options_settle(struct train_options *o, const struct args *args,
         return err_set(e, ERR_USAGE, "--offload activations: on the processor "
                        "they are in the machine's memory as it is (expected "
                        "a card: --device cuda)");
+    if (o->profile && in->model.backend.watch == NULL)
+        return err_set(e, ERR_USAGE, "--profile: on a card ops are not run "
+                       "one by one (expected --device cpu)");
     if (in->model.with != NULL)
         rc = settle_adapter(o, args, in->model.with, e);
     else

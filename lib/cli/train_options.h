@@ -31,7 +31,7 @@ struct train_options {
     struct opt_list targets, rank_pattern, alpha_pattern, save, token_rows;
     struct opt_list watch;
     bool rslora, dora, tied, resume, inexact, dry_run, force, keep_best,
-         extend, print_config, lr_find;
+         extend, print_config, lr_find, profile;
 };
 
 extern const struct opt train_option_table[];

@@ -179,6 +179,9 @@ const struct opt train_option_table[] = {
     { .name = "log-every", .type = OPT_U64, IN(log_every), .arg = "N",
       .def = "1", .min = 1, .max = OPT_MAX_EXACT,
       .help = "steps between lines of metrics" },
+    { .name = "profile", .type = OPT_FLAG, IN(profile),
+      .help = "time the steps by kind of op: a table at the end, and "
+              "RUN/profile.json" },
     { .name = "watch", .type = OPT_LIST, IN(watch), .arg = "LIST",
       .help = "bounds of the machine (temperature, load, memory, throttled) "
               "and what to do beyond them (warn, pause, stop), as "

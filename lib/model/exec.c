@@ -68,6 +68,12 @@ exec_results(struct exec *x, struct results *out, struct err *e)
     return x->backend->results(x->memory, out, e);
 }
 
+void
+exec_watch(struct exec *x, struct op_time *time)
+{
+    x->backend->watch(x->memory, time);
+}
+
 struct view
 prog_param(const struct param *q, struct view flat)
 {

@@ -198,6 +198,10 @@ int exec_forward(struct exec *x, struct err *e);
 
 int exec_results(struct exec *x, struct results *out, struct err *e);
 
+/* From now on each run of the program's op i adds to time[i]; for back ends
+ * that can watch. */
+void exec_watch(struct exec *x, struct op_time *time);
+
 /* The rows * cols elements of a view of reals, whatever the back end computes
  * in. */
 int exec_put(struct exec *x, const struct view *v, const float *from,

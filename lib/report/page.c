@@ -113,6 +113,7 @@ report_page(const struct report *r, struct buf *b)
     page_scores(b, r);
     page_samples(b, r);
     page_data(b, r);
+    page_time(b, r);
     page_memory(b, r);
     page_provenance(b, r);
     page_options(b, r);

@@ -46,6 +46,7 @@ void page_scores(struct buf *b, const struct report *r);
 void page_samples(struct buf *b, const struct report *r);
 void page_data(struct buf *b, const struct report *r);
 void page_memory(struct buf *b, const struct report *r);
+void page_time(struct buf *b, const struct report *r);
 void page_provenance(struct buf *b, const struct report *r);
 void page_options(struct buf *b, const struct report *r);
 

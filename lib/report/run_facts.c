@@ -1,6 +1,7 @@
 /* run_facts.c - the JSON of a run directory, and the way to its data. */
 #include "report/run_facts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,8 @@ run_facts_read(struct run_facts *r, const char *path, struct err *e)
         rc = read_json(&r->adapter, r->path, "adapter/adapter_config.json",
                        e);
     if (rc == 0)
+        rc = read_json(&r->profile, r->path, "profile.json", e);
+    if (rc == 0)
         rc = metrics_read(&r->metrics, metrics, e);
     free(metrics);
     return rc;
@@ -87,6 +90,7 @@ run_facts_release(struct run_facts *r)
     cJSON_Delete(r->config);
     cJSON_Delete(r->manifest);
     cJSON_Delete(r->adapter);
+    cJSON_Delete(r->profile);
     metrics_release(&r->metrics);
     free(r->score);
     free(r->path);
@@ -119,6 +123,53 @@ run_number(const struct run_facts *r, const char *part, const char *name,
     const cJSON *v = run_get(r, part, name);
 
     return cJSON_IsNumber(v) ? v->valuedouble : fallback;
+}
+
+static double
+number_of(const cJSON *object, const char *name)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    return cJSON_IsNumber(v) ? v->valuedouble : NAN;
+}
+
+static const char *
+text_of(const cJSON *object, const char *name)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    return cJSON_IsString(v) ? v->valuestring : "";
+}
+
+double
+run_profile_number(const struct run_facts *r, const char *name)
+{
+    return number_of(r->profile, name);
+}
+
+size_t
+run_profile(struct profile_line out[PROFILE_ROWS], const struct run_facts *r)
+{
+    double all = number_of(r->profile, "seconds");
+    const cJSON *rows, *row;
+    size_t n = 0;
+
+    rows = cJSON_GetObjectItemCaseSensitive(r->profile, "rows");
+    cJSON_ArrayForEach(row, rows) {
+        double seconds = number_of(row, "seconds");
+
+        if (n == PROFILE_ROWS)
+            break;
+        out[n++] = (struct profile_line){
+            .phase = text_of(row, "phase"), .op = text_of(row, "op"),
+            .runs = number_of(row, "runs"), .seconds = seconds,
+            .share = seconds / all,
+            .flops = number_of(row, "flops") / seconds,
+            .bytes = number_of(row, "bytes") / seconds,
+            .of_peak = number_of(row, "share_of_peak")
+        };
+    }
+    return n;
 }
 
 uint64_t

@@ -15,6 +15,7 @@ struct run_facts {
     cJSON *config;   /* config.json */
     cJSON *manifest; /* NULL: the run is not complete */
     cJSON *adapter;  /* adapter_config.json; NULL where there is none */
+    cJSON *profile;  /* profile.json; NULL where there is none */
     struct metrics metrics;
     struct score_file **score; /* those that are of this run */
     size_t n_scores;
@@ -46,6 +47,21 @@ const char *run_text(const struct run_facts *r, const char *part,
                      const char *name, const char *fallback);
 double run_number(const struct run_facts *r, const char *part,
                   const char *name, double fallback);
+
+/* The rows of its profile, at most PROFILE_ROWS of them, the longest first; 0
+ * where there is none. What is no number is NAN, what is no text "". */
+#define PROFILE_ROWS 256
+struct profile_line {
+    const char *phase, *op;
+    double runs, seconds, share; /* share: of the steps' time */
+    double flops, bytes;         /* a second */
+    double of_peak;
+};
+size_t run_profile(struct profile_line out[PROFILE_ROWS],
+                   const struct run_facts *r);
+
+/* A number of its profile; NAN where there is none. */
+double run_profile_number(const struct run_facts *r, const char *name);
 
 /* Steps that it was to take, 0 where it doesn't say. */
 uint64_t run_steps(const struct run_facts *r);

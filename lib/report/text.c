@@ -1,5 +1,6 @@
 /* text.c - the report for a terminal. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 
 #define ROWS 13
 #define NAME_BYTES 120
+#define LINES 8 /* of the time by op */
 
 static void
 put_name(struct buf *b, const char *name)
@@ -62,6 +64,32 @@ put_losses(struct buf *b, const struct metrics *m)
                  val->last.value, val->first.value);
 }
 
+/* Where the time of the steps went, the longest first. */
+static void
+put_profile(struct buf *b, const struct run_facts *run)
+{
+    struct profile_line line[PROFILE_ROWS];
+    size_t n = run_profile(line, run);
+
+    if (n > 0)
+        buf_addf(b, "  time by op%s\n", n > LINES ? ", the longest" : "");
+    for (size_t i = 0; i < n && i < LINES; i++) {
+        char name[40];
+
+        snprintf(name, sizeof(name), "%.10s %.16s", line[i].phase,
+                 line[i].op);
+        buf_addstr(b, "    ");
+        put_name(b, name);
+        buf_addf(b, "%*s %11.3g s", strlen(name) < 22
+                 ? 22 - (int)strlen(name) : 0, "", line[i].seconds);
+        if (isfinite(line[i].share))
+            buf_addf(b, " %5.1f%%", 100 * line[i].share);
+        if (isfinite(line[i].of_peak))
+            buf_addf(b, ", %.3g%% of the peak", 100 * line[i].of_peak);
+        buf_addc(b, '\n');
+    }
+}
+
 static void
 put_score(struct buf *b, const cJSON *s)
 {
@@ -103,6 +131,7 @@ put_run(struct buf *b, const struct run_facts *run, size_t columns)
                  val && val->points ? ", o: validation loss" : "");
     put_steps(b, run);
     put_losses(b, m);
+    put_profile(b, run);
     for (size_t i = 0; i < run->n_scores; i++)
         put_score(b, run->score[i]->summary);
 }

@@ -6,6 +6,7 @@
  *   adapter/        PEFT's two files; with full training model/ instead
  *   checkpoints/    see checkpoint.h
  *   manifest.json   the run is complete: ids of its files, its identity
+ *   profile.json    where the time of its steps went, if that was asked for
  */
 #ifndef TRAIN_RUNDIR_H
 #define TRAIN_RUNDIR_H

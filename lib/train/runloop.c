@@ -6,6 +6,7 @@
 #include <math.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
@@ -28,19 +29,10 @@ struct loop {
     bool noted, warned;     /* in metrics; of a bound that is still broken */
 };
 
-static double
-seconds_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void
 start_line(struct loop *l)
 {
-    l->since = seconds_now();
+    l->since = clock_seconds();
     l->tokens = l->steps = 0;
 }
 
@@ -85,7 +77,7 @@ log_step(struct loop *l, struct err *e)
 {
     const struct step_report *r = &l->last;
     struct train_state *s = &l->t->state;
-    double seconds = seconds_now() - l->since;
+    double seconds = clock_seconds() - l->since;
     struct run_line line = {
         .step = s->step, .lr = r->lr,
         .loss = s->line_supervised
@@ -143,7 +135,7 @@ save(struct loop *l, struct err *e)
     if (rc == 0)
         rc = save_result(l, e);
     l->saved = rc == 0;
-    l->saved_at = seconds_now();
+    l->saved_at = clock_seconds();
     return rc;
 }
 
@@ -182,12 +174,12 @@ log_evaluation(struct loop *l, struct err *e)
     if (l->t->val.n_records == 0)
         return 0;
     rc = settle(l, e);
-    began = seconds_now();
+    began = clock_seconds();
     if (rc == 0)
         rc = trainer_evaluate(l->t, &m, e);
     if (rc < 0)
         return rc;
-    line.seconds = seconds_now() - began;
+    line.seconds = clock_seconds() - began;
     buf_init(&b);
     metrics_evaluation(&b, s->step, &m);
     rc = rundir_log(l->dir, b.data, &s->metrics, e);
@@ -196,7 +188,7 @@ log_evaluation(struct loop *l, struct err *e)
     l->o->report(&line);
     if (rc == 0)
         rc = take_loss(l, m.mean, e);
-    l->since += seconds_now() - began; /* it is no time of training */
+    l->since += clock_seconds() - began; /* it is no time of training */
     return rc;
 }
 
@@ -219,7 +211,7 @@ save_is_due(const struct loop *l)
 
     return is_last(l) || is_due(l->t->state.step, o->save_steps)
            || (o->save_seconds > 0
-               && seconds_now() - l->saved_at >= (double)o->save_seconds);
+               && clock_seconds() - l->saved_at >= (double)o->save_seconds);
 }
 
 /* Before the first step, after the last, and between them as asked. A
@@ -259,7 +251,7 @@ look(struct loop *l, bool paused, char *why, size_t cap)
         l->first = l->now;
         warn_of_unseen(l);
     }
-    l->looked = seconds_now();
+    l->looked = clock_seconds();
     l->noted = false;
     return health_check(l->o->watch, l->o->n_watch, &l->now, &l->first,
                         paused, why, cap);
@@ -272,7 +264,7 @@ wait_for_machine(struct loop *l, enum health_action *action, char *why,
                  size_t cap, struct err *e)
 {
     const struct timespec second = { .tv_sec = 1 };
-    double began = seconds_now();
+    double began = clock_seconds();
     int rc = l->saved ? 0 : save(l, e);
 
     if (rc < 0)
@@ -286,8 +278,8 @@ wait_for_machine(struct loop *l, enum health_action *action, char *why,
     if (*action < HEALTH_PAUSE)
         log_info("step %llu: going on after %.0f s",
                  (unsigned long long)l->t->state.step,
-                 seconds_now() - began);
-    l->since += seconds_now() - began; /* it is no time of training */
+                 clock_seconds() - began);
+    l->since += clock_seconds() - began; /* it is no time of training */
     return 0;
 }
 
@@ -299,7 +291,7 @@ watch_machine(struct loop *l, struct err *e)
     char why[128];
     int rc = 0;
 
-    if (l->looked > 0 && seconds_now() - l->looked < LOOK_SECONDS)
+    if (l->looked > 0 && clock_seconds() - l->looked < LOOK_SECONDS)
         return 0;
     action = look(l, false, why, sizeof(why));
     if (action == HEALTH_WARN && !l->warned)

@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "base/stop.h"
 #include "eval/evaluate.h"
+#include "train/profile.h"
 
 int
 trainer_plan(struct trainer *t, const struct train_opts *o,
@@ -111,6 +112,7 @@ trainer_release(struct trainer *t)
     free(t->ring);
     free(t->val_loss);
     packer_release(&t->packer);
+    profile_release(t->profile);
     exec_release(&t->eval_exec);
     exec_release(&t->exec);
     prog_release(&t->eval_prog);
@@ -178,6 +180,7 @@ run_one(struct trainer *t, uint32_t i, struct err *e)
         return 0;
     if (stop_asked())
         return err_set(e, ERR_AGAIN, "stopped in a step");
+    profile_batch(t, b->n_head);
     t->exec.in.row0 = (uint64_t)i * t->prog.rows;
     t->exec.in.n_head = b->n_head;
     rc = exec_batch(&t->exec, &b->view, e);
@@ -208,14 +211,15 @@ trainer_rate(const struct trainer *t)
            * pow(t->opts.back_off, (double)s->bad);
 }
 
-int
-trainer_step(struct trainer *t, struct err *e)
+static int
+take_step(struct trainer *t, struct err *e)
 {
     struct train_state *s = &t->state;
     struct step_report *r
         = &t->ring[t->launched % t->model->backend.ahead];
     int rc = fill_micro(t, r, e);
 
+    profile_data(t);
     if (rc < 0)
         return rc;
     r->step = s->step + 1;
@@ -234,6 +238,17 @@ trainer_step(struct trainer *t, struct err *e)
     s->tokens += r->tokens;
     s->supervised += r->supervised;
     return 0;
+}
+
+int
+trainer_step(struct trainer *t, struct err *e)
+{
+    int rc;
+
+    profile_begin(t);
+    rc = take_step(t, e);
+    profile_end(t);
+    return rc;
 }
 
 bool

@@ -15,6 +15,8 @@
 #include "train/schedule.h"
 #include "weights/model.h"
 
+struct profile;
+
 struct train_opts {
     struct prog_opts prog;   /* mode is set here */
     uint32_t accum;          /* micro-batches a step */
@@ -59,6 +61,7 @@ struct trainer {
     uint64_t launched, reported; /* steps */
     uint64_t updates_before;  /* state.updates when the run was taken up */
     struct record_loss *val_loss;
+    struct profile *profile;  /* profile_open's; NULL: nobody asks */
 };
 
 /* How long to train, where no number of steps is given. */

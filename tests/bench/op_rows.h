@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "model/cost.h"
 #include "model/op_info.h"
+#include "model/peak.h"
 #include "model/roles.h"
 
 struct row {
@@ -105,23 +106,10 @@ rows_release(struct rows *t)
 
 /* ---- lines -------------------------------------------------------------- */
 
-/* What the device does at best. */
-struct ceiling {
-    double flops, bytes; /* a second */
-};
-
 static inline bool
-by_work(const struct op_cost *c, const struct ceiling *best)
+by_work(const struct op_cost *c, const struct peak *best)
 {
     return c->flops / best->flops > c->bytes / best->bytes;
-}
-
-/* Seconds at best. */
-static inline double
-floor_of(const struct op_cost *c, const struct ceiling *best)
-{
-    return by_work(c, best) ? c->flops / best->flops
-                            : c->bytes / best->bytes;
 }
 
 struct sums {
@@ -144,7 +132,7 @@ print_sums(const struct sums *s, const char *bound)
 
 /* A row that a step runs so often; adds it to *all. */
 static inline void
-print_row(const struct row *row, uint64_t times, const struct ceiling *best,
+print_row(const struct row *row, uint64_t times, const struct peak *best,
           struct sums *all)
 {
     static const char *const range[RANGE_COUNT] = { "start", "fwd", "head",
@@ -153,7 +141,7 @@ print_row(const struct row *row, uint64_t times, const struct ceiling *best,
     struct sums s = { .count = times * row->n,
                       .flops = n * row->cost.flops,
                       .bytes = n * row->cost.bytes,
-                      .floor = n * floor_of(&row->cost, best),
+                      .floor = n * peak_floor(best, &row->cost),
                       .seconds = (double)times * row->seconds };
 
     printf("%-6s %-13s %-8s ", range[row->range],

@@ -78,7 +78,7 @@ struct bench {
     const struct options *o;
     struct backend *b;
     struct prog prog;
-    struct ceiling best;
+    struct peak best;
     struct rows rows;
 
     /* measured */
@@ -199,7 +199,7 @@ time_step(struct bench *t, struct err *e)
 static size_t
 copies_of(const struct bench *t, const struct row *row)
 {
-    double least = (double)row->n * floor_of(&row->cost, &t->best);
+    double least = (double)row->n * peak_floor(&t->best, &row->cost);
     size_t copies = 1;
 
     while ((double)copies * least < 2e-4 && copies * row->n < 64)
@@ -323,7 +323,7 @@ run_as(struct bench *t, const struct card *card, const char *arch,
 
     cuda_plan(&b, t->o->machine.compute);
     t->b = &b;
-    t->best = (struct ceiling){ 1e12 * (bf16 ? card->bf16 : card->f32),
+    t->best = (struct peak){ 1e12 * (bf16 ? card->bf16 : card->f32),
                                 1e9 * card->memory };
     buf_init(&text);
     rc = file_read(&text, arch, MAX_ARCH, e);
@@ -351,9 +351,7 @@ run_here(struct bench *t, const char *path, struct err *e)
     if (rc < 0)
         return rc;
     t->b = &m.backend;
-    rc = best_rate(linear_rate, t->b, 256, 8192, 0.02, &t->best.flops, e);
-    if (rc == 0)
-        rc = best_rate(copy_rate, t->b, 512, 131072, 0.02, &t->best.bytes, e);
+    rc = peak_measure(&t->best, t->b, UINT64_MAX, e);
     if (rc == 0)
         rc = model_fit(&m, &o, "the step", false, e);
     if (rc == 0)

@@ -286,3 +286,43 @@ PY
     [ "$(ls run/checkpoints)" = step-0 ]
     train $options --steps 3 --resume -o run
 }
+
+@test "--profile tells where the time of the steps goes" {
+    quantize -q --format int8 base | shard -q -o base8
+    options="${options/-q/} --base base8 --recompute block --accum 2"
+    run -0 --separate-stderr train $options --steps 3 --profile -o run
+    [[ $stderr == *"steps 1 to 3 took "*" of peak"*"backward"*"other"* ]]
+    python3 "$root/tests/validate.py" "$root/schemas/profile.schema.json" \
+        run/profile.json
+    jq -e '.seconds > 0 and .tokens > 0 and .first_step == 1 and
+        .last_step == 3 and .threads == 1 and
+        ((.rows | map(.seconds) | add) / .seconds - 1 | fabs < 1e-6)' \
+        run/profile.json
+    for row in forward/linear forward/widen backward/linear \
+        backward/linear_bwd backward/widen head/head_ce head/widen \
+        update/adamw data/read; do
+        jq -e --arg row $row '.rows | map(.phase + "/" + .op)
+            | index($row)' run/profile.json
+    done
+    # the same bits, and no more files without
+    train -q $options --steps 3 --save-every 1 -o plain
+    [ ! -e plain/profile.json ]
+    cmp run/adapter/adapter_model.safetensors \
+        plain/adapter/adapter_model.safetensors
+    cmp run/manifest.json plain/manifest.json
+    # a run that goes on has what it did since
+    rm -r plain/manifest.json plain/checkpoints/step-3
+    train -q $options --steps 3 --resume --profile -o plain
+    jq -e '.first_step == 3 and .last_step == 3' plain/profile.json
+    verify -q plain
+    for text in "--dry-run" "--lr-find"; do
+        run -2 --separate-stderr train $options --profile $text -o none
+        one_line "train: --profile with $text: there are no steps of a run"
+    done
+    # a page and a text of it
+    report -q -o r.html run
+    python3 "$root/tests/cli/page.py" r.html
+    grep -q '<h2>Time by op</h2>' r.html
+    report -q --text run | grep -Eq '^    [a-z]+ [a-z_]+ +[0-9.e-]+ s .*%'
+    [ "$(report -q plain | grep -c '<h2>Time by op')" -eq 1 ]
+}

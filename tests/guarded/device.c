@@ -138,6 +138,12 @@ guard_run(struct memory *m, enum range r, struct err *e)
     return close_pages(m, cpu.run(m->inner, r, e));
 }
 
+static void
+guard_watch(struct memory *m, struct op_time *time)
+{
+    cpu.watch(m->inner, time);
+}
+
 static int
 guard_results(struct memory *m, struct results *out, struct err *e)
 {
@@ -167,6 +173,7 @@ device_open(struct backend *b, const struct device_opts *o, struct err *e)
     b->batch = guard_batch;
     b->run = guard_run;
     b->results = guard_results;
+    b->watch = guard_watch;
     b->close = NULL;
     b->priv = NULL;
     return 0;
