@@ -93,7 +93,7 @@ plan(struct preflight *p)
     if (chosen)
         findings_add(&p->findings, FINDING_NOTE, "plan.chosen", "--batch %u "
                      "--accum %u --recompute %s", p->t.prog.batch, p->t.accum,
-                     p->t.prog.recompute ? "block" : "none");
+                     recompute_name(p->t.prog.recompute));
     p->planned = true;
 }
 

@@ -51,8 +51,11 @@ take_recorded(struct train_options *o)
     if (there) {
         o->batch = (uint64_t)batch->valuedouble;
         o->accum = (uint64_t)accum->valuedouble;
-        o->recompute = strcmp(recompute->valuestring, "block") == 0
-                       ? RECOMPUTE_BLOCK : RECOMPUTE_NONE;
+        o->recompute = RECOMPUTE_BLOCK;
+        while (o->recompute > RECOMPUTE_NONE
+               && strcmp(recompute->valuestring,
+                         recompute_name((unsigned)o->recompute)) != 0)
+            o->recompute--;
     }
     cJSON_Delete(config);
     return there;
@@ -73,20 +76,22 @@ choose(const struct trainer *t, struct train_opts *opts,
        struct train_options *o, bool free_to, struct err *e)
 {
     struct fit_way way = { .prog = opts->prog, .accum = opts->accum };
+    struct trainer other = *t;
     struct err full;
     int rc = 0;
 
     if (o->max_memory > 0)
         rc = trainer_choose(t, o->max_memory, free_to, &way, e);
-    else if (trainer_fit(t, false, &full) == ERR_LIMIT)
-        way.prog.recompute = RECOMPUTE_BLOCK;
+    while (o->max_memory == 0 && way.prog.recompute < RECOMPUTE_BLOCK
+           && trainer_fit(&other, false, &full) == ERR_LIMIT)
+        other.opts.prog.recompute = ++way.prog.recompute;
     if (rc < 0)
         return rc;
     take(o, opts, &way);
     log_info("%s: --batch %u --accum %u --recompute %s",
              o->max_memory > 0 ? "to keep to --max-memory"
                                : "--recompute auto", way.prog.batch,
-             way.accum, way.prog.recompute ? "block" : "none");
+             way.accum, recompute_name(way.prog.recompute));
     return 0;
 }
 

@@ -141,9 +141,9 @@ const struct opt train_option_table[] = {
       .help = "seed of order, dropout and the adapter's start" },
     { COMPUTE_OPTION, IN(machine.compute) },
     { .name = "recompute", .type = OPT_CHOICE, IN(recompute), .arg = "NAME",
-      .def = "none", .choices = "none|block|auto",
+      .def = "none", .choices = "none|attention|block|auto",
       .help = "what backward computes anew instead of keeping it; the result "
-              "is the same; auto: blocks where memory is short" },
+              "is the same; auto: as much as memory is short" },
     { .name = "max-memory", .type = OPT_SIZE, IN(max_memory), .arg = "SIZE",
       .def = "0", .max = OPT_MAX_EXACT,
       .help = "keep to so much memory, by smaller micro-batches, as many more "

@@ -5,9 +5,10 @@
  * then UPDATE; last, copies to the host's memory, scratch, lifetimes and
  * places.
  *
- * Recomputation (RECOMPUTE_BLOCK) keeps of each layer its input alone, and
- * what the ops that write its output keep for their gradient: in BWD the layer
- * is emitted once more just before its gradients.
+ * Recomputation keeps of each layer (RECOMPUTE_BLOCK), or of its mixer
+ * (RECOMPUTE_ATTENTION), the input alone, and what the ops that write its
+ * output keep for their gradient: in BWD it is emitted once more just before
+ * its gradients.
  */
 #include "model/build.h"
 
@@ -102,53 +103,26 @@ emit_zero(struct build *b, struct view v)
     op->y[0] = v;
 }
 
-/* FWD up to the head. With recomputation only the embedding's and the final
- * norm's ops stay on the tape. */
+/* FWD up to the head. */
 static void
-emit_forward(struct build *b, struct layer_ops *layer, size_t *n_embed)
+emit_forward(struct build *b)
 {
-    bool again = b->o->recompute == RECOMPUTE_BLOCK;
+    bool again = b->o->mode == PROG_TRAIN
+                 && b->o->recompute == RECOMPUTE_BLOCK;
     struct view x = build_embed(b);
 
-    *n_embed = b->n_tape;
     for (uint32_t l = 0; l < b->d->n_layers; l++) {
-        layer[l].first = b->p->n_ops;
-        layer[l].y = x = build_layer(b, l, x);
-        layer[l].end = b->p->n_ops;
         if (again)
-            b->n_tape = *n_embed;
+            build_again_from(b);
+        x = build_layer(b, l, x);
+        if (again)
+            build_again_to(b, x);
     }
     b->p->hidden = build_final(b, x);
     if (b->o->mode != PROG_TRAIN)
         return;
     emit_zero(b, build_grad(b, b->p->hidden));
     b->mark[build_grad(b, b->p->hidden).buf].written = true;
-}
-
-static void
-emit_backward(struct build *b, const struct layer_ops *layer, size_t n_embed)
-{
-    struct op *embed;
-
-    if (b->o->recompute == RECOMPUTE_NONE) {
-        build_backward(b);
-        return;
-    }
-    embed = mem_dup(b->tape, n_embed * sizeof(*embed));
-    memmove(b->tape, b->tape + n_embed,
-            (b->n_tape - n_embed) * sizeof(*b->tape));
-    b->n_tape -= n_embed;
-    build_backward(b);
-    for (uint32_t l = b->d->n_layers; l-- > 0;) {
-        if (!build_needs(b, layer[l].y))
-            break;
-        build_again(b, &layer[l]);
-        build_backward(b);
-    }
-    for (size_t i = 0; i < n_embed; i++)
-        build_tape(b, &embed[i]);
-    build_backward(b);
-    free(embed);
 }
 
 /* Parameters [from, to) of the flat vector. */
@@ -209,25 +183,22 @@ static void
 emit_ranges(struct build *b)
 {
     struct prog *p = b->p;
-    struct layer_ops *layer = mem_array(b->d->n_layers, sizeof(*layer));
     bool train = b->o->mode == PROG_TRAIN;
-    size_t n_embed;
 
     if (train)
         emit_zero(b, p->grads);
     build_dora_norms(b);
     p->range[RANGE_FWD] = p->n_ops;
-    emit_forward(b, layer, &n_embed);
+    emit_forward(b);
     p->range[RANGE_HEAD] = p->n_ops;
     build_head(b, p->hidden);
     p->range[RANGE_BWD] = p->n_ops;
     if (train)
-        emit_backward(b, layer, n_embed);
+        build_stretches(b);
     p->range[RANGE_UPDATE] = p->n_ops;
     if (train)
         emit_update(b);
     p->range[RANGE_COUNT] = p->n_ops;
-    free(layer);
 }
 
 static int

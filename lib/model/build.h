@@ -5,7 +5,7 @@
  *   bind.c      base tensors and trainable parameters to views
  *   forward.c   layers to ops: norms, residuals, linears, embedding, head
  *   layer_kind.c, mix_attention.c, ffn.c   what a layer is made of
- *   recompute.c   a layer's ops once more
+ *   recompute.c   ops of a layer once more
  *   offload.c   what the backward needs, in the host's memory meanwhile
  *   backward.c  an op to the ops of its gradient
  *   op_info.c   what the walks over a program know of a kind of op
@@ -52,6 +52,10 @@ struct build {
     /* Ops whose gradient is still to be taken, in order of execution. */
     struct op *tape;
     size_t n_tape, tape_cap;
+
+    /* What was before them. */
+    struct stretch *stretch;
+    size_t n_stretches;
 };
 
 /* Bytes of an element. */
@@ -115,12 +119,14 @@ struct view build_layer(struct build *b, uint32_t layer, struct view x);
 struct view build_final(struct build *b, struct view x);
 void build_head(struct build *b, struct view hidden);
 
-/* recompute.c: emits a layer again, and its tape. */
-struct layer_ops {
-    size_t first, end; /* its ops in FWD */
-    struct view y;     /* its output */
-};
-void build_again(struct build *b, const struct layer_ops *layer);
+/* recompute.c: FWD in stretches. Of one the ops are emitted once more in the
+ * backward, and make its tape there; of another the tape is kept. Around what
+ * is to be emitted once more, and makes y: */
+void build_again_from(struct build *b);
+void build_again_to(struct build *b, struct view y);
+
+/* The backward of all stretches, and of the tape after them. */
+void build_stretches(struct build *b);
 
 /* backward.c: emits the gradients of the tape's ops, last first, and
  * empties the tape; and those of one op, for the table of op_info.c. */

@@ -118,18 +118,25 @@ shorter(struct search *s)
     return false;
 }
 
+/* With more recomputation than the way has, from what costs least on. */
+static bool
+more_recomputation(struct search *s)
+{
+    while (s->way.prog.recompute < RECOMPUTE_BLOCK) {
+        s->way.prog.recompute++;
+        if (smaller_batch(s))
+            return true;
+    }
+    return false;
+}
+
 /* What costs least comes first. */
 static bool
 search_ways(struct search *s)
 {
-    if (smaller_batch(s))
+    if (smaller_batch(s)
+        || (s->way.prog.mode == PROG_TRAIN && more_recomputation(s)))
         return true;
-    if (s->way.prog.mode == PROG_TRAIN
-        && s->way.prog.recompute != RECOMPUTE_BLOCK) {
-        s->way.prog.recompute = RECOMPUTE_BLOCK;
-        if (smaller_batch(s))
-            return true;
-    }
     if (s->way.prog.mode == PROG_TRAIN && s->f->backend->apart
         && s->way.prog.offload != OFFLOAD_ACTIVATIONS) {
         s->way.prog.offload = OFFLOAD_ACTIVATIONS;
@@ -175,7 +182,7 @@ describe(const struct fit_way *was, const struct fit_way *now,
     if (now->accum != was->accum)
         buf_addf(b, " --accum %u", now->accum);
     if (o->recompute != was->prog.recompute)
-        buf_addstr(b, " --recompute block");
+        buf_addf(b, " --recompute %s", recompute_name(o->recompute));
     if (o->offload != was->prog.offload)
         buf_addstr(b, " --offload activations");
     if (o->mode != PROG_DECODE && o->seq_len != was->prog.seq_len)
@@ -301,10 +308,8 @@ fit_within(const struct fit *f, uint64_t bytes, bool recompute,
     bool found = smaller_batch(&s);
     int rc;
 
-    if (!found && recompute) {
-        s.way.prog.recompute = RECOMPUTE_BLOCK;
-        found = smaller_batch(&s);
-    }
+    if (!found && recompute)
+        found = more_recomputation(&s);
     *way = s.way;
     if (found)
         return 0;

@@ -319,6 +319,24 @@ build_embed(struct build *b)
     return add(b, 0, b->d->embed_scale, y, none);
 }
 
+/* What a mixer makes between n and its output may be made once more. */
+static struct view
+emit_kind(struct build *b, uint32_t layer, const struct layer_kind *kind,
+          struct view n, struct view residual)
+{
+    bool again = b->o->mode == PROG_TRAIN
+                 && b->o->recompute == RECOMPUTE_ATTENTION
+                 && kind == mixer_kind(b->d->layer[layer].mixer);
+    struct view y;
+
+    if (again)
+        build_again_from(b);
+    y = kind->emit(b, layer, n, residual);
+    if (again)
+        build_again_to(b, y);
+    return y;
+}
+
 /* A mixer or a feed-forward from n to x + what it makes. */
 static struct view
 branch(struct build *b, uint32_t layer, const struct layer_kind *kind,
@@ -329,8 +347,8 @@ branch(struct build *b, uint32_t layer, const struct layer_kind *kind,
     bool plain = scale >= 1 && scale <= 1;
 
     if (plain && desc_module(b->d, post, layer) == NULL)
-        return kind->emit(b, layer, n, x);
-    n = kind->emit(b, layer, n, none);
+        return emit_kind(b, layer, kind, n, x);
+    n = emit_kind(b, layer, kind, n, none);
     return add(b, layer, scale, norm(b, layer, post, n), x);
 }
 

@@ -37,7 +37,11 @@ struct frozen {
 
 enum prog_mode { PROG_TRAIN, PROG_EVAL, PROG_DECODE };
 enum method { METHOD_NONE, METHOD_LORA, METHOD_FULL };
-enum recompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK };
+/* What is not kept from a layer's forward for its backward, but made once more
+ * there, with the same bits: nothing; what its mixer makes between its input
+ * and its output (of attention the queries, keys, values and what comes of
+ * them); all of it. */
+enum recompute { RECOMPUTE_NONE, RECOMPUTE_ATTENTION, RECOMPUTE_BLOCK };
 enum offload { OFFLOAD_NONE, OFFLOAD_ACTIVATIONS };
 enum optimizer { OPT_ADAMW, OPT_SGD };
 
@@ -144,6 +148,9 @@ struct prog {
     struct part **parts;     /* owned by the program */
     size_t n_parts;
 };
+
+/* As options have it. */
+const char *recompute_name(unsigned recompute);
 
 /* Builds and plans. d, the base's data and the back end b must outlive the
  * program; o->lora need not. ERR_USAGE when the choices can't be met: full

@@ -1,13 +1,14 @@
-/* recompute.c - a layer's ops once more, for its backward.
+/* recompute.c - ops of a layer, or all of them, once more for its backward.
  *
- * The layer is emitted again from its recorded ops, whatever they are: every
+ * They are emitted again as they were recorded, whatever they are: every
  * buffer of the arena that they write gets a successor, which stands for it
- * in the copies. Ops that write the layer's output are not run again, since
- * nobody reads it again: they go to the tape, so that they get their
+ * in the copies. Ops that write the output are not run again, since
+ * nobody makes it again: they go to the tape, so that they get their
  * gradient, as they were first run, and what else they wrote (the small
  * rank-r products of a LINEAR) is kept for that.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "model/build.h"
@@ -65,12 +66,80 @@ emit_again(struct successors *s, struct op op, uint32_t output)
         build_tape(b, &op);
 }
 
-void
-build_again(struct build *b, const struct layer_ops *layer)
-{
-    struct successors s = { b, mem_array(b->p->n_bufs, sizeof(*s.to)) };
+/* Ops [first, end) of FWD, which make y; or, with no y, those on tape. */
+struct stretch {
+    size_t first, end;
+    struct view y;
+    struct op *tape;
+    size_t n;
+};
 
-    for (size_t i = layer->first; i < layer->end; i++)
-        emit_again(&s, b->p->op[i], layer->y.buf);
-    free(s.to);
+static struct stretch *
+add_stretch(struct build *b)
+{
+    size_t n = b->n_stretches++;
+
+    b->stretch = mem_grow(b->stretch, (n + 1) * sizeof(*b->stretch));
+    memset(&b->stretch[n], 0, sizeof(*b->stretch));
+    return &b->stretch[n];
+}
+
+void
+build_again_from(struct build *b)
+{
+    struct stretch *s = add_stretch(b);
+
+    s->tape = mem_dup(b->tape, b->n_tape * sizeof(*b->tape));
+    s->n = b->n_tape;
+    b->n_tape = 0;
+    add_stretch(b)->first = b->p->n_ops;
+}
+
+void
+build_again_to(struct build *b, struct view y)
+{
+    struct stretch *s = &b->stretch[b->n_stretches - 1];
+
+    s->end = b->p->n_ops;
+    s->y = y;
+    b->n_tape = 0;
+}
+
+/* Its tape, as the ops that are emitted once more make it, if they do. */
+static void
+take_tape(struct build *b, const struct stretch *s)
+{
+    struct successors next = { b, mem_array(b->p->n_bufs,
+                                            sizeof(*next.to)) };
+
+    for (size_t i = 0; i < s->n; i++)
+        build_tape(b, &s->tape[i]);
+    for (size_t i = s->first; i < s->end && build_needs(b, s->y); i++)
+        emit_again(&next, b->p->op[i], s->y.buf);
+    free(next.to);
+}
+
+void
+build_stretches(struct build *b)
+{
+    build_backward(b);
+    for (size_t i = b->n_stretches; i-- > 0;) {
+        take_tape(b, &b->stretch[i]);
+        build_backward(b);
+        free(b->stretch[i].tape);
+    }
+    free(b->stretch);
+    b->stretch = NULL;
+    b->n_stretches = 0;
+}
+
+const char *
+recompute_name(unsigned recompute)
+{
+    static const char *const name[] = {
+        [RECOMPUTE_NONE] = "none", [RECOMPUTE_ATTENTION] = "attention",
+        [RECOMPUTE_BLOCK] = "block"
+    };
+
+    return name[recompute];
 }

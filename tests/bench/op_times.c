@@ -52,7 +52,7 @@ static const struct opt table[] = {
       .def = OPT_DEFAULT(TRAIN_HEAD_CHUNK), .min = 1, .max = 1048576,
       .help = "rows of one pass over the head" },
     { .name = "recompute", .type = OPT_CHOICE, AT(recompute), .arg = "NAME",
-      .def = "none", .choices = "none|block",
+      .def = "none", .choices = "none|attention|block",
       .help = "what is computed again instead of kept" },
     { COMPUTE_OPTION, AT(machine.compute) },
     { DEVICE_OPTION, AT(machine.device) },

@@ -71,15 +71,20 @@ chosen() { jq -c '.options | [.batch, .accum, .recompute]' "$1/config.json"; }
         --dry-run 2>&1 >plan)
     [[ $text =~ \)\ and\ ([0-9]+)\ for\ .*\;\ ([0-9]+)\ MiB\ of\ address ]]
     mapped=$((976 - BASH_REMATCH[2] + BASH_REMATCH[1] - 64))
-    none=$(total) block=$(total --recompute block)
-    (
-        ulimit -v $(((none + block) / 2048 + mapped * 1024))
-        run -5 train $options --recompute none -o none
-        train -q $options --recompute auto -o short
-    )
-    [ "$(chosen short)" = '[256,1,"block"]' ]
-    cmp wide/adapter/adapter_model.safetensors \
-        short/adapter/adapter_model.safetensors
+    none=$(total)
+    for more in attention block; do
+        less=$(total --recompute $more)
+        [ "$less" -lt "$none" ]
+        (
+            ulimit -v $(((none + less) / 2048 + mapped * 1024))
+            run -5 train $options --recompute none -o none
+            train -q $options --recompute auto -o $more
+        )
+        [ "$(chosen $more)" = "[256,1,\"$more\"]" ]
+        cmp wide/adapter/adapter_model.safetensors \
+            $more/adapter/adapter_model.safetensors
+        none=$less
+    done
 }
 
 @test "a run that goes on keeps to its plan, too" {

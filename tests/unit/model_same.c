@@ -137,22 +137,23 @@ static void
 memory_case(const struct golden *g, const struct backend *b)
 {
     static const enum method methods[] = { METHOD_LORA, METHOD_FULL };
-    static const char *const what[] = {
-        "", "no reuse", "recomputation", "recomputation, no reuse",
-        "offloading", "offloading, no reuse", "offloading, recomputation",
-        "offloading, recomputation, no reuse"
-    };
 
     for (int i = 0; i < 2; i++) {
         struct prog_opts o = train_opts(g, methods[i]);
         struct result plain = train_step(g, &o, b), other;
 
-        for (int way = 1; way < 8; way++) {
+        for (int way = 1; way < 12; way++) {
+            char what[64];
+
             o.no_reuse = way & 1;
-            o.recompute = way & 2 ? RECOMPUTE_BLOCK : RECOMPUTE_NONE;
-            o.offload = way & 4 ? OFFLOAD_ACTIVATIONS : OFFLOAD_NONE;
+            o.offload = way & 2 ? OFFLOAD_ACTIVATIONS : OFFLOAD_NONE;
+            o.recompute = (uint8_t)(way / 4);
+            snprintf(what, sizeof(what), "%s%srecompute %s",
+                     o.no_reuse ? "no reuse, " : "",
+                     o.offload ? "offloading, " : "",
+                     recompute_name(o.recompute));
             other = train_step(g, &o, b);
-            check_same(g, b, &plain, &other, what[way]);
+            check_same(g, b, &plain, &other, what);
         }
         result_free(&plain);
     }

@@ -232,7 +232,7 @@ TEST(programs_are_sound)
             struct prog p;
             struct err e;
 
-            o.recompute = i / 6 % 2;
+            o.recompute = i / 6 % 2 ? RECOMPUTE_BLOCK - i / 12 % 2 : 0;
             o.offload = i / 12 % 2;
             o.lora = part;
             some_parts(part, &t.desc, i >= 24);
@@ -261,15 +261,16 @@ TEST(recomputation_and_reuse_save_memory)
     struct err e;
 
     tiny_open(&t, tiny_llama);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         o.no_reuse = i == 0;
-        o.recompute = i == 2 ? RECOMPUTE_BLOCK : RECOMPUTE_NONE;
+        o.recompute = (uint8_t)(i > 1 ? i - 1 : 0);
         CHECK(prog_build(&p, &t.desc, &o, &t.base, &mock, &e) == 0);
         bytes[i] = p.zone_bytes[ZONE_ARENA];
         prog_release(&p);
     }
     CHECK(bytes[1] < bytes[0]);
     CHECK(bytes[2] < bytes[1]);
+    CHECK(bytes[3] < bytes[2]);
     tiny_close(&t);
 }
 

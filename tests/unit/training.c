@@ -143,10 +143,11 @@ TEST(threads_recomputation_and_reuse_change_no_bit)
             o.prog.dropout = method == METHOD_LORA ? 0.2f : 0;
             par_set_threads(1);
             a = train_three(tiny_configs[m], "cpu", &o);
-            for (int i = 0; i < 3; i++) {
+            for (int i = 0; i < 4; i++) {
                 par_set_threads(i == 0 ? 3 : 1);
-                o.prog.recompute = i == 1;
-                o.prog.no_reuse = i == 2;
+                o.prog.recompute = i == 1 ? RECOMPUTE_ATTENTION
+                                   : i == 2 ? RECOMPUTE_BLOCK : 0;
+                o.prog.no_reuse = i == 3;
                 b = train_three(tiny_configs[m], "cpu", &o);
                 if (!CHECK(same_bits(&a, &b)))
                     printf("  model %zu, method %d, change %d\n", m, method,
