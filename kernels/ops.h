@@ -121,6 +121,8 @@ enum op_kind {
     OP_SQNORM,        /* results.gnorm2 = sum of squares of x0 */
     OP_CLIP,          /* results.scale and .skipped from gnorm2 */
     OP_ADAMW,         /* x0 gradient; y0 parameter, y1 m, y2 v */
+    OP_ADAMW8,        /* x0 gradient; y0 parameter, y1 m, y2 v, in codes,
+                         y3, y4 the scales of their blocks */
     OP_SGD,           /* x0 gradient; y0 parameter */
     OP_KINDS
 };
@@ -271,7 +273,7 @@ struct results {
     double gnorm2;     /* SQNORM: sum of squares of the gradient */
     double scale;      /* CLIP: min(1, max_norm / (norm + 1e-6)), 0 and
                           skipped = 1 when gnorm2 is not finite */
-    uint32_t skipped;  /* 1: ADAMW and SGD leave everything as it is */
+    uint32_t skipped;  /* 1: ADAMW, ADAMW8 and SGD leave everything as it is */
     uint64_t updates;  /* UPDATEs since the program was prepared that were
                           not skipped; one counts when it is done */
 };
@@ -294,6 +296,10 @@ struct batch {
  * t = inputs.updates + results.updates + 1, biasN = 1 - betaN^t in double:
  *   p -= lr * decay * p;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2
  *   p -= lr * (m / bias1) / (sqrt(v / bias2) + eps)
+ * ADAMW8 does the same with m and v in 8 bits (tensor/dynamic8.h: m with, v
+ * without a sign; a scale for DYNAMIC8_BLOCK elements from the view's first on,
+ * of which a view has one row): p moves by what they are before they are
+ * rounded.
  * SGD: p -= lr * (g + decay * p). */
 
 /* The rank largest singular triplets of x: x is about

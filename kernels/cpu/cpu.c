@@ -45,6 +45,7 @@ static const struct op_impl impls[OP_KINDS] = {
     [OP_SQNORM] = { cpu_sqnorm, sqnorm_scratch },
     [OP_CLIP] = { cpu_clip, NULL },
     [OP_ADAMW] = { cpu_adamw, NULL },
+    [OP_ADAMW8] = { cpu_adamw8, NULL },
     [OP_SGD] = { cpu_sgd, NULL },
 };
 
@@ -137,6 +138,8 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
     cpu = mem_alloc(sizeof(*cpu));
     cpu->vec = vec;
     cpu->bf16 = bf16 ? pick_bf16() : NULL;
+    dynamic8_init(&cpu->eight[0], true);
+    dynamic8_init(&cpu->eight[1], false);
     rc = gemm_open(&cpu->gemm, has_avx512(), par_threads(), e);
     if (rc < 0) {
         free(cpu);

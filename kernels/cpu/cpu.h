@@ -14,12 +14,14 @@
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/vec.h"
 #include "kernels/host.h"
+#include "tensor/dynamic8.h"
 
 struct cpu {
     struct host host; /* first */
     struct gemm gemm;
     const struct vec *vec;
     const struct bf16_ops *bf16; /* NULL: products are float throughout */
+    struct dynamic8 eight[2];    /* of m, of v */
 };
 
 /* An op being run. */
@@ -96,6 +98,7 @@ void cpu_zero(const struct job *j);
 void cpu_sqnorm(const struct job *j);
 void cpu_clip(const struct job *j);
 void cpu_adamw(const struct job *j);
+void cpu_adamw8(const struct job *j);
 void cpu_sgd(const struct job *j);
 
 /* struct backend's principal and principal_scratch. */

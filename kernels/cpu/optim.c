@@ -1,5 +1,5 @@
 /* optim.c - ops over the elements of a matrix: COPY, ZERO, and the
- * optimiser's SQNORM, CLIP, ADAMW and SGD, whose views are flat.
+ * optimiser's SQNORM, CLIP, ADAMW, ADAMW8 and SGD, whose views are flat.
  *
  * The sum of squares is taken in double over fixed blocks, whose sums are
  * then added in order.
@@ -139,8 +139,63 @@ adamw_item(void *ctx, size_t i, int worker)
                       flat_len(f, &op->x[0], i), &f->adamw);
 }
 
-void
-cpu_adamw(const struct job *j)
+/* x of a block's codes. */
+static void
+decode_block(float *x, const struct dynamic8 *map, const uint8_t *code,
+             float scale, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = map->value[code[i]] * scale;
+}
+
+static void
+encode_block(uint8_t *code, float *scale, const struct dynamic8 *map,
+             const float *x, size_t n)
+{
+    float most = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        float a = fabsf(x[i]);
+
+        most = a > most ? a : most;
+    }
+    *scale = most;
+    for (i = 0; i < n; i++)
+        code[i] = dynamic8_code(map, most > 0 ? x[i] / most : 0.0f);
+}
+
+/* Whole blocks, but for the last. */
+static void
+adamw8_item(void *ctx, size_t i, int worker)
+{
+    const struct flat *f = ctx;
+    const struct op *op = f->job.op;
+    const struct dynamic8 *map = f->job.cpu->eight;
+    uint8_t *code[2] = { view_at(f->job.run, &op->y[1]),
+                         view_at(f->job.run, &op->y[2]) };
+    float *scale[2] = { f32_at(&f->job, &op->y[3]),
+                        f32_at(&f->job, &op->y[4]) };
+    float *p = f32_at(&f->job, &op->y[0]);
+    const float *g = f32_at(&f->job, &op->x[0]);
+    size_t at = i * BLOCK, end = at + flat_len(f, &op->x[0], i), n;
+    float x[2][DYNAMIC8_BLOCK];
+
+    (void)worker;
+    for (; at < end; at += n) {
+        n = min_size(DYNAMIC8_BLOCK, end - at);
+        for (int k = 0; k < 2; k++)
+            decode_block(x[k], &map[k], code[k] + at,
+                         scale[k][at / DYNAMIC8_BLOCK], n);
+        f->job.vec->adamw(p + at, x[0], x[1], g + at, n, &f->adamw);
+        for (int k = 0; k < 2; k++)
+            encode_block(code[k] + at, &scale[k][at / DYNAMIC8_BLOCK],
+                         &map[k], x[k], n);
+    }
+}
+
+static void
+run_adamw(const struct job *j, void (*item)(void *ctx, size_t i, int worker))
 {
     const struct op *op = j->op;
     const struct inputs *in = j->run->in;
@@ -161,7 +216,19 @@ cpu_adamw(const struct job *j)
         .scale = (float)s->scale, .rate = (float)(lr / bias1),
         .root = (float)(1.0 / sqrt(bias2))
     };
-    par_for(f.items, adamw_item, &f);
+    par_for(f.items, item, &f);
+}
+
+void
+cpu_adamw(const struct job *j)
+{
+    run_adamw(j, adamw_item);
+}
+
+void
+cpu_adamw8(const struct job *j)
+{
+    run_adamw(j, adamw8_item);
 }
 
 static void

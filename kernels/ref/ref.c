@@ -36,6 +36,7 @@ static const struct op_impl impls[OP_KINDS] = {
     [OP_SQNORM] = { REF(sqnorm), NULL },
     [OP_CLIP] = { REF(clip), NULL },
     [OP_ADAMW] = { REF(adamw), NULL },
+    [OP_ADAMW8] = { REF(adamw8), NULL },
     [OP_SGD] = { REF(sgd), NULL },
 };
 

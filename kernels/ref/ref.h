@@ -127,6 +127,7 @@ void REF(zero)(struct run *r, const struct op *op);
 void REF(sqnorm)(struct run *r, const struct op *op);
 void REF(clip)(struct run *r, const struct op *op);
 void REF(adamw)(struct run *r, const struct op *op);
+void REF(adamw8)(struct run *r, const struct op *op);
 void REF(sgd)(struct run *r, const struct op *op);
 
 /* Bytes of scratch: of doubles, one thread's. */

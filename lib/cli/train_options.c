@@ -163,7 +163,7 @@ check_course(const struct train_options *o, struct err *e)
           .obeyed = o->schedule == SCHEDULE_PLATEAU },
         { "--beta1, --beta2 and --epsilon", "--optimizer adamw",
           .set = o->beta1 != 0.9 || o->beta2 != 0.999 || o->epsilon != 1e-8,
-          .obeyed = o->optimizer == OPT_ADAMW },
+          .obeyed = o->optimizer != OPT_SGD },
         { "--schedule plateau", "--eval-every",
           .set = o->schedule == SCHEDULE_PLATEAU,
           .obeyed = o->eval_every > 0 },

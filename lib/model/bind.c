@@ -3,7 +3,8 @@
  * The parameters are one flat vector in the STATE zone, group by group (see
  * param_group; matrices, which alone decay, first), each on a 64-byte boundary
  * of floats; the gradients are a second vector of the same layout, so is each
- * moment of AdamW.
+ * moment of AdamW. Those whose moments have 8 bits come before the others, each
+ * on the boundary of a block.
  */
 #include "model/build.h"
 
@@ -11,6 +12,7 @@
 
 #include "base/mem.h"
 #include "model/family.h"
+#include "tensor/dynamic8.h"
 #include "tensor/stored.h"
 
 /* What module i gets. */
@@ -141,20 +143,35 @@ param_group(const struct prog_opts *o, const struct param *q)
                                                    : PARAMS_DECAY;
 }
 
+bool
+param_is_eight(const struct prog_opts *o, const struct param *q)
+{
+    return o->optimizer == OPT_ADAMW8 && q->n >= ADAMW8_LEAST;
+}
+
 /* Offsets: group by group. */
 static void
-lay_flat(struct prog *p)
+lay_groups(struct prog *p, bool eight, uint64_t align)
 {
     for (int group = 0; group < PARAM_GROUPS; group++) {
         for (size_t i = 0; i < p->n_params; i++) {
             struct param *q = &p->param[i];
 
-            if ((int)param_group(&p->opts, q) != group)
+            if ((int)param_group(&p->opts, q) != group
+                || param_is_eight(&p->opts, q) != eight)
                 continue;
             q->off = p->n_flat;
-            p->n_flat = size_round(p->n_flat + q->n, FLAT_ALIGN);
+            p->n_flat = size_round(p->n_flat + q->n, align);
         }
     }
+}
+
+static void
+lay_flat(struct prog *p)
+{
+    lay_groups(p, true, DYNAMIC8_BLOCK);
+    p->n_eight = p->n_flat;
+    lay_groups(p, false, FLAT_ALIGN);
 }
 
 /* Of DoRA's norms, as they are in p->norms; elements of them all. */
@@ -198,6 +215,36 @@ check_tokens(const struct build *b)
     return 0;
 }
 
+/* A vector of the optimiser's state; absent where it would be empty. */
+static struct view
+state_view(struct build *b, uint64_t n, uint8_t dtype)
+{
+    return n > 0 ? build_view(b, ZONE_STATE, 1, (uint32_t)n, dtype)
+                 : (struct view){ 0 };
+}
+
+static int
+make_moments(struct build *b)
+{
+    struct prog *p = b->p;
+    uint64_t rest = p->n_flat - p->n_eight;
+    uint64_t blocks = p->n_eight / DYNAMIC8_BLOCK;
+
+    if (b->o->optimizer == OPT_SGD)
+        return 0;
+    if (p->n_eight > 0 && !(b->backend->kinds >> OP_ADAMW8 & 1))
+        return err_set(b->e, ERR_USAGE, "moments in 8 bits do not run on %s "
+                       "(use --optimizer adamw, or --device cpu)",
+                       b->backend->name);
+    p->m = state_view(b, rest, DTYPE_REAL);
+    p->v = state_view(b, rest, DTYPE_REAL);
+    p->m8 = state_view(b, p->n_eight, DTYPE_U8);
+    p->v8 = state_view(b, p->n_eight, DTYPE_U8);
+    p->m_scale = state_view(b, blocks, DTYPE_REAL);
+    p->v_scale = state_view(b, blocks, DTYPE_REAL);
+    return 0;
+}
+
 static int
 make_params(struct build *b)
 {
@@ -223,13 +270,7 @@ make_params(struct build *b)
         return rc;
     p->grads = build_view(b, ZONE_STATE, 1, (uint32_t)p->n_flat,
                           DTYPE_REAL);
-    if (b->o->optimizer == OPT_ADAMW) {
-        p->m = build_view(b, ZONE_STATE, 1, (uint32_t)p->n_flat,
-                          DTYPE_REAL);
-        p->v = build_view(b, ZONE_STATE, 1, (uint32_t)p->n_flat,
-                          DTYPE_REAL);
-    }
-    return 0;
+    return make_moments(b);
 }
 
 /* A view of q in a flat vector; absent if the vector is. */

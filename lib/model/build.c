@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "tensor/dynamic8.h"
 
 size_t
 build_bytes(const struct build *b, uint8_t dtype)
@@ -125,28 +126,35 @@ emit_forward(struct build *b)
     b->mark[build_grad(b, b->p->hidden).buf].written = true;
 }
 
+/* Columns [from, to) of a vector, if it is there. */
+static struct view
+flat_part(struct view v, uint64_t from, uint64_t to)
+{
+    return v.buf ? view_cols(v, (uint32_t)from, (uint32_t)(to - from)) : v;
+}
+
 /* Parameters [from, to) of the flat vector. */
 static void
 emit_optimizer(struct build *b, uint64_t from, uint64_t to,
-               enum param_group group)
+               enum param_group group, bool eight)
 {
     const struct prog *p = b->p;
-    bool adam = b->o->optimizer == OPT_ADAMW;
-    const struct view whole[] = { p->grads, p->params, p->m, p->v };
-    struct view part[4];
+    uint64_t first = from - (eight ? 0 : p->n_eight);
+    uint64_t end = first + (to - from), block = DYNAMIC8_BLOCK;
     struct op *op;
 
     if (from == to)
         return;
-    for (int i = 0; i < 4; i++)
-        part[i] = whole[i].buf ? view_cols(whole[i], (uint32_t)from,
-                                           (uint32_t)(to - from))
-                               : whole[i];
-    op = build_op(b, adam ? OP_ADAMW : OP_SGD, 0);
-    op->x[0] = part[0];
-    op->y[0] = part[1];
-    op->y[1] = part[2];
-    op->y[2] = part[3];
+    op = build_op(b, eight ? OP_ADAMW8 : b->o->optimizer == OPT_SGD
+                  ? OP_SGD : OP_ADAMW, 0);
+    op->x[0] = flat_part(p->grads, from, to);
+    op->y[0] = flat_part(p->params, from, to);
+    op->y[1] = flat_part(eight ? p->m8 : p->m, first, end);
+    op->y[2] = flat_part(eight ? p->v8 : p->v, first, end);
+    if (eight) {
+        op->y[3] = flat_part(p->m_scale, first / block, end / block);
+        op->y[4] = flat_part(p->v_scale, first / block, end / block);
+    }
     op->u.opt.beta1 = b->o->beta1;
     op->u.opt.beta2 = b->o->beta2;
     op->u.opt.eps = b->o->adam_eps;
@@ -154,29 +162,40 @@ emit_optimizer(struct build *b, uint64_t from, uint64_t to,
     op->u.opt.lr_ratio = group == PARAMS_FASTER ? b->o->lr_ratio : 1;
 }
 
-static void
-emit_update(struct build *b)
+/* Each group's parameters follow one another, from `from` on. */
+static uint64_t
+emit_groups(struct build *b, uint64_t from, bool eight, uint64_t align)
 {
     const struct prog *p = b->p;
-    uint64_t from = 0;
-    struct op *op = build_op(b, OP_SQNORM, 0);
 
-    op->x[0] = p->grads;
-    op = build_op(b, OP_CLIP, 0);
-    op->u.clip.max_norm = b->o->clip;
     for (int group = 0; group < PARAM_GROUPS; group++) {
         uint64_t to = from;
 
         for (size_t i = 0; i < p->n_params; i++) {
             const struct param *q = &p->param[i];
-            uint64_t end = size_round(q->off + q->n, FLAT_ALIGN);
+            uint64_t end = size_round(q->off + q->n, align);
 
-            if ((int)param_group(b->o, q) == group && end > to)
+            if ((int)param_group(b->o, q) == group && end > to
+                && param_is_eight(b->o, q) == eight)
                 to = end;
         }
-        emit_optimizer(b, from, to, (enum param_group)group);
+        emit_optimizer(b, from, to, (enum param_group)group, eight);
         from = to;
     }
+    return from;
+}
+
+static void
+emit_update(struct build *b)
+{
+    struct op *op = build_op(b, OP_SQNORM, 0);
+    uint64_t from;
+
+    op->x[0] = b->p->grads;
+    op = build_op(b, OP_CLIP, 0);
+    op->u.clip.max_norm = b->o->clip;
+    from = emit_groups(b, 0, true, DYNAMIC8_BLOCK);
+    emit_groups(b, from, false, FLAT_ALIGN);
 }
 
 static void

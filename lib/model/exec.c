@@ -94,18 +94,19 @@ view_part(struct view v, uint64_t at, uint64_t n)
 }
 
 int
-exec_put(struct exec *x, const struct view *v, const float *from,
+exec_put(struct exec *x, const struct view *v, const void *from,
          struct err *e)
 {
     size_t n = (size_t)v->rows * v->cols;
+    const float *narrow = from;
     double *wide;
     int rc;
 
-    if (x->backend->real_size == sizeof(*from))
+    if (v->dtype == DTYPE_U8 || x->backend->real_size == sizeof(*narrow))
         return x->backend->put(x->memory, v, from, e);
     wide = mem_array(n, sizeof(*wide));
     for (size_t i = 0; i < n; i++)
-        wide[i] = from[i];
+        wide[i] = narrow[i];
     rc = x->backend->put(x->memory, v, wide, e);
     free(wide);
     return rc;
@@ -160,9 +161,12 @@ exec_write(const struct exec *x, const struct view *v, struct out *out,
     for (uint64_t at = 0; at < n && rc == 0; at += k) {
         struct view part = view_part(*v, at, k = piece_at(v, at));
 
-        rc = get_reals(x, &part, piece, sizeof(*piece), e);
+        rc = v->dtype == DTYPE_U8
+             ? x->backend->get(x->memory, &part, piece, e)
+             : get_reals(x, &part, piece, sizeof(*piece), e);
         if (rc == 0)
-            rc = out_write(out, piece, k * sizeof(*piece), e);
+            rc = out_write(out, piece, k * element_size(v->dtype,
+                                                        sizeof(*piece)), e);
     }
     free(piece);
     return rc;

@@ -47,6 +47,7 @@ static const struct op_info table[OP_KINDS] = {
     [OP_SQNORM] = { .name = "sqnorm", .n_x = 1 },
     [OP_CLIP] = { .name = "clip" },
     [OP_ADAMW] = { .name = "adamw", .n_x = 1, .n_y = 3, .adds = 7 },
+    [OP_ADAMW8] = { .name = "adamw8", .n_x = 1, .n_y = 5, .adds = 31 },
     [OP_SGD] = { .name = "sgd", .n_x = 1, .n_y = 1, .adds = 1 },
 };
 

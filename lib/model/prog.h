@@ -43,7 +43,11 @@ enum method { METHOD_NONE, METHOD_LORA, METHOD_FULL };
  * them); all of it. */
 enum recompute { RECOMPUTE_NONE, RECOMPUTE_ATTENTION, RECOMPUTE_BLOCK };
 enum offload { OFFLOAD_NONE, OFFLOAD_ACTIVATIONS };
-enum optimizer { OPT_ADAMW, OPT_SGD };
+enum optimizer { OPT_ADAMW, OPT_SGD, OPT_ADAMW8 };
+
+/* With OPT_ADAMW8, moments of parameters of fewer elements stay reals, as in
+ * bitsandbytes. */
+#define ADAMW8_LEAST 4096
 
 /* Supervised rows of a HEAD pass where nobody says how many: of a run of
  * training with its evaluations, and of an evaluation by itself. So many rows
@@ -136,7 +140,12 @@ struct prog {
     size_t n_params;
     uint64_t n_flat;         /* elements of the flat vector, with padding */
     uint64_t n_trainable;    /* without */
-    struct view params, grads, m, v; /* [1, n_flat]; absent where unused */
+    uint64_t n_eight;        /* of these, the first: with moments in 8 bits,
+                                each parameter in whole blocks of them */
+    struct view params, grads; /* [1, n_flat]; absent where unused */
+    struct view m, v;          /* [1, n_flat - n_eight], of the others */
+    struct view m8, v8;        /* [1, n_eight], codes */
+    struct view m_scale, v_scale; /* of their blocks */
     struct view norms;       /* of DoRA's modules, [1, all their outputs] */
     struct view row_loss;    /* PROG_EVAL: [rows, 1], a row's loss */
     struct view hidden;      /* final norm's output [rows, dim] */
@@ -210,8 +219,8 @@ int exec_results(struct exec *x, struct results *out, struct err *e);
 void exec_watch(struct exec *x, struct op_time *time);
 
 /* The rows * cols elements of a view of reals, whatever the back end computes
- * in. */
-int exec_put(struct exec *x, const struct view *v, const float *from,
+ * in; from is floats. exec_put: or of codes, which are bytes. */
+int exec_put(struct exec *x, const struct view *v, const void *from,
              struct err *e);
 int exec_get(const struct exec *x, const struct view *v, double *to,
              struct err *e);
@@ -221,7 +230,8 @@ int exec_get(const struct exec *x, const struct view *v, double *to,
 struct view prog_param(const struct param *q, struct view flat);
 struct view view_part(struct view v, uint64_t at, uint64_t n);
 
-/* Writes all elements of a view of reals, as floats, in pieces. */
+/* Writes all elements of a view of reals, as floats, or of codes, in
+ * pieces. */
 int exec_write(const struct exec *x, const struct view *v, struct out *out,
                struct err *e);
 

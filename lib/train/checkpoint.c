@@ -25,7 +25,7 @@
 static const char *const checked_files[] = { STATE_JSON, STATE_TENSORS };
 
 /* The flat vectors of a program by name; absent ones have buf 0. */
-#define N_VECTORS 3
+#define N_VECTORS 7
 struct vector {
     const char *name;
     const struct view *view;
@@ -37,18 +37,30 @@ vectors_of(const struct prog *p, struct vector out[N_VECTORS])
     out[0] = (struct vector){ "params", &p->params };
     out[1] = (struct vector){ "m", &p->m };
     out[2] = (struct vector){ "v", &p->v };
+    out[3] = (struct vector){ "m8", &p->m8 };
+    out[4] = (struct vector){ "v8", &p->v8 };
+    out[5] = (struct vector){ "m_scale", &p->m_scale };
+    out[6] = (struct vector){ "v_scale", &p->v_scale };
+}
+
+static uint8_t
+dtype_of(const struct view *v)
+{
+    return v->dtype == DTYPE_U8 ? DTYPE_U8 : DTYPE_F32;
 }
 
 uint64_t
 checkpoint_bytes(const struct prog *p)
 {
     struct vector vector[N_VECTORS];
-    uint64_t n = 0;
+    uint64_t bytes = 0;
 
     vectors_of(p, vector);
     for (size_t i = 0; i < N_VECTORS; i++)
-        n += vector[i].view->buf != 0;
-    return n * p->n_flat * sizeof(float);
+        if (vector[i].view->buf != 0)
+            bytes += vector[i].view->cols * dtype_size(dtype_of(
+                vector[i].view));
+    return bytes;
 }
 
 static int
@@ -67,9 +79,9 @@ write_tensors(const char *path, const struct exec *x, struct err *e)
         if (vector[i].view->buf == 0)
             continue;
         item[n].name = (char *)vector[i].name;
-        item[n].dtype = DTYPE_F32;
+        item[n].dtype = dtype_of(vector[i].view);
         item[n].n_dims = 1;
-        item[n++].shape[0] = p->n_flat;
+        item[n++].shape[0] = vector[i].view->cols;
     }
     rc = out_open(&out, path, e);
     if (rc < 0)
@@ -285,12 +297,13 @@ verify_files(const char *dir, struct err *e)
     return rc;
 }
 
-/* The next n floats, for v; without v they are passed over. A mapping of them
- * all would be memory that no plan has. */
+/* The next so many bytes, for v; without v they are passed over. A mapping of
+ * them all would be memory that no plan has. */
 static int
-read_floats(struct in *in, const struct view *v, uint64_t n, struct exec *x,
-            struct err *e)
+read_vector(struct in *in, const struct view *v, uint64_t bytes,
+            struct exec *x, struct err *e)
 {
+    uint64_t size = v == NULL ? 1 : dtype_size(dtype_of(v)), n = bytes / size;
     float *piece = mem_array(PIECE, sizeof(*piece));
     int rc = 0;
 
@@ -298,8 +311,8 @@ read_floats(struct in *in, const struct view *v, uint64_t n, struct exec *x,
         size_t got;
 
         k = n - at < PIECE ? n - at : PIECE;
-        rc = in_read(in, piece, k * sizeof(*piece), &got, e);
-        if (rc == 0 && got < k * sizeof(*piece))
+        rc = in_read(in, piece, k * size, &got, e);
+        if (rc == 0 && got < k * size)
             rc = err_set(e, ERR_DATA, "%s: ends early", in->name);
         if (rc == 0 && v != NULL) {
             struct view part = view_part(*v, at, k);
@@ -314,16 +327,17 @@ read_floats(struct in *in, const struct view *v, uint64_t n, struct exec *x,
 /* Whether s has the first n vectors, as they are here. */
 static int
 check_vectors(const struct safetensors *s, const struct vector *vector,
-              size_t n, uint64_t n_flat, struct err *e)
+              size_t n, struct err *e)
 {
     for (size_t i = 0; i < n; i++) {
         const struct safetensor *t = safetensors_find(s, vector[i].name);
+        const struct view *v = vector[i].view;
 
-        if (vector[i].view->buf != 0
-            && (t == NULL || t->dtype != DTYPE_F32 || t->n_dims != 1
-                || t->shape[0] != n_flat))
-            return err_set(e, ERR_DATA, "%s: no %s of %" PRIu64 " elements",
-                           s->path, vector[i].name, n_flat);
+        if (v->buf != 0
+            && (t == NULL || t->dtype != dtype_of(v) || t->n_dims != 1
+                || t->shape[0] != v->cols))
+            return err_set(e, ERR_DATA, "%s: no %s of %u elements", s->path,
+                           vector[i].name, v->cols);
     }
     return 0;
 }
@@ -344,7 +358,7 @@ read_tensors(const char *path, size_t n, struct exec *x, struct err *e)
     if (rc < 0)
         goto out;
     vectors_of(p, vector);
-    rc = check_vectors(&s, vector, n, p->n_flat, e);
+    rc = check_vectors(&s, vector, n, e);
     for (size_t i = 0; i < s.n && rc == 0; i++) {
         const struct view *v = NULL;
 
@@ -352,7 +366,7 @@ read_tensors(const char *path, size_t n, struct exec *x, struct err *e)
             if (vector[j].view->buf != 0
                 && strcmp(vector[j].name, s.item[i].name) == 0)
                 v = vector[j].view;
-        rc = read_floats(&in, v, s.item[i].bytes / sizeof(float), x, e);
+        rc = read_vector(&in, v, s.item[i].bytes, x, e);
     }
     safetensors_release(&s);
 out:

@@ -53,7 +53,7 @@ struct profile_row {
  * seconds add up to those of the steps. The caller frees *rows. */
 size_t profile_rows(struct profile_row **rows, const struct trainer *t);
 
-/* The table on stderr, and as JSON (schemas/profile.schema.json). */
+/* The table, logged; and as JSON (schemas/profile.schema.json). */
 void profile_tell(const struct trainer *t);
 void profile_json(const struct trainer *t, struct buf *b);
 

@@ -311,7 +311,7 @@ trainer_report(struct trainer *t, struct step_report *r, struct err *e)
 static int
 check_vector(const struct trainer *t, const struct view *v, struct err *e)
 {
-    uint64_t n = t->prog.n_flat, k;
+    uint64_t n = v->cols, k;
     double piece[PIECE];
     int rc = 0;
 
@@ -332,11 +332,14 @@ check_vector(const struct trainer *t, const struct view *v, struct err *e)
 int
 trainer_check(const struct trainer *t, struct err *e)
 {
-    int rc = check_vector(t, &t->prog.params, e);
+    const struct prog *p = &t->prog;
+    const struct view *const all[] = { &p->params, &p->m, &p->v, &p->m_scale,
+                                       &p->v_scale };
+    int rc = 0;
 
-    if (rc == 0)
-        rc = check_vector(t, &t->prog.m, e);
-    return rc < 0 ? rc : check_vector(t, &t->prog.v, e);
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all) && rc == 0; i++)
+        rc = check_vector(t, all[i], e);
+    return rc;
 }
 
 int

@@ -690,6 +690,41 @@ TEST(optimisers_match)
     }
 }
 
+/* Of codes 255, as which memory begins: 1 times their blocks' scales. Those
+ * that come of it are compared in adamw8.c. */
+TEST(optimisers_in_eight_bits_match)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        struct world w;
+        uint32_t cols = i & 1 ? 40000 : 7, blocks = i & 1 ? 157 : 1;
+
+        world_init(&w, i);
+        w.op.kind = OP_ADAMW8;
+        w.op.u.opt.beta1 = 0.9f;
+        w.op.u.opt.beta2 = 0.99f;
+        w.op.u.opt.eps = 1e-3f;
+        w.op.u.opt.decay = 0.1f;
+        w.op.u.opt.lr_ratio = 1.5f;
+        w.in.lr = 0.01;
+        w.in.updates = 2 * i;
+        w.out.scale = 0.7;
+        w.out.skipped = i == 3;
+        w.pad = w.off = 0;
+        w.op.x[0] = world_real(&w, 1, cols, 1);
+        w.op.y[0] = world_real(&w, 1, cols, 1);
+        for (int k = 1; k < 3; k++) {
+            w.op.y[k] = world_host(&w, 1, cols);
+            w.op.y[k].dtype = DTYPE_U8;
+            w.op.y[k + 2] = world_real(&w, 1, blocks, 1);
+        }
+        for (uint32_t k = 0; k < blocks; k++)
+            w.value[w.op.y[4].buf][k] = fabsf(w.value[w.op.y[4].buf][k]);
+        world_batch(&w, 1, 1, 1, 1);
+        try_op(&w, "optimiser in eight bits");
+        world_release(&w);
+    }
+}
+
 /* Runs last. With every operand that its row counts, and no other: of those
  * the planner knows nothing. */
 TEST(every_kind_was_compared)
@@ -718,6 +753,7 @@ TEST(every_kind_was_compared)
     RUN(cached_attention_matches), RUN(attention_gradients_match),          \
     RUN(heads_match), RUN(logits_match),                                    \
     RUN(moves_match), RUN(copies_beside_the_ops_match),                     \
-    RUN(clipping_matches), RUN(optimisers_match)
+    RUN(clipping_matches), RUN(optimisers_match),                           \
+    RUN(optimisers_in_eight_bits_match)
 
 #endif

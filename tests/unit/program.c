@@ -255,7 +255,7 @@ TEST(programs_are_sound)
 TEST(recomputation_and_reuse_save_memory)
 {
     struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
-    uint64_t bytes[3];
+    uint64_t bytes[4];
     struct tiny_model t;
     struct prog p;
     struct err e;
@@ -313,6 +313,11 @@ TEST(what_is_offloaded_takes_the_arena_of_one_layer)
 
     CHECK_EQ_U64(bytes_a_layer(&o, ZONE_ARENA), row * (kept + small));
     CHECK_EQ_U64(bytes_a_layer(&o, ZONE_HOST), 0);
+    /* but for q|k|v, what comes of them and their products with A */
+    o.recompute = RECOMPUTE_ATTENTION;
+    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_ARENA),
+                 row * (kept - 256 - 128 + small - 4 - 3 * 4));
+    o.recompute = RECOMPUTE_NONE;
     o.offload = OFFLOAD_ACTIVATIONS;
     CHECK_EQ_U64(bytes_a_layer(&o, ZONE_ARENA), row * small);
     CHECK_EQ_U64(bytes_a_layer(&o, ZONE_HOST), row * kept);

@@ -139,7 +139,8 @@ TEST(threads_recomputation_and_reuse_change_no_bit)
             struct train_opts o = tiny_opts(method);
             struct outcome a, b;
 
-            o.prog.optimizer = OPT_ADAMW;
+            o.prog.optimizer = m % 2 ? OPT_ADAMW : OPT_ADAMW8;
+            o.prog.rank = 150; /* of large matrices */
             o.prog.dropout = method == METHOD_LORA ? 0.2f : 0;
             par_set_threads(1);
             a = train_three(tiny_configs[m], "cpu", &o);
