@@ -336,11 +336,18 @@ for step in steps:
         if step == "/quit":
             break
     read(prompted)
-read(lambda d: False)
+# An end that came while the terminal was being set up is typed again.
+for _ in range(30):
+    if not read(lambda d: False, 5):
+        break
+    if steps[-1] == "^D":
+        os.write(fd, b"\x04")
 open("shown", "wb").write(shown.replace(b"\r\n", b"\n"))
 signal.signal(signal.SIGALRM, lambda *_: os.kill(pid, signal.SIGKILL))
 signal.alarm(60)  # one that stays has failed
 status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+if status != 0:
+    print(repr(shown))
 sys.exit(status if status >= 0 else 128 - status)
 PY
 }
