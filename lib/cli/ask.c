@@ -42,9 +42,11 @@ struct ask_calls {
 
 #define HISTORY 1000 /* lines */
 #define WAIT 200     /* ms: a signal just before the wait is seen then */
+#define CTRL_D 4
 
 static const char *const prompts[] = { "> ", ". " };
 static bool goes_on; /* which of them */
+static bool waited;  /* for what is typed, since the line began */
 static int input;    /* the descriptor that is read */
 
 static char *
@@ -54,7 +56,11 @@ show_prompt(void *el)
     return (char *)prompts[goes_on];
 }
 
-/* The next byte of what is typed, or -1. */
+/* The next byte of what is typed, or -1.
+ *
+ * A Ctrl-D that was typed before the editor had taken the terminal over is a
+ * NUL by then, and a NUL is no key of the editor's: it makes it take the next
+ * one as it is, the next Ctrl-D, too. */
 static int
 read_byte(void)
 {
@@ -63,12 +69,16 @@ read_byte(void)
     ssize_t n;
 
     while (stop_asked() == 0) {
-        if (poll(&p, 1, WAIT) <= 0)
+        if (poll(&p, 1, waited ? WAIT : 0) <= 0) {
+            waited = true;
             continue;
+        }
         n = read(input, &c, 1);
-        if (n == 1)
+        if (n == 1 && c == '\0' && !waited)
+            return CTRL_D;
+        if (n == 1 && c != '\0')
             return c;
-        if (n == 0 || errno != EINTR)
+        if (n == 0 || (n < 0 && errno != EINTR))
             return -1;
     }
     return -1;
@@ -204,6 +214,7 @@ ask_line(struct ask *a, struct buf *line)
 
     buf_reset(line);
     goes_on = false;
+    waited = false;
     do {
         got = read_line(a, line);
         if (line->len > at && line->data[line->len - 1] == '\n')

@@ -287,9 +287,9 @@ PY
 
 # ---- at a terminal -------------------------------------------------------
 
-# talk [-q] STEP... -- COMMAND...: types the steps, each after a prompt; a step
-# INT interrupts once something was said. What was shown is in `shown`; the
-# status is the command's.
+# talk STEP... -- COMMAND...: types the steps, each after a prompt; a step INT
+# interrupts once something was said, EARLY^D is typed before the command
+# begins. What was shown is in `shown`; the status is the command's.
 talk() {
     python3 - "$@" <<'PY'
 import os, pty, re, select, signal, sys, time
@@ -298,6 +298,8 @@ steps, command = sys.argv[1:at], sys.argv[at + 1:]
 pid, fd = pty.fork()
 if pid == 0:
     os.environ["TERM"] = "xterm"
+    if steps == ["EARLY^D"]:
+        time.sleep(0.5)
     os.execvp(command[0], command)
 shown = b""
 
@@ -321,6 +323,9 @@ def prompted(data):
     return re.search(rb"\n(\r|\x1b\[[0-9;?]*[A-Za-z])*> [^\n>]*$",
                      data) is not None
 
+if steps == ["EARLY^D"]:
+    os.write(fd, b"\x04")
+    steps = []
 read(lambda d: prompted(b"\n" + d))
 for step in steps:
     if step.startswith("INT "):
@@ -336,12 +341,7 @@ for step in steps:
         if step == "/quit":
             break
     read(prompted)
-# An end that came while the terminal was being set up is typed again.
-for _ in range(30):
-    if not read(lambda d: False, 5):
-        break
-    if steps[-1] == "^D":
-        os.write(fd, b"\x04")
+read(lambda d: False)
 open("shown", "wb").write(shown.replace(b"\r\n", b"\n"))
 signal.signal(signal.SIGALRM, lambda *_: os.kill(pid, signal.SIGKILL))
 signal.alarm(60)  # one that stays has failed
@@ -388,6 +388,10 @@ PY
     initmodel -q -t tok.json -o long long.json
     talk 'INT line' '/quit' -- generate -q --base long --context 60000
     run -130 talk '^C' -- generate -q --base base
+}
+
+@test "an end that was typed before there was a prompt ends it" {
+    talk 'EARLY^D' -- generate -q --base base
 }
 
 @test "without a terminal for answers there are no questions" {
