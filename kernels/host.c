@@ -238,7 +238,7 @@ host_range(struct memory *m, enum range r, struct err *e)
     int rc;
 
     if (r == RANGE_START)
-        m->out.loss_sum = 0;
+        m->out.loss_sum = m->out.z_sum = 0;
     m->run.times = m->times ? m->times + p->range[r] : NULL;
     rc = r == RANGE_HEAD ? host_head(m, op, n, e)
                          : host_run(m->b, &m->run, op, n, e);
@@ -276,6 +276,7 @@ host_backend(struct backend *b, struct host *h)
     b->operand = DTYPE_NONE;
     b->apart = false;
     b->head_dim = 0;
+    b->z_loss = true;
     b->ahead = 1;
     b->reserve = b->workspace = b->pinned = 0;
     b->prepare = host_prepare;

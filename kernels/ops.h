@@ -172,11 +172,17 @@ struct part {
  * Of the words tokens[1,k] (I32, rising) rows[k,in] (reals) are W's rows, in
  * LOGITS, too:
  *   grad_rows += d[tokens]^T x0[r]
+ * With z over 0 the loss that is differentiated, and it alone, has the z-loss
+ * z * logsumexp(logits)^2 as well (PaLM, arXiv:2204.02311, section 5):
+ *   results.z_sum += weight[r] * z * logsumexp^2
+ *   d      = weight[r] * inv_tokens
+ *            * ((1 + 2 z logsumexp) softmax(logits) - onehot(target[r]))
  * All arithmetic of softmax and sums in float or better.
  */
 struct head_args {
     struct part *part;
     uint32_t chunk;
+    float z; /* 0: no z-loss */
 };
 
 /* Decoding. A cache holds the rows of each sequence's past, cache_len of room
@@ -270,6 +276,8 @@ struct inputs {
 /* What the ops put out beside their views. */
 struct results {
     double loss_sum;   /* += weight * loss; zeroed by START */
+    double z_sum;      /* the same of the z-loss; where a head has none,
+                          nothing */
     double gnorm2;     /* SQNORM: sum of squares of the gradient */
     double scale;      /* CLIP: min(1, max_norm / (norm + 1e-6)), 0 and
                           skipped = 1 when gnorm2 is not finite */
@@ -341,6 +349,7 @@ struct backend {
     uint32_t ahead;         /* UPDATEs that may be run before the results of
                                the first of them are read */
     uint64_t kinds;         /* bit k: it can run ops of kind k */
+    bool z_loss;            /* HEAD_CE takes a z over 0 */
     uint64_t reserve;       /* bytes of address space that its libraries map
                                while they compute; few become resident */
     uint64_t workspace;     /* apart: bytes of an op's scratch that are a

@@ -7,7 +7,9 @@
  * parts are then joined in order:
  *
  *   lse = log(sum_p l_p exp(m_p))
- *   dx  = c (sum_p exp(m_p - lse) s_p - W[target]),  c = weight / tokens
+ *   dx  = b sum_p exp(m_p - lse) s_p - c W[target],  c = weight / tokens
+ *
+ * where b is c, or with a z-loss c (1 + 2 z lse).
  *
  * Full training walks once more, making each tile of d from lse.
  *
@@ -32,8 +34,8 @@ struct head {
     size_t n_tokens;
     const float *own_row;
     /* Scratch: gathered rows; per row m and l of each part, the target's
-     * logit, lse and c; s of each part; the bias widened. */
-    float *x, *stat, *own, *lse, *coef, *sums, *bias_tmp, *worker;
+     * logit, lse, c and b; s of each part; the bias widened. */
+    float *x, *stat, *own, *lse, *coef, *soft, *sums, *bias_tmp, *worker;
     size_t per_worker;
 };
 
@@ -62,8 +64,12 @@ head_lay(struct head *h, const struct op *op, size_t chunk, float *base)
     at += piece(chunk);
     h->lse = base + at;
     at += piece(chunk);
-    h->coef = base + at;
+    h->soft = h->coef = base + at;
     at += piece(chunk);
+    if (op->kind == OP_HEAD_CE && op->u.head.z > 0) {
+        h->soft = base + at;
+        at += piece(chunk);
+    }
     h->sums = base + at;
     if (op->y[1].buf)
         at += h->parts * piece(chunk * h->dim);
@@ -275,7 +281,17 @@ join_parts(const float *stat, size_t parts)
     return (float)((double)top + log(sum));
 }
 
-/* Losses and c, in the order of k. */
+/* The z-loss of row k. */
+static void
+take_z(const struct head *h, size_t k, double weight)
+{
+    double z = (double)h->job.op->u.head.z, lse = (double)h->lse[k];
+
+    h->soft[k] = h->coef[k] * (float)(1 + 2 * z * lse);
+    h->job.run->out->z_sum += weight * z * lse * lse;
+}
+
+/* Losses, c and b, in the order of k. */
 static void
 losses(const struct head *h)
 {
@@ -284,7 +300,7 @@ losses(const struct head *h)
     const struct batch *b = j->run->batch;
     const double inv_tokens = j->run->in->inv_tokens;
     double *sum = &j->run->out->loss_sum;
-    float *to = f32_at(j, y), loss;
+    float *to = f32_at(j, y), loss, z = j->op->u.head.z;
     size_t k, row;
 
     for (k = 0; k < h->rows; k++) {
@@ -292,6 +308,8 @@ losses(const struct head *h)
         h->lse[k] = join_parts(h->stat + k * h->parts * 2, h->parts);
         loss = h->lse[k] - h->own[k];
         h->coef[k] = (float)((double)b->weight[row] * inv_tokens);
+        if (z > 0)
+            take_z(h, k, (double)b->weight[row]);
         *sum += (double)b->weight[row] * (double)loss;
         if (to && j->op->acc & 1)
             to[row * y->ld] += loss;
@@ -312,7 +330,7 @@ dx_item(void *ctx, size_t k, int worker)
 
     for (part = 0; part < h->parts; part++)
         j->vec->axpy(to, sum_of(h, part, k),
-                     h->coef[k] * expf(h->stat[(k * h->parts + part) * 2]
+                     h->soft[k] * expf(h->stat[(k * h->parts + part) * 2]
                                        - h->lse[k]),
                      h->dim, part > 0 || (j->op->acc & 2));
     if (t < h->n_tokens && (size_t)h->token[t] == target) {
@@ -336,7 +354,7 @@ tile_d(const struct head *h, size_t r0, size_t nr, size_t c0, size_t nc,
     for (k = 0; k < nr; k++) {
         target = target_of(h, r0 + k);
         h->job.vec->exp_scale(t + k * nc, nc, h->lse[r0 + k],
-                              h->coef[r0 + k]);
+                              h->soft[r0 + k]);
         if (target >= c0 && target < c0 + nc)
             t[k * nc + target - c0] -= h->coef[r0 + k];
     }
@@ -382,7 +400,7 @@ tokens_d(const struct head *h, size_t r0, size_t nr, size_t k0, size_t nk,
 
         for (size_t c = 0; h->bias && c < nk; c++)
             row[c] += h->bias[h->token[k0 + c]];
-        h->job.vec->exp_scale(row, nk, h->lse[r0 + i], h->coef[r0 + i]);
+        h->job.vec->exp_scale(row, nk, h->lse[r0 + i], h->soft[r0 + i]);
         if (k >= k0 && k < k0 + nk && (size_t)h->token[k] == target)
             row[k - k0] -= h->coef[r0 + i];
     }

@@ -63,10 +63,11 @@ REF(head_scratch)(const struct op *op)
     return op->u.head.part->w.rows * sizeof(double);
 }
 
-/* Logits of a row into d[vocab], which become exp(logit - logsumexp);
- * returns the row's loss. */
+/* Logits of a row into d[vocab], which become exp(logit - logsumexp); lse
+ * becomes that. Returns the row's loss. */
 static double
-softmax_loss(const struct head *h, const real *x, size_t target, double *d)
+softmax_loss(const struct head *h, const real *x, size_t target, double *d,
+             double *lse)
 {
     size_t vocab = h->p->w.rows;
     double top = -INFINITY, sum = 0, loss;
@@ -77,7 +78,8 @@ softmax_loss(const struct head *h, const real *x, size_t target, double *d)
     }
     for (size_t o = 0; o < vocab; o++)
         sum += exp(d[o] - top);
-    loss = top + log(sum) - d[target];
+    *lse = top + log(sum);
+    loss = *lse - d[target];
     for (size_t o = 0; o < vocab; o++)
         d[o] = exp(d[o] - top) / sum;
     return loss;
@@ -121,12 +123,17 @@ REF(head_ce)(struct run *r, const struct op *op)
     for (size_t k = r->head_at; k < end; k++) {
         size_t row = (size_t)r->batch->head_row[k];
         size_t target = (size_t)r->batch->target[row];
-        double weight = r->batch->weight[row];
-        double loss = softmax_loss(&h, row_of(&h.x, row), target, d);
+        double weight = r->batch->weight[row], z = op->u.head.z, lse;
+        double loss = softmax_loss(&h, row_of(&h.x, row), target, d, &lse);
 
         r->out->loss_sum += weight * loss;
         if (h.loss.p)
             put(row_of(&h.loss, row), loss, op->acc & 1);
+        if (z > 0) {
+            r->out->z_sum += weight * z * lse * lse;
+            for (size_t o = 0; o < h.p->w.rows; o++)
+                d[o] *= 1 + 2 * z * lse;
+        }
         d[target] -= 1;
         for (size_t o = 0; o < h.p->w.rows; o++)
             d[o] *= weight * r->in->inv_tokens;

@@ -392,7 +392,8 @@ program(const struct train_options *o)
         .optimizer = (uint8_t)o->optimizer, .decay = (float)o->decay,
         .beta1 = (float)o->beta1, .beta2 = (float)o->beta2,
         .adam_eps = (float)o->epsilon,
-        .clip = (float)o->clip, .lr_ratio = (float)o->lr_ratio
+        .clip = (float)o->clip, .z_loss = (float)o->z_loss,
+        .lr_ratio = (float)o->lr_ratio
     };
 }
 

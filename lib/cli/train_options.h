@@ -26,7 +26,7 @@ struct train_options {
     uint64_t eval_every, eval_records, log_every, keep;
     uint64_t head_chunk, max_memory, plateau_patience, patience, max_bad;
     double alpha, dropout, epochs, lr, lr_floor, lr_ratio;
-    double decay, clip, beta1, beta2, epsilon;
+    double decay, clip, beta1, beta2, epsilon, z_loss;
     double plateau_factor, back_off, spike;
     struct opt_list targets, rank_pattern, alpha_pattern, save, token_rows;
     struct opt_list watch;

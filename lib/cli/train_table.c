@@ -124,6 +124,10 @@ const struct opt train_option_table[] = {
     { .name = "clip", .type = OPT_DOUBLE, .output = true, IN(clip), .arg = "X",
       .def = "1", .max = 1e9,
       .help = "largest norm of the gradient; 0 for none" },
+    { .name = "z-loss", .type = OPT_DOUBLE, .output = true, IN(z_loss),
+      .arg = "X", .def = "0", .max = 1,
+      .help = "times the square of each token's log-sum-exp of logits that "
+              "the loss has more; 0 for none" },
     { .name = "back-off", .type = OPT_DOUBLE, .output = true, IN(back_off),
       .arg = "X", .def = "1", .min = 0.001, .max = 1,
       .help = "what the rate is multiplied by, from then on, after each step "

@@ -412,4 +412,6 @@ build_head(struct build *b, struct view hidden)
         op->y[1] = build_grad(b, hidden);
     op->u.head.part = part;
     op->u.head.chunk = chunk;
+    if (b->o->mode == PROG_TRAIN)
+        op->u.head.z = b->o->z_loss;
 }

@@ -99,6 +99,7 @@ struct prog_opts {
     float lr_ratio;          /* METHOD_LORA: how many times the rate of A that
                                 of B is (LoRA+); 0: once */
     float clip;              /* largest gradient norm; 0: no clipping */
+    float z_loss;            /* PROG_TRAIN: of struct head_args */
 };
 
 enum param_kind {

@@ -89,6 +89,7 @@ struct small {
 /* What has a figure of its own; the rate is put before them. */
 static const struct small small[] = {
     { "tok_s", "Throughput", "tokens a second", .from_zero = true },
+    { "z_loss", "z-loss", "nats a token", .from_zero = true },
     { "grad_norm", "Norm of the gradient", "before clipping",
       .from_zero = true },
     { "peak_bytes", "Peak of memory", "MiB", .scale = MIB,

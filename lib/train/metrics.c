@@ -16,6 +16,8 @@ metrics_step(struct buf *b, const struct run_line *line,
 {
     buf_addf(b, "{\"step\": %llu", (unsigned long long)s->step);
     put_number(b, "loss", line->loss);
+    if (line->has_z_loss)
+        put_number(b, "z_loss", line->z_loss);
     put_number(b, "lr", r->lr);
     put_number(b, "grad_norm", r->grad_norm);
     buf_addf(b, ", \"tokens\": %llu", (unsigned long long)s->tokens);

@@ -57,6 +57,7 @@ count_step(struct loop *l, const struct step_report *r)
     if (!isfinite(r->loss))
         return;
     s->line_loss += r->loss * (double)r->supervised;
+    s->line_z_loss += r->z_loss * (double)r->supervised;
     s->line_supervised += r->supervised;
 }
 
@@ -82,6 +83,9 @@ log_step(struct loop *l, struct err *e)
         .step = s->step, .lr = r->lr,
         .loss = s->line_supervised
                 ? s->line_loss / (double)s->line_supervised : NAN,
+        .z_loss = s->line_supervised
+                  ? s->line_z_loss / (double)s->line_supervised : NAN,
+        .has_z_loss = l->t->opts.prog.z_loss > 0,
         .steps_s = (double)l->steps / seconds,
         .tok_s = (double)l->tokens / seconds,
         .tokens = s->tokens, .peak_bytes = mem_peak(),
@@ -96,7 +100,7 @@ log_step(struct loop *l, struct err *e)
     rc = rundir_log(l->dir, b.data, &s->metrics, e);
     buf_release(&b);
     l->o->report(&line);
-    s->line_loss = 0;
+    s->line_loss = s->line_z_loss = 0;
     s->line_supervised = 0;
     start_line(l);
     return rc;

@@ -9,6 +9,8 @@
 struct run_line {
     uint64_t step;         /* counted from 1; evaluations also have 0 */
     double loss, lr;       /* loss: mean since the last line */
+    double z_loss;         /* the same; where has_z_loss */
+    bool has_z_loss;
     double steps_s, tok_s; /* since the last line */
     uint64_t tokens;       /* since the run began */
     uint64_t peak_bytes;   /* most memory resident so far */

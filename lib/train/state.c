@@ -51,6 +51,7 @@ static const struct {
     { "plateau_best", offsetof(struct train_state, val.plateau_best) },
     { "spike_mean", offsetof(struct train_state, spikes.mean) },
     { "spike_variance", offsetof(struct train_state, spikes.variance) },
+    { "line_z_loss", offsetof(struct train_state, line_z_loss) },
 };
 
 #define N_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))

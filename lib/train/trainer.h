@@ -39,6 +39,7 @@ struct train_opts {
 struct step_report {
     uint64_t step;      /* counted from 1 */
     double loss;        /* mean over supervised tokens; NAN if there are none */
+    double z_loss;      /* the same, of what --z-loss adds */
     double lr, grad_norm;
     uint64_t tokens;    /* positions of this step, without padding */
     uint64_t supervised;

@@ -113,6 +113,18 @@ def head():
          dw=w.grad, db=b.grad[None])
 
 
+def z_loss():
+    """As head, with weights of 1 and PaLM's z-loss, 0.0625 times."""
+    x, w, b = leaf(9, 10), leaf(20, 10), leaf(20)
+    target = torch.randint(0, 20, (9,), generator=G)
+    logits = F.linear(x, w, b)
+    more = 0.0625 * torch.logsumexp(logits, 1) ** 2
+    rows = F.cross_entropy(logits, target, reduction="none")
+    ((rows + more).sum() * 0.125).backward()
+    keep("z_loss", x=x, w=w, b=b[None], target=target.int(),
+         z=more.sum().reshape(1), dx=x.grad, dw=w.grad, db=b.grad[None])
+
+
 def embedding():
     ids = torch.tensor([3, 1, 3, 0, 4, 3])
     table, u = leaf(6, 5), draw(6, 5)
@@ -157,6 +169,7 @@ def main():
     head()
     embedding()
     optimizers()
+    z_loss()
     save_file(OUT, a.o)
 
 

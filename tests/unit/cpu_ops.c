@@ -19,6 +19,8 @@ try_isa(struct world *w, const struct outcome *want, const char *isa,
     one = world_run(w, &cpu, 1);
     three = world_run(w, &cpu, 3);
     world_compare(w, &one, want, name);
+    CHECK(near(one.out.z_sum, want->out.z_sum, 1e-5 * want->out.z_sum
+               + w->extra * want->out.z_sum));
     world_same(w, &one, &three, name);
     outcome_release(w, &one);
     outcome_release(w, &three);
@@ -149,8 +151,13 @@ TEST(what_the_machine_lacks_is_refused)
     CHECK(cpu_open(&b, NULL, "f8", &e) == ERR_USAGE);
 }
 
+TEST(heads_with_a_z_loss_match)
+{
+    try_heads(0.03125f);
+}
+
 static const struct test tests[] = {
-    RUN_OP_CASES,
+    RUN_OP_CASES, RUN(heads_with_a_z_loss_match),
     RUN(bf16_operands_round_to_nearest_even),
     RUN(widening_is_exact),
     RUN(what_the_machine_lacks_is_refused),

@@ -472,7 +472,8 @@ static const struct head_case heads[] = {
     { 8, 16, 255, 4, 8, 8, DTYPE_F32, 0, 0, 0 },
 };
 
-TEST(heads_match)
+static inline void
+try_heads(float z)
 {
     for (uint32_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
         const struct head_case *c = &heads[i];
@@ -487,6 +488,7 @@ TEST(heads_match)
         w.op.acc = c->acc;
         w.op.u.head.part = p;
         w.op.u.head.chunk = c->chunk;
+        w.op.u.head.z = z;
         p->w = world_weight(&w, c->vocab, c->dim, c->dtype);
         if (i % 2)
             p->bias = world_real(&w, 1, c->vocab, 1);
@@ -509,6 +511,11 @@ TEST(heads_match)
         try_bf16(&w, false, name);
         world_release(&w);
     }
+}
+
+TEST(heads_match)
+{
+    try_heads(0);
 }
 
 /* Words of rows of their own at either end, in every part of the vocabulary,

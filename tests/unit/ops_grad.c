@@ -579,7 +579,7 @@ run_head(struct lab *l, struct op *op)
         lab_run(l, op);
 }
 
-/* The loss; HEAD_CE leaves the gradients as it goes, so a
+/* The loss, and the z-loss; HEAD_CE leaves the gradients as it goes, so a
  * difference runs it without places for them. */
 static double
 head_value(struct trial *t)
@@ -587,10 +587,10 @@ head_value(struct trial *t)
     struct part *p = t->fwd.u.head.part, keep = *p;
 
     p->grad_w.buf = p->grad_bias.buf = p->grad_rows.buf = 0;
-    t->lab.out.loss_sum = 0;
+    t->lab.out.loss_sum = t->lab.out.z_sum = 0;
     run_head(&t->lab, &t->fwd);
     *p = keep;
-    return t->lab.out.loss_sum * t->lab.in.inv_tokens;
+    return (t->lab.out.loss_sum + t->lab.out.z_sum) * t->lab.in.inv_tokens;
 }
 
 static void
@@ -604,7 +604,7 @@ head_back(struct trial *t)
 
 static void
 head_case(uint32_t n_head, uint32_t chunk, uint8_t dtype, bool bias,
-          uint32_t n_tokens)
+          uint32_t n_tokens, float z)
 {
     struct trial t;
     struct part *p = &t.lab.part[0];
@@ -635,7 +635,7 @@ head_case(uint32_t n_head, uint32_t chunk, uint8_t dtype, bool bias,
         add_var(&t, p->rows, p->grad_rows, true);
     }
     t.fwd = (struct op){ .kind = OP_HEAD_CE, .x = { x },
-                         .u.head = { p, chunk } };
+                         .u.head = { p, chunk, z } };
     t.bwd = t.fwd;
     t.bwd.y[1] = dx;
     t.value = head_value;
@@ -645,13 +645,13 @@ head_case(uint32_t n_head, uint32_t chunk, uint8_t dtype, bool bias,
 
 TEST(head)
 {
-    head_case(11, 11, DTYPE_REAL, true, 0);
-    head_case(11, 4, DTYPE_REAL, false, 0);
-    head_case(7, 64, DTYPE_REAL, true, 0);
-    head_case(9, 2, DTYPE_BF16, false, 4);
-    head_case(10, 3, DTYPE_I8, true, 3);
-    head_case(1, 1, DTYPE_REAL, false, 0);
-    head_case(11, 4, DTYPE_F16, true, 1);
+    head_case(11, 11, DTYPE_REAL, true, 0, 0);
+    head_case(11, 4, DTYPE_REAL, false, 0, 0.25f);
+    head_case(7, 64, DTYPE_REAL, true, 0, 0);
+    head_case(9, 2, DTYPE_BF16, false, 4, 0);
+    head_case(10, 3, DTYPE_I8, true, 3, 0.5f);
+    head_case(1, 1, DTYPE_REAL, false, 0, 0);
+    head_case(11, 4, DTYPE_F16, true, 1, 1e-4f);
 }
 
 /* Runs last. */

@@ -340,6 +340,41 @@ TEST(cross_entropy)
     values_close(&v);
 }
 
+/* The gradient is that of both losses; their sums are apart. */
+TEST(z_loss)
+{
+    struct values v;
+    struct part *p = &v.lab.part[0];
+    struct inputs *in = &v.lab.in;
+    uint32_t *at = &v.lab.run.head_at;
+    struct view x;
+    struct op op;
+    double want;
+
+    values_open(&v, "z_loss", 9);
+    x = input(&v, "x");
+    p->w = input(&v, "w");
+    p->bias = input(&v, "b");
+    p->grad_w = zeros(&v, p->w);
+    p->grad_bias = zeros(&v, p->bias);
+    indices(&v, "target", v.lab.batch.target);
+    for (uint32_t i = 0; i < 9; i++)
+        v.lab.weight[i] = 1;
+    op = (struct op){ .kind = OP_HEAD_CE, .x = { x },
+                      .y = { [1] = zeros(&v, x) },
+                      .u.head = { p, 4, 0.0625f } };
+    in->n_head = 9;
+    for (*at = 0; *at < 9; *at += 4)
+        lab_run(&v.lab, &op);
+    expect(&v, op.y[1], "dx");
+    expect(&v, p->grad_w, "dw");
+    expect(&v, p->grad_bias, "db");
+    memcpy(&want, safetensors_data(&v.file, tensor_of(&v, "z")),
+           sizeof(want));
+    CHECK(fabs(v.lab.out.z_sum - want) <= BOUND * want);
+    values_close(&v);
+}
+
 TEST(embedding)
 {
     struct values v;
@@ -517,7 +552,8 @@ TEST(dropout)
 
 static const struct test tests[] = {
     RUN(norms), RUN(activations), RUN(rope), RUN(attention),
-    RUN(attention_with_a_cache), RUN(cross_entropy), RUN(embedding),
+    RUN(attention_with_a_cache), RUN(cross_entropy), RUN(z_loss),
+    RUN(embedding),
     RUN(optimizers), RUN(a_gradient_that_is_not_finite_is_skipped),
     RUN(dropout)
 };

@@ -1,0 +1,50 @@
+# full: what belongs to training every weight.
+
+load helper
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    token_base 60
+    options="-q --data data --base base --batch 2 --seq-len 16 --threads 1"
+}
+
+# The members of metrics that do not depend on the clock.
+steady() {
+    jq -c 'del(.tok_s, .peak_bytes, .machine)' "$1/metrics.jsonl"
+}
+
+# resumed OPTION...: a run of four steps with these goes on from its second as
+# it went on; a line of its metrics is of three.
+resumed() {
+    rm -rf run again
+    train $options --steps 4 --save-every 2 --log-every 3 "$@" -o run
+    cp -r run again
+    rm -r again/manifest.json again/checkpoints/step-4
+    train $options --steps 4 --save-every 2 --log-every 3 "$@" --resume \
+        -o again
+    cmp run/manifest.json again/manifest.json
+    cmp run/checkpoints/step-4/state.safetensors \
+        again/checkpoints/step-4/state.safetensors
+    diff <(steady run) <(steady again)
+}
+
+@test "a z-loss is trained and told apart" {
+    options+=" --lr 0.01 --eval-every 4"
+    for method in "full" "lora --rank 4"; do
+        rm -rf plain
+        train $options --method $method --steps 4 -o plain
+        jq -es 'all(has("z_loss") | not)' plain/metrics.jsonl
+        resumed --method $method --z-loss 0.01
+        jq -e '.identity["z-loss"] == 0.01' run/config.json
+        jq -es '[.[] | select(.loss) | .z_loss > 0.1 and .z_loss < 1]
+            | length == 2 and all' run/metrics.jsonl
+        # losses are cross-entropies
+        jq -es --slurpfile plain plain/metrics.jsonl '.[0] == $plain[0]
+            and .[-1].val_loss != $plain[-1].val_loss' run/metrics.jsonl
+    done
+    run -2 --separate-stderr train $options --z-loss 0.1 --steps 1 \
+        --device cuda --dry-run
+    [[ $stderr == *"a z-loss does not run on cuda (use --device cpu)" ]]
+    run -2 --separate-stderr train $options --z-loss 1.5 --steps 1 -o bad
+    [[ $stderr == "train: --z-loss"* ]]
+}
