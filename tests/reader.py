@@ -145,12 +145,14 @@ def text(b):
 
 def tokens(b, keys):
     one, width, zero, quality, ordinal, time, group = b.unpack("BBHiQqQ")
-    need(one in (1, 2) and width in (2, 4) and zero == 0, "token record")
+    need(one in (1, 2, 3) and width in (2, 4) and zero == 0, "token record")
     source = b.take(32).hex()
-    more = b.unpack("QQQ") if one == 2 else (0, 0, 0)
-    repo = b.take(b.unpack("B")[0]).decode("utf-8") if one == 2 else ""
-    lang = b.take(b.unpack("B")[0]).decode("utf-8") if one == 2 else ""
-    need(one == 1 or any(more) or repo or lang, "form of a token record")
+    more = b.unpack("QQQ") if one >= 2 else (0, 0, 0)
+    repo, lang, path = (
+        b.take(b.unpack("B")[0]).decode("utf-8") if one >= least else ""
+        for least in (2, 2, 3))
+    need(one == (3 if path else 2 if any(more) or repo or lang else 1),
+         "form of a token record")
     n, n_runs = b.varint(), b.varint()
     runs = [b.varint() for _ in range(n_runs)]
     need(sum(runs) == n and 0 not in runs[1:], "runs")
@@ -161,7 +163,8 @@ def tokens(b, keys):
     mask = [i % 2 for i, run in enumerate(runs) for _ in range(run)]
     return {"kind": "tokens", "ids": ids, "mask": mask, "quality": quality,
             "ordinal": ordinal, "time": time, "group": group,
-            "source": source, "same": more, "repo": repo, "lang": lang}
+            "source": source, "same": more, "repo": repo, "lang": lang,
+            "path": path}
 
 
 def asset(b):

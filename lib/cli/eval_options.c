@@ -25,8 +25,8 @@ const struct opt eval_option_table[] = {
     { .name = "split", .type = OPT_STRING, .output = true, IN(split),
       .arg = "NAME", .def = "test", .help = "its split" },
     { .name = "by", .type = OPT_LIST, .output = true, IN(by), .arg = "WHAT",
-      .help = "tell the loss by language, repository or age of the commit, "
-              "too" },
+      .help = "tell the loss by language, repository, path or age of the "
+              "commit, too" },
     { .name = "exactness", .type = OPT_U64, .output = true, IN(exactness),
       .arg = "N", .def = "0", .max = OPT_MAX_EXACT,
       .help = "complete N records, spread evenly over the split, and tell how "
@@ -165,7 +165,9 @@ check_compare(const struct eval_options *o, const struct args *args,
     return 0;
 }
 
-static const char *const bys[SCORE_BYS] = { "language", "repository", "age" };
+static const char *const bys[SCORE_BYS] = {
+    "language", "repository", "path", "age"
+};
 
 /* Which of bys that is; SCORE_BYS: none. */
 static int
@@ -184,7 +186,7 @@ check_by(const struct eval_options *o, struct err *e)
     for (size_t i = 0; i < o->by.n; i++) {
         if (by_of(o->by.item[i]) == SCORE_BYS)
             return err_set(e, ERR_USAGE, "--by %s: none of language, "
-                           "repository and age", o->by.item[i]);
+                           "repository, path and age", o->by.item[i]);
     }
     return 0;
 }

@@ -78,7 +78,7 @@ read_beginning(struct beginning *at, struct context_text *text,
     if (t.origin.repo.n > 0)
         memcpy(at->repo, t.origin.repo.p, t.origin.repo.n);
     at->origin.repo.p = at->repo;
-    at->origin.lang = (struct tokens_name){ .n = 0 };
+    at->origin.lang = at->origin.path = (struct tokens_name){ .n = 0 };
     at->ids = mem_grow(at->ids, (t.n + 1) * sizeof(*at->ids));
     tokens_ids(&t, at->ids);
     learn = mem_array(t.n + 1, 1);

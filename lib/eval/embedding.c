@@ -117,6 +117,7 @@ add(struct embedding_chunk *c, const struct tokens *t)
     w->origin = t->origin;
     keep_name(&w->origin.repo, w->names);
     keep_name(&w->origin.lang, w->names + TOKENS_NAME_MAX);
+    w->origin.path = (struct tokens_name){ .n = 0 }; /* vectors have none */
     w->at = c->n_ids;
     tokens_ids(t, c->ids + c->n_ids);
     c->len[c->n++] = (uint32_t)t->n;

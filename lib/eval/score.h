@@ -8,8 +8,8 @@
 #include "weights/model.h"
 
 /* What records can be told apart by: bits of score_opts.by are 1 << one. */
-enum score_by { SCORE_BY_LANGUAGE, SCORE_BY_REPOSITORY, SCORE_BY_AGE,
-                SCORE_BYS };
+enum score_by { SCORE_BY_LANGUAGE, SCORE_BY_REPOSITORY, SCORE_BY_PATH,
+                SCORE_BY_AGE, SCORE_BYS };
 
 struct score_opts {
     const char *data, *split;

@@ -20,20 +20,42 @@ struct strata {
 
 /* ---- which stratum ---- */
 
+/* Of a path the first folder, with its slash; a file that is in none is in
+ * "./". */
+static struct tokens_name
+top_folder(struct tokens_name path)
+{
+    const char *slash = path.n > 0 ? memchr(path.p, '/', path.n) : NULL;
+
+    if (path.n == 0)
+        return path;
+    if (slash == NULL)
+        return (struct tokens_name){ "./", 2 };
+    return (struct tokens_name){ path.p, (size_t)(slash - path.p) + 1 };
+}
+
+static struct tokens_name
+name_by(enum score_by by, const struct tokens_origin *o)
+{
+    if (by == SCORE_BY_PATH)
+        return top_folder(o->path);
+    return by == SCORE_BY_LANGUAGE ? o->lang : o->repo;
+}
+
 static int
 sort_by_name(struct strata *t, enum score_by by, struct scores *s,
              struct err *e)
 {
     for (uint64_t i = 0; i < s->n; i++) {
-        const struct tokens_name *name;
+        struct tokens_name name;
         struct tokens k;
         int rc = data_split_tokens(s->split, i, &k, e);
 
         if (rc < 0)
             return rc;
-        name = by == SCORE_BY_LANGUAGE ? &k.origin.lang : &k.origin.repo;
-        t->of[i] = (uint32_t)map_put(&t->names, name->n ? name->p : "",
-                                     name->n, t->names.n, NULL)->value;
+        name = name_by(by, &k.origin);
+        t->of[i] = (uint32_t)map_put(&t->names, name.n ? name.p : "", name.n,
+                                     t->names.n, NULL)->value;
     }
     return 0;
 }
@@ -184,7 +206,8 @@ int
 strata_put(struct buf *b, const struct score_opts *o, struct scores *s,
            struct err *e)
 {
-    static const char *const names[] = { "language", "repository", "age" };
+    static const char *const names[] = { "language", "repository", "path",
+                                         "age" };
     const char *comma = "";
     int rc = 0;
 

@@ -23,7 +23,7 @@ struct value {
 
 struct jsonl_state {
     struct json line; /* the start, end and name of the text */
-    struct buf keys, bytes, scratch, more, repo, lang;
+    struct buf keys, bytes, scratch, more, repo, lang, path;
     struct entry *entry;
     size_t n, cap;
     struct value *value;

@@ -24,6 +24,7 @@ jsonl_init(struct jsonl *j)
     buf_init(&s->more);
     buf_init(&s->repo);
     buf_init(&s->lang);
+    buf_init(&s->path);
     text_init(&s->text);
     j->state = s;
 }
@@ -45,6 +46,7 @@ jsonl_release(struct jsonl *j)
     buf_release(&s->more);
     buf_release(&s->repo);
     buf_release(&s->lang);
+    buf_release(&s->path);
     text_release(&s->text);
     free(s->entry);
     free(s->value);

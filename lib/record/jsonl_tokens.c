@@ -164,6 +164,8 @@ read_same(struct jsonl_state *s, struct tokens_origin *o, struct err *e)
         rc = read_name(s, "repo", &s->repo, &o->repo, e);
     if (rc == 0)
         rc = read_name(s, "lang", &s->lang, &o->lang, e);
+    if (rc == 0)
+        rc = read_name(s, "path", &s->path, &o->path, e);
     return rc;
 }
 

@@ -250,6 +250,7 @@ put_tokens(struct buf *b, const void *p, size_t n, struct err *e)
     put_same(b, "commit_id", t.origin.same.commit);
     put_name(b, "repo", &t.origin.repo);
     put_name(b, "lang", &t.origin.lang);
+    put_name(b, "path", &t.origin.path);
     buf_addc(b, '}');
     return 0;
 }

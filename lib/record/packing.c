@@ -18,6 +18,7 @@ packing_init(struct packing *k, const struct template *layout,
     template_out_init(&k->bare, t);
     buf_init(&k->origin_repo);
     buf_init(&k->origin_lang);
+    buf_init(&k->origin_path);
     buf_init(&k->repo);
     buf_init(&k->folder);
     ids_init(&k->ids);
@@ -35,6 +36,7 @@ packing_release(struct packing *k)
     template_out_release(&k->bare);
     buf_release(&k->origin_repo);
     buf_release(&k->origin_lang);
+    buf_release(&k->origin_path);
     buf_release(&k->repo);
     buf_release(&k->folder);
     ids_release(&k->ids);
@@ -151,6 +153,15 @@ both(uint64_t a, uint64_t b)
     return load_u64(id.b) | 1;
 }
 
+/* Files of one folder, together: its path, with the slash. */
+static void
+leave_folder(struct tokens_name *path)
+{
+    while (path->n > 0 && path->p[path->n - 1] != '/')
+        path->n--;
+    path->p = path->n > 0 ? path->p : NULL;
+}
+
 static void
 join_origin(struct tokens_origin *a, const struct tokens_origin *b)
 {
@@ -159,6 +170,7 @@ join_origin(struct tokens_origin *a, const struct tokens_origin *b)
     if (a->lang.n != b->lang.n
         || (a->lang.n > 0 && memcmp(a->lang.p, b->lang.p, a->lang.n) != 0))
         a->lang = (struct tokens_name){ NULL, 0 };
+    leave_folder(&a->path);
 }
 
 /* Appends the record to what waits, if that can be. */
@@ -219,6 +231,7 @@ keep_origin(struct packing *k, const struct tokens_origin *origin)
     k->origin = *origin;
     keep_name(&k->origin.repo, &k->origin_repo);
     keep_name(&k->origin.lang, &k->origin_lang);
+    keep_name(&k->origin.path, &k->origin_path);
 }
 
 int

@@ -30,7 +30,7 @@ struct packing {
     struct template_out head, bare; /* of the repository, and without it */
     struct buf repo, folder;        /* of what waits */
     struct tokens_origin origin;    /* its names are in buffers below */
-    struct buf origin_repo, origin_lang;
+    struct buf origin_repo, origin_lang, origin_path;
     struct ids ids, next;           /* what waits (n 0: nothing), and the
                                        record that comes */
     struct buf loss, next_loss, record;

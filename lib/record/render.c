@@ -150,6 +150,7 @@ make_origin(struct tokens_origin *origin, const struct text_rec *rec,
     origin->time = when;
     origin->repo = name_of(rec, "repo");
     origin->lang = name_of(rec, "lang");
+    origin->path = name_of(rec, "path");
     return 0;
 }
 

@@ -107,12 +107,14 @@ add_ids(struct buf *b, const uint32_t *ids, size_t n, unsigned width)
     b->data[b->len] = '\0';
 }
 
-/* Whether there is what only form 2 has. */
-static bool
-is_form_2(const struct tokens_origin *o)
+/* The form that has all there is. */
+static unsigned
+form_of(const struct tokens_origin *o)
 {
+    if (o->path.n > 0)
+        return 3;
     return o->same.edit || o->same.content || o->same.commit || o->repo.n
-           || o->lang.n;
+           || o->lang.n ? 2 : 1;
 }
 
 void
@@ -126,9 +128,9 @@ tokens_name_put(struct buf *b, const struct tokens_name *name)
 static void
 add_origin(struct buf *b, const struct tokens_origin *o, unsigned width)
 {
-    bool more = is_form_2(o);
+    unsigned form = form_of(o);
 
-    buf_addc(b, more ? 2 : 1);
+    buf_addc(b, (int)form);
     buf_addc(b, (int)width);
     buf_add(b, "\0\0", 2);
     buf_u32(b, (uint32_t)o->quality);
@@ -136,13 +138,15 @@ add_origin(struct buf *b, const struct tokens_origin *o, unsigned width)
     buf_u64(b, (uint64_t)o->time);
     buf_u64(b, o->group);
     buf_add(b, o->text.b, ID_BYTES);
-    if (!more)
+    if (form == 1)
         return;
     buf_u64(b, o->same.edit);
     buf_u64(b, o->same.content);
     buf_u64(b, o->same.commit);
     tokens_name_put(b, &o->repo);
     tokens_name_put(b, &o->lang);
+    if (form == 3)
+        tokens_name_put(b, &o->path);
 }
 
 int
@@ -236,7 +240,7 @@ decode_origin(struct tokens *t, struct cursor *c)
     struct tokens_origin *o = &t->origin;
     const uint8_t *b = cursor_bytes(c, FIXED);
 
-    if (!b || (b[0] != 1 && b[0] != 2) || (b[1] != 2 && b[1] != 4) || b[2]
+    if (!b || b[0] < 1 || b[0] > 3 || (b[1] != 2 && b[1] != 4) || b[2]
         || b[3])
         return false;
     t->width = b[1];
@@ -251,7 +255,8 @@ decode_origin(struct tokens *t, struct cursor *c)
     o->same.content = cursor_u64(c);
     o->same.commit = cursor_u64(c);
     return tokens_name_take(&o->repo, c) && tokens_name_take(&o->lang, c)
-           && is_form_2(o);
+           && (b[0] == 2 || tokens_name_take(&o->path, c))
+           && form_of(o) == b[0];
 }
 
 int

@@ -1,13 +1,15 @@
 /* tokens.h - token records: ids, what of them is learned, where they are
  * from.
  *
- * Encoding, little-endian: u8 form, 1 or 2; u8 width (2 where every id is
+ * Encoding, little-endian: u8 form, 1 to 3; u8 width (2 where every id is
  * below 65,536, else 4); u16 0; i32 quality; u64 ordinal; i64 time; u64
- * group; 32 bytes id of the text record; in form 2 alone u64 edit, u64
+ * group; 32 bytes id of the text record; from form 2 on u64 edit, u64
  * content, u64 commit (record/same.h), u8 length of the repository's name and
- * that, u8 length of the language's and that; varint number of ids; varint
+ * that, u8 length of the language's and that; in form 3 u8 length of the path
+ * and that; varint number of ids; varint
  * number of runs; the runs as varints; the ids, width bytes each. The ids end
- * the record. Where all that form 2 has more is 0 or empty, it is form 1.
+ * the record. The form is the least that has all
+ * there is: 2 has something of its own, 3 a path.
  *
  * Runs are lengths, in turn of tokens without loss and with loss, beginning
  * with those without; only the first may be 0, and they add up to the number
@@ -49,7 +51,7 @@ struct tokens_origin {
     uint64_t group;   /* equal numbers stay together in a split */
     int32_t quality;  /* weight to sample by, 0 = none given */
     struct same same; /* by which repeats of it are known */
-    struct tokens_name repo, lang; /* as the text record has them */
+    struct tokens_name repo, lang, path; /* as the text record has them */
 };
 
 struct tokens {

@@ -255,29 +255,33 @@ PY
     jq -es 'map(.prompt) == ["line 1", null, "line 1", null, null]' score
 }
 
-# tokens LANGUAGE ORDINAL TIME N: N records of one commit.
+# tokens LANGUAGE PATH ORDINAL TIME N: N records of one commit.
 tokens() {
     local i
-    for ((i = 0; i < $4; i++)); do
-        echo "{\"ids\": [$2, $((i % 7)), $((i + $2)), $2, 9]," \
-            "\"ordinal\": $2, \"time\": $3, \"lang\": \"$1\"}"
+    for ((i = 0; i < $5; i++)); do
+        echo "{\"ids\": [$3, $((i % 7)), $((i + $3)), $3, 9]," \
+            "\"ordinal\": $3, \"time\": $4, \"lang\": \"$1\"," \
+            "\"path\": \"$2\"}"
     done
 }
 
-@test "losses are told by language and by age" {
-    { tokens C 0 100 3; tokens C 1 101 1; tokens Python 2 102 2
-      tokens Python 3 103 4; tokens C 4 104 1; } |
+@test "losses are told by language, by path and by age" {
+    { tokens C src/a.c 0 100 3; tokens C src/lib/b.c 1 101 1
+      tokens Python setup.py 2 102 2; tokens Python src/c.py 3 103 4
+      tokens C src/a.c 4 104 1; } |
         fromjsonl -q --vocab 300 | shard -q --val 0 --test 0 -o commits
     train -q --data commits --base base --seq-len 32 --steps 2 --rank 2 -o run
     evalprompts -q --base base --adapter run --data commits --split train \
-        --seq-len 32 --by language,age --by repository --per-record records \
-        >score
+        --seq-len 32 --by language,age --by repository,path \
+        --per-record records >score
     python3 "$root/tests/validate.py" "$root/schemas/score.schema.json" score
     jq -e '(.strata.language | map([.name, .records, .clusters, .tokens])) ==
         [["Python", 6, 2, 24], ["C", 5, 3, 20]] and
         (.strata.age | map([.name, .from, .to, .records])) ==
         [["oldest", 100, 101, 4], ["older", 102, 102, 2],
          ["newer", 103, 103, 4], ["newest", 104, 104, 1]] and
+        (.strata.path | map([.name, .records])) ==
+        [["src/", 9], ["./", 2]] and
         (.strata.repository | map(.name)) == [null] and
         .strata.repository[0].base == .base and
         .strata.repository[0].difference == .difference' score
@@ -285,8 +289,8 @@ tokens() {
         (map(select(.ordinal == 2 or .ordinal == 3)) | (map(.tokens * .base)
             | add) / (map(.tokens) | add)) - $score[0].strata.language[0]
             .base.loss | fabs < 1e-9' records
-    run -2 --separate-stderr evalprompts --base base --data data --by path
-    one_line "evalprompts: --by path: none of language, repository and age"
+    run -2 --separate-stderr evalprompts --base base --data data --by size
+    one_line "evalprompts: --by size: none of language, repository, path "
 }
 
 @test "what is forgotten is measured on another set" {

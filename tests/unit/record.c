@@ -175,11 +175,17 @@ TEST(token_records_tell_what_they_are_the_same_as)
     buf_init(&b);
     CHECK(tokens_encode(&b, &origin, ids, NULL, 2, 0, &e) == 0);
     CHECK(b.data[0] == 2);
+    origin.path = tokens_name_of("src/a.c", 7);
+    buf_reset(&b);
+    CHECK(tokens_encode(&b, &origin, ids, NULL, 2, 0, &e) == 0);
+    CHECK(b.data[0] == 3);
     if (CHECK(tokens_decode(&t, b.data, b.len, 0, &e) == 0)) {
         CHECK(memcmp(&t.origin.same, &origin.same, sizeof(origin.same)) == 0);
         CHECK_EQ_U64(t.origin.repo.n, 255);
         CHECK_EQ_U64(t.origin.lang.n, 2);
         CHECK(memcmp(t.origin.lang.p, "\xc3\xa9", 2) == 0);
+        CHECK_EQ_U64(t.origin.path.n, 7);
+        CHECK(memcmp(t.origin.path.p, "src/a.c", 7) == 0);
     }
     for (size_t cut = 0; cut < b.len; cut++)
         CHECK(tokens_decode(&t, b.data, cut, 0, &e) == ERR_DATA);
@@ -189,12 +195,19 @@ TEST(token_records_tell_what_they_are_the_same_as)
     CHECK_EQ_U64(tokens_name_of("a\nb", 3).n, 0);
     CHECK_EQ_U64(tokens_name_of("\xff", 1).n, 0);
     CHECK_EQ_U64(tokens_name_of(NULL, 0).n, 0);
-    /* form 2 with nothing that form 1 has not is none */
+    /* a form with nothing that a lesser one has not is none */
     memset(&origin, 0, sizeof(origin));
     buf_reset(&b);
     CHECK(tokens_encode(&b, &origin, ids, NULL, 2, 0, &e) == 0);
     CHECK(b.data[0] == 1);
     b.data[0] = 2;
+    CHECK(tokens_decode(&t, b.data, b.len, 0, &e) == ERR_DATA);
+    origin.ordinal = 1;
+    origin.lang = tokens_name_of("C", 1);
+    buf_reset(&b);
+    CHECK(tokens_encode(&b, &origin, ids, NULL, 2, 0, &e) == 0);
+    CHECK(b.data[0] == 2);
+    b.data[0] = 3; /* its ids begin with no name */
     CHECK(tokens_decode(&t, b.data, b.len, 0, &e) == ERR_DATA);
     buf_release(&b);
 }
