@@ -5,6 +5,7 @@
 #   make check    every test and check; closes with "N passed, N failed"
 #   make demo     from a repository to a scored adapter
 #   make demo-real    the same on SmolLM2-135M, which comes from PyPI
+#   make demo-scratch     small models from nothing, language then code
 #   make stress   runs of train and of the demo, stopped at random moments
 #   make bench    speed and memory, as ratios to other tools
 #   make cuda     train and evalprompts for NVIDIA cards, in build/cuda
@@ -23,7 +24,6 @@ PREFIX ?= /usr/local
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 SAN ?=
 BUILD ?= build$(if $(filter-out gcc,$(CC)),/$(CC))$(if $(SAN),/san)
-
 CXX := $(if $(findstring clang,$(CC)),clang++,g++)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -52,7 +52,7 @@ BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 
 .PHONY: all unit interop standin cuda bundle check-cuda bench-cuda clean check \
 	check-unit check-cli stress man golden bench bench-programs demo demo-real \
-	install deps
+	demo-scratch install deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -197,7 +197,7 @@ bench: all bench-programs
 bench-programs: $(BENCH)
 
 # REPO=... for another repository than this one.
-demo demo-real: $(AFTER)
+demo demo-real demo-scratch: $(AFTER)
 	@$(MAKE) -s --no-print-directory -j$(JOBS) all
 	@MAKE='$(MAKE)' BIN='$(BUILD)/bin' WORK='$(or $(WORK),$(BUILD)/$@)' \
 		bash pipelines/$@
@@ -205,7 +205,7 @@ demo demo-real: $(AFTER)
 # ---- installation -------------------------------------------------------
 
 DATA = $(DESTDIR)$(PREFIX)/share
-SCRIPTS := $(filter-out %.mk %.json %/configs,$(wildcard pipelines/*))
+SCRIPTS := $(filter-out %.mk %/configs,$(wildcard pipelines/*))
 # Pages name schemas and pipelines where they are installed.
 INSTALLED := sed 's@\(^\|[ (]\)\(schemas\|pipelines\)/@\1$(PREFIX)/share/graft/\2/@g'
 
@@ -213,7 +213,7 @@ install: all
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/libexec/graft" \
 		"$(DATA)/man/man1" "$(DATA)/man/man5" "$(DATA)/man/man7" \
 		"$(DATA)/bash-completion/completions" "$(DATA)/doc/graft" \
-		"$(DATA)/graft/schemas" "$(DATA)/graft/pipelines/configs"
+		"$(DATA)/graft/schemas" "$(DATA)/graft/pipelines/configs/scratch"
 	install $(filter-out %/graft,$(PROGRAMS)) \
 		"$(DESTDIR)$(PREFIX)/libexec/graft"
 	install $(BUILD)/bin/graft "$(DESTDIR)$(PREFIX)/bin"
@@ -222,9 +222,9 @@ install: all
 	for f in man/man?/*.[157]; do n=$${f##*/} d="$(DATA)/$${f%/*}"; \
 		case $$n in graft*) ;; *) n=graft-$$n; esac; \
 		$(INSTALLED) $$f >"$$d/$$n" && chmod 644 "$$d/$$n" || exit; done
-	for d in schemas pipelines/configs; do \
-		install -m 644 $$d/* "$(DATA)/graft/$$d" || exit; done
-	install -m 644 pipelines/*.mk pipelines/*.json "$(DATA)/graft/pipelines"
+	for d in schemas pipelines/configs pipelines/configs/scratch; do \
+		install -m 644 $$d/*.json* "$(DATA)/graft/$$d" || exit; done
+	install -m 644 pipelines/*.mk "$(DATA)/graft/pipelines"
 	install $(SCRIPTS) "$(DATA)/graft/pipelines"
 	install -m 644 README.md LICENSE "$(DATA)/doc/graft"
 	bash man/completion.sh $(BUILD)/bin \

@@ -3,15 +3,18 @@
  * The base is a Hugging Face model directory: config.json, model.safetensors
  * and, with --tokenizer, the tokenizer's files. It is built beside its name
  * and renamed; a directory that was made of the same input is left alone.
+ * --dry-run says how large it would be, from the configuration alone.
  */
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/options.h"
+#include "model/family.h"
 #include "tensor/modeldir.h"
 #include "tool/tool.h"
 #include "weights/arch.h"
@@ -22,16 +25,20 @@
 struct options {
     const char *output, *tokenizer;
     uint64_t seed;
+    bool dry_run;
 };
 
 static const struct opt table[] = {
     { .name = "output", .letter = 'o', .type = OPT_STRING, AT(output),
-      .arg = "MODELDIR", .required = true, .help = "the directory to make" },
+      .arg = "MODELDIR", .required = true, .unless = "dry-run",
+      .help = "the directory to make" },
     { .name = "seed", .type = OPT_U64, .output = true, AT(seed), .arg = "N",
       .def = "0", .help = "of the random numbers" },
     { TOKENIZER_OPTION, .output = true, AT(tokenizer),
       .help = "a tokenizer.json to copy; vocab_size is taken from it or "
               "checked against it" },
+    { .name = "dry-run", .type = OPT_FLAG, AT(dry_run),
+      .help = "print how large the model is, and make nothing" },
     { .name = NULL },
 };
 
@@ -48,6 +55,10 @@ const struct tool tool = {
     .run = run,
     .exits = "4 6",
 };
+
+/* What trains every weight has at least: weights, gradients, and two moments
+ * of the optimizer, in 32 bits each. */
+#define TRAINING_BYTES 16
 
 /* Everything the directory is made of. */
 struct plan {
@@ -158,6 +169,79 @@ write_model(const struct plan *p, const struct options *o, struct err *e)
     return rc;
 }
 
+static uint64_t
+role_params(const struct model_desc *d, enum role role)
+{
+    const struct module *m = desc_module(d, role, 0);
+
+    return m ? (uint64_t)d->tensor[m->weight].rows
+               * d->tensor[m->weight].cols : 0;
+}
+
+struct size {
+    uint64_t params, tokens; /* all; of them in embedding and head */
+    uint64_t stored, full;   /* bytes: in the files; to train every weight */
+};
+
+static struct size
+size_of(const struct plan *p)
+{
+    const struct model_desc *d = &p->desc;
+    struct size s = { .params = desc_params(d) };
+
+    s.tokens = role_params(d, ROLE_EMBED) + role_params(d, ROLE_POS);
+    if (!d->tied)
+        s.tokens += role_params(d, ROLE_HEAD);
+    s.stored = s.params * dtype_size(p->dtype);
+    s.full = s.params * TRAINING_BYTES;
+    return s;
+}
+
+static void
+put_row(struct buf *b, const char *name, const char *what, double number,
+        int decimals)
+{
+    buf_addf(b, "%-14s %14.*f%s\n", name, decimals, number, what);
+}
+
+/* How large the model is: a table for people, else a JSON object. */
+static int
+print_size(const struct plan *p, struct err *e)
+{
+    const struct model_desc *d = &p->desc;
+    struct size s = size_of(p);
+    struct buf b;
+    struct out out;
+    int rc;
+
+    buf_init(&b);
+    if (tool_on_terminal()) {
+        put_row(&b, "parameters", "", (double)s.params, 0);
+        put_row(&b, "of tokens", "  embedding and head", (double)s.tokens, 0);
+        put_row(&b, "layers", "", d->n_layers, 0);
+        put_row(&b, "vocabulary", "", d->vocab, 0);
+        put_row(&b, "stored", "  MiB", (double)s.stored / (1 << 20), 1);
+        put_row(&b, "full training", "  MiB at least, activations besides",
+                (double)s.full / (1 << 20), 1);
+    } else {
+        buf_addf(&b, "{\"model_type\": \"%s\", \"parameters\": %llu, "
+                 "\"token_parameters\": %llu, \"layers\": %u, "
+                 "\"vocab_size\": %u, \"bytes\": %llu, "
+                 "\"training_bytes\": %llu}\n", d->family->model_type,
+                 (unsigned long long)s.params, (unsigned long long)s.tokens,
+                 d->n_layers, d->vocab, (unsigned long long)s.stored,
+                 (unsigned long long)s.full);
+    }
+    rc = out_open(&out, "-", e);
+    if (rc == 0)
+        rc = out_write(&out, b.data, b.len, e);
+    if (rc == 0)
+        rc = out_commit(&out, e);
+    out_release(&out);
+    buf_release(&b);
+    return rc;
+}
+
 static int
 run(void *opts, const struct args *args, struct err *e)
 {
@@ -170,7 +254,9 @@ run(void *opts, const struct args *args, struct err *e)
     rc = make_plan(&p, o, args->operand[0], e);
     if (rc < 0)
         goto out;
-    if (modeldir_has_key(o->output, p.key))
+    if (o->dry_run)
+        rc = print_size(&p, e);
+    else if (modeldir_has_key(o->output, p.key))
         log_info("%s: already made of this", o->output);
     else
         rc = write_model(&p, o, e);

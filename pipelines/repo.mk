@@ -12,7 +12,7 @@
 # it was, and training at its last checkpoint. A directory WORK has one such
 # command at a time.
 #
-# Here is what can be chosen; `start` checks it, and steps.mk is the work.
+# Here is what can be chosen; `start` checks it, and repo-steps.mk is the work.
 
 SHELL := bash
 .SUFFIXES:

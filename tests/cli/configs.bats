@@ -29,7 +29,7 @@ arch() {
 
 @test "each run file trains a model of its family" {
     token_base 60
-    [ "$(ls "$configs" | wc -l)" -eq 5 ]
+    [ "$(ls "$configs"/*.json | wc -l)" -eq 5 ]
     for file in "$configs"/*.json; do
         name=$(basename "$file" .json)
         rm -rf arch.json base run
@@ -113,7 +113,8 @@ arch() {
     sed 's/"hidden_size": 128/"hidden_size": 16/
         s/"intermediate_size": 384/"intermediate_size": 24/
         s/"num_hidden_layers": 4/"num_hidden_layers": 1/
-        s/4096/400/' "$root/pipelines/demo-arch.json" >arch.json
+        s/4096/400/' "$root/pipelines/configs/scratch/dense-nano.json" \
+        >arch.json
     mkdir 'a base'
     initmodel -q -o base arch.json
     cp base/* 'a base'

@@ -121,6 +121,51 @@ EOF
     refused 1 "/dev/full/x" -o /dev/full/x llama.json
 }
 
+@test "initmodel says how large a model is, and makes nothing" {
+    initmodel --dry-run llama.json >size
+    [ "$(wc -l <size)" -eq 1 ]
+    jq -e '.model_type == "llama" and .parameters == 5200
+        and .token_parameters == 1280 and .layers == 2 and .vocab_size == 40
+        and .bytes == 20800 and .training_bytes == 83200' size
+    initmodel -q -o base llama.json
+    jq -r '.parameters' size |
+        cmp - <(tojsonl base | jq -s 'map(select(.shape) | .shape
+            | reduce .[] as $n (1; . * $n)) | add')
+    jq '.tie_word_embeddings = true | .dtype = "bfloat16"' llama.json >tied.json
+    initmodel --dry-run -o none tied.json |
+        jq -e '.parameters == 4560 and .token_parameters == 640
+            and .bytes == 9120'
+    [ ! -e none ]
+    run -0 --separate-stderr on_terminal initmodel --dry-run llama.json
+    [[ $output =~ ^'parameters '\ +'5200'$'\n' ]]
+    refused 2 "--output is missing" llama.json
+    jq '.num_attention_heads = 3' llama.json >bad.json
+    refused 4 "bad.json: " --dry-run bad.json
+    run -1 bash -c 'initmodel --dry-run llama.json >/dev/full'
+}
+
+# By hand: embedding 32768 d, which is the head; a layer 2 d d + 2 d k (the
+# keys of k numbers) + 3 d f + 2 d; d of the last norm.
+@test "the architectures of pipelines are as large as they are called" {
+    for row in nano,1311872 tiny,137113344 small,349234176 \
+        medium,755062272 large,1010911232 xlarge,1501693952; do
+        size=$(initmodel --dry-run \
+            "$root/pipelines/configs/scratch/dense-${row%,*}.json")
+        [ "$(jq .parameters <<<"$size")" -eq "${row#*,}" ]
+        [ "${row%,*}" = nano ] || [ "$(jq .vocab_size <<<"$size")" -eq 32768 ]
+    done
+    # each size has its run files, and each of them is one
+    for file in "$root"/pipelines/configs/scratch/*-*.json; do
+        name=$(basename "$file" .json)
+        case $name in
+        stage?-*) train --config "$file" --print-config |
+            jq -e '.method == "full" and .["seq-len"] <= 2048' ;;
+        *) [ -f "${file%/*}/stage1-${name##*-}.json" ]
+            [ -f "${file%/*}/stage2-${name##*-}.json" ] ;;
+        esac
+    done
+}
+
 @test "transformers loads what initmodel makes, no key missing or left over" {
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with torch"
     export PYTHONDONTWRITEBYTECODE=1

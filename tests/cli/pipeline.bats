@@ -11,7 +11,8 @@ setup() {
     sed 's/"hidden_size": 128/"hidden_size": 16/
         s/"intermediate_size": 384/"intermediate_size": 24/
         s/"num_hidden_layers": 4/"num_hidden_layers": 1/
-        s/4096/400/' "$root/pipelines/demo-arch.json" >arch.json
+        s/4096/400/' "$root/pipelines/configs/scratch/dense-nano.json" \
+        >arch.json
     repo_small 'a project' 20
     LORA='--rank 2 --batch 2 --steps 2'
     makefile=$root/pipelines/repo.mk

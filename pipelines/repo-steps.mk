@@ -1,26 +1,9 @@
-# steps.mk - the steps of repo.mk. `start` runs it in the directory WORK, with
+# repo-steps.mk - the steps of repo.mk. `start` runs it in the directory WORK, with
 # what was chosen in the environment.
-#
-# Each step has a key file, key/STEP: what goes in (ids of contents), the
-# options that decide the result, the version of the programs. It is rewritten
-# only when its text changes, and the step's output depends on it; so a run
-# with nothing new touches no file.
-#
-# Whatever has its name is whole (see `step`), so nothing is ever to be
-# deleted because a recipe was stopped.
-#
-# The commands run in the directory that the user is in, where the outputs
-# are "$WORK/...".
+# keys.mk says how they are written.
 
-SHELL := bash
-.SHELLFLAGS := -euo pipefail -c
-.SUFFIXES:
-
-KEY = @"$$HERE/key" $(@F)
-STEP = @"$$HERE/step"
 HEADER_LIST := "$$HERE/headers" "$$HEADERS" "$$HEADER_FILES"
 
-.PHONY: all FORCE
 all: report.html data-card.md
 	@"$$HERE/table" score.json
 
@@ -95,7 +78,7 @@ data/manifest.json: key/data
 	'"$$FILTERS"' \
 	| tokenize -t "$$TOKENIZER" --template "$$TEMPLATE" \
 	--max-tokens "$$SEQ_LEN" --threads "$$THREADS" \
-	| shard'" $$SPLIT"' -o "$$OUT"; "$$HERE/enough" "$$OUT"'
+	| shard'" $$SPLIT"' -o "$$OUT"; "$$HERE/enough" "$$OUT" history'
 
 key/card: data/manifest.json FORCE
 	$(KEY) 'echo card; b2sum <"$$WORK/$<"'
