@@ -145,7 +145,7 @@ def text(b):
 
 def tokens(b, keys):
     one, width, zero, quality, ordinal, time, group = b.unpack("BBHiQqQ")
-    need(one in (1, 2, 3) and width in (2, 4) and zero == 0, "token record")
+    need(one in (1, 2, 3) and width in (2, 3, 4) and zero == 0, "token record")
     source = b.take(32).hex()
     more = b.unpack("QQQ") if one >= 2 else (0, 0, 0)
     repo, lang, path = (
@@ -156,8 +156,14 @@ def tokens(b, keys):
     n, n_runs = b.varint(), b.varint()
     runs = [b.varint() for _ in range(n_runs)]
     need(sum(runs) == n and 0 not in runs[1:], "runs")
-    ids = list(b.unpack("%d%s" % (n, "H" if width == 2 else "I")))
-    need(not ids or (max(ids) < 65536) == (width == 2), "width")
+    ids = list(b.unpack("%d%s" % (n, "I" if width == 4 else "H")))
+    if width == 3:
+        ids = [low | high << 16 for low, high in zip(ids, b.take(n))]
+    three = keys.get("id-bytes")
+    need(three is None or (three == "3" and int(keys["vocab"]) > 65536),
+         "id-bytes")
+    least = 3 if three and max(ids, default=0) < 1 << 24 else 4
+    need(width == (2 if max(ids, default=0) < 65536 else least), "width")
     if "vocab" in keys:
         need(not ids or max(ids) < int(keys["vocab"]), "id in vocabulary")
     mask = [i % 2 for i, run in enumerate(runs) for _ in range(run)]

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "data/dataset.h"
+#include "record/tokens.h"
 #include "record/vector.h"
 
 #define CHUNK_RECORDS 1024u
@@ -128,7 +129,9 @@ static int
 begin(const struct embedding *g, const struct stream_in *in,
       struct stream_out *out, const char *prov, struct err *e)
 {
-    static const char *const of_tokens[] = { "vocab", "eos", "loss" };
+    static const char *const of_tokens[] = {
+        "vocab", TOKENS_ID_BYTES, "eos", "loss"
+    };
     struct stream_head head;
     uint64_t vocab = 0;
     int rc = 0;

@@ -86,6 +86,7 @@ begin(struct detokenizing *d, const struct stream_head *from,
     stream_head_copy(&head, from);
     stream_head_set_type(&head, "text");
     stream_head_drop(&head, "vocab");
+    stream_head_drop(&head, TOKENS_ID_BYTES);
     stream_head_drop(&head, "tokenizer");
     stream_head_drop(&head, "eos");
     stream_head_drop(&head, "loss");

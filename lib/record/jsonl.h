@@ -100,6 +100,7 @@ struct jsonl {
     size_t n_inputs;
     struct ledger ledger;
     uint64_t vocab;     /* set by the caller: ids are below it, 0 = any */
+    bool wide;          /* set by the caller: as tokens_head_read tells */
     uint64_t dim;       /* set by the caller: elements of a vector, 0 = any */
     uint64_t ordinal;   /* set by the caller: of records without one */
     uint64_t n_ignored; /* keys that were left out so far */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "record/tokens.h"
 #include "record/vector.h"
 
 /* The type of the stream that a record of each kind is of. */
@@ -89,6 +90,8 @@ begin_plain(struct jsonl_segments *s, const char *type, struct err *e)
     struct stream_head h;
     int rc;
 
+    s->line.vocab = s->vocab;
+    s->line.wide = false;
     if (strcmp(type, "tokens") == 0)
         tokens_head(&h, s->vocab, s->tokenizer);
     else
@@ -107,9 +110,9 @@ put_head(struct jsonl_segments *s, struct err *e)
 
     rc = end_segment(s, e);
     s->line.vocab = s->line.dim = 0;
-    if (rc == 0 && stream_head_get(&s->line.head, "vocab"))
-        rc = stream_head_get_u64(&s->line.head, "vocab", s->name,
-                                 &s->line.vocab, e);
+    if (rc == 0)
+        rc = tokens_head_read(&s->line.head, s->name, &s->line.vocab,
+                              &s->line.wide, e);
     if (rc == 0 && strcmp(s->line.head.type, "vectors") == 0)
         rc = vector_dim(&s->line.head, s->name, &s->line.dim, e);
     return rc < 0 ? rc : begin(s, &s->line.head, e);

@@ -221,8 +221,9 @@ finish_tokens(struct jsonl *j, const uint8_t *loss, struct err *e)
     for (i = 0; i < s->n; i++)
         j->n_ignored += !s->entry[i].used;
     j->kind = JSONL_TOKENS;
-    if (tokens_encode(&j->record, &origin, s->ids, loss, s->n_ids, j->vocab,
-                      e) < 0)
+    rc = (j->wide ? tokens_encode_wide : tokens_encode)(
+        &j->record, &origin, s->ids, loss, s->n_ids, j->vocab, e);
+    if (rc < 0)
         return err_prefix(e, "%s", s->line.where);
     return 0;
 }

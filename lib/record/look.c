@@ -67,13 +67,17 @@ look_at_tokens(struct look *d, const struct stream_head *head,
 {
     struct tokens tokens;
     enum tokens_loss loss;
-    uint64_t vocab = 0, i = d->n_tokens++;
+    uint64_t vocab, i = d->n_tokens++;
+    bool wide;
     int rc = tokens_loss_of(head, "stream", &loss, e);
 
-    if (rc == 0 && stream_head_get(head, "vocab"))
-        rc = stream_head_get_u64(head, "vocab", "stream", &vocab, e);
+    if (rc == 0)
+        rc = tokens_head_read(head, "stream", &vocab, &wide, e);
     if (rc == 0)
         rc = tokens_decode(&tokens, rec->p, rec->n, vocab, e);
+    if (rc == 0 && wide && tokens.width == 3)
+        rc = err_set(e, ERR_DATA, "token record: ids of three bytes in a "
+                     "stream without " TOKENS_ID_BYTES);
     if (rc == 0 && d->lengths && i < d->lengths->n)
         rc = compare_length(d, i, &tokens, e);
     if (rc == 0 && d->set)

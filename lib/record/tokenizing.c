@@ -287,7 +287,7 @@ begin(const struct tokenizing *z, const struct stream_in *in,
 
     stream_head_copy(&head, &in->head);
     stream_head_set_type(&head, "tokens");
-    stream_head_set_u64(&head, "vocab", t->n);
+    tokens_head_vocab(&head, t->n);
     stream_head_set(&head, "tokenizer", id_hex(&t->id, hex));
     if (z->end != TOKEN_NONE)
         stream_head_set_u64(&head, "eos", z->end);

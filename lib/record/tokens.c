@@ -9,7 +9,8 @@
 
 #define FIXED 64 /* bytes before the two counts */
 #define GROUP_AT 24
-#define NARROW 0x10000u
+#define NARROW 0x10000u /* ids below take two bytes */
+#define MIDDLE 0x1000000u /* three */
 
 static const char *const loss_name[] = {
     [LOSS_AUTO] = "auto", [LOSS_TARGET] = "target", [LOSS_ALL] = "all"
@@ -39,9 +40,36 @@ tokens_head(struct stream_head *h, uint64_t vocab, const char *tokenizer)
 {
     stream_head_init(h, "tokens");
     if (vocab > 0)
-        stream_head_set_u64(h, "vocab", vocab);
+        tokens_head_vocab(h, vocab);
     if (tokenizer)
         stream_head_set(h, "tokenizer", tokenizer);
+}
+
+void
+tokens_head_vocab(struct stream_head *h, uint64_t vocab)
+{
+    stream_head_set_u64(h, "vocab", vocab);
+    stream_head_drop(h, TOKENS_ID_BYTES);
+    if (vocab > NARROW)
+        stream_head_set(h, TOKENS_ID_BYTES, "3");
+}
+
+int
+tokens_head_read(const struct stream_head *h, const char *where,
+                 uint64_t *vocab, bool *wide, struct err *e)
+{
+    const char *v = stream_head_get(h, TOKENS_ID_BYTES);
+    int rc = 0;
+
+    *vocab = 0;
+    if (stream_head_get(h, "vocab"))
+        rc = stream_head_get_u64(h, "vocab", where, vocab, e);
+    if (rc == 0 && v && (strcmp(v, "3") != 0 || *vocab <= NARROW))
+        rc = err_set(e, ERR_DATA, "%s: header: key " TOKENS_ID_BYTES " (found "
+                     "%s, expected 3, beside a vocab over %u)", where, v,
+                     NARROW);
+    *wide = !v;
+    return rc;
 }
 
 struct tokens_name
@@ -92,6 +120,17 @@ check_ids(const uint32_t *ids, size_t n, uint64_t vocab, uint32_t *most,
     return 0;
 }
 
+/* The third bytes apart: they are few different ones, and the rest is as easy
+ * to read as of two. */
+static void
+put_middle(char *out, const uint32_t *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        store_u16(out + 2 * i, (uint16_t)ids[i]);
+    for (size_t i = 0; i < n; i++)
+        out[2 * n + i] = (char)(ids[i] >> 16);
+}
+
 static void
 add_ids(struct buf *b, const uint32_t *ids, size_t n, unsigned width)
 {
@@ -100,6 +139,8 @@ add_ids(struct buf *b, const uint32_t *ids, size_t n, unsigned width)
     if (width == 2)
         for (size_t i = 0; i < n; i++)
             store_u16(out + 2 * i, (uint16_t)ids[i]);
+    else if (width == 3)
+        put_middle(out, ids, n);
     else
         for (size_t i = 0; i < n; i++)
             store_u32(out + 4 * i, ids[i]);
@@ -149,10 +190,10 @@ add_origin(struct buf *b, const struct tokens_origin *o, unsigned width)
         tokens_name_put(b, &o->path);
 }
 
-int
-tokens_encode(struct buf *b, const struct tokens_origin *origin,
-              const uint32_t *ids, const uint8_t *loss, size_t n,
-              uint64_t vocab, struct err *e)
+static int
+encode(struct buf *b, const struct tokens_origin *origin, const uint32_t *ids,
+       const uint8_t *loss, size_t n, uint64_t vocab, bool wide,
+       struct err *e)
 {
     struct buf runs;
     size_t n_runs;
@@ -162,7 +203,7 @@ tokens_encode(struct buf *b, const struct tokens_origin *origin,
 
     if (rc < 0)
         return rc;
-    width = most < NARROW ? 2 : 4;
+    width = most < NARROW ? 2 : wide || most >= MIDDLE ? 4 : 3;
     add_origin(b, origin, width);
     buf_init(&runs);
     n_runs = add_runs(&runs, loss, n);
@@ -172,6 +213,22 @@ tokens_encode(struct buf *b, const struct tokens_origin *origin,
     buf_release(&runs);
     add_ids(b, ids, n, width);
     return 0;
+}
+
+int
+tokens_encode(struct buf *b, const struct tokens_origin *origin,
+              const uint32_t *ids, const uint8_t *loss, size_t n,
+              uint64_t vocab, struct err *e)
+{
+    return encode(b, origin, ids, loss, n, vocab, vocab <= NARROW, e);
+}
+
+int
+tokens_encode_wide(struct buf *b, const struct tokens_origin *origin,
+                   const uint32_t *ids, const uint8_t *loss, size_t n,
+                   uint64_t vocab, struct err *e)
+{
+    return encode(b, origin, ids, loss, n, vocab, true, e);
 }
 
 void
@@ -204,8 +261,10 @@ decode_runs(struct tokens *t, struct cursor *c)
 static uint32_t
 id_at(const struct tokens *t, size_t i)
 {
-    return t->width == 2 ? load_u16(t->ids + 2 * i)
-                         : load_u32(t->ids + 4 * i);
+    if (t->width == 4)
+        return load_u32(t->ids + 4 * i);
+    return load_u16(t->ids + 2 * i)
+           | (t->width == 3 ? (uint32_t)t->ids[2 * t->n + i] << 16 : 0);
 }
 
 static int
@@ -240,7 +299,7 @@ decode_origin(struct tokens *t, struct cursor *c)
     struct tokens_origin *o = &t->origin;
     const uint8_t *b = cursor_bytes(c, FIXED);
 
-    if (!b || b[0] < 1 || b[0] > 3 || (b[1] != 2 && b[1] != 4) || b[2]
+    if (!b || b[0] < 1 || b[0] > 3 || b[1] < 2 || b[1] > 4 || b[2]
         || b[3])
         return false;
     t->width = b[1];
@@ -297,6 +356,10 @@ tokens_ids(const struct tokens *t, uint32_t *out)
     if (t->width == 2)
         for (size_t i = 0; i < t->n; i++)
             out[i] = load_u16(t->ids + 2 * i);
+    else if (t->width == 3)
+        for (size_t i = 0; i < t->n; i++)
+            out[i] = load_u16(t->ids + 2 * i)
+                     | (uint32_t)t->ids[2 * t->n + i] << 16;
     else
         for (size_t i = 0; i < t->n; i++)
             out[i] = load_u32(t->ids + 4 * i);

@@ -2,14 +2,18 @@
  * from.
  *
  * Encoding, little-endian: u8 form, 1 to 3; u8 width (2 where every id is
- * below 65,536, else 4); u16 0; i32 quality; u64 ordinal; i64 time; u64
- * group; 32 bytes id of the text record; from form 2 on u64 edit, u64
- * content, u64 commit (record/same.h), u8 length of the repository's name and
- * that, u8 length of the language's and that; in form 3 u8 length of the path
- * and that; varint number of ids; varint
- * number of runs; the runs as varints; the ids, width bytes each. The ids end
- * the record. The form is the least that has all
- * there is: 2 has something of its own, 3 a path.
+ * below 2^16; else 3 in streams whose head says so, if every id is below 2^24;
+ * else 4); u16 0; i32 quality; u64 ordinal; i64 time; u64 group; 32 bytes id
+ * of the text record; from form 2 on u64 edit, u64 content, u64 commit
+ * (record/same.h), u8 length of the repository's name and that, u8 length of
+ * the language's and that; in form 3 u8 length of the path and that; varint
+ * number of ids; varint number of runs; the runs as varints; the ids, width
+ * bytes each, in width 3 first two bytes of each, then the third of each. The
+ * ids end the record. The form is the least that has all there is: 2 has
+ * something of its own, 3 a path.
+ *
+ * The head's key id-bytes is 3 where its vocab is over 65,536; streams from
+ * before there was that key have none, and no ids of three bytes.
  *
  * Runs are lengths, in turn of tokens without loss and with loss, beginning
  * with those without; only the first may be 0, and they add up to the number
@@ -81,6 +85,16 @@ int tokens_loss_of(const struct stream_head *h, const char *where,
 void tokens_head(struct stream_head *h, uint64_t vocab,
                  const char *tokenizer);
 
+/* Sets the keys that follow from the vocabulary: vocab and, maybe,
+ * TOKENS_ID_BYTES. */
+#define TOKENS_ID_BYTES "id-bytes"
+void tokens_head_vocab(struct stream_head *h, uint64_t vocab);
+
+/* *vocab: of the head, 0 if it tells none; *wide: its records are those of
+ * tokens_encode_wide. ERR_DATA: keys that can't be. */
+int tokens_head_read(const struct stream_head *h, const char *where,
+                     uint64_t *vocab, bool *wide, struct err *e);
+
 /* The name p[n]; an empty one where that can be none. */
 struct tokens_name tokens_name_of(const char *p, size_t n);
 
@@ -89,11 +103,18 @@ struct tokens_name tokens_name_of(const char *p, size_t n);
 void tokens_name_put(struct buf *b, const struct tokens_name *name);
 bool tokens_name_take(struct tokens_name *name, struct cursor *c);
 
-/* Appends an encoded record. loss[n] holds 0 or 1 for each id, NULL = 1 for
- * all. An id not below vocab (0: no such check) is ERR_DATA. */
+/* Appends an encoded record of a stream whose head is of tokens_head with that
+ * vocab. loss[n] holds 0 or 1 for each id, NULL = 1 for all. An id not below
+ * vocab (0: no such check) is ERR_DATA. */
 int tokens_encode(struct buf *b, const struct tokens_origin *origin,
                   const uint32_t *ids, const uint8_t *loss, size_t n,
                   uint64_t vocab, struct err *e);
+
+/* The same without ids of three bytes, as streams are whose head has no
+ * id-bytes. */
+int tokens_encode_wide(struct buf *b, const struct tokens_origin *origin,
+                       const uint32_t *ids, const uint8_t *loss, size_t n,
+                       uint64_t vocab, struct err *e);
 
 /* Changes the group of an encoded record. */
 void tokens_set_group(void *record, uint64_t group);

@@ -175,44 +175,86 @@ first_rank(const struct merges *m, uint32_t left, uint32_t right)
            rank_of(m, left, right);
 }
 
-/* The place of the lowest rank, the leftmost of equal ones. */
-static inline size_t
-lowest(const uint32_t *rank, size_t n)
+/* The ranks of two pairs, of which the first ends where the second begins:
+ * what either lies in is fetched before the other is waited for. */
+static inline void
+ranks_of(const struct merges *m, uint32_t a, uint32_t b, uint32_t c,
+         uint32_t *left, uint32_t *right)
 {
-    uint32_t least = rank[0];
-    size_t best = 0, i;
+    size_t h = pair_hash(m->key, a, b), k = pair_hash(m->key, b, c);
+    size_t x = pair_bit(m, h), y = pair_bit(m, k);
+    uint64_t u = m->maybe[x / 64] >> x % 64, v = m->maybe[y / 64] >> y % 64;
 
-    for (i = 1; i < n; i++) {
-        best = rank[i] < least ? i : best;
-        least = rank[i] < least ? rank[i] : least;
+    *left = *right = NO_RANK;
+    if (u & 1)
+        __builtin_prefetch(&m->slot[h >> 3 & m->mask]);
+    if (v & 1)
+        *right = (uint32_t)(*slot_of(m, k, pair_of(b, c)) & RANK_MASK) - 1;
+    if (u & 1)
+        *left = (uint32_t)(*slot_of(m, h, pair_of(a, b)) & RANK_MASK) - 1;
+}
+
+/* The lowest rank, the leftmost of equal ones, of n + 3 that are there: its
+ * place, below SHORT_PIECE. key: rank * SHORT_PIECE + place. */
+static inline uint32_t
+lowest(const uint32_t *key, size_t n)
+{
+    uint32_t a = key[0], b = key[1], c = key[2], d = key[3];
+
+    for (size_t i = 4; i < n; i += 4) {
+        a = key[i] < a ? key[i] : a;
+        b = key[i + 1] < b ? key[i + 1] : b;
+        c = key[i + 2] < c ? key[i + 2] : c;
+        d = key[i + 3] < d ? key[i + 3] : d;
     }
-    return best;
+    a = b < a ? b : a;
+    c = d < c ? d : c;
+    return c < a ? c : a;
+}
+
+#define NO_KEY UINT32_MAX
+
+static inline uint32_t
+key_of(uint32_t rank, size_t place)
+{
+    return rank == NO_RANK ? NO_KEY : rank * SHORT_PIECE + (uint32_t)place;
 }
 
 /* A symbol stays where it was; one that is merged away leaves a gap. */
 static size_t
 merge_short(const struct merges *m, uint32_t *id, size_t n)
 {
-    uint32_t rank[SHORT_PIECE]; /* of the symbol and the next */
+    uint32_t key[SHORT_PIECE + 4]; /* of the symbol and the next */
     uint8_t next[SHORT_PIECE], prev[SHORT_PIECE + 1];
     size_t i, gone, left = 0;
+    uint32_t least, before, behind;
 
     for (i = 0; i < n; i++) {
         next[i] = (uint8_t)(i + 1);
         prev[i + 1] = (uint8_t)i;
     }
     for (i = 0; i + 1 < n; i++)
-        rank[i] = first_rank(m, id[i], id[i + 1]);
-    rank[n - 1] = NO_RANK;
-    while (i = lowest(rank, n), rank[i] != NO_RANK) {
+        key[i] = key_of(first_rank(m, id[i], id[i + 1]), i);
+    for (; i < n + 3; i++)
+        key[i] = NO_KEY;
+    while (least = lowest(key, n), least != NO_KEY) {
+        i = least % SHORT_PIECE;
         gone = next[i];
-        id[i] = id_of_rank(m, rank[i]);
-        rank[gone] = NO_RANK;
+        id[i] = id_of_rank(m, least / SHORT_PIECE);
+        key[gone] = NO_KEY;
         next[i] = next[gone];
         prev[next[i]] = (uint8_t)i;
-        rank[i] = next[i] < n ? rank_of(m, id[i], id[next[i]]) : NO_RANK;
-        if (i > 0)
-            rank[prev[i]] = rank_of(m, id[prev[i]], id[i]);
+        if (i > 0 && next[i] < n) {
+            ranks_of(m, id[prev[i]], id[i], id[next[i]], &before, &behind);
+            key[prev[i]] = key_of(before, prev[i]);
+            key[i] = key_of(behind, i);
+        } else if (i > 0) {
+            key[prev[i]] = key_of(rank_of(m, id[prev[i]], id[i]), prev[i]);
+            key[i] = NO_KEY;
+        } else {
+            key[0] = next[0] < n ?
+                     key_of(rank_of(m, id[0], id[next[0]]), 0) : NO_KEY;
+        }
     }
     for (i = 0; i < n; i = next[i])
         id[left++] = id[i];

@@ -80,6 +80,21 @@ END
     done
 }
 
+@test "ids of three bytes are told by the head, and not joined to others" {
+    tojsonl "$compat/stream-1-wide.gs" >lines
+    fromjsonl --vocab 70001 lines >three.gs
+    tojsonl three.gs | cmp - lines
+    [ "$(reader three.gs | jq -c .keys)" = '{"vocab":"70001","id-bytes":"3"}' ]
+    tojsonl --exact three.gs | fromjsonl >back.gs
+    diff <(reader three.gs | jq .content) <(reader back.gs | jq .content)
+    run -4 shard -q -o joined <(cat "$compat/stream-1-wide.gs" three.gs)
+    [[ $output == *"header: key id-bytes (found 3, expected none)" ]]
+    [ ! -e joined ]
+    tojsonl --exact three.gs | sed 's/"vocab":"70001"/"vocab":"9"/' >bad
+    run -4 fromjsonl bad
+    [[ $output == *"key id-bytes (found 3, expected 3, beside a vocab "* ]]
+}
+
 @test "a set of weights, too, is the stream that it was made of" {
     for v in 1 2; do
         f=$compat/stream-$v-weights.gs

@@ -117,12 +117,19 @@ TEST(chats_repeat_role_and_content)
     buf_release(&b);
 }
 
-TEST(token_records_of_both_widths)
+static unsigned
+width_of(uint32_t most, bool wide)
+{
+    return most < 1u << 16 ? 2 : most < 1u << 24 && !wide ? 3 : 4;
+}
+
+TEST(token_records_of_all_widths)
 {
     struct tokens_origin origin = {
         .ordinal = UINT64_MAX, .time = INT64_MIN, .group = 9, .quality = -1
     };
-    static const uint32_t top[] = {65535, 65536, 151664, 0xffffffff};
+    static const uint32_t top[] = {65535, 65536, 151664, 0xffffff, 0x1000000,
+                                   0xffffffff};
     uint32_t ids[300], got[300];
     uint8_t loss[300], mask[300];
     struct tokens t;
@@ -133,21 +140,23 @@ TEST(token_records_of_both_widths)
     rng_init(&r, 1, 2);
     buf_init(&b);
     for (size_t i = 0; i < 400; i++) {
-        size_t n = i % 300, n_loss = 0;
+        size_t n = i % 299, n_loss = 0;
+        bool wide = i / 6 % 2;
+        uint64_t vocab = wide && i % 4 ? 0 : (uint64_t)1 << 32;
 
         for (size_t k = 0; k < n; k++) {
-            ids[k] = rng_u32(&r) % (k ? 50000 : 1) + (k ? 0 : top[i % 4]);
+            ids[k] = rng_u32(&r) % (k ? 50000 : 1) + (k ? 0 : top[i % 6]);
             loss[k] = i % 3 ? (uint8_t)(rng_u32(&r) % 5 == 0) : 1;
             n_loss += loss[k];
         }
         buf_reset(&b);
-        CHECK(tokens_encode(&b, &origin, ids, i % 3 ? loss : NULL, n, 0, &e)
-              == 0);
-        if (!CHECK(tokens_decode(&t, b.data, b.len, 0, &e) == 0))
+        CHECK((wide && vocab ? tokens_encode_wide : tokens_encode)(
+                  &b, &origin, ids, i % 3 ? loss : NULL, n, vocab, &e) == 0);
+        if (!CHECK(tokens_decode(&t, b.data, b.len, vocab, &e) == 0))
             continue;
         CHECK_EQ_U64(t.n, n);
         CHECK_EQ_U64(t.n_loss, n_loss);
-        CHECK_EQ_U64(t.width, n == 0 || top[i % 4] < 65536 ? 2 : 4);
+        CHECK_EQ_U64(t.width, n == 0 ? 2 : width_of(top[i % 6], wide));
         CHECK(memcmp(&t.origin, &origin, sizeof(origin)) == 0);
         tokens_ids(&t, got);
         tokens_mask(&t, mask);
@@ -158,6 +167,33 @@ TEST(token_records_of_both_widths)
                 break;
     }
     buf_release(&b);
+}
+
+TEST(the_head_tells_what_ids_take)
+{
+    struct stream_head h;
+    uint64_t vocab;
+    struct err e;
+    bool wide;
+
+    tokens_head(&h, 65536, NULL);
+    CHECK(tokens_head_read(&h, "x", &vocab, &wide, &e) == 0 && wide);
+    tokens_head_vocab(&h, 65537);
+    CHECK(tokens_head_read(&h, "x", &vocab, &wide, &e) == 0 && !wide);
+    CHECK_EQ_U64(vocab, 65537);
+    stream_head_drop(&h, TOKENS_ID_BYTES);
+    CHECK(tokens_head_read(&h, "x", &vocab, &wide, &e) == 0 && wide);
+    stream_head_set(&h, TOKENS_ID_BYTES, "2");
+    CHECK(tokens_head_read(&h, "x", &vocab, &wide, &e) == ERR_DATA);
+    CHECK_STR(e.text, "x: header: key id-bytes (found 2, expected 3, beside "
+              "a vocab over 65536)");
+    stream_head_release(&h);
+    tokens_head(&h, 0, NULL);
+    CHECK(tokens_head_read(&h, "x", &vocab, &wide, &e) == 0 && wide);
+    CHECK_EQ_U64(vocab, 0);
+    stream_head_set(&h, TOKENS_ID_BYTES, "3");
+    CHECK(tokens_head_read(&h, "x", &vocab, &wide, &e) == ERR_DATA);
+    stream_head_release(&h);
 }
 
 TEST(token_records_tell_what_they_are_the_same_as)
@@ -348,7 +384,7 @@ look(const char *type, int kind, size_t cut, uint64_t vocab, uint64_t data)
     rec.data = data;
     stream_head_init(&head, type);
     if (vocab > 0)
-        stream_head_set_u64(&head, "vocab", vocab);
+        tokens_head_vocab(&head, vocab);
     look_init(&d);
     rc = look_at(&d, &head, &rec, &e);
     look_release(&d);
@@ -365,7 +401,7 @@ TEST(a_look_finds_what_is_no_record_of_its_type)
     CHECK(look("weights", 1, 0, 0, 13) == ERR_DATA);
     CHECK(look("weights", 2, 0, 0, 0) == 0);
     CHECK(look("weights", 3, 0, 0, 0) == ERR_DATA);
-    CHECK(look("tokens", 3, 0, 0, 0) == 0);
+    CHECK(look("tokens", 3, 0, 0, 0) == ERR_DATA); /* of three bytes */
     CHECK(look("tokens", 3, 0, 70001, 0) == 0);
     CHECK(look("tokens", 3, 0, 70000, 0) == ERR_DATA);
     CHECK(look("tokens", 3, 1, 70001, 0) == ERR_DATA);
@@ -454,7 +490,8 @@ TEST(damaged_records_are_refused_or_lie_within_their_bytes)
 
 static const struct test tests[] = {
     RUN(an_absent_field_differs_from_an_empty_one), RUN(numbers_have_an_end),
-    RUN(chats_repeat_role_and_content), RUN(token_records_of_both_widths),
+    RUN(chats_repeat_role_and_content), RUN(token_records_of_all_widths),
+    RUN(the_head_tells_what_ids_take),
     RUN(token_records_tell_what_they_are_the_same_as),
     RUN(ids_are_below_the_vocabulary), RUN(descriptors_and_assets),
     RUN(names_of_fields_have_a_form),
