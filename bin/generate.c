@@ -2,9 +2,9 @@
  * as it comes, to a file of prompts, or to somebody at a terminal. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/rng.h"
@@ -108,15 +108,6 @@ const struct tool tool = {
     .exits = "4 5",
 };
 
-static double
-now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* ---- one completion ---- */
 
 /* Writes what can be told by now. */
@@ -159,7 +150,7 @@ complete(struct speaker *s, const struct ids *ids, struct out *out,
          struct err *e)
 {
     struct generator *g = &s->generator;
-    double start = now(), prompt = 0;
+    double start = clock_seconds(), prompt = 0;
     struct completing c;
     int rc = completing_begin(&c, g, 0, ids, &s->c, e);
 
@@ -168,12 +159,12 @@ complete(struct speaker *s, const struct ids *ids, struct out *out,
         if (rc < 0 || g->text[0].logits == NULL)
             continue;
         if (c.n_tokens == 0)
-            prompt = now();
+            prompt = clock_seconds();
         completing_step(&c, g, 0, &s->codec);
         rc = show(&c, out, e);
     }
     if (rc == 0)
-        sum_up(&c, g->context, start, prompt, now());
+        sum_up(&c, g->context, start, prompt, clock_seconds());
     completing_release(&c);
     return rc;
 }

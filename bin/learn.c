@@ -43,38 +43,51 @@ const struct tool tool = {
     .exits = "",
 };
 
-/* The directory of the pipelines, which the caller frees: in share/graft beside
- * libexec/graft, beside build/bin, or above build/san/bin. */
-static int
-find_pipelines(char **out, struct err *e)
-{
-    static const char *const places[] = { "share/graft/pipelines",
-                                          "pipelines", "../pipelines" };
-    char *own, *up, *prefix;
-    int rc = path_program(&own, e);
+#define COUNT(list) (sizeof(list) / sizeof(*(list)))
 
-    if (rc < 0)
-        return rc;
-    up = path_parent(own);
+/* The directories of the programs, this one's own, and of the pipelines, which
+ * are in share/graft beside libexec/graft, beside build/bin, or above
+ * build/san/bin. */
+struct places {
+    char *programs, *pipelines;
+};
+
+static void
+places_release(struct places *p)
+{
+    free(p->programs);
+    free(p->pipelines);
+}
+
+static int
+find_places(struct places *p, struct err *e)
+{
+    static const char *const above[] = { "share/graft/pipelines",
+                                         "pipelines", "../pipelines" };
+    char *up, *prefix;
+
+    p->pipelines = NULL;
+    if (path_program(&p->programs, e) < 0)
+        return e->code;
+    up = path_parent(p->programs);
     prefix = path_parent(up);
-    *out = NULL;
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0])
-             && *out == NULL; i++) {
-        char *dir = path_join(prefix, places[i]);
+    for (size_t i = 0; i < COUNT(above) && p->pipelines == NULL; i++) {
+        char *dir = path_join(prefix, above[i]);
         char *file = path_join(dir, "repo.mk");
 
         if (path_exists(file))
-            *out = mem_strdup(dir);
+            p->pipelines = mem_strdup(dir);
         free(file);
         free(dir);
     }
-    if (*out == NULL)
-        rc = err_set(e, ERR_IO, "%s: no pipelines/repo.mk belongs to this "
-                     "program", own);
     free(prefix);
     free(up);
-    free(own);
-    return rc;
+    if (p->pipelines != NULL)
+        return 0;
+    err_set(e, ERR_IO, "%s: no pipelines/repo.mk belongs to this program",
+            p->programs);
+    places_release(p);
+    return e->code;
 }
 
 /* The run file: what has that path or else that name. */
@@ -100,24 +113,24 @@ find_config(char **out, const char *pipelines, const char *config,
     return ERR_USAGE;
 }
 
-/* What repo.mk takes, in three parts: what may be said here, what this
- * program says, and what goes with no base. */
+/* What repo.mk takes: what may be said here, */
 static const char *const settings[] = {
     "SCRAPE", "SCRUB", "DEDUP", "SPLIT", "LORA", "SCORE", "TEMPLATE", "LOSS",
-    "SEQ_LEN", "FORMAT",
+    "SEQ_LEN", "FORMAT"
+};
+
+/* what this program says, and what goes with no base. */
+static const char *const others[] = {
     "REPO", "BASE", "WORK", "CONFIG", "THREADS", "BIN",
     "HEADERS", "HEADER_FILES", "ARCH", "VOCAB", "PRETRAIN"
 };
-
-#define N_SETTINGS (sizeof(settings) / sizeof(*settings))
-#define N_TAKEN 10 /* of the first part */
 
 static int
 check_setting(const char *word, struct err *e)
 {
     size_t n = strcspn(word, "=");
 
-    for (size_t i = 0; i < N_TAKEN && word[n] == '='; i++)
+    for (size_t i = 0; i < COUNT(settings) && word[n] == '='; i++)
         if (strlen(settings[i]) == n && strncmp(word, settings[i], n) == 0)
             return 0;
     return err_set(e, ERR_USAGE, "'%s' (expected NAME=VALUE, such as "
@@ -134,18 +147,25 @@ setting(const char *name, const char *value)
     return b.data;
 }
 
+/* Of the environment they would be taken, too, whatever they mean there. */
+static void
+unset_all(const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        unsetenv(names[i]);
+}
+
 /* Becomes make. */
 static int
 become_make(const struct options *o, const struct args *args,
-            const char *pipelines, const char *config, struct err *e)
+            const struct places *p, const char *config, struct err *e)
 {
     char **word = mem_array(args->n + 12, sizeof(*word));
     char threads[24];
     size_t n = 0;
 
-    /* Of the environment they would be taken, too, whatever they mean there. */
-    for (size_t i = 0; i < N_SETTINGS; i++)
-        unsetenv(settings[i]);
+    unset_all(settings, COUNT(settings));
+    unset_all(others, COUNT(others));
     if (args->quiet)
         setenv("GRAFT_QUIET", "1", 1);
     snprintf(threads, sizeof(threads), "%llu", (unsigned long long)o->threads);
@@ -153,10 +173,11 @@ become_make(const struct options *o, const struct args *args,
     word[n++] = mem_strdup("-s");
     word[n++] = mem_strdup("--no-print-directory");
     word[n++] = mem_strdup("-f");
-    word[n++] = path_join(pipelines, "repo.mk");
+    word[n++] = path_join(p->pipelines, "repo.mk");
     word[n++] = setting("REPO", args->operand[0]);
     word[n++] = setting("BASE", o->base);
     word[n++] = setting("WORK", o->out);
+    word[n++] = setting("BIN", p->programs);
     if (tool_given(args, "threads"))
         word[n++] = setting("THREADS", threads);
     if (config != NULL)
@@ -177,7 +198,8 @@ static int
 run(void *opts, const struct args *args, struct err *e)
 {
     const struct options *o = opts;
-    char *pipelines = NULL, *config = NULL;
+    struct places p;
+    char *config = NULL;
     int rc = 0;
 
     if (args->no_prov)
@@ -186,14 +208,14 @@ run(void *opts, const struct args *args, struct err *e)
     for (size_t i = 1; i < args->n && rc == 0; i++)
         rc = check_setting(args->operand[i], e);
     if (rc == 0)
-        rc = find_pipelines(&pipelines, e);
+        rc = find_places(&p, e);
     if (rc < 0)
         return rc;
     if (o->config != NULL)
-        rc = find_config(&config, pipelines, o->config, e);
+        rc = find_config(&config, p.pipelines, o->config, e);
     if (rc == 0)
-        rc = become_make(o, args, pipelines, config, e);
+        rc = become_make(o, args, &p, config, e);
     free(config);
-    free(pipelines);
+    places_release(&p);
     return rc;
 }

@@ -14,6 +14,12 @@ clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static inline int64_t
+clock_ms(void)
+{
+    return (int64_t)(clock_ns() / 1000000);
+}
+
 static inline double
 clock_seconds(void)
 {

@@ -124,4 +124,8 @@ void json_put_u64(struct buf *b, uint64_t v);
 /* The shortest decimal that reads back as v; NaN and infinities as null. */
 void json_put_double(struct buf *b, double v);
 
+/* A member of an object: "name": and json_put_double, behind ", " unless it is
+ * the first one. */
+void json_put_number(struct buf *b, const char *name, double v);
+
 #endif

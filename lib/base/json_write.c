@@ -73,6 +73,15 @@ json_put_double(struct buf *b, double v)
 }
 
 void
+json_put_number(struct buf *b, const char *name, double v)
+{
+    bool first = b->len > 0 && b->data[b->len - 1] == '{';
+
+    buf_addf(b, "%s\"%s\": ", first ? "" : ", ", name);
+    json_put_double(b, v);
+}
+
+void
 json_put_u64(struct buf *b, uint64_t v)
 {
     char digits[20];

@@ -2,23 +2,18 @@
  * later, ends the process at once. */
 #include "base/stop.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/signals.h"
 
 static volatile sig_atomic_t asked;
-static struct timespec first; /* when it was asked; the handler's own */
+static int64_t first; /* when it was asked, ms; the handler's own */
 
 /* Whether STOP_AGAIN has gone by since the first request. */
 static int
 is_again(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (now.tv_sec - first.tv_sec) * 1000
-           + (now.tv_nsec - first.tv_nsec) / 1000000 >= STOP_AGAIN;
+    return clock_ms() - first >= STOP_AGAIN;
 }
 
 static void
@@ -27,7 +22,7 @@ on_request(int sig, siginfo_t *info, void *context)
     (void)info;
     (void)context;
     if (asked == 0) {
-        clock_gettime(CLOCK_MONOTONIC, &first);
+        first = clock_ms();
         asked = sig;
     } else if (sig != SIGPIPE && is_again()) {
         io_end(sig);

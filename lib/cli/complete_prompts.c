@@ -9,8 +9,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
@@ -299,14 +299,8 @@ run_all(struct batch_run *r, uint32_t batch, uint32_t context, struct err *e)
 }
 
 static void
-sum_up(const struct batch_run *r, const struct timespec *start)
+sum_up(const struct batch_run *r, double seconds)
 {
-    struct timespec end;
-    double seconds;
-
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    seconds = (double)(end.tv_sec - start->tv_sec)
-              + 1e-9 * (double)(end.tv_nsec - start->tv_nsec);
     log_info("%zu prompts, %llu tokens of completions at %.1f/s", r->n,
              (unsigned long long)r->tokens, (double)r->tokens / seconds);
 }
@@ -316,7 +310,7 @@ complete_prompts(struct speaker *s, const char *path, uint32_t batch,
                  struct out *out, struct err *e)
 {
     struct batch_run r = { .s = s, .out = out };
-    struct timespec start;
+    double start;
     struct prompts p;
     struct prompts_opts reading = {
         .max_tokens = (uint32_t)s->o->max_tokens, .adapters = true
@@ -325,14 +319,14 @@ complete_prompts(struct speaker *s, const char *path, uint32_t batch,
 
     if (rc < 0)
         return rc;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    start = clock_seconds();
     rc = prepare(&r, &p, e);
     if (rc == 0 && r.n > 0) {
         progress_begin("prompts", 0, r.n);
         rc = run_all(&r, batch, longest_job(&r), e);
     }
     if (rc == 0)
-        sum_up(&r, &start);
+        sum_up(&r, clock_seconds() - start);
     for (size_t i = 0; i < r.n; i++) {
         ids_release(&r.job[i].ids);
         buf_release(&r.job[i].line);

@@ -70,9 +70,9 @@ put_json(struct buf *b, const struct told *t)
     buf_addstr(b, "{\"path\": ");
     json_put_string(b, t->path, strlen(t->path));
     buf_addf(b, ", \"format\": \"%s\", \"kind\": \"%s\", \"rank\": %u, "
-             "\"ranks\": [%u, %u], \"alpha\": ", t->format, kind_of(a),
-             a->rank, t->least, t->most);
-    json_put_double(b, a->alpha);
+             "\"ranks\": [%u, %u]", t->format, kind_of(a), a->rank,
+             t->least, t->most);
+    json_put_number(b, "alpha", a->alpha);
     buf_addf(b, ", \"modules\": %zu, \"parameters\": %llu, \"targets\": [",
              a->n, (unsigned long long)t->parameters);
     for (size_t i = 0; i < t->leaves.n; i++) {

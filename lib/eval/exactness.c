@@ -112,13 +112,6 @@ complete_all(struct completing_records *c, const struct adapter *a,
 /* ---- what is told ---- */
 
 static void
-put_number(struct buf *b, const char *key, double v)
-{
-    buf_addf(b, ", \"%s\": ", key);
-    json_put_double(b, v);
-}
-
-static void
 put_model(struct buf *b, const char *name, const struct completing_records *c,
           const struct model_exactness *x)
 {
@@ -130,9 +123,9 @@ put_model(struct buf *b, const char *name, const struct completing_records *c,
     for (uint64_t i = 0; i < c->n; i++)
         passed += x->exact[i].sum;
     buf_addf(b, ", \"%s\": {\"exact\": %.0f", name, passed);
-    put_number(b, "share", exact.mean);
-    put_number(b, "half_width", exact.half);
-    put_number(b, "right", right.mean);
+    json_put_number(b, "share", exact.mean);
+    json_put_number(b, "half_width", exact.half);
+    json_put_number(b, "right", right.mean);
     buf_addc(b, '}');
 }
 
@@ -151,9 +144,9 @@ put_all(struct buf *b, const struct completing_records *c)
         put_model(b, "adapter", c, &c->adapter);
         d = share_difference(c->adapter.exact, c->base.exact, cluster,
                              c->n).seen;
-        buf_addstr(b, ", \"difference\": {\"share\": ");
-        json_put_double(b, d.mean);
-        put_number(b, "half_width", d.half);
+        buf_addstr(b, ", \"difference\": {");
+        json_put_number(b, "share", d.mean);
+        json_put_number(b, "half_width", d.half);
         buf_addc(b, '}');
     }
     buf_addc(b, '}');

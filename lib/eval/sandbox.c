@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/signals.h"
 #include "eval/sandbox_parts.h"
 
@@ -35,15 +36,6 @@ sandbox_fail(int report, const char *what)
     if (write(report, &r, sizeof(r)) < 0)
         _exit(2);
     _exit(1);
-}
-
-static long
-now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* ---- the keeper ---- */
@@ -135,12 +127,13 @@ keep(pid_t first, unsigned seconds, bool group, const sigset_t *signals,
      int report)
 {
     struct sandbox_report late = { .what = SANDBOX_CLOCK };
-    long end = now_ms() + 1000l * SANDBOX_CLOCK_TIMES * seconds, ms = 1;
+    int64_t end = clock_ms() + INT64_C(1000) * SANDBOX_CLOCK_TIMES * seconds;
+    int64_t ms = 1;
     struct timespec left;
     int got = SIGCHLD;
 
     while ((got == SIGCHLD || got < 0) && !has_ended(first)
-           && (ms = end - now_ms()) > 0) {
+           && (ms = end - clock_ms()) > 0) {
         left.tv_sec = ms / 1000;
         left.tv_nsec = ms % 1000 * 1000000;
         got = sigtimedwait(signals, NULL, &left);
@@ -245,14 +238,15 @@ drain(struct drain *d)
 static bool
 listen_all(struct drain *d, size_t n, unsigned seconds)
 {
-    long end = now_ms() + 1000l * SANDBOX_CLOCK_TIMES * seconds + GRACE_MS;
+    int64_t end = clock_ms() + GRACE_MS
+                  + INT64_C(1000) * SANDBOX_CLOCK_TIMES * seconds;
     struct pollfd p[3];
     size_t open = n;
 
     for (size_t i = 0; i < n; i++)
         p[i] = (struct pollfd){ .fd = d[i].fd, .events = POLLIN };
     while (open > 0) {
-        long ms = end - now_ms();
+        int64_t ms = end - clock_ms();
 
         if (ms <= 0)
             return false;

@@ -13,25 +13,14 @@
 #include "eval/divergence.h"
 
 static void
-put_number(struct buf *b, const char *key, double v)
-{
-    buf_addf(b, "\"%s\": ", key);
-    json_put_double(b, v);
-}
-
-static void
 put_loss(struct buf *b, const char *name, struct mean_loss m)
 {
     buf_addf(b, ", \"%s\": {", name);
-    put_number(b, "loss", m.mean);
-    buf_addstr(b, ", ");
-    put_number(b, "half_width", m.half);
-    buf_addstr(b, ", ");
-    put_number(b, "perplexity", exp(m.mean));
-    buf_addstr(b, ", ");
-    put_number(b, "perplexity_low", exp(m.mean - m.half));
-    buf_addstr(b, ", ");
-    put_number(b, "perplexity_high", exp(m.mean + m.half));
+    json_put_number(b, "loss", m.mean);
+    json_put_number(b, "half_width", m.half);
+    json_put_number(b, "perplexity", exp(m.mean));
+    json_put_number(b, "perplexity_low", exp(m.mean - m.half));
+    json_put_number(b, "perplexity_high", exp(m.mean + m.half));
     buf_addc(b, '}');
 }
 
@@ -39,9 +28,8 @@ static void
 put_difference(struct buf *b, const char *name, struct mean_loss d)
 {
     buf_addf(b, ", \"%s\": {", name);
-    put_number(b, "loss", d.mean);
-    buf_addstr(b, ", ");
-    put_number(b, "half_width", d.half);
+    json_put_number(b, "loss", d.mean);
+    json_put_number(b, "half_width", d.half);
     buf_addc(b, '}');
 }
 
@@ -84,13 +72,11 @@ put_divergence(struct buf *b, struct mean_loss mean, struct measured *m)
 
     qsort(m->kls, m->n_kls, sizeof(*m->kls), by_size);
     buf_addstr(b, ", \"kl_divergence\": {");
-    put_number(b, "mean", mean.mean);
-    buf_addstr(b, ", ");
-    put_number(b, "half_width", mean.half);
-    for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
-        buf_addstr(b, ", ");
-        put_number(b, at[i].name, quantile(m->kls, m->n_kls, at[i].share));
-    }
+    json_put_number(b, "mean", mean.mean);
+    json_put_number(b, "half_width", mean.half);
+    for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+        json_put_number(b, at[i].name,
+                        quantile(m->kls, m->n_kls, at[i].share));
     buf_addc(b, '}');
 }
 
@@ -98,9 +84,8 @@ static void
 put_same_top(struct buf *b, struct mean_loss m)
 {
     buf_addstr(b, ", \"same_top\": {");
-    put_number(b, "share", m.mean);
-    buf_addstr(b, ", ");
-    put_number(b, "half_width", m.half);
+    json_put_number(b, "share", m.mean);
+    json_put_number(b, "half_width", m.half);
     buf_addc(b, '}');
 }
 
@@ -205,8 +190,7 @@ put_mean(struct buf *b, const char *name, const struct record_loss *r,
 {
     if (r == NULL)
         return;
-    buf_addf(b, ", \"%s\": ", name);
-    json_put_double(b, r[i].n > 0 ? r[i].sum / (double)r[i].n : NAN);
+    json_put_number(b, name, r[i].n > 0 ? r[i].sum / (double)r[i].n : NAN);
 }
 
 /* The number of the tokens, and what was measured on them. */

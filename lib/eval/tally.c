@@ -124,13 +124,6 @@ wilson(double p, double n, double *low, double *high)
     *high = fmin(middle + half, 1);
 }
 
-static void
-put_number(struct buf *b, const char *key, double v)
-{
-    buf_addf(b, ", \"%s\": ", key);
-    json_put_double(b, v);
-}
-
 /* Where completions are of one prompt, or prompts of one cluster, these are
  * what is independent. */
 static void
@@ -143,9 +136,9 @@ put_share(struct buf *b, const struct prompts *p, uint32_t samples,
     s = share_mean(c->of, c->cluster, p->n);
     if (c->n > 0 && samples == 1 && c->clusters == c->n)
         wilson(s.seen.mean, (double)c->n, &s.low, &s.high);
-    put_number(b, "share", s.seen.mean);
-    put_number(b, "share_low", s.low);
-    put_number(b, "share_high", s.high);
+    json_put_number(b, "share", s.seen.mean);
+    json_put_number(b, "share_low", s.low);
+    json_put_number(b, "share_high", s.high);
 }
 
 /* For k of 1, 2, 5, 10, 20, 50 and so on, up to the samples that there are. */
@@ -210,9 +203,9 @@ put_change(struct buf *b, const struct prompts *p, uint32_t samples,
         gained += with->pass[i] > base->pass[i];
         lost += with->pass[i] < base->pass[i];
     }
-    buf_addstr(b, ", \"difference\": {\"share\": ");
-    json_put_double(b, d.mean);
-    put_number(b, "half_width", d.half);
+    buf_addstr(b, ", \"difference\": {");
+    json_put_number(b, "share", d.mean);
+    json_put_number(b, "half_width", d.half);
     buf_addf(b, "}, \"gained\": %llu, \"lost\": %llu",
              (unsigned long long)gained, (unsigned long long)lost);
 }

@@ -146,13 +146,6 @@ put_count(struct buf *b, const struct render_count *c)
              ", \"tokens\": %" PRIu64 "}", c->records, c->edited, c->tokens);
 }
 
-static void
-put_number(struct buf *b, const char *name, double v)
-{
-    buf_addf(b, ", \"%s\": ", name);
-    json_put_double(b, v);
-}
-
 /* The members that a language and all of them have. */
 static void
 put_sums(struct buf *b, const struct token_sums *s)
@@ -164,15 +157,16 @@ put_sums(struct buf *b, const struct token_sums *s)
              ", \"tokens\": %" PRIu64 ", \"learned\": %" PRIu64
              ", \"bytes\": %" PRIu64, s->texts, s->there.edited,
              s->kept.tokens, s->learned, s->bytes);
-    put_number(b, "tokens_per_part", ratio(s->kept.tokens, s->kept.records));
-    put_number(b, "bytes_per_token", ratio(s->bytes, s->text));
+    json_put_number(b, "tokens_per_part",
+                    ratio(s->kept.tokens, s->kept.records));
+    json_put_number(b, "bytes_per_token", ratio(s->bytes, s->text));
     buf_addstr(b, ", \"kept\": ");
     put_count(b, &s->kept);
     buf_addstr(b, ", \"left_out\": ");
     put_count(b, &s->left);
-    put_number(b, "left_out_texts", share[0]);
-    put_number(b, "left_out_edited_lines", share[1]);
-    put_number(b, "left_out_tokens", share[2]);
+    json_put_number(b, "left_out_texts", share[0]);
+    json_put_number(b, "left_out_edited_lines", share[1]);
+    json_put_number(b, "left_out_tokens", share[2]);
 }
 
 struct named {

@@ -16,10 +16,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/signals.h"
 
@@ -137,15 +137,6 @@ confine(const struct child_limits *l)
 
 /* ---- the parent's end ---- */
 
-static uint64_t
-now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 int
 child_start(struct child *c, const struct child_limits *limits,
             int (*fn)(void *ctx, struct sender *s, struct watch *w),
@@ -244,14 +235,14 @@ static int
 wait_input(struct child *c, bool *died, struct err *e)
 {
     struct pollfd p = {.fd = c->fd, .events = POLLIN};
-    uint64_t start = now_ms(), spent;
+    uint64_t start = clock_ms(), spent;
     int n;
 
     for (;;) {
         n = poll(&p, 1, POLL_MS);
         if (n < 0 && errno != EINTR)
             return err_errno(e, ERR_IO, "poll");
-        spent = now_ms() - start;
+        spent = clock_ms() - start;
         start += spent;
         c->waited_ms += spent;
         if (n > 0)

@@ -29,8 +29,8 @@ by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void
-make_values(float value[256], bool is_signed)
+void
+dynamic8_values(float value[256], bool is_signed)
 {
     int n = 0;
 
@@ -71,7 +71,7 @@ nearest(const struct dynamic8 *d, float x)
 void
 dynamic8_init(struct dynamic8 *d, bool is_signed)
 {
-    make_values(d->value, is_signed);
+    dynamic8_values(d->value, is_signed);
     for (int i = 0; i < 256; i++) {
         d->low[i] = i == 0 ? -INFINITY
                            : (d->value[i - 1] + d->value[i]) / 2;

@@ -30,6 +30,9 @@ struct dynamic8 {
 
 void dynamic8_init(struct dynamic8 *d, bool is_signed);
 
+/* The values alone. */
+void dynamic8_values(float value[256], bool is_signed);
+
 /* The code whose value is nearest to x, of two the lower one; of NaN some
  * code. */
 static inline uint8_t

@@ -8,10 +8,9 @@
  *
  *   map[code] * nested + offset
  *
- * map: 256 values from -0.993 to 1, closer to each other near 0 (the dynamic
- * tree of Dettmers, 8-bit Approximations for Parallelism in Deep Learning,
- * 2016). A code is that of the value nearest to the quotient by nested, which
- * is first rounded to one of 65536 places from -1 to 1.
+ * map: that of tensor/dynamic8.h, with a sign. A code is that of the value
+ * nearest to the quotient by nested, which is first rounded to one of 65536
+ * places from -1 to 1.
  *
  * All in floats, rounded after each operation, so that the bytes are those of
  * bitsandbytes.functional's quantize_4bit(compress_statistics=True) on an x86
@@ -26,9 +25,6 @@
 #include <stdint.h>
 
 #define NF4_NESTED_BLOCK 256
-
-/* The values of the codes, ascending. */
-void nf4_nested_map(float map[256]);
 
 /* The offset of absmax[n], n > 0: their mean. */
 float nf4_nested_offset(const float *absmax, size_t n);

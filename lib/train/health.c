@@ -105,17 +105,11 @@ health_look(struct health *h, const char *root)
 void
 health_json(const struct health *h, struct buf *b)
 {
-    const char *comma = "";
-
-    buf_addstr(b, "{");
-    for (int i = 0; i < HEALTH_COUNT; i++) {
-        if (isnan(h->value[i]))
-            continue;
-        buf_addf(b, "%s\"%s\": ", comma, whats[i].member);
-        json_put_double(b, h->value[i]);
-        comma = ", ";
-    }
-    buf_addstr(b, "}");
+    buf_addc(b, '{');
+    for (int i = 0; i < HEALTH_COUNT; i++)
+        if (!isnan(h->value[i]))
+            json_put_number(b, whats[i].member, h->value[i]);
+    buf_addc(b, '}');
 }
 
 static bool

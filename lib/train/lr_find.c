@@ -102,13 +102,6 @@ lr_find(struct lr_curve *c, struct trainer *t, uint64_t steps,
     return rc;
 }
 
-static void
-put_number(struct buf *b, const char *key, double v)
-{
-    buf_addf(b, ", \"%s\": ", key);
-    json_put_double(b, v);
-}
-
 void
 lr_curve_json(const struct lr_curve *c, struct buf *b)
 {
@@ -116,16 +109,16 @@ lr_curve_json(const struct lr_curve *c, struct buf *b)
         const struct lr_point *p = &c->point[i];
 
         buf_addf(b, "{\"step\": %zu", i + 1);
-        put_number(b, "lr", p->lr);
-        put_number(b, "loss", p->loss);
-        put_number(b, "smooth", p->smooth);
+        json_put_number(b, "lr", p->lr);
+        json_put_number(b, "loss", p->loss);
+        json_put_number(b, "smooth", p->smooth);
         buf_addstr(b, "}\n");
     }
     if (c->stopped) /* what is there advises nothing */
         return;
     buf_addf(b, "{\"diverged\": %s", c->diverged ? "true" : "false");
-    put_number(b, "steepest", c->steepest);
-    put_number(b, "tenth", c->tenth);
+    json_put_number(b, "steepest", c->steepest);
+    json_put_number(b, "tenth", c->tenth);
     buf_addstr(b, "}\n");
 }
 

@@ -3,25 +3,18 @@
 
 #include "base/json.h"
 
-static void
-put_number(struct buf *b, const char *key, double v)
-{
-    buf_addf(b, ", \"%s\": ", key);
-    json_put_double(b, v);
-}
-
 void
 metrics_step(struct buf *b, const struct run_line *line,
              const struct step_report *r, const struct train_state *s)
 {
     buf_addf(b, "{\"step\": %llu", (unsigned long long)s->step);
-    put_number(b, "loss", line->loss);
+    json_put_number(b, "loss", line->loss);
     if (line->has_z_loss)
-        put_number(b, "z_loss", line->z_loss);
-    put_number(b, "lr", r->lr);
-    put_number(b, "grad_norm", r->grad_norm);
+        json_put_number(b, "z_loss", line->z_loss);
+    json_put_number(b, "lr", r->lr);
+    json_put_number(b, "grad_norm", r->grad_norm);
     buf_addf(b, ", \"tokens\": %llu", (unsigned long long)s->tokens);
-    put_number(b, "tok_s", line->tok_s);
+    json_put_number(b, "tok_s", line->tok_s);
     buf_addf(b, ", \"peak_bytes\": %llu, \"supervised\": %llu, "
              "\"skipped\": %llu", (unsigned long long)line->peak_bytes,
              (unsigned long long)s->supervised,
@@ -37,8 +30,8 @@ void
 metrics_evaluation(struct buf *b, uint64_t step, const struct mean_loss *m)
 {
     buf_addf(b, "{\"step\": %llu", (unsigned long long)step);
-    put_number(b, "val_loss", m->mean);
-    put_number(b, "val_half_width", m->half);
+    json_put_number(b, "val_loss", m->mean);
+    json_put_number(b, "val_half_width", m->half);
     buf_addf(b, ", \"val_tokens\": %llu, \"val_records\": %llu, "
              "\"val_clusters\": %llu}", (unsigned long long)m->tokens,
              (unsigned long long)m->records,

@@ -228,13 +228,6 @@ profile_tell(const struct trainer *t)
     free(rows);
 }
 
-static void
-put_number(struct buf *b, const char *name, double v)
-{
-    buf_addf(b, ", \"%s\": ", name);
-    json_put_double(b, v);
-}
-
 void
 profile_json(const struct trainer *t, struct buf *b)
 {
@@ -247,18 +240,18 @@ profile_json(const struct trainer *t, struct buf *b)
              (unsigned long long)f->last,
              (unsigned long long)(t->state.tokens - f->tokens_from),
              f->threads);
-    put_number(b, "seconds", 1e-9 * (double)f->all);
-    put_number(b, "peak_flops", f->peak.flops);
-    put_number(b, "peak_bytes", f->peak.bytes);
+    json_put_number(b, "seconds", 1e-9 * (double)f->all);
+    json_put_number(b, "peak_flops", f->peak.flops);
+    json_put_number(b, "peak_bytes", f->peak.bytes);
     buf_addstr(b, ",\n \"rows\": [");
     for (size_t i = 0; i < n; i++) {
         buf_addf(b, "%s\n  {\"phase\": \"%s\", \"op\": \"%s\", \"runs\": %llu",
                  i ? "," : "", rows[i].phase, rows[i].op,
                  (unsigned long long)rows[i].runs);
-        put_number(b, "seconds", rows[i].seconds);
-        put_number(b, "flops", rows[i].flops);
-        put_number(b, "bytes", rows[i].bytes);
-        put_number(b, "share_of_peak", rows[i].share);
+        json_put_number(b, "seconds", rows[i].seconds);
+        json_put_number(b, "flops", rows[i].flops);
+        json_put_number(b, "bytes", rows[i].bytes);
+        json_put_number(b, "share_of_peak", rows[i].share);
         buf_addc(b, '}');
     }
     buf_addstr(b, "]}\n");

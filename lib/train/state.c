@@ -76,8 +76,7 @@ state_write(const char *path, const struct train_state *s,
         double v;
 
         memcpy(&v, (const char *)s + numbers[i].offset, sizeof(v));
-        buf_addf(&b, ", \"%s\": ", numbers[i].name);
-        json_put_double(&b, v);
+        json_put_number(&b, numbers[i].name, v);
     }
     buf_addstr(&b, "}\n");
     rc = file_write(path, b.data, b.len, e);

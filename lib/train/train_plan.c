@@ -138,8 +138,7 @@ trainer_plan_json(const struct trainer *t, struct buf *b)
     for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++)
         buf_addf(b, "%s\"%s\": %llu", i ? ", " : "{", field[i].name,
                  (unsigned long long)field[i].value);
-    buf_addstr(b, ", \"flops_per_step\": ");
-    json_put_double(b, step_flops(t));
+    json_put_number(b, "flops_per_step", step_flops(t));
     card_json(&t->model->backend, b);
     buf_addstr(b, "}\n");
 }

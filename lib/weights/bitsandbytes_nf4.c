@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "tensor/dynamic8.h"
 #include "tensor/nf4.h"
 #include "tensor/nf4_nested.h"
 #include "weights/bitsandbytes_parts.h"
@@ -246,7 +247,7 @@ put_nested_values(const struct bitsandbytes_matrix *m, struct out *out,
     float map[256];
 
     (void)m;
-    nf4_nested_map(map);
+    dynamic8_values(map, true);
     return out_write(out, map, sizeof(map), e);
 }
 

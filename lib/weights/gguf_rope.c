@@ -205,10 +205,8 @@ gguf_rope_read(struct gguf_rope *r, const struct gguf *g, const char *arch,
 static void
 put(struct buf *b, const char *name, double v)
 {
-    if (v == 0)
-        return;
-    buf_addf(b, ", \"%s\": ", name);
-    json_put_double(b, v);
+    if (v != 0)
+        json_put_number(b, name, v);
 }
 
 void

@@ -105,6 +105,12 @@ arch() {
     run -2 --separate-stderr learn --base b --config wrong repo
     [[ $stderr == "repo.mk: CONFIG: train: wrong: unknown key 'rnak' (did "* ]]
     [ ! -e work ]
+    # the programs are those beside it
+    mkdir -p own/build/bin
+    ln -s "$root/pipelines" own
+    cp "$(command -v learn)" own/build/bin
+    run -2 --separate-stderr own/build/bin/learn --base b repo
+    [[ $stderr == "repo.mk: $PWD/own/build/bin: none of the programs"* ]]
 }
 
 @test "learn makes a scored adapter with a run file, and does it once" {

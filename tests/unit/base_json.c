@@ -344,6 +344,21 @@ TEST(doubles_are_written_short_and_come_back)
     buf_release(&b);
 }
 
+TEST(members_have_commas_between_them)
+{
+    struct buf b;
+
+    buf_init(&b);
+    buf_addc(&b, '{');
+    json_put_number(&b, "a", 1);
+    json_put_number(&b, "b", NAN);
+    buf_addstr(&b, ", \"c\": {");
+    json_put_number(&b, "d", 0.5);
+    buf_addstr(&b, "}}");
+    CHECK_STR(b.data, "{\"a\": 1, \"b\": null, \"c\": {\"d\": 0.5}}");
+    buf_release(&b);
+}
+
 TEST(any_string_comes_back)
 {
     char raw[260];
@@ -393,6 +408,7 @@ static const struct test tests[] = {
     RUN(integers_are_exact_and_bounded),
     RUN(a_number_out_of_range_is_refused),
     RUN(doubles_are_written_short_and_come_back),
+    RUN(members_have_commas_between_them),
     RUN(any_string_comes_back),
     RUN(user_json_refuses_a_nul_that_a_c_string_would_lose),
 };

@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/stop.h"
 
 #include "test.h"
@@ -15,15 +16,6 @@ rest(long ms)
 
     while (nanosleep(&t, &t) != 0)
         continue;
-}
-
-static long
-now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (long)(t.tv_sec * 1000 + t.tv_nsec / 1000000);
 }
 
 /* Status of a process that asks itself to stop by first, then, ms later, by
@@ -54,9 +46,9 @@ ask_twice_soon(int first, int second, long ms)
     int status;
 
     do {
-        began = now();
+        began = clock_ms();
         status = ask_twice(first, second, ms);
-    } while (status != 0 && now() - began >= STOP_AGAIN);
+    } while (status != 0 && clock_ms() - began >= STOP_AGAIN);
     return status;
 }
 
