@@ -110,6 +110,15 @@ enum op_kind {
     OP_GLU,           /* y0 = act(x0) * x1 */
     OP_GLU_BWD,       /* x0 gate, x1 up, x2 dy; y0 dgate, y1 dup */
     OP_ADD,           /* y0 = scale x0 (+ x1) */
+    OP_CONV1D,        /* x0 x[n,cols], x1 weight[cols,width], x2 bias (may be
+                         absent); y0 y, y1 decoding: see conv_args */
+    OP_CONV1D_BWD,    /* x0, x1 and x2 as there, x3 dy; y0 dx (may be absent),
+                         y1 dweight, y2 dbias (both add, may be absent) */
+    OP_SCAN,          /* x0 u, x1 d, x2 A_log, x3 B|C, x4 D; y0 y, y1 states
+                         for the backward, y2 decoding: see scan_args */
+    OP_SCAN_BWD,      /* x0 to x4 as there, x5 states, x6 dy; y0 du, y1 dd,
+                         y2 dA_log, y3 dB|dC, y4 dD (each may be absent; y2
+                         and y4 always add) */
     OP_HEAD_CE,       /* see struct head_args */
     OP_LOGITS,        /* y0[k,vocab] = x0[head_row[k]] W^T + b, k < n_head */
     OP_CACHE,         /* x0's rows go to caches y0: see cache_args */
@@ -193,6 +202,43 @@ struct cache_args {
     uint32_t seq_len, cache_len;
 };
 
+/* CONV1D: of each column by itself, the causal convolution with the last width
+ * rows of its document, and an activation (enum act_kind) of that:
+ *   y[i, c] = act(bias[c] + sum over k < width of
+ *                 weight[c, k] x[i - (width - 1) + k, c])
+ * where rows before doc_first[i], or before the sequence, count as 0. Decoding
+ * (cached), a sequence's rows follow those of y1, [seqs * (width - 1), cols] of
+ * reals: its last width - 1 rows of x, the oldest first, which are 0 where
+ * cache_at is, and which those of this pass take the place of. Rows that hold
+ * no token are 0. */
+#define CONV_MAX 16 /* the widest */
+
+struct conv_args {
+    uint32_t seq_len;
+    uint8_t act, cached;
+};
+
+/* SCAN: the selective scan (arXiv:2312.00752) of `state` numbers h for each of
+ * u's columns, with B and C, [n, state] each, side by side in x3:
+ *   delta = softplus(d) = log(1 + exp(d)), A = -exp(A_log[cols, state])
+ *   h[c, s] = exp(delta[i, c] A[c, s]) h[c, s]
+ *             + delta[i, c] B[i, s] u[i, c]
+ *   y[i, c] = D[c] u[i, c] + sum over s of C[i, s] h[c, s]
+ * in the order of rows, where h is 0 before the first row of a document and of
+ * a sequence. A is negative and delta is not: h only fades, however long that
+ * is. Row q of y1, reals, is h after the q % chunks'th SCAN_CHUNK rows of
+ * sequence q / chunks, chunks = ceil(seq_len / SCAN_CHUNK), h[c, s] at
+ * s * cols + c: from there the backward makes h once more. Absent where there
+ * is none. Decoding (cached), a sequence's h begins as y2's row, of the same
+ * layout, or as 0 where cache_at is, and is left there; rows that hold no
+ * token are 0. */
+#define SCAN_CHUNK 64
+
+struct scan_args {
+    uint32_t state, seq_len;
+    uint8_t cached;
+};
+
 /* A STASH or FETCH may run beside the ops that follow it, until the WAIT of
  * the same range with its number and views, of which there is one: meanwhile
  * nobody writes x0, and nobody else touches y0. The rows of both views follow
@@ -201,7 +247,7 @@ struct aside_args {
     uint32_t number;
 };
 
-enum { OP_MAX_X = 6, OP_MAX_Y = 6 };
+enum { OP_MAX_X = 7, OP_MAX_Y = 6 };
 
 struct op {
     uint16_t kind, layer;
@@ -229,6 +275,8 @@ struct op {
         struct aside_args aside;
         struct { uint8_t kind; } act;
         struct { double scale; } add;
+        struct conv_args conv;
+        struct scan_args scan;
         struct head_args head;
         /* lr_ratio: what inputs.lr is multiplied by */
         struct { float beta1, beta2, eps, decay, lr_ratio; } opt;

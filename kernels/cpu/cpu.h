@@ -50,6 +50,15 @@ ceil_div(size_t a, size_t b)
     return (a + b - 1) / b;
 }
 
+/* The first row of row i's document that is in its sequence of seq rows. */
+static inline size_t
+first_row(const struct job *j, size_t i, size_t seq)
+{
+    size_t doc = (size_t)j->run->batch->doc_first[i], at = i - i % seq;
+
+    return doc > at ? doc : at;
+}
+
 static inline bool
 is_f32(const struct view *v)
 {
@@ -90,6 +99,10 @@ void cpu_act_bwd(const struct job *j);
 void cpu_glu(const struct job *j);
 void cpu_glu_bwd(const struct job *j);
 void cpu_add(const struct job *j);
+void cpu_conv1d(const struct job *j);
+void cpu_conv1d_bwd(const struct job *j);
+void cpu_scan(const struct job *j);
+void cpu_scan_bwd(const struct job *j);
 void cpu_head_ce(const struct job *j);
 void cpu_logits(const struct job *j);
 void cpu_cache(const struct job *j);
@@ -116,6 +129,10 @@ uint64_t dora_scratch(const struct op *op, int workers);
 uint64_t rope_scratch(const struct op *op, int workers);
 uint64_t attention_scratch(const struct op *op, int workers);
 uint64_t attention_bwd_scratch(const struct op *op, int workers);
+uint64_t conv1d_scratch(const struct op *op, int workers);
+uint64_t conv1d_bwd_scratch(const struct op *op, int workers);
+uint64_t scan_scratch(const struct op *op, int workers);
+uint64_t scan_bwd_scratch(const struct op *op, int workers);
 uint64_t head_ce_scratch(const struct op *op, int workers);
 uint64_t logits_scratch(const struct op *op, int workers);
 uint64_t sqnorm_scratch(const struct op *op, int workers);

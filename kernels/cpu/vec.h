@@ -43,6 +43,40 @@ struct stored_mul {
     float *c, beta;
 };
 
+/* CONV1D of some columns of a row. x[k] is the row that weight k meets, NULL
+ * for one of zeros; weights are turned: those of k begin at weight + k ldw. */
+struct conv_row {
+    const float *const *x;
+    const float *weight, *bias; /* bias may be NULL */
+    size_t cols, width, ldw;
+    int act; /* enum act_kind; -1: none */
+};
+
+/* SCAN of some columns, over at most SCAN_CHUNK rows. a = -exp(A_log), turned:
+ * that of number s begins at a + s lda, as h does at h + s ldh. bc is row 0's
+ * B, C behind it. */
+struct scan_part {
+    size_t rows, cols, state;
+    const float *u, *d, *bc, *a, *skip;
+    size_t ldu, ldd, ldbc, lda;
+    const bool *begins; /* h is 0 before that row */
+    float *h;           /* before the rows; the forward leaves that after */
+    size_t ldh;
+};
+
+/* Its gradients; u and d may be NULL. Those of h are carried from the chunk
+ * that follows to the one before; those of a and skip add. */
+struct scan_grads {
+    const float *dy;
+    float *u, *d, *h, *a, *skip;
+    size_t lddy, ldu, ldd, ldh, lda;
+    float *bc;    /* [rows, 2 state] */
+    float *lanes; /* scratch: 2 state SCAN_CHUNK SCAN_LANES floats */
+    int acc;      /* bits 0 and 1: adds to u, to d */
+};
+
+enum { SCAN_LANES = 16 }; /* of the widest vectors */
+
 /* What an instruction set does with a stored format. */
 struct vec_stored {
     uint8_t dtype;
@@ -97,6 +131,14 @@ struct vec {
     void (*softmax_bwd)(float *ds, const float *p, const float *dp, size_t n,
                         float delta, float scale);
     double (*sqsum)(const float *x, size_t n);
+
+    /* y = act(.); d = act'(.) dy, which x[k] times is added to dw + k lddw, and
+     * which itself to dbias. */
+    void (*conv)(float *y, const struct conv_row *p, bool acc);
+    void (*conv_bwd)(float *d, const struct conv_row *p, const float *dy,
+                     float *dw, size_t lddw, float *dbias);
+    void (*scan)(const struct scan_part *p, float *y, size_t ldy, bool acc);
+    void (*scan_bwd)(const struct scan_part *p, const struct scan_grads *to);
 
     void (*adamw)(float *p, float *m, float *v, const float *g, size_t n,
                   const struct adamw *a);

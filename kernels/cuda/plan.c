@@ -36,7 +36,10 @@ cuda_describe(struct backend *b, struct sizing *s)
                   | (uint64_t)1 << OP_DORA_BWD
                   | (uint64_t)1 << OP_ADAMW8
                   | (uint64_t)1 << OP_EMBED_TOKENS
-                  | (uint64_t)1 << OP_EMBED_TOKENS_BWD); /* and these */
+                  | (uint64_t)1 << OP_EMBED_TOKENS_BWD
+                  | (uint64_t)1 << OP_CONV1D | (uint64_t)1 << OP_CONV1D_BWD
+                  | (uint64_t)1 << OP_SCAN
+                  | (uint64_t)1 << OP_SCAN_BWD); /* and these */
     b->workspace = s->workspace;
     b->pinned = UPLOAD_PIECES * UPLOAD_PIECE;
     b->scratch = scratch;

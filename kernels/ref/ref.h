@@ -66,6 +66,15 @@ holds_token(const struct run *r, size_t i, size_t seq)
     return i % seq < (size_t)r->batch->seq_n[i / seq];
 }
 
+/* The first row of row i's document that is in its sequence of seq rows. */
+static inline size_t
+first_row(const struct run *r, size_t i, size_t seq)
+{
+    size_t doc = (size_t)r->batch->doc_first[i], at = i - i % seq;
+
+    return doc > at ? doc : at;
+}
+
 static inline void
 put(real *to, double value, bool add)
 {
@@ -119,6 +128,10 @@ void REF(act_bwd)(struct run *r, const struct op *op);
 void REF(glu)(struct run *r, const struct op *op);
 void REF(glu_bwd)(struct run *r, const struct op *op);
 void REF(add)(struct run *r, const struct op *op);
+void REF(conv1d)(struct run *r, const struct op *op);
+void REF(conv1d_bwd)(struct run *r, const struct op *op);
+void REF(scan)(struct run *r, const struct op *op);
+void REF(scan_bwd)(struct run *r, const struct op *op);
 void REF(head_ce)(struct run *r, const struct op *op);
 void REF(logits)(struct run *r, const struct op *op);
 void REF(cache)(struct run *r, const struct op *op);

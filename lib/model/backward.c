@@ -182,6 +182,55 @@ grad_glu(struct build *b, const struct op *f)
     *build_op(b, OP_GLU_BWD, f->layer) = op;
 }
 
+/* The gradient of the tensor that is bound to v. */
+static struct view
+tensor_grad(const struct build *b, const struct view *v)
+{
+    const struct view none = { 0 };
+
+    for (size_t i = 0; i < b->d->n_tensors && v->buf != 0; i++)
+        if (b->bound[i].v.buf == v->buf && b->bound[i].v.off == v->off)
+            return b->bound[i].grad;
+    return none;
+}
+
+void
+grad_conv1d(struct build *b, const struct op *f)
+{
+    struct op op = { .kind = OP_CONV1D_BWD, .layer = f->layer, .u = f->u };
+
+    for (int i = 0; i < 3; i++)
+        op.x[i] = f->x[i];
+    op.x[3] = build_grad(b, f->y[0]);
+    if (build_needs(b, f->x[0])) {
+        put_grad(b, &op, 0, f->x[0]);
+        set_written(b, f->x[0]);
+    }
+    op.y[1] = tensor_grad(b, &f->x[1]);
+    op.y[2] = tensor_grad(b, &f->x[2]);
+    *build_op(b, OP_CONV1D_BWD, f->layer) = op;
+}
+
+void
+grad_scan(struct build *b, const struct op *f)
+{
+    static const uint8_t rows[] = { 0, 1, 3 }; /* operands of token rows */
+    struct op op = { .kind = OP_SCAN_BWD, .layer = f->layer, .u = f->u };
+
+    for (int i = 0; i < 5; i++)
+        op.x[i] = f->x[i];
+    op.x[5] = f->y[1];
+    op.x[6] = build_grad(b, f->y[0]);
+    for (int i = 0; i < 3; i++)
+        if (build_needs(b, f->x[rows[i]])) {
+            put_grad(b, &op, rows[i], f->x[rows[i]]);
+            set_written(b, f->x[rows[i]]);
+        }
+    op.y[2] = tensor_grad(b, &f->x[2]);
+    op.y[4] = tensor_grad(b, &f->x[4]);
+    *build_op(b, OP_SCAN_BWD, f->layer) = op;
+}
+
 /* A sum's gradient is its operands', times scale. Both share its buffer where
  * that is 1: the first's is read before anybody adds to the second's. */
 void

@@ -144,6 +144,8 @@ void grad_attention(struct build *b, const struct op *f);
 void grad_act(struct build *b, const struct op *f);
 void grad_add(struct build *b, const struct op *f);
 void grad_glu(struct build *b, const struct op *f);
+void grad_conv1d(struct build *b, const struct op *f);
+void grad_scan(struct build *b, const struct op *f);
 
 /* Gradient of a view: its buffer's gradient, made on first use. */
 struct view build_grad(struct build *b, struct view v);

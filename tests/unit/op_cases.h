@@ -8,6 +8,7 @@
 
 #include "linear_cases.h"
 #include "model/op_info.h"
+#include "scan_cases.h"
 
 /* What the cases so far had, by kind: try_op notes it. */
 static bool tried[OP_KINDS];
@@ -759,6 +760,7 @@ TEST(every_kind_was_compared)
     RUN(attention_matches), RUN(attention_of_low_scores_matches),           \
     RUN(cached_attention_matches), RUN(attention_gradients_match),          \
     RUN(heads_match), RUN(logits_match),                                    \
+    RUN_SCAN_CASES,                                                         \
     RUN(moves_match), RUN(copies_beside_the_ops_match),                     \
     RUN(clipping_matches), RUN(optimisers_match),                           \
     RUN(optimisers_in_eight_bits_match)

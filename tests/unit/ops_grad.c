@@ -570,6 +570,84 @@ TEST(activations)
     }
 }
 
+static void
+conv_case(uint32_t width, uint8_t act, bool bias, uint8_t acc)
+{
+    struct trial t;
+    struct view x, w, b, dx, dw, db;
+
+    trial_init(&t, "conv1d", width + act + acc);
+    lab_batch(&t.lab, 18, 9, 5, 4);
+    trial_output(&t, 18, 6);
+    x = lab_real(&t.lab, 18, 6);
+    w = lab_real(&t.lab, 6, width);
+    b = lab_real(&t.lab, 1, 6);
+    dx = lab_real(&t.lab, 18, 6);
+    dw = lab_real(&t.lab, 6, width);
+    db = lab_real(&t.lab, 1, 6);
+    t.fwd = (struct op){ .kind = OP_CONV1D, .x = { x, w }, .y = { t.y },
+                         .u.conv = { 9, act, 0 } };
+    t.bwd = (struct op){ .kind = OP_CONV1D_BWD, .acc = acc,
+                         .x = { x, w, { 0 }, t.dy }, .y = { dx, dw },
+                         .u = t.fwd.u };
+    add_var(&t, x, dx, acc & 1);
+    add_var(&t, w, dw, true);
+    if (bias) {
+        t.fwd.x[2] = t.bwd.x[2] = b;
+        t.bwd.y[2] = db;
+        add_var(&t, b, db, true);
+    }
+    check_trial(&t);
+}
+
+TEST(convolutions)
+{
+    conv_case(1, ACT_SILU, true, 0);
+    conv_case(4, ACT_SILU, true, 1);
+    conv_case(4, ACT_GELU_TANH, false, 0);
+    conv_case(12, ACT_SILU, true, 0);
+}
+
+/* Of more than a chunk, and of documents in it. */
+static void
+scan_case(uint32_t seq, uint32_t doc, uint32_t cols, uint32_t state,
+          uint8_t acc)
+{
+    struct trial t;
+    uint32_t n = 2 * seq, chunks = (seq + SCAN_CHUNK - 1) / SCAN_CHUNK;
+    struct view x[5], g[5], kept;
+
+    trial_init(&t, "scan", seq + doc + acc);
+    lab_batch(&t.lab, n, seq, doc, 4);
+    trial_output(&t, n, cols);
+    for (int i = 0; i < 5; i++) {
+        uint32_t rows = i == 2 ? cols : i == 4 ? 1 : n;
+        uint32_t wide = i == 2 ? state : i == 3 ? 2 * state : cols;
+
+        x[i] = lab_real(&t.lab, rows, wide);
+        g[i] = lab_real(&t.lab, rows, wide);
+        add_var(&t, x[i], g[i], i == 2 || i == 4 || acc >> i & 1);
+    }
+    kept = lab_real(&t.lab, 2 * chunks, cols * state);
+    t.fwd = (struct op){ .kind = OP_SCAN, .y = { t.y, kept },
+                         .u.scan = { state, seq, 0 } };
+    t.bwd = (struct op){ .kind = OP_SCAN_BWD, .acc = acc, .u = t.fwd.u };
+    memcpy(t.fwd.x, x, sizeof(x));
+    memcpy(t.bwd.x, x, sizeof(x));
+    memcpy(t.bwd.y, g, sizeof(g));
+    t.bwd.x[5] = kept;
+    t.bwd.x[6] = t.dy;
+    check_trial(&t);
+}
+
+TEST(scans)
+{
+    scan_case(9, 9, 3, 2, 0);
+    scan_case(9, 4, 2, 5, 11);
+    scan_case(70, 67, 2, 1, 0);
+    scan_case(130, 130, 1, 2, 2);
+}
+
 /* All chunks. */
 static void
 run_head(struct lab *l, struct op *op)
@@ -666,7 +744,8 @@ TEST(every_gradient_was_tried)
 static const struct test tests[] = {
     RUN(embedding), RUN(embedding_of_tokens), RUN(norms), RUN(linear),
     RUN(dora), RUN(sums), RUN(rope),
-    RUN(attention), RUN(activations), RUN(head), RUN(every_gradient_was_tried)
+    RUN(attention), RUN(activations), RUN(convolutions), RUN(scans),
+    RUN(head), RUN(every_gradient_was_tried)
 };
 
 TEST_MAIN("ops_grad", tests)
