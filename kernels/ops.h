@@ -132,6 +132,7 @@ enum op_kind {
     OP_ADAMW,         /* x0 gradient; y0 parameter, y1 m, y2 v */
     OP_ADAMW8,        /* x0 gradient; y0 parameter, y1 m, y2 v, in codes,
                          y3, y4 the scales of their blocks */
+    OP_MUON,          /* x0 gradient; y0 parameter, y1 mean of gradients */
     OP_SGD,           /* x0 gradient; y0 parameter */
     OP_KINDS
 };
@@ -280,6 +281,8 @@ struct op {
         struct head_args head;
         /* lr_ratio: what inputs.lr is multiplied by */
         struct { float beta1, beta2, eps, decay, lr_ratio; } opt;
+        /* lr_ratio as there; adjust: what X is multiplied by besides */
+        struct { float momentum, decay, lr_ratio, adjust; } muon;
         struct { float max_norm; } clip; /* 0: no clipping */
     } u;
 };
@@ -329,7 +332,8 @@ struct results {
     double gnorm2;     /* SQNORM: sum of squares of the gradient */
     double scale;      /* CLIP: min(1, max_norm / (norm + 1e-6)), 0 and
                           skipped = 1 when gnorm2 is not finite */
-    uint32_t skipped;  /* 1: ADAMW, ADAMW8 and SGD leave everything as it is */
+    uint32_t skipped;  /* 1: ADAMW, ADAMW8, MUON and SGD leave everything as
+                          it is */
     uint64_t updates;  /* UPDATEs since the program was prepared that were
                           not skipped; one counts when it is done */
 };
@@ -356,6 +360,12 @@ struct batch {
  * without a sign; a scale for DYNAMIC8_BLOCK elements from the view's first on,
  * of which a view has one row): p moves by what they are before they are
  * rounded.
+ * MUON (Keller Jordan; as torch.optim.Muon with Nesterov's momentum, but for
+ * its bfloat16), with the constants of kernels/muon.h:
+ *   m = momentum m + (1-momentum) g;  X = (1-momentum) g + momentum m
+ *   X /= max(norm of X, eps);  of X^T where X has more rows than columns
+ *   X = a X + (b A + c A^2) X with A = X X^T, MUON_STEPS times
+ *   p -= lr * decay * p;  p -= lr * adjust * X
  * SGD: p -= lr * (g + decay * p). */
 
 /* The rank largest singular triplets of x: x is about

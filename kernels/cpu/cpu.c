@@ -50,6 +50,7 @@ static const struct op_impl impls[OP_KINDS] = {
     [OP_CLIP] = { cpu_clip, NULL },
     [OP_ADAMW] = { cpu_adamw, NULL },
     [OP_ADAMW8] = { cpu_adamw8, NULL },
+    [OP_MUON] = { cpu_muon, muon_scratch },
     [OP_SGD] = { cpu_sgd, NULL },
 };
 

@@ -112,6 +112,7 @@ void cpu_sqnorm(const struct job *j);
 void cpu_clip(const struct job *j);
 void cpu_adamw(const struct job *j);
 void cpu_adamw8(const struct job *j);
+void cpu_muon(const struct job *j);
 void cpu_sgd(const struct job *j);
 
 /* struct backend's principal and principal_scratch. */
@@ -135,6 +136,7 @@ uint64_t scan_scratch(const struct op *op, int workers);
 uint64_t scan_bwd_scratch(const struct op *op, int workers);
 uint64_t head_ce_scratch(const struct op *op, int workers);
 uint64_t logits_scratch(const struct op *op, int workers);
+uint64_t muon_scratch(const struct op *op, int workers);
 uint64_t sqnorm_scratch(const struct op *op, int workers);
 
 #endif

@@ -41,6 +41,7 @@ static const struct op_impl impls[OP_KINDS] = {
     [OP_CLIP] = { REF(clip), NULL },
     [OP_ADAMW] = { REF(adamw), NULL },
     [OP_ADAMW8] = { REF(adamw8), NULL },
+    [OP_MUON] = { REF(muon), REF(muon_scratch) },
     [OP_SGD] = { REF(sgd), NULL },
 };
 

@@ -141,9 +141,11 @@ void REF(sqnorm)(struct run *r, const struct op *op);
 void REF(clip)(struct run *r, const struct op *op);
 void REF(adamw)(struct run *r, const struct op *op);
 void REF(adamw8)(struct run *r, const struct op *op);
+void REF(muon)(struct run *r, const struct op *op);
 void REF(sgd)(struct run *r, const struct op *op);
 
 /* Bytes of scratch: of doubles, one thread's. */
+uint64_t REF(muon_scratch)(const struct op *op);
 uint64_t REF(linear_scratch)(const struct op *op);
 uint64_t REF(linear_bwd_scratch)(const struct op *op);
 uint64_t REF(head_scratch)(const struct op *op);

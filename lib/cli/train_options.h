@@ -20,6 +20,7 @@ struct train_options {
     const char *data, *base, *out, *init, *init_adapter, *config;
     struct machine_options machine;
     int method, loss, schedule, optimizer, recompute, offload;
+    int muon_adjust;
     uint64_t rank, steps, tokens, batch, accum, seq_len, seed;
     struct opt_share warmup, decay_steps;
     struct opt_every save_every;
@@ -27,6 +28,7 @@ struct train_options {
     uint64_t head_chunk, max_memory, plateau_patience, patience, max_bad;
     double alpha, dropout, epochs, lr, lr_floor, lr_ratio;
     double decay, clip, beta1, beta2, epsilon, z_loss;
+    double momentum, muon_lr_ratio;
     double plateau_factor, back_off, spike;
     struct opt_list targets, rank_pattern, alpha_pattern, save, token_rows;
     struct opt_list watch;

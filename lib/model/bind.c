@@ -4,7 +4,7 @@
  * param_group; matrices, which alone decay, first), each on a 64-byte boundary
  * of floats; the gradients are a second vector of the same layout, so is each
  * moment of AdamW. Those whose moments have 8 bits come before the others, each
- * on the boundary of a block.
+ * on the boundary of a block; and so do those that Muon moves.
  */
 #include "model/build.h"
 
@@ -143,22 +143,26 @@ param_group(const struct prog_opts *o, const struct param *q)
                                                    : PARAMS_DECAY;
 }
 
-bool
-param_is_eight(const struct prog_opts *o, const struct param *q)
+enum param_state
+param_state(const struct prog_opts *o, const struct param *q)
 {
-    return o->optimizer == OPT_ADAMW8 && q->n >= ADAMW8_LEAST;
+    if (o->optimizer == OPT_ADAMW8 && q->n >= ADAMW8_LEAST)
+        return STATE_EIGHT;
+    return o->optimizer == OPT_MUON && q->kind == PARAM_TENSOR
+           && q->tensor->n_dims == 2 && q->tensor->flags & TENSOR_LINEAR
+           ? STATE_MUON : STATE_WHOLE;
 }
 
 /* Offsets: group by group. */
 static void
-lay_groups(struct prog *p, bool eight, uint64_t align)
+lay_groups(struct prog *p, enum param_state state, uint64_t align)
 {
     for (int group = 0; group < PARAM_GROUPS; group++) {
         for (size_t i = 0; i < p->n_params; i++) {
             struct param *q = &p->param[i];
 
             if ((int)param_group(&p->opts, q) != group
-                || param_is_eight(&p->opts, q) != eight)
+                || param_state(&p->opts, q) != state)
                 continue;
             q->off = p->n_flat;
             p->n_flat = size_round(p->n_flat + q->n, align);
@@ -169,9 +173,11 @@ lay_groups(struct prog *p, bool eight, uint64_t align)
 static void
 lay_flat(struct prog *p)
 {
-    lay_groups(p, true, DYNAMIC8_BLOCK);
+    lay_groups(p, STATE_EIGHT, DYNAMIC8_BLOCK);
     p->n_eight = p->n_flat;
-    lay_groups(p, false, FLAT_ALIGN);
+    lay_groups(p, STATE_MUON, FLAT_ALIGN);
+    p->n_muon = p->n_flat - p->n_eight;
+    lay_groups(p, STATE_WHOLE, FLAT_ALIGN);
 }
 
 /* Of DoRA's norms, as they are in p->norms; elements of them all. */
@@ -236,8 +242,12 @@ make_moments(struct build *b)
         return err_set(b->e, ERR_USAGE, "moments in 8 bits do not run on %s "
                        "(use --optimizer adamw, or --device cpu)",
                        b->backend->name);
+    if (p->n_muon > 0 && !(b->backend->kinds >> OP_MUON & 1))
+        return err_set(b->e, ERR_USAGE, "Muon does not run on %s (use "
+                       "--optimizer adamw, or --device cpu)",
+                       b->backend->name);
     p->m = state_view(b, rest, DTYPE_REAL);
-    p->v = state_view(b, rest, DTYPE_REAL);
+    p->v = state_view(b, rest - p->n_muon, DTYPE_REAL);
     p->m8 = state_view(b, p->n_eight, DTYPE_U8);
     p->v8 = state_view(b, p->n_eight, DTYPE_U8);
     p->m_scale = state_view(b, blocks, DTYPE_REAL);

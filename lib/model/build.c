@@ -12,6 +12,7 @@
  */
 #include "model/build.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +134,8 @@ flat_part(struct view v, uint64_t from, uint64_t to)
     return v.buf ? view_cols(v, (uint32_t)from, (uint32_t)(to - from)) : v;
 }
 
-/* Parameters [from, to) of the flat vector. */
+/* Parameters [from, to) of the flat vector, whose moments are in 8 bits or
+ * reals. */
 static void
 emit_optimizer(struct build *b, uint64_t from, uint64_t to,
                enum param_group group, bool eight)
@@ -141,6 +143,7 @@ emit_optimizer(struct build *b, uint64_t from, uint64_t to,
     const struct prog *p = b->p;
     uint64_t first = from - (eight ? 0 : p->n_eight);
     uint64_t end = first + (to - from), block = DYNAMIC8_BLOCK;
+    uint64_t none = eight ? 0 : p->n_muon; /* without v */
     struct op *op;
 
     if (from == to)
@@ -150,7 +153,7 @@ emit_optimizer(struct build *b, uint64_t from, uint64_t to,
     op->x[0] = flat_part(p->grads, from, to);
     op->y[0] = flat_part(p->params, from, to);
     op->y[1] = flat_part(eight ? p->m8 : p->m, first, end);
-    op->y[2] = flat_part(eight ? p->v8 : p->v, first, end);
+    op->y[2] = flat_part(eight ? p->v8 : p->v, first - none, end - none);
     if (eight) {
         op->y[3] = flat_part(p->m_scale, first / block, end / block);
         op->y[4] = flat_part(p->v_scale, first / block, end / block);
@@ -162,9 +165,44 @@ emit_optimizer(struct build *b, uint64_t from, uint64_t to,
     op->u.opt.lr_ratio = group == PARAMS_FASTER ? b->o->lr_ratio : 1;
 }
 
+double
+muon_adjusted(enum muon_adjust how, double out, double in)
+{
+    double more = out > in ? out / in : 1;
+
+    return how == MUON_ORIGINAL ? sqrt(more)
+                                : 0.2 * sqrt(out > in ? out : in);
+}
+
+/* An op a matrix. */
+static void
+emit_muon(struct build *b)
+{
+    const struct prog *p = b->p;
+
+    for (size_t i = 0; i < p->n_params; i++) {
+        const struct param *q = &p->param[i];
+        struct op *op;
+
+        if (param_state(b->o, q) != STATE_MUON)
+            continue;
+        op = build_op(b, OP_MUON, q->module->layer);
+        op->x[0] = prog_param(q, p->grads);
+        op->y[0] = prog_param(q, p->params);
+        op->y[1] = prog_param(q, p->m);
+        op->u.muon.momentum = b->o->momentum;
+        op->u.muon.decay = q->decay ? b->o->decay : 0;
+        op->u.muon.lr_ratio = b->o->muon_lr_ratio;
+        op->u.muon.adjust = (float)muon_adjusted(b->o->muon_adjust,
+                                                 q->module->out,
+                                                 q->module->in);
+    }
+}
+
 /* Each group's parameters follow one another, from `from` on. */
 static uint64_t
-emit_groups(struct build *b, uint64_t from, bool eight, uint64_t align)
+emit_groups(struct build *b, uint64_t from, enum param_state state,
+            uint64_t align)
 {
     const struct prog *p = b->p;
 
@@ -176,10 +214,11 @@ emit_groups(struct build *b, uint64_t from, bool eight, uint64_t align)
             uint64_t end = size_round(q->off + q->n, align);
 
             if ((int)param_group(b->o, q) == group && end > to
-                && param_is_eight(b->o, q) == eight)
+                && param_state(b->o, q) == state)
                 to = end;
         }
-        emit_optimizer(b, from, to, (enum param_group)group, eight);
+        emit_optimizer(b, from, to, (enum param_group)group,
+                       state == STATE_EIGHT);
         from = to;
     }
     return from;
@@ -194,8 +233,9 @@ emit_update(struct build *b)
     op->x[0] = b->p->grads;
     op = build_op(b, OP_CLIP, 0);
     op->u.clip.max_norm = b->o->clip;
-    from = emit_groups(b, 0, true, DYNAMIC8_BLOCK);
-    emit_groups(b, from, false, FLAT_ALIGN);
+    from = emit_groups(b, 0, STATE_EIGHT, DYNAMIC8_BLOCK);
+    emit_muon(b);
+    emit_groups(b, from + b->p->n_muon, STATE_WHOLE, FLAT_ALIGN);
 }
 
 static void

@@ -87,8 +87,11 @@ enum param_group { PARAMS_DECAY, PARAMS_FASTER, PARAMS_PLAIN, PARAM_GROUPS };
 enum param_group param_group(const struct prog_opts *o,
                              const struct param *q);
 
-/* Whether its moments have 8 bits; those come first, in the same groups. */
-bool param_is_eight(const struct prog_opts *o, const struct param *q);
+/* How the optimiser keeps what it remembers of a parameter. They follow one
+ * another in this order, each in the same groups. */
+enum param_state { STATE_EIGHT, STATE_MUON, STATE_WHOLE, PARAM_STATES };
+enum param_state param_state(const struct prog_opts *o,
+                             const struct param *q);
 
 /* bind.c: parameters, then views of every tensor. */
 int bind_tensors(struct build *b);

@@ -1,6 +1,7 @@
 /* flops.c - the work in a program's products. */
 #include "model/flops.h"
 
+#include "kernels/muon.h"
 #include "model/op_info.h"
 #include "model/prog.h"
 
@@ -73,6 +74,18 @@ flops_head(const struct op *op, double n, double n_head)
 
     (void)n;
     return 2 * n_head * (double)t->in * t->out * products;
+}
+
+/* Of the two symmetric products a half. */
+double
+flops_muon(const struct op *op, double n, double n_head)
+{
+    double rows = op->y[0].rows, cols = op->y[0].cols;
+    double small = rows < cols ? rows : cols;
+
+    (void)n;
+    (void)n_head;
+    return MUON_STEPS * small * (3 * rows * cols + small * small);
 }
 
 double

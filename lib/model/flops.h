@@ -9,6 +9,7 @@ double flops_linear(const struct op *op, double n, double n_head);
 double flops_linear_bwd(const struct op *op, double n, double n_head);
 double flops_attention(const struct op *op, double n, double n_head);
 double flops_attention_bwd(const struct op *op, double n, double n_head);
+double flops_muon(const struct op *op, double n, double n_head);
 double flops_head(const struct op *op, double n, double n_head);
 
 #endif

@@ -55,6 +55,8 @@ static const struct op_info table[OP_KINDS] = {
     [OP_CLIP] = { .name = "clip" },
     [OP_ADAMW] = { .name = "adamw", .n_x = 1, .n_y = 3, .adds = 7 },
     [OP_ADAMW8] = { .name = "adamw8", .n_x = 1, .n_y = 5, .adds = 31 },
+    [OP_MUON] = { .name = "muon", .n_x = 1, .n_y = 2, .adds = 3,
+                  .flops = flops_muon },
     [OP_SGD] = { .name = "sgd", .n_x = 1, .n_y = 1, .adds = 1 },
 };
 

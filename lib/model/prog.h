@@ -43,7 +43,13 @@ enum method { METHOD_NONE, METHOD_LORA, METHOD_FULL };
  * them); all of it. */
 enum recompute { RECOMPUTE_NONE, RECOMPUTE_ATTENTION, RECOMPUTE_BLOCK };
 enum offload { OFFLOAD_NONE, OFFLOAD_ACTIVATIONS };
-enum optimizer { OPT_ADAMW, OPT_SGD, OPT_ADAMW8 };
+enum optimizer { OPT_ADAMW, OPT_SGD, OPT_ADAMW8, OPT_MUON };
+
+/* How OPT_MUON adjusts the rate to a matrix, as torch.optim.Muon's adjust_lr_fn
+ * does: 0.2 sqrt(max(out, in)) times, so that the root mean square of an update
+ * is about AdamW's (arXiv:2502.16982); or sqrt(max(1, out / in)) times. */
+enum muon_adjust { MUON_MATCH_RMS, MUON_ORIGINAL };
+double muon_adjusted(enum muon_adjust how, double out, double in);
 
 /* With OPT_ADAMW8, moments of parameters of fewer elements stay reals, as in
  * bitsandbytes. */
@@ -95,6 +101,10 @@ struct prog_opts {
                                 PROG_TRAIN */
     bool no_reuse;           /* every buffer its own place: for tests */
     uint8_t optimizer;
+    uint8_t muon_adjust;
+    float momentum;          /* OPT_MUON, of matrices in the layers, whose */
+    float muon_lr_ratio;     /* rate is so many times the others', which have
+                                OPT_ADAMW */
     float decay, beta1, beta2, adam_eps;
     float lr_ratio;          /* METHOD_LORA: how many times the rate of A that
                                 of B is (LoRA+); 0: once */
@@ -143,8 +153,11 @@ struct prog {
     uint64_t n_trainable;    /* without */
     uint64_t n_eight;        /* of these, the first: with moments in 8 bits,
                                 each parameter in whole blocks of them */
+    uint64_t n_muon;         /* of these, the first: matrices that Muon moves,
+                                which have m alone; then n_eight is 0 */
     struct view params, grads; /* [1, n_flat]; absent where unused */
-    struct view m, v;          /* [1, n_flat - n_eight], of the others */
+    struct view m, v;          /* [1, n_flat - n_eight], of the others; of v
+                                  [1, n_flat - n_eight - n_muon] */
     struct view m8, v8;        /* [1, n_eight], codes */
     struct view m_scale, v_scale; /* of their blocks */
     struct view norms;       /* of DoRA's modules, [1, all their outputs] */

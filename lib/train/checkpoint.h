@@ -1,7 +1,8 @@
 /* checkpoint.h - the state of a training run between two steps.
  *
  * RUN/checkpoints/step-N/ holds
- *   state.safetensors  params, and m and v with AdamW: the flat vectors, F32;
+ *   state.safetensors  params, and m and v with AdamW, and Muon's m in front
+ *                      of AdamW's: the flat vectors, F32;
  *                      of moments in 8 bits m8 and v8, U8, and their blocks'
  *                      m_scale and v_scale, F32 (struct prog has them all)
  *   state.json         struct train_state

@@ -48,3 +48,37 @@ resumed() {
     run -2 --separate-stderr train $options --z-loss 1.5 --steps 1 -o bad
     [[ $stderr == "train: --z-loss"* ]]
 }
+
+@test "Muon moves the matrices of layers, and goes on as it was" {
+    options+=" --lr 0.01 --weight-decay 0.1 --method full"
+    state() {
+        train $options --steps 1 --dry-run --optimizer "$1" | jq .state_bytes
+    }
+    # two layers of q, k, v, o and three of 16 x 24 have no second moment
+    [ "$(($(state adamw) - $(state muon)))" -eq \
+        $((4 * 2 * (2 * 256 + 2 * 128 + 3 * 16 * 24))) ]
+    resumed --optimizer muon
+    jq -e '.identity.optimizer == "muon"
+        and .identity["muon-momentum"] == 0.95
+        and .identity["muon-adjust-lr"] == "match_rms_adamw"' run/config.json
+    # as many threads as there may be
+    train $options --steps 4 --optimizer muon --threads 2 -o two
+    cmp run/model/model.safetensors two/model/model.safetensors
+    # what it is told, it does
+    for more in "--muon-momentum 0.5" "--muon-adjust-lr original" \
+        "--muon-lr-ratio 2"; do
+        rm -rf other
+        train $options --steps 4 --optimizer muon $more -o other
+        run -1 cmp run/model/model.safetensors other/model/model.safetensors
+    done
+    run -2 --separate-stderr train $options --optimizer muon --steps 1 \
+        --device cuda --dry-run
+    [[ $stderr == *"Muon does not run on cuda (use --optimizer adamw, $(
+        )or --device cpu)" ]]
+    run -2 --separate-stderr train $options --muon-lr-ratio 2 --steps 1 -o bad
+    [ "$stderr" = "train: --muon-momentum, --muon-adjust-lr and $(
+        )--muon-lr-ratio without --optimizer muon" ]
+    run -2 --separate-stderr train $options --method lora --optimizer muon \
+        --steps 1 -o bad
+    [ "$stderr" = "train: --optimizer muon without --method full" ]
+}

@@ -733,6 +733,38 @@ TEST(optimisers_in_eight_bits_match)
     }
 }
 
+/* Around the tiles, wide and tall. What is made orthogonal is as exact as its
+ * smallest singular values, which grow some hundred times. */
+TEST(muon_matches)
+{
+    static const struct { uint32_t rows, cols; } shape[] = {
+        { 1, 7 }, { 7, 1 }, { 20, 520 }, { 150, 20 }, { 128, 129 },
+        { 129, 128 }
+    };
+
+    for (uint32_t i = 0; i < 7; i++) {
+        uint32_t rows = shape[i % 6].rows, cols = shape[i % 6].cols;
+        struct world w;
+
+        world_init(&w, i);
+        w.op.kind = OP_MUON;
+        w.op.u.muon.momentum = 0.75f;
+        w.op.u.muon.decay = 0.1f;
+        w.op.u.muon.lr_ratio = 1.5f;
+        w.op.u.muon.adjust = 2;
+        w.in.lr = 0.1;
+        w.out.scale = 0.7;
+        w.out.skipped = i == 6;
+        w.extra = 1e-4;
+        w.op.x[0] = world_real(&w, rows, cols, 1);
+        w.op.y[0] = world_real(&w, rows, cols, 1);
+        w.op.y[1] = world_real(&w, rows, cols, 1);
+        world_batch(&w, 1, 1, 1, 1);
+        try_op(&w, "muon");
+        world_release(&w);
+    }
+}
+
 /* Runs last. With every operand that its row counts, and no other: of those
  * the planner knows nothing. */
 TEST(every_kind_was_compared)
@@ -763,6 +795,6 @@ TEST(every_kind_was_compared)
     RUN_SCAN_CASES,                                                         \
     RUN(moves_match), RUN(copies_beside_the_ops_match),                     \
     RUN(clipping_matches), RUN(optimisers_match),                           \
-    RUN(optimisers_in_eight_bits_match)
+    RUN(optimisers_in_eight_bits_match), RUN(muon_matches)
 
 #endif
