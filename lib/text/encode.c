@@ -1,4 +1,4 @@
-/* encode.c - text to ids: added tokens, NFC, pieces, merges.
+/* encode.c - text to ids: added tokens, normal form, pieces, merges.
  *
  * Most pieces of a text were seen before, so each encoder has a cache from
  * pieces of at most KEY_BYTES bytes to at most SLOT_IDS ids. A hash chooses a

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "text/nfc.h"
 
 void
 normalizer_release(struct normalizer *z)
@@ -31,6 +30,7 @@ normalizer_insert(struct normalizer *z, size_t i, enum normal_kind kind)
     memmove(s + 1, s, (z->n - i) * sizeof(z->step[0]));
     z->n++;
     s->kind = kind;
+    s->form = FORM_NFC;
     buf_init(&s->from);
     buf_init(&s->to);
     return s;
@@ -40,8 +40,8 @@ static bool
 step_needed(const struct normal_step *s, const uint8_t *uclass,
             const void *p, size_t n)
 {
-    if (s->kind == NORMAL_NFC)
-        return nfc_needed(uclass, p, n);
+    if (s->kind == NORMAL_FORM)
+        return form_needed(s->form, uclass, p, n);
     if (s->kind == NORMAL_PREPEND)
         return n > 0;
     return n > 0 && memmem(p, n, s->from.data, s->from.len) != NULL;
@@ -83,8 +83,8 @@ static void
 add_step(struct buf *b, const struct normal_step *s, const uint8_t *uclass,
          const void *p, size_t n, struct text_changes *changes)
 {
-    if (s->kind == NORMAL_NFC)
-        nfc_add(b, uclass, p, n, changes);
+    if (s->kind == NORMAL_FORM)
+        form_add(b, s->form, uclass, p, n, changes);
     else if (s->kind == NORMAL_PREPEND)
         prepend(b, s, p, n, changes);
     else

@@ -12,15 +12,17 @@
 
 #include "base/buf.h"
 #include "text/changes.h"
+#include "text/forms.h"
 
 enum normal_kind {
-    NORMAL_NFC,
+    NORMAL_FORM,
     NORMAL_PREPEND, /* to, before a text that is not empty */
     NORMAL_REPLACE  /* each `from`, from left to right, by `to` */
 };
 
 struct normal_step {
     enum normal_kind kind;
+    enum form form;
     struct buf from, to;
 };
 

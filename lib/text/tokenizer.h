@@ -2,11 +2,11 @@
  *
  * What is read is byte-level BPE behind the pre-tokenizers of pretok.h, or
  * BPE over characters (chars.h) behind Metaspace or none; before either a
- * normaliser of NFC, Prepend and Replace (normal.h); and added tokens. A file
- * that asks for anything else is refused by name: ids are those of Hugging
- * Face's tokenizers, or there are none. Of the post-processor the token that it
- * puts before a text is known, but not put there; not looked at are padding
- * and truncation (a text is never cut here).
+ * normaliser of Unicode's forms, Prepend and Replace (normal.h); and added
+ * tokens. A file that asks for anything else is refused by name: ids are those
+ * of Hugging Face's tokenizers, or there are none. Of the post-processor the
+ * token that it puts before a text is known, but not put there; not looked at
+ * are padding and truncation (a text is never cut here).
  *
  * Bytes that are not UTF-8 are encoded, too: each counts as a symbol to the
  * pre-tokenizer and merges like any other byte, or becomes <0xXX>, and

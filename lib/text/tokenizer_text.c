@@ -46,17 +46,20 @@ static int
 add_normalizer(struct tokenizer *t, const struct tokenizer_part *p,
                size_t *growth, struct err *e)
 {
+    static const char *const form[] = { "NFC", "NFD", "NFKC", "NFKD" };
     struct normal_step *s;
 
     if (buf_is(&p->type, "Replace"))
         return add_replace(t, p, growth, e);
-    if (buf_is(&p->type, "NFC")) {
-        normalizer_insert(&t->normal, t->normal.n, NORMAL_NFC);
-        return 0;
-    }
+    for (int i = 0; i <= FORM_NFKD; i++)
+        if (buf_is(&p->type, form[i])) {
+            s = normalizer_insert(&t->normal, t->normal.n, NORMAL_FORM);
+            s->form = (enum form)i;
+            return 0;
+        }
     if (!buf_is(&p->type, "Prepend"))
-        return not_supported(p, "normalizer", "NFC, Prepend, Replace and "
-                             "Sequence are", e);
+        return not_supported(p, "normalizer", "NFC, NFD, NFKC, NFKD, Prepend, "
+                             "Replace and Sequence are", e);
     s = normalizer_insert(&t->normal, t->normal.n, NORMAL_PREPEND);
     buf_add(&s->to, p->prepend.data, p->prepend.len);
     return 0;

@@ -1,8 +1,8 @@
 /* uclass.h - what a code point is taken for by pre-tokenizers, added tokens
- * and NFC, as Hugging Face's tokenizers takes it.
+ * and normalisation, as Hugging Face's tokenizers takes it.
  *
  * The classes are those of Oniguruma's Unicode 16 data; UC_DIGIT is Rust's
- * char::is_numeric, which is a little more than UC_NUMBER; the NFC bits are
+ * char::is_numeric, which is a little more than UC_NUMBER; the last three are
  * of the Unicode 9 data that tokenizers normalises with. uclass_data.c holds
  * runs; uclass_new spreads them over a flat table.
  */
@@ -18,7 +18,8 @@
 #define UC_DIGIT 8  /* Digits parts it off */
 #define UC_WORD 16  /* \w beside a single_word token */
 #define UC_NFC 32   /* NFC may change a text that holds it */
-#define UC_NFC_PART 64 /* NFC looks at it at all */
+#define UC_FORM_PART 64 /* NFC and NFD look at it at all */
+#define UC_COMPAT 128 /* NFKC and NFKD change it where those do not */
 
 #define UC_POINTS 0x110000
 

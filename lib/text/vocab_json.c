@@ -301,7 +301,8 @@ is_named(const struct tokenizer *t, const struct pre *pre)
 
     if (t->ignore_merges != pre->ignore_merges
         || t->normal.n != (pre->nfc ? 1 : 0)
-        || (pre->nfc && t->normal.step[0].kind != NORMAL_NFC))
+        || (pre->nfc && (t->normal.step[0].kind != NORMAL_FORM
+                         || t->normal.step[0].form != FORM_NFC)))
         return false;
     buf_init(&json);
     same = vocab_json_put(&json, &v, &e) == 0

@@ -49,6 +49,16 @@ STRIP = ["a[L] b", "a  [L]  b", "a  [R]  b", " [R]  [L] x", "x[W]y", "[W]",
          "the</s>int <s>", "  the  [R] \u2581 x"]
 
 
+# What NFKC and NFKD take apart, beside what composes with it; U+32FF is newer
+# than their data.
+COMPAT = ["\ufb01x \u2460\u00bd\u2122\u33a5 \uff21\u0301\uff11",
+          "\uff76\uff9e\u3099\uff8a\uff9f \u30ab\uff9e", "\ufdfa \u32ff",
+          "e\u00b4 \u017f\u0307\u0323 \u1e9b\u0323", "\uac01\u11a8\uffa1",
+          "caf\u00e9 cafe\u0301 CAF\u00c9\u2460\u2461", "\u00a0\u2003x\u3000",
+          "\u0958\u0915\u093c \u2adc \U0001d15e\U0001d7ce\U0002f81a",
+          "a\u0315\u0300\u05ae\u0300b \u0f71\u0f72\u0f73", "\u1fef\u2126"]
+
+
 def vocab(merges, missing="", extra=()):
     v = {c: i for i, c in enumerate(c for c in ALPHABET if c not in missing)}
     for a, b in merges:
@@ -103,6 +113,12 @@ def small():
     make("nfc", split(""), normalizers.NFC(), added=[
         (AddedToken("cafe\u0301", normalized=True), False),
         (AddedToken("<|endoftext|>", normalized=False), True)])
+    for form in ("NFD", "NFKC", "NFKD"):
+        make(form.lower(), split(""), getattr(normalizers, form)(), added=[
+            (AddedToken("caf\u00e9", normalized=True), False),
+            (AddedToken("\u2460", normalized=False), True)])
+    make("nfkc-replace", split(""), normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Replace("1", "12")]))
     make("llama3", split("{1,3}"), ignore_merges=True,
          extra=["return", "\u0120return", "123"])
     make("lacking", digits, missing="\u00f1q\u0122")
@@ -192,6 +208,7 @@ def cases(files):
         r = random.Random(11)
         added = [x.content for x in t.get_added_tokens_decoder().values()]
         texts = EDGES + [fuzz.text(r, added) for _ in range(25)]
+        texts += COMPAT if name.startswith("nf") else []
         texts += STRIP if name in ("strips", "nfc", *char_files()) else []
         for x in texts:
             ids = t.encode(x, add_special_tokens=False).ids

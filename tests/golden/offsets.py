@@ -18,8 +18,9 @@ from tokenizers import Tokenizer, processors  # noqa: E402
 
 SHARED = os.environ.get("GRAFT_SHARED", "../shared")
 HERE = os.path.dirname(os.path.abspath(__file__))
-NAMES = ["strips", "nfc", "trained", "llama2", "gemma", "mistral", "always",
-         "unknown", "phi-2", "starcoder2", "qwen2.5", "phi3-mini"]
+NAMES = ["strips", "nfc", "nfd", "nfkc", "trained", "llama2", "gemma",
+         "mistral", "always", "unknown", "phi-2", "starcoder2", "qwen2.5",
+         "phi3-mini"]
 LONGEST = 80  # characters of a text
 
 

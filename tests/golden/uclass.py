@@ -7,15 +7,16 @@ through `tokenizers` (seen: 0.23.3, whose regular expressions have Unicode
     python3 tests/golden/uclass.py > lib/text/uclass_data.c
 
 Flags: 1 \\p{L}, 2 \\p{N}, 4 \\s, 8 Digits splits at it, 16 \\w of an added
-token's single_word, 32 NFC may change a text that has it, 64 NFC looks at it
-at all.
+token's single_word, 32 NFC may change a text that has it, 64 NFC and NFD look
+at it at all, 128 NFKC and NFKD change it where those do not.
 """
 from tokenizers import AddedToken, Tokenizer, models
 from tokenizers import normalizers, pre_tokenizers
 
 from points import matches, pieces, points, print_runs
 
-L, N, S, DIGIT, WORD, WORK, ACTIVE = 1, 2, 4, 8, 16, 32, 64
+L, N, S, DIGIT, WORD, WORK, ACTIVE, COMPAT = (
+    1 << i for i in range(8))
 flag = [0] * 0x110000
 
 
@@ -57,12 +58,20 @@ def probe_nfc():
             flag[c] |= ACTIVE | WORK
 
 
+def probe_nfkd():
+    nfd, nfkd = normalizers.NFD(), normalizers.NFKD()
+    for c in points:
+        if nfkd.normalize_str(chr(c)) != nfd.normalize_str(chr(c)):
+            flag[c] |= COMPAT
+
+
 probe_regex(L, r"\p{L}")
 probe_regex(N, r"\p{N}")
 probe_regex(S, r"\s")
 probe_digits()
 probe_word()
 probe_nfc()
+probe_nfkd()
 
 print("/* uclass_data.c - what each code point is taken for: a table, so one")
 print(" * long file; made by tests/golden/uclass.py, which says how. */")

@@ -86,7 +86,8 @@ TEST(changes_of_several_steps_lead_back)
         for (k = rng_below(&r, 4); k < 4; k++) {
             n = rng_below(&r, 8);
             if (n == 0)
-                put_step(&z, NORMAL_NFC, "", "");
+                normalizer_insert(&z, z.n, NORMAL_FORM)->form =
+                    (enum form)(i % 4);
             else if (n == 1)
                 put_step(&z, NORMAL_PREPEND, "", text[rng_below(&r, 10)]);
             else

@@ -86,7 +86,8 @@ TEST(what_is_not_known_exactly_is_refused_by_name)
         struct file f;
         const char *text;
     } bad[] = {
-        { { .normalizer = "{\"type\":\"NFKC\"}" }, "normalizer \"NFKC\"" },
+        { { .normalizer = "{\"type\":\"Lowercase\"}" },
+          "normalizer \"Lowercase\"" },
         { { .normalizer = "{\"type\":\"Sequence\",\"normalizers\":[{"
                           "\"type\":\"Lowercase\"}]}" },
           "normalizer \"Lowercase\"" },

@@ -1,11 +1,11 @@
-/* nfc.c - decomposition and composition by utf8proc, ordering of marks here.
+/* forms.c - decomposition and composition by utf8proc, ordering of marks here.
  *
- * Only runs of UC_NFC_PART characters are handed to utf8proc: those existed
- * in Unicode 9, and what was normal then is the same in every later version,
- * so its own version does not matter. Marks are ordered here because
- * utf8proc's way is quadratic in their number.
+ * Only runs of UC_FORM_PART and UC_COMPAT characters are handed to utf8proc:
+ * those existed in Unicode 9, and what was normal then is the same in every
+ * later version, so its own version does not matter. Marks are ordered here
+ * because utf8proc's way is quadratic in their number.
  */
-#include "text/nfc.h"
+#include "text/forms.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +15,11 @@
 #include "base/utf8.h"
 #include "text/uclass.h"
 
-#define MAX_PARTS 32 /* of one character; Unicode's longest is 4 */
+#define MAX_PARTS 32 /* of one character; Unicode's longest is 18 */
 
-/* Code points in the making. */
+/* Code points in the making, of that form. */
 struct points {
+    enum form form;
     int32_t *at;
     size_t n, cap;
 };
@@ -30,10 +31,33 @@ struct mark {
     size_t place;
 };
 
+static bool
+composes(enum form form)
+{
+    return form == FORM_NFC || form == FORM_NFKC;
+}
+
+/* The flags of the characters that the form looks at. */
+static uint8_t
+parts_of(enum form form)
+{
+    return form >= FORM_NFKC ? UC_FORM_PART | UC_COMPAT : UC_FORM_PART;
+}
+
+/* Of those that it may change, beyond ASCII. */
+static uint8_t
+changed_by(enum form form)
+{
+    uint8_t own = composes(form) ? UC_NFC : UC_FORM_PART;
+
+    return form >= FORM_NFKC ? own | UC_COMPAT : own;
+}
+
 bool
-nfc_needed(const uint8_t *uclass, const void *p, size_t n)
+form_needed(enum form form, const uint8_t *uclass, const void *p, size_t n)
 {
     const uint8_t *s = p, *end = s + n;
+    uint8_t changed = changed_by(form);
     uint32_t code;
 
     while (s < end) {
@@ -46,7 +70,7 @@ nfc_needed(const uint8_t *uclass, const void *p, size_t n)
             continue;
         }
         s += uclass_char(s, (size_t)(end - s), &code);
-        if (uclass[code] & UC_NFC)
+        if (uclass[code] & changed)
             return true;
     }
     return false;
@@ -63,7 +87,9 @@ add_decomposed(struct points *d, uint32_t code)
         d->at = mem_grow(d->at, d->cap * sizeof(d->at[0]));
     }
     n = utf8proc_decompose_char((int32_t)code, d->at + d->n, MAX_PARTS,
-                                UTF8PROC_DECOMPOSE | UTF8PROC_STABLE,
+                                UTF8PROC_DECOMPOSE | UTF8PROC_STABLE
+                                | (d->form >= FORM_NFKC ? UTF8PROC_COMPAT
+                                                        : 0),
                                 &boundary);
     if (n < 0 || n > MAX_PARTS) {
         d->at[d->n] = (int32_t)code;
@@ -118,20 +144,21 @@ order_marks(struct points *d)
 }
 
 static void
-compose(struct buf *b, struct points *d)
+put(struct buf *b, struct points *d)
 {
+    utf8proc_ssize_t n = (utf8proc_ssize_t)d->n, i;
     char utf8[4];
-    utf8proc_ssize_t n, i;
 
     order_marks(d);
-    n = utf8proc_normalize_utf32(d->at, (utf8proc_ssize_t)d->n,
-                                 UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+    if (composes(d->form))
+        n = utf8proc_normalize_utf32(d->at, n,
+                                     UTF8PROC_COMPOSE | UTF8PROC_STABLE);
     for (i = 0; i < n; i++)
         buf_add(b, utf8, utf8_encode((uint32_t)d->at[i], utf8));
     d->n = 0;
 }
 
-/* p[n] of UC_NFC_PART characters, normalised. */
+/* p[n] of characters that the form looks at, normalised. */
 static void
 add_run(struct buf *b, struct points *d, const uint8_t *p, size_t n)
 {
@@ -142,7 +169,7 @@ add_run(struct buf *b, struct points *d, const uint8_t *p, size_t n)
         len = uclass_char(p + i, n - i, &code);
         add_decomposed(d, code);
     }
-    compose(b, d);
+    put(b, d);
 }
 
 /* The length of the character at p[n] and of the marks behind it. */
@@ -164,8 +191,8 @@ cluster(struct points *d, const uint8_t *p, size_t n)
     return at;
 }
 
-/* Whether x[nx], behind p[n], changes or is changed by it: nfc is p's form,
- * and all where both are appended as one. */
+/* Whether the nx bytes behind p[n] change or are changed by it: what becomes
+ * of both together is not what becomes of each. */
 static bool
 joins(struct buf *b, struct points *d, const uint8_t *p, size_t n,
       size_t nx)
@@ -208,36 +235,37 @@ add_clusters(struct buf *b, struct points *d, const uint8_t *p, size_t n,
     }
 }
 
-/* Where the characters from s[at] on end that NFC looks at, or, `part`
+/* Where the characters from s[at] on end that the form looks at, or, `part`
  * false, those that it does not. */
 static size_t
-stretch_end(const uint8_t *uclass, const uint8_t *s, size_t at, size_t n,
-            bool part)
+stretch_end(enum form form, const uint8_t *uclass, const uint8_t *s,
+            size_t at, size_t n, bool part)
 {
+    uint8_t parts = parts_of(form);
     uint32_t code;
     size_t len;
 
     for (; at < n; at += len) {
         len = uclass_char(s + at, n - at, &code);
-        if (((uclass[code] & UC_NFC_PART) != 0) != part)
+        if (((uclass[code] & parts) != 0) != part)
             break;
     }
     return at;
 }
 
 void
-nfc_add(struct buf *b, const uint8_t *uclass, const void *p, size_t n,
-        struct text_changes *changes)
+form_add(struct buf *b, enum form form, const uint8_t *uclass, const void *p,
+         size_t n, struct text_changes *changes)
 {
     const uint8_t *s = p;
-    struct points d = { NULL, 0, 0 };
+    struct points d = { .form = form };
     size_t at = 0, end;
 
     while (at < n) {
-        end = stretch_end(uclass, s, at, n, false);
+        end = stretch_end(form, uclass, s, at, n, false);
         buf_add(b, s + at, end - at);
         at = end;
-        end = stretch_end(uclass, s, at, n, true);
+        end = stretch_end(form, uclass, s, at, n, true);
         if (changes)
             add_clusters(b, &d, s + at, end - at, at, changes);
         else if (end > at)
