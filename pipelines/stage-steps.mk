@@ -79,7 +79,8 @@ init/config.json: key/init
 RUN = echo "stage$1 $$TRAIN$1"; b2sum <"$$STAGE$1"; \
 	jq -r .content "$$WORK/$2-tokens/manifest.json"
 TRAIN = train --method full --config "$$STAGE$1" --data "$$WORK/$2-tokens" \
-	--base "$$WORK/$3" -o "$$OUT" --resume
+	--base "$$WORK/$3" -o "$$OUT" --resume \
+	$$([ ! -d "$$OUT/checkpoints" ] || echo $${EXTEND$1:-})
 
 key/needs.json: text-tokens/manifest.json code-tokens/manifest.json \
 		init/config.json FORCE

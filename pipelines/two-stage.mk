@@ -27,7 +27,9 @@ WORK ?= work
 ARCH ?= dense-nano
 # STAGE1 and STAGE2 are run files of train's; without, they are those of the
 # same size, configs/scratch/stage1-SIZE.json. TRAIN1 and TRAIN2 are options of
-# train that win over them: TRAIN1='--epochs 2 --lr 0.0003'.
+# train that win over them: TRAIN1='--epochs 2 --lr 0.0003'. With --extend a run
+# that is there goes on to more steps; another change begins a new one, and
+# keeps that as stageN.old.
 TRAIN1 ?=
 TRAIN2 ?=
 # Tokens of the vocabulary; without, as many as the architecture has. It is

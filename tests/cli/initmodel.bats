@@ -147,19 +147,23 @@ EOF
 # By hand: embedding 32768 d, which is the head; a layer 2 d d + 2 d k (the
 # keys of k numbers) + 3 d f + 2 d; d of the last norm.
 @test "the architectures of pipelines are as large as they are called" {
-    for row in nano,1311872 tiny,137113344 small,349234176 \
-        medium,755062272 large,1010911232 xlarge,1501693952; do
+    for row in dense-nano,1311872 dense-tiny,137113344 \
+        dense-small,349234176 dense-medium,755062272 \
+        dense-large,1010911232 dense-xlarge,1501693952; do
         size=$(initmodel --dry-run \
-            "$root/pipelines/configs/scratch/dense-${row%,*}.json")
+            "$root/pipelines/configs/scratch/${row%,*}.json")
         [ "$(jq .parameters <<<"$size")" -eq "${row#*,}" ]
-        [ "${row%,*}" = nano ] || [ "$(jq .vocab_size <<<"$size")" -eq 32768 ]
+        [[ $row == *-nano,* ]] || [ "$(jq .vocab_size <<<"$size")" -eq 32768 ]
+        sizes=${sizes:-0}+1
     done
-    # each size has its run files, and each of them is one
+    # none is forgotten, each size has its run files, and these are such
+    [ $((sizes)) -eq "$(ls "$root"/pipelines/configs/scratch/*-*.json |
+        grep -vc '/stage')" ]
     for file in "$root"/pipelines/configs/scratch/*-*.json; do
         name=$(basename "$file" .json)
         case $name in
-        stage?-*) train --config "$file" --print-config |
-            jq -e '.method == "full" and .["seq-len"] <= 2048' ;;
+        stage?-*) train --config "$file" --print-config >options
+            jq -e '.method == "full" and .["seq-len"] <= 2048' options ;;
         *) [ -f "${file%/*}/stage1-${name##*-}.json" ]
             [ -f "${file%/*}/stage2-${name##*-}.json" ] ;;
         esac
