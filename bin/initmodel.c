@@ -25,7 +25,7 @@
 struct options {
     const char *output, *tokenizer;
     uint64_t seed;
-    bool dry_run;
+    bool scaled, dry_run;
 };
 
 static const struct opt table[] = {
@@ -34,6 +34,11 @@ static const struct opt table[] = {
       .help = "the directory to make" },
     { .name = "seed", .type = OPT_U64, .output = true, AT(seed), .arg = "N",
       .def = "0", .help = "of the random numbers" },
+    { .name = "scaled-residual", .type = OPT_FLAG, .output = true,
+      AT(scaled),
+      .help = "divide the deviation of matrices that write into the residual "
+              "by the root of twice the layers, in any architecture, as "
+              "gpt2's" },
     { TOKENIZER_OPTION, .output = true, AT(tokenizer),
       .help = "a tokenizer.json to copy; vocab_size is taken from it or "
               "checked against it" },
@@ -70,7 +75,7 @@ struct plan {
 };
 
 static void
-make_key(struct plan *p, uint64_t seed)
+make_key(struct plan *p, const struct options *o)
 {
     struct id id;
     struct hash h;
@@ -79,7 +84,9 @@ make_key(struct plan *p, uint64_t seed)
     hash_field(&h, tool_version(), strlen(tool_version()));
     hash_field(&h, p->config.data, p->config.len);
     hash_field(&h, p->tokenizer.data, p->tokenizer.len);
-    hash_u64(&h, seed);
+    hash_u64(&h, o->seed);
+    if (o->scaled)
+        hash_u64(&h, 1);
     id = hash_id(&h);
     id_hex(&id, p->key);
 }
@@ -105,7 +112,7 @@ make_plan(struct plan *p, const struct options *o, const char *path,
     if (rc == 0)
         rc = desc_read(&p->desc, p->config.data, p->config.len, path, e);
     if (rc == 0)
-        make_key(p, o->seed);
+        make_key(p, o);
     buf_release(&arch);
     return rc;
 }
@@ -148,6 +155,7 @@ write_model(const struct plan *p, const struct options *o, struct err *e)
     if (rc < 0)
         return rc;
     model_init_start(&init, &p->desc, o->seed);
+    init.scaled = o->scaled;
     t = model_tensors(&p->desc, p->dtype, &n);
     progress_begin("bytes", 0,
                    desc_params(&p->desc) * dtype_size(p->dtype));

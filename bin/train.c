@@ -132,6 +132,19 @@ tell_data(const struct run_inputs *in)
     mix_tell(&in->mix);
 }
 
+/* 20 are about best for a given amount of work (arXiv:2203.15556). */
+static void
+tell_size(const struct trainer *t)
+{
+    uint64_t params = desc_params(&t->model->desc);
+    double tokens = trainer_tokens(t);
+
+    if (t->opts.prog.method == METHOD_FULL)
+        log_info("%llu parameters, and at most %.0f tokens: %.3g a parameter",
+                 (unsigned long long)params, tokens,
+                 tokens / (double)params);
+}
+
 /* Bytes free on the card, by its driver; 0 where there is none. */
 static uint64_t
 room_there(const struct backend *b, char *by, size_t cap)
@@ -297,6 +310,8 @@ train_run(struct trainer *t, const struct train_options *o,
             rc = go_on(t, &dir, o->extend, e);
         if (rc == 0)
             tell_data(in);
+        if (rc == 0)
+            tell_size(t);
         if (rc == 0)
             rc = run_loop(t, &dir, &adapter->config, &run, e);
         rc = tell_profile(t, o->out, rc, e);

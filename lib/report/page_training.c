@@ -89,6 +89,8 @@ struct small {
 /* What has a figure of its own; the rate is put before them. */
 static const struct small small[] = {
     { "tok_s", "Throughput", "tokens a second", .from_zero = true },
+    { "loss_at_end", "Loss after the last step", "nats a token, by the trend"
+    },
     { "z_loss", "z-loss", "nats a token", .from_zero = true },
     { "grad_norm", "Norm of the gradient", "before clipping",
       .from_zero = true },

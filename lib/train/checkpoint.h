@@ -20,6 +20,7 @@
 #include "data/packer.h"
 #include "model/prog.h"
 #include "train/spike.h"
+#include "train/trend.h"
 #include "train/validation.h"
 
 /* Everything of a run that isn't a parameter or a moment. */
@@ -39,6 +40,7 @@ struct train_state {
     struct cursor_row cursor;
     struct validation val;
     struct spikes spikes;
+    struct trend trend;
 };
 
 /* What one takes on the disk, bytes, but for some hundreds of text. */

@@ -1,6 +1,8 @@
 /* metrics.c - what is known after a step or an evaluation, as JSON. */
 #include "train/metrics.h"
 
+#include <math.h>
+
 #include "base/json.h"
 
 void
@@ -11,6 +13,8 @@ metrics_step(struct buf *b, const struct run_line *line,
     json_put_number(b, "loss", line->loss);
     if (line->has_z_loss)
         json_put_number(b, "z_loss", line->z_loss);
+    if (isfinite(line->loss_at_end))
+        json_put_number(b, "loss_at_end", line->loss_at_end);
     json_put_number(b, "lr", r->lr);
     json_put_number(b, "grad_norm", r->grad_norm);
     buf_addf(b, ", \"tokens\": %llu", (unsigned long long)s->tokens);

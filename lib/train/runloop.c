@@ -73,6 +73,20 @@ settle(struct loop *l, struct err *e)
     return rc;
 }
 
+/* The loss of the last step by the trend so far, the steps to come having as
+ * many tokens as those before; NAN of adapters, whose tokens are only some of
+ * those that the loss comes from. */
+static double
+loss_at_end(const struct trainer *t)
+{
+    const struct train_state *s = &t->state;
+
+    if (t->opts.prog.method != METHOD_FULL || s->step == 0)
+        return NAN;
+    return trend_at(&s->trend, s->trend.tokens * (double)t->opts.steps
+                               / (double)s->step);
+}
+
 static int
 log_step(struct loop *l, struct err *e)
 {
@@ -86,6 +100,7 @@ log_step(struct loop *l, struct err *e)
         .z_loss = s->line_supervised
                   ? s->line_z_loss / (double)s->line_supervised : NAN,
         .has_z_loss = l->t->opts.prog.z_loss > 0,
+        .loss_at_end = loss_at_end(l->t),
         .steps_s = (double)l->steps / seconds,
         .tok_s = (double)l->tokens / seconds,
         .tokens = s->tokens, .peak_bytes = mem_peak(),
@@ -374,6 +389,21 @@ tell_best(const struct loop *l)
                  "first step (%.3f)", l->dir->path, v->first);
 }
 
+/* How much a model that was trained in full has seen. */
+static void
+tell_size(const struct trainer *t)
+{
+    const struct train_state *s = &t->state;
+    double loss = loss_at_end(t), params = (double)desc_params(&t->model->desc);
+
+    if (t->opts.prog.method != METHOD_FULL)
+        return;
+    log_info("%llu tokens were seen, %.3g a parameter",
+             (unsigned long long)s->tokens, (double)s->tokens / params);
+    if (isfinite(loss))
+        log_info("the trend of the training loss is at %.3f", loss);
+}
+
 /* The result of a run whose last step is done: the best evaluation's is in a
  * checkpoint of its own. at_end: the run was ended between its last checkpoint
  * and its result. */
@@ -395,6 +425,8 @@ finish(struct loop *l, bool at_end, struct err *e)
         rc = rundir_save(l->dir, t, l->meta, e);
     if (rc == 0)
         rc = rundir_complete(l->dir, t, e);
+    if (rc == 0)
+        tell_size(t);
     if (rc == 0)
         tell_best(l);
     return rc;

@@ -36,6 +36,7 @@ static const struct {
     { "plateau_cuts", offsetof(struct train_state, val.plateau_cuts) },
     { "spike_n", offsetof(struct train_state, spikes.n) },
     { "spikes", offsetof(struct train_state, spikes.count) },
+    { "trend_n", offsetof(struct train_state, trend.n) },
 };
 
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -52,6 +53,12 @@ static const struct {
     { "spike_mean", offsetof(struct train_state, spikes.mean) },
     { "spike_variance", offsetof(struct train_state, spikes.variance) },
     { "line_z_loss", offsetof(struct train_state, line_z_loss) },
+    { "trend_tokens", offsetof(struct train_state, trend.tokens) },
+    { "trend_weight", offsetof(struct train_state, trend.weight) },
+    { "trend_x", offsetof(struct train_state, trend.x) },
+    { "trend_y", offsetof(struct train_state, trend.y) },
+    { "trend_xx", offsetof(struct train_state, trend.xx) },
+    { "trend_xy", offsetof(struct train_state, trend.xy) },
 };
 
 #define N_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))

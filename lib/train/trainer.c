@@ -202,6 +202,15 @@ run_micro(struct trainer *t, struct err *e)
 }
 
 double
+trainer_tokens(const struct trainer *t)
+{
+    uint64_t a_step = (uint64_t)t->opts.prog.batch * t->opts.accum;
+    uint64_t rows = t->opts.rows ? t->opts.rows : t->opts.steps * a_step;
+
+    return (double)rows * (double)t->opts.prog.seq_len;
+}
+
+double
 trainer_rate(const struct trainer *t)
 {
     const struct train_state *s = &t->state;
@@ -298,6 +307,7 @@ trainer_report(struct trainer *t, struct step_report *r, struct err *e)
         rc = read_results(t, r, e);
     if (rc < 0)
         return rc;
+    trend_take(&s->trend, r->tokens, r->loss);
     s->updates += !r->skipped;
     s->skipped += r->skipped;
     if (t->opts.max_bad > 0 && s->bad_row >= t->opts.max_bad)

@@ -92,6 +92,9 @@ void trainer_release(struct trainer *t);
 /* Goes on from state, which was read from a checkpoint. */
 void trainer_resume(struct trainer *t);
 
+/* Tokens of the whole run, at most: padding counts. */
+double trainer_tokens(const struct trainer *t);
+
 /* The learning rate of the next step. */
 double trainer_rate(const struct trainer *t);
 

@@ -10,6 +10,7 @@
 #include "base/par.h"
 #include "base/progress.h"
 #include "base/rng.h"
+#include "model/roles.h"
 
 #define PIECE 4096 /* elements that one worker makes at a time */
 #define BATCH 64   /* pieces written at a time */
@@ -51,6 +52,7 @@ model_init_start(struct model_init *m, const struct model_desc *d,
 
     m->desc = d;
     m->seed = seed;
+    m->scaled = false;
     map_init(&m->tensor);
     for (i = 0; i < d->n_tensors; i++)
         map_put(&m->tensor, d->tensor[i].name, strlen(d->tensor[i].name), i,
@@ -61,6 +63,15 @@ void
 model_init_release(struct model_init *m)
 {
     map_release(&m->tensor);
+}
+
+static enum init_rule
+rule_of(const struct model_init *m, const struct model_tensor *t)
+{
+    unsigned role = m->desc->module[t->module].role;
+
+    return m->scaled && t->init == INIT_NORMAL && role_info(role)->residual
+           ? INIT_SCALED : (enum init_rule)t->init;
 }
 
 /* What the values of a tensor are: mean, and deviation from it. */
@@ -74,7 +85,7 @@ values_of(const struct model_init *m, const struct safetensor *t,
 
     *mean = 0;
     *deviation = 0;
-    switch ((enum init_rule)d->tensor[own->value].init) {
+    switch (rule_of(m, &d->tensor[own->value])) {
     case INIT_ZEROS:
         break;
     case INIT_ONES:

@@ -9,6 +9,7 @@
 #ifndef WEIGHTS_INIT_H
 #define WEIGHTS_INIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ void model_tensors_free(struct safetensor *t, size_t n);
 struct model_init {
     const struct model_desc *desc;
     uint64_t seed;
+    bool scaled;       /* outputs into the residual as gpt2's; not at first */
     struct map tensor; /* name -> index */
 };
 

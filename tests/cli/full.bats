@@ -82,3 +82,30 @@ resumed() {
         --steps 1 -o bad
     [ "$stderr" = "train: --optimizer muon without --method full" ]
 }
+
+@test "full training tells how much a model sees, and where its loss goes" {
+    options+=" --lr 0.01"
+    train ${options#-q} --method full --steps 40 --save-every 35 -o run \
+        2>said >/dev/null
+    n=$(jq .plan.parameters run/config.json)
+    grep -q "$n parameters, and at most 1280 tokens: 0\\.[0-9]* a parameter" \
+        said
+    seen=$(jq -s '.[-2].tokens' run/metrics.jsonl)
+    grep -q "$seen tokens were seen, 0\\.[0-9]* a parameter" said
+    grep -q "the trend of the training loss is at [0-9.]*$" said
+    # from the 32nd step on; foretold, it is about what comes
+    jq -es 'map(select(.loss)) | (map(has("loss_at_end"))
+            == [range(1; 41) | . >= 32])
+        and ((.[-8:] | map(.loss) | add / 8) as $last
+            | .[31].loss_at_end / $last | . > 0.75 and . < 1.3)' \
+        run/metrics.jsonl
+    cp -r run again
+    rm -r again/manifest.json again/checkpoints/step-40
+    train $options --method full --steps 40 --save-every 35 --resume -o again
+    diff <(steady run) <(steady again)
+    report -q -o page.html run
+    grep -q 'Loss after the last step' page.html
+    train ${options#-q} --rank 4 --steps 33 -o lora 2>said >/dev/null
+    run -1 grep -q 'a parameter\|trend' said
+    jq -es 'all(has("loss_at_end") | not)' lora/metrics.jsonl
+}

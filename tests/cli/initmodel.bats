@@ -190,3 +190,19 @@ EOF
     "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/base.py" \
         llama gpt2 $types tied tied_phi
 }
+
+@test "--scaled-residual is another model, of gpt2 the same" {
+    echo '{"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
+        "intermediate_size": 24, "num_hidden_layers": 2,
+        "num_attention_heads": 2}' >llama.json
+    echo '{"model_type": "gpt2", "vocab_size": 40, "n_embd": 16, "n_layer": 2,
+        "n_head": 2}' >gpt2.json
+    for type in llama gpt2; do
+        initmodel -q -o $type $type.json
+        initmodel -q --scaled-residual -o $type-scaled $type.json
+    done
+    run -6 initmodel -q --scaled-residual -o llama llama.json
+    run -1 cmp llama/model.safetensors llama-scaled/model.safetensors
+    tail -c 4096 gpt2/model.safetensors |
+        cmp - <(tail -c 4096 gpt2-scaled/model.safetensors)
+}

@@ -15,6 +15,8 @@ static const char phi[] = "{\"model_type\":\"phi\",\"hidden_size\":64,"
     "\"num_hidden_layers\":1,\"num_attention_heads\":4,\"vocab_size\":50,"
     "\"intermediate_size\":96}";
 
+static bool scaled_outputs;
+
 /* The bytes that model_init_put writes for the tensor of that name. */
 static void
 values_of(struct buf *b, const char *config, unsigned dtype, uint64_t seed,
@@ -30,6 +32,7 @@ values_of(struct buf *b, const char *config, unsigned dtype, uint64_t seed,
     CHECK(desc_read(&d, config, strlen(config), "config", &e) == 0);
     t = model_tensors(&d, dtype, &n);
     model_init_start(&m, &d, seed);
+    m.scaled = scaled_outputs;
     CHECK(out_open(&out, FILE_NAME, &e) == 0);
     for (i = 0; i < n; i++) {
         if (strcmp(t[i].name, name) != 0)
@@ -78,6 +81,33 @@ TEST(matrices_are_normal)
     check_normal("transformer.h.3.attn.c_attn.weight", 64 * 192, 0.02);
     check_normal("transformer.h.3.attn.c_proj.weight", 64 * 64, 0.005);
     check_normal("transformer.h.7.mlp.c_proj.weight", 256 * 64, 0.005);
+}
+
+/* In phi, which has one layer, only what writes into the residual. */
+TEST(outputs_into_the_residual_are_scaled_where_asked)
+{
+    struct buf a, b;
+
+    buf_init(&a);
+    buf_init(&b);
+    for (int i = 0; i < 2; i++) {
+        static const char *const name[] = {
+            "model.layers.0.mlp.fc2.weight", "model.layers.0.mlp.fc1.weight"
+        };
+        float by = i ? 1 : (float)sqrt(0.5), x, y;
+
+        values_of(&a, phi, DTYPE_F32, 1, name[i]);
+        scaled_outputs = true;
+        values_of(&b, phi, DTYPE_F32, 1, name[i]);
+        scaled_outputs = false;
+        for (size_t k = 0; k < a.len; k += sizeof(x)) {
+            memcpy(&x, a.data + k, sizeof(x));
+            memcpy(&y, b.data + k, sizeof(y));
+            CHECK(fabsf(by * x - y) <= 1e-6f * fabsf(x));
+        }
+    }
+    buf_release(&a);
+    buf_release(&b);
 }
 
 TEST(norms_are_one_and_biases_zero)
@@ -196,6 +226,7 @@ TEST(shapes_are_the_stored_ones)
 
 static const struct test tests[] = {
     RUN(matrices_are_normal),
+    RUN(outputs_into_the_residual_are_scaled_where_asked),
     RUN(norms_are_one_and_biases_zero),
     RUN(values_depend_on_seed_and_name_alone),
     RUN(elements_are_draws_by_number),

@@ -10,6 +10,7 @@
 #include "test.h"
 #include "train/lr_find.h"
 #include "train/spike.h"
+#include "train/trend.h"
 #include "train/validation.h"
 
 #define PEAK 0.5
@@ -200,6 +201,53 @@ TEST(a_range_test_finds_where_the_loss_falls)
     lr_curve_release(&c);
 }
 
+/* Steps of unlike sizes, one of which is not finite. */
+TEST(a_trend_is_a_power_law_of_the_tokens)
+{
+    struct trend t = { .n = 0 };
+    double tokens = 0, want;
+
+    for (unsigned i = 0; i < TREND_FIRST + 1; i++) {
+        uint64_t n = 100 + 37 * i % 90;
+
+        CHECK(isnan(trend_at(&t, 1e6)));
+        tokens += (double)n;
+        trend_take(&t, n, i == 5 ? NAN : 20 * pow(tokens, -0.25));
+    }
+    for (want = 1e3; want < 1e9; want *= 10)
+        CHECK(fabs(trend_at(&t, want) - 20 * pow(want, -0.25)) < 1e-9);
+    CHECK(isnan(trend_at(&t, 0)));
+    trend_take(&t, 0, 1);
+    trend_take(&t, 9, 0);
+    trend_take(&t, 9, -1);
+    CHECK(fabs(trend_at(&t, 1e6) - 20 * pow(1e6, -0.25)) < 1e-9);
+}
+
+/* By a fit of all points at once with their weights; what was first hardly
+ * counts. */
+TEST(a_trend_is_of_the_last_half)
+{
+    double w = 0, x = 0, y = 0, xx = 0, xy = 0, got, want;
+    struct trend t = { .n = 0 };
+
+    for (unsigned i = 1; i <= 400; i++) {
+        double loss = (i < 40 ? 9 : 3) * pow(i, -0.1) * (1 + 0.1 * sin(i));
+        double part = i / 400.0, own = part * part;
+
+        trend_take(&t, 10, loss);
+        w += own;
+        x += own * log(10.0 * i);
+        y += own * log(loss);
+        xx += own * log(10.0 * i) * log(10.0 * i);
+        xy += own * log(10.0 * i) * log(loss);
+    }
+    want = (w * xy - x * y) / (w * xx - x * x);
+    want = exp(y / w + want * (log(8000) - x / w));
+    got = trend_at(&t, 8000);
+    CHECK(fabs(got - want) < 1e-9 * want);
+    CHECK(fabs(got - 3 * pow(800, -0.1)) < 0.1);
+}
+
 static const struct test tests[] = {
     RUN(the_rate_rises_to_its_peak),
     RUN(then_it_falls_to_its_floor_at_the_last_step),
@@ -207,6 +255,8 @@ static const struct test tests[] = {
     RUN(patience_ends_with_so_many_that_are_no_better),
     RUN(a_range_test_finds_where_the_loss_falls),
     RUN(a_spike_is_far_over_the_mean_of_the_steps_before),
+    RUN(a_trend_is_a_power_law_of_the_tokens),
+    RUN(a_trend_is_of_the_last_half),
 };
 
 TEST_MAIN("schedule", tests)
