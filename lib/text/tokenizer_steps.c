@@ -14,7 +14,8 @@
 #define MAX_DEPTH 16
 
 #define SUPPORTED "supported are Sequence, Split, ByteLevel, Digits, " \
-    "Punctuation, WhitespaceSplit and CharDelimiterSplit"
+    "Punctuation, Whitespace, WhitespaceSplit, BertPreTokenizer and " \
+    "CharDelimiterSplit"
 
 #define PREFIX "[^\\r\\n\\p{L}\\p{N}]"
 #define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
@@ -332,6 +333,30 @@ add_chars(struct maker *m)
     return rc;
 }
 
+/* Whitespace, \w+|[^\w\s]+ of what is no white space, and BertPreTokenizer,
+ * which parts off each sign of it. */
+static int
+add_words(struct maker *m)
+{
+    bool bert = buf_is(&m->s->type, "BertPreTokenizer");
+    struct uset set;
+    int rc;
+
+    uset_init(&set);
+    uset_uclass(&set, UC_SPACE);
+    rc = add_set(m, &set, PRETOK_REMOVED);
+    uset_release(&set);
+    uset_init(&set);
+    if (bert)
+        uset_ucat(&set, UCAT_PUNCT);
+    else
+        uset_uclass(&set, UC_WORD);
+    if (rc == 0)
+        rc = add_set(m, &set, bert ? PRETOK_ISOLATED : PRETOK_CONTIGUOUS);
+    uset_release(&set);
+    return rc;
+}
+
 static int
 add_steps(struct maker *m)
 {
@@ -346,6 +371,8 @@ add_steps(struct maker *m)
     if (buf_is(type, "Digits") || buf_is(type, "Punctuation")
         || buf_is(type, "WhitespaceSplit"))
         return add_chars(m);
+    if (buf_is(type, "Whitespace") || buf_is(type, "BertPreTokenizer"))
+        return add_words(m);
     return json_error(&m->at, m->e, "pre-tokenizer \"%.100s\" is not "
                       "supported (" SUPPORTED ")", type->data);
 }

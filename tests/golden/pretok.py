@@ -95,6 +95,8 @@ def known():
     out.append(pre.Sequence([pre.Split("a.", "isolated", True), GPT2]))
     out.append(pre.Sequence([pre.Digits(False), BYTES]))
     out.append(pre.Sequence([pre.WhitespaceSplit(), BYTES]))
+    out.append(pre.Sequence([pre.Whitespace(), BYTES]))
+    out.append(pre.Sequence([pre.BertPreTokenizer(), BYTES]))
     out.append(pre.Sequence([pre.CharDelimiterSplit("-"), BYTES]))
     return out
 
