@@ -8,7 +8,8 @@
 # BUILD/check/KIND-NAME.log; skipped tests are listed, failures shown as they
 # come and, for whoever sees the end of it alone, after all. The last line is
 # "N passed, N failed" (and ", N skipped"), the sum of what the jobs' own lines
-# say. A job that died before it said all is a failure, and so is one that has
+# say; a job of ten seconds says what it took, by the clock and of processors.
+# A job that died before it said all is a failure, and so is one that has
 # no test, one that takes more than LIMIT seconds (900), and a run without a
 # job.
 set -uo pipefail
@@ -21,7 +22,8 @@ shift 2
 logs=$GRAFT_BUILD/check
 export GRAFT_SHARED=${GRAFT_SHARED:-$(cd .. && pwd)/shared}
 export LIMIT=${LIMIT:-900}
-export LC_ALL=C TMPDIR=$logs/tmp TORCHINDUCTOR_CACHE_DIR=$logs/torch
+export LC_ALL=C GRAFT_MADE=$logs/made
+export TMPDIR=$logs/tmp TORCHINDUCTOR_CACHE_DIR=$logs/torch
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 # In a build with SAN=address leaks are failures, too. Thread-local storage
 # isn't searched: libasan of gcc 12 crashes there on OpenBLAS's threads.
@@ -73,7 +75,10 @@ run_job() {
     printf '%s/%s: %d passed, %d failed' "$kind" "$name" "$1" "$2"
     [ "$3" -eq 0 ] || printf ', %d skipped' "$3"
     [ "$status" -eq 0 ] || printf ' (exit %d)' "$status"
-    [ "$SECONDS" -lt 10 ] || printf ' (%d s)' "$SECONDS"
+    times >"$log.times" # in a pipe it would be another process's
+    [ "$SECONDS" -lt 10 ] || printf ' (%d s, %d of a processor)' "$SECONDS" \
+        "$(tail -n 1 "$log.times" | tr 'ms' '  ' |
+            awk '{ print $1 * 60 + $2 + $3 * 60 + $4 }')"
     echo
 }
 export -f run_job count_unit count_tap

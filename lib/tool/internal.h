@@ -17,7 +17,9 @@ int tool_end(int rc, const struct err *e);
 /* The options that every program has, after its own. */
 extern const struct opt tool_common[];
 
-/* Makes o's value what it is when nobody sets it: false, 0, NULL, empty. */
+/* Makes o's value what it is when nobody sets it: false, 0, NULL, empty.
+ * value_clear: one that was set before, and is released. */
+void value_init(const struct opt *o, void *opts);
 void value_clear(const struct opt *o, void *opts);
 
 /* Sets o's value from text; ERR_USAGE "--NAME: bad value ...". */

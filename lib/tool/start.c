@@ -145,7 +145,7 @@ set_defaults(const struct tool *t, void *opts, struct err *e)
     int rc = 0;
 
     for (const struct opt *o = t->opts; o->name != NULL && rc == 0; o++) {
-        value_clear(o, opts);
+        value_init(o, opts);
         if (o->def != NULL)
             rc = value_parse(o, opts, o->def, e);
     }

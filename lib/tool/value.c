@@ -212,8 +212,15 @@ add_items(struct opt_list *list, const char *text)
     }
 }
 
+static bool
+is_text(const struct opt *o)
+{
+    return o->type == OPT_STRING || o->type == OPT_NAME
+           || o->type == OPT_CONFIG;
+}
+
 void
-value_clear(const struct opt *o, void *opts)
+value_init(const struct opt *o, void *opts)
 {
     static const size_t size[] = {
         [OPT_FLAG] = sizeof(bool), [OPT_STRING] = sizeof(char *),
@@ -227,6 +234,34 @@ value_clear(const struct opt *o, void *opts)
     };
 
     memset((char *)opts + o->offset, 0, size[o->type]);
+}
+
+static void
+release_list(struct opt_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free((char *)list->item[i]);
+    free(list->item);
+}
+
+void
+value_clear(const struct opt *o, void *opts)
+{
+    void *at = (char *)opts + o->offset;
+
+    if (is_text(o))
+        free(*(char **)at);
+    else if (o->type == OPT_LIST || o->type == OPT_WORDS)
+        release_list(at);
+    value_init(o, opts);
+}
+
+/* A text in the place of the one before. */
+static void
+put_text(char **at, const char *text)
+{
+    free(*at);
+    *at = mem_strdup(text);
 }
 
 int
@@ -277,7 +312,7 @@ value_parse(const struct opt *o, void *opts, const char *text,
     case OPT_NAME:
         if (parse_choice(o, text, &i) < 0)
             return bad_value(o, text, e);
-        *(const char **)at = mem_strdup(text);
+        put_text(at, text);
         return 0;
     case OPT_LIST:
         add_items(at, text);
@@ -286,7 +321,7 @@ value_parse(const struct opt *o, void *opts, const char *text,
         value_add_item(at, text, strlen(text));
         return 0;
     default:
-        *(const char **)at = mem_strdup(text);
+        put_text(at, text);
         return 0;
     }
 }

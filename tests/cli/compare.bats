@@ -4,6 +4,10 @@ load helper
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
+    made . compare bases
+}
+
+bases() {
     text_base
     quantize -q --format int8 base | shard -q -o int8
     quantize -q --format nf4 base | shard -q -o nf4

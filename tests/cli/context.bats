@@ -211,7 +211,9 @@ stands() {
 
 # Documents that end in a newline, so that a prompt behind one has the tokens
 # of both.
-text_history() {
+text_history() { made . history make_text_history; }
+
+make_text_history() {
     text_base
     for i in $(seq 30); do
         echo "{\"text\": \"line $i says $((i * 37 % 11)) of $i things\\n\"}"

@@ -6,6 +6,10 @@ load helper
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
+    made . environment documents
+}
+
+documents() {
     seq -f '{"text":"document %.0f"}' 30000 >in.jsonl
     fromjsonl in.jsonl >text.gs
     echo in.jsonl >list

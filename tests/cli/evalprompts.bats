@@ -4,6 +4,10 @@ load helper
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
+    made . evalprompts two_sets
+}
+
+two_sets() {
     text_base
     vocabtrain -q --size 280 --special '<|endoftext|>' -o other.json text
     tokenize -q -t other.json text | shard -q --test 0.3 -o otherdata

@@ -103,10 +103,27 @@ no_leftovers() {
     [ -z "$(find "$1" -name '*.tmp.*')" ]
 }
 
+# made DIR NAME COMMAND...: DIR gets a copy of what COMMAND makes in an empty
+# directory. It is run once under that NAME, for all files of a run of tests.
+made() {
+    local kept=${GRAFT_MADE:-$BATS_FILE_TMPDIR/made}/$2 own
+    if [ ! -d "$kept" ]; then
+        own=$kept.$BASHPID
+        mkdir -p "$own"
+        (cd "$own"; "${@:3}")
+        # of two that made it at one time the first is kept
+        mv -T "$own" "$kept" 2>/dev/null || rm -r "$own"
+    fi
+    mkdir -p "$1"
+    cp -a "$kept/." "$1"
+}
+
 # token_base RECORDS: arch.json and base, a tiny model of 40 tokens; data, a
 # set of that many short records of tokens, a fifth held out; tokens, the
 # stream that it was made of.
-token_base() {
+token_base() { made . "tokens-$1" make_token_base "$1"; }
+
+make_token_base() {
     cat >arch.json <<'EOF'
 {"model_type": "llama", "vocab_size": 40, "hidden_size": 16,
  "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
@@ -122,7 +139,9 @@ EOF
 # text_base: in the working directory arch.json and a random llama of it in
 # base, the text of 30 documents, tok.json of 300 tokens, and data, of which
 # three tenths are held out to test.
-text_base() {
+text_base() { made . texts make_text_base; }
+
+make_text_base() {
     cat >arch.json <<'JSON'
 {"model_type": "llama", "vocab_size": 300, "hidden_size": 16,
  "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
@@ -161,8 +180,10 @@ repo_commit() {
 
 # repo_small DIR [N]: N commits (12) over a few C files: additions, edits,
 # a rename and a deletion.
-repo_small() {
-    local dir=$1 n=${2:-12} i j
+repo_small() { made "$1" "repo-${2:-12}" make_repo_small . "${2:-12}"; }
+
+make_repo_small() {
+    local dir=$1 n=$2 i j
     repo_init "$dir"
     mkdir "$dir/src"
     for ((i = 1; i <= n; i++)); do
@@ -178,4 +199,13 @@ repo_small() {
         [ "$i" -ne 10 ] || git -C "$dir" rm -q README.md
         repo_commit "$dir" "Edition $i of part $j"
     done
+}
+
+# scraped_repo: repo_small r, r.gs of it, and t.json, a vocabulary for that.
+scraped_repo() { made . scraped make_scraped_repo; }
+
+make_scraped_repo() {
+    repo_small r
+    gitscrape -q r >r.gs
+    vocabtrain -q --size 400 --special '<|endoftext|>' -o t.json r.gs
 }

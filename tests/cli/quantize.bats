@@ -6,6 +6,10 @@ edit() { python3 "$BATS_TEST_DIRNAME/safetensors.py" "$@"; }
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
+    made . quantize small_base
+}
+
+small_base() {
     cat >arch.json <<'EOF'
 {"model_type": "gpt2", "vocab_size": 40, "n_embd": 24, "n_layer": 1,
  "n_head": 4, "n_positions": 16}

@@ -5,9 +5,7 @@ load helper
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    repo_small r
-    gitscrape -q r >r.gs
-    vocabtrain -q --size 400 --special '<|endoftext|>' -o t.json r.gs
+    scraped_repo
 }
 
 @test "the JSON has the form of its schema, and its sums are those there are" {

@@ -96,7 +96,7 @@ parse_with(const struct tool *t, struct options *o, struct args *args,
     args->given = mem_array(opt_count(t) + 1, sizeof(*args->given));
     e->text[0] = '\0';
     for (const struct opt *x = t->opts; x->name != NULL; x++) {
-        value_clear(x, o);
+        value_init(x, o);
         if (x->def != NULL)
             CHECK(value_parse(x, o, x->def, e) == 0);
     }
