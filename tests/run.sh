@@ -78,7 +78,7 @@ run_job() {
     times >"$log.times" # in a pipe it would be another process's
     [ "$SECONDS" -lt 10 ] || printf ' (%d s, %d of a processor)' "$SECONDS" \
         "$(tail -n 1 "$log.times" | tr 'ms' '  ' |
-            awk '{ print $1 * 60 + $2 + $3 * 60 + $4 }')"
+            awk '{ print int($1 * 60 + $2 + $3 * 60 + $4) }')"
     echo
 }
 export -f run_job count_unit count_tap

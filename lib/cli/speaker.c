@@ -203,8 +203,7 @@ speaker_context_before(struct speaker *s, struct context_prompt *p,
     for (size_t i = 0; i < n; i++)
         p[i].room = context_room(speaker_context(s), p[i].ids->n,
                                  max_tokens[i]);
-    rc = context_prompts(open, p, n, tokenizer_begin(&s->codec.tokenizer),
-                         &counts, e);
+    rc = context_prompts(open, p, n, &s->codec.tokenizer, &counts, e);
     context_release(open);
     if (rc == 0)
         log_info("%llu tokens of %llu records stand before %llu of %zu "

@@ -206,6 +206,19 @@ context_release(struct context_set *c)
     memset(c, 0, sizeof(*c));
 }
 
+int
+context_made_with(const struct context_set *c, const char *tokenizer,
+                  struct err *e)
+{
+    const char *own = c->data.tokenizer;
+
+    if (own == NULL || tokenizer == NULL || strcmp(own, tokenizer) == 0)
+        return 0;
+    return err_set(e, ERR_DATA, "%s: made with another tokenizer than what "
+                   "it is to stand before (found %.12s, expected %.12s)",
+                   c->o.set, own, tokenizer);
+}
+
 /* ---- finding ---- */
 
 /* Texts with a token, and what is looked for. */

@@ -78,6 +78,11 @@ int context_open(struct context_set *c, const struct context_opts *o,
                  const struct model *m, struct err *e);
 void context_release(struct context_set *c);
 
+/* ERR_DATA where the set's tokens are those of another tokenizer than that, by
+ * its id in hexadecimal: as far as both are known. */
+int context_made_with(const struct context_set *c, const char *tokenizer,
+                      struct err *e);
+
 /* found[i * o.records ...]: of each of n texts, the most alike first, numbers
  * of vectors in c->search, and CONTEXT_NONE behind them. ERR_AGAIN when asked
  * to stop. What it takes to run texts stays until context_found. */

@@ -53,13 +53,18 @@ put_before(struct context_set *c, struct context_prompt *p,
 
 int
 context_prompts(struct context_set *c, struct context_prompt *p, size_t n,
-                uint32_t begin, struct context_counts *counts, struct err *e)
+                const struct tokenizer *t, struct context_counts *counts,
+                struct err *e)
 {
-    uint32_t k = c->o.records;
-    uint32_t *found = mem_array(n * k, sizeof(*found));
-    struct context_text *text = mem_array(n, sizeof(*text));
-    int rc;
+    uint32_t k = c->o.records, begin = tokenizer_begin(t), *found;
+    struct context_text *text;
+    char hex[ID_HEX + 1];
+    int rc = context_made_with(c, id_hex(&t->id, hex), e);
 
+    if (rc < 0)
+        return rc;
+    found = mem_array(n * k, sizeof(*found));
+    text = mem_array(n, sizeof(*text));
     for (size_t i = 0; i < n; i++) {
         uint32_t at = n_begin(p[i].ids, begin);
 

@@ -19,11 +19,12 @@ uint32_t context_room(uint32_t context, size_t prompt, uint32_t max_tokens);
 /* ERR_USAGE: a conversation has no place for records. */
 int context_no_chat(struct err *e);
 
-/* Puts before each of n prompts what is most like it. A prompt is of no time:
- * all of the set's train split may stand before it. begin, if it is there,
- * stays in front (TOKEN_NONE: there is none). *counts is added to. */
+/* Puts before each of n prompts, which t encoded, what is most like it. A
+ * prompt is of no time: all of the set's train split may stand before it. What
+ * t puts before a text stays in front. *counts is added to. ERR_DATA for a set
+ * of another tokenizer. */
 int context_prompts(struct context_set *c, struct context_prompt *p, size_t n,
-                    uint32_t begin, struct context_counts *counts,
+                    const struct tokenizer *t, struct context_counts *counts,
                     struct err *e);
 
 #endif

@@ -81,8 +81,8 @@ encode_all(struct encoding *x, const struct model *m,
             err_prefix(e, "prompt %s", q->id);
     }
     if (rc == 0)
-        rc = context_prompts(o->context_set, at, p->n,
-                             tokenizer_begin(&x->c.tokenizer), counts, e);
+        rc = context_prompts(o->context_set, at, p->n, &x->c.tokenizer,
+                             counts, e);
     x->ids = ids;
     free(at);
     return rc;

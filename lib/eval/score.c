@@ -144,6 +144,8 @@ check_data(const struct dataset *data, const struct model *m,
     if (rc < 0 && o->compare != NULL
         && dataset_check(data, o->compare, &unused) == 0)
         return 0;
+    if (rc == 0 && o->context_set != NULL)
+        rc = context_made_with(o->context_set, data->tokenizer, e);
     return rc;
 }
 

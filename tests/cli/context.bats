@@ -261,6 +261,23 @@ make_text_history() {
     run -1 cmp -s one <(generate -q --base base --max-tokens 6 -p 'line 3 says')
 }
 
+@test "what another tokenizer made does not stand before a text" {
+    cd "$BATS_TEST_TMPDIR"
+    text_history
+    vocabtrain -q --size 290 --special '<|endoftext|>' -o other.json text
+    tokenize -q -t other.json text | shard -q --test 0.3 -o others
+    rm -r base/tokenizer.json vectors # the first would tell
+    embed -q --base base lines | shard -q -o vectors
+    args=(-q --base base --context-from lines --context-vectors vectors)
+    evalprompts "${args[@]}" --data lines
+    run -4 --separate-stderr evalprompts "${args[@]}" --data others
+    one_line 'evalprompts: lines: made with another tokenizer than what it '
+    generate "${args[@]}" --tokenizer tok.json --max-tokens 1 -p 'line 3'
+    run -4 --separate-stderr generate "${args[@]}" --tokenizer other.json \
+        --max-tokens 1 -p 'line 3'
+    one_line 'generate: lines: made with another tokenizer than what it is '
+}
+
 @test "what is to be said keeps its place, and conversations are refused" {
     cd "$BATS_TEST_TMPDIR"
     text_history
