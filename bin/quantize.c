@@ -147,15 +147,21 @@ write_dir(const struct options *o, struct quantize *q,
 }
 
 /* bitsandbytes' linears are [out, in]; those of GPT-2 are the other way
- * round. */
+ * round. It can't have one that is no module in transformers' forward. */
 static int
-check_turned(const struct model_desc *d, const char *model, struct err *e)
+check_linears(const struct model_desc *d, const char *model, struct err *e)
 {
-    for (size_t i = 0; i < d->n_modules; i++)
+    for (size_t i = 0; i < d->n_modules; i++) {
+        const char *name = d->module[i].name;
+
         if (d->module[i].in_out)
             return err_set(e, ERR_DATA, "%s: module %s: --to can't turn its "
-                           "matrix, which is stored [in, out]", model,
-                           d->module[i].name);
+                           "matrix, which is stored [in, out]", model, name);
+        if (d->module[i].role == ROLE_DT)
+            return err_set(e, ERR_DATA, "%s: module %s: with --to it would "
+                           "be none that transformers computes with", model,
+                           name);
+    }
     return 0;
 }
 
@@ -209,7 +215,7 @@ run(void *opts, const struct args *args, struct err *e)
     linear = mem_array(w.n, sizeof(*linear));
     base_linears(linear, &w, &desc);
     if (o->to)
-        rc = check_turned(&desc, model, e);
+        rc = check_linears(&desc, model, e);
     desc_release(&desc);
     if (rc == 0)
         rc = o->to ? write_dir(o, &q, &w, linear, e)

@@ -139,6 +139,8 @@ generator_begin(struct generator *g, uint32_t i, const int32_t *prompt,
     while (keep && same < t->fed && same + 1 < n
            && t->id[same] == prompt[same])
         same++;
+    if (same < t->fed && desc_recurs(g->prefill.desc))
+        same = 0; /* its state knows no way back */
     memcpy(t->id, prompt, n * sizeof(*prompt));
     t->n = (uint32_t)n;
     t->fed = same;

@@ -50,7 +50,8 @@ int generator_open(struct generator *g, const struct model_desc *d,
 void generator_release(struct generator *g);
 
 /* Text i is prompt[n] from now on, n >= 1, of which no token is in the cache
- * yet; with keep, as many as the text before began with alike. ERR_LIMIT when
+ * yet; with keep, as many as the text before began with alike (of a model that
+ * has a state all of that text, or none). ERR_LIMIT when
  * it alone fills the context, ERR_DATA for an id outside the vocabulary: then
  * the text is as it was. */
 int generator_begin(struct generator *g, uint32_t i, const int32_t *prompt,

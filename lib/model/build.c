@@ -296,6 +296,20 @@ check_z_loss(const struct build *b)
                    "--device cpu)", b->backend->name);
 }
 
+/* Whether the back end has kernels for the layers' mixers. */
+static int
+check_mixers(const struct build *b)
+{
+    bool scans = b->backend->kinds >> OP_SCAN & 1;
+
+    for (uint32_t l = 0; l < b->d->n_layers; l++)
+        if (b->d->layer[l].mixer == MIX_MAMBA && !scans)
+            return err_set(b->e, ERR_USAGE, "Mamba's layers do not run on "
+                           "%s: it has no kernel for their scan (use "
+                           "--device cpu)", b->backend->name);
+    return 0;
+}
+
 /* Decoding, attention goes through a cache, in which any head will do. */
 static int
 check_heads(const struct build *b)
@@ -341,6 +355,8 @@ prog_build(struct prog *p, const struct model_desc *d,
 
     memset(p, 0, sizeof(*p));
     rc = check_opts(o, d, e);
+    if (rc == 0)
+        rc = check_mixers(&b);
     if (rc == 0)
         rc = check_heads(&b);
     if (rc == 0)

@@ -4,7 +4,8 @@
  *   build.c     prog_build: the order of things
  *   bind.c      base tensors and trainable parameters to views
  *   forward.c   layers to ops: norms, residuals, linears, embedding, head
- *   layer_kind.c, mix_attention.c, ffn.c   what a layer is made of
+ *   layer_kind.c, mix_attention.c, mix_mamba.c, ffn.c   what a layer is made
+ *               of
  *   recompute.c   ops of a layer once more
  *   offload.c   what the backward needs, in the host's memory meanwhile
  *   backward.c  an op to the ops of its gradient

@@ -39,14 +39,37 @@ spread_rope(cJSON *root, const struct family *f, struct err *e)
     return 0;
 }
 
-/* Fills in what is derived and checks that the sizes fit together. */
+/* Mamba's sizes: the inner columns are a multiple of the model's, and the
+ * step's rank is a sixteenth of these, unless it is named. */
 static int
-check_config(struct config *c, struct err *e)
+check_mamba(struct config *c, const cJSON *root, struct err *e)
+{
+    const cJSON *rank =
+        cJSON_GetObjectItemCaseSensitive(root, "time_step_rank");
+    double inner = c->expand * c->dim;
+
+    if (c->inner > 0 && fabs(c->inner - inner) > 0)
+        return err_set(e, ERR_DATA, "intermediate_size (found %g, expected "
+                       "expand times hidden_size, %g)", c->inner, inner);
+    c->inner = inner;
+    c->rank = ceil(c->dim / 16);
+    if (rank == NULL
+        || (cJSON_IsString(rank) && strcmp(rank->valuestring, "auto") == 0))
+        return 0;
+    if (!cJSON_IsNumber(rank) || rank->valuedouble < 1
+        || rank->valuedouble > inner
+        || rank->valuedouble != floor(rank->valuedouble))
+        return key_error("time_step_rank", rank, e, "\"auto\" or a whole "
+                         "number from 1 to %.0f", inner);
+    c->rank = rank->valuedouble;
+    return 0;
+}
+
+static int
+check_heads(struct config *c, struct err *e)
 {
     if (c->kv_heads == 0)
         c->kv_heads = c->heads;
-    if (c->ff_dim == 0)
-        c->ff_dim = 4 * c->dim;
     if (c->head_dim == 0 && fmod(c->dim, c->heads) != 0)
         return err_set(e, ERR_DATA, "%g columns don't divide into %g heads",
                        c->dim, c->heads);
@@ -59,6 +82,21 @@ check_config(struct config *c, struct err *e)
     if (c->head_dim > MAX_HEAD_DIM)
         return err_set(e, ERR_DATA, "heads of %g columns (expected at most "
                        "%d)", c->head_dim, MAX_HEAD_DIM);
+    return 0;
+}
+
+/* Fills in what is derived and checks that the sizes fit together. */
+static int
+check_config(struct config *c, const struct family *f, const cJSON *root,
+             struct err *e)
+{
+    int rc = f->mixer == MIX_MAMBA ? check_mamba(c, root, e)
+                                   : check_heads(c, e);
+
+    if (rc < 0)
+        return rc;
+    if (c->ff_dim == 0)
+        c->ff_dim = 4 * c->dim;
     if (c->pad >= c->vocab)
         return err_set(e, ERR_DATA, "pad_token_id (found %g, expected an id "
                        "below vocab_size, which is %g)", c->pad, c->vocab);
@@ -129,6 +167,10 @@ fill_layers(struct model_desc *d, const struct config *c)
         y->kv_heads = (uint32_t)c->kv_heads;
         y->head_dim = (uint32_t)c->head_dim;
         y->ff_dim = (uint32_t)c->ff_dim;
+        y->inner = (uint32_t)c->inner;
+        y->state = (uint32_t)c->state;
+        y->width = (uint32_t)c->width;
+        y->rank = (uint32_t)c->rank;
     }
 }
 
@@ -180,6 +222,11 @@ fill_numbers(struct model_desc *d, const struct config *c, const cJSON *root)
     d->residual_scale = c->residual_scale;
     d->hidden_scale = 1 / c->logits_divisor;
     d->init_range = (float)c->init_range;
+    d->step = (struct step_desc){
+        .scale = c->step_scale, .least = c->step_least,
+        .most = c->step_most, .floor = c->step_floor,
+        .constant = c->step_constant != 0, .rescale = c->rescale != 0
+    };
     d->pad = c->pad < 0 ? 0 : (uint32_t)c->pad + 1;
 }
 
@@ -199,7 +246,8 @@ read_config(struct config *c, const struct family **f, cJSON *root,
 {
     int rc = find_family(f, root, e);
 
-    *c = (struct config){ .rotary = 1, .use_window = 1, .pad = PAD_NONE,
+    *c = (struct config){ .max_pos = MAX_POSITIONS, .rotary = 1,
+                          .use_window = 1, .pad = PAD_NONE,
                           .embed_scale = 1, .residual_scale = 1,
                           .logits_divisor = 1 };
     if (rc == 0)
@@ -208,7 +256,7 @@ read_config(struct config *c, const struct family **f, cJSON *root,
         rc = spread_rope(root, *f, e);
     if (rc == 0)
         rc = keys_read(c, (*f)->keys, root, e);
-    return rc < 0 ? rc : check_config(c, e);
+    return rc < 0 ? rc : check_config(c, *f, root, e);
 }
 
 int

@@ -17,9 +17,9 @@
 #include "base/err.h"
 
 enum norm_kind { NORM_LAYER, NORM_RMS, NORM_RMS_ABOUT_1 }; /* 1 + gain */
-enum pos_kind { POS_LEARNED, POS_ROTARY };
-enum mixer_kind { MIX_ATTENTION, MIXER_KINDS };
-enum ffn_kind { FF_MLP, FF_GATED, FFN_KINDS };
+enum pos_kind { POS_LEARNED, POS_ROTARY, POS_NONE };
+enum mixer_kind { MIX_ATTENTION, MIX_MAMBA, MIXER_KINDS };
+enum ffn_kind { FF_MLP, FF_GATED, FF_NONE, FFN_KINDS };
 
 /* What a module is for. */
 enum role {
@@ -33,6 +33,13 @@ enum role {
     ROLE_Q_NORM, /* of the queries, before they turn: of a head, or of all */
     ROLE_K_NORM, /* of the keys */
     ROLE_O,     /* out of the mixer */
+    ROLE_IN,    /* of Mamba: what is convolved, and the gate of the output */
+    ROLE_CONV,  /* a column's last rows, weighed: [inner, 1, width] */
+    ROLE_X,     /* the step's low rank, B and C */
+    ROLE_DT,    /* the step of a column */
+    ROLE_A_LOG, /* [inner, state] */
+    ROLE_SKIP,  /* D, [inner] */
+    ROLE_OUT,   /* out of Mamba */
     ROLE_POST1, /* of what the mixer made */
     ROLE_NORM2, /* before the feed-forward */
     ROLE_GATE,
@@ -63,7 +70,10 @@ enum tensor_flag {
     TENSOR_NORM = 2,
     TENSOR_EMBEDDING = 4, /* its rows are looked up */
     TENSOR_BIAS = 8,
-    TENSOR_DECAYS = 16    /* full training: by AdamW's weight decay */
+    TENSOR_DECAYS = 16,   /* full training: by AdamW's weight decay */
+    TENSOR_ASIDE = 32     /* of a linear: no adapter reaches it, since PEFT
+                             refuses the module, or transformers reads its
+                             weight and not the module */
 };
 
 /* Initial values. */
@@ -71,7 +81,13 @@ enum init_rule {
     INIT_ZEROS,
     INIT_ONES,
     INIT_NORMAL, /* of deviation init_range */
-    INIT_SCALED  /* of init_range / sqrt(2 layers) */
+    INIT_SCALED, /* of init_range / sqrt(2 layers) */
+    INIT_FAN_IN, /* uniform in 1 / sqrt(columns) about 0 */
+    INIT_OUT,    /* the same, in a model with rescaled outputs divided by
+                    sqrt(layers) */
+    INIT_A_LOG,  /* log(1), log(2), ... of each row */
+    INIT_STEP,   /* of steps' weights: see struct step_desc */
+    INIT_STEP_BIAS
 };
 
 /* A tensor as a checkpoint stores it: MODULE.weight or MODULE.bias. */
@@ -79,7 +95,7 @@ struct model_tensor {
     char name[128];
     uint32_t module;     /* index */
     int32_t expert;      /* that it belongs to; -1: none */
-    uint32_t n_dims;     /* 1 or 2 */
+    uint32_t n_dims;     /* 1, 2, or 3: [rows, 1, cols] */
     uint32_t rows, cols; /* a vector has one row */
     uint8_t flags, init; /* enum tensor_flag, enum init_rule */
 };
@@ -90,6 +106,18 @@ struct layer_desc {
     uint8_t rope;     /* of the model's: 0, or 1 */
     uint32_t window;  /* tokens a query sees, itself included; 0: all */
     uint32_t ff_dim;
+    uint32_t inner, state, width, rank; /* of Mamba: columns, numbers of a
+                         column's state, rows it convolves, the step's rank */
+};
+
+/* Mamba: how the steps' weights begin. Of the weight uniform in scale /
+ * sqrt(rank) about 0, or that itself (constant); of the bias such that
+ * softplus makes of it a step whose logarithm is uniform between those of
+ * least and most, of no less than floor. */
+struct step_desc {
+    double scale, least, most, floor;
+    bool constant;
+    bool rescale; /* see INIT_OUT */
 };
 
 /* Rotary positions: pair j of a head turns by position * freq[j], and cosine
@@ -128,6 +156,7 @@ struct model_desc {
     uint32_t pad;      /* 1 + the id of pad_token_id, whose embedding learns
                           nothing from where it stands; 0: none */
     float init_range;  /* standard deviation of initial weights */
+    struct step_desc step;
     struct dropout_desc drop[CONFIG_DROPS]; /* none of them is applied */
     uint32_t n_drops;
     struct layer_desc *layer;
@@ -154,8 +183,12 @@ void desc_untie(struct model_desc *d);
 const struct module *desc_module(const struct model_desc *d, enum role role,
                                  uint32_t layer);
 
-/* Whether it is one of the layers' matrices, which adapters are for. */
+/* Whether it is one of the layers' matrices that adapters are for. */
 bool module_is_linear(const struct model_desc *d, const struct module *m);
+
+/* Whether what decoding keeps of the past, in some layer, is a state that
+ * can't be cut back to fewer tokens. */
+bool desc_recurs(const struct model_desc *d);
 
 /* Parameters of the model: every weight and bias once. */
 uint64_t desc_params(const struct model_desc *d);

@@ -20,8 +20,8 @@
 #define MAX_FF (16 * MAX_DIM)
 #define MAX_VOCAB (1 << 20)
 #define MAX_HEADS 256
-#define MAX_POSITIONS (1 << 24)
 #define MAX_WINDOW (1 << 30)
+#define MAX_STATE 256
 
 /* Rows of a family's keys. */
 #define COUNT(key, field, preset, most) \
@@ -96,8 +96,14 @@
 static const struct key_word acts[] = {
     { "gelu_new", ACT_GELU_TANH }, { "gelu_pytorch_tanh", ACT_GELU_TANH },
     { "gelu_fast", ACT_GELU_TANH }, { "gelu", ACT_GELU_ERF },
-    { "silu", ACT_SILU }, { "swish", ACT_SILU }, { "relu", ACT_RELU },
+    { "relu", ACT_RELU }, { "silu", ACT_SILU }, { "swish", ACT_SILU },
     { NULL, 0 },
+};
+
+enum { SILU = 5 }; /* from there on it is that alone */
+
+static const struct key_word step_schemes[] = {
+    { "random", 0 }, { "constant", 1 }, { NULL, 0 },
 };
 
 const struct key common_keys[] = {
@@ -423,6 +429,53 @@ static const struct module_row phi_modules[] = {
     END
 };
 
+/* How its scan is computed, and whether residuals are float32 in a narrower
+ * model, is of no effect here; what they write of older keys says the same. */
+static const struct key mamba_keys[] = {
+    COUNT("vocab_size", vocab, 50280, MAX_VOCAB),
+    COUNT("hidden_size", dim, 768, MAX_DIM),
+    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
+    COUNT("state_size", state, 16, MAX_STATE),
+    COUNT("expand", expand, 2, 16),
+    { .name = "intermediate_size", .kind = KEY_COUNT, .offset = AT(inner),
+      .min = 1, .max = MAX_FF },
+    COUNT("conv_kernel", width, 4, CONV_MAX),
+    FREE("time_step_rank"), /* a number, or "auto" */
+    { .name = "hidden_act", .kind = KEY_WORD, .offset = AT(act),
+      .def = ACT_SILU, .words = acts + SILU },
+    EPSILON("layer_norm_epsilon", 1e-5),
+    FLAG("use_bias", attn_bias, false),
+    FLAG("use_conv_bias", conv_bias, true),
+    FLAG("tie_word_embeddings", tied, true),
+    FLAG("residual_in_fp32", ignored, true),
+    FLAG("use_mambapy", ignored, false),
+    FLAG("use_associative_scan", ignored, true),
+    INIT_RANGE(0.1),
+    REAL("time_step_scale", step_scale, 1, 0, 1e6),
+    REAL("time_step_min", step_least, 0.001, 1e-12, 1e6),
+    REAL("time_step_max", step_most, 0.1, 1e-12, 1e6),
+    REAL("time_step_floor", step_floor, 1e-4, 1e-12, 1e6),
+    { .name = "time_step_init_scheme", .kind = KEY_WORD,
+      .offset = AT(step_constant), .words = step_schemes },
+    FLAG("rescale_prenorm_residual", rescale, false),
+    END
+};
+
+static const struct module_row mamba_modules[] = {
+    { ROLE_EMBED, "embeddings", BIAS_NEVER },
+    { ROLE_NORM1, "norm", BIAS_NEVER },
+    { ROLE_IN, "mixer.in_proj", BIAS_ATTN },
+    { ROLE_CONV, "mixer.conv1d", BIAS_CONV },
+    { ROLE_X, "mixer.x_proj", BIAS_NEVER },
+    { ROLE_DT, "mixer.dt_proj", BIAS_ALWAYS },
+    { ROLE_A_LOG, "mixer.A_log", BIAS_NEVER },
+    { ROLE_SKIP, "mixer.D", BIAS_NEVER },
+    { ROLE_OUT, "mixer.out_proj", BIAS_ATTN },
+    { ROLE_NORM_F, "norm_f", BIAS_NEVER },
+    { ROLE_HEAD, "lm_head", BIAS_NEVER },
+    END
+};
+
 static const struct family families[] = {
     { .model_type = "llama", .architecture = "LlamaForCausalLM",
       .body = "model.", .layers = "layers.%u.",
@@ -486,6 +539,11 @@ static const struct family families[] = {
       .parallel = true,
       .buffer = ".rotary_emb.inv_freq",
       .keys = phi_keys, .modules = phi_modules },
+    { .model_type = "mamba", .architecture = "MambaForCausalLM",
+      .body = "backbone.", .layers = "layers.%u.",
+      .norm = NORM_RMS, .pos = POS_NONE,
+      .mixer = MIX_MAMBA, .ffn = FF_NONE,
+      .keys = mamba_keys, .modules = mamba_modules },
 };
 
 const struct family *

@@ -11,6 +11,7 @@
 
 #define MAX_HEAD_DIM 1024
 #define PAD_NONE (-2)
+#define MAX_POSITIONS (1 << 24) /* also of a model without any */
 
 /* The numbers of a config.json before they are checked against each other
  * and turned into a description. 0: derive from the others (kv_heads,
@@ -23,6 +24,9 @@ struct config {
     double local_theta, pattern; /* pattern p over 0: but for each p-th, the
                                     layers have a window */
     double embed_scale, residual_scale, logits_divisor;
+    double inner, expand, state, width, rank; /* of Mamba; rank 0: dim / 16 */
+    double step_scale, step_least, step_most, step_floor, step_constant;
+    double rescale, conv_bias;
     double attn_bias, mlp_bias, init_range, drop[CONFIG_DROPS];
     double in_out;  /* 0: the matrices of rows that say in_out are stored as
                        all others are */
@@ -31,7 +35,7 @@ struct config {
 };
 
 /* When a module has a bias. */
-enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTN, BIAS_MLP };
+enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTN, BIAS_MLP, BIAS_CONV };
 
 /* A module of a family. */
 struct module_row {
@@ -47,7 +51,8 @@ struct family {
     const char *body;             /* "model." or "transformer." */
     const char *layers;           /* "layers.%u." below body */
     const char *buffer;           /* in the names of tensors that old files
-                                     hold and that are no weights */
+                                     hold and that are no weights; NULL: none
+                                     do */
     uint8_t norm, pos;
     uint8_t mixer, ffn;           /* of every layer */
     bool parallel;

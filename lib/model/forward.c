@@ -359,6 +359,8 @@ build_layer(struct build *b, uint32_t layer, struct view x)
     struct view n = norm(b, layer, ROLE_NORM1, x);
 
     x = branch(b, layer, mixer_kind(y->mixer), ROLE_POST1, n, x);
+    if (ffn_kind(y->ffn)->emit == NULL)
+        return x;
     if (!b->d->parallel)
         n = norm(b, layer, ROLE_NORM2, x);
     return branch(b, layer, ffn_kind(y->ffn), ROLE_POST2, n, x);

@@ -15,6 +15,13 @@ static const struct layer_kind mixers[MIXER_KINDS] = {
                  | ROLE_BIT(ROLE_K_NORM) | ROLE_BIT(ROLE_O),
         .emit = mix_attention,
     },
+    [MIX_MAMBA] = {
+        .name = "mamba",
+        .roles = ROLE_BIT(ROLE_IN) | ROLE_BIT(ROLE_CONV) | ROLE_BIT(ROLE_X)
+                 | ROLE_BIT(ROLE_DT) | ROLE_BIT(ROLE_A_LOG)
+                 | ROLE_BIT(ROLE_SKIP) | ROLE_BIT(ROLE_OUT),
+        .emit = mix_mamba,
+    },
 };
 
 static const struct layer_kind ffns[FFN_KINDS] = {
@@ -29,6 +36,7 @@ static const struct layer_kind ffns[FFN_KINDS] = {
                  | ROLE_BIT(ROLE_DOWN),
         .emit = ffn_gated,
     },
+    [FF_NONE] = { .name = "none" },
 };
 
 const struct layer_kind *

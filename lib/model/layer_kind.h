@@ -17,7 +17,8 @@ struct layer_kind {
     uint32_t roles; /* ROLE_BITs */
 
     /* Emits the ops from x, the normed input, to residual + the kind's
-     * output, which it returns: both [rows, dim]. */
+     * output, which it returns: both [rows, dim]. NULL: a layer of the kind
+     * has no such part. */
     struct view (*emit)(struct build *b, uint32_t layer, struct view x,
                         struct view residual);
 };
@@ -29,9 +30,11 @@ const struct layer_kind *ffn_kind(unsigned kind);
 /* Whether layers of those kinds have a module of the role. */
 bool layer_has_role(const struct layer_desc *y, unsigned role);
 
-/* mix_attention.c, ffn.c */
+/* mix_attention.c, mix_mamba.c, ffn.c */
 struct view mix_attention(struct build *b, uint32_t layer, struct view x,
                           struct view residual);
+struct view mix_mamba(struct build *b, uint32_t layer, struct view x,
+                      struct view residual);
 struct view ffn_mlp(struct build *b, uint32_t layer, struct view x,
                     struct view residual);
 struct view ffn_gated(struct build *b, uint32_t layer, struct view x,

@@ -61,10 +61,52 @@ normed_keys(const struct model_desc *d, const struct layer_desc *y)
 }
 
 static uint32_t
-inner(const struct model_desc *d, const struct layer_desc *y)
+ff_inner(const struct model_desc *d, const struct layer_desc *y)
 {
     (void)d;
     return y->ff_dim;
+}
+
+static uint32_t
+inner(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return y->inner;
+}
+
+static uint32_t
+inner_gate(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return 2 * y->inner;
+}
+
+static uint32_t
+step_b_c(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return y->rank + 2 * y->state;
+}
+
+static uint32_t
+step_rank(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return y->rank;
+}
+
+static uint32_t
+state(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return y->state;
+}
+
+static uint32_t
+width(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return y->width;
 }
 
 static const struct role_info table[ROLE_COUNT] = {
@@ -95,11 +137,28 @@ static const struct role_info table[ROLE_COUNT] = {
     [ROLE_POST2] = { .name = "post2", .in_layer = true,
                      .flags = TENSOR_NORM, .out = dim },
     [ROLE_GATE] = { .name = "gate", .in_layer = true, .flags = MATRIX,
-                    .in = dim, .out = inner },
+                    .in = dim, .out = ff_inner },
     [ROLE_UP] = { .name = "up", .in_layer = true, .flags = MATRIX, .in = dim,
-                  .out = inner },
+                  .out = ff_inner },
     [ROLE_DOWN] = { .name = "down", .in_layer = true, .residual = true,
-                    .flags = MATRIX, .in = inner, .out = dim },
+                    .flags = MATRIX, .in = ff_inner, .out = dim },
+    [ROLE_IN] = { .name = "in", .in_layer = true, .flags = MATRIX,
+                  .in = dim, .out = inner_gate },
+    [ROLE_CONV] = { .name = "conv", .in_layer = true, .spread = true,
+                    .flags = TENSOR_DECAYS, .init = INIT_FAN_IN, .in = width,
+                    .out = inner },
+    [ROLE_X] = { .name = "x", .in_layer = true, .flags = MATRIX, .in = inner,
+                 .out = step_b_c },
+    [ROLE_DT] = { .name = "dt", .in_layer = true,
+                  .flags = MATRIX | TENSOR_ASIDE, .init = INIT_STEP,
+                  .in = step_rank, .out = inner },
+    [ROLE_A_LOG] = { .name = "a_log", .in_layer = true, .bare = true,
+                     .init = INIT_A_LOG, .in = state, .out = inner },
+    [ROLE_SKIP] = { .name = "skip", .in_layer = true, .bare = true,
+                    .init = INIT_ONES, .out = inner },
+    [ROLE_OUT] = { .name = "out", .in_layer = true, .residual = true,
+                   .flags = MATRIX | TENSOR_ASIDE, .init = INIT_OUT,
+                   .in = inner, .out = dim },
     [ROLE_NORM_F] = { .name = "norm_f", .flags = TENSOR_NORM, .out = dim },
     [ROLE_HEAD] = { .name = "head", .top = true, .flags = TENSOR_DECAYS,
                     .in = dim, .out = vocab },

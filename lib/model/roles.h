@@ -15,7 +15,10 @@ struct role_info {
                       the layer's prefix */
     bool top;      /* named beside the family's body, not below it */
     bool residual; /* its output is added to the layer's input */
+    bool bare;     /* its weight is named as the module is */
+    bool spread;   /* its matrix is stored [out, 1, in] */
     uint8_t flags; /* of its weight: enum tensor_flag */
+    uint8_t init;  /* enum init_rule; INIT_ZEROS: as its flags say */
 
     /* Columns of the module, in and out; in NULL: the weight is a vector. */
     uint32_t (*in)(const struct model_desc *d, const struct layer_desc *y);

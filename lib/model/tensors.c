@@ -31,7 +31,8 @@ add_module(struct model_desc *d, const struct config *c,
     d->turned |= row->in_out && !m->in_out;
     m->has_bias = row->bias == BIAS_ALWAYS
                   || (row->bias == BIAS_ATTN && c->attn_bias != 0)
-                  || (row->bias == BIAS_MLP && c->mlp_bias != 0);
+                  || (row->bias == BIAS_MLP && c->mlp_bias != 0)
+                  || (row->bias == BIAS_CONV && c->conv_bias != 0);
     m->in = role->in != NULL ? role->in(d, y) : 0;
     m->out = role->out(d, y);
 }
@@ -69,13 +70,15 @@ list_modules(struct model_desc *d, const struct config *c)
 static enum init_rule
 init_of(const struct model_desc *d, const struct role_info *role)
 {
+    if (role->init != INIT_ZEROS)
+        return role->init;
     if (role->flags & TENSOR_NORM)
         return d->norm == NORM_RMS_ABOUT_1 ? INIT_ZEROS : INIT_ONES;
     return role->residual && d->family->scaled_residual ? INIT_SCALED
                                                         : INIT_NORMAL;
 }
 
-/* A vector of m: its index. */
+/* A vector of m: its index. With no leaf it is named as the module is. */
 static uint32_t
 add_tensor(struct model_desc *d, const struct module *m, const char *leaf)
 {
@@ -84,7 +87,8 @@ add_tensor(struct model_desc *d, const struct module *m, const char *leaf)
     *t = (struct model_tensor){ .module = (uint32_t)(m - d->module),
                                 .expert = -1, .n_dims = 1, .rows = 1,
                                 .cols = m->out };
-    snprintf(t->name, sizeof(t->name), "%s.%s", m->name, leaf);
+    snprintf(t->name, sizeof(t->name), "%s%s%s", m->name, *leaf ? "." : "",
+             leaf);
     return (uint32_t)d->n_tensors++;
 }
 
@@ -92,13 +96,13 @@ static uint32_t
 add_weight(struct model_desc *d, const struct module *m)
 {
     const struct role_info *role = role_info(m->role);
-    uint32_t i = add_tensor(d, m, "weight");
+    uint32_t i = add_tensor(d, m, role->bare ? "" : "weight");
     struct model_tensor *t = &d->tensor[i];
 
     t->flags = role->flags;
     t->init = (uint8_t)init_of(d, role);
     if (role->in != NULL) {
-        t->n_dims = 2;
+        t->n_dims = role->spread ? 3 : 2;
         t->rows = m->in_out ? m->in : m->out;
         t->cols = m->in_out ? m->out : m->in;
     }
@@ -111,7 +115,7 @@ add_bias(struct model_desc *d, const struct module *m)
     uint32_t i = add_tensor(d, m, "bias");
 
     d->tensor[i].flags = TENSOR_BIAS;
-    d->tensor[i].init = INIT_ZEROS;
+    d->tensor[i].init = m->role == ROLE_DT ? INIT_STEP_BIAS : INIT_ZEROS;
     return i;
 }
 
@@ -156,7 +160,18 @@ desc_module(const struct model_desc *d, enum role role, uint32_t layer)
 bool
 module_is_linear(const struct model_desc *d, const struct module *m)
 {
-    return d->tensor[m->weight].flags & TENSOR_LINEAR;
+    uint8_t flags = d->tensor[m->weight].flags;
+
+    return flags & TENSOR_LINEAR && !(flags & TENSOR_ASIDE);
+}
+
+bool
+desc_recurs(const struct model_desc *d)
+{
+    for (uint32_t l = 0; l < d->n_layers; l++)
+        if (d->layer[l].mixer == MIX_MAMBA)
+            return true;
+    return false;
 }
 
 uint64_t

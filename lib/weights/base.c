@@ -40,8 +40,8 @@ find_tensor(const struct weight **found, const struct weights *w,
             struct err *e)
 {
     const struct weight *had = base_find(w, d, t->name);
-    const uint64_t shape[2] = { t->n_dims == 1 ? t->cols : t->rows,
-                                t->cols };
+    const uint64_t shape[3] = { t->n_dims == 1 ? t->cols : t->rows,
+                                t->n_dims == 3 ? 1 : t->cols, t->cols };
     char have[SHAPE_TEXT], want[SHAPE_TEXT];
 
     if (had == NULL)
@@ -231,7 +231,8 @@ warn_unused(const struct weights *w, const bool *used, size_t unused)
 static bool
 is_buffer(const struct model_desc *d, const char *name)
 {
-    return strstr(name, d->family->buffer) != NULL;
+    return d->family->buffer != NULL
+           && strstr(name, d->family->buffer) != NULL;
 }
 
 static int

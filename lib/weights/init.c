@@ -28,7 +28,8 @@ model_tensors(const struct model_desc *d, unsigned dtype, size_t *n)
         list[i].dtype = (uint8_t)dtype;
         list[i].n_dims = t->n_dims;
         list[i].shape[0] = vector ? t->cols : t->rows;
-        list[i].shape[1] = vector ? 0 : t->cols;
+        list[i].shape[1] = vector ? 0 : t->n_dims == 3 ? 1 : t->cols;
+        list[i].shape[2] = t->n_dims == 3 ? t->cols : 0;
     }
     *n = d->n_tensors;
     return list;
@@ -74,40 +75,89 @@ rule_of(const struct model_init *m, const struct model_tensor *t)
            ? INIT_SCALED : (enum init_rule)t->init;
 }
 
-/* What the values of a tensor are: mean, and deviation from it. */
-static void
-values_of(const struct model_init *m, const struct safetensor *t,
-          double *mean, double *deviation)
-{
-    const struct model_desc *d = m->desc;
-    const struct map_entry *own = map_get(&m->tensor, t->name,
-                                          strlen(t->name));
-
-    *mean = 0;
-    *deviation = 0;
-    switch (rule_of(m, &d->tensor[own->value])) {
-    case INIT_ZEROS:
-        break;
-    case INIT_ONES:
-        *mean = 1;
-        break;
-    case INIT_NORMAL:
-        *deviation = (double)d->init_range;
-        break;
-    case INIT_SCALED:
-        *deviation = (double)d->init_range / sqrt(2.0 * d->n_layers);
-        break;
-    }
-}
-
 /* Up to BATCH pieces of a tensor, made side by side. */
 struct values {
     uint64_t at, end; /* the first element, and the tensor's last one + 1 */
     uint64_t seed, site;
-    double mean, deviation;
+    const struct model_desc *desc;
+    enum init_rule init;
+    double mean, deviation; /* uniform: half its range */
+    uint32_t cols;
     unsigned dtype;
     uint8_t *raw;
 };
+
+/* What the values of a tensor are. */
+static void
+values_of(const struct model_init *m, const struct safetensor *t,
+          struct values *b)
+{
+    const struct model_desc *d = m->desc;
+    const struct map_entry *own = map_get(&m->tensor, t->name,
+                                          strlen(t->name));
+    const struct model_tensor *as = &d->tensor[own->value];
+
+    b->desc = d;
+    b->init = rule_of(m, as);
+    b->cols = as->cols;
+    switch (b->init) {
+    case INIT_ONES:
+        b->mean = 1;
+        break;
+    case INIT_NORMAL:
+        b->deviation = (double)d->init_range;
+        break;
+    case INIT_SCALED:
+        b->deviation = (double)d->init_range / sqrt(2.0 * d->n_layers);
+        break;
+    case INIT_FAN_IN:
+    case INIT_OUT:
+        b->deviation = 1 / sqrt((double)as->cols);
+        if (b->init == INIT_OUT && (m->scaled || d->step.rescale))
+            b->deviation /= sqrt((m->scaled ? 2.0 : 1.0) * d->n_layers);
+        break;
+    case INIT_STEP:
+        b->deviation = d->step.scale / sqrt((double)as->cols);
+        if (d->step.constant) {
+            b->init = INIT_ONES;
+            b->mean = b->deviation;
+            b->deviation = 0;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+/* The inverse of softplus, of a step between the least and the most. */
+static double
+step_bias(const struct step_desc *s, double u)
+{
+    double low = log(s->least), high = log(s->most);
+    double step = fmax(exp(low + u * (high - low)), s->floor);
+
+    return step + log(-expm1(-step));
+}
+
+/* Element i, of normal z: uniform by what is less than that. */
+static double
+value_at(const struct values *b, uint64_t i, double z)
+{
+    double u = 0.5 * erfc(-z * sqrt(0.5));
+
+    switch (b->init) {
+    case INIT_A_LOG:
+        return log((double)(i % b->cols + 1));
+    case INIT_STEP_BIAS:
+        return step_bias(&b->desc->step, u);
+    case INIT_FAN_IN:
+    case INIT_OUT:
+    case INIT_STEP:
+        return b->deviation * (2 * u - 1);
+    default:
+        return b->mean + b->deviation * z;
+    }
+}
 
 static void
 make_piece(void *ctx, size_t i, int worker)
@@ -124,8 +174,7 @@ make_piece(void *ctx, size_t i, int worker)
     r.counter[0] = (uint32_t)at;
     r.counter[1] = (uint32_t)(at >> 32);
     for (k = 0; k < n; k++)
-        x[k] = (float)(b->deviation > 0
-                       ? b->mean + b->deviation * rng_normal(&r) : b->mean);
+        x[k] = (float)value_at(b, at + k, rng_normal(&r));
     floats_store(b->raw + i * PIECE * dtype_size(b->dtype), b->dtype, x, n);
 }
 
@@ -141,7 +190,7 @@ model_init_put(void *ctx, const struct safetensor *t, struct out *out,
     };
     int rc = 0;
 
-    values_of(m, t, &b.mean, &b.deviation);
+    values_of(m, t, &b);
     while (b.at < b.end && rc == 0) {
         uint64_t n = b.end - b.at;
 

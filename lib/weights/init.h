@@ -3,7 +3,8 @@
  *
  * Values are those of Hugging Face's classes: matrices normal with standard
  * deviation initializer_range (of gpt2's outputs into the residual divided by
- * sqrt(2 layers)), norms one, biases zero. Element i of a tensor is draw i
+ * sqrt(2 layers)), norms one, biases zero; Mamba's own are at enum init_rule
+ * in model/desc.h. Element i of a tensor is draw i
  * of stream rng_site(name) of the seed, whatever else the model has.
  */
 #ifndef WEIGHTS_INIT_H

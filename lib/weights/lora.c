@@ -129,16 +129,20 @@ static int
 check_said(const struct said *s, const struct lora_part *parts,
            const struct model_desc *d, struct err *e)
 {
-    bool hit = false;
+    bool hit = false, aside = false;
     int rc = 0;
 
     for (size_t i = 0; i < d->n_modules && rc == 0 && !hit; i++)
         if (parts[i].rank > 0)
             rc = s->of(&hit, s->text, d->module[i].name, e);
+    for (size_t i = 0; i < d->n_modules && rc == 0 && !aside; i++)
+        if (d->tensor[d->module[i].weight].flags & TENSOR_ASIDE)
+            rc = s->of(&aside, s->text, d->module[i].name, e);
     if (rc == 0 && !hit)
         return err_set(e, ERR_USAGE, "%s '%s' is no linear module of a %s "
                        "layer%s", s->what, s->text, d->family->model_type,
-                       s->of == named || s->of == module_matches
+                       aside ? " that PEFT makes adapters of"
+                       : s->of == named || s->of == module_matches
                        ? "" : " that gets an adapter");
     return rc;
 }

@@ -193,6 +193,8 @@ train_run() {
     rm -rf run model out
     echo "{\"model_type\": \"$1\", $sizes}" | jq 'if .model_type == "gpt2"
         then {model_type, vocab_size, n_embd, n_layer, n_head, n_positions}
+        elif .model_type == "mamba"
+        then {model_type, vocab_size, hidden_size, num_hidden_layers}
         else del(.n_embd, .n_layer, .n_head, .n_positions) end' >$1.json
     initmodel -q -o model $1.json
     [ -d data ] || for i in {1..20}; do
@@ -217,7 +219,7 @@ train_run() {
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
     export PYTHONDONTWRITEBYTECODE=1
     for type in llama mistral qwen2 qwen3 granite olmo2 gemma3_text \
-        starcoder2 gpt2 phi; do
+        starcoder2 gpt2 phi mamba; do
         train_run $type
         exportadapter -q -o out run
         "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out

@@ -179,16 +179,18 @@ EOF
     echo "{\"model_type\": \"gpt2\", $small, \"n_embd\": 16, \"n_layer\": 2,
            \"n_head\": 4, \"n_positions\": 32}" >gpt2.json
     types='mistral qwen2 qwen3 granite olmo2 gemma3_text starcoder2 phi'
+    echo "{\"model_type\": \"mamba\", $small, \"hidden_size\": 16,
+           \"num_hidden_layers\": 2}" >mamba.json
     for type in $types; do
         echo "{\"model_type\": \"$type\", $small, $sizes}" >$type.json
     done
     jq '.tie_word_embeddings = true' qwen2.json >tied.json
     jq '.tie_word_embeddings = true' phi.json >tied_phi.json
-    for type in llama gpt2 $types tied tied_phi; do
+    for type in llama gpt2 $types mamba tied tied_phi; do
         initmodel -q -o $type $type.json
     done
     "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/base.py" \
-        llama gpt2 $types tied tied_phi
+        llama gpt2 $types mamba tied tied_phi
 }
 
 @test "--scaled-residual is another model, of gpt2 the same" {

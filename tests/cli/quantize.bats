@@ -348,6 +348,9 @@ EOF
     run -2 quantize --format nf4 --report r --to out base
     run -4 --separate-stderr quantize --format nf4 --to out base
     [[ $stderr == *"c_attn: --to can't turn its matrix"* ]]
+    run -4 --separate-stderr quantize --format nf4 --to out \
+        "$root/tests/golden/models/mamba"
+    [[ $stderr == *"dt_proj: with --to it would be none that"* ]]
     cat >arch.json <<'EOF'
 {"model_type": "llama", "vocab_size": 40, "hidden_size": 24,
  "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,

@@ -31,7 +31,8 @@ from transformers import AutoModelForCausalLM
 
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
 CASES = ["llama", "llama_tied", "mistral", "qwen2", "qwen2_yarn", "qwen3",
-         "granite", "olmo2", "gemma3", "starcoder2", "gpt2", "phi"]
+         "granite", "olmo2", "gemma3", "starcoder2", "gpt2", "phi",
+         "mamba"]
 IDS = torch.arange(20)[None] % 96
 RANK, ALPHA = 4, 8
 

@@ -25,13 +25,16 @@ For each case a directory OUT/CASE:
 
 Rows are two sequences of 24: one document, then two documents of 10 and 14.
 transformers sees each document as a sequence of its own. The adapter has
-rank 4, alpha 8, no dropout and covers every linear of the layers.
+rank 4, alpha 8, no dropout and covers every linear of the layers (of Mamba
+in_proj and x_proj: PEFT refuses out_proj, and dt_proj's weight is read beside
+the module).
 
 transformers computes rotary angles, RMSNorm and some softmaxes in float32
 whatever the model's type. The first two are replaced here by the same
 formulas in float64 (of inverse frequencies that are float32), the third is
-avoided by sdpa attention. Constants that a config or the program holds as
-float32 (eps, 1/sqrt(head_dim), alpha/rank) are powers of two.
+avoided by sdpa attention. What Mamba makes float32 is left float64. Constants
+that a config or the program holds as float32 (eps, 1/sqrt(head_dim),
+alpha/rank) are powers of two.
 """
 import argparse
 import math
@@ -44,8 +47,9 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config,
                           GPT2LMHeadModel, GraniteConfig, GraniteForCausalLM,
-                          LlamaConfig, LlamaForCausalLM, MistralConfig,
-                          MistralForCausalLM, Olmo2Config, Olmo2ForCausalLM,
+                          LlamaConfig, LlamaForCausalLM, MambaConfig,
+                          MambaForCausalLM, MistralConfig, MistralForCausalLM,
+                          Olmo2Config, Olmo2ForCausalLM,
                           PhiConfig, PhiForCausalLM, Qwen2Config,
                           Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
                           Starcoder2Config, Starcoder2ForCausalLM)
@@ -57,6 +61,8 @@ ROWS = 2 * SEQ
 RANK, ALPHA = 4, 8
 COMMON = dict(vocab_size=96, hidden_size=32, intermediate_size=40,
               num_hidden_layers=2, max_position_embeddings=64)
+
+FLOAT = torch.Tensor.float
 
 
 def llama(**kw):
@@ -132,6 +138,11 @@ CASES = {  # seed of the weights, class, configuration
         vocab_size=96, n_embd=32, n_layer=2, n_head=2, n_positions=64,
         n_inner=40, layer_norm_epsilon=EPS, resid_pdrop=0.0, embd_pdrop=0.0,
         attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)),
+    "mamba": (16, MambaForCausalLM, MambaConfig(
+        vocab_size=96, hidden_size=32, num_hidden_layers=2, state_size=8,
+        time_step_rank=4, conv_kernel=4, use_bias=True,
+        layer_norm_epsilon=EPS, residual_in_fp32=False, bos_token_id=0,
+        eos_token_id=0)),
     "phi": (4, PhiForCausalLM, phi(tie_word_embeddings=False)),
     "phi_tied": (7, PhiForCausalLM, phi(
         tie_word_embeddings=True, head_dim=4, pad_token_id=20)),
@@ -155,6 +166,8 @@ def exact_rotary(self, x, position_ids, layer_type=None, **_):
 
 
 def make_exact(model):
+    is_mamba = type(model).__name__ == "MambaForCausalLM"
+    torch.Tensor.float = torch.Tensor.double if is_mamba else FLOAT
     for module in model.modules():
         name = type(module).__name__
         if name.endswith("RMSNorm"):
@@ -213,6 +226,8 @@ def base_name(peft_name):
 def add_lora(model, is_gpt2, g):
     names = {n.split(".")[-1] for n, m in model.named_modules()
              if type(m).__name__ in ("Linear", "Conv1D") and n != "lm_head"}
+    if hasattr(model, "backbone"):
+        names -= {"out_proj", "dt_proj"}
     peft = get_peft_model(model, LoraConfig(
         r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, bias="none",
         target_modules=sorted(names), fan_in_fan_out=is_gpt2,
@@ -227,7 +242,8 @@ def add_lora(model, is_gpt2, g):
 def run_case(name, out):
     seed, cls, config = CASES[name]
     g = torch.Generator().manual_seed(seed)
-    config._attn_implementation = "sdpa"
+    if cls is not MambaForCausalLM:
+        config._attn_implementation = "sdpa"
     model = cls(config).eval()
     draw_weights(model, g)
     model.tie_weights()
@@ -244,7 +260,8 @@ def run_case(name, out):
     logits = logits_of(model, ids)
     rows, loss = loss_of(logits, target, weight)
     loss.backward()
-    t = {"ids": ids.int(), "target": target.int(), "weight": weight.float(),
+    t = {"ids": ids.int(), "target": target.int(),
+         "weight": weight.to(torch.float32),
          "doc": torch.tensor(DOCS, dtype=torch.int32),
          "shape": torch.tensor([ROWS // SEQ, SEQ], dtype=torch.int32),
          "logits": logits.detach(), "row_loss": rows.detach(),
@@ -259,7 +276,7 @@ def run_case(name, out):
     t["lora_row_loss"] = rows.detach()
     t["lora_loss"] = loss.detach().reshape(1)
     for n, p in lora.items():
-        t["lora." + base_name(n)] = p.data.float()
+        t["lora." + base_name(n)] = p.data.to(torch.float32)
         t["lora_grad." + base_name(n)] = p.grad
     save_file({k: v.contiguous() for k, v in t.items()},
               os.path.join(path, "golden.safetensors"))

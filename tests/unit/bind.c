@@ -39,7 +39,8 @@ open_base(struct opened *o, const char *config, size_t skip)
             .name = t->name + (body ? skip : 0), .dtype = DTYPE_F32,
             .n_dims = t->n_dims, .data = o->tiny.base.tensor[i].data,
             .shape = { t->n_dims == 1 ? t->cols : t->rows,
-                       t->n_dims == 1 ? 0 : t->cols },
+                       t->n_dims == 1 ? 0 : t->n_dims == 2 ? t->cols : 1,
+                       t->n_dims == 3 ? t->cols : 0 },
         };
     }
     qsort(w->item, w->n, sizeof(*w->item), by_name);

@@ -327,10 +327,66 @@ TEST(generation_depends_on_prompt_and_seed_alone)
     tiny_close(&t);
 }
 
+/* Runs a prompt to its end; its last logits are copied to out. */
+static void
+feed(struct generator *g, const int32_t *prompt, size_t n, double *out)
+{
+    size_t size = g->prefill.desc->vocab * sizeof(*out);
+    struct err e;
+
+    CHECK(generator_begin(g, 0, prompt, n, true, &e) == 0);
+    do
+        CHECK(generator_pass(g, &e) == 0);
+    while (g->text[0].logits == NULL);
+    memcpy(out, g->text[0].logits, size);
+}
+
+/* Of a text before, another's begins the next one, all of it does, or more
+ * than all of the next: what is said is what is said with nothing kept. */
+TEST(what_is_kept_of_a_text_changes_nothing)
+{
+    static const struct { size_t n, other; } text[] = {
+        { 12, 20 }, { 14, 6 }, { 19, 20 }, { 7, 20 }
+    };
+    struct backend b;
+    struct err e;
+
+    fill_ids();
+    ref_open(&b);
+    for (size_t m = 0; m < N_TINY; m++) {
+        double kept[61], fresh[61];
+        struct generator g, alone;
+        struct tiny_model t;
+
+        tiny_open(&t, tiny_configs[m]);
+        CHECK(generator_open(&g, &t.desc, &t.base, &b, NULL, 1, 24, &e) == 0);
+        for (size_t i = 0; i < 4; i++) {
+            double worst = 0;
+            int32_t in[N];
+
+            memcpy(in, ids, sizeof(in));
+            if (text[i].other < N)
+                in[text[i].other] = (in[text[i].other] + 1) % 61;
+            feed(&g, in, text[i].n, kept);
+            CHECK(generator_open(&alone, &t.desc, &t.base, &b, NULL, 1, 24,
+                                 &e) == 0);
+            feed(&alone, in, text[i].n, fresh);
+            generator_release(&alone);
+            for (size_t k = 0; k < 61; k++)
+                worst = fmax(worst, fabs(kept[k] - fresh[k]));
+            if (!CHECK(worst <= 1e-4))
+                printf("  model %zu, text %zu: off by %g\n", m, i, worst);
+        }
+        generator_release(&g);
+        tiny_close(&t);
+    }
+}
+
 static const struct test tests[] = {
     RUN(decoding_is_evaluation),
     RUN(sequences_of_different_lengths_decode_together),
     RUN(generation_depends_on_prompt_and_seed_alone),
+    RUN(what_is_kept_of_a_text_changes_nothing),
 };
 
 TEST_MAIN("decode", tests)

@@ -2,8 +2,10 @@
 #include "weights/init.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/rng.h"
 #include "test.h"
 
@@ -14,6 +16,12 @@ static const char gpt2[] = "{\"model_type\":\"gpt2\",\"n_embd\":64,"
 static const char phi[] = "{\"model_type\":\"phi\",\"hidden_size\":64,"
     "\"num_hidden_layers\":1,\"num_attention_heads\":4,\"vocab_size\":50,"
     "\"intermediate_size\":96}";
+
+static const char mamba[] = "{\"model_type\":\"mamba\",\"hidden_size\":48,"
+    "\"num_hidden_layers\":4,\"vocab_size\":50,\"state_size\":7,"
+    "\"conv_kernel\":3,\"time_step_min\":0.002,\"time_step_max\":0.5,"
+    "\"time_step_floor\":0.004,\"time_step_scale\":2,"
+    "\"rescale_prenorm_residual\":true}";
 
 static bool scaled_outputs;
 
@@ -127,6 +135,71 @@ TEST(norms_are_one_and_biases_zero)
     buf_release(&b);
 }
 
+/* Floats of layer 2's module, freed by the caller. */
+static float *
+mamba_values(const char *module, size_t n)
+{
+    char name[80];
+    struct buf b;
+    float *x;
+
+    snprintf(name, sizeof(name), "backbone.layers.2.mixer.%s", module);
+    buf_init(&b);
+    values_of(&b, mamba, DTYPE_F32, 1, name);
+    CHECK_EQ_U64(b.len, n * sizeof(*x));
+    x = mem_dup(b.data, n * sizeof(*x));
+    buf_release(&b);
+    return x;
+}
+
+/* Uniform in bound about 0, to five standard errors of the square's mean. */
+static void
+check_uniform(const char *module, size_t n, double bound)
+{
+    float *x = mamba_values(module, n);
+    double top = 0, squares = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        top = fmax(top, fabs((double)x[i]));
+        squares += (double)x[i] * (double)x[i] / (bound * bound);
+    }
+    CHECK(top <= bound && top > 0.9 * bound);
+    CHECK(fabs(squares / (double)n - 1.0 / 3)
+          < 5 * sqrt(4.0 / 45 / (double)n));
+    free(x);
+}
+
+/* As MambaPreTrainedModel._init_weights has it. */
+TEST(scans_begin_as_mambas)
+{
+    float *x = mamba_values("A_log", 96 * 7);
+    double low = 1, high = 0;
+
+    for (size_t i = 0; i < 96 * 7; i++)
+        CHECK(fabs(exp((double)x[i]) - (double)(i % 7 + 1)) < 1e-5);
+    free(x);
+    x = mamba_values("D", 96);
+    for (size_t i = 0; i < 96; i++)
+        CHECK(x[i] >= 1 && x[i] <= 1);
+    free(x);
+    x = mamba_values("dt_proj.bias", 96);
+    for (size_t i = 0; i < 96; i++) {
+        double step = log1p(exp((double)x[i]));
+
+        low = fmin(low, step);
+        high = fmax(high, step);
+    }
+    CHECK(low > 0.00399 && low < 0.00401); /* the floor, often */
+    CHECK(high > 0.3 && high < 0.501);
+    free(x);
+    check_uniform("dt_proj.weight", 96 * 3, 2 / sqrt(3));
+    check_uniform("conv1d.weight", 96 * 3, 1 / sqrt(3));
+    check_uniform("out_proj.weight", 48 * 96, 1 / sqrt(96) / 2);
+    scaled_outputs = true;
+    check_uniform("out_proj.weight", 48 * 96, 1 / sqrt(96) / sqrt(8));
+    scaled_outputs = false;
+}
+
 TEST(values_depend_on_seed_and_name_alone)
 {
     static const char wider[] = "{\"model_type\":\"gpt2\",\"n_embd\":64,"
@@ -228,6 +301,7 @@ static const struct test tests[] = {
     RUN(matrices_are_normal),
     RUN(outputs_into_the_residual_are_scaled_where_asked),
     RUN(norms_are_one_and_biases_zero),
+    RUN(scans_begin_as_mambas),
     RUN(values_depend_on_seed_and_name_alone),
     RUN(elements_are_draws_by_number),
     RUN(narrow_types_hold_the_rounded_values),

@@ -115,6 +115,38 @@ TEST(tensors_of_llama)
     desc_release(&d);
 }
 
+/* What is stored [inner, 1, width], and what has a name without a leaf. */
+TEST(tensors_of_mamba)
+{
+    static const struct expected want[] = {
+        { "backbone.embeddings.weight", 2, 61, 24, TABLE, INIT_NORMAL },
+        { "backbone.layers.0.norm.weight", 1, 1, 24, TENSOR_NORM,
+          INIT_ONES },
+        { "backbone.layers.2.mixer.in_proj.weight", 2, 96, 24, MATRIX,
+          INIT_NORMAL },
+        { "backbone.layers.0.mixer.conv1d.weight", 3, 48, 4, TENSOR_DECAYS,
+          INIT_FAN_IN },
+        { "backbone.layers.0.mixer.conv1d.bias", 1, 1, 48, TENSOR_BIAS,
+          INIT_ZEROS },
+        { "backbone.layers.1.mixer.x_proj.weight", 2, 13, 48, MATRIX,
+          INIT_NORMAL },
+        { "backbone.layers.1.mixer.dt_proj.weight", 2, 48, 3,
+          MATRIX | TENSOR_ASIDE, INIT_STEP },
+        { "backbone.layers.1.mixer.dt_proj.bias", 1, 1, 48, TENSOR_BIAS,
+          INIT_STEP_BIAS },
+        { "backbone.layers.1.mixer.A_log", 2, 48, 5, 0, INIT_A_LOG },
+        { "backbone.layers.1.mixer.D", 1, 1, 48, 0, INIT_ONES },
+        { "backbone.layers.1.mixer.out_proj.weight", 2, 24, 48,
+          MATRIX | TENSOR_ASIDE, INIT_OUT },
+    };
+    struct model_desc d = described(tiny_mamba);
+
+    check_list(&d, want, sizeof(want) / sizeof(want[0]));
+    CHECK_EQ_U64(d.n_tensors, 1 + 3 * 10 + 1);
+    CHECK_EQ_U64(count_linears(&d), 3 * 2);
+    desc_release(&d);
+}
+
 TEST(a_tied_head_has_no_tensor_of_its_own)
 {
     struct model_desc d = described(tiny_qwen2);
@@ -146,7 +178,9 @@ check_layers(const struct model_desc *d)
     for (size_t i = 0; i < d->n_modules; i++) {
         const struct module *m = &d->module[i];
 
-        CHECK(module_is_linear(d, m)
+        CHECK((d->tensor[m->weight].flags & TENSOR_LINEAR
+               || m->role == ROLE_CONV || m->role == ROLE_A_LOG
+               || m->role == ROLE_SKIP)
               == (role_info(m->role)->in_layer && !is_norm(d, m)));
     }
     for (uint32_t l = 0; l < d->n_layers; l++)
@@ -220,7 +254,8 @@ TEST(tables_are_whole)
     for (unsigned k = 0; k < MIXER_KINDS; k++)
         CHECK(mixer_kind(k)->name != NULL && mixer_kind(k)->emit != NULL);
     for (unsigned k = 0; k < FFN_KINDS; k++)
-        CHECK(ffn_kind(k)->name != NULL && ffn_kind(k)->emit != NULL);
+        CHECK(ffn_kind(k)->name != NULL
+              && (ffn_kind(k)->emit != NULL) == (k != FF_NONE));
     for (unsigned r = 0; r < ROLE_COUNT; r++)
         CHECK(role_info(r)->out != NULL);
 }
@@ -229,7 +264,7 @@ static const struct test tests[] = {
     RUN(tables_are_whole),
     RUN(every_family_has_a_tiny_model),
     RUN(tensors_of_gpt2),
-    RUN(tensors_of_llama),
+    RUN(tensors_of_llama), RUN(tensors_of_mamba),
     RUN(a_tied_head_has_no_tensor_of_its_own),
     RUN(lists_know_each_other),
 };

@@ -258,6 +258,35 @@ TEST(what_selects_nothing_is_refused)
     desc_release(&d);
 }
 
+/* Of Mamba's linears, those that PEFT makes adapters of, and those that
+ * transformers calls. */
+TEST(an_adapter_reaches_two_linears_of_mamba)
+{
+    static const char config[] = "{\"model_type\":\"mamba\","
+        "\"hidden_size\":8,\"num_hidden_layers\":2,\"vocab_size\":16}";
+    static const char at[] = "backbone.layers.1.mixer.";
+    struct run_adapter a;
+    struct model_desc d;
+    char name[64];
+    struct err e;
+
+    CHECK(desc_read(&d, config, strlen(config), "mamba", &e) == 0);
+    adapter_of(&a, &d, LINE("--rank=4", "--alpha=8"), NULL);
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const leaf[] = { "in_proj", "x_proj", "dt_proj",
+                                            "out_proj" };
+
+        snprintf(name, sizeof(name), "%s%s", at, leaf[i]);
+        CHECK(has(&a, &d, name, i < 2 ? 4 : 0, i < 2 ? 2 : 0));
+    }
+    run_adapter_release(&a);
+    adapter_of(&a, &d, LINE("--targets=in_proj,out_proj"),
+               "target 'out_proj' is no linear module of a mamba layer that "
+               "PEFT makes adapters of");
+    run_adapter_release(&a);
+    desc_release(&d);
+}
+
 TEST(the_machine_is_the_one_that_was_named)
 {
     struct train_options o;
@@ -280,6 +309,7 @@ static const struct test tests[] = {
     RUN(options_become_the_trainers),
     RUN(modules_have_their_own_strength),
     RUN(what_selects_nothing_is_refused),
+    RUN(an_adapter_reaches_two_linears_of_mamba),
     RUN(the_machine_is_the_one_that_was_named),
 };
 
