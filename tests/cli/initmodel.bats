@@ -145,11 +145,16 @@ EOF
 }
 
 # By hand: embedding 32768 d, which is the head; a layer 2 d d + 2 d k (the
-# keys of k numbers) + 3 d f + 2 d; d of the last norm.
+# keys of k numbers) + 3 d f + 2 d; d of the last norm. Of mamba, with e = 2 d,
+# r = d / 16 and 16 states, a layer 2 d e + 5 e + e (r + 32) + r e + e + 16 e +
+# e + e d + d.
 @test "the architectures of pipelines are as large as they are called" {
     for row in dense-nano,1311872 dense-tiny,137113344 \
         dense-small,349234176 dense-medium,755062272 \
-        dense-large,1010911232 dense-xlarge,1501693952; do
+        dense-large,1010911232 dense-xlarge,1501693952 \
+        mamba-nano,1457280 mamba-tiny,138316032 mamba-small,353584128 \
+        mamba-medium,766305792 mamba-large,1019013120 \
+        mamba-xlarge,1494964224; do
         size=$(initmodel --dry-run \
             "$root/pipelines/configs/scratch/${row%,*}.json")
         [ "$(jq .parameters <<<"$size")" -eq "${row#*,}" ]

@@ -123,7 +123,9 @@ stopped() {
     echo '{"seq-len": 64, "batch": 2, "steps": 1200, "lr": 0.01,
         "save-every": 100, "log-every": 10}' >one.json
     sed 's/1200/1100/' one.json >two.json
-    stages WORK=whole 2>/dev/null
+    stages 2>/dev/null
+    cp -r work whole
+    rm -r work/stage1 work/stage2
     stopped INT 200 work/stage1
     grep -q 'stopped; the same command goes on from here' err
     stopped KILL 300 work/stage2
