@@ -228,7 +228,8 @@ EOF
         --adapter ad -p x
 }
 
-# What safetensors.py writes an adapter of, for the matrices of layer 0.
+# What safetensors.py writes an adapter of, for the matrices of layer 0 (of
+# mamba's, those that PEFT makes adapters of).
 modules() {
     python3 - "$1" <<'EOF'
 import json
@@ -237,7 +238,8 @@ import sys
 with open(sys.argv[1] + "/model.safetensors", "rb") as f:
     head = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
 for name, t in head.items():
-    if ".0." in name and len(t.get("shape", [])) == 2:
+    if ".0." in name and len(t.get("shape", [])) == 2 and not name.endswith(
+            ("A_log", "dt_proj.weight", "mixer.out_proj.weight")):
         at = t["shape"] if "gpt2" in sys.argv[1] else t["shape"][::-1]
         print("%s:%d:%d" % (name[:-len(".weight")], *at))
 EOF
