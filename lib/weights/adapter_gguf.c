@@ -38,8 +38,8 @@ find_arch(struct writer *w)
         return gguf_arch_find(&w->arch, g, w->e);
     w->arch = gguf_arch_of(type);
     if (w->arch == NULL)
-        return err_set(w->e, ERR_USAGE, "%s: llama.cpp has no models of type "
-                       "%s: " MERGE_IT, w->base->path, type);
+        return err_set(w->e, ERR_USAGE, "%s: models of type %s are not "
+                       "written as GGUF: " MERGE_IT, w->base->path, type);
     return 0;
 }
 

@@ -39,7 +39,7 @@ struct gguf_arch {
 int gguf_arch_find(const struct gguf_arch **arch, const struct gguf *g,
                    struct err *e);
 
-/* The architecture of a family's models; NULL: llama.cpp has none of them. */
+/* The architecture of a family's models; NULL: no row here. */
 const struct gguf_arch *gguf_arch_of(const char *model_type);
 
 /* Appends to name what llama.cpp calls the module's weight,

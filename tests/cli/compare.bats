@@ -4,7 +4,7 @@ load helper
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    made . compare bases
+    made_once . compare bases
 }
 
 bases() {

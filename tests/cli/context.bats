@@ -211,7 +211,7 @@ stands() {
 
 # Documents that end in a newline, so that a prompt behind one has the tokens
 # of both.
-text_history() { made . history make_text_history; }
+text_history() { made_once . history make_text_history; }
 
 make_text_history() {
     text_base

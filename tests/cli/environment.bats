@@ -6,7 +6,7 @@ load helper
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    made . environment documents
+    made_once . environment documents
 }
 
 documents() {

@@ -4,7 +4,7 @@ load helper
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    made . evalprompts two_sets
+    made_once . evalprompts two_sets
 }
 
 two_sets() {

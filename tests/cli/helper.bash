@@ -103,9 +103,10 @@ no_leftovers() {
     [ -z "$(find "$1" -name '*.tmp.*')" ]
 }
 
-# made DIR NAME COMMAND...: DIR gets a copy of what COMMAND makes in an empty
-# directory. It is run once under that NAME, for all files of a run of tests.
-made() {
+# made_once DIR NAME COMMAND...: DIR gets a copy of what COMMAND makes in an
+# empty directory. It is run once under that NAME, for all files of a run of
+# tests.
+made_once() {
     local kept=${GRAFT_MADE:-$BATS_FILE_TMPDIR/made}/$2 own
     if [ ! -d "$kept" ]; then
         own=$kept.$BASHPID
@@ -121,7 +122,7 @@ made() {
 # token_base RECORDS: arch.json and base, a tiny model of 40 tokens; data, a
 # set of that many short records of tokens, a fifth held out; tokens, the
 # stream that it was made of.
-token_base() { made . "tokens-$1" make_token_base "$1"; }
+token_base() { made_once . "tokens-$1" make_token_base "$1"; }
 
 make_token_base() {
     cat >arch.json <<'EOF'
@@ -139,7 +140,7 @@ EOF
 # text_base: in the working directory arch.json and a random llama of it in
 # base, the text of 30 documents, tok.json of 300 tokens, and data, of which
 # three tenths are held out to test.
-text_base() { made . texts make_text_base; }
+text_base() { made_once . texts make_text_base; }
 
 make_text_base() {
     cat >arch.json <<'JSON'
@@ -180,7 +181,7 @@ repo_commit() {
 
 # repo_small DIR [N]: N commits (12) over a few C files: additions, edits,
 # a rename and a deletion.
-repo_small() { made "$1" "repo-${2:-12}" make_repo_small . "${2:-12}"; }
+repo_small() { made_once "$1" "repo-${2:-12}" make_repo_small . "${2:-12}"; }
 
 make_repo_small() {
     local dir=$1 n=$2 i j
@@ -202,7 +203,7 @@ make_repo_small() {
 }
 
 # scraped_repo: repo_small r, r.gs of it, and t.json, a vocabulary for that.
-scraped_repo() { made . scraped make_scraped_repo; }
+scraped_repo() { made_once . scraped make_scraped_repo; }
 
 make_scraped_repo() {
     repo_small r

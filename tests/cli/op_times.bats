@@ -73,9 +73,13 @@ rows() {
     one_line "op_times: bad --as (found 'H300', expected "
     run -1 --separate-stderr op_times --as H200 nothing.json
     one_line "op_times: nothing.json: "
+    echo '{"model_type": "none"}' >none.json
+    run -4 --separate-stderr op_times --as H200 none.json
+    [[ $stderr == *none* ]]
+    # of one that a card has no kernels for there is nothing to compute
     echo '{"model_type": "mamba"}' >mamba.json
-    run -4 --separate-stderr op_times --as H200 mamba.json
-    [[ $stderr == *mamba* ]]
+    run -2 --separate-stderr op_times --as H200 mamba.json
+    one_line "op_times: Mamba's layers do not run on cuda: "
 }
 
 @test "bench-cuda computes where there is no card, and measures on one" {

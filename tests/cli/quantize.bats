@@ -6,7 +6,7 @@ edit() { python3 "$BATS_TEST_DIRNAME/safetensors.py" "$@"; }
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    made . quantize small_base
+    made_once . quantize small_base
 }
 
 small_base() {
