@@ -1,6 +1,6 @@
 /* head.c - HEAD_CE and LOGITS: products with the vocabulary.
  *
- * Logits exist only as a worker's tile of ROW_TILE rows by VOCAB_COLS words.
+ * A worker makes logits a tile of ROW_TILE rows by VOCAB_COLS words at a time.
  * The vocabulary is cut into PARTS; a part walks over its tiles and keeps,
  * per row, the running maximum m, the sum l of exp(logit - m) and, for the
  * backward, the sum s of exp(logit - m) W, as attention does over keys. The
@@ -11,7 +11,8 @@
  *
  * where b is c, or with a z-loss c (1 + 2 z lse).
  *
- * Full training walks once more, making each tile of d from lse.
+ * Full training keeps the chunk's logits, tile after tile of a block of rows,
+ * and walks over them once more, each tile becoming d by lse.
  *
  * Words that have rows of their own (struct part) get their logits, and their
  * part of s, beside the products with W.
@@ -34,8 +35,10 @@ struct head {
     size_t n_tokens;
     const float *own_row;
     /* Scratch: gathered rows; per row m and l of each part, the target's
-     * logit, lse, c and b; s of each part; the bias widened. */
-    float *x, *stat, *own, *lse, *coef, *soft, *sums, *bias_tmp, *worker;
+     * logit, lse, c and b; s of each part; the bias widened; logits that are
+     * kept, NULL where none are. */
+    float *x, *stat, *own, *lse, *coef, *soft, *sums, *bias_tmp, *logits;
+    float *worker;
     size_t per_worker;
 };
 
@@ -73,6 +76,10 @@ head_lay(struct head *h, const struct op *op, size_t chunk, float *base)
     h->sums = base + at;
     if (op->y[1].buf)
         at += h->parts * piece(chunk * h->dim);
+    if (h->part->grad_w.buf || h->part->grad_bias.buf) {
+        h->logits = base + at;
+        at += piece(chunk * h->vocab);
+    }
     return at;
 }
 
@@ -238,6 +245,26 @@ tile_sum(const struct head *h, size_t part, size_t r0, size_t nr, size_t c0,
     }
 }
 
+/* Where the logits of rows r0 .. r0+nr and words from c0 on are kept. */
+static float *
+kept_tile(const struct head *h, size_t r0, size_t nr, size_t c0)
+{
+    return h->logits + r0 * h->vocab + nr * c0;
+}
+
+/* t[nr][nc] = logits of rows r0.. and words c0..., which are kept where the
+ * gradient of W needs them. */
+static void
+first_logits(const struct head *h, size_t r0, size_t nr, size_t c0, size_t nc,
+             float *t, float *panel)
+{
+    float *kept = h->logits ? kept_tile(h, r0, nr, c0) : t;
+
+    tile_logits(h, r0, nr, c0, nc, kept, nc, panel);
+    if (kept != t)
+        memcpy(t, kept, nr * nc * sizeof(float));
+}
+
 static void
 part_item(void *ctx, size_t i, int worker)
 {
@@ -257,7 +284,7 @@ part_item(void *ctx, size_t i, int worker)
         memset(sum_of(h, part, r0), 0, nr * h->dim * sizeof(float));
     for (; c0 < end; c0 += nc) {
         nc = min_size(VOCAB_COLS, end - c0);
-        tile_logits(h, r0, nr, c0, nc, t, nc, panel);
+        first_logits(h, r0, nr, c0, nc, t, panel);
         for (k = 0; k < nr; k++)
             online_row(h, part, r0 + k, c0, nc, t + k * nc);
         if (h->job.op->y[1].buf)
@@ -367,18 +394,18 @@ grad_item(void *ctx, size_t i, int worker)
     const struct head *h = ctx;
     const struct view *gw = &h->part->grad_w, *gb = &h->part->grad_bias;
     size_t c0 = i * VOCAB_COLS, nc = min_size(VOCAB_COLS, h->vocab - c0);
-    float *panel = h->worker + (size_t)worker * h->per_worker;
-    float *t = panel + weight_panel();
     struct product g = {
         .ta = true, .m = nc, .n = h->dim, .alpha = 1.0f, .beta = 1.0f,
-        .a = t, .lda = nc, .ldb = h->dim, .ldc = gw->ld
+        .lda = nc, .ldb = h->dim, .ldc = gw->ld
     };
     size_t r0, k;
+    float *t;
 
+    (void)worker;
     for (r0 = 0; r0 < h->rows; r0 += ROW_TILE) {
         g.k = min_size(ROW_TILE, h->rows - r0);
         g.b = h->x + r0 * h->dim;
-        tile_logits(h, r0, g.k, c0, nc, t, nc, panel);
+        g.a = t = kept_tile(h, r0, g.k, c0);
         tile_d(h, r0, g.k, c0, nc, t);
         g.c = gw->buf ? f32_at(&h->job, gw) + c0 * gw->ld : NULL;
         if (g.c)
