@@ -219,7 +219,6 @@ print_size(const struct plan *p, struct err *e)
     const struct model_desc *d = &p->desc;
     struct size s = size_of(p);
     struct buf b;
-    struct out out;
     int rc;
 
     buf_init(&b);
@@ -240,12 +239,7 @@ print_size(const struct plan *p, struct err *e)
                  d->n_layers, d->vocab, (unsigned long long)s.stored,
                  (unsigned long long)s.full);
     }
-    rc = out_open(&out, "-", e);
-    if (rc == 0)
-        rc = out_write(&out, b.data, b.len, e);
-    if (rc == 0)
-        rc = out_commit(&out, e);
-    out_release(&out);
+    rc = file_write("-", b.data, b.len, e);
     buf_release(&b);
     return rc;
 }

@@ -99,20 +99,14 @@ static int
 print(const struct preflight *p, bool json, struct err *e)
 {
     struct buf b;
-    struct out out;
-    int rc = out_open(&out, "-", e);
+    int rc;
 
-    if (rc < 0)
-        return rc;
     buf_init(&b);
     if (json)
         put_json(p, &b);
     else
         put_text(p, p->args->quiet, &b);
-    rc = out_write(&out, b.data, b.len, e);
-    if (rc == 0)
-        rc = out_commit(&out, e);
-    out_release(&out);
+    rc = file_write("-", b.data, b.len, e);
     buf_release(&b);
     return rc;
 }

@@ -35,14 +35,8 @@ const struct tool tool = {
 static int
 print_text(struct buf *b, struct err *e)
 {
-    struct out out;
-    int rc = out_open(&out, "-", e);
+    int rc = file_write("-", b->data, b->len, e);
 
-    if (rc == 0)
-        rc = out_write(&out, b->data, b->len, e);
-    if (rc == 0)
-        rc = out_commit(&out, e);
-    out_release(&out);
     buf_release(b);
     return rc;
 }

@@ -119,7 +119,7 @@ int file_read(struct buf *b, const char *path, uint64_t max, struct err *e);
 int file_read_regular(struct buf *b, const char *path, uint64_t max,
                       struct err *e);
 
-/* Writes p as path, atomically. */
+/* Writes p as path, atomically; to stdout for "-". */
 int file_write(const char *path, const void *p, size_t n, struct err *e);
 
 /* Writes p as path only if the file differs; *changed may be NULL. */

@@ -182,21 +182,10 @@ grad_glu(struct build *b, const struct op *f)
     *build_op(b, OP_GLU_BWD, f->layer) = op;
 }
 
-/* The gradient of the tensor that is bound to v. */
-static struct view
-tensor_grad(const struct build *b, const struct view *v)
-{
-    const struct view none = { 0 };
-
-    for (size_t i = 0; i < b->d->n_tensors && v->buf != 0; i++)
-        if (b->bound[i].v.buf == v->buf && b->bound[i].v.off == v->off)
-            return b->bound[i].grad;
-    return none;
-}
-
 void
 grad_conv1d(struct build *b, const struct op *f)
 {
+    const struct module *m = module_of(b, &f->x[1]);
     struct op op = { .kind = OP_CONV1D_BWD, .layer = f->layer, .u = f->u };
 
     for (int i = 0; i < 3; i++)
@@ -206,8 +195,8 @@ grad_conv1d(struct build *b, const struct op *f)
         put_grad(b, &op, 0, f->x[0]);
         set_written(b, f->x[0]);
     }
-    op.y[1] = tensor_grad(b, &f->x[1]);
-    op.y[2] = tensor_grad(b, &f->x[2]);
+    op.y[1] = bound_tensor(b, m->weight)->grad;
+    op.y[2] = bound_tensor(b, m->bias)->grad;
     *build_op(b, OP_CONV1D_BWD, f->layer) = op;
 }
 
@@ -226,8 +215,8 @@ grad_scan(struct build *b, const struct op *f)
             put_grad(b, &op, rows[i], f->x[rows[i]]);
             set_written(b, f->x[rows[i]]);
         }
-    op.y[2] = tensor_grad(b, &f->x[2]);
-    op.y[4] = tensor_grad(b, &f->x[4]);
+    op.y[2] = bound_tensor(b, module_of(b, &f->x[2])->weight)->grad;
+    op.y[4] = bound_tensor(b, module_of(b, &f->x[4])->weight)->grad;
     *build_op(b, OP_SCAN_BWD, f->layer) = op;
 }
 

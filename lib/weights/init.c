@@ -139,23 +139,29 @@ step_bias(const struct step_desc *s, double u)
     return step + log(-expm1(-step));
 }
 
-/* Element i, of normal z: uniform by what is less than that. */
+/* Uniform from 0 to 1: how much of a normal distribution is below a draw. */
 static double
-value_at(const struct values *b, uint64_t i, double z)
+uniform(struct rng *r)
 {
-    double u = 0.5 * erfc(-z * sqrt(0.5));
+    return 0.5 * erfc(-rng_normal(r) * sqrt(0.5));
+}
 
+/* Element i. */
+static double
+value_at(const struct values *b, uint64_t i, struct rng *r)
+{
     switch (b->init) {
     case INIT_A_LOG:
         return log((double)(i % b->cols + 1));
     case INIT_STEP_BIAS:
-        return step_bias(&b->desc->step, u);
+        return step_bias(&b->desc->step, uniform(r));
     case INIT_FAN_IN:
     case INIT_OUT:
     case INIT_STEP:
-        return b->deviation * (2 * u - 1);
+        return b->deviation * (2 * uniform(r) - 1);
     default:
-        return b->mean + b->deviation * z;
+        return b->deviation > 0 ? b->mean + b->deviation * rng_normal(r)
+                                : b->mean;
     }
 }
 
@@ -174,7 +180,7 @@ make_piece(void *ctx, size_t i, int worker)
     r.counter[0] = (uint32_t)at;
     r.counter[1] = (uint32_t)(at >> 32);
     for (k = 0; k < n; k++)
-        x[k] = (float)value_at(b, at + k, rng_normal(&r));
+        x[k] = (float)value_at(b, at + k, &r);
     floats_store(b->raw + i * PIECE * dtype_size(b->dtype), b->dtype, x, n);
 }
 
