@@ -1,4 +1,5 @@
-/* hash.h - content ids: BLAKE2b with 32 bytes of output (libsodium). */
+/* hash.h - content ids: BLAKE2b (RFC 7693) with 32 bytes of output and no
+ * key. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
@@ -15,10 +16,13 @@ struct id {
     uint8_t b[ID_BYTES];
 };
 
-/* A BLAKE2b state; unlike libsodium's it needs no alignment of 64, so it may
- * be part of anything. */
+#define HASH_BLOCK 128
+
 struct hash {
-    uint64_t state[48];
+    uint64_t state[8];
+    uint64_t done; /* bytes that the state is of */
+    size_t held;   /* behind them, of the block */
+    uint8_t block[HASH_BLOCK];
 };
 
 void hash_init(struct hash *h);
