@@ -238,7 +238,7 @@ host_range(struct memory *m, enum range r, struct err *e)
     int rc;
 
     if (r == RANGE_START)
-        m->out.loss_sum = m->out.z_sum = 0;
+        m->out.loss_sum = m->out.z_sum = m->out.balance_sum = 0;
     m->run.times = m->times ? m->times + p->range[r] : NULL;
     rc = r == RANGE_HEAD ? host_head(m, op, n, e)
                          : host_run(m->b, &m->run, op, n, e);

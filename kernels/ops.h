@@ -119,6 +119,23 @@ enum op_kind {
     OP_SCAN_BWD,      /* x0 to x4 as there, x5 states, x6 dy; y0 du, y1 dd,
                          y2 dA_log, y3 dB|dC, y4 dD (each may be absent; y2
                          and y4 always add) */
+    OP_ROUTE,         /* x0 logits[n,experts]; y0 weights[n,top_k], y1
+                         places[n,2 top_k], y2 counts[1,experts], y3
+                         tally[seqs,2 experts] (may be absent): see
+                         route_args */
+    OP_ROUTE_BWD,     /* x0 logits, x1 places, x2 dweights, x3 balance (may be
+                         absent); y0 dlogits */
+    OP_BALANCE,       /* x0 tallies; y0 balance: see balance_args */
+    OP_GATHER,        /* y0 = x0's rows at the places x1, with counts x2 */
+    OP_COMBINE,       /* y0[i] = x3[i] + sum over j of x2[i,j] times x0's row
+                         at its place in x1; x2, of ones, and x3 may be
+                         absent. x4 counts, for the backward */
+    OP_COMBINE_BWD,   /* x0 to x2 and x4 as there, x3 dy; y0 dx0, y1
+                         dweights (each may be absent) */
+    OP_GROUPED,       /* LINEAR of experts' rows x0 with counts x1; no
+                         residual, no dropout */
+    OP_GROUPED_BWD,   /* x0 and x1 as there, x2 dy; y0 dx (may be absent);
+                         part grads add */
     OP_HEAD_CE,       /* see struct head_args */
     OP_LOGITS,        /* y0[k,vocab] = x0[head_row[k]] W^T + b, k < n_head */
     OP_CACHE,         /* x0's rows go to caches y0: see cache_args */
@@ -240,6 +257,44 @@ struct scan_args {
     uint8_t cached;
 };
 
+/* A mixture of experts: each token row goes through top_k of the experts, and
+ * no row is left out (Mixtral, arXiv:2401.04088, section 2.1). ROUTE chooses:
+ *   p = softmax(logits[i]); the top_k largest, of equal ones the first
+ *   weights[i,j] = p of the j'th, with norm over the sum of all top_k
+ * An expert's rows stand together in the order of their tokens; the groups
+ * follow one another, each beginning at a multiple of tile rows:
+ *   places[i,2j], places[i,2j+1] = the j'th expert, and the row in that order
+ *   counts[e] = the rows of expert e, which its group rounds up to tile
+ * as whole numbers in reals, which are exact to 2^24. Where rows are of
+ * experts there are route_rows() of them, the most that any choice takes. In
+ * what a group adds to its rows GATHER and COMBINE_BWD put zeros; the rows
+ * after the last group are nobody's. GROUPED makes products of tile rows each,
+ * so that a row's bits depend on no other row; its n parts are those of
+ * expert 0, then those of expert 1, and so on.
+ *
+ * tally[s] is what the loss below is made of, of the rows of sequence s up to
+ * its last that has a loss: how many chose expert e, and at experts + e the
+ * sum of their p[e]. ROUTE_BWD adds balance[s,e] to p[e]'s gradient there. */
+#define ROUTE_TILE 32 /* in training and evaluation */
+
+struct route_args {
+    uint32_t experts, top_k, tile, seq_len;
+    uint8_t norm;
+};
+
+/* BALANCE: the load-balancing loss (Switch Transformers, arXiv:2101.03961,
+ * section 2.2; as in transformers) of each sequence, over the tallies of all
+ * layers, [layers * seqs, 2 experts] (a layer's seqs rows together):
+ *   f[e] = chosen[e] / rows, P[e] = sum of p[e] / rows
+ *   loss = coef * experts * sum over e of f[e] P[e]
+ *   results.balance_sum += w * loss, w the sum of the sequence's weights
+ *   balance[s,e] = w * inv_tokens * coef * experts * f[e] / rows
+ * rows being counted in all layers. A sequence without a loss has none. */
+struct balance_args {
+    uint32_t seqs, seq_len, top_k;
+    float coef;
+};
+
 /* A STASH or FETCH may run beside the ops that follow it, until the WAIT of
  * the same range with its number and views, of which there is one: meanwhile
  * nobody writes x0, and nobody else touches y0. The rows of both views follow
@@ -258,7 +313,8 @@ struct op {
     union {
         struct { uint32_t skip; } embed; /* 1 + an id; 0: none */
         struct { float eps; uint8_t rms; float offset; } norm;
-        struct { struct part *part; uint32_t n; } lin; /* q|k|v, gate|up */
+        /* q|k|v, gate|up; of GROUPED: groups of n / groups parts each */
+        struct { struct part *part; uint32_t n, groups, tile; } lin;
         /* Rotates the first 2 * pairs of each head's head_dim columns, pairs
          * (j, j + pairs) as in Hugging Face's rotate_half, by pos * x1[j],
          * cosine and sine times factor; sign -1 rotates back (the backward).
@@ -274,10 +330,13 @@ struct op {
                  float scale; uint32_t cache_len; } attn;
         struct cache_args cache;
         struct aside_args aside;
-        struct { uint8_t kind; } act;
+        /* all: every row, since they are of experts */
+        struct { uint8_t kind, all; } act;
         struct { double scale; } add;
         struct conv_args conv;
         struct scan_args scan;
+        struct route_args route;
+        struct balance_args balance;
         struct head_args head;
         /* lr_ratio: what inputs.lr is multiplied by */
         struct { float beta1, beta2, eps, decay, lr_ratio; } opt;
@@ -329,6 +388,7 @@ struct results {
     double loss_sum;   /* += weight * loss; zeroed by START */
     double z_sum;      /* the same of the z-loss; where a head has none,
                           nothing */
+    double balance_sum; /* the same of BALANCE; where there is none, nothing */
     double gnorm2;     /* SQNORM: sum of squares of the gradient */
     double scale;      /* CLIP: min(1, max_norm / (norm + 1e-6)), 0 and
                           skipped = 1 when gnorm2 is not finite */

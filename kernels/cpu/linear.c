@@ -1,4 +1,5 @@
-/* linear.c - LINEAR: a weight, its bias and its adapter, tile by tile.
+/* linear.c - LINEAR: a weight, its bias and its adapter, tile by tile; and
+ * GROUPED, the same with a span of rows for each group of parts.
  *
  * First h = drop(x) A^T of all parts, in blocks of rows; then the tiles of
  * y: bias and residual are written, the products add to them, the adapter's
@@ -8,6 +9,7 @@
 
 #include "base/par.h"
 #include "kernels/dropout.h"
+#include "kernels/moe.h"
 
 enum { WANT_TILES = 12 };
 
@@ -23,9 +25,32 @@ tiles_cut(size_t rows, size_t cols)
     return t;
 }
 
+struct span
+span_next(const struct job *j, size_t i, struct span before)
+{
+    const struct op *op = j->op;
+    size_t each;
+
+    if (op->u.lin.groups == 0)
+        return (struct span){ 0, token_rows(j, &op->x[0]) };
+    each = op->u.lin.n / op->u.lin.groups;
+    if (i % each > 0)
+        return before;
+    return (struct span){
+        before.first + before.n,
+        group_rows((double)f32_at(j, &op->x[1])[i / each], op->u.lin.tile)
+    };
+}
+
+size_t
+span_block(const struct op *op)
+{
+    return op->u.lin.groups > 0 && op->u.lin.tile > 1 ? op->u.lin.tile : 0;
+}
+
 struct fwd {
     struct job job;
-    size_t n;          /* rows */
+    size_t block;      /* rows of a product */
     float *worker;     /* scratch: floats of worker 0 */
     size_t per_worker;
 };
@@ -34,15 +59,15 @@ struct fwd {
  * rows run along y, a thread takes as long a piece of them as there is. A
  * column's sum doesn't depend on where it is cut. */
 static struct tiles
-y_cut(const struct fwd *f, const struct part *p)
+y_cut(const struct fwd *f, const struct part *p, size_t rows)
 {
     size_t cols = FEW_COLS;
 
-    if (!weight_few(&f->job, f->n))
-        return tiles_cut(f->n, p->out);
+    if (!weight_few(&f->job, rows))
+        return tiles_cut(rows, p->out);
     if (p->in_out && weight_in_registers(&f->job, &p->w))
         cols *= ceil_div(p->out, FEW_COLS * (size_t)par_threads());
-    return (struct tiles){ f->n, cols, 1, ceil_div(p->out, cols) };
+    return (struct tiles){ rows, cols, rows > 0, ceil_div(p->out, cols) };
 }
 
 static size_t
@@ -113,16 +138,35 @@ part_h(const struct fwd *f, const struct part *p, size_t r0, size_t nr,
     }
 }
 
+/* Rows of h that are made at once. */
+static size_t
+h_rows(const struct fwd *f)
+{
+    return f->block > 0 ? f->block : DROP_ROWS;
+}
+
+static size_t
+h_items(const struct fwd *f, const struct part *p, struct span s)
+{
+    return p->a.buf ? ceil_div(s.n, h_rows(f)) : 0;
+}
+
 static void
 h_item(void *ctx, size_t i, int worker)
 {
     const struct fwd *f = ctx;
-    size_t blocks = ceil_div(f->n, DROP_ROWS), r0 = i % blocks * DROP_ROWS;
-    const struct part *p = &f->job.op->u.lin.part[i / blocks];
+    const struct part *p = f->job.op->u.lin.part;
+    struct span s = span_next(&f->job, 0, (struct span){ 0, 0 });
+    size_t k = 0, r0;
 
-    if (p->a.buf)
-        part_h(f, p, r0, min_size(DROP_ROWS, f->n - r0),
-               f->worker + (size_t)worker * f->per_worker);
+    while (i >= h_items(f, &p[k], s)) {
+        i -= h_items(f, &p[k], s);
+        k++;
+        s = span_next(&f->job, k, s);
+    }
+    r0 = i * h_rows(f);
+    part_h(f, &p[k], s.first + r0, min_size(h_rows(f), s.n - r0),
+           f->worker + (size_t)worker * f->per_worker);
 }
 
 /* What the products add to: bias, residual, what was there, of at most
@@ -132,7 +176,8 @@ tile_start(const struct fwd *f, const struct part *p, float *y, size_t r0,
            size_t nr, size_t c0, size_t nc, float *tmp)
 {
     const struct op *op = f->job.op;
-    const struct view *vx = &op->x[1], bias_at = p->bias;
+    const struct view none = { 0 }, bias_at = p->bias;
+    const struct view *vx = op->u.lin.groups > 0 ? &none : &op->x[1];
     const struct vec *vec = f->job.vec;
     struct view part_bias = bias_at;
     const float *bias, *x = f32_at(&f->job, vx);
@@ -166,7 +211,7 @@ y_tile(const struct fwd *f, const struct part *p, size_t r0, size_t nr,
         .w = &p->w, .trans = !p->in_out, .m = nr,
         .n = nc, .k = p->in, .n0 = c0, .a = f32_at(j, x) + r0 * x->ld,
         .lda = x->ld, .c = f32_at(j, y) + r0 * y->ld + p->col + c0,
-        .ldc = y->ld, .panel = tmp + WEIGHT_COLS
+        .ldc = y->ld, .rows = f->block, .panel = tmp + WEIGHT_COLS
     };
     struct product g = {
         .tb = true, .m = nr, .n = nc, .k = p->rank, .alpha = p->lora_scale,
@@ -183,7 +228,7 @@ y_tile(const struct fwd *f, const struct part *p, size_t r0, size_t nr,
     g.lda = p->h.ld;
     g.b = f32_at(j, &p->b) + c0 * p->b.ld;
     g.ldb = p->b.ld;
-    gemm_f32(&j->cpu->gemm, &g);
+    product_rows(&j->cpu->gemm, g, f->block);
 }
 
 static void
@@ -191,18 +236,20 @@ y_item(void *ctx, size_t i, int worker)
 {
     const struct fwd *f = ctx;
     const struct part *p = f->job.op->u.lin.part;
-    struct tiles t = y_cut(f, p);
-    size_t r0, c0;
+    struct span s = span_next(&f->job, 0, (struct span){ 0, 0 });
+    struct tiles t = y_cut(f, p, s.n);
+    size_t k = 0, r0, c0;
 
     while (i >= t.down * t.across) {
         i -= t.down * t.across;
-        p++;
-        t = y_cut(f, p);
+        k++;
+        s = span_next(&f->job, k, s);
+        t = y_cut(f, &p[k], s.n);
     }
     r0 = i % t.down * t.rows;
     c0 = i / t.down * t.cols;
-    y_tile(f, p, r0, min_size(t.rows, f->n - r0), c0,
-           min_size(t.cols, p->out - c0),
+    y_tile(f, &p[k], s.first + r0, min_size(t.rows, s.n - r0), c0,
+           min_size(t.cols, p[k].out - c0),
            f->worker + (size_t)worker * f->per_worker);
 }
 
@@ -210,19 +257,21 @@ void
 cpu_linear(const struct job *j)
 {
     const struct op *op = j->op;
-    struct fwd f = { .job = *j, .n = token_rows(j, &op->x[0]) };
+    struct fwd f = { .job = *j, .block = span_block(op) };
     size_t items = 0, adapters = 0, i;
+    struct span s = { 0, 0 };
 
     f.worker = f32_at(j, &op->scratch);
     f.per_worker = fwd_floats(op);
     for (i = 0; i < op->u.lin.n; i++) {
         const struct part *p = &op->u.lin.part[i];
-        struct tiles t = y_cut(&f, p);
+        struct tiles t;
 
+        s = span_next(j, i, s);
+        t = y_cut(&f, p, s.n);
         items += t.down * t.across;
-        adapters += p->a.buf != 0;
+        adapters += h_items(&f, p, s);
     }
-    if (adapters)
-        par_for(op->u.lin.n * ceil_div(f.n, DROP_ROWS), h_item, &f);
+    par_for(adapters, h_item, &f);
     par_for(items, y_item, &f);
 }

@@ -1,4 +1,4 @@
-/* linear.h - what LINEAR and its backward share. */
+/* linear.h - what LINEAR, GROUPED and their backward share. */
 #ifndef KERNELS_CPU_LINEAR_H
 #define KERNELS_CPU_LINEAR_H
 
@@ -14,6 +14,18 @@ struct tiles {
 };
 
 struct tiles tiles_cut(size_t rows, size_t cols);
+
+/* The rows that a part works on: n from first on. */
+struct span {
+    size_t first, n;
+};
+
+/* Of part i, the one before having had these (nothing for part 0): those that
+ * hold tokens, or those of its group. */
+struct span span_next(const struct job *j, size_t i, struct span before);
+
+/* Rows of one product; 0: any number. */
+size_t span_block(const struct op *op);
 
 /* out = drop(x), or out += it, for rows r0 .. r0+nr and columns c0 .. c0+nc
  * (c0 a multiple of 4) of the part's mask; x and out point at (r0, c0). */

@@ -1,9 +1,10 @@
-/* linear_bwd.c - LINEAR backward.
+/* linear_bwd.c - LINEAR backward, and that of GROUPED.
  *
  * In order: dh = s dy B of every adapter, in blocks of rows; the tiles of
  * dx, each summing over all parts, so dx is written once; then the tiles of
  * every gradient, whose sums over the rows are one product each (in blocks
  * of rows where dropout has to be drawn again), so they add in row order.
+ * LINEAR is one group of parts, whose span is all rows.
  */
 
 #include "base/par.h"
@@ -11,8 +12,9 @@
 
 struct bwd {
     struct job job;
-    size_t n;      /* rows */
-    float *dh;     /* of part 0; parts follow, n x rank each */
+    size_t groups, each; /* parts of a group */
+    size_t block;  /* rows of a product */
+    float *dh;     /* of part 0 of a group; parts follow: see dh_floats */
     float *worker; /* scratch of worker 0 */
     size_t per_worker;
 };
@@ -37,72 +39,143 @@ worker_floats(const struct op *op)
 }
 
 static size_t
+group_parts(const struct op *op)
+{
+    return op->u.lin.groups > 0 ? op->u.lin.n / op->u.lin.groups
+                                : op->u.lin.n;
+}
+
+/* Columns of the dh that the k'th parts of all groups share. */
+static size_t
+dh_cols(const struct op *op, size_t k)
+{
+    size_t most = 0, i;
+
+    for (i = k; i < op->u.lin.n; i += group_parts(op))
+        if (op->u.lin.part[i].a.buf && op->u.lin.part[i].rank > most)
+            most = op->u.lin.part[i].rank;
+    return most;
+}
+
+/* Of the first parts of a group. */
+static size_t
 dh_floats(const struct op *op, size_t parts)
 {
-    size_t sum = 0, i;
+    size_t sum = 0, k;
 
-    for (i = 0; i < parts; i++) {
-        const struct part *p = &op->u.lin.part[i];
-
-        if (p->a.buf)
-            sum += piece((size_t)op->x[0].rows * p->rank);
-    }
+    for (k = 0; k < parts; k++)
+        sum += piece((size_t)op->x[0].rows * dh_cols(op, k));
     return sum;
 }
 
 uint64_t
 linear_bwd_scratch(const struct op *op, int workers)
 {
-    return ((uint64_t)dh_floats(op, op->u.lin.n)
+    return ((uint64_t)dh_floats(op, group_parts(op))
             + (uint64_t)worker_floats(op) * (uint64_t)workers)
         * sizeof(float);
 }
 
+/* A part and its rows. */
+struct place {
+    const struct part *p;
+    struct span s;
+};
+
+static struct place
+place_first(const struct bwd *f)
+{
+    return (struct place){ f->job.op->u.lin.part,
+                           span_next(&f->job, 0, (struct span){ 0, 0 }) };
+}
+
+static void
+place_next(const struct bwd *f, struct place *at)
+{
+    at->p++;
+    at->s = span_next(&f->job, (size_t)(at->p - f->job.op->u.lin.part),
+                      at->s);
+}
+
+/* Row 0 of the part's dh, of which a row has its rank. */
 static float *
-dh_of(const struct bwd *f, const struct part *p)
+dh_of(const struct bwd *f, const struct place *at)
 {
     const struct op *op = f->job.op;
+    size_t k = (size_t)(at->p - op->u.lin.part) % f->each;
 
-    return f->dh + dh_floats(op, (size_t)(p - op->u.lin.part));
+    return f->dh + dh_floats(op, k) + at->s.first * dh_cols(op, k);
+}
+
+static const struct view *
+dy_view(const struct op *op)
+{
+    return op->u.lin.groups > 0 ? &op->x[2] : &op->x[1];
 }
 
 static const float *
-dy_of(const struct bwd *f, const struct part *p, size_t row)
+dy_of(const struct bwd *f, const struct place *at, size_t row)
 {
-    const struct view *dy = &f->job.op->x[1];
+    const struct view *dy = dy_view(f->job.op);
 
-    return f32_at(&f->job, dy) + row * dy->ld + p->col;
+    return f32_at(&f->job, dy) + (at->s.first + row) * dy->ld + at->p->col;
+}
+
+static const float *
+x_of(const struct bwd *f, const struct place *at, size_t row)
+{
+    const struct view *x = &f->job.op->x[0];
+
+    return f32_at(&f->job, x) + (at->s.first + row) * x->ld;
+}
+
+/* Rows of dh that are made at once. */
+static size_t
+dh_rows(const struct bwd *f)
+{
+    return f->block > 0 ? f->block : DROP_ROWS;
+}
+
+static size_t
+dh_items(const struct bwd *f, const struct place *at)
+{
+    return at->p->a.buf ? ceil_div(at->s.n, dh_rows(f)) : 0;
 }
 
 static void
 dh_item(void *ctx, size_t i, int worker)
 {
     const struct bwd *f = ctx;
-    size_t blocks = ceil_div(f->n, DROP_ROWS), r0 = i % blocks * DROP_ROWS;
-    const struct part *p = &f->job.op->u.lin.part[i / blocks];
-    struct product g = {
-        .m = min_size(DROP_ROWS, f->n - r0), .n = p->rank, .k = p->out,
-        .alpha = p->lora_scale, .lda = f->job.op->x[1].ld, .ldb = p->b.ld,
-        .ldc = p->rank
-    };
+    struct place at = place_first(f);
+    struct product g;
+    size_t r0;
 
     (void)worker;
-    if (p->a.buf == 0)
-        return;
-    g.a = dy_of(f, p, r0);
-    g.b = f32_at(&f->job, &p->b);
-    g.c = dh_of(f, p) + r0 * p->rank;
+    while (i >= dh_items(f, &at)) {
+        i -= dh_items(f, &at);
+        place_next(f, &at);
+    }
+    r0 = i * dh_rows(f);
+    g = (struct product){
+        .m = min_size(dh_rows(f), at.s.n - r0), .n = at.p->rank,
+        .k = at.p->out, .alpha = at.p->lora_scale,
+        .lda = dy_view(f->job.op)->ld, .ldb = at.p->b.ld,
+        .ldc = at.p->rank, .a = dy_of(f, &at, r0),
+        .b = f32_at(&f->job, &at.p->b),
+        .c = dh_of(f, &at) + r0 * at.p->rank
+    };
     gemm_f32(&f->job.cpu->gemm, &g);
 }
 
 /* dx += drop(dh A) on a tile. */
 static void
-dx_adapter(const struct bwd *f, const struct part *p, size_t r0, size_t nr,
-           size_t c0, size_t nc, float *dx, size_t ld, float *tmp)
+dx_adapter(const struct bwd *f, const struct place *at, size_t r0,
+           size_t nr, size_t c0, size_t nc, float *dx, size_t ld, float *tmp)
 {
+    const struct part *p = at->p;
     struct product g = {
         .m = nr, .n = nc, .k = p->rank, .alpha = 1.0f, .beta = 1.0f,
-        .a = dh_of(f, p) + r0 * p->rank, .lda = p->rank,
+        .a = dh_of(f, at) + r0 * p->rank, .lda = p->rank,
         .b = f32_at(&f->job, &p->a) + c0, .ldb = p->a.ld, .c = dx, .ldc = ld
     };
 
@@ -111,51 +184,91 @@ dx_adapter(const struct bwd *f, const struct part *p, size_t r0, size_t nr,
         g.c = tmp;
         g.ldc = nc;
     }
-    gemm_f32(&f->job.cpu->gemm, &g);
+    product_rows(&f->job.cpu->gemm, g, f->block);
     if (p->dropout > 0)
         part_drop(&f->job, p, tmp, nc, r0, nr, c0, nc, dx, ld, true);
+}
+
+/* A tile of dx, from all parts of the group that begins at `at`. */
+static void
+dx_tile(const struct bwd *f, struct place at, const struct tiles *t,
+        size_t i, float *tmp)
+{
+    const struct job *j = &f->job;
+    const struct op *op = j->op;
+    const struct view *dx = &op->y[0];
+    size_t r0 = i % t->down * t->rows, c0 = i / t->down * t->cols;
+    struct weight_mul w = {
+        .m = min_size(t->rows, at.s.n - r0),
+        .n = min_size(t->cols, op->x[0].cols - c0), .n0 = c0,
+        .lda = dy_view(op)->ld,
+        .c = f32_at(j, dx) + (at.s.first + r0) * dx->ld + c0,
+        .ldc = dx->ld, .rows = f->block,
+        .beta = op->acc & 1 ? 1.0f : 0.0f, .panel = tmp
+    };
+    const struct part *end = at.p + f->each;
+
+    for (; at.p < end; at.p++) {
+        w.w = &at.p->w;
+        w.trans = at.p->in_out;
+        w.k = at.p->out;
+        w.a = dy_of(f, &at, r0);
+        weight_mul(j, &w);
+        w.beta = 1.0f;
+        if (at.p->a.buf)
+            dx_adapter(f, &at, r0, w.m, c0, w.n, w.c, dx->ld, tmp);
+    }
+}
+
+/* To the next group. */
+static void
+place_skip(const struct bwd *f, struct place *at)
+{
+    for (size_t k = 0; k < f->each; k++)
+        place_next(f, at);
 }
 
 static void
 dx_item(void *ctx, size_t i, int worker)
 {
     const struct bwd *f = ctx;
-    const struct job *j = &f->job;
-    const struct op *op = j->op;
-    const struct view *dx = &op->y[0];
-    struct tiles t = tiles_cut(f->n, op->x[0].cols);
-    size_t r0 = i % t.down * t.rows, c0 = i / t.down * t.cols;
-    float *tmp = f->worker + (size_t)worker * f->per_worker;
-    struct weight_mul w = {
-        .m = min_size(t.rows, f->n - r0),
-        .n = min_size(t.cols, op->x[0].cols - c0), .n0 = c0,
-        .lda = op->x[1].ld, .c = f32_at(j, dx) + r0 * dx->ld + c0,
-        .ldc = dx->ld, .beta = op->acc & 1 ? 1.0f : 0.0f, .panel = tmp
-    };
-    const struct part *p, *end = op->u.lin.part + op->u.lin.n;
+    struct place at = place_first(f);
+    struct tiles t = tiles_cut(at.s.n, f->job.op->x[0].cols);
 
-    for (p = op->u.lin.part; p < end; p++) {
-        w.w = &p->w;
-        w.trans = p->in_out;
-        w.k = p->out;
-        w.a = dy_of(f, p, r0);
-        weight_mul(j, &w);
-        w.beta = 1.0f;
-        if (p->a.buf)
-            dx_adapter(f, p, r0, w.m, c0, w.n, w.c, dx->ld, tmp);
+    while (i >= t.down * t.across) {
+        i -= t.down * t.across;
+        place_skip(f, &at);
+        t = tiles_cut(at.s.n, f->job.op->x[0].cols);
     }
+    dx_tile(f, at, &t, i, f->worker + (size_t)worker * f->per_worker);
 }
 
-/* grad += alpha * a^T b over all rows, on tile i of grad. */
+static size_t
+dx_items(const struct bwd *f)
+{
+    struct place at = place_first(f);
+    size_t items = 0, g;
+
+    for (g = 0; g < f->groups; g++) {
+        struct tiles t = tiles_cut(at.s.n, f->job.op->x[0].cols);
+
+        items += t.down * t.across;
+        if (g + 1 < f->groups)
+            place_skip(f, &at);
+    }
+    return items;
+}
+
+/* grad += alpha * a^T b over n rows, on tile i of grad. */
 static void
 grad_tile(const struct bwd *f, float alpha, const float *a, size_t lda,
-          const float *b, size_t ldb, const struct view *grad,
+          const float *b, size_t ldb, size_t n, const struct view *grad,
           const struct tiles *t, size_t i)
 {
     size_t r0 = i % t->down * t->rows, c0 = i / t->down * t->cols;
     struct product g = {
         .ta = true, .m = min_size(t->rows, grad->rows - r0),
-        .n = min_size(t->cols, grad->cols - c0), .k = f->n, .alpha = alpha,
+        .n = min_size(t->cols, grad->cols - c0), .k = n, .alpha = alpha,
         .beta = 1.0f, .a = a + r0, .lda = lda, .b = b + c0, .ldb = ldb,
         .c = f32_at(&f->job, grad) + r0 * grad->ld + c0, .ldc = grad->ld
     };
@@ -166,10 +279,11 @@ grad_tile(const struct bwd *f, float alpha, const float *a, size_t lda,
 /* grad_a += dh^T drop(x) on columns c0 .. c0+nc, the mask drawn again a
  * block of rows at a time. */
 static void
-grad_a_drop(const struct bwd *f, const struct part *p, size_t c0, size_t nc,
-            float *tmp)
+grad_a_drop(const struct bwd *f, const struct place *at, size_t c0,
+            size_t nc, float *tmp)
 {
     const struct view *x = &f->job.op->x[0];
+    const struct part *p = at->p;
     struct product g = {
         .ta = true, .m = p->rank, .n = nc, .alpha = 1.0f, .beta = 1.0f,
         .lda = p->rank, .b = tmp, .ldb = nc,
@@ -177,23 +291,23 @@ grad_a_drop(const struct bwd *f, const struct part *p, size_t c0, size_t nc,
     };
     size_t r0;
 
-    for (r0 = 0; r0 < f->n; r0 += DROP_ROWS) {
-        g.k = min_size(DROP_ROWS, f->n - r0);
-        g.a = dh_of(f, p) + r0 * p->rank;
-        part_drop(&f->job, p, f32_at(&f->job, x) + r0 * x->ld + c0, x->ld,
-                  r0, g.k, c0, nc, tmp, nc, false);
+    for (r0 = 0; r0 < at->s.n; r0 += DROP_ROWS) {
+        g.k = min_size(DROP_ROWS, at->s.n - r0);
+        g.a = dh_of(f, at) + r0 * p->rank;
+        part_drop(&f->job, p, x_of(f, at, r0) + c0, x->ld, r0, g.k, c0, nc,
+                  tmp, nc, false);
         gemm_f32(&f->job.cpu->gemm, &g);
     }
 }
 
 static void
-grad_bias(const struct bwd *f, const struct part *p, size_t c0, size_t nc)
+grad_bias(const struct bwd *f, const struct place *at, size_t c0, size_t nc)
 {
-    float *to = f32_at(&f->job, &p->grad_bias) + c0;
+    float *to = f32_at(&f->job, &at->p->grad_bias) + c0;
     size_t r;
 
-    for (r = 0; r < f->n; r++)
-        f->job.vec->axpy(to, dy_of(f, p, r) + c0, 1.0f, nc, true);
+    for (r = 0; r < at->s.n; r++)
+        f->job.vec->axpy(to, dy_of(f, at, r) + c0, 1.0f, nc, true);
 }
 
 /* The tiles of one gradient of a part; none when it is not wanted. */
@@ -224,47 +338,50 @@ grad_cut(const struct part *p, enum grad which)
 }
 
 static void
-grad_part(const struct bwd *f, const struct part *p, enum grad which,
+grad_part(const struct bwd *f, const struct place *at, enum grad which,
           const struct tiles *t, size_t i, float *tmp)
 {
-    const struct view *vx = &f->job.op->x[0], *vdy = &f->job.op->x[1];
-    const float *x = f32_at(&f->job, vx), *dy = dy_of(f, p, 0);
-    size_t c0 = i * t->cols;
+    const struct part *p = at->p;
+    size_t ldx = f->job.op->x[0].ld, ldy = dy_view(f->job.op)->ld;
+    const float *x = x_of(f, at, 0), *dy = dy_of(f, at, 0);
+    size_t c0 = i * t->cols, n = at->s.n;
 
     if (which == GRAD_W && p->in_out)
-        grad_tile(f, 1.0f, x, vx->ld, dy, vdy->ld, &p->grad_w, t, i);
+        grad_tile(f, 1.0f, x, ldx, dy, ldy, n, &p->grad_w, t, i);
     else if (which == GRAD_W)
-        grad_tile(f, 1.0f, dy, vdy->ld, x, vx->ld, &p->grad_w, t, i);
+        grad_tile(f, 1.0f, dy, ldy, x, ldx, n, &p->grad_w, t, i);
     else if (which == GRAD_BIAS)
-        grad_bias(f, p, c0, min_size(t->cols, p->out - c0));
+        grad_bias(f, at, c0, min_size(t->cols, p->out - c0));
     else if (which == GRAD_A && p->dropout > 0)
-        grad_a_drop(f, p, c0, min_size(t->cols, p->in - c0), tmp);
+        grad_a_drop(f, at, c0, min_size(t->cols, p->in - c0), tmp);
     else if (which == GRAD_A)
-        grad_tile(f, 1.0f, dh_of(f, p), p->rank, x, vx->ld, &p->grad_a, t,
+        grad_tile(f, 1.0f, dh_of(f, at), p->rank, x, ldx, n, &p->grad_a, t,
                   i);
     else
-        grad_tile(f, p->lora_scale, dy, vdy->ld, f32_at(&f->job, &p->h),
-                  p->h.ld, &p->grad_b, t, i);
+        grad_tile(f, p->lora_scale, dy, ldy,
+                  f32_at(&f->job, &p->h) + at->s.first * p->h.ld, p->h.ld, n,
+                  &p->grad_b, t, i);
 }
 
 static void
 grad_item(void *ctx, size_t i, int worker)
 {
     const struct bwd *f = ctx;
-    const struct part *p = f->job.op->u.lin.part;
+    struct place at = place_first(f);
     enum grad which = GRAD_W;
-    struct tiles t = grad_cut(p, which);
+    struct tiles t = grad_cut(at.p, which);
 
     while (i >= t.down * t.across) {
         i -= t.down * t.across;
         if (++which == GRADS) {
             which = GRAD_W;
-            p++;
+            place_next(f, &at);
         }
-        t = grad_cut(p, which);
+        t = grad_cut(at.p, which);
     }
-    grad_part(f, p, which, &t, i,
-              f->worker + (size_t)worker * f->per_worker);
+    if (at.s.n > 0)
+        grad_part(f, &at, which, &t, i,
+                  f->worker + (size_t)worker * f->per_worker);
 }
 
 static size_t
@@ -286,16 +403,22 @@ void
 cpu_linear_bwd(const struct job *j)
 {
     const struct op *op = j->op;
-    struct bwd f = { .job = *j, .n = token_rows(j, &op->x[0]) };
-    struct tiles t = tiles_cut(f.n, op->x[0].cols);
-    size_t dh = dh_floats(op, op->u.lin.n);
+    struct bwd f = { .job = *j, .each = group_parts(op),
+                     .block = span_block(op) };
+    struct place at = place_first(&f);
+    size_t rows = 0, i;
 
+    f.groups = op->u.lin.n / f.each;
     f.dh = f32_at(j, &op->scratch);
-    f.worker = f.dh + dh;
+    f.worker = f.dh + dh_floats(op, f.each);
     f.per_worker = worker_floats(op);
-    if (dh)
-        par_for(op->u.lin.n * ceil_div(f.n, DROP_ROWS), dh_item, &f);
+    for (i = 0; i < op->u.lin.n; i++) {
+        rows += dh_items(&f, &at);
+        if (i + 1 < op->u.lin.n)
+            place_next(&f, &at);
+    }
+    par_for(rows, dh_item, &f);
     if (op->y[0].buf)
-        par_for(t.down * t.across, dx_item, &f);
+        par_for(dx_items(&f), dx_item, &f);
     par_for(grad_items(op), grad_item, &f);
 }

@@ -91,10 +91,18 @@ glu_row(const struct job *j, size_t r)
                 op->acc & 1);
 }
 
+static void
+walk_gates(const struct job *j, void (*row)(const struct job *j, size_t row))
+{
+    const struct view *x = &j->op->x[0];
+
+    walk(j, j->op->u.act.all ? x->rows : token_rows(j, x), x->cols, row);
+}
+
 void
 cpu_glu(const struct job *j)
 {
-    walk_tokens(j, glu_row);
+    walk_gates(j, glu_row);
 }
 
 static void
@@ -111,7 +119,7 @@ glu_bwd_row(const struct job *j, size_t r)
 void
 cpu_glu_bwd(const struct job *j)
 {
-    walk_tokens(j, glu_bwd_row);
+    walk_gates(j, glu_bwd_row);
 }
 
 static void

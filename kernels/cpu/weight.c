@@ -165,6 +165,19 @@ stored_panel(const struct job *j, const struct weight_mul *p, size_t k0,
     return p->panel;
 }
 
+void
+product_rows(const struct gemm *g, struct product p, size_t rows)
+{
+    size_t end = p.m, i;
+
+    p.m = rows > 0 ? rows : p.m;
+    for (i = 0; i < end; i += p.m) {
+        gemm_f32(g, &p);
+        p.a += p.m * p.lda;
+        p.c += p.m * p.ldc;
+    }
+}
+
 /* The product with k rows of V from k0 on. */
 static void
 mul_panel(const struct job *j, const struct weight_mul *p, size_t k0,
@@ -184,7 +197,7 @@ mul_panel(const struct job *j, const struct weight_mul *p, size_t k0,
         g.tb = p->trans;
     }
     weight_watched(j, from);
-    gemm_f32(&j->cpu->gemm, &g);
+    product_rows(&j->cpu->gemm, g, p->rows);
 }
 
 /* Few rows of a: nothing is widened but in registers. */
@@ -208,7 +221,7 @@ weight_mul(const struct job *j, const struct weight_mul *p)
 {
     bool frozen = j->run->buf[p->w->buf].zone == ZONE_BASE;
     bool in_place = is_f32(p->w) && (!p->trans || p->m < TURN_MIN);
-    size_t depth = in_place ? p->k : WEIGHT_DEPTH, k0;
+    size_t depth = in_place && p->rows == 0 ? p->k : WEIGHT_DEPTH, k0;
 
     if (weight_few(j, p->m) && mul_few(j, p))
         return;

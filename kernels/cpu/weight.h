@@ -23,17 +23,21 @@ bool weight_in_registers(const struct job *j, const struct view *w);
 
 /* c[m,n] = beta c + a[m,k] V, V[k,n] being the part of a weight that starts
  * at (k0, n0): V(i, j) = w(k0 + i, n0 + j), or w(n0 + j, i) when trans. n0 is
- * a multiple of 64. */
+ * a multiple of 64. rows: each product is of so many rows of a, of which m is a
+ * multiple; 0: all of them. */
 struct weight_mul {
     const struct view *w;
     bool trans;
-    size_t m, n, k, n0, k0, lda, ldc;
+    size_t m, n, k, n0, k0, lda, ldc, rows;
     const float *a;
     float *c, beta;
     float *panel; /* weight_panel() floats of the worker's scratch */
 };
 
 void weight_mul(const struct job *j, const struct weight_mul *p);
+
+/* A product with a not transposed, some rows of a at a time; 0: all. */
+void product_rows(const struct gemm *g, struct product p, size_t rows);
 
 /* Around what makes a panel of w: where the op is timed, its share of that. */
 uint64_t weight_watch(const struct job *j, const struct view *w);

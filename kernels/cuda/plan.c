@@ -39,7 +39,13 @@ cuda_describe(struct backend *b, struct sizing *s)
                   | (uint64_t)1 << OP_EMBED_TOKENS_BWD
                   | (uint64_t)1 << OP_CONV1D | (uint64_t)1 << OP_CONV1D_BWD
                   | (uint64_t)1 << OP_SCAN
-                  | (uint64_t)1 << OP_SCAN_BWD); /* and these */
+                  | (uint64_t)1 << OP_SCAN_BWD
+                  | (uint64_t)1 << OP_ROUTE | (uint64_t)1 << OP_ROUTE_BWD
+                  | (uint64_t)1 << OP_BALANCE | (uint64_t)1 << OP_GATHER
+                  | (uint64_t)1 << OP_COMBINE
+                  | (uint64_t)1 << OP_COMBINE_BWD
+                  | (uint64_t)1 << OP_GROUPED
+                  | (uint64_t)1 << OP_GROUPED_BWD); /* and these */
     b->workspace = s->workspace;
     b->pinned = UPLOAD_PIECES * UPLOAD_PIECE;
     b->scratch = scratch;

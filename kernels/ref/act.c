@@ -85,7 +85,7 @@ REF(glu)(struct run *r, const struct op *op)
 {
     struct mat gate = mat_of(r, &op->x[0]), up = mat_of(r, &op->x[1]);
     struct mat y = mat_of(r, &op->y[0]);
-    size_t n = token_rows(r, &gate);
+    size_t n = op->u.act.all ? gate.rows : token_rows(r, &gate);
 
     for (size_t i = 0; i < n; i++)
         for (size_t c = 0; c < gate.cols; c++)
@@ -101,7 +101,7 @@ REF(glu_bwd)(struct run *r, const struct op *op)
     struct mat gate = mat_of(r, &op->x[0]), up = mat_of(r, &op->x[1]);
     struct mat dy = mat_of(r, &op->x[2]);
     struct mat dgate = mat_of(r, &op->y[0]), dup = mat_of(r, &op->y[1]);
-    size_t n = token_rows(r, &gate);
+    size_t n = op->u.act.all ? gate.rows : token_rows(r, &gate);
     unsigned kind = op->u.act.kind;
 
     for (size_t i = 0; i < n; i++)

@@ -1,9 +1,11 @@
-/* linear.c - LINEAR and its backward: see struct part in kernels/ops.h.
+/* linear.c - LINEAR, GROUPED and their backward: see struct part in
+ * kernels/ops.h.
  *
  * Both walk the weight once, an output (or, for dx, an input) at a time,
  * widened into scratch.
  */
 #include "kernels/dropout.h"
+#include "kernels/moe.h"
 #include "kernels/ref/ref.h"
 
 /* A part's matrices. */
@@ -100,13 +102,18 @@ adapter_y(const struct module_mats *m, size_t i, size_t o)
     return m->p->lora_scale * sum;
 }
 
+/* y (+)= what the module makes of n rows x, and residual, if it is there. */
+struct rows {
+    struct mat x, residual, y;
+    size_t n;
+};
+
 static void
-module_y(struct run *r, const struct op *op, const struct module_mats *m,
-         double *w)
+module_y(const struct rows *f, const struct module_mats *m, double *w,
+         bool add)
 {
-    struct mat x = mat_of(r, &op->x[0]), residual = mat_of(r, &op->x[1]);
-    struct mat y = mat_of(r, &op->y[0]);
-    size_t n = token_rows(r, &x), in = m->p->in;
+    struct mat x = f->x, residual = f->residual, y = f->y;
+    size_t n = f->n, in = m->p->in;
 
     for (size_t o = 0; o < m->p->out; o++) {
         size_t col = m->p->col + o;
@@ -120,7 +127,7 @@ module_y(struct run *r, const struct op *op, const struct module_mats *m,
 
             if (residual.p)
                 v += row_of(&residual, i)[col];
-            put(&row_of(&y, i)[col], v, op->acc & 1);
+            put(&row_of(&y, i)[col], v, add);
         }
     }
 }
@@ -128,15 +135,59 @@ module_y(struct run *r, const struct op *op, const struct module_mats *m,
 void
 REF(linear)(struct run *r, const struct op *op)
 {
-    struct mat x = mat_of(r, &op->x[0]);
+    struct rows f = { mat_of(r, &op->x[0]), mat_of(r, &op->x[1]),
+                      mat_of(r, &op->y[0]), 0 };
     double *tmp = view_at(r, &op->scratch);
 
+    f.n = token_rows(r, &f.x);
     for (size_t p = 0; p < op->u.lin.n; p++) {
         struct module_mats m = module_of(r, &op->u.lin.part[p]);
 
         if (m.a.p)
-            adapter_h(r, &m, &x, token_rows(r, &x), tmp);
-        module_y(r, op, &m, tmp);
+            adapter_h(r, &m, &f.x, f.n, tmp);
+        module_y(&f, &m, tmp, op->acc & 1);
+    }
+}
+
+/* m without its first rows. */
+static void
+skip_rows(struct mat *m, size_t rows)
+{
+    if (m->p)
+        m->p += rows * m->ld;
+}
+
+/* The group of part p, whose rows begin at *at. */
+static size_t
+group_of(const struct run *r, const struct op *op, size_t p, size_t *at)
+{
+    const real *count = view_at(r, &op->x[1]);
+    size_t g = p / (op->u.lin.n / op->u.lin.groups);
+
+    *at = 0;
+    for (size_t i = 0; i < g; i++)
+        *at += group_rows((double)count[i], op->u.lin.tile);
+    return group_rows((double)count[g], op->u.lin.tile);
+}
+
+void
+REF(grouped)(struct run *r, const struct op *op)
+{
+    double *tmp = view_at(r, &op->scratch);
+
+    for (size_t p = 0; p < op->u.lin.n; p++) {
+        struct module_mats m = module_of(r, &op->u.lin.part[p]);
+        struct rows f = { mat_of(r, &op->x[0]), { 0 },
+                          mat_of(r, &op->y[0]), 0 };
+        size_t at;
+
+        f.n = group_of(r, op, p, &at);
+        skip_rows(&f.x, at);
+        skip_rows(&f.y, at);
+        skip_rows(&m.h, at);
+        if (m.a.p)
+            adapter_h(r, &m, &f.x, f.n, tmp);
+        module_y(&f, &m, tmp, op->acc & 1);
     }
 }
 
@@ -263,6 +314,18 @@ grad_a(struct back *b)
     }
 }
 
+static void
+module_bwd(struct back *b, bool add)
+{
+    if (b->m.a.p)
+        adapter_dh(b);
+    if (b->dx.p)
+        module_dx(b, add);
+    grads_by_output(b);
+    if (b->m.grad_a.p)
+        grad_a(b);
+}
+
 void
 REF(linear_bwd)(struct run *r, const struct op *op)
 {
@@ -277,12 +340,31 @@ REF(linear_bwd)(struct run *r, const struct op *op)
         b.m = module_of(r, &op->u.lin.part[p]);
         b.dy = mat_of(r, &op->x[1]);
         b.dy.p += b.m.p->col;
-        if (b.m.a.p)
-            adapter_dh(&b);
-        if (b.dx.p)
-            module_dx(&b, p > 0 || (op->acc & 1));
-        grads_by_output(&b);
-        if (b.m.grad_a.p)
-            grad_a(&b);
+        module_bwd(&b, p > 0 || (op->acc & 1));
+    }
+}
+
+void
+REF(grouped_bwd)(struct run *r, const struct op *op)
+{
+    double *tmp = view_at(r, &op->scratch);
+    uint32_t each = op->u.lin.n / op->u.lin.groups;
+
+    for (size_t p = 0; p < op->u.lin.n; p++) {
+        struct back b = {
+            .r = r, .m = module_of(r, &op->u.lin.part[p]),
+            .x = mat_of(r, &op->x[0]), .dy = mat_of(r, &op->x[2]),
+            .dx = mat_of(r, &op->y[0]), .dh = tmp,
+            .column = tmp + dh_len(op)
+        };
+        size_t at;
+
+        b.n = group_of(r, op, p, &at);
+        b.dy.p += b.m.p->col;
+        skip_rows(&b.x, at);
+        skip_rows(&b.dy, at);
+        skip_rows(&b.dx, at);
+        skip_rows(&b.m.h, at);
+        module_bwd(&b, p % each > 0 || (op->acc & 1));
     }
 }

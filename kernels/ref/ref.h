@@ -132,6 +132,14 @@ void REF(conv1d)(struct run *r, const struct op *op);
 void REF(conv1d_bwd)(struct run *r, const struct op *op);
 void REF(scan)(struct run *r, const struct op *op);
 void REF(scan_bwd)(struct run *r, const struct op *op);
+void REF(route)(struct run *r, const struct op *op);
+void REF(route_bwd)(struct run *r, const struct op *op);
+void REF(balance)(struct run *r, const struct op *op);
+void REF(gather)(struct run *r, const struct op *op);
+void REF(combine)(struct run *r, const struct op *op);
+void REF(combine_bwd)(struct run *r, const struct op *op);
+void REF(grouped)(struct run *r, const struct op *op);
+void REF(grouped_bwd)(struct run *r, const struct op *op);
 void REF(head_ce)(struct run *r, const struct op *op);
 void REF(logits)(struct run *r, const struct op *op);
 void REF(cache)(struct run *r, const struct op *op);
@@ -146,6 +154,7 @@ void REF(sgd)(struct run *r, const struct op *op);
 
 /* Bytes of scratch: of doubles, one thread's. */
 uint64_t REF(muon_scratch)(const struct op *op);
+uint64_t REF(route_scratch)(const struct op *op);
 uint64_t REF(linear_scratch)(const struct op *op);
 uint64_t REF(linear_bwd_scratch)(const struct op *op);
 uint64_t REF(head_scratch)(const struct op *op);

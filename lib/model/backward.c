@@ -16,10 +16,10 @@ build_grad(struct build *b, struct view v)
     uint32_t g = b->mark[v.buf].grad;
 
     if (g == 0) {
-        uint64_t n = of->bytes / build_bytes(b, v.dtype);
+        uint64_t bytes = of->bytes;
 
-        g = build_view(b, ZONE_ARENA, b->p->rows,
-                       (uint32_t)(n / b->p->rows), v.dtype).buf;
+        g = build_view(b, ZONE_ARENA, 0, 0, v.dtype).buf;
+        b->p->buf[g].bytes = bytes;
         b->mark[v.buf].grad = g;
     }
     v.buf = g;
@@ -218,6 +218,69 @@ grad_scan(struct build *b, const struct op *f)
     op.y[2] = bound_tensor(b, module_of(b, &f->x[2])->weight)->grad;
     op.y[4] = bound_tensor(b, module_of(b, &f->x[4])->weight)->grad;
     *build_op(b, OP_SCAN_BWD, f->layer) = op;
+}
+
+void
+grad_route(struct build *b, const struct op *f)
+{
+    struct op op = { .kind = OP_ROUTE_BWD, .layer = f->layer, .u = f->u };
+
+    op.x[0] = f->x[0];
+    op.x[1] = f->y[1];
+    op.x[2] = build_grad(b, f->y[0]);
+    op.x[3] = b->balance;
+    put_grad(b, &op, 0, f->x[0]);
+    set_written(b, f->x[0]);
+    *build_op(b, OP_ROUTE_BWD, f->layer) = op;
+}
+
+/* Each row's gradient is the sum of its copies'. */
+void
+grad_gather(struct build *b, const struct op *f)
+{
+    struct op op = { .kind = OP_COMBINE, .layer = f->layer, .u = f->u };
+
+    op.x[0] = build_grad(b, f->y[0]);
+    op.x[1] = f->x[1];
+    put_grad(b, &op, 0, f->x[0]);
+    set_written(b, f->x[0]);
+    *build_op(b, OP_COMBINE, f->layer) = op;
+}
+
+void
+grad_combine(struct build *b, const struct op *f)
+{
+    struct op op = { .kind = OP_COMBINE_BWD, .layer = f->layer, .u = f->u };
+    static const uint8_t to[] = { 0, 2 }; /* operands that have gradients */
+
+    op.x[0] = f->x[0];
+    op.x[1] = f->x[1];
+    op.x[2] = f->x[2];
+    op.x[3] = build_grad(b, f->y[0]);
+    op.x[4] = f->x[4];
+    if (build_needs(b, f->x[3]))
+        share_grad(b, f->x[3], f->y[0]);
+    for (int i = 0; i < 2; i++)
+        if (build_needs(b, f->x[to[i]])) {
+            put_grad(b, &op, i, f->x[to[i]]);
+            set_written(b, f->x[to[i]]);
+        }
+    *build_op(b, OP_COMBINE_BWD, f->layer) = op;
+}
+
+void
+grad_grouped(struct build *b, const struct op *f)
+{
+    struct op op = { .kind = OP_GROUPED_BWD, .layer = f->layer, .u = f->u };
+
+    op.x[0] = f->x[0];
+    op.x[1] = f->x[1];
+    op.x[2] = build_grad(b, f->y[0]);
+    if (build_needs(b, f->x[0])) {
+        put_grad(b, &op, 0, f->x[0]);
+        set_written(b, f->x[0]);
+    }
+    *build_op(b, OP_GROUPED_BWD, f->layer) = op;
 }
 
 /* A sum's gradient is its operands', times scale. Both share its buffer where

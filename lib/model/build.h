@@ -43,6 +43,9 @@ struct build {
     struct bound *bound;     /* by index of d->tensor */
     struct view rope[MODEL_ROPES]; /* d->rope's frequencies, [1, pairs] */
     struct adapted *adapted; /* by index of d->module */
+    struct view tally, balance; /* of the experts' load-balancing loss: see
+                                   kernels/ops.h; absent without one */
+    uint32_t n_routed;             /* layers that have put their tallies */
     size_t op_cap, buf_cap, part_cap;
 
     /* By buffer. need: its gradient is wanted. grad: the buffer of its
@@ -150,6 +153,10 @@ void grad_add(struct build *b, const struct op *f);
 void grad_glu(struct build *b, const struct op *f);
 void grad_conv1d(struct build *b, const struct op *f);
 void grad_scan(struct build *b, const struct op *f);
+void grad_route(struct build *b, const struct op *f);
+void grad_gather(struct build *b, const struct op *f);
+void grad_combine(struct build *b, const struct op *f);
+void grad_grouped(struct build *b, const struct op *f);
 
 /* Gradient of a view: its buffer's gradient, made on first use. */
 struct view build_grad(struct build *b, struct view v);

@@ -40,6 +40,27 @@ flops_linear_bwd(const struct op *op, double n, double n_head)
     return f;
 }
 
+/* Rows that a group has, where all have as many. */
+static double
+group_share(const struct op *op)
+{
+    return (double)op->x[0].rows / op->u.lin.groups;
+}
+
+double
+flops_grouped(const struct op *op, double n, double n_head)
+{
+    (void)n;
+    return flops_linear(op, group_share(op), n_head);
+}
+
+double
+flops_grouped_bwd(const struct op *op, double n, double n_head)
+{
+    (void)n;
+    return flops_linear_bwd(op, group_share(op), n_head);
+}
+
 /* So many products over the causal half of a sequence. */
 static double
 attention(const struct op *op, double n, int products)

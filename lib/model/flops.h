@@ -7,6 +7,8 @@
 
 double flops_linear(const struct op *op, double n, double n_head);
 double flops_linear_bwd(const struct op *op, double n, double n_head);
+double flops_grouped(const struct op *op, double n, double n_head);
+double flops_grouped_bwd(const struct op *op, double n, double n_head);
 double flops_attention(const struct op *op, double n, double n_head);
 double flops_attention_bwd(const struct op *op, double n, double n_head);
 double flops_muon(const struct op *op, double n, double n_head);

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+from transformers.models.mixtral.modeling_mixtral import (
+    load_balancing_loss_func)
 
 OUT = {}
 G = torch.Generator().manual_seed(5)
@@ -125,6 +127,25 @@ def z_loss():
          z=more.sum().reshape(1), dx=x.grad, dw=w.grad, db=b.grad[None])
 
 
+def route():
+    """Nine tokens, the best two of five experts, as transformers has it for
+    Mixtral (norm) and Qwen2-MoE; with 0.5 times its load-balancing loss of
+    the first seven, which have a loss."""
+    mask = torch.tensor([[1] * 7 + [0] * 2])
+    for case, norm in (("route_norm", True), ("route", False)):
+        x, u = leaf(9, 5), draw(9, 2)
+        w, e = torch.topk(F.softmax(x, dim=-1), 2, dim=-1)
+        if norm:
+            w = w / w.sum(dim=-1, keepdim=True)
+        chosen = F.one_hot(e[:7], 5).double().sum((0, 1)) / 7
+        more = 5 * (chosen * F.softmax(x, dim=-1)[:7].mean(0)).sum()
+        other = load_balancing_loss_func((x,), 5, 2, mask)  # in float32
+        assert abs(more - other) < 1e-6
+        ((u * w).sum() + 0.5 * more).backward()
+        keep(case, x=x, u=u, weights=w, experts=e.int(), dx=x.grad,
+             more=0.5 * more.reshape(1))
+
+
 def embedding():
     ids = torch.tensor([3, 1, 3, 0, 4, 3])
     table, u = leaf(6, 5), draw(6, 5)
@@ -170,6 +191,7 @@ def main():
     embedding()
     optimizers()
     z_loss()
+    route()
     save_file(OUT, a.o)
 
 

@@ -8,6 +8,7 @@
 
 #include "linear_cases.h"
 #include "model/op_info.h"
+#include "moe_cases.h"
 #include "scan_cases.h"
 
 /* What the cases so far had, by kind: try_op notes it. */
@@ -657,7 +658,7 @@ TEST(clipping_matches)
 
         world_init(&w, i);
         w.op.kind = OP_CLIP;
-        /* the last so small that what is added to the norm counts */
+        /* at last so small that what is added to the norm counts */
         w.op.u.clip.max_norm = i == 13 ? 1e-6f : i & 1;
         w.out.gnorm2 = norms[i / 2];
         world_batch(&w, 1, 1, 1, 1);
@@ -792,9 +793,8 @@ TEST(every_kind_was_compared)
     RUN(attention_matches), RUN(attention_of_low_scores_matches),           \
     RUN(cached_attention_matches), RUN(attention_gradients_match),          \
     RUN(heads_match), RUN(logits_match),                                    \
-    RUN_SCAN_CASES,                                                         \
-    RUN(moves_match), RUN(copies_beside_the_ops_match),                     \
-    RUN(clipping_matches), RUN(optimisers_match),                           \
-    RUN(optimisers_in_eight_bits_match), RUN(muon_matches)
+    RUN_SCAN_CASES, RUN_MOE_CASES, RUN(moves_match), RUN(muon_matches),     \
+    RUN(copies_beside_the_ops_match), RUN(clipping_matches),                \
+    RUN(optimisers_match), RUN(optimisers_in_eight_bits_match)
 
 #endif

@@ -282,7 +282,7 @@ TEST(norms)
 /* What a LINEAR is made of. */
 struct linear_case {
     const char *name;
-    uint32_t n, in, parts, out[3];
+    uint32_t n, in, parts, out[LAB_PARTS];
     uint8_t dtype; /* DTYPE_REAL: trained */
     bool in_out, bias, lora, residual;
     float dropout;
@@ -648,6 +648,8 @@ TEST(scans)
     scan_case(130, 130, 1, 2, 2);
 }
 
+#include "moe_grad.h"
+
 /* All chunks. */
 static void
 run_head(struct lab *l, struct op *op)
@@ -745,6 +747,7 @@ static const struct test tests[] = {
     RUN(embedding), RUN(embedding_of_tokens), RUN(norms), RUN(linear),
     RUN(dora), RUN(sums), RUN(rope),
     RUN(attention), RUN(activations), RUN(convolutions), RUN(scans),
+    RUN_MOE_GRADS,
     RUN(head), RUN(every_gradient_was_tried)
 };
 

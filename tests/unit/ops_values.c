@@ -375,6 +375,54 @@ TEST(z_loss)
     values_close(&v);
 }
 
+/* The balance counts once, and the gradient is that of both. */
+static void
+route_case(const char *name, uint8_t norm)
+{
+    struct values v;
+    struct view x, tally;
+    struct op op, balance;
+    double want;
+
+    values_open(&v, name, 9);
+    x = input(&v, "x");
+    tally = lab_real(&v.lab, 1, 10);
+    for (uint32_t i = 0; i < 9; i++)
+        v.lab.weight[i] = i < 7;
+    v.lab.in.inv_tokens = 1.0 / 7;
+    op = (struct op){ .kind = OP_ROUTE, .x = { x },
+                      .y = { lab_real(&v.lab, 9, 2), lab_real(&v.lab, 9, 4),
+                             lab_real(&v.lab, 1, 5), tally },
+                      .u.route = { 5, 2, 4, 9, norm } };
+    lab_run(&v.lab, &op);
+    expect(&v, op.y[0], "weights");
+    for (uint32_t i = 0; i < 18; i++) {
+        int32_t e = ((const int32_t *)(const void *)safetensors_data(
+                         &v.file, tensor_of(&v, "experts")))[i];
+
+        CHECK(lab_row(&v.lab, &op.y[1], i / 2)[i % 2 * 2] == e);
+    }
+    balance = (struct op){ .kind = OP_BALANCE, .x = { tally },
+                           .y = { lab_real(&v.lab, 1, 5) },
+                           .u.balance = { 1, 9, 2, 0.5f } };
+    lab_run(&v.lab, &balance);
+    memcpy(&want, safetensors_data(&v.file, tensor_of(&v, "more")),
+           sizeof(want));
+    CHECK(fabs(v.lab.out.balance_sum / 7 - want) <= BOUND * want);
+    op = (struct op){ .kind = OP_ROUTE_BWD,
+                      .x = { x, op.y[1], input(&v, "u"), balance.y[0] },
+                      .y = { like(&v, x) }, .u = op.u };
+    lab_run(&v.lab, &op);
+    expect(&v, op.y[0], "dx");
+    values_close(&v);
+}
+
+TEST(routes)
+{
+    route_case("route_norm", 1);
+    route_case("route", 0);
+}
+
 TEST(embedding)
 {
     struct values v;
@@ -553,7 +601,7 @@ TEST(dropout)
 static const struct test tests[] = {
     RUN(norms), RUN(activations), RUN(rope), RUN(attention),
     RUN(attention_with_a_cache), RUN(cross_entropy), RUN(z_loss),
-    RUN(embedding),
+    RUN(embedding), RUN(routes),
     RUN(optimizers), RUN(a_gradient_that_is_not_finite_is_skipped),
     RUN(dropout)
 };
