@@ -42,10 +42,10 @@ spread_rope(cJSON *root, const struct family *f, struct err *e)
 /* Mamba's sizes: the inner columns are a multiple of the model's, and the
  * step's rank is a sixteenth of these, unless it is named. */
 static int
-check_mamba(struct config *c, const cJSON *root, struct err *e)
+check_mamba(struct config *c, const char *rank_key, const cJSON *root,
+            struct err *e)
 {
-    const cJSON *rank =
-        cJSON_GetObjectItemCaseSensitive(root, "time_step_rank");
+    const cJSON *rank = cJSON_GetObjectItemCaseSensitive(root, rank_key);
     double inner = c->expand * c->dim;
 
     if (c->inner > 0 && fabs(c->inner - inner) > 0)
@@ -59,7 +59,7 @@ check_mamba(struct config *c, const cJSON *root, struct err *e)
     if (!cJSON_IsNumber(rank) || rank->valuedouble < 1
         || rank->valuedouble > inner
         || rank->valuedouble != floor(rank->valuedouble))
-        return key_error("time_step_rank", rank, e, "\"auto\" or a whole "
+        return key_error(rank_key, rank, e, "\"auto\" or a whole "
                          "number from 1 to %.0f", inner);
     c->rank = rank->valuedouble;
     return 0;
@@ -85,14 +85,45 @@ check_heads(struct config *c, struct err *e)
     return 0;
 }
 
+/* Whether layer l is one of those. */
+static bool
+is_each(uint32_t l, double period, double offset)
+{
+    return period > 0 && l % (uint32_t)period == (uint32_t)offset;
+}
+
+static int
+check_kinds(const struct config *c, struct err *e)
+{
+    if (c->attn_period > 0 && c->attn_offset >= c->attn_period)
+        return err_set(e, ERR_DATA, "attn_layer_offset (found %g, expected "
+                       "less than attn_layer_period, which is %g)",
+                       c->attn_offset, c->attn_period);
+    if (c->expert_period > 0 && c->expert_offset >= c->expert_period)
+        return err_set(e, ERR_DATA, "expert_layer_offset (found %g, expected "
+                       "less than expert_layer_period, which is %g)",
+                       c->expert_offset, c->expert_period);
+    for (uint32_t l = 0; l < c->n_layers && c->experts > 1; l++)
+        if (is_each(l, c->expert_period, c->expert_offset))
+            return err_set(e, ERR_DATA, "num_experts (found %g, expected 1: "
+                           "layers with experts are not implemented for this "
+                           "type)", c->experts);
+    return 0;
+}
+
 /* Fills in what is derived and checks that the sizes fit together. */
 static int
 check_config(struct config *c, const struct family *f, const cJSON *root,
              struct err *e)
 {
-    int rc = f->mixer == MIX_MAMBA ? check_mamba(c, root, e)
-                                   : check_heads(c, e);
+    int rc = 0;
 
+    if (f->mixer == MIX_MAMBA)
+        rc = check_mamba(c, f->rank_key, root, e);
+    if (rc == 0 && c->heads > 0)
+        rc = check_heads(c, e);
+    if (rc == 0)
+        rc = check_kinds(c, e);
     if (rc < 0)
         return rc;
     if (c->ff_dim == 0)
@@ -161,7 +192,8 @@ fill_layers(struct model_desc *d, const struct config *c)
     for (uint32_t l = 0; l < d->n_layers; l++) {
         struct layer_desc *y = &d->layer[l];
 
-        y->mixer = d->family->mixer;
+        y->mixer = is_each(l, c->attn_period, c->attn_offset)
+                   ? MIX_ATTENTION : d->family->mixer;
         y->ffn = d->family->ffn;
         y->heads = (uint32_t)c->heads;
         y->kv_heads = (uint32_t)c->kv_heads;

@@ -36,6 +36,9 @@ enum role {
     ROLE_IN,    /* of Mamba: what is convolved, and the gate of the output */
     ROLE_CONV,  /* a column's last rows, weighed: [inner, 1, width] */
     ROLE_X,     /* the step's low rank, B and C */
+    ROLE_DT_NORM, /* of these three */
+    ROLE_B_NORM,
+    ROLE_C_NORM,
     ROLE_DT,    /* the step of a column */
     ROLE_A_LOG, /* [inner, state] */
     ROLE_SKIP,  /* D, [inner] */
@@ -61,6 +64,7 @@ struct module {
     uint32_t in, out;
     bool has_bias;
     bool in_out;      /* the weight is stored [in, out] (Conv1D) */
+    bool aside;       /* see TENSOR_ASIDE */
     uint32_t weight, bias; /* indices of its tensors, or NO_TENSOR; the
                               weight of a tied head is the embedding's */
 };

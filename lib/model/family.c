@@ -3,8 +3,6 @@
  * Defaults are those of the configuration classes of transformers 4 and 5
  * (src/transformers/models/NAME/configuration_NAME.py); module names are
  * those of the modelling classes beside them.
- *
- * Limits: 512 layers, 65536 columns, 2^20 rows of vocabulary, 256 heads.
  */
 #include "model/family.h"
 
@@ -12,98 +10,13 @@
 
 #include "base/buf.h"
 #include "kernels/ops.h"
+#include "model/family_rows.h"
 
-#define AT(field) offsetof(struct config, field)
-
-#define MAX_LAYERS 512
-#define MAX_DIM 65536
-#define MAX_FF (16 * MAX_DIM)
-#define MAX_VOCAB (1 << 20)
-#define MAX_HEADS 256
-#define MAX_WINDOW (1 << 30)
-#define MAX_STATE 256
-
-/* Rows of a family's keys. */
-#define COUNT(key, field, preset, most) \
-    { .name = key, .kind = KEY_COUNT, .offset = AT(field), .def = preset, \
-      .min = 1, .max = most }
-#define COUNT_OR_NULL(key, field, preset, most) \
-    { .name = key, .kind = KEY_COUNT, .flags = KEY_NULL, \
-      .offset = AT(field), .def = preset, .min = 1, .max = most }
-#define COUNT_ALIAS(key, field, most) \
-    { .name = key, .kind = KEY_COUNT, .flags = KEY_ALIAS, \
-      .offset = AT(field), .min = 1, .max = most }
-#define REAL(key, field, preset, least, most) \
-    { .name = key, .kind = KEY_REAL, .offset = AT(field), .def = preset, \
-      .min = least, .max = most }
-#define EPSILON(key, preset) REAL(key, eps, preset, 1e-12, 1)
-#define THETA REAL("rope_theta", theta, 1e4, 1e-3, 1e15)
-#define INIT_RANGE(preset) \
-    REAL("initializer_range", init_range, preset, 0, 100)
-#define FLAG(key, field, preset) \
-    { .name = key, .kind = KEY_BOOL, .offset = AT(field), .def = preset }
-#define PAD_OR(preset) \
-    { .name = "pad_token_id", .kind = KEY_COUNT, .flags = KEY_NULL, \
-      .offset = AT(pad), .def = preset, .min = -1, .max = MAX_VOCAB, \
-      .none = PAD_NONE }
-#define PAD PAD_OR(PAD_NONE)
-#define SCALE(key, field) REAL(key, field, 1, 1e-9, 1e9)
-#define ACT(key, preset) \
-    { .name = key, .kind = KEY_WORD, .offset = AT(act), .def = preset, \
-      .words = acts }
-#define DROP(key, field, preset) \
-    { .name = key, .kind = KEY_DROP, .offset = AT(field), .def = preset, \
-      .max = 1 }
-#define DROP_OR_NULL(key, field, preset) \
-    { .name = key, .kind = KEY_DROP, .flags = KEY_NULL, \
-      .offset = AT(field), .def = preset, .max = 1 }
-#define SIZES(v, d, ff, n, h) \
-    COUNT("vocab_size", vocab, v, MAX_VOCAB), \
-    COUNT("hidden_size", dim, d, MAX_DIM), \
-    COUNT("intermediate_size", ff_dim, ff, MAX_FF), \
-    COUNT("num_hidden_layers", n_layers, n, MAX_LAYERS), \
-    COUNT("num_attention_heads", heads, h, MAX_HEADS)
-#define FREE(key) { .name = key, .kind = KEY_FREE }
-#define IDS(key) { .name = key, .kind = KEY_IDS, .flags = KEY_NULL }
-#define TEXT(key) { .name = key, .kind = KEY_TEXT, .flags = KEY_NULL }
-#define OBJECT(key) { .name = key, .kind = KEY_OBJECT, .flags = KEY_NULL }
-#define OFF(key) { .name = key, .kind = KEY_OFF }
-#define OFF_OR_NULL(key) { .name = key, .kind = KEY_OFF, .flags = KEY_NULL }
-#define ON(key) { .name = key, .kind = KEY_ON }
-#define END { .name = NULL }
-
-/* Rows of a family's modules. */
-#define Q_K_V(bias) \
-    { ROLE_Q, "self_attn.q_proj", bias }, \
-    { ROLE_K, "self_attn.k_proj", bias }, \
-    { ROLE_V, "self_attn.v_proj", bias }
-#define Q_K_NORMS \
-    { ROLE_Q_NORM, "self_attn.q_norm", BIAS_NEVER }, \
-    { ROLE_K_NORM, "self_attn.k_norm", BIAS_NEVER }
-#define GATED_MLP(bias) \
-    { ROLE_GATE, "mlp.gate_proj", bias }, \
-    { ROLE_UP, "mlp.up_proj", bias }, \
-    { ROLE_DOWN, "mlp.down_proj", bias }
-
-/* The windows of the layers; layer_types is read with them. */
-#define SLIDING_FROM \
-    FLAG("use_sliding_window", use_window, false), \
-    COUNT_OR_NULL("sliding_window", window, 4096, MAX_WINDOW), \
-    { .name = "max_window_layers", .kind = KEY_COUNT, \
-      .offset = AT(window_from), .def = 28, .max = MAX_WINDOW }, \
-    FREE("layer_types")
-
-static const struct key_word acts[] = {
+const struct key_word acts[] = {
     { "gelu_new", ACT_GELU_TANH }, { "gelu_pytorch_tanh", ACT_GELU_TANH },
     { "gelu_fast", ACT_GELU_TANH }, { "gelu", ACT_GELU_ERF },
     { "relu", ACT_RELU }, { "silu", ACT_SILU }, { "swish", ACT_SILU },
     { NULL, 0 },
-};
-
-enum { SILU = 5 }; /* from there on it is that alone */
-
-static const struct key_word step_schemes[] = {
-    { "random", 0 }, { "constant", 1 }, { NULL, 0 },
 };
 
 const struct key common_keys[] = {
@@ -429,53 +342,6 @@ static const struct module_row phi_modules[] = {
     END
 };
 
-/* How its scan is computed, and whether residuals are float32 in a narrower
- * model, is of no effect here; what they write of older keys says the same. */
-static const struct key mamba_keys[] = {
-    COUNT("vocab_size", vocab, 50280, MAX_VOCAB),
-    COUNT("hidden_size", dim, 768, MAX_DIM),
-    COUNT("num_hidden_layers", n_layers, 32, MAX_LAYERS),
-    COUNT("state_size", state, 16, MAX_STATE),
-    COUNT("expand", expand, 2, 16),
-    { .name = "intermediate_size", .kind = KEY_COUNT, .offset = AT(inner),
-      .min = 1, .max = MAX_FF },
-    COUNT("conv_kernel", width, 4, CONV_MAX),
-    FREE("time_step_rank"), /* a number, or "auto" */
-    { .name = "hidden_act", .kind = KEY_WORD, .offset = AT(act),
-      .def = ACT_SILU, .words = acts + SILU },
-    EPSILON("layer_norm_epsilon", 1e-5),
-    FLAG("use_bias", attn_bias, false),
-    FLAG("use_conv_bias", conv_bias, true),
-    FLAG("tie_word_embeddings", tied, true),
-    FLAG("residual_in_fp32", ignored, true),
-    FLAG("use_mambapy", ignored, false),
-    FLAG("use_associative_scan", ignored, true),
-    INIT_RANGE(0.1),
-    REAL("time_step_scale", step_scale, 1, 0, 1e6),
-    REAL("time_step_min", step_least, 0.001, 1e-12, 1e6),
-    REAL("time_step_max", step_most, 0.1, 1e-12, 1e6),
-    REAL("time_step_floor", step_floor, 1e-4, 1e-12, 1e6),
-    { .name = "time_step_init_scheme", .kind = KEY_WORD,
-      .offset = AT(step_constant), .words = step_schemes },
-    FLAG("rescale_prenorm_residual", rescale, false),
-    END
-};
-
-static const struct module_row mamba_modules[] = {
-    { ROLE_EMBED, "embeddings", BIAS_NEVER },
-    { ROLE_NORM1, "norm", BIAS_NEVER },
-    { ROLE_IN, "mixer.in_proj", BIAS_ATTN },
-    { ROLE_CONV, "mixer.conv1d", BIAS_CONV },
-    { ROLE_X, "mixer.x_proj", BIAS_NEVER },
-    { ROLE_DT, "mixer.dt_proj", BIAS_ALWAYS },
-    { ROLE_A_LOG, "mixer.A_log", BIAS_NEVER },
-    { ROLE_SKIP, "mixer.D", BIAS_NEVER },
-    { ROLE_OUT, "mixer.out_proj", BIAS_ATTN },
-    { ROLE_NORM_F, "norm_f", BIAS_NEVER },
-    { ROLE_HEAD, "lm_head", BIAS_NEVER },
-    END
-};
-
 static const struct family families[] = {
     { .model_type = "llama", .architecture = "LlamaForCausalLM",
       .body = "model.", .layers = "layers.%u.",
@@ -542,8 +408,14 @@ static const struct family families[] = {
     { .model_type = "mamba", .architecture = "MambaForCausalLM",
       .body = "backbone.", .layers = "layers.%u.",
       .norm = NORM_RMS, .pos = POS_NONE,
-      .mixer = MIX_MAMBA, .ffn = FF_NONE,
+      .mixer = MIX_MAMBA, .ffn = FF_NONE, .scan_init = true,
+      .rank_key = "time_step_rank",
       .keys = mamba_keys, .modules = mamba_modules },
+    { .model_type = "jamba", .architecture = "JambaForCausalLM",
+      .body = "model.", .layers = "layers.%u.",
+      .norm = NORM_RMS, .pos = POS_NONE,
+      .mixer = MIX_MAMBA, .ffn = FF_GATED, .rank_key = "mamba_dt_rank",
+      .keys = jamba_keys, .modules = jamba_modules },
 };
 
 const struct family *

@@ -27,6 +27,9 @@ struct config {
     double inner, expand, state, width, rank; /* of Mamba; rank 0: dim / 16 */
     double step_scale, step_least, step_most, step_floor, step_constant;
     double rescale, conv_bias;
+    double attn_period, attn_offset; /* period p over 0: layer l is attention
+                                        where l % p is the offset */
+    double experts, expert_period, expert_offset; /* the same of mixtures */
     double attn_bias, mlp_bias, init_range, drop[CONFIG_DROPS];
     double in_out;  /* 0: the matrices of rows that say in_out are stored as
                        all others are */
@@ -43,6 +46,7 @@ struct module_row {
     const char *name; /* layers' modules: below the layer's prefix */
     uint8_t bias;
     bool in_out;
+    bool aside; /* of a linear: see TENSOR_ASIDE */
 };
 
 struct family {
@@ -54,13 +58,17 @@ struct family {
                                      hold and that are no weights; NULL: none
                                      do */
     uint8_t norm, pos;
-    uint8_t mixer, ffn;           /* of every layer */
+    uint8_t mixer, ffn;           /* of every layer that a key of the
+                                     family does not make another */
+    const char *rank_key;         /* of Mamba: the key of the step's rank */
     bool parallel;
     bool local_rope;      /* layers with a window turn by settings of their
                              own, and all attention types have theirs */
     bool scaled_embedding; /* by sqrt(dim) */
     bool qk_norm_whole;   /* q and k are normed over all heads together */
     bool scaled_residual; /* init of outputs scaled by 1/sqrt(2 layers) */
+    bool scan_init;       /* scans begin as Mamba's do, and not as other
+                             linears */
     const struct key *keys;           /* into a struct config */
     const struct module_row *modules; /* the layers' stand together; ends
                                          with name NULL */

@@ -18,8 +18,10 @@ static const struct layer_kind mixers[MIXER_KINDS] = {
     [MIX_MAMBA] = {
         .name = "mamba",
         .roles = ROLE_BIT(ROLE_IN) | ROLE_BIT(ROLE_CONV) | ROLE_BIT(ROLE_X)
-                 | ROLE_BIT(ROLE_DT) | ROLE_BIT(ROLE_A_LOG)
-                 | ROLE_BIT(ROLE_SKIP) | ROLE_BIT(ROLE_OUT),
+                 | ROLE_BIT(ROLE_DT_NORM) | ROLE_BIT(ROLE_B_NORM)
+                 | ROLE_BIT(ROLE_C_NORM) | ROLE_BIT(ROLE_DT)
+                 | ROLE_BIT(ROLE_A_LOG) | ROLE_BIT(ROLE_SKIP)
+                 | ROLE_BIT(ROLE_OUT),
         .emit = mix_mamba,
     },
 };

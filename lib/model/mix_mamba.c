@@ -1,6 +1,6 @@
 /* mix_mamba.c - Mamba (arXiv:2312.00752) to ops.
  *
- *   [u | z] = IN x;  u = act(CONV u);  [r | B | C] = X u
+ *   [u | z] = IN x;  u = act(CONV u);  [r | B | C] = X u, which may be normed
  *   y = SCAN(u, DT r, A_log, B, C, D);  OUT (silu(z) * y)
  *
  * Decoding, a layer keeps the rows that its convolution still wants, and the
@@ -46,6 +46,31 @@ emit_conv(struct build *b, uint32_t layer, struct view x)
     op->u.conv.cached = b->o->mode == PROG_DECODE;
     build_record(b, op, build_needs(b, x) || is_trained(b, layer, ROLE_CONV));
     return u;
+}
+
+/* [r | B | C], each by its norm, where there are norms for them. */
+static struct view
+emit_norms(struct build *b, uint32_t layer, struct view step_b_c)
+{
+    const struct layer_desc *y = &b->d->layer[layer];
+    const struct {
+        enum role role;
+        uint32_t at, n;
+    } part[] = {
+        { ROLE_DT_NORM, 0, y->rank },
+        { ROLE_B_NORM, y->rank, y->state },
+        { ROLE_C_NORM, y->rank + y->state, y->state },
+    };
+    struct view normed;
+
+    if (desc_module(b->d, ROLE_DT_NORM, layer) == NULL)
+        return step_b_c;
+    normed = build_activation(b, step_b_c.cols);
+    for (int i = 0; i < 3; i++)
+        build_norm(b, layer, part[i].role,
+                   view_cols(step_b_c, part[i].at, part[i].n),
+                   view_cols(normed, part[i].at, part[i].n));
+    return normed;
 }
 
 /* step_b_c: [r | B | C]. */
@@ -96,7 +121,8 @@ mix_mamba(struct build *b, uint32_t layer, struct view x,
     const struct view none = { 0 };
     struct view both = build_linear(b, layer, in, 1, x, none);
     struct view u = emit_conv(b, layer, view_cols(both, 0, inner));
-    struct view step_b_c = build_linear(b, layer, middle, 1, u, none);
+    struct view step_b_c = emit_norms(b, layer, build_linear(b, layer, middle,
+                                                             1, u, none));
     struct view y = emit_scan(b, layer, u, step_b_c);
     struct view gated = build_activation(b, inner);
     struct op *op = build_op(b, OP_GLU, layer);

@@ -19,6 +19,8 @@ struct role_info {
     bool spread;   /* its matrix is stored [out, 1, in] */
     uint8_t flags; /* of its weight: enum tensor_flag */
     uint8_t init;  /* enum init_rule; INIT_ZEROS: as its flags say */
+    uint8_t scan_init, bias_init; /* the same of weight and bias, where the
+                      family's scans begin as Mamba's do */
 
     /* Columns of the module, in and out; in NULL: the weight is a vector. */
     uint32_t (*in)(const struct model_desc *d, const struct layer_desc *y);

@@ -28,6 +28,7 @@ add_module(struct model_desc *d, const struct config *c,
     m->role = row->role;
     m->layer = layer;
     m->in_out = row->in_out && c->in_out != 0;
+    m->aside = row->aside;
     d->turned |= row->in_out && !m->in_out;
     m->has_bias = row->bias == BIAS_ALWAYS
                   || (row->bias == BIAS_ATTN && c->attn_bias != 0)
@@ -72,6 +73,8 @@ init_of(const struct model_desc *d, const struct role_info *role)
 {
     if (role->init != INIT_ZEROS)
         return role->init;
+    if (d->family->scan_init && role->scan_init != INIT_ZEROS)
+        return role->scan_init;
     if (role->flags & TENSOR_NORM)
         return d->norm == NORM_RMS_ABOUT_1 ? INIT_ZEROS : INIT_ONES;
     return role->residual && d->family->scaled_residual ? INIT_SCALED
@@ -99,7 +102,7 @@ add_weight(struct model_desc *d, const struct module *m)
     uint32_t i = add_tensor(d, m, role->bare ? "" : "weight");
     struct model_tensor *t = &d->tensor[i];
 
-    t->flags = role->flags;
+    t->flags = (uint8_t)(role->flags | (m->aside ? TENSOR_ASIDE : 0));
     t->init = (uint8_t)init_of(d, role);
     if (role->in != NULL) {
         t->n_dims = role->spread ? 3 : 2;
@@ -115,7 +118,8 @@ add_bias(struct model_desc *d, const struct module *m)
     uint32_t i = add_tensor(d, m, "bias");
 
     d->tensor[i].flags = TENSOR_BIAS;
-    d->tensor[i].init = m->role == ROLE_DT ? INIT_STEP_BIAS : INIT_ZEROS;
+    if (d->family->scan_init)
+        d->tensor[i].init = role_info(m->role)->bias_init;
     return i;
 }
 

@@ -7,6 +7,10 @@ sizes() {
     case $1 in
     gpt2) echo '"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64' ;;
     mamba) echo '"hidden_size": 16, "num_hidden_layers": 2' ;;
+    jamba) echo '"hidden_size": 16, "intermediate_size": 24,
+        "num_hidden_layers": 2, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "max_position_embeddings": 64,
+        "attn_layer_period": 2, "attn_layer_offset": 1, "num_experts": 1' ;;
     *) echo '"hidden_size": 16, "intermediate_size": 24,
         "num_hidden_layers": 2, "num_attention_heads": 2,
         "num_key_value_heads": 1, "max_position_embeddings": 64' ;;

@@ -147,14 +147,18 @@ EOF
 # By hand: embedding 32768 d, which is the head; a layer 2 d d + 2 d k (the
 # keys of k numbers) + 3 d f + 2 d; d of the last norm. Of mamba, with e = 2 d,
 # r = d / 16 and 16 states, a layer 2 d e + 5 e + e (r + 32) + r e + e + 16 e +
-# e + e d + d.
+# e + e d + d. Of hybrid, m layers of those, with norms of r and twice 16, and a
+# of attention, each with 3 d f + 2 d.
 @test "the architectures of pipelines are as large as they are called" {
     for row in dense-nano,1311872 dense-tiny,137113344 \
         dense-small,349234176 dense-medium,755062272 \
         dense-large,1010911232 dense-xlarge,1501693952 \
         mamba-nano,1457280 mamba-tiny,138316032 mamba-small,353584128 \
         mamba-medium,766305792 mamba-large,1019013120 \
-        mamba-xlarge,1494964224; do
+        mamba-xlarge,1494964224 \
+        hybrid-nano,1317368 hybrid-tiny,138075840 \
+        hybrid-small,348633792 hybrid-medium,757700352 \
+        hybrid-large,1019535712 hybrid-xlarge,1499596064; do
         size=$(initmodel --dry-run \
             "$root/pipelines/configs/scratch/${row%,*}.json")
         [ "$(jq .parameters <<<"$size")" -eq "${row#*,}" ]
@@ -183,12 +187,15 @@ EOF
            "num_attention_heads": 4, "num_key_value_heads": 2'
     echo "{\"model_type\": \"gpt2\", $small, \"n_embd\": 16, \"n_layer\": 2,
            \"n_head\": 4, \"n_positions\": 32}" >gpt2.json
-    types='mistral qwen2 qwen3 granite olmo2 gemma3_text starcoder2 phi'
+    types='mistral qwen2 qwen3 granite olmo2 gemma3_text starcoder2 phi jamba'
     echo "{\"model_type\": \"mamba\", $small, \"hidden_size\": 16,
            \"num_hidden_layers\": 2}" >mamba.json
     for type in $types; do
         echo "{\"model_type\": \"$type\", $small, $sizes}" >$type.json
     done
+    jq '.attn_layer_period = 2 | .attn_layer_offset = 1 | .num_experts = 1' \
+        jamba.json >hybrid.json
+    mv hybrid.json jamba.json
     jq '.tie_word_embeddings = true' qwen2.json >tied.json
     jq '.tie_word_embeddings = true' phi.json >tied_phi.json
     for type in llama gpt2 $types mamba tied tied_phi; do

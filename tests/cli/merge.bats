@@ -229,7 +229,7 @@ EOF
 }
 
 # What safetensors.py writes an adapter of, for the matrices of layer 0 (of
-# mamba's, those that PEFT makes adapters of).
+# scans', those that adapters are for).
 modules() {
     python3 - "$1" <<'EOF'
 import json
@@ -249,7 +249,7 @@ EOF
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
     export PYTHONDONTWRITEBYTECODE=1
     for type in llama mistral qwen2 qwen3 granite olmo2 gemma3 starcoder2 \
-        gpt2 phi mamba; do
+        gpt2 phi mamba jamba; do
         model=$root/tests/golden/models/$type
         edit adapter ad $(modules "$model")
         merge -q --dtype bf16 --base "$model" --adapter ad -o out

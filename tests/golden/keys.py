@@ -32,7 +32,7 @@ from transformers import AutoModelForCausalLM
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
 CASES = ["llama", "llama_tied", "mistral", "qwen2", "qwen2_yarn", "qwen3",
          "granite", "olmo2", "gemma3", "starcoder2", "gpt2", "phi",
-         "mamba"]
+         "mamba", "jamba"]
 IDS = torch.arange(20)[None] % 96
 RANK, ALPHA = 4, 8
 
@@ -159,7 +159,8 @@ def values_of(field, value):
 
 def load(path):
     model = AutoModelForCausalLM.from_pretrained(
-        path, attn_implementation="sdpa", dtype=torch.float64)
+        path, attn_implementation="eager" if "mamba" in path else "sdpa",
+        dtype=torch.float64)
     return model.eval()
 
 

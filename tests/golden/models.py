@@ -47,9 +47,10 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config,
                           GPT2LMHeadModel, GraniteConfig, GraniteForCausalLM,
-                          LlamaConfig, LlamaForCausalLM, MambaConfig,
-                          MambaForCausalLM, MistralConfig, MistralForCausalLM,
-                          Olmo2Config, Olmo2ForCausalLM,
+                          JambaConfig, JambaForCausalLM, LlamaConfig,
+                          LlamaForCausalLM, MambaConfig, MambaForCausalLM,
+                          MistralConfig, MistralForCausalLM, Olmo2Config,
+                          Olmo2ForCausalLM,
                           PhiConfig, PhiForCausalLM, Qwen2Config,
                           Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
                           Starcoder2Config, Starcoder2ForCausalLM)
@@ -143,6 +144,12 @@ CASES = {  # seed of the weights, class, configuration
         time_step_rank=4, conv_kernel=4, use_bias=True,
         layer_norm_epsilon=EPS, residual_in_fp32=False, bos_token_id=0,
         eos_token_id=0)),
+    "jamba": (18, JambaForCausalLM, JambaConfig(
+        **COMMON, num_attention_heads=2, num_key_value_heads=1,
+        rms_norm_eps=EPS, attn_layer_period=2,
+        attn_layer_offset=1, num_experts=1, mamba_d_state=8,
+        mamba_dt_rank=4, mamba_proj_bias=True, tie_word_embeddings=False,
+        pad_token_id=None)),
     "phi": (4, PhiForCausalLM, phi(tie_word_embeddings=False)),
     "phi_tied": (7, PhiForCausalLM, phi(
         tie_word_embeddings=True, head_dim=4, pad_token_id=20)),
@@ -166,8 +173,8 @@ def exact_rotary(self, x, position_ids, layer_type=None, **_):
 
 
 def make_exact(model):
-    is_mamba = type(model).__name__ == "MambaForCausalLM"
-    torch.Tensor.float = torch.Tensor.double if is_mamba else FLOAT
+    scans = type(model).__name__ in ("MambaForCausalLM", "JambaForCausalLM")
+    torch.Tensor.float = torch.Tensor.double if scans else FLOAT
     for module in model.modules():
         name = type(module).__name__
         if name.endswith("RMSNorm"):
@@ -227,7 +234,8 @@ def add_lora(model, is_gpt2, g):
     names = {n.split(".")[-1] for n, m in model.named_modules()
              if type(m).__name__ in ("Linear", "Conv1D") and n != "lm_head"}
     if hasattr(model, "backbone"):
-        names -= {"out_proj", "dt_proj"}
+        names -= {"out_proj"}
+    names -= {"dt_proj"}
     peft = get_peft_model(model, LoraConfig(
         r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, bias="none",
         target_modules=sorted(names), fan_in_fan_out=is_gpt2,

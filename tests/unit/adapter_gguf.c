@@ -129,7 +129,7 @@ TEST(gguf_of_every_family)
         { "qwen3", "qwen3", false }, { "olmo2", "olmo2", false },
         { "gemma3_text", "gemma3", false }, { "gpt2", "gpt2", false },
         { "starcoder2", "starcoder2", false }, { "phi", "phi2", false },
-        { "mamba", NULL, false },
+        { "mamba", NULL, false }, { "jamba", NULL, false },
     };
     enum { N_KNOWN = sizeof(known) / sizeof(known[0]) };
     struct adapter_made x;

@@ -147,6 +147,77 @@ TEST(tensors_of_mamba)
     desc_release(&d);
 }
 
+/* Layers of two kinds; weights that begin as all others' do. */
+TEST(tensors_of_jamba)
+{
+    static const struct expected want[] = {
+        { "model.layers.0.mamba.in_proj.weight", 2, 96, 24, MATRIX,
+          INIT_NORMAL },
+        { "model.layers.0.mamba.conv1d.weight", 3, 48, 4, TENSOR_DECAYS,
+          INIT_NORMAL },
+        { "model.layers.0.mamba.dt_layernorm.weight", 1, 1, 3, TENSOR_NORM,
+          INIT_ONES },
+        { "model.layers.0.mamba.b_layernorm.weight", 1, 1, 5, TENSOR_NORM,
+          INIT_ONES },
+        { "model.layers.2.mamba.dt_proj.weight", 2, 48, 3,
+          MATRIX | TENSOR_ASIDE, INIT_NORMAL },
+        { "model.layers.2.mamba.dt_proj.bias", 1, 1, 48, TENSOR_BIAS,
+          INIT_ZEROS },
+        { "model.layers.2.mamba.A_log", 2, 48, 5, 0, INIT_A_LOG },
+        { "model.layers.2.mamba.out_proj.weight", 2, 24, 48, MATRIX,
+          INIT_NORMAL },
+        { "model.layers.1.self_attn.k_proj.weight", 2, 12, 24, MATRIX,
+          INIT_NORMAL },
+        { "model.layers.1.feed_forward.down_proj.weight", 2, 24, 40, MATRIX,
+          INIT_NORMAL },
+        { "model.layers.2.pre_ff_layernorm.weight", 1, 1, 24, TENSOR_NORM,
+          INIT_ONES },
+        { "model.final_layernorm.weight", 1, 1, 24, TENSOR_NORM, INIT_ONES },
+    };
+    struct model_desc d = described(tiny_jamba);
+
+    check_list(&d, want, sizeof(want) / sizeof(want[0]));
+    CHECK_EQ_U64(d.n_tensors, 2 * (12 + 5) + (4 + 5) + 3);
+    CHECK_EQ_U64(count_linears(&d), 2 * (3 + 3) + (4 + 3));
+    desc_release(&d);
+}
+
+static void
+check_refused(const char *keys, const char *want)
+{
+    char text[200];
+    struct model_desc d;
+    struct err e;
+    int n = snprintf(text, sizeof(text), "{\"model_type\": \"jamba\", "
+                     "\"hidden_size\": 64, \"num_hidden_layers\": 4%s}",
+                     keys);
+
+    if (!CHECK(desc_read(&d, text, (size_t)n, "config", &e) == ERR_DATA
+               && strstr(e.text, want) != NULL))
+        printf("    %s\n", e.text);
+}
+
+TEST(layers_that_do_not_fit_are_refused)
+{
+    check_refused("", "config: num_experts (found 16, expected 1: layers "
+                  "with experts are not implemented");
+    check_refused(", \"num_experts\": 0", "num_experts");
+    check_refused(", \"num_experts\": 1, \"attn_layer_period\": 0",
+                  "attn_layer_period");
+    check_refused(", \"num_experts\": 1, \"attn_layer_period\": 3, "
+                  "\"attn_layer_offset\": 3", "attn_layer_offset (found 3, "
+                  "expected less than attn_layer_period, which is 3)");
+    check_refused(", \"expert_layer_period\": 4, "
+                  "\"expert_layer_offset\": 5",
+                  "expert_layer_offset (found 5, expected less than ");
+    check_refused(", \"expert_layer_period\": 8, "
+                  "\"expert_layer_offset\": 3", "num_experts (found 16, ");
+    check_refused(", \"num_experts\": 1, \"mamba_dt_rank\": 129",
+                  "mamba_dt_rank");
+    check_refused(", \"num_experts\": 1, \"mamba_d_state\": 257",
+                  "mamba_d_state");
+}
+
 TEST(a_tied_head_has_no_tensor_of_its_own)
 {
     struct model_desc d = described(tiny_qwen2);
@@ -265,6 +336,7 @@ static const struct test tests[] = {
     RUN(every_family_has_a_tiny_model),
     RUN(tensors_of_gpt2),
     RUN(tensors_of_llama), RUN(tensors_of_mamba),
+    RUN(tensors_of_jamba), RUN(layers_that_do_not_fit_are_refused),
     RUN(a_tied_head_has_no_tensor_of_its_own),
     RUN(lists_know_each_other),
 };

@@ -287,6 +287,32 @@ TEST(an_adapter_reaches_two_linears_of_mamba)
     desc_release(&d);
 }
 
+/* PEFT doesn't refuse out_proj there. */
+TEST(an_adapter_reaches_all_linears_of_jamba_but_the_steps)
+{
+    static const char config[] = "{\"model_type\":\"jamba\","
+        "\"hidden_size\":8,\"num_hidden_layers\":2,\"vocab_size\":16,"
+        "\"num_attention_heads\":2,\"num_key_value_heads\":1,"
+        "\"num_experts\":1}";
+    static const char at[] = "model.layers.1.mamba.";
+    struct run_adapter a;
+    struct model_desc d;
+    char name[64];
+    struct err e;
+
+    CHECK(desc_read(&d, config, strlen(config), "jamba", &e) == 0);
+    adapter_of(&a, &d, LINE("--rank=4", "--alpha=8"), NULL);
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const leaf[] = { "in_proj", "x_proj", "out_proj",
+                                            "dt_proj" };
+
+        snprintf(name, sizeof(name), "%s%s", at, leaf[i]);
+        CHECK(has(&a, &d, name, i < 3 ? 4 : 0, i < 3 ? 2 : 0));
+    }
+    run_adapter_release(&a);
+    desc_release(&d);
+}
+
 TEST(the_machine_is_the_one_that_was_named)
 {
     struct train_options o;
@@ -310,6 +336,7 @@ static const struct test tests[] = {
     RUN(modules_have_their_own_strength),
     RUN(what_selects_nothing_is_refused),
     RUN(an_adapter_reaches_two_linears_of_mamba),
+    RUN(an_adapter_reaches_all_linears_of_jamba_but_the_steps),
     RUN(the_machine_is_the_one_that_was_named),
 };
 
