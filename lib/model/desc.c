@@ -163,6 +163,9 @@ fill_windows(struct model_desc *d, const cJSON *root, const struct config *c,
     bool obeyed = listed && key_find(d->family->keys, "layer_types") != NULL;
     uint32_t window = c->use_window != 0 ? (uint32_t)c->window : 0;
 
+    if (listed && d->family->mixer != MIX_ATTENTION)
+        return key_error("layer_types", types, e, "no such key: the type of "
+                         "the model says it");
     if (listed && cJSON_GetArraySize(types) != (int)d->n_layers)
         return key_error("layer_types", types, e, "a list of %u layers",
                          d->n_layers);
@@ -257,7 +260,7 @@ fill_numbers(struct model_desc *d, const struct config *c, const cJSON *root)
     d->step = (struct step_desc){
         .scale = c->step_scale, .least = c->step_least,
         .most = c->step_most, .floor = c->step_floor,
-        .constant = c->step_constant != 0, .rescale = c->rescale != 0
+        .constant = c->step_constant != 0
     };
     d->pad = c->pad < 0 ? 0 : (uint32_t)c->pad + 1;
 }

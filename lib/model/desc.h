@@ -87,8 +87,7 @@ enum init_rule {
     INIT_NORMAL, /* of deviation init_range */
     INIT_SCALED, /* of init_range / sqrt(2 layers) */
     INIT_FAN_IN, /* uniform in 1 / sqrt(columns) about 0 */
-    INIT_OUT,    /* the same, in a model with rescaled outputs divided by
-                    sqrt(layers) */
+    INIT_OUT,    /* the same, where outputs are scaled over sqrt(2 layers) */
     INIT_A_LOG,  /* log(1), log(2), ... of each row */
     INIT_STEP,   /* of steps' weights: see struct step_desc */
     INIT_STEP_BIAS
@@ -121,7 +120,6 @@ struct layer_desc {
 struct step_desc {
     double scale, least, most, floor;
     bool constant;
-    bool rescale; /* see INIT_OUT */
 };
 
 /* Rotary positions: pair j of a head turns by position * freq[j], and cosine

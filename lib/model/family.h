@@ -26,7 +26,7 @@ struct config {
     double embed_scale, residual_scale, logits_divisor;
     double inner, expand, state, width, rank; /* of Mamba; rank 0: dim / 16 */
     double step_scale, step_least, step_most, step_floor, step_constant;
-    double rescale, conv_bias;
+    double conv_bias;
     double attn_period, attn_offset; /* period p over 0: layer l is attention
                                         where l % p is the offset */
     double experts, expert_period, expert_offset; /* the same of mixtures */

@@ -37,7 +37,8 @@ const struct key mamba_keys[] = {
     REAL("time_step_floor", step_floor, 1e-4, 1e-12, 1e6),
     { .name = "time_step_init_scheme", .kind = KEY_WORD,
       .offset = AT(step_constant), .words = step_schemes },
-    FLAG("rescale_prenorm_residual", rescale, false),
+    OFF("rescale_prenorm_residual"), /* transformers 5 does it to weights
+                                        that it loads */
     END
 };
 

@@ -113,8 +113,8 @@ values_of(const struct model_init *m, const struct safetensor *t,
     case INIT_FAN_IN:
     case INIT_OUT:
         b->deviation = 1 / sqrt((double)as->cols);
-        if (b->init == INIT_OUT && (m->scaled || d->step.rescale))
-            b->deviation /= sqrt((m->scaled ? 2.0 : 1.0) * d->n_layers);
+        if (b->init == INIT_OUT && m->scaled)
+            b->deviation /= sqrt(2.0 * d->n_layers);
         break;
     case INIT_STEP:
         b->deviation = d->step.scale / sqrt((double)as->cols);

@@ -20,8 +20,7 @@ static const char phi[] = "{\"model_type\":\"phi\",\"hidden_size\":64,"
 static const char mamba[] = "{\"model_type\":\"mamba\",\"hidden_size\":48,"
     "\"num_hidden_layers\":4,\"vocab_size\":50,\"state_size\":7,"
     "\"conv_kernel\":3,\"time_step_min\":0.002,\"time_step_max\":0.5,"
-    "\"time_step_floor\":0.004,\"time_step_scale\":2,"
-    "\"rescale_prenorm_residual\":true}";
+    "\"time_step_floor\":0.004,\"time_step_scale\":2}";
 
 static bool scaled_outputs;
 
@@ -194,7 +193,7 @@ TEST(scans_begin_as_mambas)
     free(x);
     check_uniform("dt_proj.weight", 96 * 3, 2 / sqrt(3));
     check_uniform("conv1d.weight", 96 * 3, 1 / sqrt(3));
-    check_uniform("out_proj.weight", 48 * 96, 1 / sqrt(96) / 2);
+    check_uniform("out_proj.weight", 48 * 96, 1 / sqrt(96));
     scaled_outputs = true;
     check_uniform("out_proj.weight", 48 * 96, 1 / sqrt(96) / sqrt(8));
     scaled_outputs = false;

@@ -32,13 +32,17 @@ static const char *const stricter[] = {
     "add_cross_attention true", "attention_bias true",
     "attention_dropout -1", "attn_logit_softcapping 1",
     "bias \"all\"", "bias \"lora_only\"",
+    "expand -1", "expand 0", "expand 1", "expert_layer_offset -1",
     "fan_in_fan_out \"true\"", "head_dim 0", "initializer_range -1",
+    "is_causal false",
     "layer_types [\"chunked_attention\",\"chunked_attention\"]",
     "lora_bias true", "lora_dropout true",
     "max_position_embeddings -1", "max_position_embeddings 0",
     "max_window_layers -1", "mlp_bias true", "no_such_key 1",
     "per_layer_config {\"1\":{\"sliding_window\":2}}",
-    "pretraining_tp -1", "pretraining_tp 0", "pruned_heads {\"0\":[0]}",
+    "num_experts -1", "num_experts 0", "num_experts_per_tok -1",
+    "num_experts_per_tok 0", "pretraining_tp -1", "pretraining_tp 0",
+    "pruned_heads {\"0\":[0]}",
     "rank_pattern {\"none\":2}",
     "rope_parameters {\"full_attention\":"
     "{\"rope_type\":\"default\",\"rope_theta\":77}}",
@@ -46,8 +50,11 @@ static const char *const stricter[] = {
     "rope_scaling {\"factor\":2}",
     "rope_scaling {\"rope_type\":\"dynamic\",\"factor\":2}",
     "rope_theta \"x\"", "rope_theta 0", "rope_theta null",
-    "sliding_window -1", "sliding_window 0", "summary_first_dropout -1",
-    "target_parameters [\"none\"]", "use_qalora true", "use_rslora 0", NULL
+    "router_aux_loss_coef -1", "sliding_window -1", "sliding_window 0",
+    "summary_first_dropout -1",
+    "target_parameters [\"none\"]", "time_step_floor -1",
+    "time_step_init_scheme \"x\"", "time_step_scale -1",
+    "use_qalora true", "use_rslora 0", NULL
 };
 
 struct row {
