@@ -1,8 +1,10 @@
 /* bf16.h - products of bfloat16 operands with sums in float.
  *
- * Operands are rounded to the nearest bfloat16, ties to even. Packed forms:
- * a row of A is its bfloat16s in order; a row of B holds, for columns in
- * order, the pair of elements (2i, 2i + 1) along k as one 32-bit word.
+ * Operands are rounded to the nearest bfloat16, ties to even. A row of A is
+ * its bfloat16s in order; a row of B, as packed, holds, for columns in order,
+ * the pair of elements (2i, 2i + 1) along k as one 32-bit word. Each element
+ * of C adds its pairs in the order of k, whatever the shape, so its bits don't
+ * depend on the rows and columns beside it.
  */
 #ifndef KERNELS_CPU_BF16_H
 #define KERNELS_CPU_BF16_H
@@ -11,15 +13,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A tile of the kernel: packed operands are padded with zeros to it. */
-enum { BF16_ROWS = 6, BF16_COLS = 64 };
+enum {
+    BF16_LANES = 16, /* columns that a row of B is padded to, with zeros */
+    BF16_SPARE = 16  /* rows behind A's last that are read, and don't count */
+};
 
 struct bf16_product {
-    size_t m, n, pairs;  /* pairs: half of k */
-    const uint16_t *a;   /* [m rounded up to BF16_ROWS][lda] */
-    const uint32_t *b;   /* [pairs][n rounded up to BF16_COLS] */
-    size_t lda, ldc;
-    float *c;            /* c[m][n] = a b, or += it when acc */
+    size_t m, n, pairs;   /* pairs: half of k */
+    const uint16_t *a;    /* [m + BF16_SPARE][lda] */
+    const uint32_t *b;    /* [pairs][ldb] */
+    size_t lda, ldb, ldc; /* in elements of a, b and c */
+    float *c;             /* c[m][n] = a b, or += it when acc */
     bool acc;
 };
 

@@ -1,7 +1,7 @@
 /* bf16_avx512bf16.c - products of bfloat16 on VDPBF16PS.
  *
- * A tile of 6 rows by 64 columns keeps its 24 sums in registers over all of
- * k, and each sum adds its pairs in the order of k.
+ * A tile keeps its sums, 16 to 24 registers of them, over all of k: enough
+ * that two instructions can begin in every cycle.
  */
 #if defined(__x86_64__)
 
@@ -10,12 +10,10 @@
 #include <immintrin.h>
 #include <string.h>
 
-enum { VECS = BF16_COLS / 16 };
-
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 24")
 #endif
 
 static __mmask16
@@ -40,69 +38,95 @@ store_floats(float *at, __m512 x, size_t n)
         _mm512_mask_storeu_ps(at, lanes(n), x);
 }
 
-/* Stores rows x cols of a tile. */
-static void
-store_tile(const struct bf16_product *p, float *c, __m512 sum[][VECS],
-           size_t rows, size_t cols)
+/* Adds 16 columns of a row of a tile to C, or puts them there. */
+static inline void
+store_lanes(const struct bf16_product *p, size_t row, size_t col, __m512 x)
 {
-    size_t r, v;
+    float *at = p->c + row * p->ldc + col;
+    size_t n = p->n - col;
 
-    for (r = 0; r < rows; r++)
-        for (v = 0; v * 16 < cols; v++) {
-            __mmask16 k = lanes(cols - v * 16);
-            float *at = c + r * p->ldc + v * 16;
-            __m512 x = sum[r][v];
-
-            if (p->acc)
-                x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(k, at));
-            store_floats(at, x, cols - v * 16);
-        }
+    if (p->acc)
+        x = _mm512_add_ps(x, n >= 16 ? _mm512_loadu_ps(at)
+                                     : _mm512_maskz_loadu_ps(lanes(n), at));
+    store_floats(at, x, n);
 }
 
-static void
-tile(const struct bf16_product *p, size_t r0, size_t c0, size_t ldb)
+/* A tile of most rows by 16 vecs columns, from row r0 and column c0 on. */
+static inline __attribute__((always_inline)) void
+tile(const struct bf16_product *p, size_t r0, size_t c0, int most, int vecs)
 {
     const uint16_t *a = p->a + r0 * p->lda;
     const uint32_t *b = p->b + c0;
-    size_t rows = p->m - r0 < BF16_ROWS ? p->m - r0 : BF16_ROWS, i;
-    size_t cols = p->n - c0 < BF16_COLS ? p->n - c0 : BF16_COLS;
-    __m512 sum[BF16_ROWS][VECS];
+    __m512 sum[24];
+    size_t i;
     int r, v;
 
     UNROLL
-    for (r = 0; r < BF16_ROWS; r++)
-        UNROLL
-        for (v = 0; v < VECS; v++)
-            sum[r][v] = _mm512_setzero_ps();
+    for (r = 0; r < most * vecs; r++)
+        sum[r] = _mm512_setzero_ps();
     for (i = 0; i < p->pairs; i++) {
-        __m512i bv[VECS];
+        __m512i bv[4];
 
         UNROLL
-        for (v = 0; v < VECS; v++)
-            bv[v] = _mm512_loadu_si512(b + i * ldb + 16 * v);
+        for (v = 0; v < vecs; v++)
+            bv[v] = _mm512_loadu_si512(b + i * p->ldb + 16 * v);
         UNROLL
-        for (r = 0; r < BF16_ROWS; r++) {
+        for (r = 0; r < most; r++) {
             int pair;
             __m512i av;
 
             memcpy(&pair, a + (size_t)r * p->lda + 2 * i, sizeof(pair));
             av = _mm512_set1_epi32(pair);
             UNROLL
-            for (v = 0; v < VECS; v++)
-                sum[r][v] = dot_pairs(sum[r][v], av, bv[v]);
+            for (v = 0; v < vecs; v++)
+                sum[r * vecs + v] = dot_pairs(sum[r * vecs + v], av, bv[v]);
         }
     }
-    store_tile(p, p->c + r0 * p->ldc + c0, sum, rows, cols);
+    UNROLL
+    for (r = 0; r < most; r++)
+        UNROLL
+        for (v = 0; v < vecs; v++)
+            if (r0 + (size_t)r < p->m)
+                store_lanes(p, r0 + (size_t)r, c0 + 16 * (size_t)v,
+                            sum[r * vecs + v]);
 }
 
+/* All rows of 16 vecs columns from c0 on. */
+static void
+strip(const struct bf16_product *p, size_t c0, size_t vecs)
+{
+    size_t r;
+
+    switch (vecs) {
+    case 1:
+        for (r = 0; r < p->m; r += 16)
+            tile(p, r, c0, 16, 1);
+        break;
+    case 2:
+        for (r = 0; r < p->m; r += 12)
+            tile(p, r, c0, 12, 2);
+        break;
+    case 3:
+        for (r = 0; r < p->m; r += 8)
+            tile(p, r, c0, 8, 3);
+        break;
+    default:
+        for (r = 0; r < p->m; r += 6)
+            tile(p, r, c0, 6, 4);
+    }
+}
+
+/* An adapter's rank is a multiple of 8 more often than of 6. */
 static void
 mul(const struct bf16_product *p)
 {
-    size_t ldb = (p->n + BF16_COLS - 1) / BF16_COLS * BF16_COLS, r, c;
+    size_t most = p->m <= 64 && p->m % 8 == 0 ? 3 : 4, c, vecs;
 
-    for (c = 0; c < p->n; c += BF16_COLS)
-        for (r = 0; r < p->m; r += BF16_ROWS)
-            tile(p, r, c, ldb);
+    for (c = 0; c < p->n; c += 16 * vecs) {
+        vecs = (p->n - c + 15) / 16;
+        vecs = vecs < most ? vecs : most;
+        strip(p, c, vecs);
+    }
 }
 
 static void

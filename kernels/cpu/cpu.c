@@ -15,6 +15,8 @@
 struct op_impl {
     void (*run)(const struct job *j);
     uint64_t (*scratch)(const struct op *op, int workers);
+    /* What comes behind it where products are of bfloat16. */
+    uint64_t (*narrow)(const struct op *op, int workers);
 };
 
 static const struct op_impl impls[OP_KINDS] = {
@@ -24,8 +26,9 @@ static const struct op_impl impls[OP_KINDS] = {
     [OP_EMBED_TOKENS_BWD] = { cpu_embed_tokens_bwd, NULL },
     [OP_NORM] = { cpu_norm, norm_scratch },
     [OP_NORM_BWD] = { cpu_norm_bwd, norm_bwd_scratch },
-    [OP_LINEAR] = { cpu_linear, linear_scratch },
-    [OP_LINEAR_BWD] = { cpu_linear_bwd, linear_bwd_scratch },
+    [OP_LINEAR] = { cpu_linear, linear_scratch, linear_bf16_scratch },
+    [OP_LINEAR_BWD] = { cpu_linear_bwd, linear_bwd_scratch,
+                        linear_bf16_scratch },
     [OP_DORA_NORM] = { cpu_dora_norm, dora_norm_scratch },
     [OP_DORA] = { cpu_dora, dora_scratch },
     [OP_DORA_BWD] = { cpu_dora_bwd, NULL },
@@ -47,10 +50,11 @@ static const struct op_impl impls[OP_KINDS] = {
     [OP_GATHER] = { cpu_gather, NULL },
     [OP_COMBINE] = { cpu_combine, NULL },
     [OP_COMBINE_BWD] = { cpu_combine_bwd, NULL },
-    [OP_GROUPED] = { cpu_linear, linear_scratch },
-    [OP_GROUPED_BWD] = { cpu_linear_bwd, linear_bwd_scratch },
-    [OP_HEAD_CE] = { cpu_head_ce, head_ce_scratch },
-    [OP_LOGITS] = { cpu_logits, logits_scratch },
+    [OP_GROUPED] = { cpu_linear, linear_scratch, linear_bf16_scratch },
+    [OP_GROUPED_BWD] = { cpu_linear_bwd, linear_bwd_scratch,
+                         linear_bf16_scratch },
+    [OP_HEAD_CE] = { cpu_head_ce, head_ce_scratch, head_ce_bf16_scratch },
+    [OP_LOGITS] = { cpu_logits, logits_scratch, logits_bf16_scratch },
     [OP_CACHE] = { cpu_cache, NULL },
     [OP_COPY] = { cpu_copy, NULL },
     [OP_ZERO] = { cpu_zero, NULL },
@@ -116,8 +120,12 @@ cpu_scratch(const struct backend *b, const struct op *op)
 {
     const struct op_impl *impl = &impls[op->kind];
 
-    (void)b;
-    return impl->scratch ? impl->scratch(op, par_threads()) : 0;
+    const struct cpu *cpu = b->priv;
+    uint64_t bytes = impl->scratch ? impl->scratch(op, par_threads()) : 0;
+
+    if (cpu->bf16 && impl->narrow)
+        bytes += impl->narrow(op, par_threads());
+    return bytes;
 }
 
 static void

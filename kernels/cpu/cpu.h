@@ -131,6 +131,7 @@ uint64_t norm_scratch(const struct op *op, int workers);
 uint64_t norm_bwd_scratch(const struct op *op, int workers);
 uint64_t linear_scratch(const struct op *op, int workers);
 uint64_t linear_bwd_scratch(const struct op *op, int workers);
+uint64_t linear_bf16_scratch(const struct op *op, int workers);
 uint64_t dora_norm_scratch(const struct op *op, int workers);
 uint64_t dora_scratch(const struct op *op, int workers);
 uint64_t rope_scratch(const struct op *op, int workers);
@@ -144,6 +145,8 @@ uint64_t route_scratch(const struct op *op, int workers);
 uint64_t route_bwd_scratch(const struct op *op, int workers);
 uint64_t head_ce_scratch(const struct op *op, int workers);
 uint64_t logits_scratch(const struct op *op, int workers);
+uint64_t head_ce_bf16_scratch(const struct op *op, int workers);
+uint64_t logits_bf16_scratch(const struct op *op, int workers);
 uint64_t muon_scratch(const struct op *op, int workers);
 uint64_t sqnorm_scratch(const struct op *op, int workers);
 

@@ -21,26 +21,7 @@
 #include <string.h>
 
 #include "base/par.h"
-#include "kernels/cpu/weight.h"
-
-enum { VOCAB_COLS = WEIGHT_COLS, ROW_TILE = 512, PARTS = 16 };
-
-struct head {
-    struct job job;
-    const struct part *part;
-    size_t chunk, rows, dim, vocab; /* rows: of this chunk */
-    size_t panels, parts, part_cols, first;
-    const float *bias;
-    const int32_t *token; /* words that have rows of their own, and these */
-    size_t n_tokens;
-    const float *own_row;
-    /* Scratch: gathered rows; per row m and l of each part, the target's
-     * logit, lse, c and b; s of each part; the bias widened; logits that are
-     * kept, NULL where none are. */
-    float *x, *stat, *own, *lse, *coef, *soft, *sums, *bias_tmp, *logits;
-    float *worker;
-    size_t per_worker;
-};
+#include "kernels/cpu/head.h"
 
 /* Sizes, and the places in scratch from base on; returns floats before the
  * workers' own. */
@@ -166,6 +147,7 @@ tile_logits(const struct head *h, size_t r0, size_t nr, size_t c0,
     };
     size_t i, k;
 
+    head_take_x(h, r0, &w);
     weight_mul(&h->job, &w);
     for (k = token_from(h, c0);
          k < h->n_tokens && (size_t)h->token[k] < c0 + nc; k++)
@@ -227,16 +209,17 @@ tile_sum_tokens(const struct head *h, size_t part, size_t r0, size_t nr,
 /* s of a part += t W for a tile t[nr][nc], which is lost. */
 static void
 tile_sum(const struct head *h, size_t part, size_t r0, size_t nr, size_t c0,
-         size_t nc, float *t, float *panel)
+         size_t nc, float *t, int worker)
 {
     struct weight_mul w = {
         .w = &h->part->w, .m = nr, .k = nc,
         .k0 = c0, .a = t, .lda = nc, .beta = 1.0f, .ldc = h->dim,
-        .panel = panel
+        .panel = h->worker + (size_t)worker * h->per_worker
     };
     size_t n0;
 
     tile_sum_tokens(h, part, r0, nr, c0, nc, t);
+    head_take_tile(h, worker, t, nr, nc, &w);
     for (n0 = 0; n0 < h->dim; n0 += WEIGHT_COLS) {
         w.n = min_size(WEIGHT_COLS, h->dim - n0);
         w.n0 = n0;
@@ -288,7 +271,7 @@ part_item(void *ctx, size_t i, int worker)
         for (k = 0; k < nr; k++)
             online_row(h, part, r0 + k, c0, nc, t + k * nc);
         if (h->job.op->y[1].buf)
-            tile_sum(h, part, r0, nr, c0, nc, t, panel);
+            tile_sum(h, part, r0, nr, c0, nc, t, worker);
     }
 }
 
@@ -401,14 +384,15 @@ grad_item(void *ctx, size_t i, int worker)
     size_t r0, k;
     float *t;
 
-    (void)worker;
     for (r0 = 0; r0 < h->rows; r0 += ROW_TILE) {
         g.k = min_size(ROW_TILE, h->rows - r0);
         g.b = h->x + r0 * h->dim;
         g.a = t = kept_tile(h, r0, g.k, c0);
         tile_d(h, r0, g.k, c0, nc, t);
         g.c = gw->buf ? f32_at(&h->job, gw) + c0 * gw->ld : NULL;
-        if (g.c)
+        if (g.c && h->x16.at)
+            head_grad(h, worker, t, r0, g.k, c0, nc);
+        else if (g.c)
             gemm_f32(&h->job.cpu->gemm, &g);
         for (k = 0; gb->buf && k < g.k; k++)
             h->job.vec->axpy(f32_at(&h->job, gb) + c0, t + k * nc, 1.0f, nc,
@@ -479,6 +463,7 @@ cpu_head_ce(const struct job *j)
     set_tokens(&h);
     blocks = ceil_div(h.rows, ROW_TILE);
     par_for(h.rows, gather_item, &h);
+    head_narrow(&h);
     par_for(h.parts * blocks, part_item, &h);
     losses(&h);
     if (op->y[1].buf)
@@ -515,5 +500,6 @@ cpu_logits(const struct job *j)
     h.bias = weight_row(j, &op->u.head.part->bias, h.bias_tmp);
     set_tokens(&h);
     par_for(h.rows, gather_item, &h);
+    head_narrow(&h);
     par_for(h.panels * ceil_div(h.rows, ROW_TILE), out_item, &h);
 }

@@ -11,18 +11,31 @@
 #include "kernels/dropout.h"
 #include "kernels/moe.h"
 
-enum { WANT_TILES = 12 };
+enum { WANT_TILES = 12, TALL_ROWS = 2048 };
 
 /* The largest tiles of which there are enough to keep many threads busy. */
-struct tiles
-tiles_cut(size_t rows, size_t cols)
+static struct tiles
+cut(size_t rows, size_t cols, size_t most, size_t least)
 {
-    struct tiles t = { TILE_ROWS, TILE_COLS, 0, ceil_div(cols, TILE_COLS) };
+    struct tiles t = { most, TILE_COLS, 0, ceil_div(cols, TILE_COLS) };
 
-    while (t.rows > 128 && ceil_div(rows, t.rows) * t.across < WANT_TILES)
+    while (t.rows > least && ceil_div(rows, t.rows) * t.across < WANT_TILES)
         t.rows /= 2;
     t.down = ceil_div(rows, t.rows);
     return t;
+}
+
+struct tiles
+tiles_cut(size_t rows, size_t cols)
+{
+    return cut(rows, cols, TILE_ROWS, 128);
+}
+
+struct tiles
+weight_tiles(const struct job *j, size_t rows, size_t cols)
+{
+    return j->cpu->bf16 ? cut(rows, cols, TALL_ROWS, 256)
+                        : tiles_cut(rows, cols);
 }
 
 struct span
@@ -53,6 +66,8 @@ struct fwd {
     size_t block;      /* rows of a product */
     float *worker;     /* scratch: floats of worker 0 */
     size_t per_worker;
+    bool narrow;       /* products are of bfloat16, of these: */
+    struct narrow_ops ops;
 };
 
 /* The tiles of a part's y. Of few rows, a weight is read as it lies: where its
@@ -64,7 +79,7 @@ y_cut(const struct fwd *f, const struct part *p, size_t rows)
     size_t cols = FEW_COLS;
 
     if (!weight_few(&f->job, rows))
-        return tiles_cut(rows, p->out);
+        return weight_tiles(&f->job, rows, p->out);
     if (p->in_out && weight_in_registers(&f->job, &p->w))
         cols *= ceil_div(p->out, FEW_COLS * (size_t)par_threads());
     return (struct tiles){ rows, cols, rows > 0, ceil_div(p->out, cols) };
@@ -89,6 +104,12 @@ uint64_t
 linear_scratch(const struct op *op, int workers)
 {
     return (uint64_t)fwd_floats(op) * (uint64_t)workers * sizeof(float);
+}
+
+uint64_t
+linear_bf16_scratch(const struct op *op, int workers)
+{
+    return (uint64_t)narrow_ops_floats(op, workers) * sizeof(float);
 }
 
 void
@@ -142,6 +163,8 @@ part_h(const struct fwd *f, const struct part *p, size_t r0, size_t nr,
 static size_t
 h_rows(const struct fwd *f)
 {
+    if (f->narrow)
+        return narrow_block(f->job.op);
     return f->block > 0 ? f->block : DROP_ROWS;
 }
 
@@ -157,7 +180,8 @@ h_item(void *ctx, size_t i, int worker)
     const struct fwd *f = ctx;
     const struct part *p = f->job.op->u.lin.part;
     struct span s = span_next(&f->job, 0, (struct span){ 0, 0 });
-    size_t k = 0, r0;
+    float *tmp = f->worker + (size_t)worker * f->per_worker;
+    size_t k = 0, r0, nr;
 
     while (i >= h_items(f, &p[k], s)) {
         i -= h_items(f, &p[k], s);
@@ -165,8 +189,11 @@ h_item(void *ctx, size_t i, int worker)
         s = span_next(&f->job, k, s);
     }
     r0 = i * h_rows(f);
-    part_h(f, &p[k], s.first + r0, min_size(h_rows(f), s.n - r0),
-           f->worker + (size_t)worker * f->per_worker);
+    nr = min_size(h_rows(f), s.n - r0);
+    if (f->narrow)
+        narrow_h(&f->ops, &p[k], s.first + r0, nr, worker, tmp);
+    else
+        part_h(f, &p[k], s.first + r0, nr, tmp);
 }
 
 /* What the products add to: bias, residual, what was there, of at most
@@ -201,6 +228,22 @@ tile_start(const struct fwd *f, const struct part *p, float *y, size_t r0,
     return 1.0f;
 }
 
+/* A tile += h B^T, both of bfloat16. */
+static void
+narrow_y(const struct fwd *f, const struct part *p, struct weight_mul *w,
+         size_t r0)
+{
+    struct narrow h = narrow_part(&f->ops, p).h;
+
+    w->w = &p->b;
+    w->trans = true;
+    w->k = p->rank;
+    w->narrow = narrow_row_at(&h, r0);
+    w->ldn = h.ld;
+    w->beta = 1.0f;
+    weight_mul(&f->job, w);
+}
+
 static void
 y_tile(const struct fwd *f, const struct part *p, size_t r0, size_t nr,
        size_t c0, size_t nc, float *tmp)
@@ -221,8 +264,14 @@ y_tile(const struct fwd *f, const struct part *p, size_t r0, size_t nr,
     for (size_t c = 0; c < nc; c += WEIGHT_COLS)
         w.beta = tile_start(f, p, w.c + c, r0, nr, c0 + c,
                             min_size(WEIGHT_COLS, nc - c), tmp);
+    if (f->narrow) {
+        w.narrow = narrow_row_at(&f->ops.x, r0);
+        w.ldn = f->ops.x.ld;
+    }
     weight_mul(j, &w);
-    if (p->a.buf == 0)
+    if (p->a.buf && f->narrow)
+        narrow_y(f, p, &w, r0);
+    if (p->a.buf == 0 || f->narrow)
         return;
     g.a = f32_at(j, &p->h) + r0 * p->h.ld;
     g.lda = p->h.ld;
@@ -263,6 +312,8 @@ cpu_linear(const struct job *j)
 
     f.worker = f32_at(j, &op->scratch);
     f.per_worker = fwd_floats(op);
+    f.narrow = narrow_ops_init(&f.ops, &f.job, f.worker
+                               + f.per_worker * (size_t)par_threads());
     for (i = 0; i < op->u.lin.n; i++) {
         const struct part *p = &op->u.lin.part[i];
         struct tiles t;

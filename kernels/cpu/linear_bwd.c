@@ -17,6 +17,8 @@ struct bwd {
     float *dh;     /* of part 0 of a group; parts follow: see dh_floats */
     float *worker; /* scratch of worker 0 */
     size_t per_worker;
+    bool narrow;   /* products are of bfloat16, of these: */
+    struct narrow_ops ops;
 };
 
 /* The kinds of gradient of a part, in the order of their items. */
@@ -36,13 +38,6 @@ worker_floats(const struct op *op)
         most = need > most ? need : most;
     }
     return piece(most);
-}
-
-static size_t
-group_parts(const struct op *op)
-{
-    return op->u.lin.groups > 0 ? op->u.lin.n / op->u.lin.groups
-                                : op->u.lin.n;
 }
 
 /* Columns of the dh that the k'th parts of all groups share. */
@@ -107,12 +102,6 @@ dh_of(const struct bwd *f, const struct place *at)
     return f->dh + dh_floats(op, k) + at->s.first * dh_cols(op, k);
 }
 
-static const struct view *
-dy_view(const struct op *op)
-{
-    return op->u.lin.groups > 0 ? &op->x[2] : &op->x[1];
-}
-
 static const float *
 dy_of(const struct bwd *f, const struct place *at, size_t row)
 {
@@ -133,6 +122,8 @@ x_of(const struct bwd *f, const struct place *at, size_t row)
 static size_t
 dh_rows(const struct bwd *f)
 {
+    if (f->narrow)
+        return narrow_block(f->job.op);
     return f->block > 0 ? f->block : DROP_ROWS;
 }
 
@@ -150,7 +141,6 @@ dh_item(void *ctx, size_t i, int worker)
     struct product g;
     size_t r0;
 
-    (void)worker;
     while (i >= dh_items(f, &at)) {
         i -= dh_items(f, &at);
         place_next(f, &at);
@@ -164,7 +154,11 @@ dh_item(void *ctx, size_t i, int worker)
         .b = f32_at(&f->job, &at.p->b),
         .c = dh_of(f, &at) + r0 * at.p->rank
     };
-    gemm_f32(&f->job.cpu->gemm, &g);
+    if (f->narrow)
+        narrow_dh(&f->ops, at.p, at.s.first + r0, g.m, g.c,
+                  f->worker + (size_t)worker * f->per_worker);
+    else
+        gemm_f32(&f->job.cpu->gemm, &g);
 }
 
 /* dx += drop(dh A) on a tile. */
@@ -192,8 +186,9 @@ dx_adapter(const struct bwd *f, const struct place *at, size_t r0,
 /* A tile of dx, from all parts of the group that begins at `at`. */
 static void
 dx_tile(const struct bwd *f, struct place at, const struct tiles *t,
-        size_t i, float *tmp)
+        size_t i, int worker)
 {
+    float *tmp = f->worker + (size_t)worker * f->per_worker;
     const struct job *j = &f->job;
     const struct op *op = j->op;
     const struct view *dx = &op->y[0];
@@ -213,9 +208,18 @@ dx_tile(const struct bwd *f, struct place at, const struct tiles *t,
         w.trans = at.p->in_out;
         w.k = at.p->out;
         w.a = dy_of(f, &at, r0);
+        if (f->narrow) {
+            struct narrow dy = narrow_part(&f->ops, at.p).dy;
+
+            w.narrow = narrow_row_at(&dy, at.s.first + r0);
+            w.ldn = dy.ld;
+        }
         weight_mul(j, &w);
         w.beta = 1.0f;
-        if (at.p->a.buf)
+        if (at.p->a.buf && f->narrow)
+            narrow_dx(&f->ops, at.p, at.s.first + r0, w.m, c0, w.n, w.c,
+                      dx->ld, worker, tmp);
+        else if (at.p->a.buf)
             dx_adapter(f, &at, r0, w.m, c0, w.n, w.c, dx->ld, tmp);
     }
 }
@@ -228,19 +232,25 @@ place_skip(const struct bwd *f, struct place *at)
         place_next(f, at);
 }
 
+static struct tiles
+dx_cut(const struct bwd *f, const struct place *at)
+{
+    return weight_tiles(&f->job, at->s.n, f->job.op->x[0].cols);
+}
+
 static void
 dx_item(void *ctx, size_t i, int worker)
 {
     const struct bwd *f = ctx;
     struct place at = place_first(f);
-    struct tiles t = tiles_cut(at.s.n, f->job.op->x[0].cols);
+    struct tiles t = dx_cut(f, &at);
 
     while (i >= t.down * t.across) {
         i -= t.down * t.across;
         place_skip(f, &at);
-        t = tiles_cut(at.s.n, f->job.op->x[0].cols);
+        t = dx_cut(f, &at);
     }
-    dx_tile(f, at, &t, i, f->worker + (size_t)worker * f->per_worker);
+    dx_tile(f, at, &t, i, worker);
 }
 
 static size_t
@@ -250,7 +260,7 @@ dx_items(const struct bwd *f)
     size_t items = 0, g;
 
     for (g = 0; g < f->groups; g++) {
-        struct tiles t = tiles_cut(at.s.n, f->job.op->x[0].cols);
+        struct tiles t = dx_cut(f, &at);
 
         items += t.down * t.across;
         if (g + 1 < f->groups)
@@ -312,15 +322,19 @@ grad_bias(const struct bwd *f, const struct place *at, size_t c0, size_t nc)
 
 /* The tiles of one gradient of a part; none when it is not wanted. */
 static struct tiles
-grad_cut(const struct part *p, enum grad which)
+grad_cut(const struct bwd *f, const struct part *p, enum grad which)
 {
     static const struct tiles none = { 0, 0, 0, 0 };
-    struct tiles t = { 1, TILE_COLS, 1, 0 };
+    struct tiles t = { 1, TILE_COLS, 1, 0 }, w;
 
     switch (which) {
     case GRAD_W:
-        return p->grad_w.buf ? tiles_cut(p->grad_w.rows, p->grad_w.cols)
-                             : none;
+        if (p->grad_w.buf == 0)
+            return none;
+        if (!f->narrow)
+            return tiles_cut(p->grad_w.rows, p->grad_w.cols);
+        w = tiles_cut(p->grad_w.cols, p->grad_w.rows); /* wide ones */
+        return (struct tiles){ w.cols, w.rows, w.across, w.down };
     case GRAD_BIAS:
         t.across = ceil_div(p->out, t.cols);
         return p->grad_bias.buf ? t : none;
@@ -363,13 +377,34 @@ grad_part(const struct bwd *f, const struct place *at, enum grad which,
                   &p->grad_b, t, i);
 }
 
+/* The same with products of bfloat16. */
+static void
+narrow_grad(const struct bwd *f, const struct place *at, enum grad which,
+            const struct tiles *t, size_t i, int worker)
+{
+    const struct part *p = at->p;
+    size_t c0 = i * t->cols, r0 = i * t->rows;
+    float *tmp = f->worker + (size_t)worker * f->per_worker;
+
+    if (which == GRAD_W)
+        narrow_grad_w(&f->ops, p, at->s, t, i, worker, tmp);
+    else if (which == GRAD_BIAS)
+        grad_bias(f, at, c0, min_size(t->cols, p->out - c0));
+    else if (which == GRAD_A)
+        narrow_grad_a(&f->ops, p, at->s, c0, min_size(t->cols, p->in - c0),
+                      worker, tmp);
+    else
+        narrow_grad_b(&f->ops, p, at->s, r0, min_size(t->rows, p->out - r0),
+                      worker, tmp);
+}
+
 static void
 grad_item(void *ctx, size_t i, int worker)
 {
     const struct bwd *f = ctx;
     struct place at = place_first(f);
     enum grad which = GRAD_W;
-    struct tiles t = grad_cut(at.p, which);
+    struct tiles t = grad_cut(f, at.p, which);
 
     while (i >= t.down * t.across) {
         i -= t.down * t.across;
@@ -377,22 +412,25 @@ grad_item(void *ctx, size_t i, int worker)
             which = GRAD_W;
             place_next(f, &at);
         }
-        t = grad_cut(at.p, which);
+        t = grad_cut(f, at.p, which);
     }
-    if (at.s.n > 0)
+    if (at.s.n > 0 && f->narrow)
+        narrow_grad(f, &at, which, &t, i, worker);
+    else if (at.s.n > 0)
         grad_part(f, &at, which, &t, i,
                   f->worker + (size_t)worker * f->per_worker);
 }
 
 static size_t
-grad_items(const struct op *op)
+grad_items(const struct bwd *f)
 {
+    const struct op *op = f->job.op;
     size_t items = 0, i;
     int which;
 
     for (i = 0; i < op->u.lin.n; i++)
         for (which = 0; which < GRADS; which++) {
-            struct tiles t = grad_cut(&op->u.lin.part[i], which);
+            struct tiles t = grad_cut(f, &op->u.lin.part[i], which);
 
             items += t.down * t.across;
         }
@@ -412,6 +450,8 @@ cpu_linear_bwd(const struct job *j)
     f.dh = f32_at(j, &op->scratch);
     f.worker = f.dh + dh_floats(op, f.each);
     f.per_worker = worker_floats(op);
+    f.narrow = narrow_ops_init(&f.ops, &f.job, f.worker
+                               + f.per_worker * (size_t)par_threads());
     for (i = 0; i < op->u.lin.n; i++) {
         rows += dh_items(&f, &at);
         if (i + 1 < op->u.lin.n)
@@ -420,5 +460,5 @@ cpu_linear_bwd(const struct job *j)
     par_for(rows, dh_item, &f);
     if (op->y[0].buf)
         par_for(dx_items(&f), dx_item, &f);
-    par_for(grad_items(op), grad_item, &f);
+    par_for(grad_items(&f), grad_item, &f);
 }

@@ -219,13 +219,12 @@ mul_few(const struct job *j, const struct weight_mul *p)
 void
 weight_mul(const struct job *j, const struct weight_mul *p)
 {
-    bool frozen = j->run->buf[p->w->buf].zone == ZONE_BASE;
     bool in_place = is_f32(p->w) && (!p->trans || p->m < TURN_MIN);
     size_t depth = in_place && p->rows == 0 ? p->k : WEIGHT_DEPTH, k0;
 
     if (weight_few(j, p->m) && mul_few(j, p))
         return;
-    if (j->cpu->bf16 && frozen) {
+    if (p->narrow) {
         weight_mul_bf16(j, p);
         return;
     }

@@ -30,6 +30,10 @@ struct weight_mul {
     bool trans;
     size_t m, n, k, n0, k0, lda, ldc, rows;
     const float *a;
+    const uint16_t *narrow; /* a rounded to bfloat16, its rows ldn apart, and
+                               BF16_SPARE behind them (bf16.h); NULL: products
+                               are of floats */
+    size_t ldn;
     float *c, beta;
     float *panel; /* weight_panel() floats of the worker's scratch */
 };
@@ -46,7 +50,7 @@ void weight_watched(const struct job *j, uint64_t from);
 /* Floats of scratch a worker needs for it. */
 size_t weight_panel(void);
 
-/* weight_mul with operands rounded to bfloat16, and its part of the panel. */
+/* weight_mul of p->narrow, and its part of the panel. */
 void weight_mul_bf16(const struct job *j, const struct weight_mul *p);
 size_t weight_bf16_floats(void);
 

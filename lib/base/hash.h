@@ -1,5 +1,4 @@
-/* hash.h - content ids: BLAKE2b (RFC 7693) with 32 bytes of output and no
- * key. */
+/* hash.h - content ids: BLAKE2b with 32 bytes of output (libsodium). */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
@@ -16,13 +15,10 @@ struct id {
     uint8_t b[ID_BYTES];
 };
 
-#define HASH_BLOCK 128
-
+/* A BLAKE2b state; unlike libsodium's it needs no alignment of 64, so it may
+ * be part of anything. */
 struct hash {
-    uint64_t state[8];
-    uint64_t done; /* bytes that the state is of */
-    size_t held;   /* behind them, of the block */
-    uint8_t block[HASH_BLOCK];
+    uint64_t state[48];
 };
 
 void hash_init(struct hash *h);

@@ -18,10 +18,11 @@
 
 /* How far apart two results may be, |a - b| / |b|: in f32, what rounding and
  * the order of sums make of such models, some fifty products deep. In bf16
- * each operand of a product is off by up to 2^-9 of itself, which as many
- * products make several times as much of; a wrong kernel makes about 1. */
+ * each operand of a product is off by up to 2^-9 of itself, which three times
+ * as many products, an adapter's among them, make tens of times as much of in
+ * models as small and steep as these; a wrong kernel makes about 1. */
 #define SELFTEST_F32 1e-5
-#define SELFTEST_BF16 0x1p-4
+#define SELFTEST_BF16 0x1p-3
 
 /* What came of a run. */
 struct selftest {
