@@ -69,8 +69,8 @@ ifeq ($(shell uname -m),x86_64) # elsewhere these files are empty
 AVX2 := -mavx2 -mfma -mf16c
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq
 $(BUILD)/obj/%_avx2.o: ALL_CFLAGS += $(AVX2)
-$(BUILD)/obj/%_avx512.o: ALL_CFLAGS += $(AVX512)
-$(BUILD)/obj/kernels/cpu/%_avx512bf16.o: ALL_CFLAGS += $(AVX512) -mavx512bf16
+$(addprefix $(BUILD)/obj/%_avx512,.o bf16.o vnni.o): ALL_CFLAGS += $(AVX512) \
+	$(patsubst %,-mavx512%,$(filter bf16 vnni,$(subst _avx512, ,$(*F))))
 $(BUILD)/obj/kernels/cpu/vec_%.o: ALL_CFLAGS += $(if $(SAN),-O1 -DSPREAD=0)
 endif
 

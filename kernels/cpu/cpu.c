@@ -115,6 +115,21 @@ pick_bf16(void)
     return NULL;
 }
 
+/* What multiplies in whole numbers beside vec, or NULL. Its results are the
+ * same bits whichever it is. */
+static const struct fixed_ops *
+pick_fixed(const struct vec *vec)
+{
+#if defined(__x86_64__)
+    if (vec == &vec_avx512 && __builtin_cpu_supports("avx512vnni"))
+        return &fixed_avx512vnni;
+    if (vec != &vec_generic)
+        return &fixed_avx2;
+#endif
+    (void)vec;
+    return NULL;
+}
+
 static uint64_t
 cpu_scratch(const struct backend *b, const struct op *op)
 {
@@ -159,6 +174,7 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
     cpu = mem_alloc(sizeof(*cpu));
     cpu->vec = vec;
     cpu->bf16 = bf16 ? pick_bf16() : NULL;
+    cpu->fixed = pick_fixed(vec);
     dynamic8_init(&cpu->eight[0], true);
     dynamic8_init(&cpu->eight[1], false);
     rc = gemm_open(&cpu->gemm, has_avx512(), par_threads(), e);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "kernels/cpu/bf16.h"
+#include "kernels/cpu/fixed.h"
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/vec.h"
 #include "kernels/host.h"
@@ -21,6 +22,7 @@ struct cpu {
     struct gemm gemm;
     const struct vec *vec;
     const struct bf16_ops *bf16; /* NULL: products are float throughout */
+    const struct fixed_ops *fixed; /* NULL: few rows stay floats, too */
     struct dynamic8 eight[2];    /* of m, of v */
 };
 

@@ -61,6 +61,9 @@ head_lay(struct head *h, const struct op *op, size_t chunk, float *base)
         h->logits = base + at;
         at += piece(chunk * h->vocab);
     }
+    h->fixed_at = base + at;
+    if (op->kind == OP_LOGITS)
+        at += weight_fixed_floats(chunk, h->dim);
     return at;
 }
 
@@ -143,7 +146,8 @@ tile_logits(const struct head *h, size_t r0, size_t nr, size_t c0,
     struct weight_mul w = {
         .w = &h->part->w, .trans = true, .m = nr,
         .n = nc, .k = h->dim, .n0 = c0, .a = h->x + r0 * h->dim,
-        .lda = h->dim, .c = out, .ldc = ld, .panel = panel
+        .lda = h->dim, .c = out, .ldc = ld, .panel = panel,
+        .fixed = h->fixed
     };
     size_t i, k;
 
@@ -501,5 +505,7 @@ cpu_logits(const struct job *j)
     set_tokens(&h);
     par_for(h.rows, gather_item, &h);
     head_narrow(&h);
+    if (weight_in_fixed(j, &h.part->w, h.rows))
+        h.fixed = weight_fixed(j, h.x, h.dim, h.rows, h.dim, h.fixed_at);
     par_for(h.panels * ceil_div(h.rows, ROW_TILE), out_item, &h);
 }

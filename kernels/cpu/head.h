@@ -22,6 +22,8 @@ struct head {
     float *x, *stat, *own, *lse, *coef, *soft, *sums, *bias_tmp, *logits;
     float *worker;
     size_t per_worker;
+    float *fixed_at;           /* of LOGITS' few rows: place for */
+    const struct fixed *fixed; /* what is made there, or NULL */
     /* Where products are of bfloat16 (head_bf16.c): x, and what a worker has
      * of tiles. */
     struct narrow x16;

@@ -64,6 +64,7 @@ span_block(const struct op *op)
 struct fwd {
     struct job job;
     size_t block;      /* rows of a product */
+    const struct fixed *fixed; /* of LINEAR's few rows, or NULL */
     float *worker;     /* scratch: floats of worker 0 */
     size_t per_worker;
     bool narrow;       /* products are of bfloat16, of these: */
@@ -100,10 +101,20 @@ fwd_floats(const struct op *op)
     return piece(most);
 }
 
+/* Before the workers' scratch: LINEAR's few rows in fixed point. */
+static size_t
+fixed_floats(const struct op *op)
+{
+    const struct view *x = &op->x[0];
+
+    return op->u.lin.groups > 0 ? 0 : weight_fixed_floats(x->rows, x->cols);
+}
+
 uint64_t
 linear_scratch(const struct op *op, int workers)
 {
-    return (uint64_t)fwd_floats(op) * (uint64_t)workers * sizeof(float);
+    return ((uint64_t)fwd_floats(op) * (uint64_t)workers + fixed_floats(op))
+        * sizeof(float);
 }
 
 uint64_t
@@ -254,7 +265,8 @@ y_tile(const struct fwd *f, const struct part *p, size_t r0, size_t nr,
         .w = &p->w, .trans = !p->in_out, .m = nr,
         .n = nc, .k = p->in, .n0 = c0, .a = f32_at(j, x) + r0 * x->ld,
         .lda = x->ld, .c = f32_at(j, y) + r0 * y->ld + p->col + c0,
-        .ldc = y->ld, .rows = f->block, .panel = tmp + WEIGHT_COLS
+        .ldc = y->ld, .rows = f->block, .panel = tmp + WEIGHT_COLS,
+        .fixed = f->fixed
     };
     struct product g = {
         .tb = true, .m = nr, .n = nc, .k = p->rank, .alpha = p->lora_scale,
@@ -302,6 +314,18 @@ y_item(void *ctx, size_t i, int worker)
            f->worker + (size_t)worker * f->per_worker);
 }
 
+static void
+set_fixed(struct fwd *f, const struct part *p, size_t n)
+{
+    const struct job *j = &f->job;
+    const struct view *x = &j->op->x[0];
+
+    if (f->fixed == NULL && j->op->u.lin.groups == 0 && !p->in_out
+        && weight_in_fixed(j, &p->w, n))
+        f->fixed = weight_fixed(j, f32_at(j, x), x->ld, n, x->cols,
+                                f32_at(j, &j->op->scratch));
+}
+
 void
 cpu_linear(const struct job *j)
 {
@@ -310,7 +334,7 @@ cpu_linear(const struct job *j)
     size_t items = 0, adapters = 0, i;
     struct span s = { 0, 0 };
 
-    f.worker = f32_at(j, &op->scratch);
+    f.worker = f32_at(j, &op->scratch) + fixed_floats(op);
     f.per_worker = fwd_floats(op);
     f.narrow = narrow_ops_init(&f.ops, &f.job, f.worker
                                + f.per_worker * (size_t)par_threads());
@@ -322,6 +346,7 @@ cpu_linear(const struct job *j)
         t = y_cut(&f, p, s.n);
         items += t.down * t.across;
         adapters += h_items(&f, p, s);
+        set_fixed(&f, p, s.n);
     }
     par_for(adapters, h_item, &f);
     par_for(items, y_item, &f);

@@ -21,6 +21,23 @@ weight_few(const struct job *j, size_t rows)
 /* Whether few rows are multiplied with it in registers, without a panel. */
 bool weight_in_registers(const struct job *j, const struct view *w);
 
+/* Of few rows, those that are multiplied with a weight of small whole numbers
+ * are so in fixed point (fixed.h), once for all of its columns. Floats of
+ * scratch for as many of `rows` rows as are few. */
+static inline size_t
+weight_fixed_floats(size_t rows, size_t cols)
+{
+    return piece(min_size(rows, WEIGHT_FEW) * cols);
+}
+
+/* Whether that many rows are multiplied with the rows of w so. */
+bool weight_in_fixed(const struct job *j, const struct view *w, size_t rows);
+
+/* to[rows][cols / FIXED_BLOCK] = x[rows, cols]. Returns to. */
+const struct fixed *weight_fixed(const struct job *j, const float *x,
+                                 size_t ld, size_t rows, size_t cols,
+                                 float *to);
+
 /* c[m,n] = beta c + a[m,k] V, V[k,n] being the part of a weight that starts
  * at (k0, n0): V(i, j) = w(k0 + i, n0 + j), or w(n0 + j, i) when trans. n0 is
  * a multiple of 64. rows: each product is of so many rows of a, of which m is a
@@ -36,6 +53,7 @@ struct weight_mul {
     size_t ldn;
     float *c, beta;
     float *panel; /* weight_panel() floats of the worker's scratch */
+    const struct fixed *fixed; /* of a; NULL: not made */
 };
 
 void weight_mul(const struct job *j, const struct weight_mul *p);

@@ -10,7 +10,7 @@
 # matters less). After each token a buffer as large as the weights is read by
 # the same threads (decode.c); the medians are compared. Bars: 0.8 of the
 # memory's rate, and 0.9 of llama.cpp's, which rounds activations to 8 bits
-# where ours stay floats.
+# where ours have 24.
 set -euo pipefail
 build=${GRAFT_BUILD:-$(cd "$(dirname "$0")/../.." && pwd)/build}
 PATH=$build/bin:$PATH

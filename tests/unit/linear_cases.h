@@ -220,8 +220,33 @@ TEST(linear_gradients_match)
 /* Three of the 256 elements whose scales are made at a time, and some. */
 enum { LONG_ROW = 3 * 256 + 67 };
 
-/* Decoding few rows, with weights in every stored format, their rows along x
- * or along y, around the 64 elements that are widened at a time. */
+/* Decoding few rows. */
+static void
+try_decoding(const struct linear_case *c, uint32_t seed, const char *name)
+{
+    const int32_t cached[3] = { 0 }, tokens[3] = { (int32_t)c->n };
+    uint32_t cols = c->parts * (c->out + c->parts);
+    struct world w;
+
+    linear_world(&w, c, seed);
+    w.reduction = c->in + c->rank;
+    w.op.kind = OP_LINEAR;
+    w.op.acc = c->acc;
+    linear_parts(&w, c, false);
+    w.op.x[0] = world_act(&w, c->n, c->in, 1);
+    if (c->residual)
+        w.op.x[1] = world_act(&w, c->n, cols, 1);
+    w.op.y[0] = world_act(&w, c->n, cols, 1);
+    world_batch(&w, c->n, c->n, c->n, 1);
+    w.batch.cache_at = cached;
+    w.batch.seq_n = tokens;
+    try_op(&w, name);
+    try_bf16(&w, c->dtype == DTYPE_BF16 && c->rank == 0, name);
+    world_release(&w);
+}
+
+/* Weights in every stored format, their rows along x or along y, around the 64
+ * elements that are widened at a time. */
 static void
 try_few(const struct stored *s, uint32_t i)
 {
@@ -234,30 +259,13 @@ try_few(const struct stored *s, uint32_t i)
         .in_out = i / 3 % 2, .bias = i % 4 == 1, .residual = i % 5 == 1,
         .acc = i % 7 == 3
     };
-    const int32_t cached[3] = { 0 }, tokens[3] = { (int32_t)c.n };
-    uint32_t cols = c.parts * (c.out + c.parts);
-    struct world w;
     char name[48];
 
     snprintf(name, sizeof(name), "few rows of %s, %u", s->name, i);
-    linear_world(&w, &c, i);
-    w.reduction = c.in + c.rank;
-    w.op.kind = OP_LINEAR;
-    w.op.acc = c.acc;
-    linear_parts(&w, &c, false);
-    w.op.x[0] = world_act(&w, c.n, c.in, 1);
-    if (c.residual)
-        w.op.x[1] = world_act(&w, c.n, cols, 1);
-    w.op.y[0] = world_act(&w, c.n, cols, 1);
-    world_batch(&w, c.n, c.n, c.n, 1);
-    w.batch.cache_at = cached;
-    w.batch.seq_n = tokens;
-    try_op(&w, name);
-    try_bf16(&w, c.dtype == DTYPE_BF16 && c.rank == 0, name);
-    world_release(&w);
+    try_decoding(&c, i, name);
 }
 
-/* Of the 42 cases every FEW_STEP-th: 5 has each number of rows and each size,
+/* Of the cases every FEW_STEP-th: 5 has each number of rows and each size,
  * for what takes no other way for few rows. */
 #ifndef FEW_STEP
 #define FEW_STEP 1
@@ -270,6 +278,57 @@ TEST(few_rows_match)
             try_few(stored_at(f), i);
     }
 }
+
+/* The same where rows of x are whole blocks of every format, around the 8 and
+ * 16 rows that are multiplied side by side. */
+TEST(few_rows_of_whole_blocks_match)
+{
+    static const uint32_t outs[] = { 7, 8, 16, 17, 64, 79, 130, 200 };
+
+    for (size_t f = 0; stored_at(f) != NULL; f++)
+        for (uint32_t i = 0; i < 8; i += FEW_STEP) {
+            const struct linear_case c = {
+                .n = 1 + i, .in = 256 + i % 3 * 256, .out = outs[i],
+                .parts = 1 + i % 2, .rank = i % 3,
+                .dtype = stored_at(f)->dtype, .bias = i % 4 == 1,
+                .residual = i % 5 == 1, .acc = i % 7 == 3
+            };
+            char name[48];
+
+            snprintf(name, sizeof(name), "few rows of blocks of %s, %u",
+                     stored_at(f)->name, i);
+            try_decoding(&c, i, name);
+        }
+}
+
+TEST(few_logits_of_whole_blocks_match)
+{
+    const int32_t cached[3] = { 0 }, tokens[3] = { 3 };
+
+    for (size_t f = 0; stored_at(f) != NULL; f++) {
+        struct world w;
+        char name[48];
+
+        snprintf(name, sizeof(name), "logits of %s", stored_at(f)->name);
+        world_init(&w, f);
+        w.reduction = 256;
+        w.op.kind = OP_LOGITS;
+        w.op.u.head.part = w.part;
+        w.part->w = world_weight(&w, 200, 256, stored_at(f)->dtype);
+        w.op.x[0] = world_act(&w, 3, 256, 1);
+        w.op.y[0] = world_real(&w, 3, 200, 1);
+        world_batch(&w, 3, 3, 3, 1);
+        w.batch.cache_at = cached;
+        w.batch.seq_n = tokens;
+        w.in.n_head = 3;
+        try_op(&w, name);
+        world_release(&w);
+    }
+}
+
+#define RUN_FEW_CASES \
+    RUN(few_rows_match), RUN(few_rows_of_whole_blocks_match), \
+    RUN(few_logits_of_whole_blocks_match)
 
 /* Parts without gaps, their weights one after the other or apart, h in one
  * buffer; of 8 each views are aligned. A part of rank 0 has no adapter. */

@@ -788,7 +788,7 @@ TEST(every_kind_was_compared)
     RUN(embeddings_match), RUN(embedding_gradients_match),                  \
     RUN(linears_match), RUN(linear_gradients_match),                        \
     RUN(dora_norms_match), RUN(dora_matches),                               \
-    RUN(few_rows_match), RUN(joined_linears_match),                         \
+    RUN_FEW_CASES, RUN(joined_linears_match),                               \
     RUN(embeddings_of_tokens_match), RUN(heads_with_rows_of_tokens_match),  \
     RUN(attention_matches), RUN(attention_of_low_scores_matches),           \
     RUN(cached_attention_matches), RUN(attention_gradients_match),          \

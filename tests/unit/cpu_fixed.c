@@ -1,0 +1,170 @@
+/* cpu_fixed.c - floats in fixed point are as near as fixed.h says, and their
+ * products with a weight are the same bits with every instruction set and
+ * beside any other rows. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cpu_isa.h"
+#include "kernels/cpu/fixed.h"
+#include "stored_fill.h"
+
+#if defined(__x86_64__)
+
+enum { K = 512, N = 40 };
+
+static const struct fixed_ops *
+ops_named(const char *name)
+{
+    if (strcmp(name, "avx2") == 0)
+        return isa_here("avx2") ? &fixed_avx2 : NULL;
+    return isa_here("avx512") && __builtin_cpu_supports("avx512vnni")
+        ? &fixed_avx512vnni : NULL;
+}
+
+static const char *const names[] = { "avx2", "avx512vnni" };
+
+/* x[K]: blocks of small and of large values, with one that is much larger, of
+ * the smallest, and of nothing. */
+static void
+fill_x(float *x)
+{
+    for (int i = 0; i < K; i++) {
+        float scale = ldexpf(1, (i / 32 * 13 + 5) % 90 - 40);
+
+        x[i] = scale * (float)((i * 7919 % 2003) - 1001) / 1001;
+    }
+    x[5] = 1e4f;
+    x[64] = 0x1.ffp3f;
+    x[65] = -0x1.fdp3f;
+    memset(x + 96, 0, 32 * sizeof(*x));
+    for (int i = 128; i < 160; i++)
+        x[i] = 0x1p-140f * (float)i;
+}
+
+static void
+check_block(const struct fixed *f, const float *x)
+{
+    double top = 0, sum[2] = { 0 };
+
+    for (int i = 0; i < FIXED_BLOCK; i++)
+        top = fmax(top, fabs((double)x[i]));
+    top = fmax(top, 0x1p-100);
+    for (int i = 0; i < FIXED_BLOCK; i++) {
+        double n = 65536.0 * f->part[0][i] + 256.0 * f->part[1][i]
+            + f->part[2][i];
+
+        sum[i / 16] += n;
+        CHECK(fabs(n * (double)f->step - (double)x[i])
+              <= top * 0x1p-23 * (1 + 0x1p-7));
+    }
+    CHECK(sum[0] == f->sum[0] && sum[1] == f->sum[1]);
+    CHECK(f->total == (float)(sum[0] + sum[1]) * f->step);
+}
+
+TEST(a_block_is_near_its_floats)
+{
+    struct fixed f[K / FIXED_BLOCK];
+    float x[K];
+
+    fill_x(x);
+    for (size_t i = 0; i < 2; i++) {
+        const struct fixed_ops *ops = ops_named(names[i]);
+
+        if (ops == NULL) {
+            SKIP_PART(names[i], "this processor lacks it");
+            continue;
+        }
+        ops->from(f, x, K);
+        for (int b = 0; b < K / FIXED_BLOCK; b++)
+            check_block(&f[b], x + b * FIXED_BLOCK);
+        x[7] = INFINITY;
+        x[40] = NAN;
+        ops->from(f, x, K);
+        CHECK(isnan(f[0].step) && isnan(f[1].step) && !isnan(f[2].step));
+        fill_x(x);
+    }
+}
+
+/* c[rows][N] = 1 + x[rows] times N rows of a weight; how many are made. */
+static size_t
+multiply(const struct fixed_ops *ops, const struct fixed_format *f,
+         const struct stored_rows *w, const float *x, size_t rows, float *c)
+{
+    struct fixed *fixed = mem_array(rows * K / FIXED_BLOCK, sizeof(*fixed));
+    struct stored_mul p = { .trans = true, .m = rows, .n = N, .k = K,
+                            .ldc = N, .c = c, .beta = 1 };
+    size_t made;
+
+    for (size_t i = 0; i < rows * N; i++)
+        c[i] = 1;
+    ops->from(fixed, x, rows * K);
+    made = f->mul(w, &p, fixed);
+    free(fixed);
+    return made;
+}
+
+static void
+check_bits(const struct stored *s, size_t format)
+{
+    size_t bytes = (size_t)stored_row_bytes(s, K);
+    uint8_t *data = mem_array(N, bytes);
+    struct stored_rows w = { .at = (const char *)data, .row_bytes = bytes };
+    float x[FIXED_ROWS * K], all[2][FIXED_ROWS * N], one[N];
+    size_t made[2];
+
+    for (int r = 0; r < FIXED_ROWS; r++)
+        fill_x(x + r * K);
+    for (int i = 0; i < FIXED_ROWS * K; i++)
+        x[i] *= 1 + (float)(i / K) / 7;
+    for (size_t r = 0; r < N; r++)
+        stored_fill(s, data + r * bytes, NULL, x + r * 8, K);
+    for (size_t i = 0; i < 2; i++) {
+        const struct fixed_ops *ops = ops_named(names[i]);
+        const struct fixed_format *f = ops ? ops->formats + format : NULL;
+
+        made[i] = ops ? multiply(ops, f, &w, x, FIXED_ROWS, all[i]) : 0;
+        CHECK(ops == NULL || (made[i] <= N && made[i] > N - 16));
+        for (size_t r = 0; ops && r < FIXED_ROWS; r++) {
+            multiply(ops, f, &w, x + r * K, 1, one);
+            CHECK(memcmp(one, all[i] + r * N, made[i] * sizeof(*one)) == 0);
+        }
+    }
+    for (size_t r = 0; made[1] > 0 && r < FIXED_ROWS; r++)
+        CHECK(memcmp(all[0] + r * N, all[1] + r * N,
+                     made[1] * sizeof(*one)) == 0);
+    free(data);
+}
+
+TEST(bits_are_the_same_everywhere)
+{
+    const struct fixed_format *f = fixed_avx2.formats;
+
+    if (ops_named("avx2") == NULL)
+        SKIP("this processor lacks AVX2");
+    for (size_t i = 0; f[i].dtype != DTYPE_NONE; i++) {
+        CHECK(fixed_avx512vnni.formats[i].dtype == f[i].dtype);
+        check_bits(stored_of(f[i].dtype), i);
+    }
+}
+
+#else
+
+TEST(a_block_is_near_its_floats)
+{
+    SKIP("this processor has no such instructions");
+}
+
+TEST(bits_are_the_same_everywhere)
+{
+    SKIP("this processor has no such instructions");
+}
+
+#endif
+
+static const struct test tests[] = {
+    RUN(a_block_is_near_its_floats), RUN(bits_are_the_same_everywhere),
+};
+
+TEST_MAIN("cpu_fixed", tests)
