@@ -1,13 +1,16 @@
 #!/bin/bash
-# full_step.sh - a step of full training, of a dense model of 25 million
-# parameters in float32, against torch's eager one (full_torch.py).
+# full_step.sh - a step of full training in float32 against torch's eager one
+# (full_torch.py), and a selective scan, forward and backward, against
+# transformers'.
 #
 # PEERS names a virtual environment (or a python) with torch and transformers.
-# BATCH (8), SEQ (512), STEPS (2, after one that isn't timed), PAIRS (3),
+# MODELS ("dense mamba"): dense has 25 million parameters and 8 x 512 tokens,
+# mamba 2.8 and 2 x 256. STEPS (2, after one that isn't timed), PAIRS (3),
 # THREADS (one a processor; by 1 the processor's time is taken, so that other
 # load matters less), OPTIONS (none; of train, as "--optimizer muon"). Sides
-# take turns, and the ratio is the median over the pairs. Bars: at least 1.5
-# times its tokens a second, in at most half of its memory.
+# take turns, and the ratio is the median over the pairs. Bars: dense at least
+# 1.5 times torch's tokens a second in at most half of its memory, mamba 3 times
+# and a scan 5 times.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${GRAFT_BUILD:-$top/build}
@@ -22,7 +25,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 PATH=$build/bin:$PATH python3 - "$PEERS" "$top/tests/bench/full_torch.py" \
-    "${OPTIONS:-}" "${BATCH:-8}" "${SEQ:-512}" "${STEPS:-2}" "${PAIRS:-3}" \
+    "${OPTIONS:-}" "${MODELS:-dense mamba}" "${STEPS:-2}" "${PAIRS:-3}" \
     "${THREADS:-$(nproc)}" <<'PY'
 import json
 import os
@@ -34,11 +37,18 @@ import sys
 import time
 
 python, peer, options = sys.argv[1:4]
-batch, seq, steps, pairs, threads = map(int, sys.argv[4:])
-ARCH = {"model_type": "llama", "vocab_size": 32768, "hidden_size": 384,
-        "intermediate_size": 1024, "num_hidden_layers": 7,
-        "num_attention_heads": 6, "num_key_value_heads": 6,
-        "max_position_embeddings": max(512, seq), "tie_word_embeddings": True}
+models = sys.argv[4].split()
+steps, pairs, threads = map(int, sys.argv[5:])
+ARCH = {
+    "dense": {"model_type": "llama", "vocab_size": 32768, "hidden_size": 384,
+              "intermediate_size": 1024, "num_hidden_layers": 7,
+              "num_attention_heads": 6, "num_key_value_heads": 6,
+              "max_position_embeddings": 512, "tie_word_embeddings": True},
+    "mamba": {"model_type": "mamba", "vocab_size": 4096, "hidden_size": 256,
+              "num_hidden_layers": 4, "tie_word_embeddings": True},
+}
+SHAPE = {"dense": (8, 512), "mamba": (2, 256)}
+BAR = {"dense": 1.5, "mamba": 3}
 
 
 def sh(command, **kw):
@@ -47,22 +57,24 @@ def sh(command, **kw):
                           **kw).stdout
 
 
-def prepare():
+def prepare(model):
+    batch, seq = SHAPE[model]
+    vocab = ARCH[model]["vocab_size"]
     with open("arch.json", "w") as f:
-        json.dump(ARCH, f)
+        json.dump(ARCH[model], f)
+    for made in "base", "data":
+        shutil.rmtree(made, ignore_errors=True)
     sh("initmodel -q -o base arch.json")
     rand = random.Random(0)
-    data = "".join('{"ids": %s}\n' % [rand.randrange(ARCH["vocab_size"])
+    data = "".join('{"ids": %s}\n' % [rand.randrange(vocab)
                                       for _ in range(seq + 1)]
                    for _ in range(batch * (steps + 1)))
     sh("fromjsonl -q --vocab %d | shard -q --val 0 --test 0 -o data"
-       % ARCH["vocab_size"], input=data)
-
-
-OURS = ["train", "-q", "--data", "data", "--base", "base", "--method", "full",
-        "--batch", str(batch), "--seq-len", str(seq), "--steps",
-        str(steps + 1), "--lr", "1e-4", "--schedule", "constant",
-        "--save-every", "0", "--threads", str(threads)] + options.split()
+       % vocab, input=data)
+    return ["train", "-q", "--data", "data", "--base", "base", "--method",
+            "full", "--batch", str(batch), "--seq-len", str(seq), "--steps",
+            str(steps + 1), "--lr", "1e-4", "--schedule", "constant",
+            "--save-every", "0", "--threads", str(threads)] + options.split()
 
 
 def lines():
@@ -80,9 +92,9 @@ def processor(pid):
     return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
-def ours():
+def ours(command, tokens):
     """Seconds a step, MiB."""
-    p = subprocess.Popen(OURS + ["-o", "run"])
+    p = subprocess.Popen(command + ["-o", "run"])
     used = {}
     while True:
         used.setdefault(len(lines()), processor(p.pid))
@@ -96,32 +108,15 @@ def ours():
     mib = max(x["peak_bytes"] for x in said) / 2 ** 20
     if threads == 1:
         return (used[steps + 1] - used[1]) / steps, mib
-    return batch * seq / statistics.median(x["tok_s"]
-                                           for x in said[1:]), mib
+    return tokens / statistics.median(x["tok_s"] for x in said[1:]), mib
 
 
-def torch():
+def torch(*what):
     out = subprocess.run(
-        [python, peer, "arch.json", "%dx%d" % (batch, seq), str(steps),
-         str(threads)], check=True, capture_output=True, text=True,
+        [python, peer, *what, str(steps), str(threads)], check=True,
+        capture_output=True, text=True,
         env=dict(os.environ, OMP_NUM_THREADS=str(threads))).stdout
-    got = json.loads(out.strip().splitlines()[-1])
-    return got["seconds"], got["mib"]
-
-
-prepare()
-plan = json.loads(subprocess.run(OURS + ["--dry-run"], check=True,
-                                 capture_output=True, text=True).stdout)
-print("full_step: %.1f million parameters, %d x %d tokens, %d threads, plan "
-      "%.0f MiB %s" % (plan["parameters"] / 1e6, batch, seq, threads,
-                       plan["total_bytes"] / 2 ** 20, options), flush=True)
-rate, memory = [], []
-for i in range(pairs):
-    a, b = (ours(), torch()) if i % 2 == 0 else (torch(), ours())[::-1]
-    rate.append(b[0] / a[0])
-    memory.append(a[1] / b[1])
-    print("  graft %6.2f s %6.0f MiB   torch %6.2f s %6.0f MiB   ratio %.2f"
-          % (a + b + (rate[-1],)), flush=True)
+    return json.loads(out.strip().splitlines()[-1])
 
 
 def bar(name, value, text, holds):
@@ -130,8 +125,59 @@ def bar(name, value, text, holds):
     return holds
 
 
-speed, mib = statistics.median(rate), statistics.median(memory)
-good = bar("full_step speed", speed, "at least 1.50", speed >= 1.5)
-good &= bar("full_step memory", mib, "at most 0.50", mib <= 0.5)
-sys.exit(not good)
+def run(model):
+    command = prepare(model)
+    shape = "%dx%d" % SHAPE[model]
+    tokens = SHAPE[model][0] * SHAPE[model][1]
+    plan = json.loads(sh(" ".join(command) + " --dry-run"))
+    print("full_step: %s, %.1f million parameters, %s tokens, %d threads, "
+          "plan %.0f MiB %s" % (model, plan["parameters"] / 1e6, shape,
+                                threads, plan["total_bytes"] / 2 ** 20,
+                                options), flush=True)
+    rate, memory = [], []
+    for i in range(pairs):
+        turns = [lambda: ours(command, tokens),
+                 lambda: torch("arch.json", shape)]
+        got = [turn() for turn in turns[::1 - i % 2 * 2]][::1 - i % 2 * 2]
+        a, b = got[0], (got[1]["seconds"], got[1]["mib"])
+        rate.append(b[0] / a[0])
+        memory.append(a[1] / b[1])
+        print("  graft %6.2f s %6.0f MiB   torch %6.2f s %6.0f MiB   ratio "
+              "%.2f" % (a + b + (rate[-1],)), flush=True)
+    speed, mib = statistics.median(rate), statistics.median(memory)
+    good = bar("full_step " + model, speed, "at least %g" % BAR[model],
+               speed >= BAR[model])
+    if model == "dense":
+        good &= bar("full_step memory", mib, "at most 0.5", mib <= 0.5)
+    return good
+
+
+def our_scan(command):
+    """Seconds of one layer's scan in a step, by train's own table."""
+    sh(" ".join(command) + " --profile -o run")
+    with open("run/profile.json") as f:
+        rows = json.load(f)["rows"]
+    shutil.rmtree("run")
+    return sum(r["seconds"] / r["runs"] for r in rows
+               if r["op"] in ("scan", "scan_bwd"))
+
+
+def run_scan():
+    command = prepare("mamba")
+    shape = "%dx%d" % SHAPE["mamba"]
+    rate = []
+    for i in range(pairs):
+        a = our_scan(command)
+        b = torch("--scan", shape + "x512x16")["seconds"]
+        rate.append(b / a)
+        print("  graft %8.5f s   torch %8.5f s   ratio %.1f"
+              % (a, b, rate[-1]), flush=True)
+    speed = statistics.median(rate)
+    return bar("scan", speed, "at least 5", speed >= 5)
+
+
+good = [run(model) for model in models]
+if "mamba" in models:
+    good.append(run_scan())
+sys.exit(not all(good))
 PY
