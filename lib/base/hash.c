@@ -1,77 +1,52 @@
-/* hash.c - BLAKE2b-256, RFC 7693 (section 3 has the names used here).
+/* hash.c - BLAKE2b-256 through libsodium.
  *
- * In plain integers: the four mixes of half a round need nothing of each
- * other, which keeps a processor's arithmetic units busy. Vectors have them in
- * their lanes, and wait for the result of each instruction instead.
+ * libsodium's state wants an alignment of 64, which a struct on the heap does
+ * not have; it is copied to the stack and back around each call.
  */
 #include "base/hash.h"
 
+#include <pthread.h>
+#include <sodium.h>
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/hash_lanes.h"
 #include "base/hex.h"
 #include "base/io.h"
 
-typedef uint64_t word;
+_Static_assert(sizeof(crypto_generichash_state) <=
+               sizeof(((struct hash *)0)->state), "state does not fit");
 
-#include "base/hash_mix.inc"
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* F: the block p into the state, which is of `done` bytes then. */
+/* Lets libsodium choose the fastest implementation. It can only fail when
+ * there is no source of randomness, which hashing does without. */
 static void
-compress(uint64_t state[8], const uint8_t p[HASH_BLOCK], uint64_t done,
-         bool last)
+setup(void)
 {
-    uint64_t v[WORDS], m[WORDS];
-
-    for (int i = 0; i < WORDS; i++)
-        m[i] = load_u64(p + 8 * i);
-    memcpy(v, state, 8 * sizeof(v[0]));
-    memcpy(v + 8, iv, sizeof(iv));
-    v[12] ^= done;
-    v[14] ^= last ? UINT64_MAX : 0;
-    mix_all(v, m);
-    for (int i = 0; i < 8; i++)
-        state[i] ^= v[i] ^ v[i + 8];
+    if (sodium_init() < 0)
+        return;
 }
 
 void
 hash_init(struct hash *h)
 {
-    memcpy(h->state, iv, sizeof(iv));
-    h->state[0] ^= 0x01010000 ^ ID_BYTES; /* no key */
-    h->done = 0;
-    h->held = 0;
+    crypto_generichash_state s;
+
+    pthread_once(&once, setup);
+    crypto_generichash_init(&s, NULL, 0, ID_BYTES);
+    memcpy(h->state, &s, sizeof(s));
 }
 
-void
-hash_pass(struct hash *h)
-{
-    h->done += HASH_BLOCK;
-    compress(h->state, h->block, h->done, false);
-    h->held = 0;
-}
-
-/* Whole blocks go by; what may be the last waits. */
 void
 hash_add(struct hash *h, const void *p, size_t n)
 {
-    const uint8_t *at = p;
-    size_t k = HASH_BLOCK - h->held;
+    crypto_generichash_state s;
 
     if (n == 0)
         return;
-    if (n > k) {
-        memcpy(h->block + h->held, at, k);
-        hash_pass(h);
-        for (at += k, n -= k; n > HASH_BLOCK; n -= HASH_BLOCK) {
-            h->done += HASH_BLOCK;
-            compress(h->state, at, h->done, false);
-            at += HASH_BLOCK;
-        }
-    }
-    memcpy(h->block + h->held, at, n);
-    h->held += n;
+    memcpy(&s, h->state, sizeof(s));
+    crypto_generichash_update(&s, p, n);
+    memcpy(h->state, &s, sizeof(s));
 }
 
 void
@@ -93,15 +68,11 @@ hash_field(struct hash *h, const void *p, size_t n)
 struct id
 hash_id(const struct hash *h)
 {
-    uint8_t block[HASH_BLOCK] = { 0 };
-    uint64_t state[8];
+    crypto_generichash_state s;
     struct id id;
 
-    memcpy(state, h->state, sizeof(state));
-    memcpy(block, h->block, h->held);
-    compress(state, block, h->done + h->held, true);
-    for (int i = 0; i < ID_BYTES / 8; i++)
-        store_u64(id.b + 8 * i, state[i]);
+    memcpy(&s, h->state, sizeof(s));
+    crypto_generichash_final(&s, id.b, sizeof(id.b));
     return id;
 }
 

@@ -1,5 +1,4 @@
-/* hash.h - content ids: BLAKE2b (RFC 7693) with 32 bytes of output and no
- * key. */
+/* hash.h - content ids: BLAKE2b with 32 bytes of output (libsodium). */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
@@ -16,27 +15,14 @@ struct id {
     uint8_t b[ID_BYTES];
 };
 
-#define HASH_BLOCK 128
-
+/* A BLAKE2b state; unlike libsodium's it needs no alignment of 64, so it may
+ * be part of anything. */
 struct hash {
-    uint64_t state[8];
-    uint64_t done; /* bytes that the state is of */
-    size_t held;   /* behind them, of the block */
-    uint8_t block[HASH_BLOCK];
+    uint64_t state[48];
 };
 
 void hash_init(struct hash *h);
 void hash_add(struct hash *h, const void *p, size_t n);
-
-/* hash_add of n parts, each to a hash of its own: together they take less time
- * than one after the other where the machine has wide vectors. */
-struct hash_part {
-    struct hash *h;
-    const void *p;
-    size_t n;
-};
-void hash_add_each(const struct hash_part *part, size_t n);
-
 void hash_u64(struct hash *h, uint64_t v); /* eight bytes, little-endian */
 
 /* Length (u64), then bytes: so that ("ab","c") and ("a","bc") differ. */

@@ -157,17 +157,15 @@ make_origin(struct tokens_origin *origin, const struct text_rec *rec,
 /* Its lines, and what is made of them. */
 static int
 lay_out(const struct render *r, struct render_worker *w,
-        enum template_kind kind, const struct same_record *rec,
-        struct tokens_origin *origin, struct render_result *out,
-        struct err *e)
+        enum template_kind kind, struct tokens_origin *origin,
+        struct render_result *out, struct err *e)
 {
     bool commit = w->rec.kind == TEXT_COMMIT, there = true;
     int rc = commit ? read_change(w, &there, e) : 0;
 
     if (rc < 0)
         return rc;
-    origin->same = rec->known ? rec->same :
-                   same_of(&w->rec, commit && there ? &w->change : NULL);
+    origin->same = same_of(&w->rec, commit && there ? &w->change : NULL);
     render_fields_begin(w);
     w->lines.view = RENDER_TEXT;
     if (kind == TEMPLATE_CHAT)
@@ -187,9 +185,9 @@ lay_out(const struct render *r, struct render_worker *w,
 }
 
 int
-render_record(const struct render *r, struct render_worker *w,
-              const struct same_record *rec, uint64_t index,
-              struct render_result *out, struct err *e)
+render_record(const struct render *r, struct render_worker *w, const void *p,
+              size_t n, uint64_t index, struct render_result *out,
+              struct err *e)
 {
     const struct text_field *lang;
     struct tokens_origin origin;
@@ -197,13 +195,13 @@ render_record(const struct render *r, struct render_worker *w,
     int rc;
 
     w->out.shown.wanted = r->offsets;
-    rc = text_decode(&w->rec, rec->p, rec->n, e);
+    rc = text_decode(&w->rec, p, n, e);
     if (rc == 0)
         rc = make_origin(&origin, &w->rec, index, e);
     if (rc < 0)
         return rc;
-    origin.text = rec->id;
-    out->key = group_key_of(&w->rec, rec->p, rec->n);
+    origin.text = text_id(p, n);
+    out->key = group_key_of(&w->rec, p, n);
     lang = text_get(&w->rec, "lang");
     out->lang = lang ? lang->data : NULL;
     out->n_lang = lang ? lang->len : 0;
@@ -213,6 +211,6 @@ render_record(const struct render *r, struct render_worker *w,
         return 0;
     }
     out->there.records = 1;
-    rc = lay_out(r, w, kind, rec, &origin, out, e);
+    rc = lay_out(r, w, kind, &origin, out, e);
     return rc < 0 ? rc : encoder_check(&w->en, e);
 }

@@ -197,12 +197,12 @@ void render_result_release(struct render_result *out);
 /* Empties *out for the next record, keeping a moderate amount of memory. */
 void render_result_reset(struct render_result *out);
 
-/* Appends what the text record gives, of which same_of_each was asked. index:
- * its number, which is its ordinal if it has none. Its group follows from
- * records before it that others may be at: until render_result_group has told
- * it, it is 0. ERR_DATA for a record that can't be read. */
+/* Appends what the encoded text record p[n] gives. index: its number, which
+ * is its ordinal if it has none. Its group follows from records before it
+ * that others may be at: until render_result_group has told it, it is 0.
+ * ERR_DATA for a record that can't be read. */
 int render_record(const struct render *r, struct render_worker *w,
-                  const struct same_record *rec, uint64_t index,
+                  const void *p, size_t n, uint64_t index,
                   struct render_result *out, struct err *e);
 
 /* The group that record/group.h gives for out->key. */

@@ -72,32 +72,20 @@ add_chat(struct hash *h, const struct text_rec *r)
     return any;
 }
 
-/* A file or a document: begins what is compared of it, which its text ends;
- * that, or NULL. */
-static const struct text_field *
-begin_text(struct hash *h, const struct text_rec *r)
-{
-    const struct text_field *f = text_get(r, "text");
-
-    hash_u64(h, r->kind);
-    if (f)
-        hash_u64(h, f->len);
-    return f;
-}
-
 bool
 same_edit(struct hash *h, const struct text_rec *r, const struct change *c)
 {
     const struct text_field *f;
 
-    if (r->kind != TEXT_COMMIT && r->kind != TEXT_CHAT) {
-        f = begin_text(h, r);
-        if (f)
-            hash_add(h, f->data, f->len);
-        return f != NULL;
-    }
     hash_u64(h, r->kind);
-    return r->kind == TEXT_COMMIT ? c && add_change(h, c) : add_chat(h, r);
+    if (r->kind == TEXT_COMMIT)
+        return c && add_change(h, c);
+    if (r->kind == TEXT_CHAT)
+        return add_chat(h, r);
+    f = text_get(r, "text");
+    if (f)
+        hash_field(h, f->data, f->len);
+    return f != NULL;
 }
 
 /* Of a hash: never 0. */
@@ -145,68 +133,4 @@ same_of(const struct text_rec *r, const struct change *c)
         s.content = number_of_field(r, "text");
     s.commit = same_commit(r);
     return s;
-}
-
-/* The hashes of a record: of all of it, of its edit and of its text. */
-enum { WHOLE, EDIT, TEXT, HASHES };
-
-/* Appends what is hashed of the record to part, which it returns; h[HASHES]
- * are its own. */
-static struct hash_part *
-add_parts(struct hash_part *part, struct hash *h, struct same_record *rec,
-          struct text_rec *r)
-{
-    const struct text_field *f = NULL;
-    struct err none;
-
-    for (int i = 0; i < HASHES; i++)
-        hash_init(&h[i]);
-    *part++ = (struct hash_part){ &h[WHOLE], rec->p, rec->n };
-    rec->known = false;
-    rec->same = (struct same){ 0 };
-    if (text_decode(r, rec->p, rec->n, &none) < 0
-        || (r->kind != TEXT_FILE && r->kind != TEXT_DOC))
-        return part;
-    rec->known = true;
-    rec->same.commit = same_commit(r);
-    f = begin_text(&h[EDIT], r);
-    if (!f)
-        return part;
-    rec->same.edit = 1;
-    *part++ = (struct hash_part){ &h[EDIT], f->data, f->len };
-    rec->same.content = r->kind == TEXT_FILE && f->len > 0;
-    if (rec->same.content)
-        *part++ = (struct hash_part){ &h[TEXT], f->data, f->len };
-    return part;
-}
-
-/* What is 1 becomes the hash's number. */
-static void
-settle(uint64_t *v, const struct hash *h)
-{
-    struct id id;
-
-    if (*v == 0)
-        return;
-    id = hash_id(h);
-    *v = number_of(&id);
-}
-
-void
-same_of_each(struct same_record *rec, size_t n)
-{
-    struct hash_part part[SAME_MOST * HASHES], *end = part;
-    struct hash h[SAME_MOST][HASHES];
-    struct text_rec r;
-
-    text_init(&r);
-    for (size_t i = 0; i < n; i++)
-        end = add_parts(end, h[i], &rec[i], &r);
-    text_release(&r);
-    hash_add_each(part, (size_t)(end - part));
-    for (size_t i = 0; i < n; i++) {
-        rec[i].id = hash_id(&h[i][WHOLE]);
-        settle(&rec[i].same.edit, &h[i][EDIT]);
-        settle(&rec[i].same.content, &h[i][TEXT]);
-    }
 }

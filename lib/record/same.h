@@ -34,17 +34,4 @@ uint64_t same_commit(const struct text_rec *r);
 /* All three; c as above. */
 struct same same_of(const struct text_rec *r, const struct change *c);
 
-/* An encoded record p[n], and what is hashed of all of it. */
-struct same_record {
-    const void *p;
-    size_t n;
-    struct id id;     /* text_id */
-    bool known;       /* `same` is same_of: it is a file or a document */
-    struct same same;
-};
-
-/* Finds that of n records, at most SAME_MOST, in less time together. */
-#define SAME_MOST 8
-void same_of_each(struct same_record *rec, size_t n);
-
 #endif

@@ -21,7 +21,6 @@
 
 #define BATCH_RECORDS 512
 #define BATCH_BYTES (2u << 20)
-#define GROUPS_EACH 4 /* of a batch, for each thread, at least */
 
 /* A record of the batch, and what became of it. */
 struct tokenizing_item {
@@ -36,9 +35,6 @@ struct tokenizing_batch {
     uint32_t *order; /* of the items, the longest first, so that none is left
                         to one thread at the end */
     size_t n;
-    uint32_t *group;  /* where in that order each begins, and the end: the
-                         records that a thread takes at once */
-    size_t n_groups;
     struct buf text;  /* of its records */
     uint64_t at;      /* how far its last one is in the input */
     int more;         /* 0: the segment ends behind it, negative: in e */
@@ -55,7 +51,6 @@ batch_init(struct tokenizing_batch *b)
 {
     b->item = mem_array(BATCH_RECORDS, sizeof(b->item[0]));
     b->order = mem_array(BATCH_RECORDS, sizeof(b->order[0]));
-    b->group = mem_array(BATCH_RECORDS + 1, sizeof(b->group[0]));
     for (size_t i = 0; i < BATCH_RECORDS; i++)
         render_result_init(&b->item[i].out);
     buf_init(&b->text);
@@ -68,7 +63,6 @@ batch_release(struct tokenizing_batch *b)
         render_result_release(&b->item[i].out);
     free(b->item);
     free(b->order);
-    free(b->group);
     buf_release(&b->text);
 }
 
@@ -164,24 +158,6 @@ batch_sort(struct tokenizing_batch *b)
     qsort_r(b->order, b->n, sizeof(b->order[0]), compare_len, b->item);
 }
 
-/* Groups as large as leaves some for each thread. */
-static void
-batch_group(struct tokenizing_batch *b)
-{
-    size_t most = b->text.len / (GROUPS_EACH * (size_t)par_threads());
-    size_t len = SIZE_MAX, n = 0;
-
-    b->n_groups = 0;
-    for (uint32_t i = 0; i < b->n; i++, n++) {
-        if (n == SAME_MOST || len >= most) {
-            b->group[b->n_groups++] = i;
-            n = len = 0;
-        }
-        len += b->item[b->order[i]].len;
-    }
-    b->group[b->n_groups] = (uint32_t)b->n;
-}
-
 /* Takes records until the batch is full or there are no more. */
 static void
 take_batch(struct tokenizing_batch *b, struct stream_in *in)
@@ -205,7 +181,6 @@ take_batch(struct tokenizing_batch *b, struct stream_in *in)
     }
     b->at = in->in.at;
     batch_sort(b);
-    batch_group(b);
 }
 
 /* What the record lost, to the ledger if there is one. */
@@ -335,32 +310,18 @@ struct turn {
     int rc; /* of what was done to the other */
 };
 
-/* The records of group g of the batch. */
+/* One record. */
 static void
-do_group(struct turn *t, size_t g, int worker)
+do_record(struct turn *t, struct tokenizing_item *it, int worker)
 {
-    struct tokenizing_worker *w = &t->z->worker[worker];
-    struct tokenizing_batch *b = t->batch;
-    const uint32_t *order = b->order + b->group[g];
-    size_t n = b->group[g + 1] - b->group[g];
-    struct same_record rec[SAME_MOST];
+    struct tokenizing *z = t->z;
+    struct tokenizing_worker *w = &z->worker[worker];
 
     if (!w->ready)
-        render_worker_init(&w->w, t->z->render.t);
+        render_worker_init(&w->w, z->render.t);
     w->ready = true;
-    for (size_t i = 0; i < n; i++) {
-        const struct tokenizing_item *it = &b->item[order[i]];
-
-        rec[i].p = b->text.data + it->at;
-        rec[i].n = it->len;
-    }
-    same_of_each(rec, n);
-    for (size_t i = 0; i < n; i++) {
-        struct tokenizing_item *it = &b->item[order[i]];
-
-        render_record(&t->z->render, &w->w, &rec[i], it->index, &it->out,
-                      &it->e);
-    }
+    render_record(&z->render, &w->w, t->batch->text.data + it->at, it->len,
+                  it->index, &it->out, &it->e);
 }
 
 static void
@@ -371,7 +332,7 @@ do_item(void *ctx, size_t i, int worker)
     if (i < t->jobs)
         stream_out_job(t->out, i, worker);
     else
-        do_group(t, i - t->jobs, worker);
+        do_record(t, &t->batch->item[t->batch->order[i - t->jobs]], worker);
 }
 
 /* What became of a batch, up to the first error. */
@@ -416,7 +377,7 @@ encode(struct tokenizing *z, struct stream_in *in, struct stream_out *out,
     t.other->more = 1;
     for (;;) {
         t.jobs = out ? stream_out_hold(out) : 0;
-        par_for_beside(t.jobs + t.batch->n_groups, do_item, turn_other, &t);
+        par_for_beside(t.jobs + t.batch->n, do_item, turn_other, &t);
         if (t.rc == 0 && out)
             t.rc = stream_out_go(out, e);
         if (t.rc < 0)

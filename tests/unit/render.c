@@ -218,18 +218,22 @@ TEST(kinds_without_a_layout_are_counted)
     world_open(&w, text);
     make_file(&w, "R");
     CHECK(render_use(&w.r, TEMPLATE_COMMIT, &e) == 0);
-    CHECK(world_record(&w, 0, &e) == 0);
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
+                        &e) == 0);
     make_commit(&w, change);
     CHECK(render_use(&w.r, TEMPLATE_FILE, &e) == 0);
-    CHECK(world_record(&w, 0, &e) == 0);
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
+                        &e) == 0);
     CHECK_EQ_U64(w.out.n, 0);
     CHECK_EQ_U64(w.out.left[RENDER_KIND].records, 2);
     make_commit(&w, "3 3\n");
     CHECK(render_use(&w.r, TEMPLATE_COMMIT, &e) == 0);
-    CHECK(world_record(&w, 0, &e) == 0);
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
+                        &e) == 0);
     CHECK_EQ_U64(w.out.left[RENDER_EDIT].records, 1);
     make_commit(&w, "nonsense\n");
-    CHECK(world_record(&w, 0, &e) == ERR_DATA);
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
+                        &e) == ERR_DATA);
     CHECK_EQ_U64(w.out.n, 0);
     world_close(&w);
 }
@@ -339,7 +343,8 @@ TEST(max_tokens_shrinks_context_then_splits)
     make_file(&w, "R");
     w.r.max_tokens = 3;
     render_result_reset(&w.out);
-    CHECK(world_record(&w, 0, &(struct err){ 0 }) != 0 || w.out.n == 0);
+    CHECK(render_record(&w.r, &w.w, w.rec.data, w.rec.len, 0, &w.out,
+                        &(struct err){ 0 }) != 0 || w.out.n == 0);
     buf_release(&b);
     world_close(&w);
 }

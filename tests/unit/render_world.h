@@ -63,16 +63,6 @@ world_set(struct world *w, struct text_rec *r)
     text_release(r);
 }
 
-/* As render_record, of it. */
-static inline int
-world_record(struct world *w, uint64_t index, struct err *e)
-{
-    struct same_record rec = { .p = w->rec.data, .n = w->rec.len };
-
-    same_of_each(&rec, 1);
-    return render_record(&w->r, &w->w, &rec, index, &w->out, e);
-}
-
 /* Renders it; w->out holds nothing else then. */
 static inline void
 world_render(struct world *w)
@@ -80,7 +70,8 @@ world_render(struct world *w)
     struct err e;
 
     render_result_reset(&w->out);
-    if (!CHECK(world_record(w, 3, &e) == 0))
+    if (!CHECK(render_record(&w->r, &w->w, w->rec.data, w->rec.len, 3,
+                             &w->out, &e) == 0))
         printf("  %s\n", e.text);
 }
 
