@@ -157,6 +157,10 @@ check_linears(const struct model_desc *d, const char *model, struct err *e)
         if (d->module[i].in_out)
             return err_set(e, ERR_DATA, "%s: module %s: --to can't turn its "
                            "matrix, which is stored [in, out]", model, name);
+        if (d->module[i].expert >= 0)
+            return err_set(e, ERR_DATA, "%s: module %s: --to is for linears, "
+                           "and transformers has all experts in one tensor",
+                           model, name);
         if (d->module[i].role == ROLE_DT)
             return err_set(e, ERR_DATA, "%s: module %s: with --to it would "
                            "be none that transformers computes with", model,

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "train/health.h"
 #include "weights/adapter_tokens.h"
+#include "weights/lora_experts.h"
 #include "weights/pissa.h"
 
 #define MAX_TOKEN ((1 << 20) - 1) /* of the largest vocabulary (family.c) */
@@ -354,7 +355,7 @@ resolve_adapter(struct train_opts *t, struct run_adapter *a,
                 const struct train_options *o, const struct model *m,
                 struct err *e)
 {
-    bool pissa;
+    bool pissa = false;
     int rc = 0;
 
     if (m->with != NULL)
@@ -369,6 +370,8 @@ resolve_adapter(struct train_opts *t, struct run_adapter *a,
         rc = pissa_place(&a->fixed, a->parts, &m->desc, &m->backend, e);
     a->config.n = a->config.n_whole = 0;
     a->config.dropout = o->dropout;
+    if (rc == 0)
+        rc = lora_check_experts(a->parts, &a->config, pissa, &m->desc, e);
     a->config.base = o->base;
     a->config.fan_in_fan_out = lora_fan_in_fan_out(&m->desc);
     return rc;

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kernels/moe.h"
 #include "tensor/dynamic8.h"
 
 size_t
@@ -105,6 +106,40 @@ emit_zero(struct build *b, struct view v)
     op->y[0] = v;
 }
 
+/* Room for what the layers' routers say for the load-balancing loss. */
+static void
+place_tallies(struct build *b)
+{
+    uint32_t routed = 0, experts = 0;
+
+    for (uint32_t l = 0; l < b->d->n_layers; l++)
+        if (b->d->layer[l].ffn == FF_EXPERTS) {
+            experts = b->d->layer[l].experts;
+            routed++;
+        }
+    if (routed == 0 || !(b->d->balance > 0) || b->o->mode != PROG_TRAIN)
+        return;
+    b->tally = build_view(b, ZONE_ARENA, routed * b->o->batch, 2 * experts,
+                          DTYPE_REAL);
+    b->balance = build_view(b, ZONE_ARENA, b->o->batch, experts, DTYPE_REAL);
+}
+
+static void
+emit_balance(struct build *b)
+{
+    struct op *op;
+
+    if (b->tally.buf == 0)
+        return;
+    op = build_op(b, OP_BALANCE, 0);
+    op->x[0] = b->tally;
+    op->y[0] = b->balance;
+    op->u.balance = (struct balance_args){
+        b->o->batch, b->o->seq_len, b->d->layer[b->d->n_layers - 1].top_k,
+        b->d->balance
+    };
+}
+
 /* FWD up to the head. */
 static void
 emit_forward(struct build *b)
@@ -113,6 +148,7 @@ emit_forward(struct build *b)
                  && b->o->recompute == RECOMPUTE_BLOCK;
     struct view x = build_embed(b);
 
+    place_tallies(b);
     for (uint32_t l = 0; l < b->d->n_layers; l++) {
         if (again)
             build_again_from(b);
@@ -120,6 +156,7 @@ emit_forward(struct build *b)
         if (again)
             build_again_to(b, x);
     }
+    emit_balance(b);
     b->p->hidden = build_final(b, x);
     if (b->o->mode != PROG_TRAIN)
         return;
@@ -296,17 +333,39 @@ check_z_loss(const struct build *b)
                    "--device cpu)", b->backend->name);
 }
 
-/* Whether the back end has kernels for the layers' mixers. */
+/* Places of experts' rows are kept exactly. */
 static int
-check_mixers(const struct build *b)
+check_experts(const struct build *b, const struct layer_desc *y)
+{
+    uint64_t rows = (uint64_t)b->o->batch * b->o->seq_len;
+
+    if (!(b->backend->kinds >> OP_ROUTE & 1))
+        return err_set(b->e, ERR_USAGE, "a mixture of experts does not run "
+                       "on %s: it has no kernels for it (use --device cpu)",
+                       b->backend->name);
+    if (route_rows(rows, y->top_k, y->experts, ROUTE_TILE) > 1u << 24)
+        return err_set(b->e, ERR_LIMIT, "%llu tokens in a batch, each of "
+                       "which goes through %u experts, are over the limit of "
+                       "2^24", (unsigned long long)rows, y->top_k);
+    return 0;
+}
+
+/* Whether the back end has kernels for the layers. */
+static int
+check_layers(const struct build *b)
 {
     bool scans = b->backend->kinds >> OP_SCAN & 1;
 
-    for (uint32_t l = 0; l < b->d->n_layers; l++)
-        if (b->d->layer[l].mixer == MIX_MAMBA && !scans)
+    for (uint32_t l = 0; l < b->d->n_layers; l++) {
+        const struct layer_desc *y = &b->d->layer[l];
+
+        if (y->mixer == MIX_MAMBA && !scans)
             return err_set(b->e, ERR_USAGE, "Mamba's layers do not run on "
                            "%s: it has no kernel for their scan (use "
                            "--device cpu)", b->backend->name);
+        if (y->ffn == FF_EXPERTS && check_experts(b, y) < 0)
+            return b->e->code;
+    }
     return 0;
 }
 
@@ -356,7 +415,7 @@ prog_build(struct prog *p, const struct model_desc *d,
     memset(p, 0, sizeof(*p));
     rc = check_opts(o, d, e);
     if (rc == 0)
-        rc = check_mixers(&b);
+        rc = check_layers(&b);
     if (rc == 0)
         rc = check_heads(&b);
     if (rc == 0)

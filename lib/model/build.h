@@ -4,8 +4,8 @@
  *   build.c     prog_build: the order of things
  *   bind.c      base tensors and trainable parameters to views
  *   forward.c   layers to ops: norms, residuals, linears, embedding, head
- *   layer_kind.c, mix_attention.c, mix_mamba.c, ffn.c   what a layer is made
- *               of
+ *   layer_kind.c, mix_attention.c, mix_mamba.c, ffn.c, ffn_experts.c   what a
+ *               layer is made of
  *   recompute.c   ops of a layer once more
  *   offload.c   what the backward needs, in the host's memory meanwhile
  *   backward.c  an op to the ops of its gradient
@@ -106,15 +106,19 @@ const struct bound *bound_tensor(const struct build *b, uint32_t i);
 /* forward.c: what emitters of layers share. An activation is [rows, cols],
  * of the back end's type, or of reals where that matters (statistics). A
  * linear is the roles' modules that are there, in order, side by side in one
- * output; residual may be absent (buf 0). The norms of DoRA's modules are made
- * in START. A norm is of as many columns as its
- * gain has, one after the other. build_record puts a forward op on
- * the tape when something in it needs a gradient. */
+ * output; residual may be absent (buf 0). A grouped one is the same of every
+ * expert's modules, on its rows of x; counts and tile are ROUTE's. The norms of
+ * DoRA's modules are made in START. A norm is of as many columns as its gain
+ * has, one after the other. build_record puts a forward op on the tape when
+ * something in it needs a gradient. */
 struct view build_activation(struct build *b, uint32_t cols);
 struct view build_reals(struct build *b, uint32_t cols);
 struct view build_linear(struct build *b, uint32_t layer,
                          const uint8_t *roles, size_t n_roles,
                          struct view x, struct view residual);
+struct view build_grouped(struct build *b, uint32_t layer,
+                          const uint8_t *roles, uint32_t n_roles,
+                          struct view x, struct view counts, uint32_t tile);
 void build_dora_norms(struct build *b);
 void build_norm(struct build *b, uint32_t layer, enum role role,
                 struct view x, struct view y);

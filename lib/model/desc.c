@@ -111,6 +111,18 @@ check_kinds(const struct config *c, struct err *e)
     return 0;
 }
 
+static int
+check_experts(struct config *c, struct err *e)
+{
+    if (c->expert_dim == 0)
+        c->expert_dim = c->ff_dim;
+    if (c->top_k > c->experts)
+        return err_set(e, ERR_DATA, "num_experts_per_tok (found %g, expected "
+                       "at most the %g experts that there are)", c->top_k,
+                       c->experts);
+    return 0;
+}
+
 /* Fills in what is derived and checks that the sizes fit together. */
 static int
 check_config(struct config *c, const struct family *f, const cJSON *root,
@@ -128,6 +140,8 @@ check_config(struct config *c, const struct family *f, const cJSON *root,
         return rc;
     if (c->ff_dim == 0)
         c->ff_dim = 4 * c->dim;
+    if (check_experts(c, e) < 0)
+        return e->code;
     if (c->pad >= c->vocab)
         return err_set(e, ERR_DATA, "pad_token_id (found %g, expected an id "
                        "below vocab_size, which is %g)", c->pad, c->vocab);
@@ -202,6 +216,11 @@ fill_layers(struct model_desc *d, const struct config *c)
         y->kv_heads = (uint32_t)c->kv_heads;
         y->head_dim = (uint32_t)c->head_dim;
         y->ff_dim = (uint32_t)c->ff_dim;
+        if (y->ffn == FF_EXPERTS) {
+            y->experts = (uint32_t)c->experts;
+            y->top_k = (uint32_t)c->top_k;
+            y->expert_dim = (uint32_t)c->expert_dim;
+        }
         y->inner = (uint32_t)c->inner;
         y->state = (uint32_t)c->state;
         y->width = (uint32_t)c->width;
@@ -257,6 +276,8 @@ fill_numbers(struct model_desc *d, const struct config *c, const cJSON *root)
     d->residual_scale = c->residual_scale;
     d->hidden_scale = 1 / c->logits_divisor;
     d->init_range = (float)c->init_range;
+    d->route_norm = f->route_norm;
+    d->balance = c->balanced != 0 ? (float)c->balance : 0;
     d->step = (struct step_desc){
         .scale = c->step_scale, .least = c->step_least,
         .most = c->step_most, .floor = c->step_floor,

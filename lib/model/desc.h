@@ -19,7 +19,7 @@
 enum norm_kind { NORM_LAYER, NORM_RMS, NORM_RMS_ABOUT_1 }; /* 1 + gain */
 enum pos_kind { POS_LEARNED, POS_ROTARY, POS_NONE };
 enum mixer_kind { MIX_ATTENTION, MIX_MAMBA, MIXER_KINDS };
-enum ffn_kind { FF_MLP, FF_GATED, FF_NONE, FFN_KINDS };
+enum ffn_kind { FF_MLP, FF_GATED, FF_EXPERTS, FF_NONE, FFN_KINDS };
 
 /* What a module is for. */
 enum role {
@@ -48,6 +48,10 @@ enum role {
     ROLE_GATE,
     ROLE_UP,
     ROLE_DOWN,  /* out of the feed-forward */
+    ROLE_ROUTER, /* which experts, [experts, dim] */
+    ROLE_EXPERT_GATE, /* these three: of each expert */
+    ROLE_EXPERT_UP,
+    ROLE_EXPERT_DOWN,
     ROLE_POST2, /* of what the feed-forward made */
     ROLE_NORM_F, /* after the last layer */
     ROLE_HEAD,  /* [vocab, dim]; in a tied model the embedding's */
@@ -61,6 +65,7 @@ struct module {
     char name[96];
     uint8_t role;
     uint32_t layer;   /* of the layers' modules */
+    int32_t expert;   /* that it is of; -1: none */
     uint32_t in, out;
     bool has_bias;
     bool in_out;      /* the weight is stored [in, out] (Conv1D) */
@@ -109,6 +114,8 @@ struct layer_desc {
     uint8_t rope;     /* of the model's: 0, or 1 */
     uint32_t window;  /* tokens a query sees, itself included; 0: all */
     uint32_t ff_dim;
+    uint32_t experts, top_k, expert_dim; /* of a mixture of experts: how many
+                         there are, a token goes through, columns of each */
     uint32_t inner, state, width, rank; /* of Mamba: columns, numbers of a
                          column's state, rows it convolves, the step's rank */
 };
@@ -157,6 +164,8 @@ struct model_desc {
                               of those that see all, and those with a window */
     uint32_t pad;      /* 1 + the id of pad_token_id, whose embedding learns
                           nothing from where it stands; 0: none */
+    bool route_norm;   /* the weights of a token's experts add up to 1 */
+    float balance;     /* coefficient of the load-balancing loss; 0: none */
     float init_range;  /* standard deviation of initial weights */
     struct step_desc step;
     struct dropout_desc drop[CONFIG_DROPS]; /* none of them is applied */
@@ -184,6 +193,10 @@ void desc_untie(struct model_desc *d);
 /* The module of that role (in that layer); NULL when there is none. */
 const struct module *desc_module(const struct model_desc *d, enum role role,
                                  uint32_t layer);
+
+/* The module of that role of an expert. */
+const struct module *desc_expert(const struct model_desc *d, enum role role,
+                                 uint32_t layer, uint32_t expert);
 
 /* Whether it is one of the layers' matrices that adapters are for. */
 bool module_is_linear(const struct model_desc *d, const struct module *m);

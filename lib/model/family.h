@@ -24,6 +24,9 @@ struct config {
     double local_theta, pattern; /* pattern p over 0: but for each p-th, the
                                     layers have a window */
     double embed_scale, residual_scale, logits_divisor;
+    double top_k, expert_dim; /* of experts; expert_dim 0: ff_dim */
+    double balanced, balance; /* whether there is a load-balancing loss, and
+                                 its coefficient */
     double inner, expand, state, width, rank; /* of Mamba; rank 0: dim / 16 */
     double step_scale, step_least, step_most, step_floor, step_constant;
     double conv_bias;
@@ -43,7 +46,8 @@ enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTN, BIAS_MLP, BIAS_CONV };
 /* A module of a family. */
 struct module_row {
     uint8_t role;
-    const char *name; /* layers' modules: below the layer's prefix */
+    const char *name; /* layers' modules: below the layer's prefix; %u: the
+                         expert */
     uint8_t bias;
     bool in_out;
     bool aside; /* of a linear: see TENSOR_ASIDE */
@@ -66,6 +70,7 @@ struct family {
                              own, and all attention types have theirs */
     bool scaled_embedding; /* by sqrt(dim) */
     bool qk_norm_whole;   /* q and k are normed over all heads together */
+    bool route_norm;      /* see struct model_desc */
     bool scaled_residual; /* init of outputs scaled by 1/sqrt(2 layers) */
     bool scan_init;       /* scans begin as Mamba's do, and not as other
                              linears */

@@ -18,6 +18,7 @@
 #define MAX_HEADS 256
 #define MAX_WINDOW (1 << 30)
 #define MAX_STATE 256
+#define MAX_EXPERTS 1024
 
 /* Rows of a family's keys. */
 #define COUNT(key, field, preset, most) \
@@ -59,6 +60,9 @@
     COUNT("intermediate_size", ff_dim, ff, MAX_FF), \
     COUNT("num_hidden_layers", n_layers, n, MAX_LAYERS), \
     COUNT("num_attention_heads", heads, h, MAX_HEADS)
+#define BALANCE \
+    FLAG("output_router_logits", balanced, false), \
+    REAL("router_aux_loss_coef", balance, 0.001, 0, 1e9)
 #define FREE(key) { .name = key, .kind = KEY_FREE }
 #define IDS(key) { .name = key, .kind = KEY_IDS, .flags = KEY_NULL }
 #define TEXT(key) { .name = key, .kind = KEY_TEXT, .flags = KEY_NULL }
@@ -97,5 +101,9 @@ enum { SILU = 5 };
 /* family_mamba.c */
 extern const struct key mamba_keys[], jamba_keys[];
 extern const struct module_row mamba_modules[], jamba_modules[];
+
+/* family_moe.c */
+extern const struct key mixtral_keys[];
+extern const struct module_row mixtral_modules[];
 
 #endif

@@ -279,6 +279,65 @@ build_linear(struct build *b, uint32_t layer, const uint8_t *roles,
     return z;
 }
 
+/* What the adapters of all experts put in h, their ranks' greatest for each
+ * role: an expert's rows are its own. */
+static void
+place_grouped_h(struct build *b, struct part *part, uint32_t n,
+                uint32_t n_roles, uint32_t rows)
+{
+    uint32_t most[MAX_PARTS] = { 0 }, cols = 0, col = 0;
+    struct view all;
+
+    for (uint32_t i = 0; i < n; i++)
+        if (part[i].rank > most[i % n_roles])
+            most[i % n_roles] = part[i].rank;
+    for (uint32_t k = 0; k < n_roles; k++)
+        cols += most[k];
+    if (cols == 0)
+        return;
+    all = build_view(b, ZONE_ARENA, rows, cols, b->backend->activation);
+    for (uint32_t i = 0; i < n; i++) {
+        col = i % n_roles == 0 ? 0 : col + most[i % n_roles - 1];
+        if (part[i].rank > 0)
+            part[i].h = view_cols(all, col, part[i].rank);
+    }
+}
+
+struct view
+build_grouped(struct build *b, uint32_t layer, const uint8_t *roles,
+              uint32_t n_roles, struct view x, struct view counts,
+              uint32_t tile)
+{
+    uint32_t groups = b->d->layer[layer].experts, n = groups * n_roles;
+    struct part *part = build_parts(b, n);
+    bool need = build_needs(b, x);
+    uint32_t col = 0;
+    struct view y;
+    struct op *op;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct module *m = desc_expert(b->d, roles[i % n_roles], layer,
+                                             i / n_roles);
+
+        col = i % n_roles == 0 ? 0 : col;
+        need |= fill_part(b, &part[i], m, col);
+        part[i].dropout = 0; /* PEFT has none for experts */
+        col += m->out;
+    }
+    place_grouped_h(b, part, n, n_roles, x.rows);
+    y = build_view(b, ZONE_ARENA, x.rows, col, b->backend->activation);
+    op = build_op(b, OP_GROUPED, layer);
+    op->x[0] = x;
+    op->x[1] = counts;
+    op->y[0] = y;
+    op->u.lin.part = part;
+    op->u.lin.n = n;
+    op->u.lin.groups = groups;
+    op->u.lin.tile = tile;
+    build_record(b, op, need);
+    return y;
+}
+
 /* The model */
 
 /* In place: tokens that have rows of their own. */

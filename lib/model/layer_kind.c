@@ -5,7 +5,7 @@
 #define EVERY_LAYER (ROLE_BIT(ROLE_NORM1) | ROLE_BIT(ROLE_POST1) \
                      | ROLE_BIT(ROLE_NORM2) | ROLE_BIT(ROLE_POST2))
 
-_Static_assert(ROLE_COUNT <= 32, "a role has a bit");
+_Static_assert(ROLE_COUNT <= 64, "a role has a bit");
 
 static const struct layer_kind mixers[MIXER_KINDS] = {
     [MIX_ATTENTION] = {
@@ -38,6 +38,12 @@ static const struct layer_kind ffns[FFN_KINDS] = {
                  | ROLE_BIT(ROLE_DOWN),
         .emit = ffn_gated,
     },
+    [FF_EXPERTS] = {
+        .name = "experts",
+        .roles = ROLE_BIT(ROLE_ROUTER) | ROLE_BIT(ROLE_EXPERT_GATE)
+                 | ROLE_BIT(ROLE_EXPERT_UP) | ROLE_BIT(ROLE_EXPERT_DOWN),
+        .emit = ffn_experts,
+    },
     [FF_NONE] = { .name = "none" },
 };
 
@@ -56,7 +62,7 @@ ffn_kind(unsigned kind)
 bool
 layer_has_role(const struct layer_desc *y, unsigned role)
 {
-    uint32_t roles = EVERY_LAYER | mixers[y->mixer].roles
+    uint64_t roles = EVERY_LAYER | mixers[y->mixer].roles
                      | ffns[y->ffn].roles;
 
     return roles & ROLE_BIT(role);

@@ -10,11 +10,11 @@
 
 #include "model/build.h"
 
-#define ROLE_BIT(role) (UINT32_C(1) << (role))
+#define ROLE_BIT(role) (UINT64_C(1) << (role))
 
 struct layer_kind {
     const char *name;
-    uint32_t roles; /* ROLE_BITs */
+    uint64_t roles; /* ROLE_BITs */
 
     /* Emits the ops from x, the normed input, to residual + the kind's
      * output, which it returns: both [rows, dim]. NULL: a layer of the kind
@@ -30,7 +30,7 @@ const struct layer_kind *ffn_kind(unsigned kind);
 /* Whether layers of those kinds have a module of the role. */
 bool layer_has_role(const struct layer_desc *y, unsigned role);
 
-/* mix_attention.c, mix_mamba.c, ffn.c */
+/* mix_attention.c, mix_mamba.c, ffn.c, ffn_experts.c */
 struct view mix_attention(struct build *b, uint32_t layer, struct view x,
                           struct view residual);
 struct view mix_mamba(struct build *b, uint32_t layer, struct view x,
@@ -39,5 +39,7 @@ struct view ffn_mlp(struct build *b, uint32_t layer, struct view x,
                     struct view residual);
 struct view ffn_gated(struct build *b, uint32_t layer, struct view x,
                       struct view residual);
+struct view ffn_experts(struct build *b, uint32_t layer, struct view x,
+                        struct view residual);
 
 #endif

@@ -68,6 +68,20 @@ ff_inner(const struct model_desc *d, const struct layer_desc *y)
 }
 
 static uint32_t
+experts(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return y->experts;
+}
+
+static uint32_t
+expert_inner(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return y->expert_dim;
+}
+
+static uint32_t
 inner(const struct model_desc *d, const struct layer_desc *y)
 {
     (void)d;
@@ -142,6 +156,17 @@ static const struct role_info table[ROLE_COUNT] = {
                   .out = ff_inner },
     [ROLE_DOWN] = { .name = "down", .in_layer = true, .residual = true,
                     .flags = MATRIX, .in = ff_inner, .out = dim },
+    [ROLE_ROUTER] = { .name = "router", .in_layer = true,
+                      .flags = TENSOR_DECAYS, .in = dim, .out = experts },
+    [ROLE_EXPERT_GATE] = { .name = "expert_gate", .in_layer = true,
+                           .each = true, .flags = MATRIX, .in = dim,
+                           .out = expert_inner },
+    [ROLE_EXPERT_UP] = { .name = "expert_up", .in_layer = true,
+                         .each = true, .flags = MATRIX, .in = dim,
+                         .out = expert_inner },
+    [ROLE_EXPERT_DOWN] = { .name = "expert_down", .in_layer = true,
+                           .each = true, .residual = true, .flags = MATRIX,
+                           .in = expert_inner, .out = dim },
     [ROLE_IN] = { .name = "in", .in_layer = true, .flags = MATRIX,
                   .in = dim, .out = inner_gate },
     [ROLE_CONV] = { .name = "conv", .in_layer = true, .spread = true,

@@ -14,6 +14,8 @@ struct role_info {
     bool in_layer; /* layers have it (layer_kind.h says which), named below
                       the layer's prefix */
     bool top;      /* named beside the family's body, not below it */
+    bool each;     /* of an expert: a layer has one for each, in whose name its
+                      number stands */
     bool residual; /* its output is added to the layer's input */
     bool bare;     /* its weight is named as the module is */
     bool spread;   /* its matrix is stored [out, 1, in] */

@@ -11,22 +11,26 @@
 
 /* Modules */
 
+/* expert: of a row that each expert has. */
 static void
 add_module(struct model_desc *d, const struct config *c,
-           const struct module_row *row, uint32_t layer)
+           const struct module_row *row, uint32_t layer, uint32_t expert)
 {
     const struct role_info *role = role_info(row->role);
     const struct layer_desc *y = &d->layer[layer];
     struct module *m = &d->module[d->n_modules++];
-    char prefix[32] = "";
+    char prefix[32] = "", name[48];
 
     if (role->in_layer)
         /* layers is a constant of the family table: "layers.%u." */
         snprintf(prefix, sizeof(prefix), d->family->layers, layer);
+    /* and so is this, with %u where it is of an expert */
+    snprintf(name, sizeof(name), row->name, expert);
     snprintf(m->name, sizeof(m->name), "%s%s%s",
-             role->top ? "" : d->family->body, prefix, row->name);
+             role->top ? "" : d->family->body, prefix, name);
     m->role = row->role;
     m->layer = layer;
+    m->expert = role->each ? (int32_t)expert : -1;
     m->in_out = row->in_out && c->in_out != 0;
     m->aside = row->aside;
     d->turned |= row->in_out && !m->in_out;
@@ -44,8 +48,49 @@ in_layer(const struct module_row *row)
     return row->name != NULL && role_info(row->role)->in_layer;
 }
 
+/* From the first of an expert's rows on, which stand together: expert after
+ * expert. Returns the row after them. */
+static const struct module_row *
+add_experts(struct model_desc *d, const struct config *c,
+            const struct module_row *row, uint32_t layer)
+{
+    const struct module_row *first = row;
+
+    for (uint32_t e = 0; e < d->layer[layer].experts; e++)
+        for (row = first; in_layer(row) && role_info(row->role)->each; row++)
+            add_module(d, c, row, layer, e);
+    return row;
+}
+
+static void
+add_layer(struct model_desc *d, const struct config *c,
+          const struct module_row *row, uint32_t layer)
+{
+    while (in_layer(row)) {
+        if (!layer_has_role(&d->layer[layer], row->role)) {
+            row++;
+        } else if (role_info(row->role)->each) {
+            row = add_experts(d, c, row, layer);
+        } else {
+            add_module(d, c, row, layer, 0);
+            row++;
+        }
+    }
+}
+
+/* Modules of all layers, at most. */
+static size_t
+count_modules(const struct model_desc *d, size_t rows)
+{
+    size_t n = 0;
+
+    for (uint32_t l = 0; l < d->n_layers; l++)
+        n += rows * (1 + (size_t)d->layer[l].experts);
+    return n;
+}
+
 /* One module a row outside the layers; inside, one in each layer of a kind
- * that has the role. */
+ * that has the role, or one for each of its experts. */
 void
 list_modules(struct model_desc *d, const struct config *c)
 {
@@ -54,16 +99,15 @@ list_modules(struct model_desc *d, const struct config *c)
 
     for (row = rows; row->name != NULL; row++)
         n++;
-    d->module = mem_array(n * d->n_layers, sizeof(*d->module));
+    d->module = mem_array(count_modules(d, n), sizeof(*d->module));
     for (row = rows; row->name != NULL && !in_layer(row); row++)
-        add_module(d, c, row, 0);
+        add_module(d, c, row, 0, 0);
     inside = row;
     for (uint32_t l = 0; l < d->n_layers; l++)
-        for (row = inside; in_layer(row); row++)
-            if (layer_has_role(&d->layer[l], row->role))
-                add_module(d, c, row, l);
-    for (; row->name != NULL; row++)
-        add_module(d, c, row, 0);
+        add_layer(d, c, inside, l);
+    for (row = inside; row->name != NULL; row++)
+        if (!in_layer(row))
+            add_module(d, c, row, 0, 0);
 }
 
 /* Tensors */
@@ -88,7 +132,7 @@ add_tensor(struct model_desc *d, const struct module *m, const char *leaf)
     struct model_tensor *t = &d->tensor[d->n_tensors];
 
     *t = (struct model_tensor){ .module = (uint32_t)(m - d->module),
-                                .expert = -1, .n_dims = 1, .rows = 1,
+                                .expert = m->expert, .n_dims = 1, .rows = 1,
                                 .cols = m->out };
     snprintf(t->name, sizeof(t->name), "%s%s%s", m->name, *leaf ? "." : "",
              leaf);
@@ -157,6 +201,20 @@ desc_module(const struct model_desc *d, enum role role, uint32_t layer)
         if (m->role == role
             && (!role_info(role)->in_layer || m->layer == layer))
             return m;
+    }
+    return NULL;
+}
+
+const struct module *
+desc_expert(const struct model_desc *d, enum role role, uint32_t layer,
+            uint32_t expert)
+{
+    const struct module *m = desc_module(d, role, layer);
+
+    while (m != NULL && m < d->module + d->n_modules) {
+        if (m->role == role && m->expert == (int32_t)expert)
+            return m;
+        m++;
     }
     return NULL;
 }

@@ -92,6 +92,8 @@ static const struct small small[] = {
     { "loss_at_end", "Loss after the last step", "nats a token, by the trend"
     },
     { "z_loss", "z-loss", "nats a token", .from_zero = true },
+    { "router_aux_loss", "Load-balancing loss", "nats a token",
+      .from_zero = true },
     { "grad_norm", "Norm of the gradient", "before clipping",
       .from_zero = true },
     { "peak_bytes", "Peak of memory", "MiB", .scale = MIB,

@@ -37,6 +37,7 @@ struct train_state {
     uint64_t line_supervised; /* tokens with a loss since its last line */
     double line_loss;    /* sum of their losses */
     double line_z_loss;  /* and of their z-losses */
+    double line_balance; /* and of their experts' load-balancing losses */
     struct cursor_row cursor;
     struct validation val;
     struct spikes spikes;

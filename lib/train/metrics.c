@@ -13,6 +13,8 @@ metrics_step(struct buf *b, const struct run_line *line,
     json_put_number(b, "loss", line->loss);
     if (line->has_z_loss)
         json_put_number(b, "z_loss", line->z_loss);
+    if (line->has_balance)
+        json_put_number(b, "router_aux_loss", line->balance);
     if (isfinite(line->loss_at_end))
         json_put_number(b, "loss_at_end", line->loss_at_end);
     json_put_number(b, "lr", r->lr);

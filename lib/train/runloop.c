@@ -58,6 +58,7 @@ count_step(struct loop *l, const struct step_report *r)
         return;
     s->line_loss += r->loss * (double)r->supervised;
     s->line_z_loss += r->z_loss * (double)r->supervised;
+    s->line_balance += r->balance * (double)r->supervised;
     s->line_supervised += r->supervised;
 }
 
@@ -100,6 +101,9 @@ log_step(struct loop *l, struct err *e)
         .z_loss = s->line_supervised
                   ? s->line_z_loss / (double)s->line_supervised : NAN,
         .has_z_loss = l->t->opts.prog.z_loss > 0,
+        .balance = s->line_supervised
+                   ? s->line_balance / (double)s->line_supervised : NAN,
+        .has_balance = l->t->prog.desc->balance > 0,
         .loss_at_end = loss_at_end(l->t),
         .steps_s = (double)l->steps / seconds,
         .tok_s = (double)l->tokens / seconds,
@@ -115,7 +119,7 @@ log_step(struct loop *l, struct err *e)
     rc = rundir_log(l->dir, b.data, &s->metrics, e);
     buf_release(&b);
     l->o->report(&line);
-    s->line_loss = s->line_z_loss = 0;
+    s->line_loss = s->line_z_loss = s->line_balance = 0;
     s->line_supervised = 0;
     start_line(l);
     return rc;

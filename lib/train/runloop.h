@@ -11,6 +11,8 @@ struct run_line {
     double loss, lr;       /* loss: mean since the last line */
     double z_loss;         /* the same; where has_z_loss */
     bool has_z_loss;
+    double balance;        /* the same of the experts'; where has_balance */
+    bool has_balance;
     double loss_at_end;    /* full training: of the last step, by the trend;
                               NAN where there is none */
     double steps_s, tok_s; /* since the last line */

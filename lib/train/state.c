@@ -53,6 +53,7 @@ static const struct {
     { "spike_mean", offsetof(struct train_state, spikes.mean) },
     { "spike_variance", offsetof(struct train_state, spikes.variance) },
     { "line_z_loss", offsetof(struct train_state, line_z_loss) },
+    { "line_balance", offsetof(struct train_state, line_balance) },
     { "trend_tokens", offsetof(struct train_state, trend.tokens) },
     { "trend_weight", offsetof(struct train_state, trend.weight) },
     { "trend_x", offsetof(struct train_state, trend.x) },

@@ -282,6 +282,7 @@ read_results(struct trainer *t, struct step_report *r, struct err *e)
     r->loss = out.loss_sum / (double)r->supervised;
     r->z_loss = t->opts.prog.z_loss > 0
                 ? out.z_sum / (double)r->supervised : 0;
+    r->balance = out.balance_sum / (double)r->supervised;
     r->grad_norm = sqrt(out.gnorm2);
     r->skipped = out.skipped != 0;
     t->state.bad += r->skipped;
@@ -300,7 +301,7 @@ trainer_report(struct trainer *t, struct step_report *r, struct err *e)
     if (t->reported == t->launched)
         return 0;
     *r = t->ring[t->reported++ % t->model->backend.ahead];
-    r->loss = r->z_loss = r->grad_norm = NAN;
+    r->loss = r->z_loss = r->balance = r->grad_norm = NAN;
     r->skipped = true;
     r->spike = 0;
     if (r->supervised > 0)

@@ -40,6 +40,7 @@ struct step_report {
     uint64_t step;      /* counted from 1 */
     double loss;        /* mean over supervised tokens; NAN if there are none */
     double z_loss;      /* the same, of what --z-loss adds */
+    double balance;     /* and of the experts' load-balancing loss */
     double lr, grad_norm;
     uint64_t tokens;    /* positions of this step, without padding */
     uint64_t supervised;

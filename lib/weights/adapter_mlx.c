@@ -335,6 +335,9 @@ check_module(const struct adapter_module *m, uint32_t rank, struct err *e)
     if (layer == UINT32_MAX)
         return err_set(e, ERR_USAGE, "module %s: is in no layer, and mlx-lm "
                        "adapts those alone", m->name);
+    if (strstr(m->name, ".experts.") != NULL)
+        return err_set(e, ERR_USAGE, "module %s: mlx-lm has all experts in "
+                       "one module", m->name);
     if (m->rank != rank)
         return err_set(e, ERR_USAGE, "module %s: rank %u, where others have "
                        "%u: an adapter of mlx-lm has one rank", m->name,

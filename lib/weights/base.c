@@ -301,6 +301,31 @@ check_tensors(const struct model_desc *d, size_t *unused,
     return rc;
 }
 
+/* A router of anything else chooses nothing. */
+static int
+check_routers(const struct model_desc *d, const struct weights *w,
+              struct err *e)
+{
+    float x[PIECE];
+
+    for (size_t i = 0; i < d->n_tensors; i++) {
+        const struct weight *t = base_find(w, d, d->tensor[i].name);
+        size_t size = dtype_size(t->dtype), len;
+
+        if (d->module[d->tensor[i].module].role != ROLE_ROUTER
+            || !dtype_is_float(t->dtype))
+            continue;
+        for (uint64_t at = 0, n = t->bytes / size; at < n; at += len) {
+            len = n - at < PIECE ? (size_t)(n - at) : PIECE;
+            floats_load(x, (const char *)t->data + at * size, t->dtype, len);
+            if (floats_bad(x, len) < len)
+                return err_set(e, ERR_DATA, "%s: tensor %s: a router with a "
+                               "value that is not finite", w->path, t->name);
+        }
+    }
+    return 0;
+}
+
 /* Of the matrices that transformers turns for bitsandbytes, those that it left
  * as they were are the other way round. */
 static int
@@ -356,6 +381,8 @@ base_describe(struct model_desc *d, size_t *unused, const struct weights *w,
         rc = check_tensors(d, unused, w, e);
     if (rc == 0)
         rc = check_turned(d, w, e);
+    if (rc == 0)
+        rc = check_routers(d, w, e);
     if (rc < 0)
         desc_release(d);
     else if (untied)

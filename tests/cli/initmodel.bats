@@ -187,7 +187,8 @@ EOF
            "num_attention_heads": 4, "num_key_value_heads": 2'
     echo "{\"model_type\": \"gpt2\", $small, \"n_embd\": 16, \"n_layer\": 2,
            \"n_head\": 4, \"n_positions\": 32}" >gpt2.json
-    types='mistral qwen2 qwen3 granite olmo2 gemma3_text starcoder2 phi jamba'
+    types='mistral qwen2 qwen3 granite olmo2 gemma3_text starcoder2 phi jamba
+        mixtral'
     echo "{\"model_type\": \"mamba\", $small, \"hidden_size\": 16,
            \"num_hidden_layers\": 2}" >mamba.json
     for type in $types; do

@@ -229,7 +229,8 @@ EOF
 }
 
 # What safetensors.py writes an adapter of, for the matrices of layer 0 (of
-# scans', those that adapters are for).
+# scans', those that adapters are for; of mixtral's both layers, for PEFT has
+# experts of all or of none).
 modules() {
     python3 - "$1" <<'EOF'
 import json
@@ -238,8 +239,10 @@ import sys
 with open(sys.argv[1] + "/model.safetensors", "rb") as f:
     head = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
 for name, t in head.items():
-    if ".0." in name and len(t.get("shape", [])) == 2 and not name.endswith(
-            ("A_log", "dt_proj.weight", "mixer.out_proj.weight")):
+    if (".layers." in name if "mixtral" in sys.argv[1] else ".0." in name) \
+            and len(t.get("shape", [])) == 2 and not name.endswith(
+            ("A_log", "dt_proj.weight", "mixer.out_proj.weight",
+             "moe.gate.weight")):
         at = t["shape"] if "gpt2" in sys.argv[1] else t["shape"][::-1]
         print("%s:%d:%d" % (name[:-len(".weight")], *at))
 EOF
@@ -249,7 +252,7 @@ EOF
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
     export PYTHONDONTWRITEBYTECODE=1
     for type in llama mistral qwen2 qwen3 granite olmo2 gemma3 starcoder2 \
-        gpt2 phi mamba jamba; do
+        gpt2 phi mixtral mamba jamba; do
         model=$root/tests/golden/models/$type
         edit adapter ad $(modules "$model")
         merge -q --dtype bf16 --base "$model" --adapter ad -o out

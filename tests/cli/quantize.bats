@@ -351,6 +351,9 @@ EOF
     run -4 --separate-stderr quantize --format nf4 --to out \
         "$root/tests/golden/models/mamba"
     [[ $stderr == *"dt_proj: with --to it would be none that"* ]]
+    run -4 --separate-stderr quantize --format nf4 --to out \
+        "$root/tests/golden/models/mixtral"
+    [[ $stderr == *"experts.0.w1: --to is for linears, and transformers"* ]]
     cat >arch.json <<'EOF'
 {"model_type": "llama", "vocab_size": 40, "hidden_size": 24,
  "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,

@@ -32,7 +32,7 @@ from transformers import AutoModelForCausalLM
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
 CASES = ["llama", "llama_tied", "mistral", "qwen2", "qwen2_yarn", "qwen3",
          "granite", "olmo2", "gemma3", "starcoder2", "gpt2", "phi",
-         "mamba", "jamba"]
+         "mamba", "jamba", "mixtral"]
 IDS = torch.arange(20)[None] % 96
 RANK, ALPHA = 4, 8
 
@@ -159,10 +159,11 @@ def values_of(field, value):
     return [7, "x"] if "dict" not in str(field.type) else []
 
 
-def load(path, scans=False):
+def load(path, scans=False, experts=False):
+    how = {"experts_implementation": "eager"} if experts else {}
     model = AutoModelForCausalLM.from_pretrained(
         path, attn_implementation="eager" if scans else "sdpa",
-        dtype=torch.float64)
+        dtype=torch.float64, **how)
     return model.eval()
 
 
@@ -206,8 +207,8 @@ def family_rows(name):
         path = os.path.join(d, "config.json")
         with open(path) as f:
             config = json.load(f)
-        scans = name == "mamba"
-        model = load(d, scans)
+        how = name == "mamba", name == "mixtral"
+        model = load(d, *how)
         tried = {}
         for f in dataclasses.fields(type(model.config)):
             if f.name not in SKIPPED:
@@ -219,7 +220,7 @@ def family_rows(name):
         else:
             tried["rope_scaling"] += SCALED
         yield from rows(name, tried, config, path, logits(model),
-                        lambda: load(d, scans))
+                        lambda: load(d, *how))
 
 
 def lora_rows():

@@ -27,33 +27,44 @@ Rows are two sequences of 24: one document, then two documents of 10 and 14.
 transformers sees each document as a sequence of its own. The adapter has
 rank 4, alpha 8, no dropout and covers every linear of the layers (of Mamba
 in_proj and x_proj: PEFT refuses out_proj, and dt_proj's weight is read beside
-the module).
+the module), also of each expert, but no router.
+
+Experts, which transformers keeps in one tensor, are named as files have them,
+one by one; their adapters are loaded from such a file. Where the
+configuration has a load-balancing loss, it is in what gradients are of, and
+  balance       F64 [1]            is the loss, times its coefficient
+that of each sequence, of its rows up to the last that counts, weighed by its
+tokens that count.
 
 transformers computes rotary angles, RMSNorm and some softmaxes in float32
 whatever the model's type. The first two are replaced here by the same
 formulas in float64 (of inverse frequencies that are float32), the third is
-avoided by sdpa attention. What Mamba makes float32 is left float64. Constants
+avoided by sdpa attention. What Mamba and routers make float32 is left
+float64. Constants
 that a config or the program holds as float32 (eps, 1/sqrt(head_dim),
 alpha/rank) are powers of two.
 """
 import argparse
 import math
 import os
+import tempfile
 import types
 
 import torch
 import torch.nn.functional as F
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config,
                           GPT2LMHeadModel, GraniteConfig, GraniteForCausalLM,
                           JambaConfig, JambaForCausalLM, LlamaConfig,
                           LlamaForCausalLM, MambaConfig, MambaForCausalLM,
-                          MistralConfig, MistralForCausalLM, Olmo2Config,
-                          Olmo2ForCausalLM,
+                          MistralConfig, MistralForCausalLM, MixtralConfig,
+                          MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM,
                           PhiConfig, PhiForCausalLM, Qwen2Config,
                           Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
                           Starcoder2Config, Starcoder2ForCausalLM)
+from transformers.models.mixtral.modeling_mixtral import (
+    load_balancing_loss_func)
 
 EPS = 2.0 ** -17
 SEQ = 24
@@ -139,6 +150,11 @@ CASES = {  # seed of the weights, class, configuration
         vocab_size=96, n_embd=32, n_layer=2, n_head=2, n_positions=64,
         n_inner=40, layer_norm_epsilon=EPS, resid_pdrop=0.0, embd_pdrop=0.0,
         attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)),
+    "mixtral": (17, MixtralForCausalLM, MixtralConfig(
+        **COMMON, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        rms_norm_eps=EPS, num_local_experts=4, num_experts_per_tok=2,
+        output_router_logits=True, router_aux_loss_coef=0.25,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0})),
     "mamba": (16, MambaForCausalLM, MambaConfig(
         vocab_size=96, hidden_size=32, num_hidden_layers=2, state_size=8,
         time_step_rank=4, conv_kernel=4, use_bias=True,
@@ -173,8 +189,9 @@ def exact_rotary(self, x, position_ids, layer_type=None, **_):
 
 
 def make_exact(model):
-    scans = type(model).__name__ in ("MambaForCausalLM", "JambaForCausalLM")
-    torch.Tensor.float = torch.Tensor.double if scans else FLOAT
+    exact = type(model).__name__ in ("MambaForCausalLM", "JambaForCausalLM",
+                                     "MixtralForCausalLM")
+    torch.Tensor.float = torch.Tensor.double if exact else FLOAT
     for module in model.modules():
         name = type(module).__name__
         if name.endswith("RMSNorm"):
@@ -199,18 +216,40 @@ def draw_weights(model, g):
         p.data = x
 
 
-def logits_of(model, ids):
-    """[rows, vocab], each document by itself."""
-    parts = []
+def outputs_of(model, ids):
+    """Logits, [rows, vocab], each document by itself; and of each layer with
+    experts its router's, [rows, experts]."""
+    parts, routers = [], []
     for at, n in DOCS:
         out = model(input_ids=ids[None, at:at + n], use_cache=False)
         parts.append(out.logits[0])
-    return torch.cat(parts)
+        routers.append(getattr(out, "router_logits", None) or ())
+    return torch.cat(parts), [torch.cat(r) for r in zip(*routers)]
 
 
-def loss_of(logits, target, weight):
+def balance_of(routers, weight, config):
+    """transformers' load_balancing_loss_func, in float64, sequence by
+    sequence."""
+    k, loss = config.num_experts_per_tok, 0
+    for at in range(0, ROWS, SEQ):
+        w = weight[at:at + SEQ]
+        n = w.nonzero().max() + 1
+        p = torch.cat([F.softmax(r[at:at + n], dim=-1) for r in routers])
+        best = F.one_hot(torch.topk(p, k, dim=-1).indices, p.shape[1])
+        f = best.double().sum(1).mean(0)
+        loss += w.sum() / weight.sum() * p.shape[1] * (f * p.mean(0)).sum()
+        other = load_balancing_loss_func(
+            tuple(r[at:at + n] for r in routers), p.shape[1], k)
+        assert abs(other - p.shape[1] * (f * p.mean(0)).sum()) < 1e-6
+    return config.router_aux_loss_coef * loss
+
+
+def losses_of(model, ids, target, weight):
+    """Of rows, their mean, and what is added to that."""
+    logits, routers = outputs_of(model, ids)
     rows = F.cross_entropy(logits, target, reduction="none") * (weight > 0)
-    return rows, (rows * weight).sum() / weight.sum()
+    more = balance_of(routers, weight, model.config) if routers else None
+    return logits, rows, (rows * weight).sum() / weight.sum(), more
 
 
 def batch(g):
@@ -228,6 +267,79 @@ def batch(g):
 
 def base_name(peft_name):
     return peft_name.replace("base_model.model.", "").replace(".default", "")
+
+
+NAMES = {"mixtral": ("w1", "w3", "w2")}  # gate, up and down of an expert
+
+
+def disk_name(name, model):
+    """As a file has it: transformers 5 renames this one in memory."""
+    is_mixtral = model.config.model_type == "mixtral"
+    return name.replace(".mlp.", ".block_sparse_moe.") if is_mixtral else name
+
+
+def by_experts(name, x, model):
+    """(name, tensor) of the tensors that a file has for this one."""
+    name = disk_name(name, model)
+    at, _, leaf = name.rpartition(".")
+    if leaf not in ("gate_up_proj", "down_proj") or x.dim() != 3:
+        yield name, x
+        return
+    gate, up, down = NAMES[model.config.model_type]
+    for e, w in enumerate(x):
+        n = w.shape[0] // 2
+        parts = (((gate, w[:n]), (up, w[n:])) if leaf == "gate_up_proj"
+                 else ((down, w),))
+        for part, value in parts:
+            yield f"{at}.{e}.{part}.weight", value
+
+
+def expert_lora(model, g):
+    """Loads an adapter of all linears from PEFT's files, experts' one by one.
+    Returns the model, the matrices by name, and what makes gradients by such
+    names of what PEFT holds."""
+    t, targets = {}, {"q_proj", "k_proj", "v_proj", "o_proj"}
+    c, names = model.config, NAMES[model.config.model_type]
+    targets |= set(names)
+    for name, p in model.named_parameters():
+        for n, x in by_experts(name, p.data, model):
+            if n.split(".")[-2] not in targets:
+                continue
+            n = n.removesuffix(".weight")
+            for part, shape in (("A", (RANK, x.shape[1])),
+                                ("B", (x.shape[0], RANK))):
+                t[f"{n}.lora_{part}.weight"] = 0.2 * torch.randn(
+                    shape, generator=g, dtype=torch.float32)
+    with tempfile.TemporaryDirectory() as path:
+        LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.0,
+                   target_modules=sorted(targets),
+                   task_type="CAUSAL_LM").save_pretrained(path)
+        save_file({"base_model.model." + n: x for n, x in t.items()},
+                  os.path.join(path, "adapter_model.safetensors"))
+        peft = PeftModel.from_pretrained(model, path, is_trainable=True)
+    return peft.double(), t, c.num_local_experts, names
+
+
+def expert_grads(peft, experts, names):
+    """Of A [experts * rank, in] and B [out, rank * experts]; gate and up are
+    one module of twice the rank, of which B has each by itself."""
+    for n, p in peft.named_parameters():
+        if p.grad is None:
+            continue
+        base = disk_name(base_name(n), peft)
+        if ".experts." not in base:
+            yield base, p.grad
+            continue
+        at = base[:base.index(".experts.") + 9]
+        parts = names[:2] if "base_layer" in base else names[2:]
+        for e in range(experts):
+            for i, part in enumerate(parts):
+                if "lora_A" in base:
+                    x = p.grad.reshape(experts, len(parts), RANK, -1)[e, i]
+                    yield f"{at}{e}.{part}.lora_A.weight", x
+                    continue
+                x = p.grad.reshape(len(parts), -1, len(parts), RANK, experts)
+                yield f"{at}{e}.{part}.lora_B.weight", x[i, :, i, :, e]
 
 
 def add_lora(model, is_gpt2, g):
@@ -252,6 +364,8 @@ def run_case(name, out):
     g = torch.Generator().manual_seed(seed)
     if cls is not MambaForCausalLM:
         config._attn_implementation = "sdpa"
+    if config.model_type in NAMES:
+        config._experts_implementation = "eager"
     model = cls(config).eval()
     draw_weights(model, g)
     model.tie_weights()
@@ -265,27 +379,35 @@ def run_case(name, out):
     model.double()
     make_exact(model)
     ids, target, weight = batch(g)
-    logits = logits_of(model, ids)
-    rows, loss = loss_of(logits, target, weight)
-    loss.backward()
+    logits, rows, loss, more = losses_of(model, ids, target, weight)
+    (loss if more is None else loss + more).backward()
     t = {"ids": ids.int(), "target": target.int(),
          "weight": weight.to(torch.float32),
          "doc": torch.tensor(DOCS, dtype=torch.int32),
          "shape": torch.tensor([ROWS // SEQ, SEQ], dtype=torch.int32),
          "logits": logits.detach(), "row_loss": rows.detach(),
          "loss": loss.detach().reshape(1)}
-    for n, p in model.named_parameters():
-        t["grad." + n] = p.grad
+    if more is not None:
+        t["balance"] = more.detach().reshape(1)
+    for name_of, p in model.named_parameters():
+        for n, x in by_experts(name_of, p.grad, model):
+            t["grad." + n] = x.clone()
     model.zero_grad()
 
-    peft, lora = add_lora(model, name == "gpt2", g)
-    rows, loss = loss_of(logits_of(peft, ids), target, weight)
-    loss.backward()
+    if config.model_type in NAMES:
+        peft, lora, *how = expert_lora(model, g)
+    else:
+        peft, lora = add_lora(model, name == "gpt2", g)
+    _, rows, loss, more = losses_of(peft, ids, target, weight)
+    (loss if more is None else loss + more).backward()
     t["lora_row_loss"] = rows.detach()
     t["lora_loss"] = loss.detach().reshape(1)
-    for n, p in lora.items():
-        t["lora." + base_name(n)] = p.data.to(torch.float32)
-        t["lora_grad." + base_name(n)] = p.grad
+    for n, x in lora.items():
+        t["lora." + base_name(n)] = x.data.to(torch.float32)
+    grads = (expert_grads(peft, *how) if config.model_type in NAMES
+             else ((base_name(n), p.grad) for n, p in lora.items()))
+    for n, x in grads:
+        t["lora_grad." + n] = x.clone()
     save_file({k: v.contiguous() for k, v in t.items()},
               os.path.join(path, "golden.safetensors"))
     assert math.isfinite(loss.item())

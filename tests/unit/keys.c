@@ -27,7 +27,8 @@ enum result { SAME, DIFFERS, REFUSED };
  * adapters, or not known; tensors that are missing and get initial values
  * there; what shows in longer texts alone, or in layers of another kind; what
  * transformers 4 takes otherwise (pruned_heads, a type of rotary
- * settings that is absent or set for a type of layers). */
+ * settings that is absent or set for a type of layers); what training alone
+ * would show. */
 static const char *const stricter[] = {
     "add_cross_attention true", "attention_bias true",
     "attention_dropout -1", "attn_logit_softcapping 1",
@@ -50,7 +51,8 @@ static const char *const stricter[] = {
     "rope_scaling {\"factor\":2}",
     "rope_scaling {\"rope_type\":\"dynamic\",\"factor\":2}",
     "rope_theta \"x\"", "rope_theta 0", "rope_theta null",
-    "router_aux_loss_coef -1", "sliding_window -1", "sliding_window 0",
+    "router_aux_loss_coef -1", "router_jitter_noise -1",
+    "router_jitter_noise 0.125", "sliding_window -1", "sliding_window 0",
     "summary_first_dropout -1",
     "target_parameters [\"none\"]", "time_step_floor -1",
     "time_step_init_scheme \"x\"", "time_step_scale -1",
@@ -182,14 +184,16 @@ same_desc(const struct model_desc *a, const struct model_desc *b)
         || !same_rope(&a->rope[0], &b->rope[0])
         || !same_rope(&a->rope[1], &b->rope[1]) || a->act != b->act
         || a->tied != b->tied || memcmp(&a->eps, &b->eps, sizeof(a->eps))
-        || !same_scales(a, b))
+        || a->route_norm != b->route_norm || !same_scales(a, b))
         return false;
     for (uint32_t l = 0; l < a->n_layers; l++) {
         const struct layer_desc *x = &a->layer[l], *y = &b->layer[l];
 
         if (x->heads != y->heads || x->kv_heads != y->kv_heads
             || x->head_dim != y->head_dim || x->window != y->window
-            || x->ff_dim != y->ff_dim || x->rope != y->rope)
+            || x->ff_dim != y->ff_dim || x->rope != y->rope
+            || x->experts != y->experts || x->top_k != y->top_k
+            || x->expert_dim != y->expert_dim)
             return false;
     }
     return true;

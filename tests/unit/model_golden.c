@@ -18,6 +18,29 @@ compare_loss(const struct session *s, const char *name, double bound)
     free(want);
 }
 
+/* Golden tensors whose name starts with prefix. */
+static size_t
+count_golden(const struct golden *g, const char *prefix)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < g->file.n; i++)
+        n += strncmp(g->file.item[i].name, prefix, strlen(prefix)) == 0;
+    return n;
+}
+
+/* What is trained besides, of the base alone: the experts' balance. */
+static void
+compare_balance(const struct session *s, double bound)
+{
+    double *want = count_golden(s->g, "balance") > 0
+                   ? golden_copy(s->g, "balance", NULL) : NULL;
+    double more = s->out.balance_sum * s->in.inv_tokens;
+
+    CHECK(want ? fabs(more - *want) <= bound * *want : !(more > 0));
+    free(want);
+}
+
 static void
 check_gradients_of(const struct golden *g, const struct target *t,
                    const struct prog_opts *o)
@@ -30,6 +53,8 @@ check_gradients_of(const struct golden *g, const struct target *t,
     session_open(&s, g, o, &t->backend);
     session_gradients(&s);
     compare_loss(&s, whole ? "loss" : "lora_loss", t->bound);
+    if (whole)
+        compare_balance(&s, t->bound);
     for (size_t i = 0; i < s.prog.n_params; i++) {
         const struct param *q = &s.prog.param[i];
         struct view grad = prog_param(q, s.prog.grads);
@@ -48,17 +73,6 @@ check_gradients(const struct golden *g, const struct target *t,
     struct prog_opts o = golden_opts(g, PROG_TRAIN, method);
 
     check_gradients_of(g, t, &o);
-}
-
-/* Golden tensors whose name starts with prefix. */
-static size_t
-count_golden(const struct golden *g, const char *prefix)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < g->file.n; i++)
-        n += strncmp(g->file.item[i].name, prefix, strlen(prefix)) == 0;
-    return n;
 }
 
 static void

@@ -21,7 +21,7 @@ static const struct backend mock = { .name = "mock", .real_size = 4,
                                      .kinds = UINT64_MAX,
                                      .scratch = mock_scratch };
 
-enum { TINY_MODULES = 64 };
+enum { TINY_MODULES = 128 };
 
 struct walk {
     const struct prog *p;

@@ -251,7 +251,7 @@ check_layers(const struct model_desc *d)
 
         CHECK((d->tensor[m->weight].flags & TENSOR_LINEAR
                || m->role == ROLE_CONV || m->role == ROLE_A_LOG
-               || m->role == ROLE_SKIP)
+               || m->role == ROLE_SKIP || m->role == ROLE_ROUTER)
               == (role_info(m->role)->in_layer && !is_norm(d, m)));
     }
     for (uint32_t l = 0; l < d->n_layers; l++)

@@ -69,10 +69,16 @@ static const char tiny_jamba[] =
     " \"attn_layer_period\": 2, \"attn_layer_offset\": 1,"
     " \"num_experts\": 1, \"mamba_d_state\": 5, \"mamba_dt_rank\": 3}";
 
+static const char tiny_mixtral[] =
+    "{\"model_type\": \"mixtral\", \"vocab_size\": 61, \"hidden_size\": 24,"
+    " \"intermediate_size\": 20, \"num_hidden_layers\": 3,"
+    " \"num_attention_heads\": 4, \"num_key_value_heads\": 2,"
+    " \"num_local_experts\": 5}";
+
 static const char *const tiny_configs[] = {
     tiny_llama, tiny_gpt2, tiny_phi, tiny_qwen2, tiny_starcoder2,
     tiny_mistral, tiny_qwen3, tiny_granite, tiny_olmo2, tiny_gemma3,
-    tiny_mamba, tiny_jamba
+    tiny_mamba, tiny_jamba, tiny_mixtral
 };
 #define N_TINY (sizeof(tiny_configs) / sizeof(tiny_configs[0]))
 

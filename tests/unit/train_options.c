@@ -258,6 +258,59 @@ TEST(what_selects_nothing_is_refused)
     desc_release(&d);
 }
 
+#define OTHER " (name other --targets)"
+#define ALL ": PEFT wants them of all experts in all layers, and of gate and " \
+            "up together"
+
+TEST(an_adapter_of_experts_is_one_that_peft_reads)
+{
+    static const char config[] = "{\"model_type\":\"mixtral\","
+        "\"hidden_size\":8,\"num_hidden_layers\":2,\"vocab_size\":16,"
+        "\"num_attention_heads\":2,\"num_key_value_heads\":1,"
+        "\"intermediate_size\":8,\"num_local_experts\":3}";
+    static const char first[] = "module model.layers.0.block_sparse_moe."
+        "experts.0.w1: PEFT has no ";
+    static const struct { const char *option, *text; } bad[] = {
+        { "--dora", "adapters of experts with DoRA" OTHER },
+        { "--rslora", "adapters of experts with rsLoRA's strength"
+          OTHER },
+        { "--dropout=0.1", "adapters of experts with dropout" OTHER },
+        { "--rank-pattern=w1=3", "patterns of ranks and alphas for "
+          "experts" },
+        { "--alpha-pattern=w1=3", "patterns of ranks and alphas for "
+          "experts" },
+    };
+    struct run_adapter a;
+    struct model_desc d;
+    char text[160];
+    struct err e;
+
+    CHECK(desc_read(&d, config, strlen(config), "mixtral", &e) == 0);
+    adapter_of(&a, &d, LINE("--rank=4", "--alpha=8"), NULL);
+    CHECK(has(&a, &d, "model.layers.1.block_sparse_moe.experts.2.w3", 4, 2));
+    CHECK(has(&a, &d, "model.layers.1.block_sparse_moe.gate", 0, 0));
+    run_adapter_release(&a);
+    adapter_of(&a, &d, LINE("--targets=q_proj", "--dora"), NULL);
+    run_adapter_release(&a);
+    adapter_of(&a, &d, LINE("--targets=w2,q_proj",
+                            "--rank-pattern=q_proj=3"), NULL);
+    run_adapter_release(&a);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        snprintf(text, sizeof(text), "%s%s", first, bad[i].text);
+        adapter_of(&a, &d, LINE(bad[i].option), text);
+        run_adapter_release(&a);
+    }
+    adapter_of(&a, &d, LINE("--targets=w1"), "module model.layers.0."
+               "block_sparse_moe.experts.0.w1 gets an adapter and model."
+               "layers.0.block_sparse_moe.experts.0.w3 none" ALL);
+    run_adapter_release(&a);
+    adapter_of(&a, &d, LINE("--targets=.*experts\\.[01]\\.w2"), "module "
+               "model.layers.0.block_sparse_moe.experts.0.w2 gets an adapter "
+               "and model.layers.0.block_sparse_moe.experts.2.w2 none" ALL);
+    run_adapter_release(&a);
+    desc_release(&d);
+}
+
 /* Of Mamba's linears, those that PEFT makes adapters of, and those that
  * transformers calls. */
 TEST(an_adapter_reaches_two_linears_of_mamba)
@@ -335,6 +388,7 @@ static const struct test tests[] = {
     RUN(options_become_the_trainers),
     RUN(modules_have_their_own_strength),
     RUN(what_selects_nothing_is_refused),
+    RUN(an_adapter_of_experts_is_one_that_peft_reads),
     RUN(an_adapter_reaches_two_linears_of_mamba),
     RUN(an_adapter_reaches_all_linears_of_jamba_but_the_steps),
     RUN(the_machine_is_the_one_that_was_named),
