@@ -109,6 +109,31 @@ chat template refuses: Roles must alternate"
     one_line "tokenize: in.text: record 0: "
 }
 
+@test "a template that has no end, or asks for what there is not, is told" {
+    base
+    for i in 1 2 3; do echo "$hi"; done | fromjsonl -q >in.text
+    while IFS='|' read -r code text template; do
+        printf %s "$template" >chat_template.jinja
+        run -$code --separate-stderr tokenize -q -t tokenizer.json in.text
+        one_line "tokenize: in.text: record 0: ./chat_template.jinja:1: $text"
+    done <<'END'
+5|over |{% for i in range(9999) %}{% set n = range(9999) | list %}{% endfor %}
+5|nested more than |{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}
+5|over |{% set s = 'aaaaaaaaa' * 9999999 %}{{ s ~ s ~ s }}
+5|over |{{ 'a' * 99999999999 }}
+4|the filter 'groupby' is not supported|{{ messages | groupby('role') }}
+4|the attribute __class__ is not supported|{{ messages.__class__ }}
+4|the tag 'extends' is not supported|{% extends 'x' %}
+4|'open' is undefined|{{ open('/etc/passwd') }}
+4|the chat template refuses: no|{{ raise_exception('no') }}
+4|the template ends |{% for m in messages %}{{ m.content }}
+END
+    printf '{{ %s1%s }}' "$(printf '%099999d' 0 | tr 0 '(')" \
+        "$(printf '%099999d' 0 | tr 0 ')')" >chat_template.jinja
+    run -5 --separate-stderr tokenize -q -t tokenizer.json in.text
+    one_line 'tokenize: in.text: record 0: ./chat_template.jinja:1: nested more'
+}
+
 @test "commits and conversations have one answer to what is learned" {
     base
     cp "$root/tests/golden/chat/inst.jinja" chat_template.jinja

@@ -205,6 +205,38 @@ END
     one_line 'tokenize: --raw goes with --decode'
 }
 
+# huge BEFORE CHAR BEHIND: huge.json, a file of 64 MiB, most of it that
+# character.
+huge() {
+    n=$(((64 << 20) - ${#1} - ${#3}))
+    { printf %s "$1"; head -c $n /dev/zero | tr '\0' "$2"; printf %s "$3"; } \
+        >huge.json
+}
+
+@test "a tokenizer.json of 64 MiB of one token is refused in one line" {
+    echo '{"text":"a"}' | fromjsonl -q >in
+    rest='"merges":[]},"pre_tokenizer":{"type":"ByteLevel"}}'
+    huge '{"model":{"type":"BPE","vocab":{"' a "\":0},$rest"
+    run -5 --separate-stderr tokenize -t huge.json in
+    one_line 'tokenize: huge.json: byte 67108811: a token of 67108776 bytes, '
+    echo >>huge.json
+    run -5 --separate-stderr tokenize -t huge.json in
+    one_line 'tokenize: huge.json: file too long (limit 67108864 bytes)'
+    huge '{"added_tokens":[{"id":1,"special":true,"content":"' a \
+        "\"}],\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},$rest"
+    run -5 --separate-stderr tokenize -t huge.json in
+    one_line 'tokenize: huge.json: byte '
+    [[ $stderr == *': a token of '*' bytes, limit 4096' ]]
+    huge '{"model":{"type":"BPE","vocab":{"a":' 1 "},$rest"
+    run -4 --separate-stderr tokenize -t huge.json in
+    one_line 'tokenize: huge.json: byte 36: integer over 2^64 - 1'
+    huge '{"model":{"type":"BPE","vocab":{"a":0},"merges":["a ' a \
+        '"]},"pre_tokenizer":{"type":"ByteLevel"}}'
+    run -4 --separate-stderr tokenize -t huge.json in
+    one_line 'tokenize: huge.json: byte '
+    [ ${#stderr} -lt 300 ]
+}
+
 @test "bytes without a token are left out, told and counted" {
     trained
     jq '.model.vocab |= (to_entries | map(select(.key != "\u00f1")) |
