@@ -102,6 +102,13 @@ vf_halves(const uint8_t *p, size_t stride)
 }
 
 static inline vi
+vi_words(const uint8_t *p, size_t stride)
+{
+    return (vi)_mm256_set_m128i(four_words(p + 4 * stride, stride),
+                                four_words(p, stride));
+}
+
+static inline vi
 vi_dots(vi s, vi q, const int8_t *x)
 {
     int32_t four;

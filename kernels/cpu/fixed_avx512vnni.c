@@ -103,6 +103,16 @@ vf_halves(const uint8_t *p, size_t stride)
         eight_halves(p + 8 * stride, stride), eight_halves(p, stride)));
 }
 
+static inline vi
+vi_words(const uint8_t *p, size_t stride)
+{
+    __m512i x = _mm512_castsi128_si512(four_words(p, stride));
+
+    x = _mm512_inserti32x4(x, four_words(p + 4 * stride, stride), 1);
+    x = _mm512_inserti32x4(x, four_words(p + 8 * stride, stride), 2);
+    return (vi)_mm512_inserti32x4(x, four_words(p + 12 * stride, stride), 3);
+}
+
 /* In one instruction, which a compiler makes two of. */
 static inline vi
 vi_dots(vi s, vi q, const int8_t *x)
