@@ -1,6 +1,6 @@
 /* attention.c - ATTENTION over blocks of keys, never a T x T matrix.
  *
- * An item is GROUP query rows of one head. It walks over the keys that any
+ * An item is Q_GROUP query rows of one head. It walks over the keys that any
  * of them sees, a block at a time: the keys are turned once, then used by
  * each block of Q_BLOCK queries. Each row keeps its running maximum m, sum l
  * and weighted sum o (Milakov and Gimelshein, "Online normalizer calculation
@@ -15,7 +15,7 @@
 #include "base/par.h"
 
 /* Fewer queries than TURN_QUERIES don't pay for turning the keys. */
-enum { GROUP = 256, TURN_QUERIES = 16 };
+enum { TURN_QUERIES = 16 };
 
 struct fwd {
     struct job job;
@@ -28,6 +28,7 @@ struct group {
     size_t head;
     struct span rows;
     float *s, *kt, *o, *m, *l; /* scores, keys turned, state of each row */
+    struct narrow_attn *narrow; /* NULL: products are of floats */
 };
 
 size_t
@@ -102,16 +103,16 @@ group_lay(const struct op *op, struct group *g, float *base)
 {
     size_t hd = op->u.attn.head_dim, keys = attention_keys(op);
     size_t s = piece(Q_BLOCK * keys), kt = piece(hd * keys);
-    size_t o = piece(GROUP * hd);
+    size_t o = piece(Q_GROUP * hd);
 
     if (g) {
         g->s = base;
         g->kt = g->s + s;
         g->o = g->kt + kt;
         g->m = g->o + o;
-        g->l = g->m + GROUP;
+        g->l = g->m + Q_GROUP;
     }
-    return s + kt + o + 2 * GROUP;
+    return s + kt + o + 2 * Q_GROUP;
 }
 
 uint64_t
@@ -145,25 +146,22 @@ online_row(const struct group *g, size_t i, float *s, size_t nk,
     memset(s + see.end, 0, (nk - see.end) * sizeof(*s));
 }
 
-/* The queries q against those of `keys` that they see. */
+/* s = q k^T, of the keys `see` of the block of them that begins at first. */
 static void
-query_block(const struct group *g, struct span q, struct span keys)
+scores(const struct group *g, struct span q, struct span see, size_t first)
 {
     const struct job *j = g->job;
     const struct op *op = j->op;
-    const struct view *vq = &op->x[0], *vk = &op->x[1], *vv = &op->x[2];
-    struct span see = span_meet(attention_reach(j, q), keys);
-    size_t hd = op->u.attn.head_dim, nk = see.end - see.first, i;
-    size_t nr = q.end - q.first, at = q.first - g->rows.first;
+    const struct view *vq = &op->x[0], *vk = &op->x[1];
     size_t kv = attention_key_head(op, g->head);
     struct product p = {
-        .m = nr, .n = nk, .k = hd, .alpha = 1.0f, .lda = vq->ld, .c = g->s,
-        .ldc = nk, .a = attention_at(j, vq, q.first, g->head)
+        .m = q.end - q.first, .n = see.end - see.first,
+        .k = op->u.attn.head_dim, .alpha = 1.0f, .lda = vq->ld, .c = g->s,
+        .ldc = see.end - see.first,
+        .a = attention_at(j, vq, q.first, g->head)
     };
 
-    if (nk == 0)
-        return;
-    p.b = g->kt + (see.first - keys.first);
+    p.b = g->kt + (see.first - first);
     p.ldb = attention_keys(op);
     if (g->rows.end - g->rows.first < TURN_QUERIES) {
         p.tb = true;
@@ -171,6 +169,45 @@ query_block(const struct group *g, struct span q, struct span keys)
         p.ldb = vk->ld;
     }
     gemm_f32(&j->cpu->gemm, &p);
+}
+
+/* o += s v. */
+static void
+add_values(const struct group *g, struct span q, struct span see, float *o)
+{
+    const struct job *j = g->job;
+    const struct view *v = &j->op->x[2];
+    size_t hd = j->op->u.attn.head_dim, nk = see.end - see.first;
+    struct product p = {
+        .m = q.end - q.first, .n = hd, .k = nk, .alpha = 1.0f, .beta = 1.0f,
+        .a = g->s, .lda = nk, .ldb = v->ld, .c = o, .ldc = hd,
+        .b = attention_at(j, v, see.first,
+                          attention_key_head(j->op, g->head))
+    };
+
+    gemm_f32(&j->cpu->gemm, &p);
+}
+
+/* The queries q against those of `keys` that they see. */
+static void
+query_block(const struct group *g, struct span q, struct span keys)
+{
+    const struct job *j = g->job;
+    struct span see = span_meet(attention_reach(j, q), keys);
+    size_t nr = q.end - q.first, at = q.first - g->rows.first, nk, i;
+    float *o = g->o + at * j->op->u.attn.head_dim;
+    struct narrow_block b;
+
+    if (g->narrow)
+        see.first -= (see.first - keys.first) % 2;
+    b = (struct narrow_block){ q, see, keys.first };
+    nk = see.end - see.first;
+    if (nk == 0)
+        return;
+    if (g->narrow)
+        narrow_dots(j, g->narrow, &g->narrow->q, g->narrow->kt, &b, g->s);
+    else
+        scores(g, q, see, keys.first);
     for (i = 0; i < nr; i++) {
         struct span s = span_meet(attention_span(j, q.first + i), see);
 
@@ -178,12 +215,13 @@ query_block(const struct group *g, struct span q, struct span keys)
         s.end -= see.first;
         online_row(g, at + i, g->s + i * nk, nk, s);
     }
-    p = (struct product){
-        .m = nr, .n = hd, .k = nk, .alpha = 1.0f, .beta = 1.0f, .a = g->s,
-        .lda = nk, .b = attention_at(j, vv, see.first, kv), .ldb = vv->ld,
-        .c = g->o + at * hd, .ldc = hd
-    };
-    gemm_f32(&j->cpu->gemm, &p);
+    if (!g->narrow) {
+        add_values(g, q, see, o);
+        return;
+    }
+    narrow_put(j, &g->narrow->p, 0, g->s, nk, nr, nk);
+    narrow_sums(j, g->narrow, &g->narrow->p, g->narrow->vp, &b, o,
+                j->op->u.attn.head_dim);
 }
 
 static void
@@ -217,10 +255,15 @@ group_run(const struct group *g)
         g->m[i] = -INFINITY;
         g->l[i] = 0.0f;
     }
+    if (g->narrow)
+        narrow_attn_rows(j, g->narrow, &g->narrow->q, &j->op->x[0], g->head,
+                         g->rows);
     for (keys.first = reach.first; keys.first < reach.end;
          keys.first = keys.end) {
         keys.end = min_size(keys.first + step, reach.end);
-        if (n >= TURN_QUERIES)
+        if (g->narrow)
+            narrow_attn_keys(j, g->narrow, g->head, keys);
+        else if (n >= TURN_QUERIES)
             attention_turn(j, &j->op->x[1], g->head, keys, g->kt, step);
         for (q = g->rows; q.first < g->rows.end; q.first = q.end) {
             q.end = min_size(q.first + Q_BLOCK, g->rows.end);
@@ -250,14 +293,22 @@ item(void *ctx, size_t i, int worker)
     struct group g = { .job = &f->job };
     size_t s = i / f->groups / op->u.attn.heads, first = s * f->seq;
     size_t end = min_size(first + f->seq, f->n), last, tokens = end;
+    float *base = f32_at(&f->job, &op->scratch);
+    size_t floats = group_lay(op, NULL, NULL);
+    struct narrow_attn narrow;
 
-    group_lay(op, &g, f32_at(&f->job, &op->scratch)
-              + (size_t)worker * group_lay(op, NULL, NULL));
+    group_lay(op, &g, base + (size_t)worker * floats);
+    if (attention_narrow(&f->job)) {
+        base += (size_t)par_threads() * floats;
+        base += (size_t)worker * narrow_attn_lay(op, &narrow, NULL);
+        narrow_attn_lay(op, &narrow, base);
+        g.narrow = &narrow;
+    }
     g.head = i / f->groups % op->u.attn.heads;
     if (op->u.attn.cache_len > 0)
         tokens = min_size(first + (size_t)f->job.run->batch->seq_n[s], end);
-    g.rows.first = first + i % f->groups * GROUP;
-    last = min_size(g.rows.first + GROUP, end);
+    g.rows.first = first + i % f->groups * Q_GROUP;
+    last = min_size(g.rows.first + Q_GROUP, end);
     g.rows.end = min_size(last, tokens);
     if (g.rows.first < g.rows.end)
         group_run(&g);
@@ -273,6 +324,6 @@ cpu_attention(const struct job *j)
     struct fwd f = { .job = *j, .n = token_rows(j, &op->x[0]) };
 
     f.seq = min_size(op->u.attn.seq_len, f.n);
-    f.groups = ceil_div(f.seq, GROUP);
+    f.groups = ceil_div(f.seq, Q_GROUP);
     par_for(ceil_div(f.n, f.seq) * op->u.attn.heads * f.groups, item, &f);
 }

@@ -25,6 +25,7 @@ struct head {
     size_t head;
     struct span rows;
     float *p, *dp, *kt, *vt, *delta; /* blocks; keys, values turned */
+    struct narrow_attn *narrow; /* NULL: products are of floats */
 };
 
 static size_t
@@ -143,6 +144,36 @@ block_grads(const struct head *h, struct span q, struct span see)
     gemm_f32(gemm, &g);
 }
 
+/* A block with products of bfloat16. */
+static void
+narrow_block(const struct head *h, struct span q, struct span keys)
+{
+    const struct job *j = &h->bwd->job;
+    const struct op *op = j->op;
+    struct narrow_attn *a = h->narrow;
+    struct narrow_block b = {
+        q, span_meet(attention_reach(j, q), keys), keys.first
+    };
+    size_t nr = q.end - q.first, nk, ld;
+    float *to;
+
+    b.see.first -= (b.see.first - keys.first) % 2;
+    nk = b.see.end - b.see.first;
+    if (nk == 0)
+        return;
+    narrow_dots(j, a, &a->q, a->kt, &b, h->p);
+    narrow_dots(j, a, &a->d, a->vt, &b, h->dp);
+    block_weights(h, q, b.see);
+    narrow_put(j, &a->p, 0, h->p, nk, nr, nk);
+    narrow_put(j, &a->s, 0, h->dp, nk, nr, nk);
+    narrow_sums(j, a, &a->s, a->kp, &b,
+                attention_at(j, &op->y[0], q.first, h->head), op->y[0].ld);
+    to = dkv_at(h->bwd, h->head, 0, &ld);
+    narrow_turned_sums(j, a, &a->s, &a->q, &b, to + b.see.first * ld, ld);
+    to = dkv_at(h->bwd, h->head, 1, &ld);
+    narrow_turned_sums(j, a, &a->p, &a->d, &b, to + b.see.first * ld, ld);
+}
+
 static void
 block(const struct head *h, struct span q, struct span keys)
 {
@@ -211,22 +242,41 @@ item(void *ctx, size_t i, int worker)
     const struct bwd *f = ctx;
     const struct op *op = f->job.op;
     struct head h = { .bwd = f, .head = i % op->u.attn.heads };
-    size_t step = attention_keys(op);
+    size_t step = attention_keys(op), floats = head_lay(op, NULL, NULL);
+    struct narrow_attn narrow;
     struct span keys, q;
 
-    head_lay(op, &h, f->worker + (size_t)worker * head_lay(op, NULL, NULL));
+    head_lay(op, &h, f->worker + (size_t)worker * floats);
     h.rows.first = i / op->u.attn.heads * f->seq;
     h.rows.end = min_size(h.rows.first + f->seq, f->n);
     head_start(&h);
+    if (attention_narrow(&f->job)) {
+        narrow_attn_lay(op, &narrow, f->worker
+                        + (size_t)par_threads() * floats
+                        + (size_t)worker
+                          * narrow_attn_lay(op, &narrow, NULL));
+        narrow_attn_rows(&f->job, &narrow, &narrow.q, &op->x[0], h.head,
+                         h.rows);
+        narrow_attn_rows(&f->job, &narrow, &narrow.d, &op->x[5], h.head,
+                         h.rows);
+        h.narrow = &narrow;
+    }
     for (keys.first = h.rows.first; keys.first < h.rows.end;
          keys.first = keys.end) {
         keys.end = min_size(keys.first + step, h.rows.end);
-        attention_turn(&f->job, &op->x[1], h.head, keys, h.kt, step);
-        attention_turn(&f->job, &op->x[2], h.head, keys, h.vt, step);
+        if (h.narrow) {
+            narrow_attn_keys(&f->job, &narrow, h.head, keys);
+        } else {
+            attention_turn(&f->job, &op->x[1], h.head, keys, h.kt, step);
+            attention_turn(&f->job, &op->x[2], h.head, keys, h.vt, step);
+        }
         q.first = keys.first - (keys.first - h.rows.first) % Q_BLOCK;
         for (; q.first < h.rows.end; q.first = q.end) {
             q.end = min_size(q.first + Q_BLOCK, h.rows.end);
-            block(&h, q, keys);
+            if (h.narrow)
+                narrow_block(&h, q, keys);
+            else
+                block(&h, q, keys);
         }
     }
 }

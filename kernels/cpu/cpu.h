@@ -139,6 +139,7 @@ uint64_t dora_scratch(const struct op *op, int workers);
 uint64_t rope_scratch(const struct op *op, int workers);
 uint64_t attention_scratch(const struct op *op, int workers);
 uint64_t attention_bwd_scratch(const struct op *op, int workers);
+uint64_t attention_bf16_scratch(const struct op *op, int workers);
 uint64_t conv1d_scratch(const struct op *op, int workers);
 uint64_t conv1d_bwd_scratch(const struct op *op, int workers);
 uint64_t scan_scratch(const struct op *op, int workers);

@@ -96,26 +96,29 @@ narrow_turn_floats(size_t n)
     return piece(ceil_div(n, 2) * WEIGHT_COLS);
 }
 
-/* Pairs of rows as they are packed: [n / 2][ld]. */
-static void
-pair_rows(const struct job *j, const struct narrow *x, size_t r0, size_t n,
-          size_t c0, size_t cols, uint32_t *out, size_t ld)
+void
+narrow_pairs(const struct job *j, const struct narrow *x, size_t r0,
+             size_t n, size_t c0, size_t cols, uint32_t *out, size_t ld)
 {
     static const uint16_t none[WEIGHT_COLS];
+    size_t i, c, nc;
 
-    for (size_t i = 0; i < n; i += 2) {
-        const uint16_t *even = narrow_row_at(x, r0 + i) + c0;
+    for (i = 0; i < n; i += 2)
+        for (c = 0; c < cols; c += nc) {
+            const uint16_t *even = narrow_row_at(x, r0 + i) + c0 + c;
 
-        j->cpu->bf16->pair(out + i / 2 * ld, even,
-                           i + 1 < n ? even + x->ld : none, cols);
-    }
+            nc = min_size(WEIGHT_COLS, cols - c);
+            j->cpu->bf16->pair(out + i / 2 * ld + c, even,
+                               i + 1 < n ? even + x->ld : none, nc);
+        }
 }
 
 void
 narrow_turn(const struct job *j, const struct narrow *x, size_t r0, size_t n,
             size_t c0, size_t cols, uint16_t *dst, size_t ld, float *tmp)
 {
-    pair_rows(j, x, r0, n, c0, cols, (uint32_t *)(void *)tmp, WEIGHT_COLS);
+    narrow_pairs(j, x, r0, n, c0, cols, (uint32_t *)(void *)tmp,
+                 WEIGHT_COLS);
     j->vec->transpose((float *)(void *)dst, ld / 2, tmp, WEIGHT_COLS,
                       ceil_div(n, 2), cols);
 }
@@ -146,7 +149,7 @@ narrow_mul(const struct job *j, const struct narrow_mul *p, float *tmp)
         };
 
         k = min_size(BF16_DEPTH, p->k - k0);
-        pair_rows(j, p->b, p->row0 + k0, k, p->c0, p->n, b, cols);
+        narrow_pairs(j, p->b, p->row0 + k0, k, p->c0, p->n, b, cols);
         narrow_pad(b, p->n, cols, ceil_div(k, 2));
         g.pairs = ceil_div(k, 2);
         j->cpu->bf16->mul(&g);

@@ -50,6 +50,11 @@ void narrow_turn(const struct job *j, const struct narrow *x, size_t r0,
                  float *tmp);
 size_t narrow_turn_floats(size_t n);
 
+/* Columns c0 .. c0+cols of x's rows r0 .. r0+n in pairs of rows: [n / 2][ld],
+ * with zeros for the row that an odd n lacks. */
+void narrow_pairs(const struct job *j, const struct narrow *x, size_t r0,
+                  size_t n, size_t c0, size_t cols, uint32_t *out, size_t ld);
+
 /* Columns n .. cols of so many packed rows become zeros. */
 void narrow_pad(uint32_t *b, size_t n, size_t cols, size_t pairs);
 

@@ -41,6 +41,8 @@ try_op(struct world *w, const char *name)
     for (i = 0; i < sizeof(isas) / sizeof(isas[0]); i++)
         try_isa(w, &want, isas[i], name);
     outcome_release(w, &want);
+    if (w->rounding > 0)
+        try_bf16(w, false, name);
 }
 
 /* Products of bfloat16. With operands that it can hold nothing but the order
@@ -55,6 +57,10 @@ try_bf16(struct world *w, bool exact, const char *name)
 
     world_round(w);
     w->extra = exact ? 0 : 6 * 0x1p-8;
+    if (w->rounding > 0) {
+        w->extra = w->rounding;
+        w->magnitude = 0;
+    }
     ref64_open(&ref);
     want = world_run(w, &ref, 1);
     try_isa(w, &want, "bf16", name);
