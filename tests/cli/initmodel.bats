@@ -148,7 +148,8 @@ EOF
 # keys of k numbers) + 3 d f + 2 d; d of the last norm. Of mamba, with e = 2 d,
 # r = d / 16 and 16 states, a layer 2 d e + 5 e + e (r + 32) + r e + e + 16 e +
 # e + e d + d. Of hybrid, m layers of those, with norms of r and twice 16, and a
-# of attention, each with 3 d f + 2 d.
+# of attention, each with 3 d f + 2 d. Of moe, a layer that of dense with 8
+# times 3 d f, and 8 d.
 @test "the architectures of pipelines are as large as they are called" {
     for row in dense-nano,1311872 dense-tiny,137113344 \
         dense-small,349234176 dense-medium,755062272 \
@@ -158,7 +159,9 @@ EOF
         mamba-xlarge,1494964224 \
         hybrid-nano,1317368 hybrid-tiny,138075840 \
         hybrid-small,348633792 hybrid-medium,757700352 \
-        hybrid-large,1019535712 hybrid-xlarge,1499596064; do
+        hybrid-large,1019535712 hybrid-xlarge,1499596064 \
+        moe-nano,1512576 moe-tiny,139522560 moe-small,352445184 \
+        moe-medium,746791936 moe-large,1002685440 moe-xlarge,1505015040; do
         size=$(initmodel --dry-run \
             "$root/pipelines/configs/scratch/${row%,*}.json")
         [ "$(jq .parameters <<<"$size")" -eq "${row#*,}" ]
