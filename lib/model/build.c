@@ -106,22 +106,31 @@ emit_zero(struct build *b, struct view v)
     op->y[0] = v;
 }
 
+/* A layer with experts, of which all have as many; NULL: none has. */
+static const struct layer_desc *
+some_routed(const struct model_desc *d)
+{
+    for (uint32_t l = 0; l < d->n_layers; l++)
+        if (d->layer[l].ffn == FF_EXPERTS)
+            return &d->layer[l];
+    return NULL;
+}
+
 /* Room for what the layers' routers say for the load-balancing loss. */
 static void
 place_tallies(struct build *b)
 {
-    uint32_t routed = 0, experts = 0;
+    const struct layer_desc *y = some_routed(b->d);
+    uint32_t routed = 0;
 
     for (uint32_t l = 0; l < b->d->n_layers; l++)
-        if (b->d->layer[l].ffn == FF_EXPERTS) {
-            experts = b->d->layer[l].experts;
-            routed++;
-        }
-    if (routed == 0 || !(b->d->balance > 0) || b->o->mode != PROG_TRAIN)
+        routed += b->d->layer[l].ffn == FF_EXPERTS;
+    if (y == NULL || !(b->d->balance > 0) || b->o->mode != PROG_TRAIN)
         return;
-    b->tally = build_view(b, ZONE_ARENA, routed * b->o->batch, 2 * experts,
-                          DTYPE_REAL);
-    b->balance = build_view(b, ZONE_ARENA, b->o->batch, experts, DTYPE_REAL);
+    b->tally = build_view(b, ZONE_ARENA, routed * b->o->batch,
+                          2 * y->experts, DTYPE_REAL);
+    b->balance = build_view(b, ZONE_ARENA, b->o->batch, y->experts,
+                            DTYPE_REAL);
 }
 
 static void
@@ -135,8 +144,7 @@ emit_balance(struct build *b)
     op->x[0] = b->tally;
     op->y[0] = b->balance;
     op->u.balance = (struct balance_args){
-        b->o->batch, b->o->seq_len, b->d->layer[b->d->n_layers - 1].top_k,
-        b->d->balance
+        b->o->batch, b->o->seq_len, some_routed(b->d)->top_k, b->d->balance
     };
 }
 

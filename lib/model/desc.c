@@ -103,23 +103,21 @@ check_kinds(const struct config *c, struct err *e)
         return err_set(e, ERR_DATA, "expert_layer_offset (found %g, expected "
                        "less than expert_layer_period, which is %g)",
                        c->expert_offset, c->expert_period);
-    for (uint32_t l = 0; l < c->n_layers && c->experts > 1; l++)
-        if (is_each(l, c->expert_period, c->expert_offset))
-            return err_set(e, ERR_DATA, "num_experts (found %g, expected 1: "
-                           "layers with experts are not implemented for this "
-                           "type)", c->experts);
     return 0;
 }
 
 static int
-check_experts(struct config *c, struct err *e)
+check_experts(struct config *c, const struct family *f, struct err *e)
 {
     if (c->expert_dim == 0)
         c->expert_dim = c->ff_dim;
-    if (c->top_k > c->experts)
+    if (c->top_k > c->experts && (f->ffn == FF_EXPERTS || c->experts > 1))
         return err_set(e, ERR_DATA, "num_experts_per_tok (found %g, expected "
                        "at most the %g experts that there are)", c->top_k,
                        c->experts);
+    if (c->balanced != 0 && f->ffn != FF_EXPERTS && c->experts <= 1)
+        return err_set(e, ERR_DATA, "output_router_logits (found true, and "
+                       "no layer has experts)");
     return 0;
 }
 
@@ -140,7 +138,7 @@ check_config(struct config *c, const struct family *f, const cJSON *root,
         return rc;
     if (c->ff_dim == 0)
         c->ff_dim = 4 * c->dim;
-    if (check_experts(c, e) < 0)
+    if (check_experts(c, f, e) < 0)
         return e->code;
     if (c->pad >= c->vocab)
         return err_set(e, ERR_DATA, "pad_token_id (found %g, expected an id "
@@ -211,7 +209,9 @@ fill_layers(struct model_desc *d, const struct config *c)
 
         y->mixer = is_each(l, c->attn_period, c->attn_offset)
                    ? MIX_ATTENTION : d->family->mixer;
-        y->ffn = d->family->ffn;
+        y->ffn = c->experts > 1
+                 && is_each(l, c->expert_period, c->expert_offset)
+                 ? FF_EXPERTS : d->family->ffn;
         y->heads = (uint32_t)c->heads;
         y->kv_heads = (uint32_t)c->kv_heads;
         y->head_dim = (uint32_t)c->head_dim;

@@ -197,7 +197,7 @@ EOF
     for type in $types; do
         echo "{\"model_type\": \"$type\", $small, $sizes}" >$type.json
     done
-    jq '.attn_layer_period = 2 | .attn_layer_offset = 1 | .num_experts = 1' \
+    jq '.attn_layer_period = 2 | .attn_layer_offset = 1 | .num_experts = 3' \
         jamba.json >hybrid.json
     mv hybrid.json jamba.json
     jq '.tie_word_embeddings = true' qwen2.json >tied.json

@@ -166,6 +166,13 @@ CASES = {  # seed of the weights, class, configuration
         attn_layer_offset=1, num_experts=1, mamba_d_state=8,
         mamba_dt_rank=4, mamba_proj_bias=True, tie_word_embeddings=False,
         pad_token_id=None)),
+    "jamba_experts": (22, JambaForCausalLM, JambaConfig(
+        **COMMON, num_attention_heads=2, num_key_value_heads=1,
+        rms_norm_eps=EPS, attn_layer_period=2, attn_layer_offset=1,
+        expert_layer_period=2, expert_layer_offset=0, num_experts=4,
+        num_experts_per_tok=2, output_router_logits=True,
+        router_aux_loss_coef=0.25, mamba_d_state=8, mamba_dt_rank=4,
+        tie_word_embeddings=True, pad_token_id=None)),
     "phi": (4, PhiForCausalLM, phi(tie_word_embeddings=False)),
     "phi_tied": (7, PhiForCausalLM, phi(
         tie_word_embeddings=True, head_dim=4, pad_token_id=20)),
@@ -188,6 +195,11 @@ def exact_rotary(self, x, position_ids, layer_type=None, **_):
     return angle.cos() * scale, angle.sin() * scale
 
 
+def exact_router(self, x):
+    logits = F.linear(x, self.weight)
+    return logits, *torch.topk(F.softmax(logits, dim=-1), self.top_k, dim=-1)
+
+
 def make_exact(model):
     exact = type(model).__name__ in ("MambaForCausalLM", "JambaForCausalLM",
                                      "MixtralForCausalLM")
@@ -196,6 +208,8 @@ def make_exact(model):
         name = type(module).__name__
         if name.endswith("RMSNorm"):
             module.forward = types.MethodType(exact_rms, module)
+        elif name == "JambaTopKRouter":
+            module.forward = types.MethodType(exact_router, module)
         elif name.endswith("RotaryEmbedding"):
             module.forward = types.MethodType(exact_rotary, module)
 
@@ -269,7 +283,10 @@ def base_name(peft_name):
     return peft_name.replace("base_model.model.", "").replace(".default", "")
 
 
-NAMES = {"mixtral": ("w1", "w3", "w2")}  # gate, up and down of an expert
+# Gate, up and down of an expert; PEFT has adapters of Mixtral's alone.
+NAMES = {"mixtral": ("w1", "w3", "w2"),
+         "jamba": ("gate_proj", "up_proj", "down_proj")}
+ADAPTED = {"mixtral"}
 
 
 def disk_name(name, model):
@@ -394,7 +411,7 @@ def run_case(name, out):
             t["grad." + n] = x.clone()
     model.zero_grad()
 
-    if config.model_type in NAMES:
+    if config.model_type in ADAPTED:
         peft, lora, *how = expert_lora(model, g)
     else:
         peft, lora = add_lora(model, name == "gpt2", g)
@@ -404,7 +421,7 @@ def run_case(name, out):
     t["lora_loss"] = loss.detach().reshape(1)
     for n, x in lora.items():
         t["lora." + base_name(n)] = x.data.to(torch.float32)
-    grads = (expert_grads(peft, *how) if config.model_type in NAMES
+    grads = (expert_grads(peft, *how) if config.model_type in ADAPTED
              else ((base_name(n), p.grad) for n, p in lora.items()))
     for n, x in grads:
         t["lora_grad." + n] = x.clone()

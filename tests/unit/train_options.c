@@ -340,13 +340,13 @@ TEST(an_adapter_reaches_two_linears_of_mamba)
     desc_release(&d);
 }
 
-/* PEFT doesn't refuse out_proj there. */
+/* PEFT doesn't refuse out_proj there, and has nothing for its experts. */
 TEST(an_adapter_reaches_all_linears_of_jamba_but_the_steps)
 {
     static const char config[] = "{\"model_type\":\"jamba\","
         "\"hidden_size\":8,\"num_hidden_layers\":2,\"vocab_size\":16,"
         "\"num_attention_heads\":2,\"num_key_value_heads\":1,"
-        "\"num_experts\":1}";
+        "\"num_experts\":2}";
     static const char at[] = "model.layers.1.mamba.";
     struct run_adapter a;
     struct model_desc d;
@@ -362,6 +362,8 @@ TEST(an_adapter_reaches_all_linears_of_jamba_but_the_steps)
         snprintf(name, sizeof(name), "%s%s", at, leaf[i]);
         CHECK(has(&a, &d, name, i < 3 ? 4 : 0, i < 3 ? 2 : 0));
     }
+    CHECK(has(&a, &d, "model.layers.0.feed_forward.up_proj", 4, 2));
+    CHECK(has(&a, &d, "model.layers.1.feed_forward.experts.1.up_proj", 0, 0));
     run_adapter_release(&a);
     desc_release(&d);
 }
