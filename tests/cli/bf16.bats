@@ -62,6 +62,19 @@ learns() {
     [ "$(weights narrow | wc -c)" -gt 4000 ]
 }
 
+@test "in bf16 experts and scans learn what they learn in f32" {
+    jq '. + {model_type: "mixtral", num_local_experts: 4}' arch.json >moe.json
+    cat >scan.json <<'EOF'
+{"model_type": "mamba", "vocab_size": 40, "hidden_size": 24,
+ "num_hidden_layers": 2, "state_size": 5, "intermediate_size": 48,
+ "time_step_rank": 3}
+EOF
+    for arch in moe scan; do
+        initmodel -q -o $arch $arch.json
+        learns --base $arch --method full
+    done
+}
+
 @test "in bf16 a run that goes on from a checkpoint is the run that did not" {
     options+=" $adapter -q --compute bf16 --steps 12 --save-every 5 --keep 9"
     train $options -o whole
