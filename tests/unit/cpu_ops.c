@@ -162,8 +162,61 @@ TEST(heads_with_a_z_loss_match)
     try_heads(0.03125f);
 }
 
+/* What expert 0, whose weights are drawn first, makes of a row, y or dx: it is
+ * its k'th of n, beside other rows of expert 1. */
+static void
+row_of_expert(const char *isa, uint8_t dtype, bool bwd, uint32_t n,
+              uint32_t k, uint32_t other, double out[500])
+{
+    const struct grouped_case c = {
+        .groups = 2, .each = 1, .tile = ROUTE_TILE, .in = 500, .out = 390,
+        .rank = 5, .count = { (uint16_t)n, (uint16_t)other }, .dtype = dtype
+    };
+    const struct view *x, *y;
+    struct backend cpu;
+    struct outcome made;
+    struct world w;
+
+    if (!isa_open(&cpu, isa))
+        return;
+    grouped_world(&w, &c, 1, bwd);
+    x = &w.op.x[bwd ? 2 : 0];
+    y = &w.op.y[0];
+    for (uint32_t i = 0; i < x->cols; i++)
+        w.value[x->buf][x->off + k * x->ld + i] = sinf((float)i);
+    made = world_run(&w, &cpu, 2);
+    memcpy(out, made.value[y->buf] + y->off + k * y->ld,
+           y->cols * sizeof(*out));
+    outcome_release(&w, &made);
+    world_release(&w);
+    cpu_close(&cpu);
+}
+
+/* Whatever other rows there are, and wherever it stands. */
+TEST(a_row_of_an_expert_keeps_its_bits)
+{
+    static const struct { uint32_t n, k, other; } beside[] = {
+        { 33, 32, 70 }, { 600, 17, 5 }, { 300, 299, 33 }
+    };
+    static const char *const how[] = { "avx2", "avx512", "bf16" };
+
+    for (uint32_t i = 0; i < 12; i++) {
+        uint8_t dtype = i % 4 < 2 ? DTYPE_BF16 : DTYPE_F32;
+        double first[500] = { 0 }, now[500] = { 0 };
+
+        row_of_expert(how[i / 4], dtype, i & 1, 1, 0, 0, first);
+        for (size_t j = 0; j < 3; j++) {
+            row_of_expert(how[i / 4], dtype, i & 1, beside[j].n,
+                          beside[j].k, beside[j].other, now);
+            if (!CHECK(memcmp(first, now, sizeof(first)) == 0))
+                printf("    %s, case %u %zu\n", how[i / 4], i, j);
+        }
+    }
+}
+
 static const struct test tests[] = {
     RUN_OP_CASES, RUN(heads_with_a_z_loss_match),
+    RUN(a_row_of_an_expert_keeps_its_bits),
     RUN(bf16_operands_round_to_nearest_even),
     RUN(widening_is_exact),
     RUN(what_the_machine_lacks_is_refused),
