@@ -70,7 +70,7 @@ const struct tool tool = {
 
 static int
 write_segment(struct quantize *q, struct stream_out *out,
-              const struct weights *w, const bool *linear,
+              const struct weights *w, const uint8_t *use,
               const struct stream_head *head, struct err *e)
 {
     const struct id *id = weights_known_id(w);
@@ -88,7 +88,7 @@ write_segment(struct quantize *q, struct stream_out *out,
     for (i = 0; i < w->n && rc == 0; i++) {
         rc = weights_ready(w, &w->item[i], e);
         if (rc == 0)
-            rc = quantize_tensor(q, &w->item[i], linear[i], e);
+            rc = quantize_tensor(q, &w->item[i], use[i], e);
         weights_drop(w, &w->item[i]);
         if (i > 0) /* this one may still wait to be written */
             weights_done(w, &w->item[i - 1]);
@@ -106,14 +106,14 @@ write_segment(struct quantize *q, struct stream_out *out,
 /* The stream to stdout, then the report. */
 static int
 convert(const struct options *o, struct quantize *q, const struct weights *w,
-        const bool *linear, const struct stream_head *head, struct err *e)
+        const uint8_t *use, const struct stream_head *head, struct err *e)
 {
     struct stream_out out;
     int rc = stream_out_open(&out, "-", e);
 
     if (rc < 0)
         return rc;
-    rc = write_segment(q, &out, w, linear, head, e);
+    rc = write_segment(q, &out, w, use, head, e);
     if (rc == 0 && q->report)
         rc = file_write(o->report, q->report->data, q->report->len, e);
     if (rc == 0)
@@ -125,7 +125,7 @@ convert(const struct options *o, struct quantize *q, const struct weights *w,
 /* The directory that --to names; nothing to stdout. */
 static int
 write_dir(const struct options *o, struct quantize *q,
-          const struct weights *w, const bool *linear, struct err *e)
+          const struct weights *w, const uint8_t *use, struct err *e)
 {
     const struct bitsandbytes_how how = {
         q->dtype, o->double_quant, o->allow_nonfinite
@@ -138,7 +138,7 @@ write_dir(const struct options *o, struct quantize *q,
     for (size_t i = 0; i < w->n; i++)
         q->n_in += w->item[i].bytes;
     progress_begin("bytes", 0, q->n_in);
-    rc = bitsandbytes_write(&out, &q->n_out, w, linear, &how, e);
+    rc = bitsandbytes_write(&out, &q->n_out, w, use, &how, e);
     progress_end();
     if (rc == 0)
         rc = out_dir_commit(&out, e);
@@ -196,7 +196,7 @@ run(void *opts, const struct args *args, struct err *e)
     struct weights w;
     struct model_desc desc;
     struct buf lines;
-    bool *linear = NULL;
+    uint8_t *use = NULL;
     const char *model = args->operand[0];
     char *prov = tool_prov(args, o, NULL);
     size_t unused;
@@ -216,14 +216,14 @@ run(void *opts, const struct args *args, struct err *e)
     rc = base_describe(&desc, &unused, &w, e);
     if (rc < 0)
         goto close;
-    linear = mem_array(w.n, sizeof(*linear));
-    base_linears(linear, &w, &desc);
+    use = mem_array(w.n, sizeof(*use));
+    base_uses(use, &w, &desc);
     if (o->to)
         rc = check_linears(&desc, model, e);
     desc_release(&desc);
     if (rc == 0)
-        rc = o->to ? write_dir(o, &q, &w, linear, e)
-             : convert(o, &q, &w, linear, &head, e);
+        rc = o->to ? write_dir(o, &q, &w, use, e)
+             : convert(o, &q, &w, use, &head, e);
     if (rc == 0)
         log_info("%zu tensors, %.1f MB to %.1f MB of %s", w.n,
                  (double)q.n_in / 1e6, (double)q.n_out / 1e6,
@@ -234,7 +234,7 @@ close:
 out:
     stream_head_release(&head);
     buf_release(&lines);
-    free(linear);
+    free(use);
     free(prov);
     return rc;
 }

@@ -109,16 +109,20 @@ bind_tensor(struct frozen_tensor *to, const struct weights *w,
 }
 
 void
-base_linears(bool *linear, const struct weights *w,
-             const struct model_desc *d)
+base_uses(uint8_t *use, const struct weights *w, const struct model_desc *d)
 {
-    const struct weight *t;
+    for (size_t i = 0; i < w->n; i++)
+        use[i] = WEIGHT_OTHER;
+    for (size_t i = 0; i < d->n_tensors; i++) {
+        const struct weight *t = base_find(w, d, d->tensor[i].name);
 
-    memset(linear, 0, w->n * sizeof(*linear));
-    for (size_t i = 0; i < d->n_tensors; i++)
-        if (d->tensor[i].flags & TENSOR_LINEAR
-            && (t = base_find(w, d, d->tensor[i].name)) != NULL)
-            linear[t - w->item] = true;
+        if (t == NULL)
+            continue;
+        if (d->tensor[i].flags & TENSOR_LINEAR)
+            use[t - w->item] = WEIGHT_LINEAR;
+        else if (d->tensor[i].flags & TENSOR_EXACT)
+            use[t - w->item] = WEIGHT_EXACT;
+    }
 }
 
 int

@@ -23,10 +23,10 @@ int base_describe(struct model_desc *d, size_t *unused,
 const struct weight *base_find(const struct weights *w,
                                const struct model_desc *d, const char *name);
 
-/* linear[w->n]: whether item i is a layer's matrix, which adapters are for; d
- * is what base_describe says of w. */
-void base_linears(bool *linear, const struct weights *w,
-                  const struct model_desc *d);
+/* use[w->n]: which enum weight_use item i is, by d, which base_describe says
+ * of w. */
+void base_uses(uint8_t *use, const struct weights *w,
+               const struct model_desc *d);
 
 /* Where w has the tensors of d, for programs: *f, which borrows of both and
  * ends with base_unbind. Their data is there if weights_ready made it; a plan

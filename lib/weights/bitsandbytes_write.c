@@ -16,7 +16,7 @@
 
 struct writer {
     const struct weights *w;
-    const bool *linear;
+    const uint8_t *use;
     const struct bitsandbytes_form *form;
     struct bitsandbytes_matrix *matrix; /* w's items */
     bool allow_bad;
@@ -65,9 +65,9 @@ list_tensors(const struct writer *x, size_t *n)
     for (size_t i = 0; i < x->w->n; i++) {
         const struct bitsandbytes_matrix *m = &x->matrix[i];
 
-        if (!x->linear[i])
+        if (x->use[i] != WEIGHT_LINEAR)
             s[(*n)++] = one(m, NULL);
-        for (size_t k = 0; k < each && x->linear[i]; k++)
+        for (size_t k = 0; k < each && x->use[i] == WEIGHT_LINEAR; k++)
             s[(*n)++] = one(m, &x->form->part[k]);
     }
     return s;
@@ -83,7 +83,7 @@ item_of(const struct writer *x, const char *name,
 
         *part = &x->form->part[i];
         t = weights_beside(x->w, name, (*part)->end, BITSANDBYTES_WEIGHT);
-        if (t != NULL && x->linear[t - x->w->item])
+        if (t != NULL && x->use[t - x->w->item] == WEIGHT_LINEAR)
             return t;
     }
     *part = NULL;
@@ -180,7 +180,7 @@ fill_matrices(struct writer *x, struct err *e)
         x->matrix[i] = (struct bitsandbytes_matrix){
             .w = x->w, .t = t, .nested = x->form->nested
         };
-        if (!x->linear[i])
+        if (x->use[i] != WEIGHT_LINEAR)
             continue;
         if (t->shape[1] % x->form->unit != 0)
             return err_set(e, ERR_DATA, "%s: tensor %s: rows of %llu, which "
@@ -228,11 +228,11 @@ put_weights(struct writer *x, struct out_dir *out, struct err *e)
 
 int
 bitsandbytes_write(struct out_dir *out, uint64_t *bytes,
-                   const struct weights *w, const bool *linear,
+                   const struct weights *w, const uint8_t *use,
                    const struct bitsandbytes_how *how, struct err *e)
 {
     struct writer x = {
-        w, linear, .form = bitsandbytes_form(how->dtype, how->double_quant),
+        w, use, .form = bitsandbytes_form(how->dtype, how->double_quant),
         .matrix = mem_array(w->n + 1, sizeof(*x.matrix)),
         .allow_bad = how->allow_bad
     };

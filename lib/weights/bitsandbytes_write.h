@@ -14,12 +14,12 @@ struct bitsandbytes_how {
 
 /* Fills the new directory: w's assets, with a quantization_config in
  * config.json, and its weights in a form of weights/bitsandbytes.h: the layers'
- * matrices, which linear[w->n] marks, as `how` has it, NF4 with blocks of 64,
+ * matrices, by use[w->n] of base_uses, as `how` has it, NF4 with blocks of 64,
  * the others as they are, or in F32 where they are in a format that safetensors
  * does not have. ERR_DATA for a matrix whose rows are no multiple of 64 in NF4,
  * and for values that are not finite. *bytes = what the tensors came to. */
 int bitsandbytes_write(struct out_dir *out, uint64_t *bytes,
-                       const struct weights *w, const bool *linear,
+                       const struct weights *w, const uint8_t *use,
                        const struct bitsandbytes_how *how, struct err *e);
 
 #endif

@@ -21,12 +21,14 @@ has_floats(const struct weight *t)
 
 /* What t, which has floats, is stored as. */
 static const struct stored *
-format_of(const struct quantize *q, const struct weight *t, bool linear)
+format_of(const struct quantize *q, const struct weight *t,
+          enum weight_use use)
 {
     const struct stored *s = stored_of(q->dtype);
 
     if (dtype_is_float(q->dtype)
-        || (t->n_dims == 2 && (linear || !s->linears)))
+        || (t->n_dims == 2 && use != WEIGHT_EXACT
+            && (use == WEIGHT_LINEAR || !s->linears)))
         return s;
     if (s->linears && stored_of(t->dtype))
         return stored_of(t->dtype);
@@ -34,12 +36,12 @@ format_of(const struct quantize *q, const struct weight *t, bool linear)
 }
 
 int
-quantize_tensor(struct quantize *q, const struct weight *t, bool linear,
-                struct err *e)
+quantize_tensor(struct quantize *q, const struct weight *t,
+                enum weight_use use, struct err *e)
 {
     q->n_in += t->bytes;
     if (has_floats(t)) {
-        const struct stored *s = format_of(q, t, linear);
+        const struct stored *s = format_of(q, t, use);
 
         return s->dtype == t->dtype && !dtype_is_float(s->dtype)
                ? quantize_verbatim(q, t, e) : quantize_floats(q, t, s, e);

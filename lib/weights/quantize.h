@@ -23,19 +23,19 @@ struct quantize {
 /* Appends tensor t to q->out, in the format of q: every float tensor is
  * converted; with I8, matrices (two dimensions) become I8 with their scales
  * behind, and all other floats F32: by shape, not by the description, since
- * embeddings and tensors that it does not know are converted, too. With NF4,
- * the layers' linears (linear: t is one) become NF4, and all other floats
- * stay as they are; I8_ROW is as NF4. What is in a stored format is converted
- * as the floats that it stands for, and passes where it has that format.
- * Integers and booleans go through as they are.
+ * embeddings and tensors that it does not know are converted, too, but not
+ * those of WEIGHT_EXACT. With NF4, what is WEIGHT_LINEAR becomes NF4, and all
+ * other floats stay as they are; I8_ROW is as NF4. What is in a stored format
+ * is converted as the floats that it stands for, and passes where it has that
+ * format. Integers and booleans go through as they are.
  *
  * Works on all threads (base/par.h), a bounded piece of t at a time, and what
  * comes out is written beside the next: the last of it by quantize_end, until
  * when t's data has to be there. ERR_DATA for a value that is not finite, or
  * not any more in the new type, naming tensor and index (allow_bad: only
  * where blocks can't hold it), and for types not known. */
-int quantize_tensor(struct quantize *q, const struct weight *t, bool linear,
-                    struct err *e);
+int quantize_tensor(struct quantize *q, const struct weight *t,
+                    enum weight_use use, struct err *e);
 
 /* Writes what is left. */
 int quantize_end(struct quantize *q, struct err *e);

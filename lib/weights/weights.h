@@ -27,6 +27,13 @@
 #include "tensor/shape.h"
 #include "tensor/stored.h"
 
+/* What a tensor is to who quantises. */
+enum weight_use {
+    WEIGHT_OTHER,
+    WEIGHT_LINEAR, /* a layer's matrix, which adapters are for */
+    WEIGHT_EXACT   /* of few numbers, on which much depends (model/desc.h) */
+};
+
 struct weight {
     const char *name;
     uint8_t dtype;          /* enum dtype; see tensor/stored.h */

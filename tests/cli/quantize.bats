@@ -343,6 +343,19 @@ EOF
     [ ! -e out ]
 }
 
+@test "what much depends on stays in floats, whatever the format" {
+    for format in int8 int8_row nf4; do
+        for row in mamba:A_log mixtral:gate.weight; do
+            quantize -q --format $format \
+                "$root/tests/golden/models/${row%:*}" | tojsonl |
+                jq -r "select(.name // \"\" | endswith(\"${row#*:}\")).dtype" \
+                    >types
+            [ "$(sort -u types)" = F32 ]
+            [ "$(wc -l <types)" -eq 2 ]
+        done
+    done
+}
+
 @test "--to refuses what bitsandbytes' files can't be" {
     run -2 quantize --format int8 --to out base
     run -2 quantize --format nf4 --report r --to out base

@@ -45,20 +45,21 @@ make_file(void)
 static void
 write_dir(const struct weights *w)
 {
-    bool *linear = mem_array(w->n, sizeof(*linear));
+    uint8_t *use = mem_array(w->n, sizeof(*use));
     const struct bitsandbytes_how how = { DTYPE_NF4, false, false };
     struct out_dir out;
     uint64_t bytes = 0;
     struct err e;
 
     for (size_t i = 0; i < w->n; i++)
-        linear[i] = strcmp(w->item[i].name, QUERY) == 0;
+        use[i] = strcmp(w->item[i].name, QUERY) == 0 ? WEIGHT_LINEAR
+                                                     : WEIGHT_OTHER;
     CHECK(out_dir_open(&out, DIR, &e) == 0);
-    CHECK(bitsandbytes_write(&out, &bytes, w, linear, &how, &e) == 0);
+    CHECK(bitsandbytes_write(&out, &bytes, w, use, &how, &e) == 0);
     CHECK(bytes > DIM * DIM / 2);
     CHECK(out_dir_commit(&out, &e) == 0);
     out_dir_release(&out);
-    free(linear);
+    free(use);
 }
 
 TEST(queries_of_a_gguf_file_are_written_in_order)

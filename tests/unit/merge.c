@@ -144,10 +144,10 @@ static void
 check_same(const struct weights *w, const struct model_desc *d,
            const struct weights *merged, bool turn)
 {
-    bool *linear = mem_array(w->n, sizeof(*linear));
+    uint8_t *use = mem_array(w->n, sizeof(*use));
     uint64_t wrong = 0;
 
-    base_linears(linear, w, d);
+    base_uses(use, w, d);
     CHECK_EQ_U64(merged->n, w->n);
     for (size_t i = 0; i < w->n; i++) {
         const struct weight *t = &w->item[i];
@@ -157,17 +157,17 @@ check_same(const struct weights *w, const struct model_desc *d,
         float *y = mem_array(n + 1, sizeof(*y));
 
         CHECK(u->dtype == DTYPE_F32 && weight_elements(u) == n);
-        CHECK(u->shape[0] == t->shape[turn && linear[i]]);
+        CHECK(u->shape[0] == t->shape[turn && use[i] == WEIGHT_LINEAR]);
         weight_floats(x, t, 0, n);
         weight_floats(y, u, 0, n);
         for (uint64_t k = 0; k < n; k++)
-            wrong += x[k] != y[turn && linear[i]
+            wrong += x[k] != y[turn && use[i] == WEIGHT_LINEAR
                                ? k % cols * (n / cols) + k / cols : k];
         free(x);
         free(y);
     }
     CHECK_EQ_U64(wrong, 0);
-    free(linear);
+    free(use);
 }
 
 /* With an adapter that adds nothing. */

@@ -15,7 +15,7 @@
 #define COLS 16600 /* more than a piece, and a short last group */
 
 static float values[3 * COLS];
-static bool linear = true; /* what is written is a layer's linear */
+static enum weight_use use = WEIGHT_LINEAR; /* of what is written */
 
 static struct weight
 matrix(void)
@@ -44,7 +44,7 @@ write_stream(struct quantize *q, const struct weight *t, struct err *e)
     CHECK(stream_out_open(&out, FILE_NAME, e) == 0);
     CHECK(stream_out_begin(&out, &head, e) == 0);
     q->out = &out;
-    rc = quantize_tensor(q, t, linear, e);
+    rc = quantize_tensor(q, t, use, e);
     if (rc == 0)
         rc = quantize_end(q, e);
     quantize_release(q);
@@ -289,9 +289,9 @@ TEST(blocks_stay_where_floats_stay)
     char name[64];
     void *got;
 
-    linear = false;
+    use = WEIGHT_OTHER;
     CHECK(write_stream(&q, &t, &e) == 0);
-    linear = true;
+    use = WEIGHT_LINEAR;
     open_stream(&in);
     got = next_tensor(&in, &d, name);
     CHECK_EQ_U64(d.dtype, DTYPE_Q6_K);
