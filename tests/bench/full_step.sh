@@ -4,13 +4,15 @@
 # transformers'.
 #
 # PEERS names a virtual environment (or a python) with torch and transformers.
-# MODELS ("dense mamba"): dense has 25 million parameters and 8 x 512 tokens,
-# mamba 2.8 and 2 x 256. STEPS (2, after one that isn't timed), PAIRS (3),
-# THREADS (one a processor; by 1 the processor's time is taken, so that other
-# load matters less), OPTIONS (none; of train, as "--optimizer muon"). Sides
-# take turns, and the ratio is the median over the pairs. Bars: dense at least
-# 1.5 times torch's tokens a second in at most half of its memory, mamba 3 times
-# and a scan 5 times.
+# MODELS ("dense mamba moe"): dense has 25 million parameters and 8 x 512
+# tokens; mamba 2.8 and 2 x 256; moe 14, of which 5 work on a token, and
+# 4 x 512, also against a model without experts whose feed-forward is as wide
+# as two. STEPS (2, after one that isn't timed), PAIRS (3), THREADS (one a
+# processor; by 1 the processor's time is taken, so that other load matters
+# less), OPTIONS (none; of train, as "--optimizer muon"). Sides take turns, and
+# the ratio is the median over the pairs. Bars: dense at least 1.5 times torch's
+# tokens a second in at most half of its memory, mamba 3 times, a scan 5 times,
+# moe 1.5 times, in at most 1.25 times the time of the other.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${GRAFT_BUILD:-$top/build}
@@ -25,7 +27,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 PATH=$build/bin:$PATH python3 - "$PEERS" "$top/tests/bench/full_torch.py" \
-    "${OPTIONS:-}" "${MODELS:-dense mamba}" "${STEPS:-2}" "${PAIRS:-3}" \
+    "${OPTIONS:-}" "${MODELS:-dense mamba moe}" "${STEPS:-2}" "${PAIRS:-3}" \
     "${THREADS:-$(nproc)}" <<'PY'
 import json
 import os
@@ -46,9 +48,19 @@ ARCH = {
               "max_position_embeddings": 512, "tie_word_embeddings": True},
     "mamba": {"model_type": "mamba", "vocab_size": 4096, "hidden_size": 256,
               "num_hidden_layers": 4, "tie_word_embeddings": True},
+    "moe": {"model_type": "mixtral", "vocab_size": 4096, "hidden_size": 256,
+            "intermediate_size": 512, "num_hidden_layers": 4,
+            "num_attention_heads": 4, "num_key_value_heads": 2,
+            "num_local_experts": 8, "num_experts_per_tok": 2,
+            "max_position_embeddings": 512, "tie_word_embeddings": True},
+    "active": {"model_type": "llama", "vocab_size": 4096, "hidden_size": 256,
+               "intermediate_size": 1024, "num_hidden_layers": 4,
+               "num_attention_heads": 4, "num_key_value_heads": 2,
+               "max_position_embeddings": 512, "tie_word_embeddings": True},
 }
-SHAPE = {"dense": (8, 512), "mamba": (2, 256)}
-BAR = {"dense": 1.5, "mamba": 3}
+SHAPE = {"dense": (8, 512), "mamba": (2, 256), "moe": (4, 512),
+         "active": (4, 512)}
+BAR = {"dense": 1.5, "mamba": 3, "moe": 1.5}
 
 
 def sh(command, **kw):
@@ -176,8 +188,24 @@ def run_scan():
     return bar("scan", speed, "at least 5", speed >= 5)
 
 
+def run_active():
+    tokens = SHAPE["moe"][0] * SHAPE["moe"][1]
+    rate = []
+    for i in range(pairs):
+        a, b = (ours(prepare(m), tokens)[0] for m in ("moe", "active"))
+        rate.append(a / b)
+        print("  moe %6.2f s   as wide without experts %6.2f s   ratio %.2f"
+              % (a, b, rate[-1]), flush=True)
+    times = statistics.median(rate)
+    print("BAR moe: %.2f times the time of a token without experts (bar at "
+          "most 1.25) %s" % (times, "ok" if times <= 1.25 else "MISSED"))
+    return times <= 1.25
+
+
 good = [run(model) for model in models]
 if "mamba" in models:
     good.append(run_scan())
+if "moe" in models:
+    good.append(run_active())
 sys.exit(not all(good))
 PY
