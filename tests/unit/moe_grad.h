@@ -2,6 +2,8 @@
 #ifndef MOE_GRAD_H
 #define MOE_GRAD_H
 
+#include "trial.h"
+
 /* Logits so far apart that no difference makes another choice. */
 static struct view
 route_logits(struct trial *t, uint32_t n, uint32_t experts)
