@@ -42,17 +42,27 @@ struct span
 span_next(const struct job *j, size_t i, struct span before)
 {
     const struct op *op = j->op;
-    size_t each;
+    size_t each = group_parts(op);
 
     if (op->u.lin.groups == 0)
         return (struct span){ 0, token_rows(j, &op->x[0]) };
-    each = op->u.lin.n / op->u.lin.groups;
     if (i % each > 0)
         return before;
     return (struct span){
         before.first + before.n,
         group_rows((double)f32_at(j, &op->x[1])[i / each], op->u.lin.tile)
     };
+}
+
+size_t
+group_rank(const struct op *op, size_t k)
+{
+    size_t most = 0, i;
+
+    for (i = k; i < op->u.lin.n; i += group_parts(op))
+        if (op->u.lin.part[i].a.buf && op->u.lin.part[i].rank > most)
+            most = op->u.lin.part[i].rank;
+    return most;
 }
 
 size_t

@@ -40,6 +40,10 @@ group_parts(const struct op *op)
                                 : op->u.lin.n;
 }
 
+/* The greatest rank of an adapter of the k'th parts of all groups, which share
+ * what is made of it; 0: none has one. */
+size_t group_rank(const struct op *op, size_t k);
+
 static inline const struct view *
 dy_view(const struct op *op)
 {

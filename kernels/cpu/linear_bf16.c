@@ -65,15 +65,9 @@ worker_floats(const struct op *op)
 static struct narrow_part
 part_lay(const struct op *op, size_t k, float *base, size_t *at)
 {
-    size_t n = op->x[0].rows, most = 0, i;
+    size_t n = op->x[0].rows, most = group_rank(op, k);
     struct narrow_part out = { .h = { NULL, 0 } };
 
-    for (i = k; i < op->u.lin.n; i += group_parts(op)) {
-        const struct part *p = &op->u.lin.part[i];
-
-        if (p->a.buf && p->rank > most)
-            most = p->rank;
-    }
     if (!is_forward(op))
         out.dy = narrow_lay(base, at, n, op->u.lin.part[k].out);
     if (most == 0)

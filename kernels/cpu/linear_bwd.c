@@ -40,18 +40,6 @@ worker_floats(const struct op *op)
     return piece(most);
 }
 
-/* Columns of the dh that the k'th parts of all groups share. */
-static size_t
-dh_cols(const struct op *op, size_t k)
-{
-    size_t most = 0, i;
-
-    for (i = k; i < op->u.lin.n; i += group_parts(op))
-        if (op->u.lin.part[i].a.buf && op->u.lin.part[i].rank > most)
-            most = op->u.lin.part[i].rank;
-    return most;
-}
-
 /* Of the first parts of a group. */
 static size_t
 dh_floats(const struct op *op, size_t parts)
@@ -59,7 +47,7 @@ dh_floats(const struct op *op, size_t parts)
     size_t sum = 0, k;
 
     for (k = 0; k < parts; k++)
-        sum += piece((size_t)op->x[0].rows * dh_cols(op, k));
+        sum += piece((size_t)op->x[0].rows * group_rank(op, k));
     return sum;
 }
 
@@ -99,7 +87,7 @@ dh_of(const struct bwd *f, const struct place *at)
     const struct op *op = f->job.op;
     size_t k = (size_t)(at->p - op->u.lin.part) % f->each;
 
-    return f->dh + dh_floats(op, k) + at->s.first * dh_cols(op, k);
+    return f->dh + dh_floats(op, k) + at->s.first * group_rank(op, k);
 }
 
 static const float *

@@ -46,6 +46,16 @@ set_written(struct build *b, struct view v)
         b->mark[b->mark[v.buf].grad].written = true;
 }
 
+/* Both, where the gradient of v is wanted, whose only writer in op y[i] is. */
+static void
+give_grad(struct build *b, struct op *op, int i, struct view v)
+{
+    if (!build_needs(b, v))
+        return;
+    put_grad(b, op, i, v);
+    set_written(b, v);
+}
+
 static void
 share_grad(struct build *b, struct view v, struct view of)
 {
@@ -79,10 +89,7 @@ grad_norm(struct build *b, const struct op *f)
     op.u = f->u;
     op.y[1] = bound_tensor(b, m->weight)->grad;
     op.y[2] = bound_tensor(b, m->bias)->grad;
-    if (build_needs(b, f->x[0])) {
-        put_grad(b, &op, 0, f->x[0]);
-        set_written(b, f->x[0]);
-    }
+    give_grad(b, &op, 0, f->x[0]);
     *build_op(b, OP_NORM_BWD, f->layer) = op;
 }
 
@@ -96,10 +103,7 @@ grad_linear(struct build *b, const struct op *f)
     op.u = f->u;
     if (build_needs(b, f->x[1]))
         share_grad(b, f->x[1], f->y[0]);
-    if (build_needs(b, f->x[0])) {
-        put_grad(b, &op, 0, f->x[0]);
-        set_written(b, f->x[0]);
-    }
+    give_grad(b, &op, 0, f->x[0]);
     *build_op(b, OP_LINEAR_BWD, f->layer) = op;
 }
 
@@ -191,10 +195,7 @@ grad_conv1d(struct build *b, const struct op *f)
     for (int i = 0; i < 3; i++)
         op.x[i] = f->x[i];
     op.x[3] = build_grad(b, f->y[0]);
-    if (build_needs(b, f->x[0])) {
-        put_grad(b, &op, 0, f->x[0]);
-        set_written(b, f->x[0]);
-    }
+    give_grad(b, &op, 0, f->x[0]);
     op.y[1] = bound_tensor(b, m->weight)->grad;
     op.y[2] = bound_tensor(b, m->bias)->grad;
     *build_op(b, OP_CONV1D_BWD, f->layer) = op;
@@ -211,10 +212,7 @@ grad_scan(struct build *b, const struct op *f)
     op.x[5] = f->y[1];
     op.x[6] = build_grad(b, f->y[0]);
     for (int i = 0; i < 3; i++)
-        if (build_needs(b, f->x[rows[i]])) {
-            put_grad(b, &op, rows[i], f->x[rows[i]]);
-            set_written(b, f->x[rows[i]]);
-        }
+        give_grad(b, &op, rows[i], f->x[rows[i]]);
     op.y[2] = bound_tensor(b, module_of(b, &f->x[2])->weight)->grad;
     op.y[4] = bound_tensor(b, module_of(b, &f->x[4])->weight)->grad;
     *build_op(b, OP_SCAN_BWD, f->layer) = op;
@@ -229,8 +227,7 @@ grad_route(struct build *b, const struct op *f)
     op.x[1] = f->y[1];
     op.x[2] = build_grad(b, f->y[0]);
     op.x[3] = b->balance;
-    put_grad(b, &op, 0, f->x[0]);
-    set_written(b, f->x[0]);
+    give_grad(b, &op, 0, f->x[0]);
     *build_op(b, OP_ROUTE_BWD, f->layer) = op;
 }
 
@@ -242,8 +239,7 @@ grad_gather(struct build *b, const struct op *f)
 
     op.x[0] = build_grad(b, f->y[0]);
     op.x[1] = f->x[1];
-    put_grad(b, &op, 0, f->x[0]);
-    set_written(b, f->x[0]);
+    give_grad(b, &op, 0, f->x[0]);
     *build_op(b, OP_COMBINE, f->layer) = op;
 }
 
@@ -261,10 +257,7 @@ grad_combine(struct build *b, const struct op *f)
     if (build_needs(b, f->x[3]))
         share_grad(b, f->x[3], f->y[0]);
     for (int i = 0; i < 2; i++)
-        if (build_needs(b, f->x[to[i]])) {
-            put_grad(b, &op, i, f->x[to[i]]);
-            set_written(b, f->x[to[i]]);
-        }
+        give_grad(b, &op, i, f->x[to[i]]);
     *build_op(b, OP_COMBINE_BWD, f->layer) = op;
 }
 
@@ -276,10 +269,7 @@ grad_grouped(struct build *b, const struct op *f)
     op.x[0] = f->x[0];
     op.x[1] = f->x[1];
     op.x[2] = build_grad(b, f->y[0]);
-    if (build_needs(b, f->x[0])) {
-        put_grad(b, &op, 0, f->x[0]);
-        set_written(b, f->x[0]);
-    }
+    give_grad(b, &op, 0, f->x[0]);
     *build_op(b, OP_GROUPED_BWD, f->layer) = op;
 }
 

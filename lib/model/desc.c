@@ -93,17 +93,12 @@ is_each(uint32_t l, double period, double offset)
 }
 
 static int
-check_kinds(const struct config *c, struct err *e)
+check_each(const char *what, double period, double offset, struct err *e)
 {
-    if (c->attn_period > 0 && c->attn_offset >= c->attn_period)
-        return err_set(e, ERR_DATA, "attn_layer_offset (found %g, expected "
-                       "less than attn_layer_period, which is %g)",
-                       c->attn_offset, c->attn_period);
-    if (c->expert_period > 0 && c->expert_offset >= c->expert_period)
-        return err_set(e, ERR_DATA, "expert_layer_offset (found %g, expected "
-                       "less than expert_layer_period, which is %g)",
-                       c->expert_offset, c->expert_period);
-    return 0;
+    return period <= 0 || offset < period ? 0
+           : err_set(e, ERR_DATA, "%s_layer_offset (found %g, expected less "
+                     "than %s_layer_period, which is %g)", what, offset, what,
+                     period);
 }
 
 static int
@@ -133,7 +128,9 @@ check_config(struct config *c, const struct family *f, const cJSON *root,
     if (rc == 0 && c->heads > 0)
         rc = check_heads(c, e);
     if (rc == 0)
-        rc = check_kinds(c, e);
+        rc = check_each("attn", c->attn_period, c->attn_offset, e);
+    if (rc == 0)
+        rc = check_each("expert", c->expert_period, c->expert_offset, e);
     if (rc < 0)
         return rc;
     if (c->ff_dim == 0)

@@ -88,6 +88,13 @@ loss_at_end(const struct trainer *t)
                                / (double)s->step);
 }
 
+/* The mean over the tokens of a line. */
+static double
+line_mean(const struct train_state *s, double sum)
+{
+    return s->line_supervised ? sum / (double)s->line_supervised : NAN;
+}
+
 static int
 log_step(struct loop *l, struct err *e)
 {
@@ -96,13 +103,10 @@ log_step(struct loop *l, struct err *e)
     double seconds = clock_seconds() - l->since;
     struct run_line line = {
         .step = s->step, .lr = r->lr,
-        .loss = s->line_supervised
-                ? s->line_loss / (double)s->line_supervised : NAN,
-        .z_loss = s->line_supervised
-                  ? s->line_z_loss / (double)s->line_supervised : NAN,
+        .loss = line_mean(s, s->line_loss),
+        .z_loss = line_mean(s, s->line_z_loss),
         .has_z_loss = l->t->opts.prog.z_loss > 0,
-        .balance = s->line_supervised
-                   ? s->line_balance / (double)s->line_supervised : NAN,
+        .balance = line_mean(s, s->line_balance),
         .has_balance = l->t->prog.desc->balance > 0,
         .loss_at_end = loss_at_end(l->t),
         .steps_s = (double)l->steps / seconds,

@@ -313,15 +313,17 @@ check_routers(const struct model_desc *d, const struct weights *w,
     float x[PIECE];
 
     for (size_t i = 0; i < d->n_tensors; i++) {
-        const struct weight *t = base_find(w, d, d->tensor[i].name);
-        size_t size = dtype_size(t->dtype), len;
+        const struct weight *t;
+        uint64_t at, n;
+        size_t len;
 
-        if (d->module[d->tensor[i].module].role != ROLE_ROUTER
-            || !dtype_is_float(t->dtype))
+        if (d->module[d->tensor[i].module].role != ROLE_ROUTER)
             continue;
-        for (uint64_t at = 0, n = t->bytes / size; at < n; at += len) {
+        t = base_find(w, d, d->tensor[i].name);
+        n = dtype_is_float(t->dtype) ? weight_elements(t) : 0;
+        for (at = 0; at < n; at += len) {
             len = n - at < PIECE ? (size_t)(n - at) : PIECE;
-            floats_load(x, (const char *)t->data + at * size, t->dtype, len);
+            weight_floats(x, t, at, len);
             if (floats_bad(x, len) < len)
                 return err_set(e, ERR_DATA, "%s: tensor %s: a router with a "
                                "value that is not finite", w->path, t->name);
