@@ -54,9 +54,9 @@ field_of(const struct text_rec *r, const char *name)
 }
 
 struct group_key
-group_key_of(const struct text_rec *r, const void *p, size_t n)
+group_key_of(const struct text_rec *r, const void *p, size_t n,
+             const struct id *body)
 {
-    struct text_field text = field_of(r, "text");
     struct group_key k = { .own = 0 };
     struct buf key;
 
@@ -69,8 +69,8 @@ group_key_of(const struct text_rec *r, const void *p, size_t n)
         path_key(&key, &k.repo, is_renamed(&k) ? &k.old : &k.path);
         k.own = number_of(key.data, key.len);
         buf_release(&key);
-    } else if (r->kind == TEXT_DOC && text.data) {
-        k.own = number_of(text.data, text.len);
+    } else if (r->kind == TEXT_DOC && body) {
+        k.own = load_u64(body->b);
     } else {
         k.own = number_of(p, n);
     }

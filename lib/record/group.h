@@ -24,9 +24,10 @@ struct group_key {
     uint64_t own; /* its group, unless an earlier record gave the file one */
 };
 
-/* The key of a decoded record; p[n] is its encoding. By any thread. */
+/* The key of a decoded record; p[n] is its encoding, body of text_body. By any
+ * thread. */
 struct group_key group_key_of(const struct text_rec *r, const void *p,
-                              size_t n);
+                              size_t n, const struct id *body);
 
 /* The key of the folder that a file is in; points into the file's. Its path
  * ends with a slash, or is empty. */

@@ -94,6 +94,7 @@ likeness_of(struct likeness *l, const void *p, size_t n,
 {
     struct text_rec *r = &l->texts.rec;
     const struct text_field *f;
+    struct id body;
     struct hash h;
     int rc = text_decode(r, p, n, e);
 
@@ -112,7 +113,8 @@ likeness_of(struct likeness *l, const void *p, size_t n,
     else if (r->kind != TEXT_COMMIT)
         of_text(l);
     hash_init(&h);
-    *there = same_edit(&h, r, f ? &l->texts.change : NULL);
+    *there = same_edit(&h, r, f ? &l->texts.change : NULL,
+                       text_body(r, &body));
     look->id = hash_id(&h);
     look->near = l->tokens >= LIKENESS_TOKENS;
     if (look->near)

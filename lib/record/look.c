@@ -30,6 +30,7 @@ look_at_text(struct look *d, const struct stream_rec *rec, struct err *e)
 {
     const struct text_field *f;
     struct same same;
+    struct id body;
     int rc = text_decode(&d->text, rec->p, rec->n, e);
 
     f = rc == 0 ? text_get(&d->text, "change") : NULL;
@@ -37,7 +38,7 @@ look_at_text(struct look *d, const struct stream_rec *rec, struct err *e)
         rc = change_decode(&d->change, f->data, f->len, e);
     if (rc < 0 || !d->set)
         return rc;
-    same = same_of(&d->text, f ? &d->change : NULL);
+    same = same_of(&d->text, f ? &d->change : NULL, text_body(&d->text, &body));
     leaks_add(&d->leaks, &same);
     return 0;
 }

@@ -165,7 +165,8 @@ lay_out(const struct render *r, struct render_worker *w,
 
     if (rc < 0)
         return rc;
-    origin->same = same_of(&w->rec, commit && there ? &w->change : NULL);
+    origin->same = same_of(&w->rec, commit && there ? &w->change : NULL,
+                           w->body);
     render_fields_begin(w);
     w->lines.view = RENDER_TEXT;
     if (kind == TEMPLATE_CHAT)
@@ -200,8 +201,9 @@ render_record(const struct render *r, struct render_worker *w, const void *p,
         rc = make_origin(&origin, &w->rec, index, e);
     if (rc < 0)
         return rc;
-    origin.text = text_id(p, n);
-    out->key = group_key_of(&w->rec, p, n);
+    w->body = text_body(&w->rec, &w->whole_id);
+    origin.text = text_id(&w->rec, p, n, w->body);
+    out->key = group_key_of(&w->rec, p, n, w->body);
     lang = text_get(&w->rec, "lang");
     out->lang = lang ? lang->data : NULL;
     out->n_lang = lang ? lang->len : 0;

@@ -139,6 +139,8 @@ struct render_worker {
     struct render_lines lines, cut;
     struct render_pieces pieces[2];
     struct template_piece whole;    /* the text of what is no commit */
+    struct id whole_id;             /* of that, as the record has it */
+    const struct id *body;          /* whole_id, or NULL: there is none */
     struct buf message, text, made; /* made: of a diff, its headers */
     size_t n_message;               /* what is shown of the message */
     struct chat chat;

@@ -73,19 +73,17 @@ add_chat(struct hash *h, const struct text_rec *r)
 }
 
 bool
-same_edit(struct hash *h, const struct text_rec *r, const struct change *c)
+same_edit(struct hash *h, const struct text_rec *r, const struct change *c,
+          const struct id *body)
 {
-    const struct text_field *f;
-
     hash_u64(h, r->kind);
     if (r->kind == TEXT_COMMIT)
         return c && add_change(h, c);
     if (r->kind == TEXT_CHAT)
         return add_chat(h, r);
-    f = text_get(r, "text");
-    if (f)
-        hash_field(h, f->data, f->len);
-    return f != NULL;
+    if (body)
+        hash_add(h, body->b, ID_BYTES);
+    return body != NULL;
 }
 
 /* Of a hash: never 0. */
@@ -109,6 +107,13 @@ number_of_field(const struct text_rec *r, const char *name)
     return number_of(&id);
 }
 
+/* All empty files are alike: that tells nothing. */
+static uint64_t
+number_of_text(const struct text_rec *r, const struct id *body)
+{
+    return body && text_get(r, "text")->len > 0 ? number_of(body) : 0;
+}
+
 uint64_t
 same_commit(const struct text_rec *r)
 {
@@ -116,21 +121,22 @@ same_commit(const struct text_rec *r)
 }
 
 struct same
-same_of(const struct text_rec *r, const struct change *c)
+same_of(const struct text_rec *r, const struct change *c,
+        const struct id *body)
 {
     struct same s = { 0 };
     struct hash h;
     struct id id;
 
     hash_init(&h);
-    if (same_edit(&h, r, c)) {
+    if (same_edit(&h, r, c, body)) {
         id = hash_id(&h);
         s.edit = number_of(&id);
     }
     if (r->kind == TEXT_COMMIT)
         s.content = number_of_field(r, "after_id");
     else if (r->kind == TEXT_FILE)
-        s.content = number_of_field(r, "text");
+        s.content = number_of_text(r, body);
     s.commit = same_commit(r);
     return s;
 }

@@ -24,14 +24,16 @@ struct same {
 };
 
 /* Adds to h what of the record is compared as its edit; false, where nothing
- * is. c: what the field change was decoded to; NULL without that field. */
+ * is. c: what the field change was decoded to, NULL without that field; body:
+ * of text_body. */
 bool same_edit(struct hash *h, const struct text_rec *r,
-               const struct change *c);
+               const struct change *c, const struct id *body);
 
 /* Of its commit alone. */
 uint64_t same_commit(const struct text_rec *r);
 
-/* All three; c as above. */
-struct same same_of(const struct text_rec *r, const struct change *c);
+/* All three; c and body as above. */
+struct same same_of(const struct text_rec *r, const struct change *c,
+                    const struct id *body);
 
 #endif

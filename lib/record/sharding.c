@@ -141,6 +141,7 @@ add_same(struct sharding *s, bool tokens, struct err *e)
     const struct text_rec *r = &s->split.text;
     const struct text_field *f;
     struct same same;
+    struct id body;
     int rc = 0;
 
     if (tokens) {
@@ -154,7 +155,7 @@ add_same(struct sharding *s, bool tokens, struct err *e)
         rc = change_decode(&s->change, f->data, f->len, e);
     if (rc < 0)
         return rc;
-    same = same_of(r, f ? &s->change : NULL);
+    same = same_of(r, f ? &s->change : NULL, text_body(r, &body));
     leaks_add(&s->leaks, &same);
     return 0;
 }

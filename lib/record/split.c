@@ -52,6 +52,7 @@ text_facts(struct split *s, struct split_facts *f, const void *p, size_t n,
            struct err *e)
 {
     struct group_key key;
+    struct id body;
     int64_t ordinal;
     int rc;
 
@@ -65,7 +66,7 @@ text_facts(struct split *s, struct split_facts *f, const void *p, size_t n,
     f->repo = number_of(&s->text, "repo");
     f->commit = number_of(&s->text, "commit");
     if (s->by == SPLIT_BY_GROUP) {
-        key = group_key_of(&s->text, p, n);
+        key = group_key_of(&s->text, p, n, text_body(&s->text, &body));
         f->group = groups_next(&s->groups, &key);
     }
     return 0;

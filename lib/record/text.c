@@ -262,10 +262,33 @@ text_decode(struct text_rec *r, const void *p, size_t n, struct err *e)
     return rc;
 }
 
-struct id
-text_id(const void *p, size_t n)
+const struct id *
+text_body(const struct text_rec *r, struct id *body)
 {
-    return id_of(p, n);
+    const struct text_field *f = text_get(r, "text");
+
+    if (!f)
+        return NULL;
+    *body = id_of(f->data, f->len);
+    return body;
+}
+
+struct id
+text_id(const struct text_rec *r, const void *p, size_t n,
+        const struct id *body)
+{
+    const struct text_field *f = body ? text_get(r, "text") : NULL;
+    const char *at = p, *end = at + n;
+    struct hash h;
+
+    hash_init(&h);
+    if (f) {
+        hash_add(&h, at, (size_t)(f->data - at));
+        hash_add(&h, body->b, ID_BYTES);
+        at = f->data + f->len;
+    }
+    hash_add(&h, at, (size_t)(end - at));
+    return hash_id(&h);
 }
 
 /* ---- names ---- */

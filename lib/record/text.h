@@ -109,8 +109,15 @@ int text_encode(struct buf *b, const struct text_rec *r, struct err *e);
  * ERR_DATA, *r then empty. */
 int text_decode(struct text_rec *r, const void *p, size_t n, struct err *e);
 
-/* The record's id: BLAKE2b over its encoding. */
-struct id text_id(const void *p, size_t n);
+/* The id of what stands in the field text, in *body; NULL where there is no
+ * such field. A text is most of its record, and what is hashed most: the ids
+ * that are made of it take this one for it. */
+const struct id *text_body(const struct text_rec *r, struct id *body);
+
+/* The id of the record decoded from p[n]: BLAKE2b over its encoding, in which
+ * the text's id (body, of text_body) stands for the text. */
+struct id text_id(const struct text_rec *r, const void *p, size_t n,
+                  const struct id *body);
 
 /* "commit" and so on, NULL for an unknown kind; the reverse, 0 if none. */
 const char *text_kind_name(unsigned kind);

@@ -20,7 +20,7 @@
 #include "text/minhash.h"
 
 #define KEPT_NEWEST 256
-#define KEPT_VERSION 1
+#define KEPT_VERSION 2
 
 /* What is compared of a record. */
 struct kept_look {

@@ -140,7 +140,7 @@ verify: ledger: dedup left out 2: near' ]
     cmp parts <(tojsonl one)
     cmp whole seen
     run -0 head -n 1 seen
-    [[ $output == 'graft dedup-index 1 threshold 0.7 seen 600 kept '* ]]
+    [[ $output == 'graft dedup-index 2 threshold 0.7 seen 600 kept '* ]]
     # once more, all of it is known
     run -0 --separate-stderr bash -c 'dedup --index seen text | tojsonl'
     [ -z "$output" ]
@@ -159,7 +159,7 @@ verify: ledger: dedup left out 2: near' ]
     truncate -s -1 seen
     run -4 --separate-stderr dedup --index seen text
     one_line 'dedup: seen: damaged'
-    sed 's/index 1/index 9/' before >seen
+    sed 's/index 2/index 9/' before >seen
     run -4 --separate-stderr dedup --index seen text
     one_line 'dedup: seen: an index of version 9'
     run -6 --separate-stderr dedup --index . text

@@ -159,9 +159,9 @@ TEST(files_that_are_no_such_index_are_refused)
         CHECK(parse(&b, 0.7, &e) == ERR_DATA);
         b.data[i] ^= 4;
     }
-    memcpy(strstr(b.data, "index 1"), "index 2", 7);
+    memcpy(strstr(b.data, "index 2"), "index 1", 7);
     CHECK(parse(&b, 0.7, &e) == ERR_DATA);
-    CHECK(strstr(e.text, "version 2") != NULL);
+    CHECK(strstr(e.text, "version 1") != NULL);
     buf_release(&b);
 }
 

@@ -302,6 +302,54 @@ TEST(descriptors_and_assets)
 }
 
 /* Decoders stay inside of what they are given, whatever it is. */
+/* The id of a file with that path and text, decoded from its encoding,
+ * and what it is the same as. */
+static struct id
+id_of_file_record(const char *path, const char *text, struct same *same)
+{
+    const struct id *body;
+    struct text_rec r;
+    struct id id, room;
+    struct buf b;
+    struct err e;
+
+    text_init(&r);
+    buf_init(&b);
+    text_begin(&r, TEXT_FILE);
+    text_add_str(&r, "path", path);
+    text_add_str(&r, "text", text);
+    text_add_str(&r, "lang", "c");
+    CHECK(text_encode(&b, &r, &e) == 0);
+    CHECK(text_decode(&r, b.data, b.len, &e) == 0);
+    body = text_body(&r, &room);
+    CHECK(body != NULL);
+    id = text_id(&r, b.data, b.len, body);
+    *same = same_of(&r, NULL, body);
+    text_release(&r);
+    buf_release(&b);
+    return id;
+}
+
+/* Each part of a record counts for its id; its text alone for what it is the
+ * same as. */
+TEST(a_record_and_its_text_have_ids)
+{
+    static const char *const path[] = { "a.c", "a.c", "b.c", "a.c", "a.c" },
+                      *const text[] = { "x\n", "x\n", "x\n", "y\n", "" };
+    struct same same[5];
+    struct id id[5], content = id_of("x\n", 2);
+
+    for (int i = 0; i < 5; i++)
+        id[i] = id_of_file_record(path[i], text[i], &same[i]);
+    for (int i = 1; i < 5; i++) {
+        CHECK((memcmp(id[i].b, id[0].b, ID_BYTES) == 0) == (i == 1));
+        CHECK((same[i].edit == same[0].edit) == (i < 3));
+        CHECK((same[i].content == same[0].content) == (i < 3));
+    }
+    CHECK_EQ_U64(same[0].content, load_u64(content.b));
+    CHECK_EQ_U64(same[4].content, 0);
+}
+
 TEST(names_of_fields_have_a_form)
 {
     static const struct {
@@ -494,7 +542,7 @@ static const struct test tests[] = {
     RUN(the_head_tells_what_ids_take),
     RUN(token_records_tell_what_they_are_the_same_as),
     RUN(ids_are_below_the_vocabulary), RUN(descriptors_and_assets),
-    RUN(names_of_fields_have_a_form),
+    RUN(names_of_fields_have_a_form), RUN(a_record_and_its_text_have_ids),
     RUN(a_look_finds_what_is_no_record_of_its_type),
     RUN(damaged_records_are_refused_or_lie_within_their_bytes)
 };

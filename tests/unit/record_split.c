@@ -329,7 +329,7 @@ TEST(a_renamed_file_keeps_its_group)
         text_add_str(&r, "old_path", old[i]);
         buf_reset(&b);
         CHECK(text_encode(&b, &r, &e) == 0);
-        key = group_key_of(&r, b.data, b.len);
+        key = group_key_of(&r, b.data, b.len, NULL);
         group[i] = groups_next(&g, &key);
     }
     CHECK(group[0] == group[1] && group[1] == group[2]);
