@@ -52,6 +52,37 @@ vi_round(vf x)
     return (vi)_mm256_cvtps_epi32(x);
 }
 
+static inline vi
+vi_max(vi a, vi b)
+{
+    return (vi)_mm256_max_epi32((__m256i)a, (__m256i)b);
+}
+
+/* The lanes of a register n lanes on, those behind the last from the first. */
+static inline vi
+vi_behind(vi i, int32_t n)
+{
+    const vi lane = { 0, 1, 2, 3, 4, 5, 6, 7 };
+
+    return (vi)_mm256_permutevar8x32_epi32((__m256i)i, (__m256i)(lane + n));
+}
+
+static inline int32_t
+vi_top(vi i)
+{
+    i = vi_max(i, vi_behind(i, 4));
+    i = vi_max(i, vi_behind(i, 2));
+    return vi_max(i, vi_behind(i, 1))[0];
+}
+
+static inline int32_t
+vi_total(vi i)
+{
+    i += vi_behind(i, 4);
+    i += vi_behind(i, 2);
+    return (i + vi_behind(i, 1))[0];
+}
+
 static inline vf
 vf_int(vi i)
 {

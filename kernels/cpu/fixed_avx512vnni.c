@@ -52,6 +52,24 @@ vi_round(vf x)
     return (vi)_mm512_cvtps_epi32(x);
 }
 
+static inline vi
+vi_max(vi a, vi b)
+{
+    return (vi)_mm512_max_epi32((__m512i)a, (__m512i)b);
+}
+
+static inline int32_t
+vi_top(vi i)
+{
+    return _mm512_reduce_max_epi32((__m512i)i);
+}
+
+static inline int32_t
+vi_total(vi i)
+{
+    return _mm512_reduce_add_epi32((__m512i)i);
+}
+
 static inline vf
 vf_int(vi i)
 {

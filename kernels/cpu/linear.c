@@ -81,9 +81,9 @@ struct fwd {
     struct narrow_ops ops;
 };
 
-/* The tiles of a part's y. Of few rows, a weight is read as it lies: where its
- * rows run along y, a thread takes as long a piece of them as there is. A
- * column's sum doesn't depend on where it is cut. */
+/* The tiles of a part's y. Of few rows, a weight is read as it lies, in some
+ * pieces a thread; where its rows run along y, a thread takes as long a piece
+ * of them as there is. A column's sum doesn't depend on where it is cut. */
 static struct tiles
 y_cut(const struct fwd *f, const struct part *p, size_t rows)
 {
@@ -91,8 +91,11 @@ y_cut(const struct fwd *f, const struct part *p, size_t rows)
 
     if (!weight_few(&f->job, rows))
         return weight_tiles(&f->job, rows, p->out);
-    if (p->in_out && weight_in_registers(&f->job, &p->w))
-        cols *= ceil_div(p->out, FEW_COLS * (size_t)par_threads());
+    if (weight_in_registers(&f->job, &p->w)) {
+        size_t pieces = (size_t)par_threads() * (p->in_out ? 1 : FEW_PIECES);
+
+        cols *= ceil_div(p->out, FEW_COLS * pieces);
+    }
     return (struct tiles){ rows, cols, rows > 0, ceil_div(p->out, cols) };
 }
 

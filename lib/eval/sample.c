@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
+enum { SIDE = 8 };
+
 void
 sampler_init(struct sampler *s, uint32_t vocab)
 {
@@ -49,15 +51,35 @@ sampler_penalize(struct sampler *s, const struct sampling *o, double *logits,
         s->seen[text[i]] = 0;
 }
 
+/* The highest of logits[n], of a few at a time: each is compared with the one
+ * SIDE before it, so that a comparison need not wait for the last. */
+static double
+highest(const double *logits, uint32_t n)
+{
+    double top[SIDE];
+    uint32_t i = 0;
+
+    for (size_t k = 0; k < SIDE; k++)
+        top[k] = logits[0];
+    for (; i + SIDE <= n; i += SIDE) {
+        for (size_t k = 0; k < SIDE; k++)
+            top[k] = logits[i + k] > top[k] ? logits[i + k] : top[k];
+    }
+    for (; i < n; i++)
+        top[0] = logits[i] > top[0] ? logits[i] : top[0];
+    for (size_t k = 1; k < SIDE; k++)
+        top[0] = top[k] > top[0] ? top[k] : top[0];
+    return top[0];
+}
+
 static int32_t
 most_likely(const double *logits, uint32_t n)
 {
+    double top = highest(logits, n);
     uint32_t best = 0;
 
-    for (uint32_t i = 1; i < n; i++) {
-        if (logits[i] > logits[best])
-            best = i;
-    }
+    while (logits[best] < top)
+        best++;
     return (int32_t)best;
 }
 
@@ -142,7 +164,7 @@ void
 sampler_keep(struct sampler *s, const struct sampling *o,
              const double *logits)
 {
-    double top = logits[most_likely(logits, s->vocab)];
+    double top = highest(logits, s->vocab);
 
     s->sum = 0;
     s->n = s->vocab;

@@ -117,6 +117,26 @@ TEST(the_likeliest_is_taken_after_the_penalty)
 }
 
 /* Every token that may be drawn is, and no other. */
+/* Wherever they stand, also among negative ones. */
+TEST(of_the_likeliest_the_lowest_id_is_taken)
+{
+    enum { VOCAB = 21 };
+    const struct sampling how = { .temperature = 0 };
+    double logits[VOCAB];
+    struct sampler s;
+
+    sampler_init(&s, VOCAB);
+    for (uint32_t a = 0; a < VOCAB; a++) {
+        for (uint32_t b = a; b < VOCAB; b++) {
+            for (uint32_t i = 0; i < VOCAB; i++)
+                logits[i] = -3 - (double)i;
+            logits[a] = logits[b] = -2;
+            CHECK_EQ_U64(sampler_next(&s, &how, logits, NULL, 0), a);
+        }
+    }
+    sampler_release(&s);
+}
+
 TEST(what_is_drawn_is_among_what_is_kept)
 {
     struct sampling how = { .temperature = 2, .top_p = 1, .top_k = 3 };
@@ -139,6 +159,7 @@ TEST(what_is_drawn_is_among_what_is_kept)
 static const struct test tests[] = {
     RUN(tokens_are_as_likely_as_transformers_has_them),
     RUN(the_likeliest_is_taken_after_the_penalty),
+    RUN(of_the_likeliest_the_lowest_id_is_taken),
     RUN(what_is_drawn_is_among_what_is_kept),
 };
 
