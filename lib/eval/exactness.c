@@ -1,4 +1,4 @@
-/* exactness.c - completes records, each as far as it is right. */
+/* exactness.c - completes records, each span as far as it is right. */
 #include "eval/exactness.h"
 
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include "eval/generate.h"
 #include "eval/scores.h"
 
-/* Of each record: whether it is exact, and its tokens before the first wrong
- * one. */
+/* Of each record: how many of its spans are exact, and how many of their
+ * tokens come before the first wrong one. */
 struct model_exactness {
     struct record_loss *exact, *right;
 };
@@ -23,67 +23,74 @@ struct completing_records {
     struct model_exactness base, adapter;
 };
 
-/* A target, and how far it was reached. */
-struct following {
-    const int32_t *target;
-    size_t n, right;
+/* Tokens at to end of a record: target, with something before it. */
+struct span {
+    size_t at, end;
 };
 
+/* The span behind *s, at first { 0, 0 }; false where there is none. An end
+ * of the record that stands alone behind other spans is none. */
 static bool
-follow(void *ctx, int32_t id)
+next_span(struct span *s, const uint8_t *learn, size_t n)
 {
-    struct following *f = ctx;
+    size_t before = s->end;
 
-    if (id != f->target[f->right])
-        return false;
-    f->right++;
-    return f->right < f->n;
+    for (s->at = before; s->at < n && !learn[s->at]; s->at++)
+        continue;
+    for (s->end = s->at; s->end < n && learn[s->end]; s->end++)
+        continue;
+    if (s->at == 0 && s->end > 0)
+        return next_span(s, learn, n);
+    return s->at < n && !(before > 0 && s->at + 1 == n);
 }
 
-/* Where the target begins that ends the record; 0 where there is none. */
-static size_t
-target_of(const uint8_t *learn, size_t n)
+/* *right: how many tokens of the span of ids are the likeliest, up to the
+ * first that is not. */
+static int
+complete_span(struct generator *g, const int32_t *ids,
+                 const struct span *s, size_t *right, struct err *e)
 {
-    size_t at = n;
+    struct sampling likeliest = { .temperature = 0 };
+    size_t at;
+    int rc = 0;
 
-    while (at > 0 && learn[at - 1])
-        at--;
-    for (size_t i = 0; i < at; i++) {
-        if (learn[i])
-            return 0;
+    for (at = s->at; rc == 0 && at < s->end; at++) {
+        rc = generator_begin(g, 0, ids, at, true, e);
+        while (rc == 0 && !g->text[0].logits)
+            rc = generator_pass(g, e);
+        if (rc == 0 && generator_next(g, 0, &likeliest) != ids[at])
+            break;
     }
-    return at < n ? at : 0;
+    *right = at - s->at;
+    return rc;
 }
 
-/* Record i under one model; left out, or as many tokens as are right. */
+/* Record i under one model: all its spans, or left out. */
 static int
 complete_record(struct completing_records *c, struct generator *g,
                 uint64_t i, struct model_exactness *to, struct err *e)
 {
-    struct sampling likeliest = { .temperature = 0 };
-    struct following f = { .right = 0 };
+    struct span s = { 0 };
     struct tokens t;
     int32_t *ids;
     uint8_t *learn;
-    size_t at;
+    size_t right;
     int rc = data_split_tokens(c->split, i, &t, e);
 
-    if (rc < 0)
+    if (rc < 0 || t.n > g->context)
         return rc;
     ids = mem_array(t.n, sizeof(*ids));
     learn = mem_array(t.n, sizeof(*learn));
     tokens_ids(&t, (uint32_t *)ids);
     tokens_mask(&t, learn);
-    at = target_of(learn, t.n);
-    free(learn);
-    if (at > 0 && t.n <= g->context) {
-        f.target = ids + at;
-        f.n = t.n - at;
-        likeliest.max_tokens = (uint32_t)f.n;
-        rc = generate(g, ids, at, &likeliest, follow, &f, e);
-        to->exact[i] = (struct record_loss){ f.right == f.n, 1 };
-        to->right[i] = (struct record_loss){ (double)f.right, f.n };
+    while (rc == 0 && next_span(&s, learn, t.n)) {
+        rc = complete_span(g, ids, &s, &right, e);
+        to->exact[i].sum += right == s.end - s.at;
+        to->exact[i].n++;
+        to->right[i].sum += (double)right;
+        to->right[i].n += s.end - s.at;
     }
+    free(learn);
     free(ids);
     return rc;
 }
@@ -112,6 +119,17 @@ complete_all(struct completing_records *c, const struct adapter *a,
 /* ---- what is told ---- */
 
 static void
+put_shares(struct buf *b, const struct mean_loss *exact,
+           const struct mean_loss *right)
+{
+    json_put_number(b, "share", exact->mean);
+    json_put_number(b, "half_width", exact->half);
+    json_put_number(b, "right", right->mean);
+    json_put_number(b, "right_half_width", right->half);
+    buf_addc(b, '}');
+}
+
+static void
 put_model(struct buf *b, const char *name, const struct completing_records *c,
           const struct model_exactness *x)
 {
@@ -123,31 +141,36 @@ put_model(struct buf *b, const char *name, const struct completing_records *c,
     for (uint64_t i = 0; i < c->n; i++)
         passed += x->exact[i].sum;
     buf_addf(b, ", \"%s\": {\"exact\": %.0f", name, passed);
-    json_put_number(b, "share", exact.mean);
-    json_put_number(b, "half_width", exact.half);
-    json_put_number(b, "right", right.mean);
-    buf_addc(b, '}');
+    put_shares(b, &exact, &right);
+}
+
+static void
+put_difference(struct buf *b, const struct completing_records *c)
+{
+    const struct model_exactness *with = &c->adapter, *without = &c->base;
+    const uint32_t *cluster = c->split->cluster;
+    struct mean_loss exact, right;
+
+    exact = share_difference(with->exact, without->exact, cluster, c->n).seen;
+    right = mean_difference(with->right, without->right, cluster, c->n);
+    buf_addstr(b, ", \"difference\": {");
+    put_shares(b, &exact, &right);
 }
 
 static void
 put_all(struct buf *b, const struct completing_records *c)
 {
-    const uint32_t *cluster = c->split->cluster;
-    struct mean_loss m = mean_of(c->base.exact, cluster, c->n), d;
+    struct mean_loss m = mean_of(c->base.exact, c->split->cluster, c->n);
 
     buf_addf(b, ", \"exactness\": {\"records\": %llu, \"clusters\": %llu, "
-             "\"left_out\": %llu", (unsigned long long)m.records,
-             (unsigned long long)m.clusters,
-             (unsigned long long)(c->n - m.records));
+             "\"left_out\": %llu, \"spans\": %llu",
+             (unsigned long long)m.records, (unsigned long long)m.clusters,
+             (unsigned long long)(c->n - m.records),
+             (unsigned long long)m.tokens);
     put_model(b, "base", c, &c->base);
-    if (c->adapter.exact != NULL) {
+    if (c->adapter.exact) {
         put_model(b, "adapter", c, &c->adapter);
-        d = share_difference(c->adapter.exact, c->base.exact, cluster,
-                             c->n).seen;
-        buf_addstr(b, ", \"difference\": {");
-        json_put_number(b, "share", d.mean);
-        json_put_number(b, "half_width", d.half);
-        buf_addc(b, '}');
+        put_difference(b, c);
     }
     buf_addc(b, '}');
 }

@@ -194,7 +194,8 @@ exactness_row(struct buf *b, const cJSON *exactness, const char *name)
     buf_addf(b, "<tr><th>%s", name);
     html_td_number(b, score_number(v, "exact"), 0);
     percent(b, score_number(v, "share"), score_number(v, "half_width"));
-    percent(b, score_number(v, "right"), NAN);
+    percent(b, score_number(v, "right"),
+            score_number(v, "right_half_width"));
     buf_addstr(b, "</tr>\n");
 }
 
@@ -203,9 +204,11 @@ page_exactness(struct buf *b, const cJSON *exactness)
 {
     if (!score_get(exactness, "base"))
         return;
-    buf_addstr(b, "<h3>Records completed as they are</h3>\n<p class=sub>Of ");
+    buf_addstr(b, "<h3>Records completed as they are</h3>\n<p class=sub>");
+    html_number(b, score_number(exactness, "spans"), 0);
+    buf_addstr(b, " spans of target in ");
     html_number(b, score_number(exactness, "records"), 0);
-    buf_addstr(b, " records that were completed; left out: ");
+    buf_addstr(b, " records; records left out: ");
     html_number(b, score_number(exactness, "left_out"), 0);
     buf_addstr(b, ".</p>\n<div class=wide><table>\n<thead><tr><th>"
                "<th class=n>exact<th class=n>share<th class=n>tokens before "

@@ -464,17 +464,22 @@ tokenize, too-long  12\n\nReplaced in the data:\n\nscrub, email  7\n\nWhat'* ]]
     run -0 table -0.1 0.2 '' '.forgetting.all = .all
         | .prompts = {n: 9, checked: 8, base: {share: 0.25},
             adapter: {share: 0.5}, difference: {share: 0.25, half_width: 0.4}}
-        | .exactness = {records: 1, base: {share: 0}, adapter: {share: 1},
-            difference: {share: 1, half_width: null}}'
+        | .exactness = {spans: 1, base: {share: 0, right: 0.5},
+            adapter: {share: 1, right: 1, right_half_width: 0.125},
+            difference: {share: 1, half_width: null, right: 0.5,
+                right_half_width: 0.25}}'
     [ "${lines[8]}" = 'difference                          0.2500       -' ]
     [ "${lines[9]}" = 'of all tokens of the other text' ]
     [ "${lines[12]}" = 'difference                          0.2500       -' ]
     [ "${lines[13]}" = 'of 8 prompts                        passed      +-' ]
     [ "${lines[14]}" = 'base                                0.2500' ]
     [ "${lines[16]}" = 'difference                          0.2500  0.4000' ]
-    [ "${lines[17]}" = 'of 1 record                          exact      +-' ]
+    [ "${lines[17]}" = 'of 1 span                            exact      +-' ]
     [ "${lines[20]}" = 'difference                          1.0000       -' ]
-    [[ "${lines[21]}" == 'No difference'* ]]
+    [ "${lines[21]}" = 'of the tokens of these               right      +-' ]
+    [ "${lines[23]}" = 'adapter                             1.0000  0.1250' ]
+    [ "${lines[24]}" = 'difference                          0.5000  0.2500' ]
+    [[ "${lines[25]}" == 'No difference'* ]]
 }
 
 @test "the commands that the table closes with work" {

@@ -182,9 +182,10 @@ END
         {kind: "summary", split: "test"} + sides + {unheard: {of: 1},
         strata: {language: [{name: "c<"} + sides, {name: null} + sides],
             age: [{name: "oldest", from: 0, to: 86400} + sides]},
-        exactness: {records: 9, left_out: 2, base: {exact: 1, share: 0.125,
-            half_width: 0.0625, right: 0.25}, adapter: {exact: 3,
-            share: 0.375, half_width: 0.0625, right: 0.5}},
+        exactness: {records: 9, left_out: 2, spans: 8, base: {exact: 1,
+            share: 0.125, half_width: 0.0625, right: 0.25}, adapter: {exact: 3,
+            share: 0.375, half_width: 0.0625, right: 0.5,
+            right_half_width: 0.125}},
         forgetting: (sides + {difference: {loss: 0.5, half_width: 0.125}}),
         prompts: {n: 4, checked: 3, samples: 5, clusters: 3, gained: 2,
             lost: 1, difference: {share: 0.2, half_width: 0.05},
@@ -200,7 +201,8 @@ END
     grep -q 'of other text loss .* base 2.5000 0.1000 9.50 adapter' text
     grep -q ' c&lt; 3 2 77 2.500 2.250 .*0.250 .* 0.062 not known 3 ' text
     grep -q ' oldest, 1970-01-01 to 1970-01-02 3 2 77 ' text
-    grep -q 'Of 9 records .* left out: 2. .* adapter 3 37.5% .* 6.2 50.0%' text
+    grep -q '8 spans of .* 9 records; .* out: 2' text
+    grep -q 'adapter 3 37.5% .* 6.2 50.0% .* 12.5' text
     grep -q 'Of 3 prompts with checks, of 5 completions each, the base' text
     grep -q ' pass@2 55.0 *% 75.0 *% test 6 of 15 9 of 15 ' text
     grep -q 'adapter passes 20.0 .* 5.0 percent points more' text

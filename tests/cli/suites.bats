@@ -327,27 +327,31 @@ targets() {
     train -q --data learnt --base base --seq-len 32 --batch 2 --steps 300 \
         --lr 0.01 --rank 8 --loss target --warmup 0 -o run
     { targets 1 2 3
-      # right up to the last, the first wrong, no target, target not at the end
-      # and one that is too long
+      # right up to the last, the first wrong, no target, two spans, one of
+      # them right by half, one span behind what begins the record and before
+      # its end alone, and one that is too long
       echo '{"ids": [4, 3, 14, 24, 7, 99], "mask": [0, 0, 1, 1, 1, 1]}'
       echo '{"ids": [5, 3, 99, 25, 7, 35], "mask": [0, 0, 1, 1, 1, 1]}'
       echo '{"ids": [5, 3, 99, 25, 7, 35], "mask": [0, 0, 0, 0, 0, 0]}'
-      echo '{"ids": [5, 3, 99, 25, 7, 35], "mask": [0, 1, 0, 0, 1, 1]}'
+      echo '{"ids": [2, 3, 12, 22, 7, 99, 0], "mask": [0, 0, 1, 0, 1, 1, 0]}'
+      echo '{"ids": [5, 3, 15, 25, 7, 99], "mask": [1, 0, 1, 1, 0, 1]}'
       jq -nc '{ids: [range(65)], mask: [range(65) | . % 65 / 64 | floor]}'
     } | fromjsonl -q --vocab 300 | shard -q --val 0 --test 0 -o asked
     how="-q --base base --adapter run --data asked --split train --seq-len 32"
     evalprompts $how --exactness 99 >score
     python3 "$root/tests/validate.py" "$root/schemas/score.schema.json" score
-    jq -e '.exactness | .records == 5 and .clusters == 5 and .left_out == 3 and
-        .base.exact == 0 and .base.share == 0 and .adapter.exact == 3 and
-        .adapter.share == 0.6 and .adapter.right == (4 * 3 + 3) / 20 and
-        .difference.share == 0.6 and (.difference.half_width
-            | . > 0.89 and . < 0.9)' score
+    jq -e '.exactness | .records == 7 and .clusters == 7 and .left_out == 2 and
+        .spans == 8 and .base.exact == 0 and .base.share == 0 and
+        .adapter.exact == 5 and .adapter.share == 5 / 8 and
+        .adapter.right == (4 * 3 + 3 + 2 + 2) / 25 and
+        .difference.right == .adapter.right and
+        .difference.share == 5 / 8 and (.difference.half_width
+            | . > 0.60 and . < 0.61)' score
     evalprompts $how >without
     cmp <(jq -c . without) <(jq -c 'del(.exactness)' score)
     evalprompts $how --exactness 99 --threads 1 | cmp - score
     evalprompts $how --exactness 99 --context 5 |
-        jq -e '.exactness | .records == 0 and .left_out == 8 and
+        jq -e '.exactness | .records == 0 and .left_out == 9 and
             .adapter.share == null'
     evalprompts $how --exactness 2 |
         jq -e '.exactness | .records + .left_out == 2'
