@@ -132,6 +132,10 @@ enum op_kind {
                          absent. x4 counts, for the backward */
     OP_COMBINE_BWD,   /* x0 to x2 and x4 as there, x3 dy; y0 dx0, y1
                          dweights (each may be absent) */
+    OP_GATE,          /* y0 = sigmoid(x0[n,1]) x1 (+ x2): each row times a
+                         number of its own */
+    OP_GATE_BWD,      /* x0 and x1 as there, x2 dy; y0 dx0, y1 dx1 (each may
+                         be absent) */
     OP_GROUPED,       /* LINEAR of experts' rows x0 with counts x1; no
                          residual, no dropout */
     OP_GROUPED_BWD,   /* x0 and x1 as there, x2 dy; y0 dx (may be absent);

@@ -52,6 +52,8 @@ static const struct op_impl impls[OP_KINDS] = {
     [OP_GATHER] = { cpu_gather, NULL },
     [OP_COMBINE] = { cpu_combine, NULL },
     [OP_COMBINE_BWD] = { cpu_combine_bwd, NULL },
+    [OP_GATE] = { cpu_gate, NULL },
+    [OP_GATE_BWD] = { cpu_gate_bwd, NULL },
     [OP_GROUPED] = { cpu_linear, linear_scratch, linear_bf16_scratch },
     [OP_GROUPED_BWD] = { cpu_linear_bwd, linear_bwd_scratch,
                          linear_bf16_scratch },

@@ -111,6 +111,8 @@ void cpu_balance(const struct job *j);
 void cpu_gather(const struct job *j);
 void cpu_combine(const struct job *j);
 void cpu_combine_bwd(const struct job *j);
+void cpu_gate(const struct job *j);
+void cpu_gate_bwd(const struct job *j);
 void cpu_head_ce(const struct job *j);
 void cpu_logits(const struct job *j);
 void cpu_cache(const struct job *j);

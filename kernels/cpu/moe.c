@@ -1,4 +1,4 @@
-/* moe.c - ROUTE, BALANCE, GATHER, COMBINE and their gradients.
+/* moe.c - ROUTE, BALANCE, GATHER, COMBINE, GATE and their gradients.
  *
  * Items are rows of tokens, or sequences. Which row of which group a token
  * gets is counted by one thread, in the order of tokens.
@@ -389,4 +389,59 @@ cpu_combine_bwd(const struct job *j)
     if (j->op->y[0].buf != 0)
         clear_ends(j, &j->op->y[0], &j->op->x[4]);
     walk_rows(j, token_rows(j, &j->op->x[3]), NULL, 0, combine_bwd_row);
+}
+
+/* GATE */
+
+static float
+sigmoid(float x)
+{
+    return (float)(1 / (1 + exp(-(double)x)));
+}
+
+static void
+gate_row(const struct job *j, size_t i, float *own)
+{
+    const struct op *op = j->op;
+    float *y = row_at(j, &op->y[0], i);
+    size_t n = op->y[0].cols;
+    bool add = op->acc & 1;
+
+    (void)own;
+    if (op->x[2].buf != 0) {
+        j->vec->axpy(y, row_at(j, &op->x[2], i), 1.0f, n, add);
+        add = true;
+    }
+    j->vec->axpy(y, row_at(j, &op->x[1], i),
+                 sigmoid(*row_at(j, &op->x[0], i)), n, add);
+}
+
+void
+cpu_gate(const struct job *j)
+{
+    walk_rows(j, token_rows(j, &j->op->x[1]), NULL, 0, gate_row);
+}
+
+static void
+gate_bwd_row(const struct job *j, size_t i, float *own)
+{
+    const struct op *op = j->op;
+    const float *x = row_at(j, &op->x[1], i), *dy = row_at(j, &op->x[2], i);
+    float s = sigmoid(*row_at(j, &op->x[0], i)), d;
+    size_t n = op->x[1].cols;
+
+    (void)own;
+    if (op->y[0].buf != 0) {
+        d = s * (1 - s) * j->vec->dot(dy, x, n);
+        *row_at(j, &op->y[0], i) = op->acc & 1
+                                   ? *row_at(j, &op->y[0], i) + d : d;
+    }
+    if (op->y[1].buf != 0)
+        j->vec->axpy(row_at(j, &op->y[1], i), dy, s, n, op->acc & 2);
+}
+
+void
+cpu_gate_bwd(const struct job *j)
+{
+    walk_rows(j, token_rows(j, &j->op->x[1]), NULL, 0, gate_bwd_row);
 }

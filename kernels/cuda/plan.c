@@ -44,6 +44,7 @@ cuda_describe(struct backend *b, struct sizing *s)
                   | (uint64_t)1 << OP_BALANCE | (uint64_t)1 << OP_GATHER
                   | (uint64_t)1 << OP_COMBINE
                   | (uint64_t)1 << OP_COMBINE_BWD
+                  | (uint64_t)1 << OP_GATE | (uint64_t)1 << OP_GATE_BWD
                   | (uint64_t)1 << OP_GROUPED
                   | (uint64_t)1 << OP_GROUPED_BWD); /* and these */
     b->workspace = s->workspace;

@@ -1,4 +1,4 @@
-/* moe.c - ROUTE, BALANCE, GATHER, COMBINE and their gradients: see struct
+/* moe.c - ROUTE, BALANCE, GATHER, COMBINE, GATE and their gradients: see struct
  * route_args in kernels/ops.h. */
 #include "kernels/moe.h"
 
@@ -307,4 +307,45 @@ REF(combine_bwd)(struct run *r, const struct op *op)
                     dot(row_of(&dy, i), row_of(&x, at), dy.cols),
                     op->acc & 2);
         }
+}
+
+static double
+sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+void
+REF(gate)(struct run *r, const struct op *op)
+{
+    struct mat gate = mat_of(r, &op->x[0]), x = mat_of(r, &op->x[1]);
+    struct mat residual = mat_of(r, &op->x[2]), y = mat_of(r, &op->y[0]);
+    size_t n = token_rows(r, &x);
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < x.cols; c++)
+            put(&row_of(&y, i)[c],
+                sigmoid((double)row_of(&gate, i)[0]) * row_of(&x, i)[c]
+                    + (residual.p ? (double)row_of(&residual, i)[c] : 0),
+                op->acc & 1);
+}
+
+void
+REF(gate_bwd)(struct run *r, const struct op *op)
+{
+    struct mat gate = mat_of(r, &op->x[0]), x = mat_of(r, &op->x[1]);
+    struct mat dy = mat_of(r, &op->x[2]);
+    struct mat dgate = mat_of(r, &op->y[0]), dx = mat_of(r, &op->y[1]);
+    size_t n = token_rows(r, &x);
+
+    for (size_t i = 0; i < n; i++) {
+        double s = sigmoid((double)row_of(&gate, i)[0]);
+
+        if (dgate.p)
+            put(row_of(&dgate, i),
+                s * (1 - s) * dot(row_of(&dy, i), row_of(&x, i), x.cols),
+                op->acc & 1);
+        for (size_t c = 0; c < x.cols && dx.p; c++)
+            put(&row_of(&dx, i)[c], s * row_of(&dy, i)[c], op->acc & 2);
+    }
 }

@@ -138,6 +138,8 @@ void REF(balance)(struct run *r, const struct op *op);
 void REF(gather)(struct run *r, const struct op *op);
 void REF(combine)(struct run *r, const struct op *op);
 void REF(combine_bwd)(struct run *r, const struct op *op);
+void REF(gate)(struct run *r, const struct op *op);
+void REF(gate_bwd)(struct run *r, const struct op *op);
 void REF(grouped)(struct run *r, const struct op *op);
 void REF(grouped_bwd)(struct run *r, const struct op *op);
 void REF(head_ce)(struct run *r, const struct op *op);

@@ -262,6 +262,21 @@ grad_combine(struct build *b, const struct op *f)
 }
 
 void
+grad_gate(struct build *b, const struct op *f)
+{
+    struct op op = { .kind = OP_GATE_BWD, .layer = f->layer };
+
+    op.x[0] = f->x[0];
+    op.x[1] = f->x[1];
+    op.x[2] = build_grad(b, f->y[0]);
+    if (build_needs(b, f->x[2]))
+        share_grad(b, f->x[2], f->y[0]);
+    for (int i = 0; i < 2; i++)
+        give_grad(b, &op, i, f->x[i]);
+    *build_op(b, OP_GATE_BWD, f->layer) = op;
+}
+
+void
 grad_grouped(struct build *b, const struct op *f)
 {
     struct op op = { .kind = OP_GROUPED_BWD, .layer = f->layer, .u = f->u };

@@ -150,7 +150,7 @@ param_state(const struct prog_opts *o, const struct param *q)
         return STATE_EIGHT;
     return o->optimizer == OPT_MUON && q->kind == PARAM_TENSOR
            && q->tensor->n_dims == 2 && q->tensor->flags & TENSOR_LINEAR
-           ? STATE_MUON : STATE_WHOLE;
+           && !(q->tensor->flags & TENSOR_EXACT) ? STATE_MUON : STATE_WHOLE;
 }
 
 /* Offsets: group by group. */

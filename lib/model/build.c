@@ -111,7 +111,7 @@ static const struct layer_desc *
 some_routed(const struct model_desc *d)
 {
     for (uint32_t l = 0; l < d->n_layers; l++)
-        if (d->layer[l].ffn == FF_EXPERTS)
+        if (d->layer[l].experts > 0)
             return &d->layer[l];
     return NULL;
 }
@@ -124,7 +124,7 @@ place_tallies(struct build *b)
     uint32_t routed = 0;
 
     for (uint32_t l = 0; l < b->d->n_layers; l++)
-        routed += b->d->layer[l].ffn == FF_EXPERTS;
+        routed += b->d->layer[l].experts > 0;
     if (y == NULL || !(b->d->balance > 0) || b->o->mode != PROG_TRAIN)
         return;
     b->tally = build_view(b, ZONE_ARENA, routed * b->o->batch,
@@ -371,7 +371,7 @@ check_layers(const struct build *b)
             return err_set(b->e, ERR_USAGE, "Mamba's layers do not run on "
                            "%s: it has no kernel for their scan (use "
                            "--device cpu)", b->backend->name);
-        if (y->ffn == FF_EXPERTS && check_experts(b, y) < 0)
+        if (y->experts > 0 && check_experts(b, y) < 0)
             return b->e->code;
     }
     return 0;

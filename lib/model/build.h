@@ -160,6 +160,7 @@ void grad_scan(struct build *b, const struct op *f);
 void grad_route(struct build *b, const struct op *f);
 void grad_gather(struct build *b, const struct op *f);
 void grad_combine(struct build *b, const struct op *f);
+void grad_gate(struct build *b, const struct op *f);
 void grad_grouped(struct build *b, const struct op *f);
 
 /* Gradient of a view: its buffer's gradient, made on first use. */

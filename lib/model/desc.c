@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/family_rows.h"
 #include "model/rope.h"
 #include "model/tensors.h"
 #include "tensor/dtype.h"
@@ -101,18 +102,23 @@ check_each(const char *what, double period, double offset, struct err *e)
                      period);
 }
 
+static bool
+has_experts(const struct config *c, const struct family *f)
+{
+    return c->experts > (f->lone_dense ? 1 : 0);
+}
+
 static int
 check_experts(struct config *c, const struct family *f, struct err *e)
 {
     if (c->expert_dim == 0)
         c->expert_dim = c->ff_dim;
-    if (c->top_k > c->experts && (f->ffn == FF_EXPERTS || c->experts > 1))
+    if (c->expert_offset < 0)
+        c->expert_offset = c->expert_period - 1;
+    if (c->top_k > c->experts && has_experts(c, f))
         return err_set(e, ERR_DATA, "num_experts_per_tok (found %g, expected "
                        "at most the %g experts that there are)", c->top_k,
                        c->experts);
-    if (c->balanced != 0 && f->ffn != FF_EXPERTS && c->experts <= 1)
-        return err_set(e, ERR_DATA, "output_router_logits (found true, and "
-                       "no layer has experts)");
     return 0;
 }
 
@@ -160,6 +166,27 @@ read_layer_type(bool *slides, const cJSON *types, uint32_t l, struct err *e)
     return 0;
 }
 
+/* Without a list of types or a pattern of them. */
+static bool
+slides_by_rule(const struct family *f, const struct config *c, uint32_t l)
+{
+    return f->even_windows ? l % 2 == 0 && l < c->window_from
+                           : l >= c->window_from;
+}
+
+/* The window of the layers that have one; 0: nobody has. */
+static int
+read_window(uint32_t *window, const struct family *f, const cJSON *root,
+            const struct config *c, struct err *e)
+{
+    *window = c->use_window != 0 ? (uint32_t)c->window : 0;
+    return !f->even_windows || c->use_window <= 0 || *window > 0 ? 0
+           : key_error("sliding_window",
+                       cJSON_GetObjectItemCaseSensitive(root,
+                                                        "sliding_window"),
+                       e, "over 0, since use_sliding_window is true");
+}
+
 /* The window of every layer: by a rule, or, where the family has such a key,
  * as layer_types says; the other families' layers are all of one type. */
 static int
@@ -170,7 +197,7 @@ fill_windows(struct model_desc *d, const cJSON *root, const struct config *c,
         cJSON_GetObjectItemCaseSensitive(root, "layer_types");
     bool listed = types != NULL && !cJSON_IsNull(types);
     bool obeyed = listed && key_find(d->family->keys, "layer_types") != NULL;
-    uint32_t window = c->use_window != 0 ? (uint32_t)c->window : 0;
+    uint32_t window;
 
     if (listed && d->family->mixer != MIX_ATTENTION)
         return key_error("layer_types", types, e, "no such key: the type of "
@@ -178,6 +205,8 @@ fill_windows(struct model_desc *d, const cJSON *root, const struct config *c,
     if (listed && cJSON_GetArraySize(types) != (int)d->n_layers)
         return key_error("layer_types", types, e, "a list of %u layers",
                          d->n_layers);
+    if (read_window(&window, d->family, root, c, e) < 0)
+        return e->code;
     for (uint32_t l = 0; l < d->n_layers; l++) {
         bool slides = false;
         int rc = listed ? read_layer_type(&slides, types, l, e) : 0;
@@ -190,39 +219,82 @@ fill_windows(struct model_desc *d, const cJSON *root, const struct config *c,
             return err_set(e, ERR_DATA, "layer_types asks for a window, "
                            "and no sliding_window is in use");
         if (!obeyed && c->pattern <= 0)
-            slides = l >= c->window_from;
+            slides = slides_by_rule(d->family, c, l);
         d->layer[l].rope = d->family->local_rope && slides;
         d->layer[l].window = slides ? window : 0;
     }
     return 0;
 }
 
-static void
-fill_layers(struct model_desc *d, const struct config *c)
+/* dense[l]: layer l is in the list of those that have no experts. */
+static int
+read_dense(bool *dense, const struct model_desc *d, const cJSON *root,
+           struct err *e)
 {
+    const cJSON *list =
+        cJSON_GetObjectItemCaseSensitive(root, "mlp_only_layers"), *v;
+
+    if (list == NULL || cJSON_IsNull(list)
+        || key_find(d->family->keys, "mlp_only_layers") == NULL)
+        return 0;
+    if (!cJSON_IsArray(list))
+        return key_error("mlp_only_layers", list, e, "a list of layers");
+    cJSON_ArrayForEach(v, list) {
+        if (!cJSON_IsNumber(v) || !(v->valuedouble >= 0)
+            || !(v->valuedouble < d->n_layers)
+            || v->valuedouble != floor(v->valuedouble))
+            return key_error("mlp_only_layers", v, e, "layers from 0 to %u",
+                             d->n_layers - 1);
+        dense[(uint32_t)v->valuedouble] = true;
+    }
+    return 0;
+}
+
+static void
+fill_layer(struct layer_desc *y, const struct config *c)
+{
+    y->heads = (uint32_t)c->heads;
+    y->kv_heads = (uint32_t)c->kv_heads;
+    y->head_dim = (uint32_t)c->head_dim;
+    y->ff_dim = (uint32_t)c->ff_dim;
+    if (y->ffn == FF_EXPERTS || y->ffn == FF_SHARED) {
+        y->experts = (uint32_t)c->experts;
+        y->top_k = (uint32_t)c->top_k;
+        y->expert_dim = (uint32_t)c->expert_dim;
+    }
+    if (y->ffn == FF_SHARED)
+        y->shared_dim = (uint32_t)c->shared_dim;
+    y->inner = (uint32_t)c->inner;
+    y->state = (uint32_t)c->state;
+    y->width = (uint32_t)c->width;
+    y->rank = (uint32_t)c->rank;
+}
+
+/* Which kinds the layers are of, and their sizes. */
+static int
+fill_layers(struct model_desc *d, const cJSON *root, const struct config *c,
+            struct err *e)
+{
+    const struct family *f = d->family;
+    bool dense[MAX_LAYERS] = { false }, some = false;
+
+    if (read_dense(dense, d, root, e) < 0)
+        return e->code;
     d->layer = mem_array(d->n_layers, sizeof(*d->layer));
     for (uint32_t l = 0; l < d->n_layers; l++) {
         struct layer_desc *y = &d->layer[l];
 
         y->mixer = is_each(l, c->attn_period, c->attn_offset)
-                   ? MIX_ATTENTION : d->family->mixer;
-        y->ffn = c->experts > 1
+                   ? MIX_ATTENTION : f->mixer;
+        y->ffn = has_experts(c, f) && !dense[l]
                  && is_each(l, c->expert_period, c->expert_offset)
-                 ? FF_EXPERTS : d->family->ffn;
-        y->heads = (uint32_t)c->heads;
-        y->kv_heads = (uint32_t)c->kv_heads;
-        y->head_dim = (uint32_t)c->head_dim;
-        y->ff_dim = (uint32_t)c->ff_dim;
-        if (y->ffn == FF_EXPERTS) {
-            y->experts = (uint32_t)c->experts;
-            y->top_k = (uint32_t)c->top_k;
-            y->expert_dim = (uint32_t)c->expert_dim;
-        }
-        y->inner = (uint32_t)c->inner;
-        y->state = (uint32_t)c->state;
-        y->width = (uint32_t)c->width;
-        y->rank = (uint32_t)c->rank;
+                 ? f->sparse : f->ffn;
+        fill_layer(y, c);
+        some |= y->experts > 0;
     }
+    return c->balanced == 0 || some ? 0
+           : err_set(e, ERR_DATA, "output_router_logits (found true, and no "
+                     "layer has experts)");
 }
 
 static void
@@ -273,7 +345,7 @@ fill_numbers(struct model_desc *d, const struct config *c, const cJSON *root)
     d->residual_scale = c->residual_scale;
     d->hidden_scale = 1 / c->logits_divisor;
     d->init_range = (float)c->init_range;
-    d->route_norm = f->route_norm;
+    d->route_norm = f->route_norm || c->route_norm != 0;
     d->balance = c->balanced != 0 ? (float)c->balance : 0;
     d->step = (struct step_desc){
         .scale = c->step_scale, .least = c->step_least,
@@ -301,6 +373,7 @@ read_config(struct config *c, const struct family **f, cJSON *root,
 
     *c = (struct config){ .max_pos = MAX_POSITIONS, .rotary = 1,
                           .use_window = 1, .pad = PAD_NONE,
+                          .expert_offset = -1,
                           .embed_scale = 1, .residual_scale = 1,
                           .logits_divisor = 1 };
     if (rc == 0)
@@ -339,8 +412,9 @@ fill_desc(struct model_desc *d, cJSON *root, struct err *e)
         rc = ropes_read(d->rope, root, d->family, &c, e);
     if (rc < 0)
         return rc;
-    fill_layers(d, &c);
-    rc = fill_windows(d, root, &c, e);
+    rc = fill_layers(d, root, &c, e);
+    if (rc == 0)
+        rc = fill_windows(d, root, &c, e);
     if (rc < 0)
         return rc;
     fill_drops(d, &c);

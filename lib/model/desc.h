@@ -19,7 +19,7 @@
 enum norm_kind { NORM_LAYER, NORM_RMS, NORM_RMS_ABOUT_1 }; /* 1 + gain */
 enum pos_kind { POS_LEARNED, POS_ROTARY, POS_NONE };
 enum mixer_kind { MIX_ATTENTION, MIX_MAMBA, MIXER_KINDS };
-enum ffn_kind { FF_MLP, FF_GATED, FF_EXPERTS, FF_NONE, FFN_KINDS };
+enum ffn_kind { FF_MLP, FF_GATED, FF_EXPERTS, FF_SHARED, FF_NONE, FFN_KINDS };
 
 /* What a module is for. */
 enum role {
@@ -52,6 +52,11 @@ enum role {
     ROLE_EXPERT_GATE, /* these three: of each expert */
     ROLE_EXPERT_UP,
     ROLE_EXPERT_DOWN,
+    ROLE_SHARED_GATE, /* these three: of the expert that all tokens go
+                         through */
+    ROLE_SHARED_UP,
+    ROLE_SHARED_DOWN,
+    ROLE_SHARE, /* how much of that a token gets, [1, dim] */
     ROLE_POST2, /* of what the feed-forward made */
     ROLE_NORM_F, /* after the last layer */
     ROLE_HEAD,  /* [vocab, dim]; in a tied model the embedding's */
@@ -118,6 +123,7 @@ struct layer_desc {
     uint32_t ff_dim;
     uint32_t experts, top_k, expert_dim; /* of a mixture of experts: how many
                          there are, a token goes through, columns of each */
+    uint32_t shared_dim; /* of the expert that all tokens go through */
     uint32_t inner, state, width, rank; /* of Mamba: columns, numbers of a
                          column's state, rows it convolves, the step's rank */
 };

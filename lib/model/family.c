@@ -411,6 +411,12 @@ static const struct family families[] = {
       .mixer = MIX_ATTENTION, .ffn = FF_EXPERTS, .route_norm = true,
       .buffer = ".rotary_emb.inv_freq",
       .keys = mixtral_keys, .modules = mixtral_modules },
+    { .model_type = "qwen2_moe", .architecture = "Qwen2MoeForCausalLM",
+      .body = "model.", .layers = "layers.%u.",
+      .norm = NORM_RMS, .pos = POS_ROTARY,
+      .mixer = MIX_ATTENTION, .ffn = FF_GATED, .sparse = FF_SHARED,
+      .even_windows = true, .buffer = ".rotary_emb.inv_freq",
+      .keys = qwen2_moe_keys, .modules = qwen2_moe_modules },
     { .model_type = "mamba", .architecture = "MambaForCausalLM",
       .body = "backbone.", .layers = "layers.%u.",
       .norm = NORM_RMS, .pos = POS_NONE,
@@ -421,6 +427,7 @@ static const struct family families[] = {
       .body = "model.", .layers = "layers.%u.",
       .norm = NORM_RMS, .pos = POS_NONE,
       .mixer = MIX_MAMBA, .ffn = FF_GATED, .rank_key = "mamba_dt_rank",
+      .sparse = FF_EXPERTS, .lone_dense = true,
       .keys = jamba_keys, .modules = jamba_modules },
 };
 

@@ -25,6 +25,7 @@ struct config {
                                     layers have a window */
     double embed_scale, residual_scale, logits_divisor;
     double top_k, expert_dim; /* of experts; expert_dim 0: ff_dim */
+    double shared_dim, route_norm;
     double balanced, balance; /* whether there is a load-balancing loss, and
                                  its coefficient */
     double inner, expand, state, width, rank; /* of Mamba; rank 0: dim / 16 */
@@ -32,7 +33,8 @@ struct config {
     double conv_bias;
     double attn_period, attn_offset; /* period p over 0: layer l is attention
                                         where l % p is the offset */
-    double experts, expert_period, expert_offset; /* the same of mixtures */
+    double experts, expert_period, expert_offset; /* the same of mixtures; an
+                                                     offset of -1: the last */
     double attn_bias, mlp_bias, init_range, drop[CONFIG_DROPS];
     double in_out;  /* 0: the matrices of rows that say in_out are stored as
                        all others are */
@@ -64,6 +66,8 @@ struct family {
     uint8_t norm, pos;
     uint8_t mixer, ffn;           /* of every layer that a key of the
                                      family does not make another */
+    uint8_t sparse;               /* the feed-forward of those that keys make
+                                     a mixture of experts */
     const char *rank_key;         /* of Mamba: the key of the step's rank */
     bool parallel;
     bool local_rope;      /* layers with a window turn by settings of their
@@ -71,6 +75,10 @@ struct family {
     bool scaled_embedding; /* by sqrt(dim) */
     bool qk_norm_whole;   /* q and k are normed over all heads together */
     bool route_norm;      /* see struct model_desc */
+    bool lone_dense;      /* a single expert is no mixture */
+    bool even_windows;    /* of the layers below max_window_layers the first,
+                             third, ... have a window, and not those from it
+                             on */
     bool scaled_residual; /* init of outputs scaled by 1/sqrt(2 layers) */
     bool scan_init;       /* scans begin as Mamba's do, and not as other
                              linears */

@@ -89,6 +89,8 @@
 #define SLIDING_FROM \
     FLAG("use_sliding_window", use_window, false), \
     COUNT_OR_NULL("sliding_window", window, 4096, MAX_WINDOW), \
+    WINDOW_LAYERS
+#define WINDOW_LAYERS \
     { .name = "max_window_layers", .kind = KEY_COUNT, \
       .offset = AT(window_from), .def = 28, .max = MAX_WINDOW }, \
     FREE("layer_types")
@@ -103,7 +105,7 @@ extern const struct key mamba_keys[], jamba_keys[];
 extern const struct module_row mamba_modules[], jamba_modules[];
 
 /* family_moe.c */
-extern const struct key mixtral_keys[];
-extern const struct module_row mixtral_modules[];
+extern const struct key mixtral_keys[], qwen2_moe_keys[];
+extern const struct module_row mixtral_modules[], qwen2_moe_modules[];
 
 #endif

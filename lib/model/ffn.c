@@ -3,18 +3,10 @@
  * its input once for both. */
 #include "model/layer_kind.h"
 
-static struct view
-down(struct build *b, uint32_t layer, struct view x, struct view residual)
-{
-    static const uint8_t roles[] = { ROLE_DOWN };
-
-    return build_linear(b, layer, roles, 1, x, residual);
-}
-
 struct view
 ffn_mlp(struct build *b, uint32_t layer, struct view x, struct view residual)
 {
-    static const uint8_t roles[] = { ROLE_UP };
+    static const uint8_t roles[] = { ROLE_UP }, down[] = { ROLE_DOWN };
     const struct view none = { 0 };
     struct view h = build_linear(b, layer, roles, 1, x, none);
     struct view out = build_activation(b, b->d->layer[layer].ff_dim);
@@ -24,17 +16,16 @@ ffn_mlp(struct build *b, uint32_t layer, struct view x, struct view residual)
     op->y[0] = out;
     op->u.act.kind = b->d->act;
     build_record(b, op, build_needs(b, h));
-    return down(b, layer, out, residual);
+    return build_linear(b, layer, down, 1, out, residual);
 }
 
 struct view
-ffn_gated(struct build *b, uint32_t layer, struct view x,
-          struct view residual)
+ffn_gated_of(struct build *b, uint32_t layer, const uint8_t roles[3],
+             struct view x, struct view residual)
 {
-    static const uint8_t roles[] = { ROLE_GATE, ROLE_UP };
     const struct view none = { 0 };
     struct view h = build_linear(b, layer, roles, 2, x, none);
-    uint32_t n = b->d->layer[layer].ff_dim;
+    uint32_t n = h.cols / 2;
     struct view out = build_activation(b, n);
     struct op *op = build_op(b, OP_GLU, layer);
 
@@ -43,5 +34,14 @@ ffn_gated(struct build *b, uint32_t layer, struct view x,
     op->y[0] = out;
     op->u.act.kind = b->d->act;
     build_record(b, op, build_needs(b, h));
-    return down(b, layer, out, residual);
+    return build_linear(b, layer, roles + 2, 1, out, residual);
+}
+
+struct view
+ffn_gated(struct build *b, uint32_t layer, struct view x,
+          struct view residual)
+{
+    static const uint8_t roles[] = { ROLE_GATE, ROLE_UP, ROLE_DOWN };
+
+    return ffn_gated_of(b, layer, roles, x, residual);
 }

@@ -4,7 +4,9 @@
  *   COMBINE(DOWN h), weighed by ROUTE
  *
  * where GATE, UP and DOWN of all experts are one GROUPED each, in which an
- * expert has the rows that it was chosen for. Decoding some few tokens, a
+ * expert has the rows that it was chosen for. With an expert for all tokens
+ * (Qwen2-MoE, arXiv:2407.10671) that one's output, times the sigmoid of
+ * SHARE x, is what COMBINE adds to. Decoding some few tokens, a
  * weight is read for the rows that there are; else products are of ROUTE_TILE
  * rows, so that no token's result depends on another's choice.
  */
@@ -118,4 +120,26 @@ ffn_experts(struct build *b, uint32_t layer, struct view x,
     build_record(b, op, build_needs(b, out) || build_needs(b, r.weights)
                  || build_needs(b, residual));
     return y;
+}
+
+struct view
+ffn_shared(struct build *b, uint32_t layer, struct view x,
+           struct view residual)
+{
+    static const uint8_t roles[] = { ROLE_SHARED_GATE, ROLE_SHARED_UP,
+                                     ROLE_SHARED_DOWN };
+    static const uint8_t share[] = { ROLE_SHARE };
+    const struct view none = { 0 };
+    struct view out = ffn_gated_of(b, layer, roles, x, none);
+    struct view gate = build_linear(b, layer, share, 1, x, none);
+    struct view y = build_activation(b, b->d->dim);
+    struct op *op = build_op(b, OP_GATE, layer);
+
+    op->x[0] = gate;
+    op->x[1] = out;
+    op->x[2] = residual;
+    op->y[0] = y;
+    build_record(b, op, build_needs(b, gate) || build_needs(b, out)
+                 || build_needs(b, residual));
+    return ffn_experts(b, layer, x, y);
 }

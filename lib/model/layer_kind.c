@@ -26,6 +26,9 @@ static const struct layer_kind mixers[MIXER_KINDS] = {
     },
 };
 
+#define EXPERTS (ROLE_BIT(ROLE_ROUTER) | ROLE_BIT(ROLE_EXPERT_GATE) \
+                 | ROLE_BIT(ROLE_EXPERT_UP) | ROLE_BIT(ROLE_EXPERT_DOWN))
+
 static const struct layer_kind ffns[FFN_KINDS] = {
     [FF_MLP] = {
         .name = "mlp",
@@ -40,9 +43,15 @@ static const struct layer_kind ffns[FFN_KINDS] = {
     },
     [FF_EXPERTS] = {
         .name = "experts",
-        .roles = ROLE_BIT(ROLE_ROUTER) | ROLE_BIT(ROLE_EXPERT_GATE)
-                 | ROLE_BIT(ROLE_EXPERT_UP) | ROLE_BIT(ROLE_EXPERT_DOWN),
+        .roles = EXPERTS,
         .emit = ffn_experts,
+    },
+    [FF_SHARED] = {
+        .name = "experts_shared",
+        .roles = EXPERTS | ROLE_BIT(ROLE_SHARED_GATE)
+                 | ROLE_BIT(ROLE_SHARED_UP) | ROLE_BIT(ROLE_SHARED_DOWN)
+                 | ROLE_BIT(ROLE_SHARE),
+        .emit = ffn_shared,
     },
     [FF_NONE] = { .name = "none" },
 };

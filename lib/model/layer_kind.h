@@ -39,7 +39,14 @@ struct view ffn_mlp(struct build *b, uint32_t layer, struct view x,
                     struct view residual);
 struct view ffn_gated(struct build *b, uint32_t layer, struct view x,
                       struct view residual);
+
+/* A gated feed-forward of the modules of three roles: gate, up and down. */
+struct view ffn_gated_of(struct build *b, uint32_t layer,
+                         const uint8_t roles[3], struct view x,
+                         struct view residual);
 struct view ffn_experts(struct build *b, uint32_t layer, struct view x,
                         struct view residual);
+struct view ffn_shared(struct build *b, uint32_t layer, struct view x,
+                       struct view residual);
 
 #endif

@@ -49,6 +49,8 @@ static const struct op_info table[OP_KINDS] = {
     [OP_COMBINE] = { .name = "combine", .n_x = 5, .n_y = 1,
                      .grad = grad_combine },
     [OP_COMBINE_BWD] = { .name = "combine_bwd", .n_x = 5, .n_y = 2 },
+    [OP_GATE] = { .name = "gate", .n_x = 3, .n_y = 1, .grad = grad_gate },
+    [OP_GATE_BWD] = { .name = "gate_bwd", .n_x = 3, .n_y = 2 },
     [OP_GROUPED] = { .name = "grouped", .n_x = 2, .n_y = 1,
                      .parts = PARTS_LINEAR, .flops = flops_grouped,
                      .grad = grad_grouped },

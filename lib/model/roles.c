@@ -82,6 +82,21 @@ expert_inner(const struct model_desc *d, const struct layer_desc *y)
 }
 
 static uint32_t
+shared_inner(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return y->shared_dim;
+}
+
+static uint32_t
+one(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    (void)y;
+    return 1;
+}
+
+static uint32_t
 inner(const struct model_desc *d, const struct layer_desc *y)
 {
     (void)d;
@@ -168,6 +183,15 @@ static const struct role_info table[ROLE_COUNT] = {
     [ROLE_EXPERT_DOWN] = { .name = "expert_down", .in_layer = true,
                            .each = true, .residual = true, .flags = MATRIX,
                            .in = expert_inner, .out = dim },
+    [ROLE_SHARED_GATE] = { .name = "shared_gate", .in_layer = true,
+                           .flags = MATRIX, .in = dim, .out = shared_inner },
+    [ROLE_SHARED_UP] = { .name = "shared_up", .in_layer = true,
+                         .flags = MATRIX, .in = dim, .out = shared_inner },
+    [ROLE_SHARED_DOWN] = { .name = "shared_down", .in_layer = true,
+                           .residual = true, .flags = MATRIX,
+                           .in = shared_inner, .out = dim },
+    [ROLE_SHARE] = { .name = "share", .in_layer = true,
+                     .flags = MATRIX | TENSOR_EXACT, .in = dim, .out = one },
     [ROLE_IN] = { .name = "in", .in_layer = true, .flags = MATRIX,
                   .in = dim, .out = inner_gate },
     [ROLE_CONV] = { .name = "conv", .in_layer = true, .spread = true,

@@ -118,10 +118,10 @@ base_uses(uint8_t *use, const struct weights *w, const struct model_desc *d)
 
         if (t == NULL)
             continue;
-        if (d->tensor[i].flags & TENSOR_LINEAR)
-            use[t - w->item] = WEIGHT_LINEAR;
-        else if (d->tensor[i].flags & TENSOR_EXACT)
+        if (d->tensor[i].flags & TENSOR_EXACT)
             use[t - w->item] = WEIGHT_EXACT;
+        else if (d->tensor[i].flags & TENSOR_LINEAR)
+            use[t - w->item] = WEIGHT_LINEAR;
     }
 }
 

@@ -60,3 +60,63 @@ router with a value that is not finite"* ]]
         --batch 2 --seq-len 32 --lr 0.01 --log-every 1
     jq -es 'all(has("router_aux_loss") | not)' plain/metrics.jsonl
 }
+
+shared_arch() {
+    cat >arch.json <<'JSON'
+{"model_type": "qwen2_moe", "vocab_size": 40, "hidden_size": 16,
+ "intermediate_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4,
+ "num_key_value_heads": 2, "max_position_embeddings": 32, "num_experts": 4,
+ "num_experts_per_tok": 2, "moe_intermediate_size": 8,
+ "shared_expert_intermediate_size": 12, "mlp_only_layers": [1],
+ "output_router_logits": true, "router_aux_loss_coef": 0.5}
+JSON
+}
+
+@test "an expert for all tokens is refused by the name of its key" {
+    shared_arch
+    with '.shared_expert_intermediate_size = 0'
+    one_line "initmodel: bad.json: shared_expert_intermediate_size (found 0, "
+    with '.num_experts = 0'
+    one_line "initmodel: bad.json: num_experts (found 0, expected "
+    with '.num_experts_per_tok = 5'
+    one_line "initmodel: bad.json: num_experts_per_tok (found 5, expected at \
+most the 4 experts that there are)"
+    with '.mlp_only_layers = [3]'
+    one_line "initmodel: bad.json: mlp_only_layers (found 3, expected layers \
+from 0 to 2)"
+    with '.mlp_only_layers = [0, 1, 2]'
+    one_line "initmodel: bad.json: output_router_logits (found true, and no \
+layer has experts)"
+}
+
+@test "with an expert for all tokens training has one result" {
+    shared_arch
+    initmodel -q -o base arch.json
+    for threads in 1 2; do
+        train -q --data data --base base -o full$threads --method full \
+            --steps 8 --batch 2 --seq-len 32 --lr 0.01 --log-every 1 \
+            --threads $threads
+        train -q --data data --base base -o lora$threads --rank 2 --steps 4 \
+            --batch 2 --seq-len 32 --lr 0.01 --threads $threads
+    done
+    jq -es '[.[] | select(.loss) | .router_aux_loss]
+        | length == 8 and all(. > 0.999 and . < 2)' full1/metrics.jsonl
+    cmp full1/model/model.safetensors full2/model/model.safetensors
+    cmp lora1/adapter/adapter_model.safetensors \
+        lora2/adapter/adapter_model.safetensors
+    head -c 20000 lora1/adapter/adapter_model.safetensors | tr -cs \
+        'a-zA-Z0-9_.' '\n' | grep -o 'layers.*lora_A' | sed 's/.lora_A//' |
+        sort >names
+    for layer in 0 2; do
+        for at in gate_proj up_proj down_proj; do
+            grep -qx "layers.$layer.mlp.shared_expert.$at" names
+        done
+        grep -qx "layers.$layer.mlp.shared_expert_gate" names
+    done
+    grep -qx layers.1.mlp.gate_proj names
+    # of attention in three layers, those of two layers, those of one
+    [ "$(wc -l <names)" -eq $((3 * 4 + 2 * 4 + 3)) ]
+    run -2 --separate-stderr train -q --data data --base base -o no --steps 1 \
+        --batch 1 --seq-len 32 --lr 0.01 --targets mlp.gate
+    one_line "train: target 'mlp.gate' is no linear module of a qwen2_moe layer"
+}

@@ -197,7 +197,11 @@ train_run() {
         then {model_type, vocab_size, hidden_size, num_hidden_layers}
         else del(.n_embd, .n_layer, .n_head, .n_positions) end
         | if .model_type == "jamba" then .num_experts = 1
-        | .attn_layer_period = 2 | .attn_layer_offset = 1 else . end' >$1.json
+        | .attn_layer_period = 2 | .attn_layer_offset = 1
+        elif .model_type == "qwen2_moe" then .num_experts = 3
+        | .num_experts_per_tok = 2 | .moe_intermediate_size = 8
+        | .shared_expert_intermediate_size = 12 | .mlp_only_layers = [1]
+        else . end' >$1.json
     initmodel -q -o model $1.json
     [ -d data ] || for i in {1..20}; do
         jq -cn --argjson i $i '{ids: [range(24) | (. * $i + 3) % 40]}'
@@ -221,11 +225,11 @@ train_run() {
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
     export PYTHONDONTWRITEBYTECODE=1
     for type in llama mistral qwen2 qwen3 granite olmo2 gemma3_text \
-        starcoder2 gpt2 phi mamba jamba; do
+        starcoder2 gpt2 phi qwen2_moe mamba jamba; do
         train_run $type
         exportadapter -q -o out run
         "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out
-        [[ $type == *mba ]] || exported mlx
+        [[ $type == *mba || $type == *moe ]] || exported mlx
     done
     train_run llama --rslora --rank-pattern q_proj=6,layers.1.mlp.up_proj=2 \
         --alpha-pattern 'k_.*=3,q_proj=5' --targets '.*(q|k|up)_proj'

@@ -7,6 +7,12 @@ sizes() {
     case $1 in
     gpt2) echo '"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64' ;;
     mamba) echo '"hidden_size": 16, "num_hidden_layers": 2' ;;
+    qwen2_moe) echo '"hidden_size": 16, "intermediate_size": 24,
+        "num_hidden_layers": 3, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "max_position_embeddings": 64,
+        "num_experts": 4, "num_experts_per_tok": 2,
+        "moe_intermediate_size": 16, "mlp_only_layers": [1],
+        "shared_expert_intermediate_size": 24' ;;
     jamba) echo '"hidden_size": 16, "intermediate_size": 24,
         "num_hidden_layers": 2, "num_attention_heads": 2,
         "num_key_value_heads": 1, "max_position_embeddings": 64,

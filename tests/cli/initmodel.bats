@@ -191,7 +191,7 @@ EOF
     echo "{\"model_type\": \"gpt2\", $small, \"n_embd\": 16, \"n_layer\": 2,
            \"n_head\": 4, \"n_positions\": 32}" >gpt2.json
     types='mistral qwen2 qwen3 granite olmo2 gemma3_text starcoder2 phi jamba
-        mixtral'
+        mixtral qwen2_moe'
     echo "{\"model_type\": \"mamba\", $small, \"hidden_size\": 16,
            \"num_hidden_layers\": 2}" >mamba.json
     for type in $types; do
@@ -200,6 +200,10 @@ EOF
     jq '.attn_layer_period = 2 | .attn_layer_offset = 1 | .num_experts = 3' \
         jamba.json >hybrid.json
     mv hybrid.json jamba.json
+    jq '.num_experts = 4 | .num_experts_per_tok = 3 | .mlp_only_layers = [1]
+        | .moe_intermediate_size = 8 | .shared_expert_intermediate_size = 12' \
+        qwen2_moe.json >sparse.json
+    mv sparse.json qwen2_moe.json
     jq '.tie_word_embeddings = true' qwen2.json >tied.json
     jq '.tie_word_embeddings = true' phi.json >tied_phi.json
     for type in llama gpt2 $types mamba tied tied_phi; do

@@ -230,7 +230,7 @@ EOF
 
 # What safetensors.py writes an adapter of, for the matrices of layer 0 (of
 # scans', those that adapters are for; of mixtral's both layers, for PEFT has
-# experts of all or of none).
+# experts of all or of none, of qwen2_moe's none).
 modules() {
     python3 - "$1" <<'EOF'
 import json
@@ -242,7 +242,8 @@ for name, t in head.items():
     if (".layers." in name if "mixtral" in sys.argv[1] else ".0." in name) \
             and len(t.get("shape", [])) == 2 and not name.endswith(
             ("A_log", "dt_proj.weight", "mixer.out_proj.weight",
-             "moe.gate.weight")):
+             "moe.gate.weight", "mlp.gate.weight")) and not (
+                 "qwen2_moe" in sys.argv[1] and ".experts." in name):
         at = t["shape"] if "gpt2" in sys.argv[1] else t["shape"][::-1]
         print("%s:%d:%d" % (name[:-len(".weight")], *at))
 EOF
@@ -252,7 +253,7 @@ EOF
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
     export PYTHONDONTWRITEBYTECODE=1
     for type in llama mistral qwen2 qwen3 granite olmo2 gemma3 starcoder2 \
-        gpt2 phi mixtral mamba jamba; do
+        gpt2 phi mixtral qwen2_moe mamba jamba; do
         model=$root/tests/golden/models/$type
         edit adapter ad $(modules "$model")
         merge -q --dtype bf16 --base "$model" --adapter ad -o out

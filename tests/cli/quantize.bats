@@ -345,7 +345,8 @@ EOF
 
 @test "what much depends on stays in floats, whatever the format" {
     for format in int8 int8_row nf4; do
-        for row in mamba:A_log mixtral:gate.weight; do
+        for row in mamba:A_log mixtral:gate.weight \
+            qwen2_moe:gate.weight; do
             quantize -q --format $format \
                 "$root/tests/golden/models/${row%:*}" | tojsonl |
                 jq -r "select(.name // \"\" | endswith(\"${row#*:}\")).dtype" \

@@ -32,7 +32,7 @@ from transformers import AutoModelForCausalLM
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
 CASES = ["llama", "llama_tied", "mistral", "qwen2", "qwen2_yarn", "qwen3",
          "granite", "olmo2", "gemma3", "starcoder2", "gpt2", "phi",
-         "mamba", "jamba", "mixtral"]
+         "mamba", "jamba", "mixtral", "qwen2_moe"]
 IDS = torch.arange(20)[None] % 96
 RANK, ALPHA = 4, 8
 
@@ -111,6 +111,9 @@ SCALED = [
     dict(YARN, mscale=1.0, mscale_all_dim=0.5), dict(YARN, mscale=1.0),
     dict(YARN, truncate=False), dict(YARN, truncate=None),
     dict(YARN, no_such_key=7)]
+# Of models some of whose layers have no experts.
+DENSE = [None, [], [0], [1], [0, 1], [1, 1], [7], [-1], [0.5], [True],
+         ["1"], "1"]
 # What no result depends on: where files come from, labels, output forms, a
 # rounding of what is float64 here.
 SKIPPED = {"transformers_version", "architectures", "dtype", "id2label",
@@ -207,7 +210,7 @@ def family_rows(name):
         path = os.path.join(d, "config.json")
         with open(path) as f:
             config = json.load(f)
-        how = name == "mamba", name == "mixtral"
+        how = name == "mamba", name in ("mixtral", "qwen2_moe")
         model = load(d, *how)
         tried = {}
         for f in dataclasses.fields(type(model.config)):
@@ -215,6 +218,8 @@ def family_rows(name):
                 tried[f.name] = values_of(f, getattr(model.config, f.name))
         for key, values in EXTRA.items():
             tried[key] = [*tried.get(key, []), *values]
+        if "mlp_only_layers" in tried:
+            tried["mlp_only_layers"] += DENSE
         if name in ("mamba", "jamba"):  # know no positions
             tried = {k: v for k, v in tried.items() if k[:5] != "rope_"}
         else:

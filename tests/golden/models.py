@@ -61,7 +61,8 @@ from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config,
                           MistralConfig, MistralForCausalLM, MixtralConfig,
                           MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM,
                           PhiConfig, PhiForCausalLM, Qwen2Config,
-                          Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
+                          Qwen2ForCausalLM, Qwen2MoeConfig,
+                          Qwen2MoeForCausalLM, Qwen3Config, Qwen3ForCausalLM,
                           Starcoder2Config, Starcoder2ForCausalLM)
 from transformers.models.mixtral.modeling_mixtral import (
     load_balancing_loss_func)
@@ -155,6 +156,19 @@ CASES = {  # seed of the weights, class, configuration
         rms_norm_eps=EPS, num_local_experts=4, num_experts_per_tok=2,
         output_router_logits=True, router_aux_loss_coef=0.25,
         rope_parameters={"rope_type": "default", "rope_theta": 10000.0})),
+    "qwen2_moe": (23, Qwen2MoeForCausalLM, Qwen2MoeConfig(
+        **COMMON, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        rms_norm_eps=EPS, num_experts=6, num_experts_per_tok=3,
+        moe_intermediate_size=20, shared_expert_intermediate_size=28,
+        mlp_only_layers=[1], use_sliding_window=True, sliding_window=9,
+        max_window_layers=2, output_router_logits=True,
+        router_aux_loss_coef=0.25, tie_word_embeddings=False)),
+    "qwen2_moe_norm": (25, Qwen2MoeForCausalLM, Qwen2MoeConfig(
+        **COMMON, num_attention_heads=2, num_key_value_heads=2,
+        rms_norm_eps=EPS, num_experts=4, num_experts_per_tok=2,
+        moe_intermediate_size=24, shared_expert_intermediate_size=12,
+        decoder_sparse_step=2, norm_topk_prob=True, qkv_bias=False,
+        tie_word_embeddings=True)),
     "mamba": (16, MambaForCausalLM, MambaConfig(
         vocab_size=96, hidden_size=32, num_hidden_layers=2, state_size=8,
         time_step_rank=4, conv_kernel=4, use_bias=True,
@@ -197,18 +211,22 @@ def exact_rotary(self, x, position_ids, layer_type=None, **_):
 
 def exact_router(self, x):
     logits = F.linear(x, self.weight)
-    return logits, *torch.topk(F.softmax(logits, dim=-1), self.top_k, dim=-1)
+    p, which = torch.topk(F.softmax(logits, dim=-1), self.top_k, dim=-1)
+    if getattr(self, "norm_topk_prob", False):
+        p = p / p.sum(dim=-1, keepdim=True)
+    return logits, p, which
 
 
 def make_exact(model):
     exact = type(model).__name__ in ("MambaForCausalLM", "JambaForCausalLM",
-                                     "MixtralForCausalLM")
+                                     "MixtralForCausalLM",
+                                     "Qwen2MoeForCausalLM")
     torch.Tensor.float = torch.Tensor.double if exact else FLOAT
     for module in model.modules():
         name = type(module).__name__
         if name.endswith("RMSNorm"):
             module.forward = types.MethodType(exact_rms, module)
-        elif name == "JambaTopKRouter":
+        elif name in ("JambaTopKRouter", "Qwen2MoeTopKRouter"):
             module.forward = types.MethodType(exact_router, module)
         elif name.endswith("RotaryEmbedding"):
             module.forward = types.MethodType(exact_rotary, module)
@@ -285,7 +303,8 @@ def base_name(peft_name):
 
 # Gate, up and down of an expert; PEFT has adapters of Mixtral's alone.
 NAMES = {"mixtral": ("w1", "w3", "w2"),
-         "jamba": ("gate_proj", "up_proj", "down_proj")}
+         "jamba": ("gate_proj", "up_proj", "down_proj"),
+         "qwen2_moe": ("gate_proj", "up_proj", "down_proj")}
 ADAPTED = {"mixtral"}
 
 

@@ -27,8 +27,10 @@ modules = [k[len(prefix):-len(suffix)] for k in tensors
 
 
 def load_base():
-    return AutoModelForCausalLM.from_pretrained(
+    model = AutoModelForCausalLM.from_pretrained(
         base_dir, dtype=torch.float64).eval()
+    model.config._experts_implementation = "eager"  # others: of 32 bits
+    return model
 
 
 def logits(model):

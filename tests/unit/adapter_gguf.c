@@ -130,7 +130,7 @@ TEST(gguf_of_every_family)
         { "gemma3_text", "gemma3", false }, { "gpt2", "gpt2", false },
         { "starcoder2", "starcoder2", false }, { "phi", "phi2", false },
         { "mamba", NULL, false }, { "jamba", NULL, false },
-        { "mixtral", NULL, false },
+        { "mixtral", NULL, false }, { "qwen2_moe", NULL, false },
     };
     enum { N_KNOWN = sizeof(known) / sizeof(known[0]) };
     struct adapter_made x;

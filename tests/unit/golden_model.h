@@ -23,7 +23,7 @@ static const char *const golden_names[] = {
     "llama", "llama_tied", "llama_llama3", "mistral", "qwen2", "qwen2_yarn",
     "qwen3", "qwen3_windows", "granite", "olmo2", "gemma3", "starcoder2",
     "gpt2", "phi", "phi_tied", "mamba", "jamba", "mixtral",
-    "jamba_experts"
+    "jamba_experts", "qwen2_moe", "qwen2_moe_norm"
 };
 #define N_GOLDEN (sizeof(golden_names) / sizeof(golden_names[0]))
 

@@ -33,6 +33,7 @@ static const char *const stricter[] = {
     "add_cross_attention true", "attention_bias true",
     "attention_dropout -1", "attn_logit_softcapping 1",
     "bias \"all\"", "bias \"lora_only\"",
+    "decoder_sparse_step -1",
     "expand -1", "expand 0", "expand 1", "expert_layer_offset -1",
     "fan_in_fan_out \"true\"", "head_dim 0", "initializer_range -1",
     "is_causal false",
@@ -193,7 +194,8 @@ same_desc(const struct model_desc *a, const struct model_desc *b)
             || x->head_dim != y->head_dim || x->window != y->window
             || x->ff_dim != y->ff_dim || x->rope != y->rope
             || x->experts != y->experts || x->top_k != y->top_k
-            || x->expert_dim != y->expert_dim)
+            || x->expert_dim != y->expert_dim
+            || x->shared_dim != y->shared_dim)
             return false;
     }
     return true;

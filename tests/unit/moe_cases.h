@@ -229,6 +229,35 @@ TEST(combination_gradients_match)
     }
 }
 
+/* Rows times a number of their own; rows without a token among them. */
+TEST(gated_rows_match)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        bool bwd = i & 1;
+        uint32_t operands = bwd || i < 4 ? 3 : 2;
+        struct world w;
+
+        world_init(&w, i);
+        w.reduction = 65;
+        w.magnitude = 65;
+        w.op.kind = bwd ? OP_GATE_BWD : OP_GATE;
+        w.op.acc = (uint8_t)(i >> 1 & (bwd ? 3 : 1));
+        w.op.x[0] = world_act(&w, 40, 1, 2);
+        for (uint32_t k = 1; k < operands; k++)
+            w.op.x[k] = world_act(&w, 40, 65, 1);
+        w.op.y[0] = world_act(&w, 40, bwd ? 1 : 65, 1);
+        if (bwd)
+            w.op.y[1] = world_act(&w, 40, 65, 1);
+        if (i == 5)
+            w.op.y[0].buf = 0;
+        if (i == 7)
+            w.op.y[1].buf = 0;
+        world_batch(&w, 33, 33, 10, 1);
+        try_op(&w, "gate");
+        world_release(&w);
+    }
+}
+
 /* Rows of all experts, as GLU sees them. */
 TEST(gates_of_experts_match)
 {
@@ -351,6 +380,6 @@ TEST(grouped_linears_match)
     RUN(routes_match), RUN(route_gradients_match), RUN(balances_match),     \
     RUN(gathers_match), RUN(combinations_match),                            \
     RUN(combination_gradients_match), RUN(gates_of_experts_match),          \
-    RUN(grouped_linears_match)
+    RUN(gated_rows_match), RUN(grouped_linears_match)
 
 #endif

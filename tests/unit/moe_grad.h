@@ -144,6 +144,36 @@ TEST(combinations)
     check_trial(&t);
 }
 
+static void
+gate_case(bool residual, uint8_t acc)
+{
+    struct trial t;
+    struct view gate, x, dgate, dx;
+
+    trial_init(&t, "gate", acc);
+    lab_batch(&t.lab, 9, 9, 9, 4);
+    trial_output(&t, 9, 5);
+    gate = lab_real(&t.lab, 9, 1);
+    dgate = lab_real(&t.lab, 9, 1);
+    x = lab_real(&t.lab, 9, 5);
+    dx = lab_real(&t.lab, 9, 5);
+    t.fwd = (struct op){ .kind = OP_GATE, .x = { gate, x },
+                         .y = { t.y } };
+    if (residual)
+        t.fwd.x[2] = lab_real(&t.lab, 9, 5);
+    t.bwd = (struct op){ .kind = OP_GATE_BWD, .acc = acc,
+                         .x = { gate, x, t.dy }, .y = { dgate, dx } };
+    add_var(&t, gate, dgate, acc & 1);
+    add_var(&t, x, dx, acc & 2);
+    check_trial(&t);
+}
+
+TEST(gated_rows)
+{
+    for (uint8_t acc = 0; acc < 4; acc++)
+        gate_case(acc & 1, acc);
+}
+
 /* Groups of 4, 0 and 3 rows; rows of the last are as many as it has. */
 static void
 grouped_case(uint32_t each, uint8_t dtype, bool lora, uint8_t acc)
@@ -183,6 +213,7 @@ TEST(grouped_linears)
 }
 
 #define RUN_MOE_GRADS                                                       \
-    RUN(routes), RUN(gathers), RUN(combinations), RUN(grouped_linears)
+    RUN(routes), RUN(gathers), RUN(combinations), RUN(gated_rows),          \
+    RUN(grouped_linears)
 
 #endif

@@ -184,19 +184,106 @@ TEST(tensors_of_jamba)
     desc_release(&d);
 }
 
+/* Layers with experts but for one, and an expert that all tokens go
+ * through. */
+TEST(tensors_of_qwen2_moe)
+{
+    static const struct expected want[] = {
+        { "model.layers.0.self_attn.q_proj.bias", 1, 1, 24, TENSOR_BIAS,
+          INIT_ZEROS },
+        { "model.layers.0.mlp.gate.weight", 2, 5, 24,
+          TENSOR_DECAYS | TENSOR_EXACT, INIT_NORMAL },
+        { "model.layers.1.mlp.up_proj.weight", 2, 40, 24, MATRIX,
+          INIT_NORMAL },
+        { "model.layers.2.mlp.shared_expert.gate_proj.weight", 2, 20, 24,
+          MATRIX, INIT_NORMAL },
+        { "model.layers.2.mlp.shared_expert.down_proj.weight", 2, 24, 20,
+          MATRIX, INIT_NORMAL },
+        { "model.layers.2.mlp.shared_expert_gate.weight", 2, 1, 24,
+          MATRIX | TENSOR_EXACT, INIT_NORMAL },
+    };
+    struct model_desc d = described(tiny_qwen2_moe);
+    const struct model_tensor *of =
+        tensor_named(&d, "model.layers.2.mlp.experts.4.down_proj.weight");
+
+    check_list(&d, want, sizeof(want) / sizeof(want[0]));
+    CHECK(of != NULL && of->expert == 4 && of->rows == 24 && of->cols == 12
+          && of->flags == (MATRIX | TENSOR_ASIDE));
+    CHECK_EQ_U64(d.n_tensors, 2 * (9 + 1 + 15 + 4) + (9 + 3) + 3);
+    CHECK_EQ_U64(count_linears(&d), 2 * (4 + 4) + (4 + 3));
+    desc_release(&d);
+}
+
+/* Of six layers, those that transformers 5 gives a window (layer_types of its
+ * Qwen2MoeConfig). */
+TEST(windows_of_qwen2_moe)
+{
+    static const struct { int below; const char *slides; } rows[] = {
+        { 0, "ffffff" }, { 1, "sfffff" }, { 3, "sfsfff" }, { 4, "sfsfff" },
+        { 28, "sfsfsf" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct model_desc d;
+        char text[300];
+
+        snprintf(text, sizeof(text), "{\"model_type\": \"qwen2_moe\", "
+                 "\"hidden_size\": 64, \"num_hidden_layers\": 6, "
+                 "\"num_experts\": 4, \"use_sliding_window\": true, "
+                 "\"max_window_layers\": %d}", rows[i].below);
+        d = described(text);
+        for (uint32_t l = 0; l < 6; l++)
+            CHECK_EQ_U64(d.layer[l].window,
+                         rows[i].slides[l] == 's' ? 4096 : 0);
+        desc_release(&d);
+    }
+}
+
 static void
-check_refused(const char *keys, const char *want)
+check_refused_of(const char *type, const char *keys, const char *want)
 {
     char text[200];
     struct model_desc d;
     struct err e;
-    int n = snprintf(text, sizeof(text), "{\"model_type\": \"jamba\", "
+    int n = snprintf(text, sizeof(text), "{\"model_type\": \"%s\", "
                      "\"hidden_size\": 64, \"num_hidden_layers\": 4%s}",
-                     keys);
+                     type, keys);
 
     if (!CHECK(desc_read(&d, text, (size_t)n, "config", &e) == ERR_DATA
                && strstr(e.text, want) != NULL))
         printf("    %s\n", e.text);
+}
+
+static void
+check_refused(const char *keys, const char *want)
+{
+    check_refused_of("jamba", keys, want);
+}
+
+TEST(experts_that_do_not_fit_are_refused)
+{
+    static const struct { const char *keys, *want; } rows[] = {
+        { ", \"num_experts\": 0", "num_experts (found 0, expected a whole" },
+        { ", \"num_experts\": 3", "num_experts_per_tok (found 4, expected "
+          "at most the 3 experts that there are)" },
+        { ", \"shared_expert_intermediate_size\": 0",
+          "shared_expert_intermediate_size (found 0, expected a whole" },
+        { ", \"moe_intermediate_size\": 0",
+          "moe_intermediate_size (found 0, expected a whole number" },
+        { ", \"decoder_sparse_step\": 0", "decoder_sparse_step (found 0, " },
+        { ", \"mlp_only_layers\": [0, 4]",
+          "mlp_only_layers (found 4, expected layers from 0 to 3)" },
+        { ", \"mlp_only_layers\": [-1]", "mlp_only_layers (found -1, " },
+        { ", \"mlp_only_layers\": 1",
+          "mlp_only_layers (found 1, expected a list of layers)" },
+        { ", \"decoder_sparse_step\": 5, \"output_router_logits\": true",
+          "output_router_logits (found true, and no layer has experts)" },
+        { ", \"use_sliding_window\": true, \"sliding_window\": null",
+          "sliding_window (found null, expected over 0, since " },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        check_refused_of("qwen2_moe", rows[i].keys, rows[i].want);
 }
 
 TEST(layers_that_do_not_fit_are_refused)
@@ -336,7 +423,9 @@ static const struct test tests[] = {
     RUN(every_family_has_a_tiny_model),
     RUN(tensors_of_gpt2),
     RUN(tensors_of_llama), RUN(tensors_of_mamba),
-    RUN(tensors_of_jamba), RUN(layers_that_do_not_fit_are_refused),
+    RUN(tensors_of_jamba), RUN(tensors_of_qwen2_moe),
+    RUN(windows_of_qwen2_moe), RUN(experts_that_do_not_fit_are_refused),
+    RUN(layers_that_do_not_fit_are_refused),
     RUN(a_tied_head_has_no_tensor_of_its_own),
     RUN(lists_know_each_other),
 };
