@@ -17,12 +17,16 @@
 
 enum { FIXED_BLOCK = 32, FIXED_ROWS = 8 /* of x, at most */ };
 
+/* Before a half of a block stand its last bytes once more: a weight's codes
+ * may begin in the middle of four bytes. */
+enum { FIXED_AGAIN = 2 };
+
 struct fixed {
-    int8_t part[3][FIXED_BLOCK]; /* a, b, c */
-    int32_t sum[2];              /* of the n of either half */
+    int8_t part[3][2][FIXED_AGAIN + FIXED_BLOCK / 2]; /* a, b, c */
+    int32_t sum[2];                         /* of the n of either half */
     float step;
-    float total;                 /* step times both sums */
-    char pad[16];
+    float total;                            /* step times both sums */
+    char pad[4];
 };
 
 _Static_assert(sizeof(struct fixed) == FIXED_BLOCK * sizeof(float),

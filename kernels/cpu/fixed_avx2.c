@@ -126,12 +126,6 @@ vi_turn(vi t[4], const vi z[4])
 
 #include "kernels/cpu/fixed_f16c.inc"
 
-static inline vf
-vf_halves(const uint8_t *p, size_t stride)
-{
-    return _mm256_cvtph_ps(eight_halves(p, stride));
-}
-
 static inline vi
 vi_words(const uint8_t *p, size_t stride)
 {

@@ -114,13 +114,6 @@ vi_turn(vi t[4], const vi z[4])
 
 #include "kernels/cpu/fixed_f16c.inc"
 
-static inline vf
-vf_halves(const uint8_t *p, size_t stride)
-{
-    return _mm512_cvtph_ps(_mm256_set_m128i(
-        eight_halves(p + 8 * stride, stride), eight_halves(p, stride)));
-}
-
 static inline vi
 vi_words(const uint8_t *p, size_t stride)
 {

@@ -52,10 +52,11 @@ check_block(const struct fixed *f, const float *x)
         top = fmax(top, fabs((double)x[i]));
     top = fmax(top, 0x1p-100);
     for (int i = 0; i < FIXED_BLOCK; i++) {
-        double n = 65536.0 * f->part[0][i] + 256.0 * f->part[1][i]
-            + f->part[2][i];
+        size_t half = (size_t)i / 16, at = FIXED_AGAIN + (size_t)i % 16;
+        double n = 65536.0 * f->part[0][half][at]
+            + 256.0 * f->part[1][half][at] + f->part[2][half][at];
 
-        sum[i / 16] += n;
+        sum[half] += n;
         CHECK(fabs(n * (double)f->step - (double)x[i])
               <= top * 0x1p-23 * (1 + 0x1p-7));
     }
@@ -87,19 +88,20 @@ TEST(a_block_is_near_its_floats)
     }
 }
 
-/* c[rows][N] = 1 + x[rows] times N rows of a weight; how many are made. */
+/* c[rows][N] = 1 + x[rows][k] times N rows of a weight; how many are made. */
 static size_t
 multiply(const struct fixed_ops *ops, const struct fixed_format *f,
-         const struct stored_rows *w, const float *x, size_t rows, float *c)
+         const struct stored_rows *w, const float *x, size_t rows, size_t k,
+         float *c)
 {
     struct fixed *fixed = mem_array(rows * K / FIXED_BLOCK, sizeof(*fixed));
-    struct stored_mul p = { .trans = true, .m = rows, .n = N, .k = K,
+    struct stored_mul p = { .trans = true, .m = rows, .n = N, .k = k,
                             .ldc = N, .c = c, .beta = 1 };
     size_t made;
 
     for (size_t i = 0; i < rows * N; i++)
         c[i] = 1;
-    ops->from(fixed, x, rows * K);
+    ops->from(fixed, x, rows * k);
     made = f->mul(w, &p, fixed);
     free(fixed);
     return made;
@@ -124,10 +126,10 @@ check_bits(const struct stored *s, size_t format)
         const struct fixed_ops *ops = ops_named(names[i]);
         const struct fixed_format *f = ops ? ops->formats + format : NULL;
 
-        made[i] = ops ? multiply(ops, f, &w, x, FIXED_ROWS, all[i]) : 0;
+        made[i] = ops ? multiply(ops, f, &w, x, FIXED_ROWS, K, all[i]) : 0;
         CHECK(ops == NULL || (made[i] <= N && made[i] > N - 16));
         for (size_t r = 0; ops && r < FIXED_ROWS; r++) {
-            multiply(ops, f, &w, x + r * K, 1, one);
+            multiply(ops, f, &w, x + r * K, 1, K, one);
             CHECK(memcmp(one, all[i] + r * N, made[i] * sizeof(*one)) == 0);
         }
     }
@@ -135,6 +137,41 @@ check_bits(const struct stored *s, size_t format)
         CHECK(memcmp(all[0] + r * N, all[1] + r * N,
                      made[1] * sizeof(*one)) == 0);
     free(data);
+}
+
+/* A row's last block is multiplied alone where there is no other to make a
+ * pair with, and comes to the same. */
+static void
+check_odd(const struct stored *s, const struct fixed_ops *ops, size_t format)
+{
+    enum { ODD = K - FIXED_BLOCK };
+    const struct fixed_format *f = ops->formats + format;
+    size_t bytes = (size_t)stored_row_bytes(s, K), made;
+    uint8_t *data = mem_array(N, bytes);
+    struct stored_rows w = { .at = (const char *)data, .row_bytes = bytes };
+    float x[K], odd[N], even[N];
+
+    fill_x(x);
+    for (size_t r = 0; r < N; r++)
+        stored_fill(s, data + r * bytes, NULL, x + r * 8, K);
+    memset(x + ODD, 0, FIXED_BLOCK * sizeof(*x));
+    made = multiply(ops, f, &w, x, 1, ODD, odd);
+    CHECK_EQ_U64(multiply(ops, f, &w, x, 1, K, even), made);
+    CHECK(memcmp(odd, even, made * sizeof(*odd)) == 0);
+    free(data);
+}
+
+TEST(a_last_block_is_as_in_a_pair)
+{
+    for (size_t i = 0; i < 2; i++) {
+        const struct fixed_ops *ops = ops_named(names[i]);
+
+        for (size_t k = 0; ops && ops->formats[k].dtype != DTYPE_NONE; k++)
+            if (ops->formats[k].block == FIXED_BLOCK)
+                check_odd(stored_of(ops->formats[k].dtype), ops, k);
+    }
+    if (ops_named("avx2") == NULL)
+        SKIP("this processor lacks AVX2");
 }
 
 TEST(bits_are_the_same_everywhere)
@@ -156,6 +193,11 @@ TEST(a_block_is_near_its_floats)
     SKIP("this processor has no such instructions");
 }
 
+TEST(a_last_block_is_as_in_a_pair)
+{
+    SKIP("this processor has no such instructions");
+}
+
 TEST(bits_are_the_same_everywhere)
 {
     SKIP("this processor has no such instructions");
@@ -164,7 +206,8 @@ TEST(bits_are_the_same_everywhere)
 #endif
 
 static const struct test tests[] = {
-    RUN(a_block_is_near_its_floats), RUN(bits_are_the_same_everywhere),
+    RUN(a_block_is_near_its_floats), RUN(a_last_block_is_as_in_a_pair),
+    RUN(bits_are_the_same_everywhere),
 };
 
 TEST_MAIN("cpu_fixed", tests)
