@@ -272,7 +272,7 @@ host_backend(struct backend *b, struct host *h)
 {
     b->kinds |= (uint64_t)1 << OP_STASH | (uint64_t)1 << OP_FETCH
                 | (uint64_t)1 << OP_WAIT;
-    b->activation = DTYPE_REAL;
+    b->activation = b->kept = DTYPE_REAL;
     b->operand = DTYPE_NONE;
     b->apart = false;
     b->head_dim = 0;

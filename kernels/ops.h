@@ -143,7 +143,7 @@ enum op_kind {
     OP_HEAD_CE,       /* see struct head_args */
     OP_LOGITS,        /* y0[k,vocab] = x0[head_row[k]] W^T + b, k < n_head */
     OP_CACHE,         /* x0's rows go to caches y0: see cache_args */
-    OP_COPY,          /* y0 = x0 */
+    OP_COPY,          /* y0 = x0, rounded where y0 is of narrower floats */
     OP_STASH,         /* y0 = x0, from ARENA to HOST: see aside_args */
     OP_FETCH,         /* the same, from HOST to ARENA */
     OP_WAIT,          /* the STASH or FETCH from x0 to y0 is done */
@@ -463,6 +463,11 @@ struct backend {
     size_t real_size;       /* of DTYPE_REAL: 4 or 8 */
     uint8_t activation;     /* dtype of activations and their gradients:
                                DTYPE_REAL or DTYPE_BF16 */
+    uint8_t kept;           /* activation, or the narrower dtype of a COPY
+                               that training may give LINEAR and GROUPED for
+                               x0, and the backward of these, of ATTENTION,
+                               NORM, ACT and GLU for what these read or wrote,
+                               statistics aside */
     bool apart;             /* its memory is not this process's, HOST aside */
     uint8_t operand;        /* dtype that it copies the base's matrices of
                                floats as; DTYPE_NONE: as they are stored */

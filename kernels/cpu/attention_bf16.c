@@ -70,9 +70,11 @@ narrow_attn_rows(const struct job *j, struct narrow_attn *a,
                  struct narrow *to, const struct view *x, size_t head,
                  struct span rows)
 {
+    size_t hd = j->op->u.attn.head_dim;
+    struct rows_from from = rows_from(j, x, rows.first, head * hd);
+
     a->row0 = rows.first;
-    narrow_put(j, to, 0, attention_at(j, x, rows.first, head), x->ld,
-               rows.end - rows.first, j->op->u.attn.head_dim);
+    narrow_rows(j, to, 0, &from, rows.end - rows.first, hd);
 }
 
 /* Rows of keys or values as columns, and as pairs of rows. */
@@ -81,11 +83,10 @@ pack(const struct job *j, struct narrow_attn *a, const struct view *x,
      size_t head, struct span keys, uint32_t *columns, uint32_t *rows)
 {
     size_t hd = j->op->u.attn.head_dim, n = keys.end - keys.first;
+    struct rows_from from = rows_from(j, x, keys.first,
+                                      attention_key_head(j->op, head) * hd);
 
-    narrow_put(j, &a->k, 0,
-               attention_at(j, x, keys.first,
-                            attention_key_head(j->op, head)),
-               x->ld, n, hd);
+    narrow_rows(j, &a->k, 0, &from, n, hd);
     if (columns)
         j->vec->transpose((float *)(void *)columns, a->ldk,
                           (const float *)(const void *)a->k.at, a->k.ld / 2,

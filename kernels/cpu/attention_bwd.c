@@ -12,6 +12,7 @@
 
 #include "base/par.h"
 #include "kernels/cpu/attention.h"
+#include "kernels/cpu/weight.h"
 
 struct bwd {
     struct job job;
@@ -25,6 +26,7 @@ struct head {
     size_t head;
     struct span rows;
     float *p, *dp, *kt, *vt, *delta; /* blocks; keys, values turned */
+    float *o; /* a row of o, where that has to be widened */
     struct narrow_attn *narrow; /* NULL: products are of floats */
 };
 
@@ -40,6 +42,7 @@ head_lay(const struct op *op, struct head *h, float *base)
 {
     size_t keys = attention_keys(op), block = piece(Q_BLOCK * keys);
     size_t turned = piece(op->u.attn.head_dim * keys);
+    size_t delta = piece(op->u.attn.seq_len);
 
     if (h) {
         h->p = base;
@@ -47,8 +50,10 @@ head_lay(const struct op *op, struct head *h, float *base)
         h->kt = h->dp + block;
         h->vt = h->kt + turned;
         h->delta = h->vt + turned;
+        h->o = h->delta + delta;
     }
-    return 2 * block + 2 * turned + piece(op->u.attn.seq_len);
+    return 2 * block + 2 * turned + delta
+        + (is_f32(&op->x[3]) ? 0 : piece(op->u.attn.head_dim));
 }
 
 static size_t
@@ -231,7 +236,8 @@ head_start(const struct head *h)
     }
     for (r = 0; r < n; r++)
         h->delta[r] = f->job.vec->dot(
-            attention_at(&f->job, &op->x[3], h->rows.first + r, h->head),
+            row_floats(&f->job, &op->x[3], h->rows.first + r, h->head * hd,
+                       hd, h->o),
             attention_at(&f->job, &op->x[5], h->rows.first + r, h->head),
             hd);
 }

@@ -196,6 +196,8 @@ cpu_open(struct backend *b, const char *isa, const char *compute,
     b->scratch = cpu_scratch;
     cpu->host.op = cpu_run;
     host_backend(b, &cpu->host);
+    if (bf16)
+        b->kept = DTYPE_BF16;
     b->principal = cpu_principal;
     b->principal_scratch = cpu_principal_scratch;
     b->close = cpu_close;

@@ -39,13 +39,14 @@ head_narrow(struct head *h)
 {
     const struct job *j = &h->job;
     float *base = h->worker + h->per_worker * (size_t)par_threads();
+    const struct rows_from from = { h->x, NULL, h->dim };
     size_t at = 0;
 
     if (j->cpu->bf16 == NULL || weight_few(j, h->rows))
         return;
     h->x16 = narrow_lay(base, &at, h->chunk, h->dim);
     h->tiles = base + at;
-    narrow_fill(j, &h->x16, h->x, h->dim, h->rows, h->dim);
+    narrow_fill(j, &h->x16, &from, h->rows, h->dim);
 }
 
 void

@@ -1,7 +1,8 @@
 /* linear_bf16.c - LINEAR, GROUPED and their backward where products are of
  * bfloat16.
  *
- * Rows of x and dy, which many tiles read, are rounded once for all of them;
+ * Rows of x and dy, which many tiles read, are rounded once for all of them,
+ * but for an x that is kept so;
  * h and dh, times the adapter's scale, as they are made. A gradient's sums run
  * over the rows of the batch: h, dh and tiles of dy are turned for it.
  */
@@ -130,6 +131,7 @@ narrow_ops_init(struct narrow_ops *o, const struct job *j, float *base)
     const struct op *op = j->op;
     const struct view *x = &op->x[0], *dy = dy_view(op);
     struct span s = { 0, 0 };
+    struct rows_from from;
     size_t at = 0, n, i;
 
     for (i = 0; i < op->u.lin.n; i++)
@@ -140,7 +142,8 @@ narrow_ops_init(struct narrow_ops *o, const struct job *j, float *base)
     *o = (struct narrow_ops){ .job = j };
     if (takes_x(op)) {
         o->x = narrow_lay(base, &at, x->rows, x->cols);
-        narrow_fill(j, &o->x, f32_at(j, x), x->ld, n, x->cols);
+        from = rows_from(j, x, 0, 0);
+        narrow_fill(j, &o->x, &from, n, x->cols);
     }
     o->worker = base + at;
     o->per_worker = worker_floats(op);
@@ -149,7 +152,8 @@ narrow_ops_init(struct narrow_ops *o, const struct job *j, float *base)
         const struct part *p = &op->u.lin.part[i];
         struct narrow to = narrow_part(o, p).dy;
 
-        narrow_fill(j, &to, f32_at(j, dy) + p->col, dy->ld, n, p->out);
+        from = rows_from(j, dy, 0, p->col);
+        narrow_fill(j, &to, &from, n, p->out);
     }
     return true;
 }
@@ -166,13 +170,28 @@ worker_at(const struct narrow_ops *o, int worker)
     return o->worker + (size_t)worker * o->per_worker;
 }
 
+/* out[nr][nc] = drop(x) of rows from r0 and columns from c0 on. */
+static void
+drop_view(const struct job *j, const struct part *p, size_t r0, size_t nr,
+          size_t c0, size_t nc, float *out)
+{
+    const struct view *x = &j->op->x[0];
+    size_t ld = is_f32(x) ? x->ld : nc;
+    const float *from = out;
+
+    if (is_f32(x))
+        from = f32_at(j, x) + r0 * x->ld + c0;
+    else
+        weight_widen(j, x, r0, c0, nr, nc, out);
+    part_drop(j, p, from, ld, r0, nr, c0, nc, out, nc, false);
+}
+
 /* One block of columns of h, its rows dropped DROP_COLS at a time. */
 static void
 dropped_h(const struct narrow_ops *o, const struct part *p, size_t r0,
           struct weight_mul *w, int worker)
 {
     const struct job *j = o->job;
-    const struct view *x = &j->op->x[0];
     float *drop = w->panel + weight_panel();
     size_t at = 0, c0;
     struct narrow x16 = narrow_lay(worker_at(o, worker), &at, DROP_ROWS,
@@ -183,8 +202,7 @@ dropped_h(const struct narrow_ops *o, const struct part *p, size_t r0,
     for (c0 = 0; c0 < p->in; c0 += w->k) {
         w->k0 = c0;
         w->k = min_size(DROP_COLS, p->in - c0);
-        part_drop(j, p, f32_at(j, x) + r0 * x->ld + c0, x->ld, r0, w->m, c0,
-                  w->k, drop, w->k, false);
+        drop_view(j, p, r0, w->m, c0, w->k, drop);
         narrow_put(j, &x16, 0, drop, w->k, w->m, w->k);
         w->beta = c0 > 0;
         weight_mul(j, w);
@@ -299,7 +317,6 @@ narrow_grad_a(const struct narrow_ops *o, const struct part *p,
               struct span s, size_t c0, size_t nc, int worker, float *tmp)
 {
     const struct job *j = o->job;
-    const struct view *x = &j->op->x[0];
     struct narrow dh = narrow_part(o, p).dh_by, x16;
     struct narrow_mul g = {
         .m = p->rank, .n = nc, .k = s.n, .c0 = c0, .row0 = s.first,
@@ -321,8 +338,7 @@ narrow_grad_a(const struct narrow_ops *o, const struct part *p,
     for (r0 = s.first; r0 < s.first + s.n; r0 += DROP_ROWS) {
         g.k = min_size(DROP_ROWS, s.first + s.n - r0);
         g.a = dh.at + r0;
-        part_drop(j, p, f32_at(j, x) + r0 * x->ld + c0, x->ld, r0, g.k, c0,
-                  nc, drop, nc, false);
+        drop_view(j, p, r0, g.k, c0, nc, drop);
         narrow_put(j, &x16, 0, drop, nc, g.k, nc);
         narrow_mul(j, &g, tmp);
     }

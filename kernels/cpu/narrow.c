@@ -44,6 +44,22 @@ narrow_put(const struct job *j, const struct narrow *x, size_t r0,
 }
 
 void
+narrow_rows(const struct job *j, const struct narrow *x, size_t r0,
+            const struct rows_from *from, size_t n, size_t cols)
+{
+    if (from->f32) {
+        narrow_put(j, x, r0, from->f32, from->ld, n, cols);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint16_t *to = narrow_row_at(x, r0 + i);
+
+        memcpy(to, from->bf16 + i * from->ld, cols * sizeof(*to));
+        memset(to + cols, 0, (x->ld - cols) * sizeof(*to));
+    }
+}
+
+void
 narrow_put_scaled(const struct job *j, const struct narrow *x, size_t r0,
                   const float *src, size_t ld, size_t n, size_t cols,
                   float scale)
@@ -66,8 +82,8 @@ narrow_put_scaled(const struct job *j, const struct narrow *x, size_t r0,
 struct fill {
     const struct job *job;
     const struct narrow *x;
-    const float *src;
-    size_t ld, n, cols;
+    struct rows_from from;
+    size_t n, cols;
 };
 
 static void
@@ -75,17 +91,22 @@ fill_item(void *ctx, size_t i, int worker)
 {
     const struct fill *f = ctx;
     size_t r0 = i * FILL_ROWS;
+    struct rows_from from = f->from;
 
     (void)worker;
-    narrow_put(f->job, f->x, r0, f->src + r0 * f->ld, f->ld,
-               min_size(FILL_ROWS, f->n - r0), f->cols);
+    if (from.f32)
+        from.f32 += r0 * from.ld;
+    else
+        from.bf16 += r0 * from.ld;
+    narrow_rows(f->job, f->x, r0, &from, min_size(FILL_ROWS, f->n - r0),
+                f->cols);
 }
 
 void
-narrow_fill(const struct job *j, const struct narrow *x, const float *src,
-            size_t ld, size_t n, size_t cols)
+narrow_fill(const struct job *j, const struct narrow *x,
+            const struct rows_from *from, size_t n, size_t cols)
 {
-    struct fill f = { j, x, src, .ld = ld, .n = n, .cols = cols };
+    struct fill f = { j, x, *from, .n = n, .cols = cols };
 
     par_for(ceil_div(n, FILL_ROWS), fill_item, &f);
 }

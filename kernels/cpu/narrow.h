@@ -23,6 +23,25 @@ struct narrow narrow_lay(float *base, size_t *at, size_t rows, size_t cols);
 /* Floats of scratch that it takes. */
 size_t narrow_floats(size_t rows, size_t cols);
 
+/* Rows of floats or of bfloat16, ld elements apart. */
+struct rows_from {
+    const float *f32;     /* NULL: of bfloat16 */
+    const uint16_t *bf16;
+    size_t ld;
+};
+
+/* Those of a view, from a row and a column on. */
+static inline struct rows_from
+rows_from(const struct job *j, const struct view *v, size_t row, size_t col)
+{
+    size_t at = row * v->ld + col;
+
+    if (is_f32(v))
+        return (struct rows_from){ f32_at(j, v) + at, NULL, v->ld };
+    return (struct rows_from){ NULL, (uint16_t *)view_at(j->run, v) + at,
+                               v->ld };
+}
+
 static inline uint16_t *
 narrow_row_at(const struct narrow *x, size_t row)
 {
@@ -33,14 +52,18 @@ narrow_row_at(const struct narrow *x, size_t row)
 void narrow_put(const struct job *j, const struct narrow *x, size_t r0,
                 const float *src, size_t ld, size_t n, size_t cols);
 
+/* The same from floats or from bfloat16, which are copied. */
+void narrow_rows(const struct job *j, const struct narrow *x, size_t r0,
+                 const struct rows_from *from, size_t n, size_t cols);
+
 /* The same times scale. */
 void narrow_put_scaled(const struct job *j, const struct narrow *x, size_t r0,
                        const float *src, size_t ld, size_t n, size_t cols,
                        float scale);
 
-/* All of x from src[n][cols], by all threads. */
+/* All of x from n rows, by all threads. */
 void narrow_fill(const struct job *j, const struct narrow *x,
-                 const float *src, size_t ld, size_t n, size_t cols);
+                 const struct rows_from *from, size_t n, size_t cols);
 
 /* dst = x's rows r0 .. r0+n and columns c0 .. c0+cols turned: row c is column
  * c0 + c, padded with a zero for an odd n. cols is at most WEIGHT_COLS; tmp

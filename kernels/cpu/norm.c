@@ -16,6 +16,7 @@ struct norm {
     struct job job;
     size_t rows, dim, groups; /* groups of dim columns in a row */
     const float *gain, *bias;
+    float *wide; /* each worker's wide_floats */
     float *sums; /* of the blocks: gain, bias */
 };
 
@@ -55,16 +56,23 @@ norm_scratch(const struct op *op, int workers)
     return gain_floats(op, 1) * sizeof(float);
 }
 
+/* A worker's: a row of x, where that has to be widened. */
+static size_t
+wide_floats(const struct op *op)
+{
+    return is_f32(&op->x[0]) ? 0 : piece(op->x[0].cols);
+}
+
 uint64_t
 norm_bwd_scratch(const struct op *op, int workers)
 {
     size_t sums = 0;
 
-    (void)workers;
     if (op->y[1].buf || op->y[2].buf)
         sums = ceil_div(op->x[0].rows, NORM_BLOCK) * 2
             * piece(op->x[1].cols);
-    return (gain_floats(op, 0) + sums) * sizeof(float);
+    return (gain_floats(op, 0) + sums + wide_floats(op) * (size_t)workers)
+        * sizeof(float);
 }
 
 static void
@@ -108,8 +116,8 @@ norm_bwd_item(void *ctx, size_t i, int worker)
     const struct op *op = j->op;
     size_t r = i * NORM_BLOCK, end = min_size(r + NORM_BLOCK, f->rows);
     float *dgain = NULL, *dbias = NULL, *dx = f32_at(j, &op->y[0]);
+    float *wide = f->wide + (size_t)worker * wide_floats(op);
 
-    (void)worker;
     if (op->y[1].buf)
         dgain = f->sums + 2 * i * piece(f->dim);
     if (op->y[2].buf)
@@ -118,15 +126,16 @@ norm_bwd_item(void *ctx, size_t i, int worker)
         memset(dgain, 0, f->dim * sizeof(*dgain));
     if (dbias)
         memset(dbias, 0, f->dim * sizeof(*dbias));
-    for (; r < end; r++)
+    for (; r < end; r++) {
+        const float *x = row_floats(j, &op->x[0], r, 0, op->x[0].cols, wide);
+
         for (size_t g = 0, c = 0; g < f->groups; g++, c += f->dim)
             j->vec->norm_bwd(dx ? dx + r * op->y[0].ld + c : NULL, dgain,
-                             dbias,
-                             f32_at(j, &op->x[0]) + r * op->x[0].ld + c,
-                             f->gain,
+                             dbias, x + c, f->gain,
                              f32_at(j, &op->x[2]) + r * op->x[2].ld + 2 * g,
                              f32_at(j, &op->x[3]) + r * op->x[3].ld + c,
                              f->dim, op->u.norm.rms, op->acc & 1);
+    }
 }
 
 void
@@ -141,7 +150,8 @@ cpu_norm_bwd(const struct job *j)
     f.dim = op->x[1].cols;
     f.groups = op->x[0].cols / f.dim;
     f.gain = gain_of(j, tmp);
-    f.sums = tmp ? tmp + own_gain_floats(op) : NULL;
+    f.wide = tmp ? tmp + own_gain_floats(op) : NULL;
+    f.sums = tmp ? f.wide + (size_t)par_threads() * wide_floats(op) : NULL;
     par_for(blocks, norm_bwd_item, &f);
     for (which = 0; which < 2; which++)
         for (i = 0; op->y[1 + which].buf && i < blocks; i++)

@@ -45,8 +45,17 @@ copy_item(void *ctx, size_t i, int worker)
 {
     const struct flat *f = ctx;
     const struct op *op = f->job.op;
+    const struct view *y = &op->y[0];
+    uint16_t *to;
 
     (void)worker;
+    if (y->dtype == DTYPE_BF16) {
+        to = (uint16_t *)view_at(f->job.run, y) + i / f->per_row * y->ld
+            + i % f->per_row * BLOCK;
+        f->job.cpu->bf16->narrow(to, flat_at(f, &op->x[0], i),
+                                 flat_len(f, &op->x[0], i));
+        return;
+    }
     f->job.vec->axpy(flat_at(f, &op->y[0], i), flat_at(f, &op->x[0], i),
                      1.0f, flat_len(f, &op->x[0], i), op->acc & 1);
 }

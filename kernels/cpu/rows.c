@@ -4,7 +4,7 @@
 #include "base/par.h"
 #include "kernels/cpu/weight.h"
 
-enum { BLOCK_FLOATS = 16384 };
+enum { BLOCK_FLOATS = 16384, PIECE_FLOATS = 1024 };
 
 /* A walk over blocks of rows. */
 struct walk {
@@ -65,14 +65,29 @@ cpu_act(const struct job *j)
     walk_tokens(j, act_row);
 }
 
+/* Columns of a row of x that are taken at a time: all, or some that are
+ * widened on the stack. */
+static size_t
+piece_of(const struct view *x)
+{
+    return is_f32(x) ? x->cols : PIECE_FLOATS;
+}
+
 static void
 act_bwd_row(const struct job *j, size_t r)
 {
     const struct op *op = j->op;
+    const struct view *x = &op->x[0];
+    float tmp[PIECE_FLOATS];
+    size_t c, n;
 
-    j->vec->act_bwd(row_at(j, &op->y[0], r), row_at(j, &op->x[0], r),
-                    row_at(j, &op->x[1], r), op->x[0].cols, op->u.act.kind,
-                    op->acc & 1);
+    for (c = 0; c < x->cols; c += n) {
+        n = min_size(piece_of(x), x->cols - c);
+        j->vec->act_bwd(row_at(j, &op->y[0], r) + c,
+                        row_floats(j, x, r, c, n, tmp),
+                        row_at(j, &op->x[1], r) + c, n, op->u.act.kind,
+                        op->acc & 1);
+    }
 }
 
 void
@@ -109,11 +124,19 @@ static void
 glu_bwd_row(const struct job *j, size_t r)
 {
     const struct op *op = j->op;
+    const struct view *x = &op->x[0];
+    float gate[PIECE_FLOATS], up[PIECE_FLOATS];
+    size_t c, n;
 
-    j->vec->glu_bwd(row_at(j, &op->y[0], r), row_at(j, &op->y[1], r),
-                    row_at(j, &op->x[0], r), row_at(j, &op->x[1], r),
-                    row_at(j, &op->x[2], r), op->x[0].cols,
-                    op->u.act.kind, op->acc);
+    for (c = 0; c < x->cols; c += n) {
+        n = min_size(piece_of(x), x->cols - c);
+        j->vec->glu_bwd(row_at(j, &op->y[0], r) + c,
+                        row_at(j, &op->y[1], r) + c,
+                        row_floats(j, x, r, c, n, gate),
+                        row_floats(j, &op->x[1], r, c, n, up),
+                        row_at(j, &op->x[2], r) + c, n, op->u.act.kind,
+                        op->acc);
+    }
 }
 
 void
@@ -167,13 +190,13 @@ static void
 add_table_row(const struct job *j, const struct view *table, size_t row,
               float *y, size_t n, bool acc)
 {
-    float piece_of[256];
+    float tmp[256];
     size_t c, k;
 
     for (c = 0; c < n; c += k) {
-        k = min_size(n - c, sizeof(piece_of) / sizeof(piece_of[0]));
-        weight_widen(j, table, row, c, 1, k, piece_of);
-        j->vec->axpy(y + c, piece_of, 1.0f, k, acc);
+        k = min_size(n - c, sizeof(tmp) / sizeof(tmp[0]));
+        weight_widen(j, table, row, c, 1, k, tmp);
+        j->vec->axpy(y + c, tmp, 1.0f, k, acc);
     }
 }
 

@@ -93,6 +93,16 @@ weight_panel(void)
     return piece(wide > narrow ? wide : narrow);
 }
 
+const float *
+row_floats(const struct job *j, const struct view *v, size_t row, size_t c0,
+           size_t n, float *tmp)
+{
+    if (is_f32(v))
+        return f32_at(j, v) + row * v->ld + c0;
+    weight_widen(j, v, row, c0, 1, n, tmp);
+    return tmp;
+}
+
 size_t
 weight_row_floats(const struct view *v)
 {

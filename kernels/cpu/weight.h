@@ -76,6 +76,11 @@ size_t weight_bf16_floats(void);
 void weight_widen(const struct job *j, const struct view *w, size_t r0,
                   size_t c0, size_t nr, size_t nc, float *dst);
 
+/* Columns c0 .. c0+n of a row of v, an activation, as floats: in place, or
+ * widened into tmp[n]. */
+const float *row_floats(const struct job *j, const struct view *v,
+                        size_t row, size_t c0, size_t n, float *tmp);
+
 /* The single row of v (a gain or bias) as floats: in place, or widened into
  * dst[cols]. NULL when v is absent. */
 const float *weight_row(const struct job *j, const struct view *v,

@@ -27,7 +27,7 @@ cuda_describe(struct backend *b, struct sizing *s)
     memset(b, 0, sizeof(*b));
     b->name = "cuda";
     b->real_size = sizeof(float);
-    b->activation = s->bf16 ? DTYPE_BF16 : DTYPE_REAL;
+    b->activation = b->kept = s->bf16 ? DTYPE_BF16 : DTYPE_REAL;
     b->apart = true;
     b->operand = s->bf16 ? DTYPE_BF16 : DTYPE_NONE;
     b->head_dim = ATTENTION_HEAD;

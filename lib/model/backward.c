@@ -12,11 +12,12 @@
 struct view
 build_grad(struct build *b, struct view v)
 {
-    const struct tensor_buf *of = &b->p->buf[v.buf];
-    uint32_t g = b->mark[v.buf].grad;
+    uint32_t g;
 
+    v = build_wide(b, v);
+    g = b->mark[v.buf].grad;
     if (g == 0) {
-        uint64_t bytes = of->bytes;
+        uint64_t bytes = b->p->buf[v.buf].bytes;
 
         g = build_view(b, ZONE_ARENA, 0, 0, v.dtype).buf;
         b->p->buf[g].bytes = bytes;
@@ -43,7 +44,7 @@ static void
 set_written(struct build *b, struct view v)
 {
     if (v.cols == v.ld)
-        b->mark[b->mark[v.buf].grad].written = true;
+        b->mark[build_grad(b, v).buf].written = true;
 }
 
 /* Both, where the gradient of v is wanted, whose only writer in op y[i] is. */
@@ -82,7 +83,7 @@ grad_norm(struct build *b, const struct op *f)
     struct view dy = build_grad(b, f->y[0]);
     struct op op = { .kind = OP_NORM_BWD, .layer = f->layer };
 
-    op.x[0] = f->x[0];
+    op.x[0] = build_kept(b, f->x[0]);
     op.x[1] = f->x[1];
     op.x[2] = f->y[1];
     op.x[3] = dy;
@@ -147,11 +148,11 @@ grad_attention(struct build *b, const struct op *f)
     struct op op = { .kind = OP_ATTENTION_BWD, .layer = f->layer };
 
     for (int i = 0; i < 3; i++) {
-        op.x[i] = f->x[i];
+        op.x[i] = build_kept(b, f->x[i]);
         put_grad(b, &op, i, f->x[i]);
     }
     set_written(b, f->x[0]);
-    op.x[3] = f->y[0];
+    op.x[3] = build_kept(b, f->y[0]);
     op.x[4] = f->y[1];
     op.x[5] = build_grad(b, f->y[0]);
     op.u = f->u;
@@ -163,7 +164,7 @@ grad_act(struct build *b, const struct op *f)
 {
     struct op op = { .kind = OP_ACT_BWD, .layer = f->layer };
 
-    op.x[0] = f->x[0];
+    op.x[0] = build_kept(b, f->x[0]);
     op.x[1] = build_grad(b, f->y[0]);
     op.u = f->u;
     share_grad(b, f->x[0], f->y[0]);
@@ -176,8 +177,8 @@ grad_glu(struct build *b, const struct op *f)
 {
     struct op op = { .kind = OP_GLU_BWD, .layer = f->layer };
 
-    op.x[0] = f->x[0];
-    op.x[1] = f->x[1];
+    op.x[0] = build_kept(b, f->x[0]);
+    op.x[1] = build_kept(b, f->x[1]);
     op.x[2] = build_grad(b, f->y[0]);
     op.u = f->u;
     put_grad(b, &op, 0, f->x[0]);

@@ -7,6 +7,7 @@
  *   layer_kind.c, mix_attention.c, mix_mamba.c, ffn.c, ffn_experts.c   what a
  *               layer is made of
  *   recompute.c   ops of a layer once more
+ *   keep.c      what the backward needs, in narrower floats
  *   offload.c   what the backward needs, in the host's memory meanwhile
  *   backward.c  an op to the ops of its gradient
  *   op_info.c   what the walks over a program know of a kind of op
@@ -50,8 +51,13 @@ struct build {
 
     /* By buffer. need: its gradient is wanted. grad: the buffer of its
      * gradient, 0 before there is one. written: as a gradient, it has been
-     * written (the next writer adds). pinned: lives all the program long. */
-    struct { bool need, written, pinned; uint32_t grad; } *mark;
+     * written (the next writer adds). pinned: lives all the program long.
+     * kept: the buffer of its rounded copy, 0 for none; wide: as such a copy,
+     * what it is of. */
+    struct {
+        bool need, written, pinned;
+        uint32_t grad, kept, wide;
+    } *mark;
 
     /* Ops whose gradient is still to be taken, in order of execution. */
     struct op *tape;
@@ -165,6 +171,16 @@ void grad_grouped(struct build *b, const struct op *f);
 
 /* Gradient of a view: its buffer's gradient, made on first use. */
 struct view build_grad(struct build *b, struct view v);
+
+/* keep.c: from here on x, all of a buffer that is written no more, has a copy
+ * that is rounded to what the back end keeps; nothing where that is as wide,
+ * or there is no backward. pair: that op is such a copy. kept: v as the
+ * backward and linears read it; wide: the other way. Of a v without a copy
+ * both are v. */
+void build_keep(struct build *b, uint32_t layer, struct view x);
+void build_pair(struct build *b, const struct op *copy);
+struct view build_kept(const struct build *b, struct view v);
+struct view build_wide(const struct build *b, struct view v);
 
 /* offload.c: over the ops of all ranges. */
 void build_offload(struct build *b);

@@ -10,12 +10,16 @@ ffn_mlp(struct build *b, uint32_t layer, struct view x, struct view residual)
     const struct view none = { 0 };
     struct view h = build_linear(b, layer, roles, 1, x, none);
     struct view out = build_activation(b, b->d->layer[layer].ff_dim);
-    struct op *op = build_op(b, OP_ACT, layer);
+    struct op *op;
 
+    if (build_needs(b, h))
+        build_keep(b, layer, h);
+    op = build_op(b, OP_ACT, layer);
     op->x[0] = h;
     op->y[0] = out;
     op->u.act.kind = b->d->act;
     build_record(b, op, build_needs(b, h));
+    build_keep(b, layer, out);
     return build_linear(b, layer, down, 1, out, residual);
 }
 
@@ -27,13 +31,17 @@ ffn_gated_of(struct build *b, uint32_t layer, const uint8_t roles[3],
     struct view h = build_linear(b, layer, roles, 2, x, none);
     uint32_t n = h.cols / 2;
     struct view out = build_activation(b, n);
-    struct op *op = build_op(b, OP_GLU, layer);
+    struct op *op;
 
+    if (build_needs(b, h))
+        build_keep(b, layer, h);
+    op = build_op(b, OP_GLU, layer);
     op->x[0] = view_cols(h, 0, n);
     op->x[1] = view_cols(h, n, n);
     op->y[0] = out;
     op->u.act.kind = b->d->act;
     build_record(b, op, build_needs(b, h));
+    build_keep(b, layer, out);
     return build_linear(b, layer, roles + 2, 1, out, residual);
 }
 

@@ -71,6 +71,7 @@ emit_gather(struct build *b, uint32_t layer, const struct routed *r,
     op->y[0] = rows;
     op->u.route = r->args;
     build_record(b, op, build_needs(b, x));
+    build_keep(b, layer, rows);
     return rows;
 }
 
@@ -80,14 +81,18 @@ emit_gate(struct build *b, uint32_t layer, const struct routed *r,
 {
     uint32_t n = b->d->layer[layer].expert_dim;
     struct view out = emit_rows(b, r, n);
-    struct op *op = build_op(b, OP_GLU, layer);
+    struct op *op;
 
+    if (build_needs(b, h))
+        build_keep(b, layer, h);
+    op = build_op(b, OP_GLU, layer);
     op->x[0] = view_cols(h, 0, n);
     op->x[1] = view_cols(h, n, n);
     op->y[0] = out;
     op->u.act.kind = b->d->act;
     op->u.act.all = 1;
     build_record(b, op, build_needs(b, h));
+    build_keep(b, layer, out);
     return out;
 }
 

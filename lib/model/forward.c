@@ -29,7 +29,7 @@ build_reals(struct build *b, uint32_t cols)
 bool
 build_needs(const struct build *b, struct view v)
 {
-    return b->mark[v.buf].need;
+    return b->mark[build_wide(b, v).buf].need;
 }
 
 void
@@ -68,6 +68,8 @@ norm(struct build *b, uint32_t layer, enum role role, struct view x)
 
     if (desc_module(b->d, role, layer) == NULL)
         return x;
+    if (role != ROLE_NORM_F && build_needs(b, x))
+        build_keep(b, layer, x);
     y = build_activation(b, b->d->dim);
     build_norm(b, layer, role, x, y);
     return y;
@@ -213,7 +215,7 @@ build_fixed(struct build *b, uint32_t layer, const struct part *part,
         return;
     h = build_activation(b, col);
     op = build_op(b, OP_LINEAR, layer);
-    op->x[0] = x;
+    op->x[0] = build_kept(b, x);
     op->y[0] = h;
     op->u.lin.part = c;
     op->u.lin.n = k;
@@ -263,7 +265,7 @@ build_linear(struct build *b, uint32_t layer, const uint8_t *roles,
     place_h(b, part, n);
     z = build_activation(b, col);
     op = build_op(b, OP_LINEAR, layer);
-    op->x[0] = x;
+    op->x[0] = build_kept(b, x);
     op->x[1] = dora ? none : residual;
     op->y[0] = z;
     op->u.lin.part = part;
@@ -327,7 +329,7 @@ build_grouped(struct build *b, uint32_t layer, const uint8_t *roles,
     place_grouped_h(b, part, n, n_roles, x.rows);
     y = build_view(b, ZONE_ARENA, x.rows, col, b->backend->activation);
     op = build_op(b, OP_GROUPED, layer);
-    op->x[0] = x;
+    op->x[0] = build_kept(b, x);
     op->x[1] = counts;
     op->y[0] = y;
     op->u.lin.part = part;
@@ -417,11 +419,13 @@ build_layer(struct build *b, uint32_t layer, struct view x)
     const struct layer_desc *y = &b->d->layer[layer];
     struct view n = norm(b, layer, ROLE_NORM1, x);
 
+    build_keep(b, layer, n);
     x = branch(b, layer, mixer_kind(y->mixer), ROLE_POST1, n, x);
     if (ffn_kind(y->ffn)->emit == NULL)
         return x;
     if (!b->d->parallel)
         n = norm(b, layer, ROLE_NORM2, x);
+    build_keep(b, layer, n);
     return branch(b, layer, ffn_kind(y->ffn), ROLE_POST2, n, x);
 }
 

@@ -79,6 +79,11 @@ emit_attention(struct build *b, uint32_t layer, struct view qkv)
     } else {
         lse = build_reals(b, y->heads);
     }
+    if (build_needs(b, qkv)) {
+        build_keep(b, layer, qkv);
+        if (qk.buf != qkv.buf)
+            build_keep(b, layer, qk);
+    }
     op = build_op(b, OP_ATTENTION, layer);
     op->x[0] = view_cols(qk, 0, q);
     op->x[1] = k;
@@ -93,6 +98,7 @@ emit_attention(struct build *b, uint32_t layer, struct view qkv)
     op->u.attn.scale = b->d->attn_scale;
     op->u.attn.cache_len = cached ? b->o->cache_len : 0;
     build_record(b, op, build_needs(b, qk) || build_needs(b, qkv));
+    build_keep(b, layer, o);
     return o;
 }
 

@@ -132,5 +132,6 @@ mix_mamba(struct build *b, uint32_t layer, struct view x,
     op->y[0] = gated;
     op->u.act.kind = ACT_SILU;
     build_record(b, op, build_needs(b, both) || build_needs(b, y));
+    build_keep(b, layer, gated);
     return build_linear(b, layer, out, 1, gated, residual);
 }

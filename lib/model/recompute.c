@@ -62,6 +62,8 @@ emit_again(struct successors *s, struct op op, uint32_t output)
     op_rename(&op, part, s->to);
     if (!last)
         *build_op(b, op.kind, op.layer) = op;
+    if (op.kind == OP_COPY)
+        build_pair(b, &op);
     if (b->mark[op.y[0].buf].need)
         build_tape(b, &op);
 }

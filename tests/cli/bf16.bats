@@ -36,7 +36,8 @@ learns() {
         NR > 20 { f32 += $1; bf16 += $2 }
         END { d = bf16 / f32 - 1; print f32 / 20, bf16 / 20
               exit NR != 40 || d * d > 2.5e-5 || f32 / 20 > 3.63 }'
-    for how in '--threads 2' '--threads 3 --recompute block'; do
+    for how in '--threads 2' '--threads 3 --recompute block' \
+        '--recompute attention'; do
         rm -rf again
         train -q $options "$@" --steps 40 --compute bf16 $how -o again
         cmp <(weights narrow) <(weights again)
@@ -85,6 +86,31 @@ EOF
     [ "$(weights whole | wc -c)" -gt 1000 ]
 }
 
+# bytes MEMBER OPTION...: of the plan.
+bytes() {
+    train -q $options --dry-run "${@:2}" | jq ".$1"
+}
+
+@test "in bf16 activations wait for the backward in half the memory" {
+    jq '. + {hidden_size: 96, intermediate_size: 256, num_hidden_layers: 9}' \
+        arch.json >deep.json
+    initmodel -q -o deep deep.json
+    options="--data data --base deep --batch 64 --seq-len 64 --rank 4
+        --threads 1"
+    wide=$(bytes arena_bytes)
+    narrow=$(bytes arena_bytes --compute bf16)
+    [ $((narrow * 100)) -lt $((wide * 62)) ]
+    for how in attention block; do
+        [ "$(bytes arena_bytes --compute bf16 --recompute $how)" -lt \
+            "$(bytes arena_bytes --recompute $how)" ]
+    done
+    train -q $options --steps 2 --compute bf16 -o run
+    plan=$(bytes total_bytes --compute bf16)
+    need_plain "a sanitizer's own memory is in the peak"
+    jq -se --argjson plan "$plan" \
+        'map(.peak_bytes) | max <= $plan + 67108864' run/metrics.jsonl
+}
+
 @test "in bf16 a record's loss doesn't depend on what is beside it" {
     text_base
     train -q --data data --base base --seq-len 32 --steps 20 --lr 0.02 \
@@ -99,6 +125,6 @@ EOF
         . != 0 and fabs < 0.01' summary wide
     jq -e '.difference.loss < 0' summary
     generate -q --base base --adapter run --compute bf16 --max-tokens 5 \
-        -p 'line 3' >said
+        --temperature 1 -p 'line 3' >said
     [ -s said ]
 }

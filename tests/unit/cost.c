@@ -21,6 +21,7 @@ some_scratch(const struct backend *b, const struct op *op)
 
 static const struct backend mock = { .name = "mock", .real_size = REAL,
                                      .activation = DTYPE_BF16,
+                                     .kept = DTYPE_BF16,
                                      .kinds = UINT64_MAX,
                                      .scratch = some_scratch };
 

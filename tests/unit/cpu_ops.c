@@ -3,6 +3,7 @@
  * against each other bit by bit. Shapes lie around the sizes of tiles. */
 #include "cpu_isa.h"
 #include "kernels/cpu/vec.h"
+#include "kept_case.h"
 #include "op_cases.h"
 
 static const char *const isas[] = { "generic", "avx2", "avx512" };
@@ -43,6 +44,7 @@ try_op(struct world *w, const char *name)
     outcome_release(w, &want);
     if (w->rounding > 0)
         try_bf16(w, false, name);
+    try_kept(w, name);
 }
 
 /* Products of bfloat16. With operands that it can hold nothing but the order
@@ -214,8 +216,46 @@ TEST(a_row_of_an_expert_keeps_its_bits)
     }
 }
 
+/* Around blocks, and rows that are longer than one. */
+TEST(a_copy_rounds_to_nearest_even)
+{
+    static const uint32_t cols[] = { 1, 15, 33, 16384, 16385 };
+
+    for (uint32_t i = 0; i < 5; i++) {
+        struct backend b;
+        struct outcome got;
+        struct world w;
+
+        if (!isa_open(&b, "bf16"))
+            return;
+        world_init(&w, i);
+        w.op.kind = OP_COPY;
+        w.op.x[0] = world_real(&w, 3, cols[i], 2);
+        w.value[w.op.x[0].buf][w.op.x[0].off] = 1 + 0x1p-8f;
+        w.op.y[0] = narrow_copy(&w, w.op.x[0]);
+        memset(w.value[w.op.y[0].buf], 0,
+               w.len[w.op.y[0].buf] * sizeof(float));
+        world_batch(&w, 3, 3, 3, 1);
+        got = world_run(&w, &b, 2);
+        for (uint32_t r = 0; r < 3; r++)
+            for (uint32_t c = 0; c < cols[i]; c++) {
+                size_t at = w.op.x[0].off + r * w.op.x[0].ld + c;
+                float pair = (float)got.value[w.op.y[0].buf][at / 2];
+                uint16_t bits[2];
+
+                memcpy(bits, &pair, sizeof(bits));
+                CHECK_EQ_U64(bits[at % 2],
+                             f32_to_bf16(w.value[w.op.x[0].buf][at]));
+            }
+        outcome_release(&w, &got);
+        world_release(&w);
+        cpu_close(&b);
+    }
+}
+
 static const struct test tests[] = {
-    RUN_OP_CASES, RUN(heads_with_a_z_loss_match),
+    RUN_OP_CASES, RUN(a_copy_rounds_to_nearest_even),
+    RUN(heads_with_a_z_loss_match),
     RUN(a_row_of_an_expert_keeps_its_bits),
     RUN(bf16_operands_round_to_nearest_even),
     RUN(widening_is_exact),

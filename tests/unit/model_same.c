@@ -3,8 +3,9 @@
  * hold, other documents; and that accumulated micro-batches make one batch.
  *
  * Every check runs a whole step of training, with dropout, of every golden
- * model, on the reference and on the CPU back end.
+ * model, on the reference and on the CPU back end, in floats and in bf16.
  */
+#include "cpu_isa.h"
 #include "golden_model.h"
 
 /* What a step leaves behind. */
@@ -20,7 +21,8 @@ typedef void test_case(const struct golden *g, const struct backend *b);
 static void
 for_all(test_case *fn)
 {
-    struct backend b[2];
+    struct backend b[3];
+    size_t n = 2;
     struct err e;
 
     ref_open(&b[0]);
@@ -28,16 +30,18 @@ for_all(test_case *fn)
         printf("%s\n", e.text);
         return;
     }
+    n += isa_open(&b[2], "bf16");
     par_set_threads(2);
     for (size_t i = 0; i < N_GOLDEN; i++) {
         struct golden g;
 
         golden_open(&g, golden_names[i]);
-        fn(&g, &b[0]);
-        fn(&g, &b[1]);
+        for (size_t k = 0; k < n; k++)
+            fn(&g, &b[k]);
         golden_close(&g);
     }
-    cpu_close(&b[1]);
+    while (--n > 0)
+        cpu_close(&b[n]);
 }
 
 static struct prog_opts

@@ -18,8 +18,16 @@ mock_scratch(const struct backend *b, const struct op *op)
 
 static const struct backend mock = { .name = "mock", .real_size = 4,
                                      .activation = DTYPE_REAL,
+                                     .kept = DTYPE_REAL,
                                      .kinds = UINT64_MAX,
                                      .scratch = mock_scratch };
+
+/* One that keeps bfloat16 of the reals that it computes with. */
+static const struct backend keeper = { .name = "keeper", .real_size = 4,
+                                       .activation = DTYPE_REAL,
+                                       .kept = DTYPE_BF16,
+                                       .kinds = UINT64_MAX,
+                                       .scratch = mock_scratch };
 
 enum { TINY_MODULES = 128 };
 
@@ -225,7 +233,7 @@ TEST(programs_are_sound)
         struct tiny_model t;
 
         tiny_open(&t, tiny_configs[m]);
-        for (int i = 0; i < 48; i++) {
+        for (int i = 0; i < 96; i++) {
             struct prog_opts o = some_opts(i % 3 == 2 ? PROG_DECODE : i % 3,
                                            i / 3 % 2 ? METHOD_FULL
                                                      : METHOD_LORA);
@@ -235,9 +243,9 @@ TEST(programs_are_sound)
             o.recompute = i / 6 % 2 ? RECOMPUTE_BLOCK - i / 12 % 2 : 0;
             o.offload = i / 12 % 2;
             o.lora = part;
-            some_parts(part, &t.desc, i >= 24);
-            if (!CHECK(prog_build(&p, &t.desc, &o, &t.base, &mock,
-                                  &e) == 0)) {
+            some_parts(part, &t.desc, i / 24 % 2);
+            if (!CHECK(prog_build(&p, &t.desc, &o, &t.base,
+                                  i < 48 ? &mock : &keeper, &e) == 0)) {
                 printf("  %s\n", e.text);
                 continue;
             }
@@ -282,7 +290,8 @@ static const char llama_of_layers[] =
 /* Bytes by which the arena (or HOST) of 12 layers is larger than that of
  * 8, for each of the four. */
 static uint64_t
-bytes_a_layer(const struct prog_opts *o, enum zone zone)
+bytes_a_layer(const struct prog_opts *o, const struct backend *b,
+              enum zone zone)
 {
     uint64_t bytes[2];
 
@@ -294,7 +303,7 @@ bytes_a_layer(const struct prog_opts *o, enum zone zone)
 
         snprintf(config, sizeof(config), llama_of_layers, 8 + 4 * i);
         tiny_open(&t, config);
-        CHECK(prog_build(&p, &t.desc, o, &t.base, &mock, &e) == 0);
+        CHECK(prog_build(&p, &t.desc, o, &t.base, b, &e) == 0);
         bytes[i] = p.zone_bytes[zone];
         prog_release(&p);
         tiny_close(&t);
@@ -311,19 +320,37 @@ TEST(what_is_offloaded_takes_the_arena_of_one_layer)
     uint64_t row = 4 * 2 * 16, small = 2 * 2 + 4 + 7 * 4;
     uint64_t kept = 128 + 128 + 256 + 128 + 128 + 128 + 640 + 320;
 
-    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_ARENA), row * (kept + small));
-    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_HOST), 0);
+    CHECK_EQ_U64(bytes_a_layer(&o, &mock, ZONE_ARENA), row * (kept + small));
+    CHECK_EQ_U64(bytes_a_layer(&o, &mock, ZONE_HOST), 0);
     /* but for q|k|v, what comes of them and their products with A */
     o.recompute = RECOMPUTE_ATTENTION;
-    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_ARENA),
+    CHECK_EQ_U64(bytes_a_layer(&o, &mock, ZONE_ARENA),
                  row * (kept - 256 - 128 + small - 4 - 3 * 4));
     o.recompute = RECOMPUTE_NONE;
     o.offload = OFFLOAD_ACTIVATIONS;
-    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_ARENA), row * small);
-    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_HOST), row * kept);
+    CHECK_EQ_U64(bytes_a_layer(&o, &mock, ZONE_ARENA), row * small);
+    CHECK_EQ_U64(bytes_a_layer(&o, &mock, ZONE_HOST), row * kept);
     o.recompute = RECOMPUTE_BLOCK;
-    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_HOST), row * 128);
-    CHECK_EQ_U64(bytes_a_layer(&o, ZONE_ARENA), row * 4);
+    CHECK_EQ_U64(bytes_a_layer(&o, &mock, ZONE_HOST), row * 128);
+    CHECK_EQ_U64(bytes_a_layer(&o, &mock, ZONE_ARENA), row * 4);
+}
+
+/* All of these, but for the small ones; and a layer that is made once more
+ * keeps its input as it is. */
+TEST(what_is_kept_in_bfloat16_takes_half)
+{
+    struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
+    uint64_t row = 2 * 16, small = 4 * (2 * 2 + 4 + 7 * 4);
+    uint64_t kept = 2 * (128 + 128 + 256 + 128 + 128 + 128 + 640 + 320);
+
+    CHECK_EQ_U64(bytes_a_layer(&o, &keeper, ZONE_ARENA),
+                 row * (kept + small));
+    o.recompute = RECOMPUTE_ATTENTION;
+    CHECK_EQ_U64(bytes_a_layer(&o, &keeper, ZONE_ARENA),
+                 row * (kept - 2 * (256 + 128) + small - 4 * (4 + 3 * 4)));
+    o.recompute = RECOMPUTE_BLOCK;
+    CHECK_EQ_U64(bytes_a_layer(&o, &keeper, ZONE_ARENA),
+                 row * 4 * (128 + 4));
 }
 
 TEST(nothing_below_the_lowest_adapter_is_walked_back)
@@ -556,6 +583,7 @@ TEST(what_does_not_fit_is_refused)
 static const struct test tests[] = {
     RUN(programs_are_sound),
     RUN(recomputation_and_reuse_save_memory),
+    RUN(what_is_kept_in_bfloat16_takes_half),
     RUN(what_is_offloaded_takes_the_arena_of_one_layer),
     RUN(nothing_below_the_lowest_adapter_is_walked_back),
     RUN(b_may_learn_at_a_rate_of_its_own),
