@@ -107,21 +107,33 @@ multiply(const struct fixed_ops *ops, const struct fixed_format *f,
     return made;
 }
 
-static void
-check_bits(const struct stored *s, size_t format)
+/* N rows of K, of magnitudes up to 1. */
+static uint8_t *
+fill_weight(const struct stored *s, struct stored_rows *w)
 {
     size_t bytes = (size_t)stored_row_bytes(s, K);
     uint8_t *data = mem_array(N, bytes);
-    struct stored_rows w = { .at = (const char *)data, .row_bytes = bytes };
+    float row[K];
+
+    for (size_t r = 0; r < N; r++) {
+        for (size_t i = 0; i < K; i++)
+            row[i] = (float)((r * K + i) * 7919 % 2003) / 1001 - 1;
+        stored_fill(s, data + r * bytes, NULL, row, K);
+    }
+    *w = (struct stored_rows){ .at = (const char *)data, .row_bytes = bytes };
+    return data;
+}
+
+static void
+check_bits(const struct stored *s, size_t format)
+{
+    struct stored_rows w;
+    uint8_t *data = fill_weight(s, &w);
     float x[FIXED_ROWS * K], all[2][FIXED_ROWS * N], one[N];
     size_t made[2];
 
-    for (int r = 0; r < FIXED_ROWS; r++)
-        fill_x(x + r * K);
     for (int i = 0; i < FIXED_ROWS * K; i++)
-        x[i] *= 1 + (float)(i / K) / 7;
-    for (size_t r = 0; r < N; r++)
-        stored_fill(s, data + r * bytes, NULL, x + r * 8, K);
+        x[i] = (float)(i * 7919 % 2003 - 1001) / 1001;
     for (size_t i = 0; i < 2; i++) {
         const struct fixed_ops *ops = ops_named(names[i]);
         const struct fixed_format *f = ops ? ops->formats + format : NULL;
@@ -130,6 +142,7 @@ check_bits(const struct stored *s, size_t format)
         CHECK(ops == NULL || (made[i] <= N && made[i] > N - 16));
         for (size_t r = 0; ops && r < FIXED_ROWS; r++) {
             multiply(ops, f, &w, x + r * K, 1, K, one);
+            CHECK(isfinite(one[0]));
             CHECK(memcmp(one, all[i] + r * N, made[i] * sizeof(*one)) == 0);
         }
     }
@@ -139,25 +152,24 @@ check_bits(const struct stored *s, size_t format)
     free(data);
 }
 
-/* A row's last block is multiplied alone where there is no other to make a
- * pair with, and comes to the same. */
+/* A row's last block, of all but zeros, is multiplied alone where there is no
+ * other to make a pair with, and comes to the same. */
 static void
 check_odd(const struct stored *s, const struct fixed_ops *ops, size_t format)
 {
     enum { ODD = K - FIXED_BLOCK };
     const struct fixed_format *f = ops->formats + format;
-    size_t bytes = (size_t)stored_row_bytes(s, K), made;
-    uint8_t *data = mem_array(N, bytes);
-    struct stored_rows w = { .at = (const char *)data, .row_bytes = bytes };
-    float x[K], odd[N], even[N];
+    struct stored_rows w;
+    uint8_t *data = fill_weight(s, &w);
+    float x[K] = { 0 }, odd[N], even[N];
+    size_t made;
 
-    fill_x(x);
-    for (size_t r = 0; r < N; r++)
-        stored_fill(s, data + r * bytes, NULL, x + r * 8, K);
-    memset(x + ODD, 0, FIXED_BLOCK * sizeof(*x));
+    for (int i = 0; i < FIXED_BLOCK; i++)
+        x[ODD - FIXED_BLOCK + i] = (float)(i * 7 % 32 - 13);
     made = multiply(ops, f, &w, x, 1, ODD, odd);
     CHECK_EQ_U64(multiply(ops, f, &w, x, 1, K, even), made);
     CHECK(memcmp(odd, even, made * sizeof(*odd)) == 0);
+    CHECK(isfinite(odd[0]) && odd[0] != 1);
     free(data);
 }
 
