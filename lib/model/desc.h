@@ -85,9 +85,9 @@ enum tensor_flag {
     TENSOR_EMBEDDING = 4, /* its rows are looked up */
     TENSOR_BIAS = 8,
     TENSOR_DECAYS = 16,   /* full training: by AdamW's weight decay */
-    TENSOR_ASIDE = 32,    /* of a linear: no adapter reaches it, since PEFT
-                             refuses the module, or transformers reads its
-                             weight and not the module */
+    TENSOR_ASIDE = 32,    /* of a linear: no target_modules of PEFT's reach
+                             it, which refuses the module, or transformers
+                             reads its weight and not the module */
     TENSOR_EXACT = 64     /* a matrix of few numbers that much depends on:
                              in floats where others are in codes */
 };

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "weights/adapter_saved.h"
 #include "weights/adapter_tokens.h"
+#include "weights/lora_experts.h"
 #include "weights/module_pattern.h"
 
 double
@@ -90,7 +91,7 @@ adapter_match(const struct adapter *a, const struct model_desc *d,
 
     map_init(&names);
     for (i = 0; i < d->n_modules; i++)
-        if (module_is_linear(d, &d->module[i]))
+        if (lora_reaches(d, &d->module[i]))
             map_put(&names, d->module[i].name, strlen(d->module[i].name), i,
                     NULL);
     for (i = 0; i < a->n && rc == 0; i++) {

@@ -2,6 +2,7 @@
  * target_modules, exclude_modules and layers select, as PEFT matches them. */
 #include "weights/adapter_config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +62,7 @@ static const struct key keys[] = {
     OFF("lora_ga_config"),
     OFF("megatron_config"),
     OFF("monteclora_config"),
-    OFF("target_parameters"),
+    FREE("target_parameters"), /* adapter_config_selects */
     OFF("use_bdlora"),
     OFF("use_qalora"),
     OFF("velora_config"),
@@ -168,6 +169,20 @@ read_targets(struct adapter *a, const cJSON *root, struct err *e)
     return read_names(&a->target, &a->n_targets, v, "target_modules", e);
 }
 
+static int
+check_parameters(const cJSON *root, struct err *e)
+{
+    const cJSON *list = key_of(root, "target_parameters"), *item;
+
+    if (list != NULL && !cJSON_IsNull(list) && !cJSON_IsArray(list))
+        return key_error("target_parameters", list, e, "a list of strings");
+    cJSON_ArrayForEach(item, list)
+        if (!cJSON_IsString(item))
+            return key_error("target_parameters", item, e,
+                             "a list of strings");
+    return 0;
+}
+
 /* {"PATTERN": number, ...}, the numbers from min to max; whole: whole ones. */
 static int
 read_patterns(struct adapter_patterns *p, const cJSON *root, const char *key,
@@ -207,6 +222,8 @@ adapter_config_keys(struct adapter *a, const cJSON *root, struct err *e)
         rc = read_targets(a, root, e);
     if (rc == 0)
         rc = read_saved(a, root, e);
+    if (rc == 0)
+        rc = check_parameters(root, e);
     if (rc == 0)
         rc = adapter_tokens_config(a, key_of(root, "trainable_token_indices"),
                                    e);
@@ -282,6 +299,21 @@ layer_selected(const cJSON *layers, const char *module)
     return false;
 }
 
+/* By a name of target_parameters: of a module's weight, or of what it is a
+ * part of. */
+static bool
+parameter_selected(const cJSON *list, const char *module)
+{
+    char name[128];
+    bool unused;
+
+    if (!module_parameter(name, module)
+        && snprintf(name, sizeof(name), "%s.weight", module)
+               >= (int)sizeof(name))
+        return false;
+    return in_list(list, name, &unused);
+}
+
 static int
 left_out(const char *module, const char *by, struct err *e)
 {
@@ -298,6 +330,8 @@ adapter_config_selects(const cJSON *root, const char *module, struct err *e)
     bool hit, whole = false;
     int rc = 0;
 
+    if (parameter_selected(key_of(root, "target_parameters"), module))
+        return 0;
     if (cJSON_IsString(exclude))
         rc = module_matches(&hit, exclude->valuestring, module, e);
     else

@@ -10,6 +10,10 @@
 #include "base/mem.h"
 #include "weights/adapter_layout.h"
 #include "weights/adapter_tokens.h"
+#include "weights/module_pattern.h"
+
+/* What transformers has gate_proj and up_proj of all experts in. */
+#define GATE_UP "experts.gate_up_proj"
 
 static void
 put_text(struct buf *b, const char *key, const char *text)
@@ -50,6 +54,7 @@ static void
 put_targets(struct buf *b, const struct adapter *a)
 {
     struct map names;
+    char unused[128];
     size_t i;
 
     if (a->target_pattern) {
@@ -58,12 +63,14 @@ put_targets(struct buf *b, const struct adapter *a)
     }
     map_init(&names);
     for (i = 0; i < a->n_targets; i++)
-        map_put(&names, a->target[i], strlen(a->target[i]), 0, NULL);
+        if (!names_parameter(a->target[i]))
+            map_put(&names, a->target[i], strlen(a->target[i]), 0, NULL);
     for (i = 0; i < a->n && a->n_targets == 0; i++) {
         uint32_t layer;
         const char *end = adapter_name_in_layer(a->item[i].name, &layer);
 
-        map_put(&names, end, strlen(end), 0, NULL);
+        if (!module_parameter(unused, a->item[i].name))
+            map_put(&names, end, strlen(end), 0, NULL);
     }
     buf_addstr(b, "  \"target_modules\": [");
     for (i = 0; i < names.n; i++) {
@@ -72,20 +79,6 @@ put_targets(struct buf *b, const struct adapter *a)
     }
     buf_addstr(b, "\n  ],\n");
     map_release(&names);
-}
-
-static void
-put_patterns(struct buf *b, const char *key,
-             const struct adapter_patterns *p)
-{
-    buf_addf(b, "  \"%s\": {", key);
-    for (size_t i = 0; i < p->n; i++) {
-        buf_addstr(b, i ? ",\n    " : "\n    ");
-        json_put_string(b, p->item[i].key, strlen(p->item[i].key));
-        buf_addstr(b, ": ");
-        put_value(b, p->item[i].value);
-    }
-    buf_addstr(b, p->n ? "\n  },\n" : "},\n");
 }
 
 /* A list, or null where it is empty. */
@@ -102,6 +95,59 @@ put_names(struct buf *b, const char *key, const char *const *name, size_t n)
         json_put_string(b, name[i], strlen(name[i]));
     }
     buf_addstr(b, "\n  ],\n");
+}
+
+/* Whether the adapter has matrices of experts that transformers keeps in a
+ * parameter of that name's end. */
+static bool
+has_parameter(const struct adapter *a, const char *end)
+{
+    char name[128];
+
+    for (size_t i = 0; i < a->n; i++)
+        if (module_parameter(name, a->item[i].name)
+            && module_is_named(name, end))
+            return true;
+    return false;
+}
+
+/* PEFT reaches them by the parameter's name; nothing where there are none. */
+static void
+put_parameters(struct buf *b, const struct adapter *a)
+{
+    static const char *const ends[] = { "experts.down_proj", GATE_UP };
+    const char *names[2];
+    size_t n = 0;
+
+    for (size_t i = 0; i < 2; i++)
+        if (has_parameter(a, ends[i]))
+            names[n++] = ends[i];
+    if (n > 0)
+        put_names(b, "target_parameters", names, n);
+}
+
+/* twice: the value of experts' gates and ups, which are one parameter of two
+ * ranks. */
+static void
+put_patterns(struct buf *b, const char *key, const struct adapter *a,
+             const struct adapter_patterns *p, double twice)
+{
+    bool more = has_parameter(a, GATE_UP);
+
+    buf_addf(b, "  \"%s\": {", key);
+    for (size_t i = 0; i < p->n; i++) {
+        buf_addstr(b, i ? ",\n    " : "\n    ");
+        json_put_string(b, p->item[i].key, strlen(p->item[i].key));
+        buf_addstr(b, ": ");
+        put_value(b, p->item[i].value);
+        more &= strcmp(p->item[i].key, GATE_UP) != 0;
+    }
+    if (more) {
+        buf_addstr(b, p->n ? ",\n    \"" GATE_UP "\": "
+                           : "\n    \"" GATE_UP "\": ");
+        put_value(b, twice);
+    }
+    buf_addstr(b, p->n || more ? "\n  },\n" : "},\n");
 }
 
 static void
@@ -139,7 +185,7 @@ static void
 put_config(struct buf *b, const struct adapter *a)
 {
     buf_addstr(b, "{\n");
-    put_patterns(b, "alpha_pattern", &a->alpha_pattern);
+    put_patterns(b, "alpha_pattern", a, &a->alpha_pattern, 2 * a->alpha);
     put_text(b, "base_model_name_or_path", a->base);
     put_text(b, "bias", "none");
     if (a->tied)
@@ -152,9 +198,10 @@ put_config(struct buf *b, const struct adapter *a)
     put_names(b, "modules_to_save", a->save, a->n_save);
     put_text(b, "peft_type", "LORA");
     put_number(b, "r", a->rank);
-    put_patterns(b, "rank_pattern", &a->rank_pattern);
+    put_patterns(b, "rank_pattern", a, &a->rank_pattern, 2.0 * a->rank);
     put_text(b, "revision", NULL);
     put_targets(b, a);
+    put_parameters(b, a);
     put_text(b, "task_type", "CAUSAL_LM");
     put_tokens(b, a);
     put_bool(b, "use_dora", a->dora);

@@ -10,6 +10,7 @@
 #include "model/family.h"
 #include "weights/adapter_saved.h"
 #include "weights/adapter_tokens.h"
+#include "weights/lora_experts.h"
 #include "weights/module_pattern.h"
 #include "weights/pissa.h"
 
@@ -24,6 +25,17 @@ is_target(bool *is, const struct adapter *a, const char *module,
     for (size_t i = 0; i < a->n_targets && !*is; i++)
         *is = module_is_named(module, a->target[i]);
     return 0;
+}
+
+/* The same of an expert, which PEFT reaches by the name of its parameter. */
+static bool
+is_target_parameter(const struct adapter *a, const struct module *m)
+{
+    bool is = false;
+
+    for (size_t i = 0; i < a->n_targets && !a->target_pattern && !is; i++)
+        is = lora_names_expert(m->name, a->target[i]);
+    return is;
 }
 
 static struct lora_part
@@ -60,11 +72,12 @@ select_parts(struct lora_part *parts, const struct adapter *a,
 
     for (size_t i = 0; i < d->n_modules && rc == 0; i++) {
         struct adapter_module m = { .name = d->module[i].name };
-        bool is;
+        bool is = is_target_parameter(a, &d->module[i]);
 
-        if (!module_is_linear(d, &d->module[i]))
+        if (!is && !module_is_linear(d, &d->module[i]))
             continue;
-        rc = is_target(&is, a, m.name, e);
+        if (!is)
+            rc = is_target(&is, a, m.name, e);
         if (rc == 0)
             rc = leave_saved(&is, a, m.name, e);
         if (rc == 0 && is)
@@ -121,7 +134,7 @@ static int
 named(bool *is, const char *text, const char *module, struct err *e)
 {
     (void)e;
-    *is = module_is_named(module, text);
+    *is = module_is_named(module, text) || lora_names_expert(module, text);
     return 0;
 }
 

@@ -1,6 +1,8 @@
 /* lora_experts.c - which adapters of experts PEFT reads. */
 #include "weights/lora_experts.h"
 
+#include "weights/module_pattern.h"
+
 /* What PEFT has no adapters of experts with; NULL: nothing is the matter. */
 static const char *
 unknown_there(const struct adapter *a, bool pissa)
@@ -14,11 +16,29 @@ unknown_there(const struct adapter *a, bool pissa)
     return a->dropout > 0 ? "dropout" : NULL;
 }
 
-/* Gate and up are one matrix in transformers' memory. */
-static bool
-go_together(const struct module *m, const struct module *with)
+bool
+lora_names_expert(const char *module, const char *target)
 {
-    return (m->role == ROLE_EXPERT_DOWN) == (with->role == ROLE_EXPERT_DOWN);
+    char parameter[128];
+
+    return names_parameter(target) && module_parameter(parameter, module)
+           && module_is_named(parameter, target);
+}
+
+bool
+lora_reaches(const struct model_desc *d, const struct module *m)
+{
+    char unused[128];
+
+    return module_is_linear(d, m) || module_parameter(unused, m->name);
+}
+
+/* Gate and up are one matrix in transformers' memory; its adapter is inside
+ * that of down. */
+static bool
+needs(const struct module *m, const struct module *other)
+{
+    return m->role != ROLE_EXPERT_DOWN || other->role == ROLE_EXPERT_DOWN;
 }
 
 static int
@@ -28,12 +48,11 @@ check_alike(const struct lora_part *parts, const struct module *m,
     for (size_t i = 0; i < d->n_modules; i++) {
         const struct module *other = &d->module[i];
 
-        if (other->expert >= 0 && go_together(m, other)
-            && parts[i].rank == 0)
+        if (other->expert >= 0 && needs(m, other) && parts[i].rank == 0)
             return err_set(e, ERR_USAGE, "module %s gets an adapter and %s "
                            "none: PEFT wants them of all experts in all "
-                           "layers, and of gate and up together", m->name,
-                           other->name);
+                           "layers, and of gate and up together and with "
+                           "down", m->name, other->name);
     }
     return 0;
 }

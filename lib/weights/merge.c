@@ -13,6 +13,7 @@
 #include "weights/adapter_saved.h"
 #include "weights/adapter_tokens.h"
 #include "weights/base.h"
+#include "weights/lora_experts.h"
 #include "weights/merge_items.h"
 
 /* What becomes of the items */
@@ -167,7 +168,7 @@ merge_items(struct merger *x, struct err *e)
         map_put(&add, o->adapter->item[i].name,
                 strlen(o->adapter->item[i].name), i, NULL);
     for (size_t i = 0; i < o->desc->n_modules && rc == 0; i++)
-        if (module_is_linear(o->desc, &o->desc->module[i]))
+        if (lora_reaches(o->desc, &o->desc->module[i]))
             rc = set_module(x, &o->desc->module[i], &add, e);
     map_release(&add);
     add_head(x);

@@ -3,6 +3,7 @@
 #include "weights/module_pattern.h"
 
 #include <pcre2.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -17,6 +18,35 @@ module_is_named(const char *module, const char *name)
     if (k > n || strcmp(module + n - k, name) != 0)
         return false;
     return k == n || module[n - k - 1] == '.';
+}
+
+bool
+module_parameter(char out[128], const char *module)
+{
+    static const char *const one[][2] = {
+        { "gate_proj", "gate_up_proj" }, { "up_proj", "gate_up_proj" },
+        { "down_proj", "down_proj" }
+    };
+    const char *at = strstr(module, ".experts."), *leaf;
+
+    if (at == NULL)
+        return false;
+    at += strlen(".experts.");
+    leaf = at + strspn(at, "0123456789");
+    if (leaf == at || *leaf != '.')
+        return false;
+    for (size_t i = 0; i < sizeof(one) / sizeof(one[0]); i++)
+        if (strcmp(leaf + 1, one[i][0]) == 0)
+            return snprintf(out, 128, "%.*s%s", (int)(at - module), module,
+                            one[i][1]) < 128;
+    return false;
+}
+
+bool
+names_parameter(const char *target)
+{
+    return module_is_named(target, "experts.gate_up_proj")
+           || module_is_named(target, "experts.down_proj");
 }
 
 /* shown is what the user wrote of it. */

@@ -120,3 +120,25 @@ layer has experts)"
         --batch 1 --seq-len 32 --lr 0.01 --targets mlp.gate
     one_line "train: target 'mlp.gate' is no linear module of a qwen2_moe layer"
 }
+
+@test "experts get adapters by the names of their parameters, as in PEFT" {
+    export PYTHONDONTWRITEBYTECODE=1
+    shared_arch
+    initmodel -q -o base arch.json
+    train -q --data data --base base -o run --rank 2 --steps 4 --batch 2 \
+        --seq-len 32 --lr 0.05 --targets q_proj,shared_expert_gate \
+        --targets experts.gate_up_proj,experts.down_proj
+    jq -e '.target_modules == ["q_proj", "shared_expert_gate"]
+        and .target_parameters == ["experts.down_proj", "experts.gate_up_proj"]
+        and .rank_pattern == {"experts.gate_up_proj": 4}
+        and .alpha_pattern["experts.gate_up_proj"] == 2 * .lora_alpha' \
+        run/adapter/adapter_config.json
+    # read again, it is what it was
+    exportadapter -q --base base -o again run
+    cmp run/adapter/adapter_config.json again/adapter_config.json
+    cmp run/adapter/adapter_model.safetensors again/adapter_model.safetensors
+    merge -q --base base --adapter run -o out
+    run -1 cmp -s base/model.safetensors out/model.safetensors
+    [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
+    "$PEERS/bin/python" "$root/tests/peft/merged.py" base run/adapter out
+}

@@ -146,6 +146,14 @@ def route():
              more=0.5 * more.reshape(1))
 
 
+def gate():
+    """What an expert for all tokens adds in Qwen2-MoE, with the residual."""
+    g, x, r, u = leaf(9, 1), leaf(9, 6), draw(9, 6), draw(9, 6)
+    y = r + torch.sigmoid(g) * x
+    (u * y).sum().backward()
+    keep("gate", g=g, x=x, r=r, u=u, y=y, dg=g.grad, dx=x.grad)
+
+
 def embedding():
     ids = torch.tensor([3, 1, 3, 0, 4, 3])
     table, u = leaf(6, 5), draw(6, 5)
@@ -192,6 +200,7 @@ def main():
     optimizers()
     z_loss()
     route()
+    gate()
     save_file(OUT, a.o)
 
 

@@ -55,7 +55,7 @@ static const char *const stricter[] = {
     "router_aux_loss_coef -1", "router_jitter_noise -1",
     "router_jitter_noise 0.125", "sliding_window -1", "sliding_window 0",
     "summary_first_dropout -1",
-    "target_parameters [\"none\"]", "time_step_floor -1",
+    "time_step_floor -1",
     "time_step_init_scheme \"x\"", "time_step_scale -1",
     "use_qalora true", "use_rslora 0", NULL
 };

@@ -423,6 +423,27 @@ TEST(routes)
     route_case("route", 0);
 }
 
+TEST(gates)
+{
+    struct values v;
+    struct op op;
+
+    values_open(&v, "gate", 9);
+    op = (struct op){ .kind = OP_GATE,
+                      .x = { input(&v, "g"), input(&v, "x"),
+                             input(&v, "r") } };
+    op.y[0] = like(&v, op.x[1]);
+    lab_run(&v.lab, &op);
+    expect(&v, op.y[0], "y");
+    op = (struct op){ .kind = OP_GATE_BWD,
+                      .x = { op.x[0], op.x[1], input(&v, "u") },
+                      .y = { like(&v, op.x[0]), like(&v, op.x[1]) } };
+    lab_run(&v.lab, &op);
+    expect(&v, op.y[0], "dg");
+    expect(&v, op.y[1], "dx");
+    values_close(&v);
+}
+
 TEST(embedding)
 {
     struct values v;
@@ -601,7 +622,7 @@ TEST(dropout)
 static const struct test tests[] = {
     RUN(norms), RUN(activations), RUN(rope), RUN(attention),
     RUN(attention_with_a_cache), RUN(cross_entropy), RUN(z_loss),
-    RUN(embedding), RUN(routes),
+    RUN(embedding), RUN(routes), RUN(gates),
     RUN(optimizers), RUN(a_gradient_that_is_not_finite_is_skipped),
     RUN(dropout)
 };

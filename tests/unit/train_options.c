@@ -260,7 +260,7 @@ TEST(what_selects_nothing_is_refused)
 
 #define OTHER " (name other --targets)"
 #define ALL ": PEFT wants them of all experts in all layers, and of gate and " \
-            "up together"
+            "up together and with down"
 
 TEST(an_adapter_of_experts_is_one_that_peft_reads)
 {
@@ -300,13 +300,67 @@ TEST(an_adapter_of_experts_is_one_that_peft_reads)
         adapter_of(&a, &d, LINE(bad[i].option), text);
         run_adapter_release(&a);
     }
-    adapter_of(&a, &d, LINE("--targets=w1"), "module model.layers.0."
+    adapter_of(&a, &d, LINE("--targets=w1,w2"), "module model.layers.0."
                "block_sparse_moe.experts.0.w1 gets an adapter and model."
                "layers.0.block_sparse_moe.experts.0.w3 none" ALL);
+    run_adapter_release(&a);
+    adapter_of(&a, &d, LINE("--targets=w1,w3"), "module model.layers.0."
+               "block_sparse_moe.experts.0.w1 gets an adapter and model."
+               "layers.0.block_sparse_moe.experts.0.w2 none" ALL);
     run_adapter_release(&a);
     adapter_of(&a, &d, LINE("--targets=.*experts\\.[01]\\.w2"), "module "
                "model.layers.0.block_sparse_moe.experts.0.w2 gets an adapter "
                "and model.layers.0.block_sparse_moe.experts.2.w2 none" ALL);
+    run_adapter_release(&a);
+    desc_release(&d);
+}
+
+/* PEFT reaches the experts by the names of two parameters alone. */
+TEST(an_adapter_reaches_experts_of_qwen2_moe_by_their_parameters)
+{
+    static const char config[] = "{\"model_type\":\"qwen2_moe\","
+        "\"hidden_size\":8,\"num_hidden_layers\":2,\"vocab_size\":16,"
+        "\"num_attention_heads\":2,\"num_key_value_heads\":1,"
+        "\"num_experts\":3,\"num_experts_per_tok\":2,"
+        "\"mlp_only_layers\":[0]}";
+    static const char at[] = "model.layers.1.mlp.";
+    static const struct { const char *leaf; bool all, named; } rows[] = {
+        { "shared_expert.gate_proj", true, false },
+        { "shared_expert.down_proj", true, false },
+        { "shared_expert_gate", true, false }, { "gate", false, false },
+        { "experts.2.gate_proj", false, true },
+        { "experts.0.down_proj", false, true },
+    };
+    struct run_adapter a;
+    struct model_desc d;
+    char name[96];
+    struct err e;
+
+    CHECK(desc_read(&d, config, strlen(config), "qwen2_moe", &e) == 0);
+    for (int named = 0; named < 2; named++) {
+        if (named)
+            adapter_of(&a, &d, LINE("--targets=q_proj,experts.gate_up_proj,"
+                                    "mlp.experts.down_proj"), NULL);
+        else
+            adapter_of(&a, &d, LINE("--rank=4"), NULL);
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+            bool is = named ? rows[i].named : rows[i].all;
+
+            snprintf(name, sizeof(name), "%s%s", at, rows[i].leaf);
+            CHECK(has(&a, &d, name, is ? a.config.rank : 0,
+                      is ? (float)(a.config.alpha / a.config.rank) : 0));
+        }
+        CHECK(has(&a, &d, "model.layers.0.mlp.gate_proj", named ? 0 : 4,
+                  named ? 0 : (float)(a.config.alpha / 4)));
+        run_adapter_release(&a);
+    }
+    adapter_of(&a, &d, LINE("--targets=experts.gate_up_proj"), "module "
+               "model.layers.1.mlp.experts.0.gate_proj gets an adapter and "
+               "model.layers.1.mlp.experts.0.down_proj none" ALL);
+    run_adapter_release(&a);
+    adapter_of(&a, &d, LINE("--targets=experts.0.gate_proj"), "target "
+               "'experts.0.gate_proj' is no linear module of a qwen2_moe "
+               "layer that PEFT makes adapters of");
     run_adapter_release(&a);
     desc_release(&d);
 }
@@ -340,7 +394,8 @@ TEST(an_adapter_reaches_two_linears_of_mamba)
     desc_release(&d);
 }
 
-/* PEFT doesn't refuse out_proj there, and has nothing for its experts. */
+/* PEFT doesn't refuse out_proj there, and reaches its experts by another
+ * name. */
 TEST(an_adapter_reaches_all_linears_of_jamba_but_the_steps)
 {
     static const char config[] = "{\"model_type\":\"jamba\","
@@ -391,6 +446,7 @@ static const struct test tests[] = {
     RUN(modules_have_their_own_strength),
     RUN(what_selects_nothing_is_refused),
     RUN(an_adapter_of_experts_is_one_that_peft_reads),
+    RUN(an_adapter_reaches_experts_of_qwen2_moe_by_their_parameters),
     RUN(an_adapter_reaches_two_linears_of_mamba),
     RUN(an_adapter_reaches_all_linears_of_jamba_but_the_steps),
     RUN(the_machine_is_the_one_that_was_named),
