@@ -87,9 +87,9 @@ enum op_kind {
                          x2[k], ids that rise; other rows stay */
     OP_EMBED_TOKENS_BWD, /* y0[k] += x0 rows whose id is x1[k], but for the id
                          that embed names */
-    OP_NORM,          /* y0 = norm(x0) * (offset + x1) (+ x2), of each x1.cols
-                         columns of a row (a head's, or all) by themselves;
-                         y1[n,2 of each] = mean, rstd */
+    OP_NORM,          /* y0 = norm(x0) * (offset + x1) (+ x2), of each
+                         norm_cols() columns of a row (a head's, a group's, or
+                         all) by themselves; y1[n,2 of each] = mean, rstd */
     OP_NORM_BWD,      /* x0 x, x1 gain, x2 stats, x3 dy; y0 dx, y1 dgain,
                          y2 dbias (y1 and y2 always add, may be absent) */
     OP_LINEAR,        /* y0[:, part] = x0 W^T + bias + s h B^T (+ x1) */
@@ -119,6 +119,12 @@ enum op_kind {
     OP_SCAN_BWD,      /* x0 to x4 as there, x5 states, x6 dy; y0 du, y1 dd,
                          y2 dA_log, y3 dB|dC, y4 dD (each may be absent; y2
                          and y4 always add) */
+    OP_SSD,           /* x0 x, x1 d, x2 A_log, x3 B|C, x4 D, x5 bias of d; y0
+                         y, y1 states for the backward, y2 decoding: see
+                         ssd_args */
+    OP_SSD_BWD,       /* x0 to x5 as there, x6 states, x7 dy; y0 dx, y1 dd,
+                         y2 dA_log, y3 dB|dC, y4 dD, y5 dbias (each may be
+                         absent; y2, y4 and y5 always add) */
     OP_ROUTE,         /* x0 logits[n,experts]; y0 weights[n,top_k], y1
                          places[n,2 top_k], y2 counts[1,experts], y3
                          tally[seqs,2 experts] (may be absent): see
@@ -261,6 +267,23 @@ struct scan_args {
     uint8_t cached;
 };
 
+/* SSD: the scan of Mamba-2 (state space duality, arXiv:2405.21060) of heads of
+ * cols / heads columns each, which have one step and one decay together, and of
+ * groups of B and of C, [n, groups * state] each, side by side in x3. With j
+ * the head of column c, and s in the columns of the head's group:
+ *   delta = min(max(softplus(d[i, j] + bias[j]), least), most)
+ *   h[c, s] = exp(-delta exp(A_log[j])) h[c, s] + delta B[i, s] x[i, c]
+ *   y[i, c] = D[j] x[i, c] + sum over s of C[i, s] h[c, s]
+ * The rest is as with SCAN: where h is 0, and what y1 and y2 hold, y1 by
+ * chunks of SSD_CHUNK rows. Groups divide the heads. */
+#define SSD_CHUNK 64
+
+struct ssd_args {
+    uint32_t heads, groups, state, seq_len;
+    float least, most; /* of delta; most may be infinite */
+    uint8_t cached;
+};
+
 /* A mixture of experts: each token row goes through top_k of the experts, and
  * no row is left out (Mixtral, arXiv:2401.04088, section 2.1). ROUTE chooses:
  *   p = softmax(logits[i]); the top_k largest, of equal ones the first
@@ -307,7 +330,7 @@ struct aside_args {
     uint32_t number;
 };
 
-enum { OP_MAX_X = 7, OP_MAX_Y = 6 };
+enum { OP_MAX_X = 8, OP_MAX_Y = 6 };
 
 struct op {
     uint16_t kind, layer;
@@ -316,7 +339,8 @@ struct op {
     struct view scratch;   /* scratch.cols bytes, DTYPE_U8; from scratch() */
     union {
         struct { uint32_t skip; } embed; /* 1 + an id; 0: none */
-        struct { float eps; uint8_t rms; float offset; } norm;
+        /* parts: of the gain, each normed by itself; 0: it is one */
+        struct { float eps; uint8_t rms; float offset; uint32_t parts; } norm;
         /* q|k|v, gate|up; of GROUPED: groups of n / groups parts each */
         struct { struct part *part; uint32_t n, groups, tile; } lin;
         /* Rotates the first 2 * pairs of each head's head_dim columns, pairs
@@ -339,6 +363,7 @@ struct op {
         struct { double scale; } add;
         struct conv_args conv;
         struct scan_args scan;
+        struct ssd_args ssd;
         struct route_args route;
         struct balance_args balance;
         struct head_args head;
@@ -349,6 +374,15 @@ struct op {
         struct { float max_norm; } clip; /* 0: no clipping */
     } u;
 };
+
+/* Columns that a NORM norms together. */
+static inline uint32_t
+norm_cols(const struct op *op)
+{
+    uint32_t parts = op->u.norm.parts;
+
+    return parts > 0 ? op->x[1].cols / parts : op->x[1].cols;
+}
 
 /* The parts of a program, which are run one by one. */
 enum range {

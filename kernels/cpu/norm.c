@@ -15,6 +15,7 @@ enum { NORM_BLOCK = 64 };
 struct norm {
     struct job job;
     size_t rows, dim, groups; /* groups of dim columns in a row */
+    size_t gains;             /* columns of the gain */
     const float *gain, *bias;
     float *wide; /* each worker's wide_floats */
     float *sums; /* of the blocks: gain, bias */
@@ -76,6 +77,16 @@ norm_bwd_scratch(const struct op *op, int workers)
 }
 
 static void
+norm_shape(struct norm *f)
+{
+    const struct op *op = f->job.op;
+
+    f->dim = norm_cols(op);
+    f->groups = op->x[0].cols / f->dim;
+    f->gains = op->x[1].cols;
+}
+
+static void
 norm_item(void *ctx, size_t i, int worker)
 {
     const struct norm *f = ctx;
@@ -89,9 +100,10 @@ norm_item(void *ctx, size_t i, int worker)
         for (size_t g = 0, c = 0; g < f->groups; g++, c += f->dim)
             j->vec->norm(f32_at(j, &op->y[0]) + r * op->y[0].ld + c,
                          stats ? stats + r * op->y[1].ld + 2 * g : NULL,
-                         f32_at(j, &op->x[0]) + r * op->x[0].ld + c, f->gain,
-                         f->bias, f->dim, op->u.norm.eps, op->u.norm.rms,
-                         op->acc & 1);
+                         f32_at(j, &op->x[0]) + r * op->x[0].ld + c,
+                         f->gain + c % f->gains,
+                         f->bias ? f->bias + c % f->gains : NULL, f->dim,
+                         op->u.norm.eps, op->u.norm.rms, op->acc & 1);
 }
 
 void
@@ -101,8 +113,7 @@ cpu_norm(const struct job *j)
     struct norm f = { .job = *j, .rows = token_rows(j, &op->x[0]) };
     float *tmp = f32_at(j, &op->scratch);
 
-    f.dim = op->x[1].cols;
-    f.groups = op->x[0].cols / f.dim;
+    norm_shape(&f);
     f.gain = gain_of(j, tmp);
     f.bias = weight_row(j, &op->x[2], tmp ? tmp + own_gain_floats(op) : NULL);
     par_for(ceil_div(f.rows, NORM_BLOCK), norm_item, &f);
@@ -119,19 +130,21 @@ norm_bwd_item(void *ctx, size_t i, int worker)
     float *wide = f->wide + (size_t)worker * wide_floats(op);
 
     if (op->y[1].buf)
-        dgain = f->sums + 2 * i * piece(f->dim);
+        dgain = f->sums + 2 * i * piece(f->gains);
     if (op->y[2].buf)
-        dbias = f->sums + (2 * i + 1) * piece(f->dim);
+        dbias = f->sums + (2 * i + 1) * piece(f->gains);
     if (dgain)
-        memset(dgain, 0, f->dim * sizeof(*dgain));
+        memset(dgain, 0, f->gains * sizeof(*dgain));
     if (dbias)
-        memset(dbias, 0, f->dim * sizeof(*dbias));
+        memset(dbias, 0, f->gains * sizeof(*dbias));
     for (; r < end; r++) {
         const float *x = row_floats(j, &op->x[0], r, 0, op->x[0].cols, wide);
 
         for (size_t g = 0, c = 0; g < f->groups; g++, c += f->dim)
-            j->vec->norm_bwd(dx ? dx + r * op->y[0].ld + c : NULL, dgain,
-                             dbias, x + c, f->gain,
+            j->vec->norm_bwd(dx ? dx + r * op->y[0].ld + c : NULL,
+                             dgain ? dgain + c % f->gains : NULL,
+                             dbias ? dbias + c % f->gains : NULL, x + c,
+                             f->gain + c % f->gains,
                              f32_at(j, &op->x[2]) + r * op->x[2].ld + 2 * g,
                              f32_at(j, &op->x[3]) + r * op->x[3].ld + c,
                              f->dim, op->u.norm.rms, op->acc & 1);
@@ -147,8 +160,7 @@ cpu_norm_bwd(const struct job *j)
     size_t blocks = ceil_div(f.rows, NORM_BLOCK), i;
     int which;
 
-    f.dim = op->x[1].cols;
-    f.groups = op->x[0].cols / f.dim;
+    norm_shape(&f);
     f.gain = gain_of(j, tmp);
     f.wide = tmp ? tmp + own_gain_floats(op) : NULL;
     f.sums = tmp ? f.wide + (size_t)par_threads() * wide_floats(op) : NULL;
@@ -156,8 +168,8 @@ cpu_norm_bwd(const struct job *j)
     for (which = 0; which < 2; which++)
         for (i = 0; op->y[1 + which].buf && i < blocks; i++)
             j->vec->axpy(f32_at(j, &op->y[1 + which]),
-                         f.sums + (2 * i + (size_t)which) * piece(f.dim),
-                         1.0f, f.dim, true);
+                         f.sums + (2 * i + (size_t)which) * piece(f.gains),
+                         1.0f, f.gains, true);
 }
 
 /* ROPE: a row's angles are computed once, for all of its heads, in double,

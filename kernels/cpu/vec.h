@@ -75,6 +75,13 @@ struct scan_grads {
     int acc;      /* bits 0 and 1: adds to u, to d */
 };
 
+/* SSD: a row's sum of n rows up to itself, in the terms of ssd.h. g: C of the
+ * row times B of each. */
+struct ssd_row {
+    const float *g, *delta, *at, *rest;
+    size_t n;
+};
+
 enum { SCAN_LANES = 16 }; /* of the widest vectors */
 
 /* What an instruction set does with a stored format. */
@@ -139,6 +146,17 @@ struct vec {
                      float *dw, size_t lddw, float *dbias);
     void (*scan)(const struct scan_part *p, float *y, size_t ldy, bool acc);
     void (*scan_bwd)(const struct scan_part *p, const struct scan_grads *to);
+
+    /* Steps of n heads, d + bias through softplus and kept in bounds, and
+     * their derivatives (may be NULL). */
+    void (*ssd_steps)(float *delta, float *slope, const float *d,
+                      const float *bias, size_t n, float least, float most);
+    /* m = g w, where w = delta 2^((own at - at) + (own rest - rest)), own
+     * being the last. */
+    void (*ssd_row)(float *m, const struct ssd_row *r);
+    /* The same; dg += dm w, q += dm g w / delta. The sum of dm g w. */
+    float (*ssd_row_bwd)(float *m, float *dg, float *q, const float *dm,
+                         const struct ssd_row *r);
 
     void (*adamw)(float *p, float *m, float *v, const float *g, size_t n,
                   const struct adamw *a);

@@ -4,8 +4,8 @@
  *   rstd = 1 / sqrt(mean of (x - mean)^2 + eps)
  *
  * A block takes a group of columns of a row: blockIdx.x is the row, blockIdx.y
- * the group, which is as long as the gain. Gradients of gain and bias are sums
- * over rows: of SUM_GROUP each into scratch, then over those.
+ * the group, which is as long as a part of the gain. Gradients of gain and bias
+ * are sums over rows: of SUM_GROUP each into scratch, then over those.
  */
 #include "ops.cuh"
 #include "piece.cuh"
@@ -18,12 +18,14 @@ constexpr unsigned THREADS = 128;
 struct norm_kind {
     float eps, offset;
     bool rms;
+    uint32_t dim; /* columns that are normed together */
 };
 
 static inline struct norm_kind
 norm_kind_of(const struct op *op)
 {
-    return { op->u.norm.eps, op->u.norm.offset, op->u.norm.rms != 0 };
+    return { op->u.norm.eps, op->u.norm.offset, op->u.norm.rms != 0,
+             norm_cols(op) };
 }
 
 /* The first columns of a thread's pieces. */
@@ -35,7 +37,7 @@ static __global__ void
 norm(mat<T> y, mat<float> stats, mat<T> x, table gain, table bias,
      struct norm_kind kind, bool add)
 {
-    uint32_t dim = gain.cols;
+    uint32_t dim = kind.dim, part = blockIdx.y * dim % gain.cols;
     const T *from = x.row(blockIdx.x) + blockIdx.y * dim;
     T *to = y.row(blockIdx.x) + blockIdx.y * dim;
     float mean = 0, sum = 0, rstd, v[N], g[N], b[N] = {};
@@ -59,9 +61,9 @@ norm(mat<T> y, mat<float> stats, mat<T> x, table gain, table bias,
     rstd = 1 / sqrtf(block_sum<THREADS>(sum) / (float)dim + kind.eps);
     EACH_PIECE(c, dim) {
         get_piece(from + c, v);
-        get_piece(gain, c, g);
+        get_piece(gain, part + c, g);
         if (bias.p != nullptr)
-            get_piece(bias, c, b);
+            get_piece(bias, part + c, b);
         UNROLL
         for (unsigned e = 0; e < N; e++)
             v[e] = (v[e] - mean) * rstd * (kind.offset + g[e]) + b[e];
@@ -80,12 +82,13 @@ run_norm(struct call *c)
     const struct op *op = c->op;
     mat<T> x = mat_of<T>(c, &op->x[0]), y = mat_of<T>(c, &op->y[0]);
     table gain = table_of(c, &op->x[1]), bias = table_of(c, &op->x[2]);
-    bool wide = are_wide(x, y, gain, bias) && gain.cols % WIDE<T> == 0;
+    struct norm_kind kind = norm_kind_of(op);
+    bool wide = are_wide(x, y, gain, bias) && kind.dim % WIDE<T> == 0;
 
     launch(c, wide ? norm<T, WIDE<T>> : norm<T, 1>,
-           dim3(x.rows, x.cols / gain.cols), THREADS,
+           dim3(x.rows, x.cols / kind.dim), THREADS,
            block_sum_bytes(THREADS), y, mat_of<float>(c, &op->y[1]), x, gain,
-           bias, norm_kind_of(op), (op->acc & 1) != 0);
+           bias, kind, (op->acc & 1) != 0);
 }
 
 /* With g = dy * gain: dx = rstd * (g - mean(g) - xhat * mean(g * xhat)),
@@ -95,7 +98,8 @@ static __global__ void
 norm_dx(mat<T> dx, mat<T> x, mat<T> dy, mat<float> stats, table gain,
         struct norm_kind kind, bool add)
 {
-    uint32_t i = blockIdx.x, dim = gain.cols, at = blockIdx.y * dim;
+    uint32_t i = blockIdx.x, dim = kind.dim, at = blockIdx.y * dim;
+    uint32_t part = at % gain.cols;
     float mean = stats.row(i)[2 * blockIdx.y];
     float rstd = stats.row(i)[2 * blockIdx.y + 1];
     float sum = 0, sum_xhat = 0, v[N], d[N], g[N];
@@ -103,7 +107,7 @@ norm_dx(mat<T> dx, mat<T> x, mat<T> dy, mat<float> stats, table gain,
     EACH_PIECE(c, dim) {
         get_piece(x.row(i) + at + c, v);
         get_piece(dy.row(i) + at + c, d);
-        get_piece(gain, c, g);
+        get_piece(gain, part + c, g);
         UNROLL
         for (unsigned e = 0; e < N; e++) {
             d[e] *= kind.offset + g[e];
@@ -116,7 +120,7 @@ norm_dx(mat<T> dx, mat<T> x, mat<T> dy, mat<float> stats, table gain,
     EACH_PIECE(c, dim) {
         get_piece(x.row(i) + at + c, v);
         get_piece(dy.row(i) + at + c, d);
-        get_piece(gain, c, g);
+        get_piece(gain, part + c, g);
         UNROLL
         for (unsigned e = 0; e < N; e++)
             d[e] = rstd * (d[e] * (kind.offset + g[e]) - sum
@@ -126,30 +130,29 @@ norm_dx(mat<T> dx, mat<T> x, mat<T> dy, mat<float> stats, table gain,
 }
 
 /* Sums over SUM_GROUP rows, and what is normed in each, of dy * xhat, of
- * column c at gain[group * dim + c], and of dy. */
+ * the gain's column c at gain[group * cols + c], and of dy. */
 template <class T>
 static __global__ void
 gain_parts(float *gain, float *bias, mat<T> x, mat<T> dy, mat<float> stats,
-           uint32_t dim)
+           uint32_t cols, uint32_t dim)
 {
     uint32_t c = blockIdx.x * THREADS + threadIdx.x;
     uint32_t from = blockIdx.y * SUM_GROUP, end = from + SUM_GROUP;
     float sum = 0, sum_bias = 0;
 
-    if (c >= dim)
+    if (c >= cols)
         return;
     for (uint32_t i = from; i < end && i < x.rows; i++) {
-        const float *stat = stats.row(i);
-
-        for (uint32_t k = c; k < x.cols; k += dim, stat += 2) {
+        for (uint32_t k = c; k < x.cols; k += cols) {
+            const float *stat = stats.row(i) + k / dim * 2;
             float d = get(dy.row(i) + k);
 
             sum += d * (get(x.row(i) + k) - stat[0]) * stat[1];
             sum_bias += d;
         }
     }
-    gain[(size_t)blockIdx.y * dim + c] = sum;
-    bias[(size_t)blockIdx.y * dim + c] = sum_bias;
+    gain[(size_t)blockIdx.y * cols + c] = sum;
+    bias[(size_t)blockIdx.y * cols + c] = sum_bias;
 }
 
 template <class T>
@@ -160,8 +163,9 @@ run_norm_bwd(struct call *c)
     mat<T> x = mat_of<T>(c, &op->x[0]), dy = mat_of<T>(c, &op->x[3]);
     mat<T> dx = mat_of<T>(c, &op->y[0]);
     table gain = table_of(c, &op->x[1]);
-    uint32_t dim = gain.cols;
-    bool wide = are_wide(dx, x, dy, gain) && dim % WIDE<T> == 0;
+    struct norm_kind kind = norm_kind_of(op);
+    uint32_t cols = gain.cols;
+    bool wide = are_wide(dx, x, dy, gain) && kind.dim % WIDE<T> == 0;
     mat<float> stats = mat_of<float>(c, &op->x[2]);
     float *dgain = mat_of<float>(c, &op->y[1]).p;
     float *dbias = mat_of<float>(c, &op->y[2]).p;
@@ -173,18 +177,18 @@ run_norm_bwd(struct call *c)
         auto *bias = reinterpret_cast<float *>(space.bias);
         unsigned groups = blocks_of(x.rows, SUM_GROUP);
 
-        launch(c, gain_parts<T>, dim3(blocks_of(dim, THREADS), groups),
-               THREADS, 0, parts, bias, x, dy, stats, dim);
+        launch(c, gain_parts<T>, dim3(blocks_of(cols, THREADS), groups),
+               THREADS, 0, parts, bias, x, dy, stats, cols, kind.dim);
         if (dgain != nullptr)
-            put_parts_sum(c, dgain, parts, dim, groups);
+            put_parts_sum(c, dgain, parts, cols, groups);
         if (dbias != nullptr)
-            put_parts_sum(c, dbias, bias, dim, groups);
+            put_parts_sum(c, dbias, bias, cols, groups);
     }
     if (dx.p != nullptr)
         launch(c, wide ? norm_dx<T, WIDE<T>> : norm_dx<T, 1>,
-               dim3(x.rows, x.cols / dim), THREADS,
-               block_sum_bytes(THREADS), dx, x, dy, stats, gain,
-               norm_kind_of(op), (op->acc & 1) != 0);
+               dim3(x.rows, x.cols / kind.dim), THREADS,
+               block_sum_bytes(THREADS), dx, x, dy, stats, gain, kind,
+               (op->acc & 1) != 0);
 }
 
 template void run_norm<float>(struct call *c);

@@ -40,6 +40,7 @@ cuda_describe(struct backend *b, struct sizing *s)
                   | (uint64_t)1 << OP_CONV1D | (uint64_t)1 << OP_CONV1D_BWD
                   | (uint64_t)1 << OP_SCAN
                   | (uint64_t)1 << OP_SCAN_BWD
+                  | (uint64_t)1 << OP_SSD | (uint64_t)1 << OP_SSD_BWD
                   | (uint64_t)1 << OP_ROUTE | (uint64_t)1 << OP_ROUTE_BWD
                   | (uint64_t)1 << OP_BALANCE | (uint64_t)1 << OP_GATHER
                   | (uint64_t)1 << OP_COMBINE

@@ -130,7 +130,7 @@ void REF(glu_bwd)(struct run *r, const struct op *op);
 void REF(add)(struct run *r, const struct op *op);
 void REF(conv1d)(struct run *r, const struct op *op);
 void REF(conv1d_bwd)(struct run *r, const struct op *op);
-void REF(scan)(struct run *r, const struct op *op);
+void REF(scan)(struct run *r, const struct op *op); /* and SSD */
 void REF(scan_bwd)(struct run *r, const struct op *op);
 void REF(route)(struct run *r, const struct op *op);
 void REF(route_bwd)(struct run *r, const struct op *op);

@@ -202,21 +202,36 @@ grad_conv1d(struct build *b, const struct op *f)
     *build_op(b, OP_CONV1D_BWD, f->layer) = op;
 }
 
+/* Of a scan of n operands, behind which its gradient's op has its states and
+ * the gradient of y: that of operand i is in y[i]. */
+static void
+give_scan(struct build *b, const struct op *f, enum op_kind kind, int n)
+{
+    static const uint8_t rows[] = { 0, 1, 3 }; /* operands of token rows */
+    struct op op = { .kind = (uint16_t)kind, .layer = f->layer, .u = f->u };
+
+    for (int i = 0; i < n; i++)
+        op.x[i] = f->x[i];
+    op.x[n] = f->y[1];
+    op.x[n + 1] = build_grad(b, f->y[0]);
+    for (int i = 0; i < 3; i++)
+        give_grad(b, &op, rows[i], f->x[rows[i]]);
+    for (int i = 2; i < n; i++)
+        if (i != 3)
+            op.y[i] = bound_tensor(b, module_of(b, &f->x[i])->weight)->grad;
+    *build_op(b, kind, f->layer) = op;
+}
+
 void
 grad_scan(struct build *b, const struct op *f)
 {
-    static const uint8_t rows[] = { 0, 1, 3 }; /* operands of token rows */
-    struct op op = { .kind = OP_SCAN_BWD, .layer = f->layer, .u = f->u };
+    give_scan(b, f, OP_SCAN_BWD, 5);
+}
 
-    for (int i = 0; i < 5; i++)
-        op.x[i] = f->x[i];
-    op.x[5] = f->y[1];
-    op.x[6] = build_grad(b, f->y[0]);
-    for (int i = 0; i < 3; i++)
-        give_grad(b, &op, rows[i], f->x[rows[i]]);
-    op.y[2] = bound_tensor(b, module_of(b, &f->x[2])->weight)->grad;
-    op.y[4] = bound_tensor(b, module_of(b, &f->x[4])->weight)->grad;
-    *build_op(b, OP_SCAN_BWD, f->layer) = op;
+void
+grad_ssd(struct build *b, const struct op *f)
+{
+    give_scan(b, f, OP_SSD_BWD, 6);
 }
 
 void

@@ -358,19 +358,27 @@ check_experts(const struct build *b, const struct layer_desc *y)
     return 0;
 }
 
+static int
+check_scan(const struct build *b, const struct layer_desc *y)
+{
+    enum op_kind scan = y->mixer == MIX_MAMBA2 ? OP_SSD : OP_SCAN;
+
+    if (y->mixer == MIX_ATTENTION || b->backend->kinds >> scan & 1)
+        return 0;
+    return err_set(b->e, ERR_USAGE, "%s's layers do not run on %s: it has no "
+                   "kernel for their scan (use --device cpu)",
+                   scan == OP_SSD ? "Mamba-2" : "Mamba", b->backend->name);
+}
+
 /* Whether the back end has kernels for the layers. */
 static int
 check_layers(const struct build *b)
 {
-    bool scans = b->backend->kinds >> OP_SCAN & 1;
-
     for (uint32_t l = 0; l < b->d->n_layers; l++) {
         const struct layer_desc *y = &b->d->layer[l];
 
-        if (y->mixer == MIX_MAMBA && !scans)
-            return err_set(b->e, ERR_USAGE, "Mamba's layers do not run on "
-                           "%s: it has no kernel for their scan (use "
-                           "--device cpu)", b->backend->name);
+        if (check_scan(b, y) < 0)
+            return b->e->code;
         if (y->experts > 0 && check_experts(b, y) < 0)
             return b->e->code;
     }

@@ -163,6 +163,7 @@ void grad_add(struct build *b, const struct op *f);
 void grad_glu(struct build *b, const struct op *f);
 void grad_conv1d(struct build *b, const struct op *f);
 void grad_scan(struct build *b, const struct op *f);
+void grad_ssd(struct build *b, const struct op *f);
 void grad_route(struct build *b, const struct op *f);
 void grad_gather(struct build *b, const struct op *f);
 void grad_combine(struct build *b, const struct op *f);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "model/family_rows.h"
 #include "model/rope.h"
+#include "model/scan_sizes.h"
 #include "model/tensors.h"
 #include "tensor/dtype.h"
 
@@ -37,32 +38,6 @@ spread_rope(cJSON *root, const struct family *f, struct err *e)
         cJSON_DeleteItemFromObjectCaseSensitive(root, v->string);
         cJSON_AddItemToObject(root, v->string, cJSON_Duplicate(v, true));
     }
-    return 0;
-}
-
-/* Mamba's sizes: the inner columns are a multiple of the model's, and the
- * step's rank is a sixteenth of these, unless it is named. */
-static int
-check_mamba(struct config *c, const char *rank_key, const cJSON *root,
-            struct err *e)
-{
-    const cJSON *rank = cJSON_GetObjectItemCaseSensitive(root, rank_key);
-    double inner = c->expand * c->dim;
-
-    if (c->inner > 0 && fabs(c->inner - inner) > 0)
-        return err_set(e, ERR_DATA, "intermediate_size (found %g, expected "
-                       "expand times hidden_size, %g)", c->inner, inner);
-    c->inner = inner;
-    c->rank = ceil(c->dim / 16);
-    if (rank == NULL
-        || (cJSON_IsString(rank) && strcmp(rank->valuestring, "auto") == 0))
-        return 0;
-    if (!cJSON_IsNumber(rank) || rank->valuedouble < 1
-        || rank->valuedouble > inner
-        || rank->valuedouble != floor(rank->valuedouble))
-        return key_error(rank_key, rank, e, "\"auto\" or a whole "
-                         "number from 1 to %.0f", inner);
-    c->rank = rank->valuedouble;
     return 0;
 }
 
@@ -129,8 +104,8 @@ check_config(struct config *c, const struct family *f, const cJSON *root,
 {
     int rc = 0;
 
-    if (f->mixer == MIX_MAMBA)
-        rc = check_mamba(c, f->rank_key, root, e);
+    if (f->mixer != MIX_ATTENTION)
+        rc = scan_sizes(c, f, root, e);
     if (rc == 0 && c->heads > 0)
         rc = check_heads(c, e);
     if (rc == 0)
@@ -267,7 +242,8 @@ fill_layer(struct layer_desc *y, const struct config *c)
     y->inner = (uint32_t)c->inner;
     y->state = (uint32_t)c->state;
     y->width = (uint32_t)c->width;
-    y->rank = (uint32_t)c->rank;
+    y->rank = y->mixer == MIX_MAMBA ? (uint32_t)c->rank : 0;
+    y->groups = (uint32_t)c->groups;
 }
 
 /* Which kinds the layers are of, and their sizes. */
@@ -352,6 +328,8 @@ fill_numbers(struct model_desc *d, const struct config *c, const cJSON *root)
         .most = c->step_most, .floor = c->step_floor,
         .constant = c->step_constant != 0
     };
+    d->step_low = (float)c->step_low;
+    d->step_high = (float)c->step_high;
     d->pad = c->pad < 0 ? 0 : (uint32_t)c->pad + 1;
 }
 

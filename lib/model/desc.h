@@ -18,7 +18,7 @@
 
 enum norm_kind { NORM_LAYER, NORM_RMS, NORM_RMS_ABOUT_1 }; /* 1 + gain */
 enum pos_kind { POS_LEARNED, POS_ROTARY, POS_NONE };
-enum mixer_kind { MIX_ATTENTION, MIX_MAMBA, MIXER_KINDS };
+enum mixer_kind { MIX_ATTENTION, MIX_MAMBA, MIX_MAMBA2, MIXER_KINDS };
 enum ffn_kind { FF_MLP, FF_GATED, FF_EXPERTS, FF_SHARED, FF_NONE, FFN_KINDS };
 
 /* What a module is for. */
@@ -33,15 +33,19 @@ enum role {
     ROLE_Q_NORM, /* of the queries, before they turn: of a head, or of all */
     ROLE_K_NORM, /* of the keys */
     ROLE_O,     /* out of the mixer */
-    ROLE_IN,    /* of Mamba: what is convolved, and the gate of the output */
-    ROLE_CONV,  /* a column's last rows, weighed: [inner, 1, width] */
+    ROLE_IN,    /* of Mamba: what is convolved, and the gate of the output; of
+                   Mamba-2 the gate, what is convolved, and the heads' steps */
+    ROLE_CONV,  /* a column's last rows, weighed: [columns, 1, width] */
     ROLE_X,     /* the step's low rank, B and C */
     ROLE_DT_NORM, /* of these three */
     ROLE_B_NORM,
     ROLE_C_NORM,
     ROLE_DT,    /* the step of a column */
     ROLE_A_LOG, /* [inner, state] */
-    ROLE_SKIP,  /* D, [inner] */
+    ROLE_HEAD_A_LOG, /* of Mamba-2, [heads] */
+    ROLE_STEP_BIAS, /* the same */
+    ROLE_SKIP,  /* D, [inner]; of Mamba-2 [heads] */
+    ROLE_GATED_NORM, /* of Mamba-2's gated output, group by group */
     ROLE_OUT,   /* out of Mamba */
     ROLE_POST1, /* of what the mixer made */
     ROLE_NORM2, /* before the feed-forward */
@@ -126,6 +130,9 @@ struct layer_desc {
     uint32_t shared_dim; /* of the expert that all tokens go through */
     uint32_t inner, state, width, rank; /* of Mamba: columns, numbers of a
                          column's state, rows it convolves, the step's rank */
+    uint32_t groups;  /* of Mamba-2, whose heads are the layer's, and whose
+                         steps have no rank: those that have a B and a C of
+                         their own; 0: of Mamba */
 };
 
 /* Mamba: how the steps' weights begin. Of the weight uniform in scale /
@@ -176,6 +183,7 @@ struct model_desc {
     float balance;     /* coefficient of the load-balancing loss; 0: none */
     float init_range;  /* standard deviation of initial weights */
     struct step_desc step;
+    float step_low, step_high; /* between which Mamba-2's steps are kept */
     struct dropout_desc drop[CONFIG_DROPS]; /* none of them is applied */
     uint32_t n_drops;
     struct layer_desc *layer;

@@ -29,6 +29,7 @@ struct config {
     double balanced, balance; /* whether there is a load-balancing loss, and
                                  its coefficient */
     double inner, expand, state, width, rank; /* of Mamba; rank 0: dim / 16 */
+    double groups, step_low, step_high; /* of Mamba-2 */
     double step_scale, step_least, step_most, step_floor, step_constant;
     double conv_bias;
     double attn_period, attn_offset; /* period p over 0: layer l is attention

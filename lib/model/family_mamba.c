@@ -6,6 +6,15 @@
     { .name = "hidden_act", .kind = KEY_WORD, .offset = AT(act), \
       .def = ACT_SILU, .words = acts + SILU }
 
+/* How steps begin. */
+#define STEPS \
+    REAL("time_step_min", step_least, 0.001, 1e-12, 1e6), \
+    REAL("time_step_max", step_most, 0.1, 1e-12, 1e6), \
+    REAL("time_step_floor", step_floor, 1e-4, 1e-12, 1e6)
+
+/* transformers 5 does it to weights that it loads. */
+#define NO_RESCALING OFF("rescale_prenorm_residual")
+
 static const struct key_word step_schemes[] = {
     { "random", 0 }, { "constant", 1 }, { NULL, 0 },
 };
@@ -32,13 +41,36 @@ const struct key mamba_keys[] = {
     FLAG("use_associative_scan", ignored, true),
     INIT_RANGE(0.1),
     REAL("time_step_scale", step_scale, 1, 0, 1e6),
-    REAL("time_step_min", step_least, 0.001, 1e-12, 1e6),
-    REAL("time_step_max", step_most, 0.1, 1e-12, 1e6),
-    REAL("time_step_floor", step_floor, 1e-4, 1e-12, 1e6),
+    STEPS,
     { .name = "time_step_init_scheme", .kind = KEY_WORD,
       .offset = AT(step_constant), .words = step_schemes },
-    OFF("rescale_prenorm_residual"), /* transformers 5 does it to weights
-                                        that it loads */
+    NO_RESCALING,
+    END
+};
+
+/* time_step_rank and chunk_size change no number, but for rounding. */
+const struct key mamba2_keys[] = {
+    COUNT("vocab_size", vocab, 32768, MAX_VOCAB),
+    COUNT("hidden_size", dim, 4096, MAX_DIM),
+    COUNT("num_hidden_layers", n_layers, 64, MAX_LAYERS),
+    COUNT("num_heads", heads, 128, MAX_HEADS),
+    COUNT("head_dim", head_dim, 64, MAX_HEAD_DIM),
+    COUNT("state_size", state, 128, MAX_STATE),
+    COUNT("n_groups", groups, 8, MAX_HEADS),
+    COUNT("expand", expand, 2, 16),
+    COUNT("conv_kernel", width, 4, CONV_MAX),
+    COUNT("chunk_size", ignored, 256, MAX_POSITIONS),
+    FREE("time_step_rank"), /* a number, or "auto" */
+    FREE("time_step_limit"), /* checked with the sizes */
+    ACT("hidden_act", ACT_SILU),
+    EPSILON("layer_norm_epsilon", 1e-5),
+    FLAG("use_bias", attn_bias, false),
+    FLAG("use_conv_bias", conv_bias, true),
+    FLAG("tie_word_embeddings", tied, false),
+    FLAG("residual_in_fp32", ignored, true),
+    INIT_RANGE(0.1),
+    STEPS,
+    NO_RESCALING,
     END
 };
 
@@ -51,6 +83,21 @@ const struct module_row mamba_modules[] = {
     { ROLE_DT, "mixer.dt_proj", BIAS_ALWAYS, .aside = true },
     { ROLE_A_LOG, "mixer.A_log", BIAS_NEVER },
     { ROLE_SKIP, "mixer.D", BIAS_NEVER },
+    { ROLE_OUT, "mixer.out_proj", BIAS_ATTN, .aside = true },
+    { ROLE_NORM_F, "norm_f", BIAS_NEVER },
+    { ROLE_HEAD, "lm_head", BIAS_NEVER },
+    END
+};
+
+const struct module_row mamba2_modules[] = {
+    { ROLE_EMBED, "embeddings", BIAS_NEVER },
+    { ROLE_NORM1, "norm", BIAS_NEVER },
+    { ROLE_IN, "mixer.in_proj", BIAS_ATTN },
+    { ROLE_CONV, "mixer.conv1d", BIAS_CONV },
+    { ROLE_STEP_BIAS, "mixer.dt_bias", BIAS_NEVER },
+    { ROLE_HEAD_A_LOG, "mixer.A_log", BIAS_NEVER },
+    { ROLE_SKIP, "mixer.D", BIAS_NEVER },
+    { ROLE_GATED_NORM, "mixer.norm", BIAS_NEVER },
     { ROLE_OUT, "mixer.out_proj", BIAS_ATTN, .aside = true },
     { ROLE_NORM_F, "norm_f", BIAS_NEVER },
     { ROLE_HEAD, "lm_head", BIAS_NEVER },

@@ -101,8 +101,9 @@ extern const struct key_word acts[];
 enum { SILU = 5 };
 
 /* family_mamba.c */
-extern const struct key mamba_keys[], jamba_keys[];
-extern const struct module_row mamba_modules[], jamba_modules[];
+extern const struct key mamba_keys[], mamba2_keys[], jamba_keys[];
+extern const struct module_row mamba_modules[], mamba2_modules[],
+    jamba_modules[];
 
 /* family_moe.c */
 extern const struct key mixtral_keys[], qwen2_moe_keys[];

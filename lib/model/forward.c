@@ -46,7 +46,8 @@ build_norm(struct build *b, uint32_t layer, enum role role, struct view x,
 {
     const struct module *m = desc_module(b->d, role, layer);
     const struct bound *gain = bound_tensor(b, m->weight);
-    struct view stats = build_reals(b, 2 * (x.cols / m->out));
+    uint32_t parts = role == ROLE_GATED_NORM ? b->d->layer[layer].groups : 1;
+    struct view stats = build_reals(b, 2 * parts * (x.cols / m->out));
     struct op *op = build_op(b, OP_NORM, layer);
 
     op->x[0] = x;
@@ -55,6 +56,7 @@ build_norm(struct build *b, uint32_t layer, enum role role, struct view x,
     op->y[0] = y;
     op->y[1] = stats;
     op->u.norm.eps = b->d->eps;
+    op->u.norm.parts = parts;
     op->u.norm.rms = b->d->norm != NORM_LAYER;
     op->u.norm.offset = b->d->norm == NORM_RMS_ABOUT_1;
     build_record(b, op, build_needs(b, x) || gain->grad.buf != 0);

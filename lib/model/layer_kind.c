@@ -24,6 +24,14 @@ static const struct layer_kind mixers[MIXER_KINDS] = {
                  | ROLE_BIT(ROLE_OUT),
         .emit = mix_mamba,
     },
+    [MIX_MAMBA2] = {
+        .name = "mamba2",
+        .roles = ROLE_BIT(ROLE_IN) | ROLE_BIT(ROLE_CONV)
+                 | ROLE_BIT(ROLE_HEAD_A_LOG) | ROLE_BIT(ROLE_STEP_BIAS)
+                 | ROLE_BIT(ROLE_SKIP) | ROLE_BIT(ROLE_GATED_NORM)
+                 | ROLE_BIT(ROLE_OUT),
+        .emit = mix_mamba2,
+    },
 };
 
 #define EXPERTS (ROLE_BIT(ROLE_ROUTER) | ROLE_BIT(ROLE_EXPERT_GATE) \

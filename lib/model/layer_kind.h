@@ -35,6 +35,8 @@ struct view mix_attention(struct build *b, uint32_t layer, struct view x,
                           struct view residual);
 struct view mix_mamba(struct build *b, uint32_t layer, struct view x,
                       struct view residual);
+struct view mix_mamba2(struct build *b, uint32_t layer, struct view x,
+                       struct view residual);
 struct view ffn_mlp(struct build *b, uint32_t layer, struct view x,
                     struct view residual);
 struct view ffn_gated(struct build *b, uint32_t layer, struct view x,

@@ -103,11 +103,33 @@ inner(const struct model_desc *d, const struct layer_desc *y)
     return y->inner;
 }
 
+/* What is convolved: of Mamba-2 B and C, too. */
 static uint32_t
-inner_gate(const struct model_desc *d, const struct layer_desc *y)
+convolved(const struct model_desc *d, const struct layer_desc *y)
 {
     (void)d;
-    return 2 * y->inner;
+    return y->inner + 2 * y->groups * y->state;
+}
+
+static uint32_t
+ways_in(const struct model_desc *d, const struct layer_desc *y)
+{
+    uint32_t steps = y->groups > 0 ? y->heads : 0;
+
+    return y->inner + convolved(d, y) + steps;
+}
+
+static uint32_t
+heads(const struct model_desc *d, const struct layer_desc *y)
+{
+    (void)d;
+    return y->heads;
+}
+
+static uint32_t
+skips(const struct model_desc *d, const struct layer_desc *y)
+{
+    return y->groups > 0 ? heads(d, y) : inner(d, y);
 }
 
 static uint32_t
@@ -193,10 +215,10 @@ static const struct role_info table[ROLE_COUNT] = {
     [ROLE_SHARE] = { .name = "share", .in_layer = true,
                      .flags = MATRIX | TENSOR_EXACT, .in = dim, .out = one },
     [ROLE_IN] = { .name = "in", .in_layer = true, .flags = MATRIX,
-                  .in = dim, .out = inner_gate },
+                  .in = dim, .out = ways_in },
     [ROLE_CONV] = { .name = "conv", .in_layer = true, .spread = true,
                     .flags = TENSOR_DECAYS, .scan_init = INIT_FAN_IN,
-                    .in = width, .out = inner },
+                    .in = width, .out = convolved },
     [ROLE_X] = { .name = "x", .in_layer = true, .flags = MATRIX, .in = inner,
                  .out = step_b_c },
     [ROLE_DT_NORM] = { .name = "dt_norm", .in_layer = true,
@@ -211,8 +233,15 @@ static const struct role_info table[ROLE_COUNT] = {
     [ROLE_A_LOG] = { .name = "a_log", .in_layer = true, .bare = true,
                      .flags = TENSOR_EXACT, .init = INIT_A_LOG, .in = state,
                      .out = inner },
+    [ROLE_HEAD_A_LOG] = { .name = "head_a_log", .in_layer = true,
+                          .bare = true, .init = INIT_A_LOG, .out = heads },
+    [ROLE_STEP_BIAS] = { .name = "step_bias", .in_layer = true,
+                         .bare = true, .init = INIT_STEP_BIAS,
+                         .out = heads },
     [ROLE_SKIP] = { .name = "skip", .in_layer = true, .bare = true,
-                    .init = INIT_ONES, .out = inner },
+                    .init = INIT_ONES, .out = skips },
+    [ROLE_GATED_NORM] = { .name = "gated_norm", .in_layer = true,
+                          .flags = TENSOR_NORM, .out = inner },
     [ROLE_OUT] = { .name = "out", .in_layer = true, .residual = true,
                    .flags = MATRIX, .scan_init = INIT_OUT, .in = inner,
                    .out = dim },

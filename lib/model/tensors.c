@@ -231,7 +231,7 @@ bool
 desc_recurs(const struct model_desc *d)
 {
     for (uint32_t l = 0; l < d->n_layers; l++)
-        if (d->layer[l].mixer == MIX_MAMBA)
+        if (d->layer[l].mixer != MIX_ATTENTION)
             return true;
     return false;
 }

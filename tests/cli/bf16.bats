@@ -70,7 +70,10 @@ learns() {
  "num_hidden_layers": 2, "state_size": 5, "intermediate_size": 48,
  "time_step_rank": 3}
 EOF
-    for arch in moe scan; do
+    jq '.model_type = "mamba2" | .num_heads = 6 | .head_dim = 8 |
+        .n_groups = 2 | del(.intermediate_size, .time_step_rank)' \
+        scan.json >ssd.json
+    for arch in moe scan ssd; do
         initmodel -q -o $arch $arch.json
         learns --base $arch --method full
     done

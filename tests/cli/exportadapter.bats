@@ -195,6 +195,9 @@ train_run() {
         then {model_type, vocab_size, n_embd, n_layer, n_head, n_positions}
         elif .model_type == "mamba"
         then {model_type, vocab_size, hidden_size, num_hidden_layers}
+        elif .model_type == "mamba2"
+        then {model_type, vocab_size, hidden_size, num_hidden_layers,
+            num_heads: 4, head_dim: 8, n_groups: 2}
         else del(.n_embd, .n_layer, .n_head, .n_positions) end
         | if .model_type == "jamba" then .num_experts = 1
         | .attn_layer_period = 2 | .attn_layer_offset = 1
@@ -225,11 +228,11 @@ train_run() {
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
     export PYTHONDONTWRITEBYTECODE=1
     for type in llama mistral qwen2 qwen3 granite olmo2 gemma3_text \
-        starcoder2 gpt2 phi qwen2_moe mamba jamba; do
+        starcoder2 gpt2 phi qwen2_moe mamba mamba2 jamba; do
         train_run $type
         exportadapter -q -o out run
         "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out
-        [[ $type == *mba || $type == *moe ]] || exported mlx
+        [[ $type == *mba* || $type == *moe ]] || exported mlx
     done
     train_run llama --rslora --rank-pattern q_proj=6,layers.1.mlp.up_proj=2 \
         --alpha-pattern 'k_.*=3,q_proj=5' --targets '.*(q|k|up)_proj'

@@ -194,6 +194,8 @@ EOF
         mixtral qwen2_moe'
     echo "{\"model_type\": \"mamba\", $small, \"hidden_size\": 16,
            \"num_hidden_layers\": 2}" >mamba.json
+    jq '.model_type = "mamba2" | .num_heads = 4 | .head_dim = 8 |
+        .n_groups = 2' mamba.json >mamba2.json
     for type in $types; do
         echo "{\"model_type\": \"$type\", $small, $sizes}" >$type.json
     done
@@ -206,11 +208,11 @@ EOF
     mv sparse.json qwen2_moe.json
     jq '.tie_word_embeddings = true' qwen2.json >tied.json
     jq '.tie_word_embeddings = true' phi.json >tied_phi.json
-    for type in llama gpt2 $types mamba tied tied_phi; do
+    for type in llama gpt2 $types mamba mamba2 tied tied_phi; do
         initmodel -q -o $type $type.json
     done
     "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/base.py" \
-        llama gpt2 $types mamba tied tied_phi
+        llama gpt2 $types mamba mamba2 tied tied_phi
 }
 
 @test "--scaled-residual is another model, of gpt2 the same" {

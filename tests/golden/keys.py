@@ -32,7 +32,7 @@ from transformers import AutoModelForCausalLM
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
 CASES = ["llama", "llama_tied", "mistral", "qwen2", "qwen2_yarn", "qwen3",
          "granite", "olmo2", "gemma3", "starcoder2", "gpt2", "phi",
-         "mamba", "jamba", "mixtral", "qwen2_moe"]
+         "mamba", "mamba2", "jamba", "mixtral", "qwen2_moe"]
 IDS = torch.arange(20)[None] % 96
 RANK, ALPHA = 4, 8
 
@@ -114,11 +114,20 @@ SCALED = [
 # Of models some of whose layers have no experts.
 DENSE = [None, [], [0], [1], [0, 1], [1, 1], [7], [-1], [0.5], [True],
          ["1"], "1"]
+# Of Mamba-2; the model's own limits are 0.5 and 1.
+MAMBA2 = {
+    "time_step_limit": [[0.625, 0.75], [0.75, 0.625], [0.625], [], None,
+                        [0.5, {"__float__": "Infinity"}], [0.5, "Infinity"],
+                        [{"__float__": "Infinity"}, 1.0], [0.5, None],
+                        [-1.0, 1.0]],
+    "n_groups": [4, 3, 1], "num_heads": [2], "head_dim": [8],
+    "time_step_rank": ["auto", "x", 1000], "conv_kernel": [3],
+}
 # What no result depends on: where files come from, labels, output forms, a
 # rounding of what is float64 here.
 SKIPPED = {"transformers_version", "architectures", "dtype", "id2label",
            "label2id", "problem_type", "return_dict", "output_hidden_states",
-           "residual_in_fp32"}
+           "residual_in_fp32", "chunk_size"}
 
 LORA = {
     "r": [2, 0, None, "4", True, 4.5],
@@ -210,7 +219,8 @@ def family_rows(name):
         path = os.path.join(d, "config.json")
         with open(path) as f:
             config = json.load(f)
-        how = name == "mamba", name in ("mixtral", "qwen2_moe")
+        how = (name in ("mamba", "mamba2"),
+               name in ("mixtral", "qwen2_moe"))
         model = load(d, *how)
         tried = {}
         for f in dataclasses.fields(type(model.config)):
@@ -220,7 +230,9 @@ def family_rows(name):
             tried[key] = [*tried.get(key, []), *values]
         if "mlp_only_layers" in tried:
             tried["mlp_only_layers"] += DENSE
-        if name in ("mamba", "jamba"):  # know no positions
+        for key, values in MAMBA2.items() if name == "mamba2" else ():
+            tried[key] = [*tried.get(key, []), *values]
+        if name in ("mamba", "mamba2", "jamba"):  # know no positions
             tried = {k: v for k, v in tried.items() if k[:5] != "rope_"}
         else:
             tried["rope_scaling"] += SCALED

@@ -27,7 +27,7 @@ Rows are two sequences of 24: one document, then two documents of 10 and 14.
 transformers sees each document as a sequence of its own. The adapter has
 rank 4, alpha 8, no dropout and covers every linear of the layers (of Mamba
 in_proj and x_proj: PEFT refuses out_proj, and dt_proj's weight is read beside
-the module), also of each expert, but no router.
+the module; of Mamba-2 in_proj), also of each expert, but no router.
 
 Experts, which transformers keeps in one tensor, are named as files have them,
 one by one; their adapters are loaded from such a file. Where the
@@ -57,7 +57,8 @@ from safetensors.torch import save_file
 from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config,
                           GPT2LMHeadModel, GraniteConfig, GraniteForCausalLM,
                           JambaConfig, JambaForCausalLM, LlamaConfig,
-                          LlamaForCausalLM, MambaConfig, MambaForCausalLM,
+                          LlamaForCausalLM, Mamba2Config, Mamba2ForCausalLM,
+                          MambaConfig, MambaForCausalLM,
                           MistralConfig, MistralForCausalLM, MixtralConfig,
                           MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM,
                           PhiConfig, PhiForCausalLM, Qwen2Config,
@@ -89,6 +90,14 @@ def phi(**kw):
         attention_dropout=0.0,
         rope_parameters={"rope_type": "default", "rope_theta": 10000.0,
                          "partial_rotary_factor": 0.5}, **kw)
+
+
+def mamba2(**kw):
+    return Mamba2Config(
+        vocab_size=96, hidden_size=32, num_hidden_layers=2, num_heads=4,
+        head_dim=16, state_size=8, conv_kernel=4, chunk_size=8,
+        layer_norm_epsilon=EPS, residual_in_fp32=False, bos_token_id=0,
+        eos_token_id=0, **kw)
 
 
 CASES = {  # seed of the weights, class, configuration
@@ -174,6 +183,11 @@ CASES = {  # seed of the weights, class, configuration
         time_step_rank=4, conv_kernel=4, use_bias=True,
         layer_norm_epsilon=EPS, residual_in_fp32=False, bos_token_id=0,
         eos_token_id=0)),
+    "mamba2": (25, Mamba2ForCausalLM, mamba2(
+        n_groups=2, use_bias=True, time_step_limit=(0.5, 1.0))),
+    "mamba2_tied": (26, Mamba2ForCausalLM, mamba2(
+        n_groups=1, hidden_act="gelu", use_conv_bias=False,
+        tie_word_embeddings=True)),
     "jamba": (18, JambaForCausalLM, JambaConfig(
         **COMMON, num_attention_heads=2, num_key_value_heads=1,
         rms_norm_eps=EPS, attn_layer_period=2,
@@ -200,6 +214,13 @@ def exact_rms(self, x):
     return self.weight * (x * torch.rsqrt(var + self.variance_epsilon))
 
 
+def exact_gated(self, x, gate):
+    x = (x * F.silu(gate)).unflatten(-1, (-1, self.group_size))
+    var = x.pow(2).mean(-1, keepdim=True)
+    x = x * torch.rsqrt(var + self.variance_epsilon)
+    return self.weight * x.flatten(-2)
+
+
 def exact_rotary(self, x, position_ids, layer_type=None, **_):
     of = "" if layer_type is None else layer_type + "_"
     freq = getattr(self, of + "inv_freq").double()
@@ -218,14 +239,16 @@ def exact_router(self, x):
 
 
 def make_exact(model):
-    exact = type(model).__name__ in ("MambaForCausalLM", "JambaForCausalLM",
-                                     "MixtralForCausalLM",
+    exact = type(model).__name__ in ("MambaForCausalLM", "Mamba2ForCausalLM",
+                                     "JambaForCausalLM", "MixtralForCausalLM",
                                      "Qwen2MoeForCausalLM")
     torch.Tensor.float = torch.Tensor.double if exact else FLOAT
     for module in model.modules():
         name = type(module).__name__
         if name.endswith("RMSNorm"):
             module.forward = types.MethodType(exact_rms, module)
+        elif name == "MambaRMSNormGated":
+            module.forward = types.MethodType(exact_gated, module)
         elif name in ("JambaTopKRouter", "Qwen2MoeTopKRouter"):
             module.forward = types.MethodType(exact_router, module)
         elif name.endswith("RotaryEmbedding"):
@@ -398,7 +421,7 @@ def add_lora(model, is_gpt2, g):
 def run_case(name, out):
     seed, cls, config = CASES[name]
     g = torch.Generator().manual_seed(seed)
-    if cls is not MambaForCausalLM:
+    if cls not in (MambaForCausalLM, Mamba2ForCausalLM):
         config._attn_implementation = "sdpa"
     if config.model_type in NAMES:
         config._experts_implementation = "eager"

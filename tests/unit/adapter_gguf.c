@@ -129,8 +129,9 @@ TEST(gguf_of_every_family)
         { "qwen3", "qwen3", false }, { "olmo2", "olmo2", false },
         { "gemma3_text", "gemma3", false }, { "gpt2", "gpt2", false },
         { "starcoder2", "starcoder2", false }, { "phi", "phi2", false },
-        { "mamba", NULL, false }, { "jamba", NULL, false },
-        { "mixtral", NULL, false }, { "qwen2_moe", NULL, false },
+        { "mamba", NULL, false }, { "mamba2", NULL, false },
+        { "jamba", NULL, false }, { "mixtral", NULL, false },
+        { "qwen2_moe", NULL, false },
     };
     enum { N_KNOWN = sizeof(known) / sizeof(known[0]) };
     struct adapter_made x;

@@ -56,7 +56,8 @@ static const char *const stricter[] = {
     "router_jitter_noise 0.125", "sliding_window -1", "sliding_window 0",
     "summary_first_dropout -1",
     "time_step_floor -1",
-    "time_step_init_scheme \"x\"", "time_step_scale -1",
+    "time_step_init_scheme \"x\"", "time_step_rank \"2\"",
+    "time_step_scale -1",
     "use_qalora true", "use_rslora 0", NULL
 };
 
@@ -170,9 +171,11 @@ static bool
 same_scales(const struct model_desc *a, const struct model_desc *b)
 {
     const double x[] = { (double)a->attn_scale, a->embed_scale,
-                         a->residual_scale, a->hidden_scale };
+                         a->residual_scale, a->hidden_scale,
+                         (double)a->step_low, (double)a->step_high };
     const double y[] = { (double)b->attn_scale, b->embed_scale,
-                         b->residual_scale, b->hidden_scale };
+                         b->residual_scale, b->hidden_scale,
+                         (double)b->step_low, (double)b->step_high };
 
     return memcmp(x, y, sizeof(x)) == 0;
 }
@@ -195,7 +198,7 @@ same_desc(const struct model_desc *a, const struct model_desc *b)
             || x->ff_dim != y->ff_dim || x->rope != y->rope
             || x->experts != y->experts || x->top_k != y->top_k
             || x->expert_dim != y->expert_dim
-            || x->shared_dim != y->shared_dim)
+            || x->shared_dim != y->shared_dim || x->groups != y->groups)
             return false;
     }
     return true;

@@ -9,7 +9,7 @@
 #include "linear_cases.h"
 #include "model/op_info.h"
 #include "moe_cases.h"
-#include "scan_cases.h"
+#include "ssd_cases.h"
 
 /* What the cases so far had, by kind: try_op notes it. */
 static bool tried[OP_KINDS];
@@ -782,9 +782,8 @@ TEST(every_kind_was_compared)
 }
 
 #define RUN_OP_CASES                                                        \
-    RUN(activations_match), RUN(gated_activations_match),                   \
-    RUN(sums_match), RUN(norms_match), RUN(norm_gradients_match),           \
-    RUN(rotations_match),                                                   \
+    RUN(activations_match), RUN(gated_activations_match), RUN(sums_match),  \
+    RUN(norms_match), RUN(norm_gradients_match), RUN(rotations_match),      \
     RUN(embeddings_match), RUN(embedding_gradients_match),                  \
     RUN(linears_match), RUN(linear_gradients_match),                        \
     RUN(dora_norms_match), RUN(dora_matches),                               \
@@ -793,7 +792,8 @@ TEST(every_kind_was_compared)
     RUN(attention_matches), RUN(attention_of_low_scores_matches),           \
     RUN(cached_attention_matches), RUN(attention_gradients_match),          \
     RUN(heads_match), RUN(logits_match),                                    \
-    RUN_SCAN_CASES, RUN_MOE_CASES, RUN(moves_match), RUN(muon_matches),     \
+    RUN_SCAN_CASES, RUN_SSD_CASES, RUN_MOE_CASES, RUN(moves_match),         \
+    RUN(muon_matches),                                                      \
     RUN(copies_beside_the_ops_match), RUN(clipping_matches),                \
     RUN(optimisers_match), RUN(optimisers_in_eight_bits_match)
 

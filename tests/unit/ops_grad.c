@@ -61,6 +61,7 @@ TEST(embedding_of_tokens)
 static void
 norm_case(bool rms, bool bias, uint8_t acc, uint32_t dim, uint32_t groups)
 {
+    uint32_t parts = groups == 4 ? 2 : 1, wide = parts * dim;
     struct trial t;
     struct view x, gain, b, stats, dx, dgain, db;
 
@@ -68,15 +69,15 @@ norm_case(bool rms, bool bias, uint8_t acc, uint32_t dim, uint32_t groups)
     lab_batch(&t.lab, 6, 6, 6, 4);
     trial_output(&t, 6, groups * dim);
     x = lab_real(&t.lab, 6, groups * dim);
-    gain = lab_real(&t.lab, 1, dim);
-    b = lab_real(&t.lab, 1, dim);
+    gain = lab_real(&t.lab, 1, wide);
+    b = lab_real(&t.lab, 1, wide);
     stats = lab_real(&t.lab, 6, 2 * groups);
     dx = lab_real(&t.lab, 6, groups * dim);
-    dgain = lab_real(&t.lab, 1, dim);
-    db = lab_real(&t.lab, 1, dim);
+    dgain = lab_real(&t.lab, 1, wide);
+    db = lab_real(&t.lab, 1, wide);
     t.fwd = (struct op){ .kind = OP_NORM, .x = { x, gain },
                          .y = { t.y, stats },
-                         .u.norm = { 0.001f, rms, groups == 2 } };
+                         .u.norm = { 0.001f, rms, groups == 2, parts } };
     t.bwd = (struct op){ .kind = OP_NORM_BWD, .acc = acc,
                          .x = { x, gain, stats, t.dy },
                          .y = { dx, dgain }, .u = t.fwd.u };
@@ -98,6 +99,7 @@ TEST(norms)
             norm_case(false, false, acc, dim, 3);
             norm_case(true, false, acc, dim, 1);
             norm_case(true, false, acc, dim, 2);
+            norm_case(true, true, acc, dim, 4);
         }
 }
 
@@ -420,6 +422,49 @@ TEST(scans)
     scan_case(130, 130, 1, 2, 2);
 }
 
+/* Heads of 2 columns, of which two are a group's. No step is so near to least
+ * or most that a difference passes it. */
+static void
+ssd_case(uint32_t seq, uint32_t doc, uint32_t heads, uint32_t state,
+         uint8_t acc, float least, float most)
+{
+    struct trial t;
+    uint32_t n = 2 * seq, chunks = (seq + SSD_CHUNK - 1) / SSD_CHUNK;
+    uint32_t wide[6] = { 2 * heads, heads, heads, heads * state, heads,
+                         heads };
+    struct view x[6], g[6], kept;
+
+    trial_init(&t, "ssd", seq + doc + acc);
+    lab_batch(&t.lab, n, seq, doc, 4);
+    trial_output(&t, n, wide[0]);
+    for (int i = 0; i < 6; i++) {
+        bool shared = i == 2 || i > 3;
+
+        x[i] = lab_real(&t.lab, shared ? 1 : n, wide[i]);
+        g[i] = lab_real(&t.lab, shared ? 1 : n, wide[i]);
+        add_var(&t, x[i], g[i], shared || acc >> i & 1);
+    }
+    kept = lab_real(&t.lab, 2 * chunks, wide[0] * state);
+    t.fwd = (struct op){ .kind = OP_SSD, .y = { t.y, kept },
+                         .u.ssd = { heads, heads / 2, state, seq,
+                                    .least = least, .most = most } };
+    t.bwd = (struct op){ .kind = OP_SSD_BWD, .acc = acc, .u = t.fwd.u };
+    memcpy(t.fwd.x, x, sizeof(x));
+    memcpy(t.bwd.x, x, sizeof(x));
+    memcpy(t.bwd.y, g, sizeof(g));
+    t.bwd.x[6] = kept;
+    t.bwd.x[7] = t.dy;
+    check_trial(&t);
+}
+
+TEST(ssds)
+{
+    ssd_case(9, 9, 4, 2, 0, 0, INFINITY);
+    ssd_case(9, 4, 2, 5, 11, 0.3f, 1.5f);
+    ssd_case(70, 67, 2, 1, 0, 0, INFINITY);
+    ssd_case(130, 130, 2, 2, 2, 0, INFINITY);
+}
+
 /* All chunks. */
 static void
 run_head(struct lab *l, struct op *op)
@@ -517,6 +562,7 @@ static const struct test tests[] = {
     RUN(embedding), RUN(embedding_of_tokens), RUN(norms), RUN(linear),
     RUN(dora), RUN(sums), RUN(rope),
     RUN(attention), RUN(activations), RUN(convolutions), RUN(scans),
+    RUN(ssds),
     RUN_MOE_GRADS,
     RUN(head), RUN(every_gradient_was_tried)
 };

@@ -200,19 +200,20 @@ TEST(decoding_scans_match)
     }
 }
 
-/* The backward wants the forward's own states. */
+/* The backward, behind whose n operands they are, wants the forward's own
+ * states. */
 static void
-fill_states(struct world *w)
+fill_states(struct world *w, enum op_kind forward, int n)
 {
     struct op bwd = w->op;
-    uint32_t kept = bwd.x[5].buf;
+    uint32_t kept = bwd.x[n].buf;
     struct backend ref;
     struct outcome out;
 
-    w->op.kind = OP_SCAN;
+    w->op.kind = (uint16_t)forward;
     w->op.acc = 0;
-    w->op.y[1] = bwd.x[5];
-    for (int i = 2; i < 5; i++)
+    w->op.y[1] = bwd.x[n];
+    for (int i = 2; i < n; i++)
         w->op.y[i].buf = 0;
     ref64_open(&ref);
     out = world_run(w, &ref, 1);
@@ -242,7 +243,7 @@ TEST(scan_gradients_match)
         }
         w.reduction += c->cols + n;
         w.magnitude = 16;
-        fill_states(&w);
+        fill_states(&w, OP_SCAN, 5);
         if (i == 5)
             w.op.y[0].buf = w.op.y[1].buf = 0;
         try_op(&w, "scan backward");

@@ -1,5 +1,7 @@
 /* tensors.c - the list of a description's tensors: names, shapes, what they
  * are for, what they begin as. */
+#include <math.h>
+
 #include "model/desc.h"
 #include "model/family.h"
 #include "model/layer_kind.h"
@@ -146,6 +148,97 @@ TEST(tensors_of_mamba)
     CHECK_EQ_U64(d.n_tensors, 1 + 3 * 10 + 1);
     CHECK_EQ_U64(count_linears(&d), 3 * 2);
     desc_release(&d);
+}
+
+/* What heads have, and one way in for all. */
+TEST(tensors_of_mamba2)
+{
+    static const struct expected want[] = {
+        { "backbone.layers.2.mixer.in_proj.weight", 2, 48 + 68 + 6, 24,
+          MATRIX, INIT_NORMAL },
+        { "backbone.layers.0.mixer.conv1d.weight", 3, 48 + 20, 4,
+          TENSOR_DECAYS, INIT_FAN_IN },
+        { "backbone.layers.0.mixer.conv1d.bias", 1, 1, 68, TENSOR_BIAS,
+          INIT_ZEROS },
+        { "backbone.layers.1.mixer.dt_bias", 1, 1, 6, 0, INIT_STEP_BIAS },
+        { "backbone.layers.1.mixer.A_log", 1, 1, 6, 0, INIT_A_LOG },
+        { "backbone.layers.1.mixer.D", 1, 1, 6, 0, INIT_ONES },
+        { "backbone.layers.1.mixer.norm.weight", 1, 1, 48, TENSOR_NORM,
+          INIT_ONES },
+        { "backbone.layers.1.mixer.out_proj.weight", 2, 24, 48,
+          MATRIX | TENSOR_ASIDE, INIT_OUT },
+    };
+    struct model_desc d = described(tiny_mamba2);
+
+    check_list(&d, want, sizeof(want) / sizeof(want[0]));
+    CHECK_EQ_U64(d.n_tensors, 1 + 3 * 9 + 2);
+    CHECK_EQ_U64(count_linears(&d), 3);
+    CHECK(d.step_low <= 0 && isinf(d.step_high));
+    desc_release(&d);
+}
+
+/* A mamba2 with one key more than it needs, or another value of it. */
+static void
+check_mamba2(const char *more, const char *name)
+{
+    struct model_desc d;
+    struct err e;
+    char text[400];
+    int n = snprintf(text, sizeof(text), "{\"model_type\": \"mamba2\", "
+                     "\"vocab_size\": 61, \"hidden_size\": 24, "
+                     "\"num_hidden_layers\": 1, %s}", more);
+
+    if (CHECK(desc_read(&d, text, (size_t)n, "tiny", &e) == ERR_DATA)
+        && !CHECK(strncmp(e.text + strlen("tiny: "), name, strlen(name))
+                  == 0))
+        printf("    %s\n", e.text);
+}
+
+TEST(heads_that_do_not_fit_are_refused)
+{
+    check_mamba2("\"num_heads\": 6, \"head_dim\": 9, \"n_groups\": 2",
+                 "num_heads (found 6 of 9 columns each, expected as many as "
+                 "expand times hidden_size, 48)");
+    check_mamba2("\"num_heads\": 6, \"head_dim\": 8, \"n_groups\": 4",
+                 "n_groups (found 4, which does not divide the 6 heads)");
+    check_mamba2("\"num_heads\": 0, \"head_dim\": 8", "num_heads (found 0");
+    check_mamba2("\"num_heads\": 6, \"head_dim\": 0", "head_dim (found 0");
+    check_mamba2("\"num_heads\": 6, \"head_dim\": 8, \"n_groups\": 0",
+                 "n_groups (found 0");
+    check_mamba2("\"num_heads\": 6, \"head_dim\": 8, \"n_groups\": 2, "
+                 "\"state_size\": 4294967297", "state_size (found");
+    check_mamba2("\"num_heads\": 6, \"head_dim\": 8, \"n_groups\": 2, "
+                 "\"time_step_limit\": [0.5, 0.25]", "time_step_limit");
+    check_mamba2("\"num_heads\": 6, \"head_dim\": 8, \"n_groups\": 2, "
+                 "\"time_step_limit\": [Infinity, Infinity]",
+                 "time_step_limit");
+    check_mamba2("\"num_heads\": 6, \"head_dim\": 8, \"n_groups\": 2, "
+                 "\"rescale_prenorm_residual\": true",
+                 "rescale_prenorm_residual");
+}
+
+/* As Python writes it, and as transformers 5 does. */
+TEST(steps_may_be_without_bound)
+{
+    static const char *const limits[] = {
+        "[0.5, Infinity]", "[0.5, {\"__float__\": \"Infinity\"}]",
+    };
+
+    for (int i = 0; i < 2; i++) {
+        struct model_desc d;
+        char text[400];
+        struct err e;
+        int n = snprintf(text, sizeof(text), "{\"model_type\": \"mamba2\", "
+                         "\"architectures\": [\"an \\\" Infinity\"], "
+                         "\"time_step_limit\": %s}", limits[i]);
+
+        if (!CHECK(desc_read(&d, text, (size_t)n, "big", &e) == 0)) {
+            printf("    %s\n", e.text);
+            continue;
+        }
+        CHECK(d.step_low >= 0.5f && d.step_low <= 0.5f && isinf(d.step_high));
+        desc_release(&d);
+    }
 }
 
 /* Layers of two kinds; weights that begin as all others' do. */
@@ -338,6 +431,7 @@ check_layers(const struct model_desc *d)
 
         CHECK((d->tensor[m->weight].flags & TENSOR_LINEAR
                || m->role == ROLE_CONV || m->role == ROLE_A_LOG
+               || m->role == ROLE_HEAD_A_LOG || m->role == ROLE_STEP_BIAS
                || m->role == ROLE_SKIP || m->role == ROLE_ROUTER)
               == (role_info(m->role)->in_layer && !is_norm(d, m)));
     }
@@ -422,7 +516,8 @@ static const struct test tests[] = {
     RUN(tables_are_whole),
     RUN(every_family_has_a_tiny_model),
     RUN(tensors_of_gpt2),
-    RUN(tensors_of_llama), RUN(tensors_of_mamba),
+    RUN(tensors_of_llama), RUN(tensors_of_mamba), RUN(tensors_of_mamba2),
+    RUN(heads_that_do_not_fit_are_refused), RUN(steps_may_be_without_bound),
     RUN(tensors_of_jamba), RUN(tensors_of_qwen2_moe),
     RUN(windows_of_qwen2_moe), RUN(experts_that_do_not_fit_are_refused),
     RUN(layers_that_do_not_fit_are_refused),

@@ -62,6 +62,10 @@ static const char tiny_starcoder2[] =
 static const char tiny_mamba[] =
     "{\"model_type\": \"mamba\", \"vocab_size\": 61, \"hidden_size\": 24,"
     " \"num_hidden_layers\": 3, \"state_size\": 5, \"time_step_rank\": 3}";
+static const char tiny_mamba2[] =
+    "{\"model_type\": \"mamba2\", \"vocab_size\": 61, \"hidden_size\": 24,"
+    " \"num_hidden_layers\": 3, \"state_size\": 5, \"num_heads\": 6,"
+    " \"head_dim\": 8, \"n_groups\": 2}";
 static const char tiny_jamba[] =
     "{\"model_type\": \"jamba\", \"vocab_size\": 61, \"hidden_size\": 24,"
     " \"intermediate_size\": 40, \"num_hidden_layers\": 3,"
@@ -86,7 +90,7 @@ static const char tiny_qwen2_moe[] =
 static const char *const tiny_configs[] = {
     tiny_llama, tiny_gpt2, tiny_phi, tiny_qwen2, tiny_starcoder2,
     tiny_mistral, tiny_qwen3, tiny_granite, tiny_olmo2, tiny_gemma3,
-    tiny_mamba, tiny_jamba, tiny_mixtral, tiny_qwen2_moe
+    tiny_mamba, tiny_mamba2, tiny_jamba, tiny_mixtral, tiny_qwen2_moe
 };
 #define N_TINY (sizeof(tiny_configs) / sizeof(tiny_configs[0]))
 
