@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define VF 8
 #define VEC_NAME "avx2"
 #define VEC_TABLE vec_avx2
@@ -183,12 +185,13 @@ vf_pick(const vf lut[2], vi i)
 }
 
 static inline void
-vf_zip(vf w[2], vf a, vf b)
+vi_fours(vi q[8], const uint8_t *p)
 {
-    vf low = _mm256_unpacklo_ps(a, b), high = _mm256_unpackhi_ps(a, b);
+    const vi shift = { 4, 0, 12, 8, 20, 16, 28, 24 };
 
-    w[0] = _mm256_permute2f128_ps(low, high, 0x20);
-    w[1] = _mm256_permute2f128_ps(low, high, 0x31);
+    for (int v = 0; v < 8; v++)
+        q[v] = (vi)_mm256_srlv_epi32(
+            _mm256_set1_epi32((int)load_u32(p + 4 * v)), (__m256i)shift);
 }
 
 typedef __m256i vd;

@@ -166,15 +166,24 @@ vf_pick(const vf lut[1], vi i)
     return _mm512_permutexvar_ps((__m512i)i, lut[0]);
 }
 
+/* Words i, 4 + i, 8 + i and 12 + i come into 128-bit lane i, of these the first
+ * bytes into its first two lanes of 32 bits, and the second ones into the
+ * others. */
 static inline void
-vf_zip(vf w[2], vf a, vf b)
+vi_fours(vi q[4], const uint8_t *p)
 {
-    w[0] = _mm512_permutex2var_ps(
-        a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
-                             7, 23), b);
-    w[1] = _mm512_permutex2var_ps(
-        a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
-                             14, 30, 15, 31), b);
+    __m512i x = _mm512_castsi256_si512(
+        _mm256_loadu_si256((const __m256i *)(const void *)p));
+
+    x = _mm512_permutexvar_epi16(
+        _mm512_set_epi16(15, 11, 7, 3, 15, 11, 7, 3, 14, 10, 6, 2, 14, 10, 6,
+                         2, 13, 9, 5, 1, 13, 9, 5, 1, 12, 8, 4, 0, 12, 8, 4,
+                         0), x);
+    x = _mm512_shuffle_epi8(x, _mm512_set4_epi32(0x07050301, 0x07050301,
+                                                 0x06040200, 0x06040200));
+    x = _mm512_srlv_epi32(x, _mm512_set4_epi32(0, 4, 0, 4));
+    for (int v = 0; v < 4; v++)
+        q[v] = (vi)x >> 8 * v;
 }
 
 typedef __m512i vd;

@@ -197,10 +197,10 @@ vf_pick(const vf lut[4], vi i)
 }
 
 static inline void
-vf_zip(vf w[2], vf a, vf b)
+vi_fours(vi q[16], const uint8_t *p)
 {
-    w[0] = (vf){ a[0], b[0], a[1], b[1] };
-    w[1] = (vf){ a[2], b[2], a[3], b[3] };
+    for (int v = 0; v < 16; v++, p += 2)
+        q[v] = (vi){ p[0] >> 4, p[0], p[1] >> 4, p[1] };
 }
 
 /* out[4 VF] = the draws of VF quads from quad on. */
