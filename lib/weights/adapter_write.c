@@ -63,7 +63,8 @@ put_targets(struct buf *b, const struct adapter *a)
     }
     map_init(&names);
     for (i = 0; i < a->n_targets; i++)
-        if (!names_parameter(a->target[i]))
+        if (!names_parameter(a->target[i])
+            && !module_parameter(unused, a->target[i]))
             map_put(&names, a->target[i], strlen(a->target[i]), 0, NULL);
     for (i = 0; i < a->n && a->n_targets == 0; i++) {
         uint32_t layer;

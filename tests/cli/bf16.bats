@@ -73,7 +73,10 @@ EOF
     jq '.model_type = "mamba2" | .num_heads = 6 | .head_dim = 8 |
         .n_groups = 2 | del(.intermediate_size, .time_step_rank)' \
         scan.json >ssd.json
-    for arch in moe scan ssd; do
+    jq '. + {model_type: "qwen2_moe", num_experts: 4, num_experts_per_tok: 2,
+        moe_intermediate_size: 24, shared_expert_intermediate_size: 24}' \
+        arch.json >shared.json
+    for arch in moe shared scan ssd; do
         initmodel -q -o $arch $arch.json
         learns --base $arch --method full
     done

@@ -137,8 +137,28 @@ layer has experts)"
     exportadapter -q --base base -o again run
     cmp run/adapter/adapter_config.json again/adapter_config.json
     cmp run/adapter/adapter_model.safetensors again/adapter_model.safetensors
-    merge -q --base base --adapter run -o out
-    run -1 cmp -s base/model.safetensors out/model.safetensors
-    [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
-    "$PEERS/bin/python" "$root/tests/peft/merged.py" base run/adapter out
+    # as it was made with transformers 4
+    cp -r run/adapter four
+    jq '.target_modules += ["gate_proj", "up_proj", "down_proj"]
+        | del(.target_parameters, .rank_pattern, .alpha_pattern)' \
+        run/adapter/adapter_config.json >four/adapter_config.json
+    for adapter in run four; do
+        merge -q --no-prov --base base --adapter $adapter -o by_$adapter
+    done
+    cmp by_run/model.safetensors by_four/model.safetensors
+    exportadapter -q --base base -o five four four
+    jq -e '.target_parameters == ["experts.down_proj", "experts.gate_up_proj"]
+        and .rank_pattern == {"experts.gate_up_proj": 8}' \
+        five/adapter_config.json
+    exportadapter -q --base base -o sum run run=0.5
+    jq -e '(.target_modules | length) == 5
+        and .rank_pattern == {"experts.gate_up_proj": 8}' \
+        sum/adapter_config.json
+    for adapter in run/adapter sum; do
+        rm -rf out
+        merge -q --base base --adapter $adapter -o out
+        run -1 cmp -s base/model.safetensors out/model.safetensors
+        [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python"
+        "$PEERS/bin/python" "$root/tests/peft/merged.py" base $adapter out
+    done
 }
