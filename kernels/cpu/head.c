@@ -1,4 +1,5 @@
-/* head.c - HEAD_CE and LOGITS: products with the vocabulary.
+/* head.c - HEAD_CE: products with the vocabulary, and what LOGITS (logits.c)
+ * takes of them.
  *
  * A worker makes logits a tile of ROW_TILE rows by VOCAB_COLS words at a time.
  * The vocabulary is cut into PARTS; a part walks over its tiles and keeps,
@@ -23,10 +24,8 @@
 #include "base/par.h"
 #include "kernels/cpu/head.h"
 
-/* Sizes, and the places in scratch from base on; returns floats before the
- * workers' own. */
-static size_t
-head_lay(struct head *h, const struct op *op, size_t chunk, float *base)
+size_t
+head_place(struct head *h, const struct op *op, size_t chunk, float *base)
 {
     size_t at = 0;
 
@@ -71,7 +70,7 @@ static uint64_t
 head_bytes(const struct op *op, size_t chunk, int workers)
 {
     struct head h;
-    size_t at = head_lay(&h, op, chunk, NULL);
+    size_t at = head_place(&h, op, chunk, NULL);
 
     return ((uint64_t)at + (uint64_t)h.per_worker * (uint64_t)workers)
         * sizeof(float);
@@ -102,8 +101,8 @@ target_of(const struct head *h, size_t k)
     return (size_t)h->job.run->batch->target[head_rows(h)[k]];
 }
 
-static void
-gather_item(void *ctx, size_t k, int worker)
+void
+head_gather(void *ctx, size_t k, int worker)
 {
     const struct head *h = ctx;
     const struct view *x = &h->job.op->x[0];
@@ -128,8 +127,8 @@ token_from(const struct head *h, size_t c)
                                               (int64_t)c);
 }
 
-static void
-set_tokens(struct head *h)
+void
+head_tokens(struct head *h)
 {
     const struct job *j = &h->job;
 
@@ -138,10 +137,9 @@ set_tokens(struct head *h)
     h->own_row = f32_at(j, &h->part->rows);
 }
 
-/* out[nr][nc] = logits of rows r0.. and words c0... */
-static void
-tile_logits(const struct head *h, size_t r0, size_t nr, size_t c0,
-            size_t nc, float *out, size_t ld, float *panel)
+void
+head_logits(const struct head *h, size_t r0, size_t nr, size_t c0, size_t nc,
+            float *out, size_t ld, float *panel)
 {
     struct weight_mul w = {
         .w = &h->part->w, .trans = true, .m = nr,
@@ -247,7 +245,7 @@ first_logits(const struct head *h, size_t r0, size_t nr, size_t c0, size_t nc,
 {
     float *kept = h->logits ? kept_tile(h, r0, nr, c0) : t;
 
-    tile_logits(h, r0, nr, c0, nc, kept, nc, panel);
+    head_logits(h, r0, nr, c0, nc, kept, nc, panel);
     if (kept != t)
         memcpy(t, kept, nr * nc * sizeof(float));
 }
@@ -461,12 +459,12 @@ cpu_head_ce(const struct job *j)
 
     if (h.first >= have)
         return;
-    h.worker = base + head_lay(&h, op, op->u.head.chunk, base);
+    h.worker = base + head_place(&h, op, op->u.head.chunk, base);
     h.rows = min_size(h.chunk, have - h.first);
     h.bias = weight_row(j, &part->bias, h.bias_tmp);
-    set_tokens(&h);
+    head_tokens(&h);
     blocks = ceil_div(h.rows, ROW_TILE);
-    par_for(h.rows, gather_item, &h);
+    par_for(h.rows, head_gather, &h);
     head_narrow(&h);
     par_for(h.parts * blocks, part_item, &h);
     losses(&h);
@@ -476,36 +474,4 @@ cpu_head_ce(const struct job *j)
         par_for(h.panels, grad_item, &h);
     if (part->grad_rows.buf)
         par_for(ceil_div(h.n_tokens, VOCAB_COLS), grad_tokens_item, &h);
-}
-
-static void
-out_item(void *ctx, size_t i, int worker)
-{
-    const struct head *h = ctx;
-    const struct view *y = &h->job.op->y[0];
-    size_t blocks = ceil_div(h->rows, ROW_TILE), r0 = i % blocks * ROW_TILE;
-    size_t c0 = i / blocks * VOCAB_COLS;
-
-    tile_logits(h, r0, min_size(ROW_TILE, h->rows - r0), c0,
-                min_size(VOCAB_COLS, h->vocab - c0),
-                f32_at(&h->job, y) + r0 * y->ld + c0, y->ld,
-                h->worker + (size_t)worker * h->per_worker);
-}
-
-void
-cpu_logits(const struct job *j)
-{
-    const struct op *op = j->op;
-    struct head h = { .job = *j };
-    float *base = f32_at(j, &op->scratch);
-
-    h.worker = base + head_lay(&h, op, op->y[0].rows, base);
-    h.rows = min_size(op->y[0].rows, j->run->in->n_head);
-    h.bias = weight_row(j, &op->u.head.part->bias, h.bias_tmp);
-    set_tokens(&h);
-    par_for(h.rows, gather_item, &h);
-    head_narrow(&h);
-    if (weight_in_fixed(j, &h.part->w, h.rows))
-        h.fixed = weight_fixed(j, h.x, h.dim, h.rows, h.dim, h.fixed_at);
-    par_for(h.panels * ceil_div(h.rows, ROW_TILE), out_item, &h);
 }

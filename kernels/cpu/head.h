@@ -30,6 +30,21 @@ struct head {
     float *tiles;
 };
 
+/* Sizes, and the places in scratch from base on; returns floats before the
+ * workers' own. */
+size_t head_place(struct head *h, const struct op *op, size_t chunk,
+                  float *base);
+
+/* Finds the words that have rows of their own. */
+void head_tokens(struct head *h);
+
+/* An item of par_for, ctx being a struct head: row k of x from the op's. */
+void head_gather(void *ctx, size_t k, int worker);
+
+/* out[nr][nc] = logits of rows r0.. and words c0... */
+void head_logits(const struct head *h, size_t r0, size_t nr, size_t c0,
+                 size_t nc, float *out, size_t ld, float *panel);
+
 /* x16 from x, and the place of tiles behind the rest of the scratch; nothing
  * where products are of floats. */
 void head_narrow(struct head *h);
