@@ -1,18 +1,19 @@
 #!/bin/bash
 # full_step.sh - a step of full training in float32 against torch's eager one
-# (full_torch.py), and a selective scan, forward and backward, against
-# transformers'.
+# (full_torch.py), and the scans of Mamba and Mamba-2, forward and backward,
+# against transformers'.
 #
 # PEERS names a virtual environment (or a python) with torch and transformers.
-# MODELS ("dense mamba moe"): dense has 25 million parameters and 8 x 512
-# tokens; mamba 2.8 and 2 x 256; moe 14, of which 5 work on a token, and
-# 4 x 512, also against a model without experts whose feed-forward is as wide
-# as two. STEPS (2, after one that isn't timed), PAIRS (3), THREADS (one a
-# processor; by 1 the processor's time is taken, so that other load matters
-# less), OPTIONS (none; of train, as "--optimizer muon"). Sides take turns, and
-# the ratio is the median over the pairs. Bars: dense at least 1.5 times torch's
-# tokens a second in at most half of its memory, mamba 3 times, a scan 5 times,
-# moe 1.5 times, in at most 1.25 times the time of the other.
+# MODELS ("dense mamba mamba2 moe"): dense has 25 million parameters and
+# 8 x 512 tokens; mamba 2.8 and 2 x 256; mamba2 2.9 and 2 x 512; moe 14, of
+# which 5 work on a token, and 4 x 512, also against a model without experts
+# whose feed-forward is as wide as two. STEPS (2, after one that isn't timed),
+# PAIRS (3), THREADS (one a processor; by 1 the processor's time is taken, so
+# that other load matters less), OPTIONS (none; of train, as "--optimizer
+# muon"). Sides take turns, and the ratio is the median over the pairs. Bars:
+# dense at least 1.5 times torch's tokens a second in at most half of its
+# memory, a mamba 3 times, a scan 5 times, moe 1.5 times, in at most 1.25 times
+# the time of the other.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${GRAFT_BUILD:-$top/build}
@@ -27,8 +28,8 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 PATH=$build/bin:$PATH python3 - "$PEERS" "$top/tests/bench/full_torch.py" \
-    "${OPTIONS:-}" "${MODELS:-dense mamba moe}" "${STEPS:-2}" "${PAIRS:-3}" \
-    "${THREADS:-$(nproc)}" <<'PY'
+    "${OPTIONS:-}" "${MODELS:-dense mamba mamba2 moe}" "${STEPS:-2}" \
+    "${PAIRS:-3}" "${THREADS:-$(nproc)}" <<'PY'
 import json
 import os
 import random
@@ -48,6 +49,10 @@ ARCH = {
               "max_position_embeddings": 512, "tie_word_embeddings": True},
     "mamba": {"model_type": "mamba", "vocab_size": 4096, "hidden_size": 256,
               "num_hidden_layers": 4, "tie_word_embeddings": True},
+    "mamba2": {"model_type": "mamba2", "vocab_size": 4096, "hidden_size": 256,
+               "num_hidden_layers": 4, "num_heads": 8, "head_dim": 64,
+               "n_groups": 1, "state_size": 128,
+               "tie_word_embeddings": True},
     "moe": {"model_type": "mixtral", "vocab_size": 4096, "hidden_size": 256,
             "intermediate_size": 512, "num_hidden_layers": 4,
             "num_attention_heads": 4, "num_key_value_heads": 2,
@@ -58,9 +63,11 @@ ARCH = {
                "num_attention_heads": 4, "num_key_value_heads": 2,
                "max_position_embeddings": 512, "tie_word_embeddings": True},
 }
-SHAPE = {"dense": (8, 512), "mamba": (2, 256), "moe": (4, 512),
-         "active": (4, 512)}
-BAR = {"dense": 1.5, "mamba": 3, "moe": 1.5}
+SHAPE = {"dense": (8, 512), "mamba": (2, 256), "mamba2": (2, 512),
+         "moe": (4, 512), "active": (4, 512)}
+BAR = {"dense": 1.5, "mamba": 3, "mamba2": 3, "moe": 1.5}
+# Of a layer's scan: its op, and its sizes beside the batch's.
+SCAN = {"mamba": ("scan", "512x16"), "mamba2": ("ssd", "8x64x128")}
 
 
 def sh(command, **kw):
@@ -164,28 +171,29 @@ def run(model):
     return good
 
 
-def our_scan(command):
+def our_scan(command, op):
     """Seconds of one layer's scan in a step, by train's own table."""
     sh(" ".join(command) + " --profile -o run")
     with open("run/profile.json") as f:
         rows = json.load(f)["rows"]
     shutil.rmtree("run")
     return sum(r["seconds"] / r["runs"] for r in rows
-               if r["op"] in ("scan", "scan_bwd"))
+               if r["op"] in (op, op + "_bwd"))
 
 
-def run_scan():
-    command = prepare("mamba")
-    shape = "%dx%d" % SHAPE["mamba"]
+def run_scan(model):
+    command = prepare(model)
+    op, sizes = SCAN[model]
+    shape = "%dx%dx%s" % (*SHAPE[model], sizes)
     rate = []
     for i in range(pairs):
-        a = our_scan(command)
-        b = torch("--scan", shape + "x512x16")["seconds"]
+        a = our_scan(command, op)
+        b = torch("--" + op, shape)["seconds"]
         rate.append(b / a)
         print("  graft %8.5f s   torch %8.5f s   ratio %.1f"
               % (a, b, rate[-1]), flush=True)
     speed = statistics.median(rate)
-    return bar("scan", speed, "at least 5", speed >= 5)
+    return bar(op, speed, "at least 5", speed >= 5)
 
 
 def run_active():
@@ -203,8 +211,7 @@ def run_active():
 
 
 good = [run(model) for model in models]
-if "mamba" in models:
-    good.append(run_scan())
+good += [run_scan(model) for model in models if model in SCAN]
 if "moe" in models:
     good.append(run_active())
 sys.exit(not all(good))

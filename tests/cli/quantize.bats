@@ -366,9 +366,6 @@ EOF
         "$root/tests/golden/models/mamba"
     [[ $stderr == *"dt_proj: with --to it would be none that"* ]]
     run -4 --separate-stderr quantize --format nf4 --to out \
-        "$root/tests/golden/models/mamba2"
-    [[ $stderr == *"out_proj: with --to it would be none that"* ]]
-    run -4 --separate-stderr quantize --format nf4 --to out \
         "$root/tests/golden/models/mixtral"
     [[ $stderr == *"experts.0.w1: --to is for linears, and transformers"* ]]
     cat >arch.json <<'EOF'
