@@ -68,9 +68,17 @@ def result(run):
     return state
 
 
+def changed(run):
+    """When train last wrote there, which it does not before it listens."""
+    return [os.stat(path).st_mtime_ns for path in
+            (run, os.path.join(run, "checkpoints"),
+             os.path.join(run, "metrics.jsonl")) if os.path.exists(path)]
+
+
 def stop(kind, run, most, r, *more):
     """True when the run was stopped, False when there was nothing to stop."""
     sig = r.choice(SIGNALS)
+    before = changed(run)
     p = train(kind, run, *more)
     time.sleep(r.random() * most)
     p.send_signal(sig)
@@ -78,6 +86,8 @@ def stop(kind, run, most, r, *more):
     if p.returncode == 0:
         return False
     if not os.path.exists(os.path.join(run, "config.json")):
+        return False
+    if p.returncode == -sig and said == "" and changed(run) == before:
         return False
     want = 75 if sig == signal.SIGUSR1 else -sig
     if p.returncode != want or "go on with --resume" not in said:

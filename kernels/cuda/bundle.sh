@@ -22,7 +22,8 @@ stays_out() {
     case $1 in
     libcuda.so.*) ;; # the driver's
     libcublas* | libcudart* | libnv*) [ -n "$slim" ] ;;
-    gitscrape | scrub | dedup | nearest | report | learn) [ -n "$slim" ] ;;
+    gitscrape | scrub | dedup | vocabtrain) [ -n "$slim" ] ;;
+    exportadapter | merge | nearest | report | learn) [ -n "$slim" ] ;;
     *) false ;;
     esac
 }
