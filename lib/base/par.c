@@ -1,11 +1,13 @@
 /* par.c - a pool of threads that take items off one counter.
  *
  * Threads are started by the first call that needs them and live as long as
- * the process; between calls, and at the end of one, they sleep. An OpenMP
- * team spins there instead, which on a machine that has other things to do
- * cost training four fifths of its speed. Signals from outside are blocked in
- * them, so those handlers run on the thread that main runs on. A child of
- * fork has none of them and must not call par_for.
+ * the process. Between calls, and at the end of one, they look for what comes
+ * next for a moment and sleep then: to wake a thread takes longer than some
+ * products of a single row, and looking on, as an OpenMP team does, on a
+ * machine that has other things to do cost training four fifths of its speed.
+ * Signals from outside are blocked in them, so those handlers run on the
+ * thread that main runs on. A child of fork has none of them and must not call
+ * par_for.
  */
 #include "base/par.h"
 
@@ -15,9 +17,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/signals.h"
 
 #define MAX_THREADS 1024
+#define LOOK_NS 50000 /* before sleep: about what waking takes */
 
 static struct pool {
     pthread_mutex_t lock;
@@ -25,9 +29,9 @@ static struct pool {
     int wanted;        /* threads; 0: not set */
     int started;       /* beside the caller's own */
     int active;        /* of these, how many take part in this call */
-    int busy;          /* of these, how many are not done */
+    atomic_int busy;   /* of these, how many are not done */
     bool beside;       /* the caller runs its own, and the threads items */
-    uint64_t call;     /* number of the call */
+    atomic_uint_least64_t call; /* number of the call */
     size_t n;          /* its items, its function, its context */
     void (*fn)(void *ctx, size_t i, int worker);
     void *ctx;
@@ -65,6 +69,47 @@ take_items(int worker)
         pool.fn(pool.ctx, i, worker);
 }
 
+/* Leaves the core to its other thread for a moment. Not the processor to other
+ * programs, as sched_yield would: they would keep it for a whole slice. */
+static void
+relax(void)
+{
+#ifdef __x86_64__
+    for (int i = 0; i < 8; i++)
+        __builtin_ia32_pause();
+#endif
+}
+
+/* Whether a call other than seen has begun within a moment; the lock is held
+ * then. */
+static bool
+call_comes(uint64_t seen)
+{
+    uint64_t end = clock_ns() + LOOK_NS;
+
+    do {
+        if (atomic_load(&pool.call) != seen
+            && pthread_mutex_trylock(&pool.lock) == 0)
+            return true;
+        relax();
+    } while (clock_ns() < end);
+    return false;
+}
+
+/* Whether all are done within a moment. */
+static bool
+all_done(void)
+{
+    uint64_t end = clock_ns() + LOOK_NS;
+
+    do {
+        if (atomic_load(&pool.busy) == 0)
+            return true;
+        relax();
+    } while (clock_ns() < end);
+    return false;
+}
+
 static void *
 worker_main(void *arg)
 {
@@ -73,8 +118,9 @@ worker_main(void *arg)
     uint64_t seen = 0;
 
     signal_stack(stack);
-    pthread_mutex_lock(&pool.lock);
     for (;;) {
+        if (!call_comes(seen))
+            pthread_mutex_lock(&pool.lock);
         while (pool.call == seen || worker > pool.active)
             pthread_cond_wait(&pool.work, &pool.lock);
         seen = pool.call;
@@ -83,6 +129,7 @@ worker_main(void *arg)
         pthread_mutex_lock(&pool.lock);
         if (--pool.busy == 0)
             pthread_cond_signal(&pool.done);
+        pthread_mutex_unlock(&pool.lock);
     }
     return NULL;
 }
@@ -128,6 +175,8 @@ begin(size_t n, void (*fn)(void *ctx, size_t i, int worker), void *ctx,
 static void
 end(void)
 {
+    if (all_done())
+        return;
     pthread_mutex_lock(&pool.lock);
     while (pool.busy > 0)
         pthread_cond_wait(&pool.done, &pool.lock);
