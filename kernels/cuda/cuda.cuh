@@ -28,7 +28,9 @@ struct step {
     struct results done[AHEAD]; /* a ring: out at the end of each UPDATE */
     uint32_t n_done;
     uint32_t head_at;           /* first k of the HEAD chunk to run */
-    double bias1, bias2;        /* of the ADAMW that runs */
+    float keep, rate, root;     /* of the ADAMW or ADAMW8 that runs:
+                                   1 - lr * decay, lr / bias1 and
+                                   1 / sqrt(bias2) */
 
     /* From here on it comes up with a micro-batch, whose arrays are next. */
     struct inputs in;

@@ -4,7 +4,8 @@
 CUDA_SOURCES := $(sort $(wildcard kernels/cuda/*.cu))
 CUDA_PLAIN := $(patsubst %.c,$(BUILD)/obj/plugin/%.o,\
 	$(sort $(wildcard kernels/cuda/*.c)) lib/tensor/dtype.c \
-	$(wildcard lib/tensor/codec*.c) lib/tensor/nf4.c lib/base/bytes.c)
+	$(wildcard lib/tensor/codec*.c) lib/tensor/nf4.c lib/tensor/dynamic8.c \
+	lib/base/bytes.c)
 CUDA_FLAGS := -std=c++17 -Ikernels/cuda -Ilib -I. \
 	-DGRAFT_VERSION='"$(VERSION)"'
 

@@ -43,6 +43,7 @@ template <class T> void run_logits(struct call *c);
 void run_sqnorm(struct call *c);
 void run_clip(struct call *c);
 void run_adamw(struct call *c);
+void run_adamw8(struct call *c);
 void run_sgd(struct call *c);
 
 #endif

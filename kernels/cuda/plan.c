@@ -34,7 +34,7 @@ cuda_describe(struct backend *b, struct sizing *s)
     b->kinds = ((uint64_t)1 << OP_KINDS) - 2; /* all but OP_NONE, */
     b->kinds &= ~((uint64_t)1 << OP_DORA_NORM | (uint64_t)1 << OP_DORA
                   | (uint64_t)1 << OP_DORA_BWD
-                  | (uint64_t)1 << OP_ADAMW8 | (uint64_t)1 << OP_MUON
+                  | (uint64_t)1 << OP_MUON
                   | (uint64_t)1 << OP_EMBED_TOKENS
                   | (uint64_t)1 << OP_EMBED_TOKENS_BWD
                   | (uint64_t)1 << OP_CONV1D | (uint64_t)1 << OP_CONV1D_BWD

@@ -36,6 +36,7 @@ static const struct op_impl impls[] = {
     PLAIN(SQNORM, sqnorm),
     PLAIN(CLIP, clip),
     PLAIN(ADAMW, adamw),
+    PLAIN(ADAMW8, adamw8),
     PLAIN(SGD, sgd),
 };
 

@@ -238,10 +238,6 @@ make_moments(struct build *b)
 
     if (b->o->optimizer == OPT_SGD)
         return 0;
-    if (p->n_eight > 0 && !(b->backend->kinds >> OP_ADAMW8 & 1))
-        return err_set(b->e, ERR_USAGE, "moments in 8 bits do not run on %s "
-                       "(use --optimizer adamw, or --device cpu)",
-                       b->backend->name);
     if (p->n_muon > 0 && !(b->backend->kinds >> OP_MUON & 1))
         return err_set(b->e, ERR_USAGE, "Muon does not run on %s (use "
                        "--optimizer adamw, or --device cpu)",

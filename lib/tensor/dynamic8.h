@@ -44,7 +44,7 @@ dynamic8_code(const struct dynamic8 *d, float x)
     memcpy(&bits, &x, sizeof(bits));
     step = bits >> 16 & 0x7fff;
     step = step < DYNAMIC8_LEAST ? 0 : step - DYNAMIC8_LEAST + 1;
-    step = step < DYNAMIC8_STEPS ? step : DYNAMIC8_STEPS;
+    step = step < DYNAMIC8_STEPS ? step : (uint32_t)DYNAMIC8_STEPS;
     code = step == 0 ? d->zero : d->near[bits >> 31][step - 1];
     return (uint8_t)(code + (x > d->high[code]) - (x <= d->low[code]));
 }

@@ -2,6 +2,7 @@
 # programs beside a plugin that computes on this machine's processor.
 
 load helper
+load near
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
@@ -9,19 +10,6 @@ setup() {
     options="--data data --base base --rank 4 --batch 2 --seq-len 16
         --dropout 0.1 --lr 0.01"
     PATH=$GRAFT_BUILD/standin:$PATH
-}
-
-# near A B SHARE: the losses of two runs, validation's too, line by line.
-near() {
-    local run
-    for run in "$1" "$2"; do
-        jq -r '.loss // .val_loss // empty' "$run/metrics.jsonl" >"$run.losses"
-    done
-    [ "$(wc -l <"$1.losses")" -eq "$(wc -l <"$2.losses")" ]
-    paste "$1.losses" "$2.losses" | awk -v share="$3" '
-        { d = $1 - $2; if (d < 0) d = -d
-          if (!(d <= share * $2)) { print "# " $0; bad = 1 } }
-        END { exit bad || !NR }'
 }
 
 @test "a run on a card has the losses of the processor's" {

@@ -20,6 +20,14 @@ is_activation(const struct world *w, uint32_t buf)
     return w->act[buf];
 }
 
+/* Of a moment in 8 bits. */
+static bool
+is_codes(const struct world *w, uint32_t buf)
+{
+    return w->op.kind == OP_ADAMW8
+           && (buf == w->op.y[1].buf || buf == w->op.y[2].buf);
+}
+
 static struct view
 for_device(const struct world *w, struct view v, bool bf16)
 {
@@ -40,8 +48,12 @@ lay_buffers(struct program *p, const struct world *w, bool bf16)
         p->whole[i] = (struct view){ i, 1, (uint32_t)w->len[i],
                                      (uint32_t)w->len[i], 0, DTYPE_REAL, 0 };
         p->whole[i] = for_device(w, p->whole[i], bf16);
+        if (is_codes(w, i)) {
+            p->whole[i].dtype = DTYPE_U8;
+            b->zone = ZONE_ARENA;
+        }
         if (b->zone != ZONE_BASE)
-            b->bytes = w->len[i] * (p->whole[i].dtype == DTYPE_BF16 ? 2 : 4);
+            b->bytes = w->len[i] * element_size(p->whole[i].dtype, 4);
         b->at = at[b->zone];
         at[b->zone] += size_round(b->bytes, 256);
     }
@@ -118,7 +130,8 @@ static void
 add_prologue(struct program *p, const struct world *w,
              const struct backend *b, struct view *seed)
 {
-    bool optimiser = w->op.kind == OP_ADAMW || w->op.kind == OP_SGD;
+    bool optimiser = w->op.kind == OP_ADAMW || w->op.kind == OP_ADAMW8
+                     || w->op.kind == OP_SGD;
     struct op *op = &p->op[0];
 
     if (!optimiser && w->op.kind != OP_CLIP)
@@ -156,6 +169,10 @@ put_buffers(struct program *p, struct memory *m, struct backend *b,
             CHECK(b->put(m, &p->whole[i], is_half ? (void *)half
                                                   : (void *)w->value[i],
                          &e) == 0);
+        if (is_codes(w, i)) { /* as the reference's memory begins */
+            memset(half, 0xff, w->len[i]);
+            CHECK(b->put(m, &p->whole[i], half, &e) == 0);
+        }
         free(half);
     }
 }

@@ -1,0 +1,45 @@
+# What train has options for, on a card: over the stand-in of tests/standin,
+# beside the same on the processor.
+
+load helper
+load near
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    token_base 24
+    options="--data data --base base --rank 4 --batch 2 --seq-len 16
+        --lr 0.01"
+    PATH=$GRAFT_BUILD/standin:$PATH
+}
+
+# moments STATE: the names of its tensors and their types.
+moments() {
+    python3 -c 'import json, struct, sys
+f = open(sys.argv[1], "rb")
+h = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
+print(*(k + ":" + h[k]["dtype"] for k in sorted(h) if k[0] in "mv"))' "$1"
+}
+
+# Matrices of 4096 elements and more have moments in 8 bits.
+@test "moments in 8 bits on a card, also of a run that the processor began" {
+    sed 's/"hidden_size": 16/"hidden_size": 128/' arch.json >wide.json
+    initmodel -q -o wide wide.json
+    options=${options/--base base --rank 4/--base wide --rank 32}
+    options+=' --optimizer adamw8bit --save-every 1 --keep 99'
+    train -q $options --steps 4 --device cpu -o cpu
+    train -q $options --steps 4 --device cuda -o cuda
+    near cuda cpu 0.0001
+    [ "$(moments cuda/checkpoints/step-4/state.safetensors)" = \
+        "m:F32 m8:U8 m_scale:F32 v:F32 v8:U8 v_scale:F32" ]
+    train -q $options --compute bf16 --steps 4 --device cuda -o bf16
+    near bf16 cpu 0.02
+    for from in cuda cpu; do
+        cp -r $from again
+        rm -r again/manifest.json again/checkpoints/step-[34]
+        train -q $options --steps 4 --device cuda --resume --allow-inexact \
+            -o again
+        near again cpu 0.0001
+        [ $from = cpu ] || cmp {cuda,again}/adapter/adapter_model.safetensors
+        rm -r again
+    done
+}
