@@ -39,6 +39,16 @@ template <class T> void run_attention_bwd(struct call *c);
 template <class T> void run_head_ce(struct call *c);
 template <class T> void run_logits(struct call *c);
 
+/* route.cu, experts.cu */
+template <class T> void run_route(struct call *c);
+template <class T> void run_route_bwd(struct call *c);
+void run_balance(struct call *c);
+template <class T> void run_gather(struct call *c);
+template <class T> void run_combine(struct call *c);
+template <class T> void run_combine_bwd(struct call *c);
+template <class T> void run_gate(struct call *c);
+template <class T> void run_gate_bwd(struct call *c);
+
 /* optim.cu */
 void run_sqnorm(struct call *c);
 void run_clip(struct call *c);

@@ -41,11 +41,6 @@ cuda_describe(struct backend *b, struct sizing *s)
                   | (uint64_t)1 << OP_SCAN
                   | (uint64_t)1 << OP_SCAN_BWD
                   | (uint64_t)1 << OP_SSD | (uint64_t)1 << OP_SSD_BWD
-                  | (uint64_t)1 << OP_ROUTE | (uint64_t)1 << OP_ROUTE_BWD
-                  | (uint64_t)1 << OP_BALANCE | (uint64_t)1 << OP_GATHER
-                  | (uint64_t)1 << OP_COMBINE
-                  | (uint64_t)1 << OP_COMBINE_BWD
-                  | (uint64_t)1 << OP_GATE | (uint64_t)1 << OP_GATE_BWD
                   | (uint64_t)1 << OP_GROUPED
                   | (uint64_t)1 << OP_GROUPED_BWD); /* and these */
     b->workspace = s->workspace;

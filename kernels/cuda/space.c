@@ -193,6 +193,21 @@ attention_bwd_space_at(char *at, const struct op *op)
     return b;
 }
 
+struct route_space
+route_space_at(char *at, const struct op *op)
+{
+    uint64_t rows = op->x[0].rows, experts = op->u.route.experts;
+    uint64_t pieces = (rows * op->u.route.top_k + ROUTE_PIECE - 1)
+                      / ROUTE_PIECE;
+    struct route_space r = { 0 };
+
+    r.part = take(at, &r.bytes, pieces * experts * sizeof(uint32_t));
+    r.first = take(at, &r.bytes, experts * sizeof(uint32_t));
+    r.soft = take(at, &r.bytes,
+                  op->y[3].buf ? rows * 2 * sizeof(float) : 0);
+    return r;
+}
+
 uint64_t
 space_bytes(const struct sizing *s, const struct op *op)
 {
@@ -208,6 +223,10 @@ space_bytes(const struct sizing *s, const struct op *op)
         return norm_bwd_space_at(NULL, op).bytes;
     case OP_ATTENTION_BWD:
         return attention_bwd_space_at(NULL, op).bytes;
+    case OP_ROUTE:
+        return route_space_at(NULL, op).bytes;
+    case OP_ROUTE_BWD: /* the rows of each tally */
+        return op->x[3].rows * sizeof(uint32_t);
     case OP_SQNORM:
         return SQNORM_PARTS * sizeof(double);
     default:

@@ -114,6 +114,16 @@ struct attention_bwd_space attention_bwd_space_at(char *at,
                                                   const struct op *op);
 uint32_t attention_known_rows(uint32_t rows);
 
+/* Of ROUTE. part: a count for each piece of ROUTE_PIECE choices and expert;
+ * first: the first row of each; soft: two floats a row, for a tally. */
+enum { ROUTE_PIECE = 1024 };
+
+struct route_space {
+    char *part, *first, *soft;
+    uint64_t bytes;
+};
+struct route_space route_space_at(char *at, const struct op *op);
+
 /* SQNORM: a double for each block of the first pass. */
 enum { SQNORM_PARTS = 256 };
 

@@ -347,7 +347,7 @@ check_experts(const struct build *b, const struct layer_desc *y)
 {
     uint64_t rows = (uint64_t)b->o->batch * b->o->seq_len;
 
-    if (!(b->backend->kinds >> OP_ROUTE & 1))
+    if (!(b->backend->kinds >> OP_GROUPED & 1))
         return err_set(b->e, ERR_USAGE, "a mixture of experts does not run "
                        "on %s: it has no kernels for it (use --device cpu)",
                        b->backend->name);

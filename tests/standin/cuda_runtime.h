@@ -144,6 +144,11 @@ inline unsigned max(unsigned a, unsigned b)
     return a > b ? a : b;
 }
 
+inline int __popc(unsigned x)
+{
+    return __builtin_popcount(x);
+}
+
 inline int __ffs(int x)
 {
     return __builtin_ffs(x);

@@ -30,6 +30,7 @@ struct world {
     float *value[WORLD_BUFS]; /* of a real buffer */
     size_t len[WORLD_BUFS];
     bool act[WORLD_BUFS];     /* it holds activations or their gradients */
+    bool whole[WORLD_BUFS];   /* it holds whole numbers */
     void *base[WORLD_BUFS];   /* of a stored one */
     uint32_t n_bufs;
     uint32_t pad, off;        /* of the next real views: see world_real */
@@ -188,12 +189,13 @@ world_weight(struct world *w, uint32_t rows, uint32_t cols, uint8_t dtype)
                                : world_base(w, rows, cols, dtype);
 }
 
-/* Rounds every float to bfloat16, so that products of bfloat16 are exact. */
+/* Rounds every float to bfloat16, so that products of bfloat16 are exact, but
+ * for whole numbers, which are no operands. */
 static inline void
 world_round(struct world *w)
 {
     for (uint32_t i = 1; i < w->n_bufs; i++)
-        for (size_t k = 0; w->value[i] && k < w->len[i]; k++)
+        for (size_t k = 0; w->value[i] && !w->whole[i] && k < w->len[i]; k++)
             w->value[i][k] = bf16_to_f32(f32_to_bf16(w->value[i][k]));
 }
 

@@ -247,8 +247,19 @@ reference(struct world *w)
     return world_run(w, &ref, 1);
 }
 
-/* Takes from want what the op does not say: results of other ops, and rows of
- * logits that nobody asked for. */
+/* Takes from want the rows of y without a token: a card does them, too. */
+static void
+keep_tokens(const struct world *w, const struct view *y, struct outcome *got,
+            const struct outcome *want)
+{
+    for (uint32_t i = w->batch.n; y->buf != 0 && i < y->rows; i++)
+        memcpy(got->value[y->buf] + y->off + i * (size_t)y->ld,
+               want->value[y->buf] + y->off + i * (size_t)y->ld,
+               y->cols * sizeof(double));
+}
+
+/* Takes from want what the op does not say: results of other ops, rows of
+ * gates without a token, and rows of logits that nobody asked for. */
 static void
 keep_defined(const struct world *w, struct outcome *got,
              const struct outcome *want)
@@ -265,6 +276,10 @@ keep_defined(const struct world *w, struct outcome *got,
         r.skipped = got->out.skipped;
     }
     got->out = r;
+    if (w->op.kind == OP_GATE || w->op.kind == OP_GATE_BWD) {
+        keep_tokens(w, &w->op.y[0], got, want);
+        keep_tokens(w, &w->op.y[1], got, want);
+    }
     if (w->op.kind != OP_LOGITS)
         return;
     for (size_t k = w->in.n_head * (size_t)y->ld + y->off;

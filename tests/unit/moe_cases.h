@@ -57,6 +57,7 @@ moe_places(struct world *w, const struct moe_case *c, struct view *counts)
     float *count, *next = mem_array(c->experts, sizeof(*next));
 
     *counts = world_real(w, 1, c->experts, 1);
+    w->whole[v.buf] = w->whole[counts->buf] = true;
     count = w->value[counts->buf] + counts->off;
     memset(count, 0, c->experts * sizeof(*count));
     for (uint32_t i = 0; i < n; i++)
@@ -352,6 +353,7 @@ grouped_world(struct world *w, const struct grouped_case *c, uint32_t i,
     w->op.x[1] = world_real(w, 1, c->groups, 1);
     for (uint32_t g = 0; g < c->groups; g++)
         w->value[w->op.x[1].buf][w->op.x[1].off + g] = c->count[g];
+    w->whole[w->op.x[1].buf] = true;
     if (bwd)
         w->op.x[2] = world_act(w, n, cols, 1);
     w->op.y[0] = world_act(w, n, bwd ? c->in : cols, 1);
