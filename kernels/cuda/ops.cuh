@@ -31,6 +31,10 @@ template <class T> void run_norm_bwd(struct call *c);
 template <class T> void run_linear(struct call *c);
 template <class T> void run_linear_bwd(struct call *c);
 
+/* conv.cu */
+template <class T> void run_conv1d(struct call *c);
+template <class T> void run_conv1d_bwd(struct call *c);
+
 /* attention.cu, attention_bwd.cu */
 template <class T> void run_attention(struct call *c);
 template <class T> void run_attention_bwd(struct call *c);

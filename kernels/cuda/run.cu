@@ -18,6 +18,8 @@ static const struct op_impl impls[] = {
     PRODUCT(LINEAR, linear),
     PRODUCT(LINEAR_BWD, linear_bwd),
     TYPED(ROPE, rope),
+    TYPED(CONV1D, conv1d),
+    TYPED(CONV1D_BWD, conv1d_bwd),
     TYPED(ATTENTION, attention),
     TYPED(ATTENTION_BWD, attention_bwd),
     TYPED(ACT, act),

@@ -171,6 +171,16 @@ norm_bwd_space_at(char *at, const struct op *op)
     return b;
 }
 
+/* A part of each group of rows, for each weight and bias of a column. */
+static uint64_t
+conv1d_bwd_bytes(const struct op *op)
+{
+    uint32_t cols = op->x[1].rows * (op->x[1].cols + 1);
+
+    return op->y[1].buf || op->y[2].buf
+           ? column_sums_bytes(op->x[0].rows, cols) : 0;
+}
+
 uint32_t
 attention_known_rows(uint32_t rows)
 {
@@ -221,6 +231,8 @@ space_bytes(const struct sizing *s, const struct op *op)
         return head_space_at(NULL, s, op).bytes;
     case OP_NORM_BWD:
         return norm_bwd_space_at(NULL, op).bytes;
+    case OP_CONV1D_BWD:
+        return conv1d_bwd_bytes(op);
     case OP_ATTENTION_BWD:
         return attention_bwd_space_at(NULL, op).bytes;
     case OP_ROUTE:

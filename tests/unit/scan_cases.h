@@ -28,6 +28,8 @@ conv_world(struct world *w, const struct conv_case *c, uint32_t i)
 
     world_init(w, i);
     w->reduction = n + c->width;
+    if (c->cols % 8 == 0) /* pieces of 16 bytes */
+        w->pad = w->off = 8;
     w->op.x[0] = world_act(w, n, c->cols, 2);
     w->op.x[1] = c->trained ? world_real(w, c->cols, c->width, 1)
                             : world_base(w, c->cols, c->width, DTYPE_BF16);
