@@ -5,12 +5,13 @@
 # Rank 32 on all linears, 2 x 512 random tokens, random weights. SHAPES
 # ("gpt2-124m qwen2-0.5b"), FORMATS ("int8 nf4 q4_k"; q4_k is a GGUF file, in
 # which matrices whose rows are no whole blocks of 256 are Q5_0, as llama.cpp
-# has it), VARIANTS ("dora rslora loraplus"), SEQ (512), BATCH (2), STEPS (2,
+# has it), VARIANTS ("dora rslora loraplus recompute", the last keeping what a
+# layer reads alone, --recompute block), SEQ (512), BATCH (2), STEPS (2,
 # after one that isn't timed), ROUNDS (3), THREADS (one a processor; by 1 the
 # processor's time is taken, so that other load matters less). They take turns,
 # and the ratio is the median over the rounds. Bars, of plain LoRA's tokens a
-# second: 0.85 over a quantised base, 0.8 for DoRA, 0.97 for what should cost
-# nothing. The memory is what the dry run plans.
+# second: 0.85 over a quantised base, 0.8 for DoRA, 1 / 1.3 for recomputing,
+# 0.97 for what should cost nothing. The memory is what the dry run plans.
 set -euo pipefail
 build=${GRAFT_BUILD:-$(cd "$(dirname "$0")/../.." && pwd)/build}
 bench=$(cd "$(dirname "$0")" && pwd)
@@ -18,7 +19,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 PATH=$build/bin:$PATH BENCH=$bench python3 - "${SHAPES:-gpt2-124m qwen2-0.5b}" \
-    "${FORMATS-int8 nf4 q4_k}" "${VARIANTS-dora rslora loraplus}" \
+    "${FORMATS-int8 nf4 q4_k}" "${VARIANTS-dora rslora loraplus recompute}" \
     "${SEQ:-512}" "${BATCH:-2}" "${STEPS:-2}" "${ROUNDS:-3}" \
     "${THREADS:-$(nproc)}" <<'END'
 import json
@@ -34,8 +35,9 @@ shapes, formats, variants = [x.split() for x in sys.argv[1:4]]
 seq, batch, steps, rounds, threads = map(int, sys.argv[4:])
 RANK = 32
 OPTIONS = {"dora": ["--dora"], "rslora": ["--rslora"],
-           "loraplus": ["--loraplus-lr-ratio", "16"]}
-BAR = {"dora": 0.8, "rslora": 0.97, "loraplus": 0.97}
+           "loraplus": ["--loraplus-lr-ratio", "16"],
+           "recompute": ["--recompute", "block"]}
+BAR = {"dora": 0.8, "rslora": 0.97, "loraplus": 0.97, "recompute": 1 / 1.3}
 ARCH = {
     "gpt2-124m": {"model_type": "gpt2", "vocab_size": 50257},
     "qwen2-0.5b": {

@@ -5,14 +5,14 @@
 # PEERS names a virtual environment (or a python) with torch, transformers and
 # peft; its side is lora_torch.py in $GRAFT_SHARED/peers. SHAPE (gpt2-124m;
 # qwen2-0.5b, tiny), SEQ (512), BATCH (2), STEPS (4, after one that isn't
-# timed), PAIRS (5), COMPUTE (f32; bf16: torch's side is all in bfloat16).
-# Sides take turns, each with all processors; a side's rate is the median of
-# its steps, and the ratio the median over the pairs. CPU=1 takes one thread's
-# processor time instead, which other load changes less. Bars in f32: at least
-# its tokens a second, in at most a third of its memory; in bf16: 1.3 times its
-# tokens a second, and 1.6 times our own in f32. The share of the peak is the
-# products' operations a second (dry run) over what sgemm reaches between the
-# pairs.
+# timed), PAIRS (5), COMPUTE (f32; bf16: torch's side is all in bfloat16). A
+# base is stored as its side computes. Sides take turns, each with all
+# processors; a side's rate is the median of its steps, and the ratio the
+# median over the pairs. CPU=1 takes one thread's processor time instead,
+# which other load changes less. Bars in f32: at least its tokens a second, in
+# at most a third of its memory; in bf16: 1.3 times its tokens a second, and
+# 1.6 times our own in f32. The share of the peak is the products' operations
+# a second (dry run) over what sgemm reaches between the pairs.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${GRAFT_BUILD:-$top/build}
@@ -66,9 +66,10 @@ def sh(command, **kw):
 
 
 def prepare():
-    with open("arch.json", "w") as f:
-        json.dump(ARCH[shape], f)
-    sh(["initmodel", "-q", "-o", "base", "arch.json"])
+    for kind in {"f32", compute}:
+        with open("arch.json", "w") as f:
+            json.dump(dict(ARCH[shape], torch_dtype=DTYPE[kind]), f)
+        sh(["initmodel", "-q", "-o", kind, "arch.json"])
     vocab = ARCH[shape]["vocab_size"]
     rand = random.Random(0)
     lines = "".join('{"ids": %s}\n' % [rand.randrange(vocab)
@@ -78,10 +79,9 @@ def prepare():
         "shard -q --val 0 --test 0 -o data" % vocab], input=lines)
 
 
-OURS = ["train", "--data", "data", "--base", "base", "--rank", str(RANK),
-        "--alpha", str(2 * RANK), "--batch", str(batch), "--seq-len",
-        str(seq), "--clip", "0", "--lr", "1e-4", "--schedule", "constant",
-        "--threads", threads]
+OURS = ["train", "--data", "data", "--rank", str(RANK), "--alpha",
+        str(2 * RANK), "--batch", str(batch), "--seq-len", str(seq), "--clip",
+        "0", "--lr", "1e-4", "--schedule", "constant", "--threads", threads]
 
 
 def run(kind, n):
@@ -91,7 +91,8 @@ def run(kind, n):
         return r.ru_utime + r.ru_stime
 
     before = used()
-    sh(OURS + ["--compute", kind, "--steps", str(n), "-q", "-o", "run"])
+    sh(OURS + ["--base", kind, "--compute", kind, "--steps", str(n), "-q",
+               "-o", "run"])
     with open("run/metrics.jsonl") as f:
         lines = [json.loads(line) for line in f]
     shutil.rmtree("run")
@@ -130,7 +131,8 @@ def sgemm():
 
 
 prepare()
-plan = json.loads(sh(OURS + ["--steps", "1", "--dry-run"]))
+plan = json.loads(sh(OURS + ["--base", compute, "--steps", "1",
+                             "--dry-run"]))
 flops = plan["flops_per_step"] / plan["positions_per_step"]
 print("train: %s, LoRA rank %d, %s, %d x %d tokens, %s threads, "
       "%d steps, %.0f MFLOP a token" %
