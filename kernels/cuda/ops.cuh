@@ -35,6 +35,11 @@ template <class T> void run_linear_bwd(struct call *c);
 template <class T> void run_conv1d(struct call *c);
 template <class T> void run_conv1d_bwd(struct call *c);
 
+/* dora.cu */
+void run_dora_norm(struct call *c);
+template <class T> void run_dora(struct call *c);
+template <class T> void run_dora_bwd(struct call *c);
+
 /* attention.cu, attention_bwd.cu */
 template <class T> void run_attention(struct call *c);
 template <class T> void run_attention_bwd(struct call *c);

@@ -32,9 +32,7 @@ cuda_describe(struct backend *b, struct sizing *s)
     b->operand = s->bf16 ? DTYPE_BF16 : DTYPE_NONE;
     b->head_dim = ATTENTION_HEAD;
     b->kinds = ((uint64_t)1 << OP_KINDS) - 2; /* all but OP_NONE, */
-    b->kinds &= ~((uint64_t)1 << OP_DORA_NORM | (uint64_t)1 << OP_DORA
-                  | (uint64_t)1 << OP_DORA_BWD
-                  | (uint64_t)1 << OP_MUON
+    b->kinds &= ~((uint64_t)1 << OP_MUON
                   | (uint64_t)1 << OP_EMBED_TOKENS
                   | (uint64_t)1 << OP_EMBED_TOKENS_BWD
                   | (uint64_t)1 << OP_SCAN

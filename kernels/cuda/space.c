@@ -233,6 +233,9 @@ space_bytes(const struct sizing *s, const struct op *op)
         return norm_bwd_space_at(NULL, op).bytes;
     case OP_CONV1D_BWD:
         return conv1d_bwd_bytes(op);
+    case OP_DORA_BWD:
+        return op->y[1].buf ? column_sums_bytes(op->x[0].rows, op->x[0].cols)
+                            : 0;
     case OP_ATTENTION_BWD:
         return attention_bwd_space_at(NULL, op).bytes;
     case OP_ROUTE:

@@ -196,18 +196,13 @@ lay_norms(struct prog *p)
 }
 
 /* Right after the parameters, wherever these are. */
-static int
+static void
 make_norms(struct build *b)
 {
     uint64_t n = lay_norms(b->p);
 
-    if (n == 0)
-        return 0;
-    if (!(b->backend->kinds >> OP_DORA & 1))
-        return err_set(b->e, ERR_USAGE, "DoRA does not run on %s (use "
-                       "--device cpu)", b->backend->name);
-    b->p->norms = build_view(b, ZONE_STATE, 1, (uint32_t)n, DTYPE_REAL);
-    return 0;
+    if (n > 0)
+        b->p->norms = build_view(b, ZONE_STATE, 1, (uint32_t)n, DTYPE_REAL);
 }
 
 static int
@@ -270,8 +265,7 @@ make_params(struct build *b)
     p->params = build_view(b, ZONE_STATE, 1, (uint32_t)p->n_flat,
                            DTYPE_REAL);
     rc = check_tokens(b);
-    if (rc == 0)
-        rc = make_norms(b);
+    make_norms(b);
     if (rc < 0 || !train)
         return rc;
     p->grads = build_view(b, ZONE_STATE, 1, (uint32_t)p->n_flat,

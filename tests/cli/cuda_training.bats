@@ -43,3 +43,21 @@ print(*(k + ":" + h[k]["dtype"] for k in sorted(h) if k[0] in "mv"))' "$1"
         rm -r again
     done
 }
+
+@test "an adapter with DoRA on a card" {
+    options+=' --dora --dropout 0.1 --steps 4'
+    train -q $options --device cpu -o cpu
+    train -q $options --device cuda -o cuda
+    near cuda cpu 0.0001
+    train -q $options --device cuda --recompute block -o again
+    cmp {cuda,again}/adapter/adapter_model.safetensors
+    train -q $options --compute bf16 --device cuda -o bf16
+    near bf16 cpu 0.02
+    for device in cpu cuda; do
+        evalprompts -q --base base --adapter cuda --data data --split val \
+            --device $device |
+            jq -e '.adapter.loss' >$device.loss
+    done
+    paste cpu.loss cuda.loss |
+        awk '{ exit !($1 - $2 < 1e-4 && $2 - $1 < 1e-4) }'
+}

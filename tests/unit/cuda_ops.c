@@ -115,7 +115,8 @@ add_ops(struct program *p, const struct world *w, const struct backend *b,
 
     for (size_t i = 0; i < w->n_more; i++)
         add_op(p, w, &w->more[i], bf16);
-    if (op->kind == OP_LINEAR || op->kind == OP_LINEAR_BWD)
+    if (op->kind == OP_LINEAR || op->kind == OP_LINEAR_BWD
+        || op->kind == OP_DORA_NORM)
         op->u.lin.part = p->part;
     if (op->kind == OP_HEAD_CE || op->kind == OP_LOGITS)
         op->u.head.part = p->part;

@@ -131,6 +131,7 @@ TEST(dora_norms_match)
         { 1, 515, 1027, 1, 4, DTYPE_I8, 1, 0, 0, 0, 0, 0 },
         { 1, 1030, 64, 1, 4, DTYPE_NF4, 0, 0, 0, 0, 0, 0 },
         { 1, 512, 130, 1, 1, DTYPE_Q4_K, 0, 0, 0, 0, 0, 0 },
+        { 1, 129, 70, 1, 37, DTYPE_F32, 0, 0, 0, 0, 0, 0 },
     };
 
     for (uint32_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
