@@ -60,6 +60,20 @@ train $options --base small --device cpu -o small_cpu
 train $options --base small --device cuda -o small_card &&
     near small_card small_cpu 0.001
 result $? "an int8 base has the processor's losses"
+sed 's/llama/mixtral/; s/_layers": 4/_layers": 2, "num_local_experts": 4/
+    s/320/96/' arch.json >experts.json
+initmodel -q -o experts experts.json
+experts="$options --base experts --dropout 0"
+train $experts --device cpu -o experts_cpu
+train $experts --device cuda -o experts_card &&
+    near experts_card experts_cpu 0.001
+result $? "a mixture of experts has the processor's losses"
+train $experts --device cuda --compute bf16 -o experts_16 &&
+    near experts_16 experts_cpu 0.02
+result $? "in bf16 they are near"
+train $experts --device cuda -o experts_again &&
+    same experts_card experts_again
+result $? "a mixture of experts has the same bits again"
 train $options --device cuda --recompute block -o again && same card again
 result $? "the same bits again, with recomputation"
 train $options --device cuda --offload activations -o waited &&
@@ -85,23 +99,28 @@ echo "# $line"
     [ "${BASH_REMATCH[1]}" -le $((BASH_REMATCH[2] + (64 << 20))) ]
 result $? "the card's memory is as planned"
 
-# A step of a model that is as small as can be: these take their time.
+# A step of models that are as small as can be: these take their time.
 sanitized() { # TOOL
-    local compute status=0
-    for compute in f32 bf16; do
-        compute-sanitizer --tool "$1" --error-exitcode 9 \
-            "$here/../libexec/graft/train" $options --base tiny --batch 1 \
-            --steps 1 --device cuda --compute $compute -o "$1-$compute" \
-            >sanitizer.log 2>&1 && continue
-        status=1
-        tail -n 20 sanitizer.log
+    local base compute status=0
+    for base in "tiny" "few --dropout 0"; do
+        for compute in f32 bf16; do
+            compute-sanitizer --tool "$1" --error-exitcode 9 \
+                "$here/../libexec/graft/train" $options --base $base \
+                --batch 1 --steps 1 --device cuda --compute $compute \
+                -o "$1-${base% --*}-$compute" >sanitizer.log 2>&1 && continue
+            status=1
+            tail -n 20 sanitizer.log
+        done
     done
     return $status
 }
 
-sed 's/"hidden_size": 128/"hidden_size": 64/; s/_heads": 2/_heads": 1/
-    s/_layers": 2/_layers": 1/; s/320/96/' arch.json >tiny.json
+small='s/"hidden_size": 128/"hidden_size": 64/; s/_heads": 2/_heads": 1/
+    s/_layers": [24]/_layers": 1/; s/320/96/'
+sed "$small" arch.json >tiny.json
 initmodel -q -o tiny tiny.json
+sed "$small" experts.json >few.json
+initmodel -q -o few few.json
 if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck synccheck initcheck; do
         sanitized $tool

@@ -58,6 +58,10 @@ template <class T> void run_combine_bwd(struct call *c);
 template <class T> void run_gate(struct call *c);
 template <class T> void run_gate_bwd(struct call *c);
 
+/* grouped.cu */
+template <class T> void run_grouped(struct call *c);
+template <class T> void run_grouped_bwd(struct call *c);
+
 /* optim.cu */
 void run_sqnorm(struct call *c);
 void run_clip(struct call *c);

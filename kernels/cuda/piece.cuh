@@ -142,6 +142,26 @@ put_piece(T *p, float (&x)[N], bool add)
     set_piece(p, x);
 }
 
+/* Two elements (+)= x and y, aligned together. */
+__device__ __forceinline__ void
+put_pair(float *p, float x, float y, bool add)
+{
+    auto *pair = reinterpret_cast<float2 *>(p);
+    float2 old = add ? *pair : float2();
+
+    *pair = { old.x + x, old.y + y };
+}
+
+__device__ __forceinline__ void
+put_pair(bf16 *p, float x, float y, bool add)
+{
+    auto *pair = reinterpret_cast<uint32_t *>(p);
+    uint32_t old = add ? *pair : 0;
+
+    *pair = pack_bf16(x + __uint_as_float(old << 16),
+                      y + __uint_as_float(old & 0xffff0000u));
+}
+
 /* Of the first row of a table, which is wide where N is over 1. */
 template <unsigned N>
 __device__ __forceinline__ void

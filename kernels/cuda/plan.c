@@ -37,9 +37,8 @@ cuda_describe(struct backend *b, struct sizing *s)
                   | (uint64_t)1 << OP_EMBED_TOKENS_BWD
                   | (uint64_t)1 << OP_SCAN
                   | (uint64_t)1 << OP_SCAN_BWD
-                  | (uint64_t)1 << OP_SSD | (uint64_t)1 << OP_SSD_BWD
-                  | (uint64_t)1 << OP_GROUPED
-                  | (uint64_t)1 << OP_GROUPED_BWD); /* and these */
+                  | (uint64_t)1 << OP_SSD
+                  | (uint64_t)1 << OP_SSD_BWD); /* and these */
     b->workspace = s->workspace;
     b->pinned = UPLOAD_PIECES * UPLOAD_PIECE;
     b->scratch = scratch;

@@ -38,6 +38,8 @@ static const struct op_impl impls[] = {
     TYPED(COMBINE_BWD, combine_bwd),
     TYPED(GATE, gate),
     TYPED(GATE_BWD, gate_bwd),
+    TYPED(GROUPED, grouped),
+    TYPED(GROUPED_BWD, grouped_bwd),
     PRODUCT(HEAD_CE, head_ce),
     PRODUCT(LOGITS, logits),
     TYPED(CACHE, cache),

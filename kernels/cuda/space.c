@@ -218,6 +218,42 @@ route_space_at(char *at, const struct op *op)
     return r;
 }
 
+uint32_t
+grouped_rank(const struct op *op, uint32_t k)
+{
+    uint32_t most = 0;
+
+    for (uint32_t i = k; i < op->u.lin.n; i += op->u.lin.n / op->u.lin.groups)
+        if (op->u.lin.part[i].a.buf != 0 && op->u.lin.part[i].rank > most)
+            most = op->u.lin.part[i].rank;
+    return most;
+}
+
+uint32_t
+grouped_spans(const struct op *op)
+{
+    return op->x[0].rows / GROUPED_ROWS + op->u.lin.groups;
+}
+
+struct grouped_space
+grouped_space_at(char *at, const struct sizing *s, const struct op *op)
+{
+    uint64_t n = op->u.lin.n, groups = op->u.lin.groups;
+    struct grouped_space g = { 0 };
+    uint32_t rank = 0;
+
+    for (uint32_t k = 0; k < n / groups; k++)
+        rank += grouped_rank(op, k);
+    g.part = take(at, &g.bytes, n * GROUPED_PART);
+    g.spans = take(at, &g.bytes, (uint64_t)grouped_spans(op) * GROUPED_SPAN);
+    g.groups = take(at, &g.bytes, groups * GROUPED_SPAN);
+    g.w = take(at, &g.bytes, parts_before(s, op, (uint32_t)n).w);
+    g.dh = take(at, &g.bytes,
+                op->kind == OP_GROUPED_BWD
+                ? matrix_bytes(s, op->x[0].rows, rank) : 0);
+    return g;
+}
+
 uint64_t
 space_bytes(const struct sizing *s, const struct op *op)
 {
@@ -242,6 +278,9 @@ space_bytes(const struct sizing *s, const struct op *op)
         return route_space_at(NULL, op).bytes;
     case OP_ROUTE_BWD: /* the rows of each tally */
         return op->x[3].rows * sizeof(uint32_t);
+    case OP_GROUPED:
+    case OP_GROUPED_BWD:
+        return grouped_space_at(NULL, s, op).bytes;
     case OP_SQNORM:
         return SQNORM_PARTS * sizeof(double);
     default:

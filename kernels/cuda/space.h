@@ -124,6 +124,21 @@ struct route_space {
 };
 struct route_space route_space_at(char *at, const struct op *op);
 
+/* Of GROUPED and its gradient: parts and spans of rows as grouped.cu has them;
+ * w: the parts' as operands, one after the other; dh: that of the k'th parts
+ * of all groups has as many columns as the greatest of their ranks. */
+enum { GROUPED_ROWS = 64, GROUPED_PART = 200, GROUPED_SPAN = 12 };
+
+struct grouped_space {
+    char *part, *spans, *groups, *w, *dh;
+    uint64_t bytes;
+};
+struct grouped_space grouped_space_at(char *at, const struct sizing *s,
+                                      const struct op *op);
+uint32_t grouped_rank(const struct op *op, uint32_t k);
+/* The most spans that the groups' rows can be. */
+uint32_t grouped_spans(const struct op *op);
+
 /* SQNORM: a double for each block of the first pass. */
 enum { SQNORM_PARTS = 256 };
 

@@ -16,7 +16,7 @@
 #ifndef KERNELS_CUDA_TILE_CUH
 #define KERNELS_CUDA_TILE_CUH
 
-#include "ptx.cuh"
+#include "piece.cuh"
 #include "reduce.cuh"
 #include "view.cuh"
 
@@ -292,25 +292,6 @@ load_tile(typename E::type *to, const head_of<typename E::type> &from,
         load_wide<E, ROWS>(to, from, row);
     else
         load_narrow<E, ROWS>(to, from, row);
-}
-
-__device__ __forceinline__ void
-put_pair(float *p, float x, float y, bool add)
-{
-    auto *pair = reinterpret_cast<float2 *>(p);
-    float2 old = add ? *pair : float2();
-
-    *pair = { old.x + x, old.y + y };
-}
-
-__device__ __forceinline__ void
-put_pair(bf16 *p, float x, float y, bool add)
-{
-    auto *pair = reinterpret_cast<uint32_t *>(p);
-    uint32_t old = add ? *pair : 0;
-
-    *pair = pack_bf16(x + __uint_as_float(old << 16),
-                      y + __uint_as_float(old & 0xffff0000u));
 }
 
 /* The block's own rows, row and on: to (+)= factor * sums. Sums j and j + 1

@@ -347,10 +347,6 @@ check_experts(const struct build *b, const struct layer_desc *y)
 {
     uint64_t rows = (uint64_t)b->o->batch * b->o->seq_len;
 
-    if (!(b->backend->kinds >> OP_GROUPED & 1))
-        return err_set(b->e, ERR_USAGE, "a mixture of experts does not run "
-                       "on %s: it has no kernels for it (use --device cpu)",
-                       b->backend->name);
     if (route_rows(rows, y->top_k, y->experts, ROUTE_TILE) > 1u << 24)
         return err_set(b->e, ERR_LIMIT, "%llu tokens in a batch, each of "
                        "which goes through %u experts, are over the limit of "

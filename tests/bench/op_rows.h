@@ -48,6 +48,8 @@ name_roles(char out[48], const struct prog *p, const struct op *op)
     struct buf b;
 
     buf_init(&b);
+    if (op->kind == OP_GROUPED || op->kind == OP_GROUPED_BWD)
+        n /= op->u.lin.groups; /* one expert's */
     for (uint32_t i = 0; i < n; i++)
         buf_addf(&b, "%s%s", i ? "|" : "",
                  role_of_site(p->desc, part[i].site));

@@ -83,12 +83,6 @@ rows() {
     echo '{"model_type": "mamba2"}' >mamba2.json
     run -2 --separate-stderr op_times --as H200 mamba2.json
     one_line "op_times: Mamba-2's layers do not run on cuda: "
-    echo '{"model_type": "mixtral"}' >mixtral.json
-    run -2 --separate-stderr op_times --as H200 mixtral.json
-    one_line "op_times: a mixture of experts does not run on cuda: "
-    echo '{"model_type": "qwen2_moe"}' >shared.json
-    run -2 --separate-stderr op_times --as H200 shared.json
-    one_line "op_times: a mixture of experts does not run on cuda: "
 }
 
 @test "bench-cuda computes where there is no card, and measures on one" {

@@ -116,7 +116,8 @@ add_ops(struct program *p, const struct world *w, const struct backend *b,
     for (size_t i = 0; i < w->n_more; i++)
         add_op(p, w, &w->more[i], bf16);
     if (op->kind == OP_LINEAR || op->kind == OP_LINEAR_BWD
-        || op->kind == OP_DORA_NORM)
+        || op->kind == OP_DORA_NORM || op->kind == OP_GROUPED
+        || op->kind == OP_GROUPED_BWD)
         op->u.lin.part = p->part;
     if (op->kind == OP_HEAD_CE || op->kind == OP_LOGITS)
         op->u.head.part = p->part;
@@ -270,6 +271,8 @@ keep_defined(const struct world *w, struct outcome *got,
 
     if (w->op.kind == OP_HEAD_CE)
         r.loss_sum = got->out.loss_sum;
+    if (w->op.kind == OP_BALANCE)
+        r.balance_sum = got->out.balance_sum;
     if (w->op.kind == OP_SQNORM || w->op.kind == OP_CLIP)
         r.gnorm2 = got->out.gnorm2;
     if (w->op.kind == OP_CLIP) {

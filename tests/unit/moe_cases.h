@@ -39,6 +39,8 @@ moe_world(struct world *w, const struct moe_case *c, uint32_t i)
     uint32_t n = c->seqs * c->seq;
 
     world_init(w, i);
+    if (c->cols % 8 == 0) /* there are ways for rows of whole 16 bytes */
+        w->pad = w->off = 8;
     w->reduction = n * c->experts;
     w->op.u.route = (struct route_args){ c->experts, c->top_k, c->tile,
                                          c->seq, c->norm };
@@ -235,20 +237,22 @@ TEST(gated_rows_match)
 {
     for (uint32_t i = 0; i < 8; i++) {
         bool bwd = i & 1;
-        uint32_t operands = bwd || i < 4 ? 3 : 2;
+        uint32_t operands = bwd || i < 4 ? 3 : 2, cols = i < 4 ? 65 : 72;
         struct world w;
 
         world_init(&w, i);
-        w.reduction = 65;
-        w.magnitude = 65;
+        if (cols % 8 == 0)
+            w.pad = w.off = 8;
+        w.reduction = cols;
+        w.magnitude = cols;
         w.op.kind = bwd ? OP_GATE_BWD : OP_GATE;
         w.op.acc = (uint8_t)(i >> 1 & (bwd ? 3 : 1));
         w.op.x[0] = world_act(&w, 40, 1, 2);
         for (uint32_t k = 1; k < operands; k++)
-            w.op.x[k] = world_act(&w, 40, 65, 1);
-        w.op.y[0] = world_act(&w, 40, bwd ? 1 : 65, 1);
+            w.op.x[k] = world_act(&w, 40, cols, 1);
+        w.op.y[0] = world_act(&w, 40, bwd ? 1 : cols, 1);
         if (bwd)
-            w.op.y[1] = world_act(&w, 40, 65, 1);
+            w.op.y[1] = world_act(&w, 40, cols, 1);
         if (i == 5)
             w.op.y[0].buf = 0;
         if (i == 7)
@@ -340,6 +344,8 @@ grouped_world(struct world *w, const struct grouped_case *c, uint32_t i,
     uint32_t n = grouped_rows(c), cols = c->each * c->out;
 
     world_init(w, i);
+    if (c->in % 8 == 0 && c->out % 8 == 0)
+        w->pad = w->off = 8;
     w->reduction = c->in + c->rank + (bwd ? cols + n : 0);
     w->op.kind = bwd ? OP_GROUPED_BWD : OP_GROUPED;
     w->op.acc = c->acc;
