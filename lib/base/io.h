@@ -180,6 +180,11 @@ long dir_holder(const char *dir);
 void io_temp_add(const char *path);
 void io_temp_drop(const char *path); /* committed: keep it */
 
+/* A directory that is removed only while it is empty, as another process may
+ * put something into it, until io_temp_whole says that it is this one's. */
+void io_temp_add_empty(const char *path);
+void io_temp_whole(const char *path);
+
 /* Opens /dev/null on closed standard descriptors (so that using them is an
  * error and no file gets their number), ignores SIGXFSZ (a write
  * then says EFBIG) and installs the handlers that clean up and re-raise

@@ -27,11 +27,12 @@ static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 #define N_CAUGHT ((int)(sizeof(caught) / sizeof(caught[0])))
 
 static char *_Atomic temps[MAX_TEMPS];
+static atomic_bool only_empty[MAX_TEMPS];
 static pid_t owner; /* the process that the table belongs to */
 static pthread_t owner_thread;
 
-void
-io_temp_add(const char *path)
+static void
+add(const char *path, bool empty)
 {
     char *copy;
     int i;
@@ -41,11 +42,37 @@ io_temp_add(const char *path)
     copy = mem_strdup(path);
     for (i = 0; i < MAX_TEMPS; i++) {
         if (!atomic_load(&temps[i])) {
+            atomic_store(&only_empty[i], empty);
             atomic_store(&temps[i], copy);
             return;
         }
     }
     free(copy);
+}
+
+void
+io_temp_add(const char *path)
+{
+    add(path, false);
+}
+
+void
+io_temp_add_empty(const char *path)
+{
+    add(path, true);
+}
+
+void
+io_temp_whole(const char *path)
+{
+    char *name;
+    int i;
+
+    for (i = 0; i < MAX_TEMPS; i++) {
+        name = atomic_load(&temps[i]);
+        if (name && strcmp(name, path) == 0)
+            atomic_store(&only_empty[i], false);
+    }
 }
 
 void
@@ -64,6 +91,12 @@ io_temp_drop(const char *path)
     }
 }
 
+static int
+remove_temp(const char *name, bool empty)
+{
+    return empty ? rmdir(name) : tree_remove(AT_FDCWD, name);
+}
+
 /* Removes what is registered. Called in a signal handler: the names are not
  * freed, and that a removal fails has no one to be told. */
 static void
@@ -76,7 +109,7 @@ remove_all(void)
         return;
     for (i = 0; i < MAX_TEMPS; i++) {
         name = atomic_exchange(&temps[i], NULL);
-        if (name && tree_remove(AT_FDCWD, name) < 0)
+        if (name && remove_temp(name, atomic_load(&only_empty[i])) < 0)
             continue;
     }
 }

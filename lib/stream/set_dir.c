@@ -41,7 +41,7 @@ set_dir_make(const char *dir, bool *made, struct err *e)
                        dir);
     }
     parent = path_parent(dir);
-    io_temp_add(dir);
+    io_temp_add_empty(dir);
     if (mkdir(dir, 0777) < 0) {
         rc = err_errno(e, errno == EEXIST ? ERR_EXISTS : ERR_IO, "%s",
                        dir);

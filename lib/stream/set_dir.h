@@ -7,8 +7,8 @@
 #include "stream/manifest.h"
 
 /* The directory, made (*made) or found; ERR_EXISTS for anything that is none.
- * One that is not there is registered for removal before it is made, so that
- * nothing can come in between. */
+ * One that is not there is registered, before it is made, for removal while it
+ * is empty: it is its maker's alone once that one has locked it. */
 int set_dir_make(const char *dir, bool *made, struct err *e);
 
 /* That a directory that was there holds a set, or nothing of others:

@@ -46,6 +46,7 @@ set_out_open(struct set_out *o, const char *dir, bool replace, struct err *e)
 {
     struct set_out_state *s = mem_alloc(sizeof(*s));
     size_t n = strlen(dir);
+    char *manifest;
     int rc;
 
     memset(o, 0, sizeof(*o));
@@ -55,6 +56,7 @@ set_out_open(struct set_out *o, const char *dir, bool replace, struct err *e)
     while (n > 1 && dir[n - 1] == '/')
         n--;
     s->dir = mem_dup(dir, n);
+    manifest = path_join(s->dir, MANIFEST_NAME);
     lengths_out_open(&s->lengths, s->dir, NULL, e);
     s->replace = replace;
     s->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -67,9 +69,15 @@ set_out_open(struct set_out *o, const char *dir, bool replace, struct err *e)
     if (rc < 0)
         goto out;
     s->locked = true;
-    if (!s->made && dir_has(s->dir, MANIFEST_NAME))
+    if (path_exists(manifest)) {
+        io_temp_drop(s->dir); /* another made a set in it meanwhile */
+        s->made = false;
         rc = open_old(s, e);
+    } else if (s->made) {
+        io_temp_whole(s->dir);
+    }
 out:
+    free(manifest);
     if (rc < 0)
         set_out_release(o);
     return rc;
@@ -197,8 +205,9 @@ take_back(struct set_out *o)
         close(s->spare);
     s->spare = -1;
     if (!s->locked) {
-        if (!s->made || rmdir(s->dir) == 0)
-            io_temp_drop(s->dir);
+        if (s->made)
+            rmdir(s->dir); /* it stays where another has begun in it */
+        io_temp_drop(s->dir);
     } else if (s->made) {
         if (path_remove(s->dir, &e) == 0)
             io_temp_drop(s->dir);

@@ -434,6 +434,23 @@ END
     [ "$(tojsonl set | wc -l)" -eq 2 ]
 }
 
+# Whoever makes the directory, the other may lock it, and be done.
+@test "of two shards that begin at once one at least makes the set" {
+    docs 1 20 >a.gs
+    for i in $(seq 40); do
+        shard -q -o set$i a.gs 2>first.err &
+        code=0
+        shard -q -o set$i a.gs 2>second.err || code=$?
+        other=0
+        wait $! || other=$?
+        echo "$i: $code $(<second.err), $other $(<first.err)"
+        [ "$code" -eq 0 ] || [ "$code" -eq 6 ]
+        [ "$other" -eq 0 ] || [ "$other" -eq 6 ]
+        [ "$((code * other))" -eq 0 ]
+        verify -q set$i
+    done
+}
+
 @test "a signal leaves no set, and the shell sees it" {
     for sig in INT TERM HUP; do
         mkfifo pipe.$sig
