@@ -44,6 +44,18 @@ result $status "README's table has every program, with its summary"
 mandoc -Tlint -W warning $(ls man/man?/*.[0-9])
 result $? "mandoc has nothing to warn of"
 
+# A first word that is the name of a macro, as In, is taken for one.
+status=0
+for page in man/man?/*.[0-9]; do
+    while IFS= read -r heading; do
+        mandoc -T utf8 "$page" | col -b | grep -qxF -- "   $heading" &&
+            continue
+        echo "# $page: '$heading' is not what its heading says"
+        status=1
+    done < <(sed -n '/\\[^&]/d; s/\\&//; s/"//g; s/^\.Ss //p' "$page")
+done
+result $status "headings say what is written"
+
 # commands PAGE: for each example a line with the command, then its expected
 # lines, each behind a "|".
 commands() {
