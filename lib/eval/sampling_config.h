@@ -11,8 +11,9 @@
  * transformers' generate takes them from the base's generation_config.json:
  * without do_sample the likeliest token is taken each time, which leaves
  * temperature 0; with it the temperature is 1 where none is said. What isn't
- * said leaves nothing out. ERR_DATA names the key with a value that can't be.
- */
+ * said leaves nothing out. A key by which generate would take other tokens and
+ * this program doesn't is warned of. ERR_DATA names the key with a value that
+ * can't be. */
 int sampling_config_read(struct sampling *s, const struct weights *w,
                          struct err *e);
 

@@ -128,7 +128,31 @@ rendered() {
     done
     echo '{"top_p": "most"}' >base/generation_config.json
     run -4 --separate-stderr say -p line
-    one_line "generate: base/generation_config.json: top_p (expected a number"
+    one_line 'generate: base/generation_config.json: top_p (found "most"'
+    for wrong in '"do_sample": "yes"' '"top_k": 1.5'; do
+        echo "{$wrong}" >base/generation_config.json
+        run -4 --separate-stderr say -p line
+        one_line "generate: base/generation_config.json: ${wrong:1:5}"
+    done
+}
+
+@test "what the base says of sampling and is not obeyed is told" {
+    echo '{"typical_p": 0.2, "num_beams": 1, "min_length": 0, "max_length": 20,
+        "suppress_tokens": [], "stop_strings": null, "top_h": null,
+        "encoder_repetition_penalty": 1.0}' >base/generation_config.json
+    run -0 --separate-stderr generate --base base --max-tokens 9 -p line
+    run ! grep -q warning <<<"$stderr"
+    echo '{"typical_p": 0.2, "num_beams": 4, "no_repeat_ngram_size": 3,
+        "suppress_tokens": [2], "stop_strings": "a", "do_sample": true}' \
+        >base/generation_config.json
+    run -0 --separate-stderr generate --base base --max-tokens 9 -p line
+    for said in 'typical_p (found 0.2' 'num_beams (found 4' \
+        'no_repeat_ngram_size (found 3' 'suppress_tokens (found [2]' \
+        'stop_strings (found "a"'; do
+        grep -qF "generate: warning: base/generation_config.json: $said, \
+expected none: it is not obeyed)" <<<"$stderr"
+    done
+    [ "$(grep -c warning <<<"$stderr")" -eq 5 ]
 }
 
 @test "a stop string ends it, wherever tokens end" {
