@@ -192,3 +192,39 @@ refused() {
     run -2 "$texts" -q TEXT pipe
     [[ $output == *'no directory and no file'* ]]
 }
+
+# A make that has made what two-stage.mk is asked for, without a model.
+made() {
+    local WORK ARCH TEXT CODE word
+    for word; do
+        case $word in
+        WORK=* | ARCH=* | TEXT=* | CODE=*) declare "$word" ;;
+        esac
+    done
+    [ -n "$(find "$TEXT" -name '*.txt')$(find "$TEXT" -name '*.[157]')" ]
+    [ -n "$(find "$CODE" -name '*.[ch]')" ]
+    mkdir -p "$WORK"/{text,code,text-tokens,code-tokens,key}
+    touch "$WORK"/tokenizer.json "$WORK"/key/{text,code,vocab} \
+        "$WORK"/key/{text,code}-tokens
+    jq -n --arg name "$ARCH" '{$name, parameters: 1234,
+        samples: [{prompt: "a", completion: "b"}, {}, {prompt: "c",
+            completion: "\n"}],
+        stages: [{steps: [{tokens: 10, tok_s: 5}],
+            test: {after_stage_1: {loss: 2}}},
+            {steps: [], test: {after_stage_2: {loss: 1.5}}}]}' \
+        >"$WORK/history.json"
+}
+
+@test "the demo from nothing works in a folder as it was named" {
+    echo '#!/bin/bash' >make
+    declare -f made >>make
+    echo 'made "$@"' >>make
+    chmod +x make
+    PAGES=3 HEADERS=5 MAKE=$PWD/make BIN=bin WORK='some work/demo' \
+        "$root/pipelines/demo-scratch" >said
+    [ "$(grep -c ' 1,234 *5 *2.0000 *1.5000$' said)" = \
+        "$(ls "$root"/pipelines/configs/scratch/[a-z]*-nano.json |
+            grep -cv stage)" ]
+    grep -Fqx 'dense-nano > c ' said
+    [ "$(find 'some work/demo/include' -name '*.h' | wc -l)" -ge 5 ]
+}
