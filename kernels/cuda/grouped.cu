@@ -14,7 +14,8 @@
 #include "grouped.cuh"
 #include "moe.cuh"
 #include "ops.cuh"
-#include "tensor.cuh"
+#include "parts.cuh"
+#include "widen.cuh"
 
 constexpr unsigned FEW = 32, MANY = 128; /* columns that a block has */
 
@@ -32,9 +33,11 @@ static_assert(sizeof(span) == GROUPED_SPAN, "as space.h counts");
 template <class T>
 struct member {
     mat<T> w, h, dh;
+    table stored; /* what w is made of, where that is no operand */
     mat<float> a, b, grad_w, grad_a, grad_b;
     uint32_t col;
     float scale;
+    bool codes; /* see has_codes */
 };
 static_assert(sizeof(member<float>) == GROUPED_PART, "as space.h counts");
 
@@ -48,7 +51,7 @@ struct plan {
 
 /* ---- what goes before the products -------------------------------------- */
 
-constexpr unsigned AT_ONCE = 16; /* of 4 KiB that a launch has */
+constexpr unsigned AT_ONCE = 12; /* of 4 KiB that a launch has */
 
 template <class T>
 struct members {
@@ -107,6 +110,39 @@ list_spans(span *spans, span *groups, mat<float> counts, uint32_t n_spans,
     }
 }
 
+constexpr unsigned WIDENING = 256, WIDENING_BLOCKS = 256; /* of each part */
+
+/* Makes the weights of experts that have rows; blockIdx.y is the part. */
+template <class T>
+static __global__ void
+widen_used(plan<T> g)
+{
+    const member<T> &p = g.part[blockIdx.y];
+    unsigned each = p.codes ? CODES : 1;
+
+    if (p.stored.p == nullptr || g.groups[blockIdx.y / g.each].rows == 0)
+        return;
+    for (uint32_t i = blockIdx.x; i < p.w.rows; i += gridDim.x)
+        for (uint32_t c = threadIdx.x * each; c < p.w.cols;
+             c += WIDENING * each) {
+            if (p.codes)
+                widen_codes(p.w.row(i) + c, p.stored, i, c);
+            else
+                set(p.w.row(i) + c, table_at(p.stored, i, c));
+        }
+}
+
+/* The most columns of y that a part has. */
+static uint32_t
+widest(const struct op *op)
+{
+    uint32_t most = 0;
+
+    for (uint32_t i = 0; i < op->u.lin.n; i++)
+        most = op->u.lin.part[i].out > most ? op->u.lin.part[i].out : most;
+    return most;
+}
+
 /* The k'th part of each group has its columns of dh. */
 template <class T>
 static mat<T>
@@ -123,16 +159,41 @@ dh_of(const struct call *c, char *space, uint32_t i)
                    op->u.lin.part[i].rank);
 }
 
-/* Puts the parts and the spans to the card, and the weights too where they are
- * asked for and no operands. */
+/* Part i with its places; space: see grouped_space. */
+template <class T>
+static member<T>
+member_of(struct call *c, const struct grouped_space &space, uint32_t i)
+{
+    const struct part *p = &c->op->u.lin.part[i];
+    member<T> m = {};
+
+    m.w = mat_of<T>(c, &p->w);
+    if (!is_operand(&c->card->sizing, p->w.dtype)) {
+        m.w = packed<T>(space.w + before_part(c, i).w, p->out, p->in);
+        m.stored = table_of(c, &p->w);
+        m.codes = has_codes(m.stored) && is_wide(m.w);
+    }
+    m.h = mat_of<T>(c, &p->h);
+    m.dh = dh_of<T>(c, space.dh, i);
+    m.a = mat_of<float>(c, &p->a);
+    m.b = mat_of<float>(c, &p->b);
+    m.grad_w = mat_of<float>(c, &p->grad_w);
+    m.grad_a = mat_of<float>(c, &p->grad_a);
+    m.grad_b = mat_of<float>(c, &p->grad_b);
+    m.col = p->col;
+    m.scale = p->lora_scale;
+    return m;
+}
+
+/* Puts the parts and the spans to the card, and makes the weights where they
+ * are asked for and no operands. */
 template <class T>
 static plan<T>
 begin(struct call *c, bool weights)
 {
     const struct op *op = c->op;
-    const struct sizing *s = &c->card->sizing;
-    struct grouped_space space =
-        grouped_space_at(view_at(c, &op->scratch), s, op);
+    struct grouped_space space = grouped_space_at(
+        view_at(c, &op->scratch), &c->card->sizing, op);
     uint32_t n = op->u.lin.n, groups = op->u.lin.groups;
     plan<T> p = { reinterpret_cast<member<T> *>(space.part),
                   reinterpret_cast<span *>(space.spans),
@@ -141,35 +202,17 @@ begin(struct call *c, bool weights)
     members<T> some;
 
     for (uint32_t i = 0; i < n; i++) {
-        const struct part *q = &op->u.lin.part[i];
-        mat<T> w = { nullptr, q->out, q->in, q->in };
-
-        if (weights)
-            w = as_operand<T>(c, &q->w, space.w + parts_before(s, op, i).w);
-        some.part[i % AT_ONCE] = {
-            w, mat_of<T>(c, &q->h), dh_of<T>(c, space.dh, i),
-            mat_of<float>(c, &q->a), mat_of<float>(c, &q->b),
-            mat_of<float>(c, &q->grad_w), mat_of<float>(c, &q->grad_a),
-            mat_of<float>(c, &q->grad_b), q->col, q->lora_scale
-        };
+        some.part[i % AT_ONCE] = member_of<T>(c, space, i);
         if ((i + 1) % AT_ONCE == 0 || i + 1 == n)
             launch(c, put_members<T>, 1, AT_ONCE, 0,
                    p.part + i / AT_ONCE * AT_ONCE, some, i % AT_ONCE + 1);
     }
     launch(c, list_spans, 1, LISTING, 0, p.spans, p.groups,
            mat_of<float>(c, &op->x[1]), p.n_spans, op->u.lin.tile);
+    if (weights && before_part(c, n).w > 0)
+        launch(c, widen_used<T>,
+               dim3(min(widest(op), WIDENING_BLOCKS), n), WIDENING, 0, p);
     return p;
-}
-
-/* The most columns of y that a part has. */
-static uint32_t
-widest(const struct op *op)
-{
-    uint32_t most = 0;
-
-    for (uint32_t i = 0; i < op->u.lin.n; i++)
-        most = op->u.lin.part[i].out > most ? op->u.lin.part[i].out : most;
-    return most;
 }
 
 static uint32_t
@@ -198,14 +241,15 @@ part_of(const mat<C> &m, const span &s, uint32_t col, uint32_t cols)
     return { m.row(s.row) + col, s.rows, cols, m.ld };
 }
 
-/* blockIdx: span, columns, part of its group. */
+/* Blocks are of spans and columns; blockIdx.y is the part of the group. */
 template <class E, class T>
 static __global__ void
-grouped_h(mat<T> x, plan<T> g)
+grouped_h(mat<T> x, plan<T> g, uint32_t cols)
 {
-    span s = g.spans[blockIdx.x];
-    const member<T> &p = g.part[s.group * g.each + blockIdx.z];
-    uint32_t n = blockIdx.y * E::COLS;
+    place at = place_of(g.n_spans, cols);
+    span s = g.spans[at.row];
+    const member<T> &p = g.part[s.group * g.each + blockIdx.y];
+    uint32_t n = at.col * E::COLS;
     typename E::sums sums = {};
 
     if (s.rows == 0 || p.a.p == nullptr || n >= p.a.rows)
@@ -217,11 +261,12 @@ grouped_h(mat<T> x, plan<T> g)
 /* The same. */
 template <class E, class T>
 static __global__ void
-grouped_y(mat<T> y, mat<T> x, plan<T> g, bool add)
+grouped_y(mat<T> y, mat<T> x, plan<T> g, uint32_t cols, bool add)
 {
-    span s = g.spans[blockIdx.x];
-    const member<T> &p = g.part[s.group * g.each + blockIdx.z];
-    uint32_t n = blockIdx.y * E::COLS;
+    place at = place_of(g.n_spans, cols);
+    span s = g.spans[at.row];
+    const member<T> &p = g.part[s.group * g.each + blockIdx.y];
+    uint32_t n = at.col * E::COLS;
     typename E::sums sums = {};
 
     if (s.rows == 0 || n >= p.w.rows)
@@ -246,28 +291,28 @@ run_grouped(struct call *c)
     const struct op *op = c->op;
     mat<T> x = mat_of<T>(c, &op->x[0]), y = mat_of<T>(c, &op->y[0]);
     plan<T> g = begin<T>(c, true);
-    uint32_t rank = highest_rank(op);
+    uint32_t ranks = blocks_of(highest_rank(op), FEW);
+    uint32_t cols = blocks_of(widest(op), MANY);
 
-    if (rank > 0)
-        launch(c, grouped_h<few, T>,
-               dim3(g.n_spans, blocks_of(rank, FEW), g.each), few::THREADS,
-               PRODUCT_BYTES<few>, x, g);
-    launch(c, grouped_y<many, T>,
-           dim3(g.n_spans, blocks_of(widest(op), MANY), g.each),
-           many::THREADS, PRODUCT_BYTES<many>, y, x, g,
+    if (ranks > 0)
+        launch(c, grouped_h<few, T>, dim3(g.n_spans * ranks, g.each),
+               few::THREADS, PRODUCT_BYTES<few>, x, g, ranks);
+    launch(c, grouped_y<many, T>, dim3(g.n_spans * cols, g.each),
+           many::THREADS, PRODUCT_BYTES<many>, y, x, g, cols,
            (op->acc & 1) != 0);
 }
 
 /* ---- backward ----------------------------------------------------------- */
 
-/* dh = s dy B; blockIdx as in the forward. */
+/* dh = s dy B; blocks as in the forward. */
 template <class E, class T>
 static __global__ void
-grouped_dh(mat<T> dy, plan<T> g)
+grouped_dh(mat<T> dy, plan<T> g, uint32_t cols)
 {
-    span s = g.spans[blockIdx.x];
-    const member<T> &p = g.part[s.group * g.each + blockIdx.z];
-    uint32_t n = blockIdx.y * E::COLS;
+    place at = place_of(g.n_spans, cols);
+    span s = g.spans[at.row];
+    const member<T> &p = g.part[s.group * g.each + blockIdx.y];
+    uint32_t n = at.col * E::COLS;
     typename E::sums sums = {};
 
     if (s.rows == 0 || p.a.p == nullptr || n >= p.a.rows)
@@ -277,13 +322,14 @@ grouped_dh(mat<T> dy, plan<T> g)
     store_product<E>(rows_of(p.dh, s), 0, n, sums, p.scale, false);
 }
 
-/* dx (+)= dh A + dy W of all parts; blockIdx: span, columns. */
+/* dx (+)= dh A + dy W of all parts. */
 template <class E, class T>
 static __global__ void
-grouped_dx(mat<T> dx, mat<T> dy, plan<T> g, bool add)
+grouped_dx(mat<T> dx, mat<T> dy, plan<T> g, uint32_t cols, bool add)
 {
-    span s = g.spans[blockIdx.x];
-    uint32_t n = blockIdx.y * E::COLS;
+    place at = place_of(g.n_spans, cols);
+    span s = g.spans[at.row];
+    uint32_t n = at.col * E::COLS;
     typename E::sums sums = {};
 
     if (s.rows == 0)
@@ -308,16 +354,17 @@ gradient_of(const member<T> &p)
     return WHICH == GRAD_W ? p.grad_w : WHICH == GRAD_A ? p.grad_a : p.grad_b;
 }
 
-/* grad_w += dy^T x, grad_a += dh^T x, grad_b += s dy^T h; blockIdx: rows,
- * columns, part of all. */
+/* grad_w += dy^T x, grad_a += dh^T x, grad_b += s dy^T h; blockIdx.y is the
+ * part, of all. */
 template <class E, class T, enum gradient WHICH>
 static __global__ void
-grouped_grad(mat<T> x, mat<T> dy, plan<T> g)
+grouped_grad(mat<T> x, mat<T> dy, plan<T> g, uint32_t rows, uint32_t cols)
 {
-    const member<T> &p = g.part[blockIdx.z];
-    span s = g.groups[blockIdx.z / g.each];
+    place at = place_of(rows, cols);
+    const member<T> &p = g.part[blockIdx.y];
+    span s = g.groups[blockIdx.y / g.each];
     mat<float> to = gradient_of<T, WHICH>(p);
-    uint32_t m = blockIdx.x * E::ROWS, n = blockIdx.y * E::COLS;
+    uint32_t m = at.row * E::ROWS, n = at.col * E::COLS;
     typename E::sums sums = {};
     mat<T> left, right;
 
@@ -338,10 +385,11 @@ put_grads(struct call *c, const plan<T> &g, mat<T> x, mat<T> dy,
 {
     typedef block_of<T, WHICH == GRAD_B ? FEW : MANY> block;
 
+    rows = blocks_of(rows, block::ROWS);
+    cols = blocks_of(cols, block::COLS);
     launch(c, grouped_grad<block, T, WHICH>,
-           dim3(blocks_of(rows, block::ROWS), blocks_of(cols, block::COLS),
-                g.each * g.n_groups),
-           block::THREADS, PRODUCT_BYTES<block>, x, dy, g);
+           dim3(rows * cols, g.each * g.n_groups), block::THREADS,
+           PRODUCT_BYTES<block>, x, dy, g, rows, cols);
 }
 
 template <class T>
@@ -355,20 +403,20 @@ run_grouped_bwd(struct call *c)
     mat<T> dx = mat_of<T>(c, &op->y[0]);
     plan<T> g = begin<T>(c, dx.p != nullptr);
     uint32_t rank = highest_rank(op), out = widest(op);
+    uint32_t ranks = blocks_of(rank, FEW), cols = blocks_of(x.cols, MANY);
     bool grad_w = false, grad_lora = false;
 
     for (uint32_t i = 0; i < op->u.lin.n; i++) {
         grad_w |= op->u.lin.part[i].grad_w.buf != 0;
         grad_lora |= op->u.lin.part[i].grad_a.buf != 0;
     }
-    if (rank > 0)
-        launch(c, grouped_dh<few, T>,
-               dim3(g.n_spans, blocks_of(rank, FEW), g.each), few::THREADS,
-               PRODUCT_BYTES<few>, dy, g);
+    if (ranks > 0)
+        launch(c, grouped_dh<few, T>, dim3(g.n_spans * ranks, g.each),
+               few::THREADS, PRODUCT_BYTES<few>, dy, g, ranks);
     if (dx.p != nullptr)
-        launch(c, grouped_dx<many, T>,
-               dim3(g.n_spans, blocks_of(dx.cols, MANY)), many::THREADS,
-               PRODUCT_BYTES<many>, dx, dy, g, (op->acc & 1) != 0);
+        launch(c, grouped_dx<many, T>, dim3(g.n_spans * cols),
+               many::THREADS, PRODUCT_BYTES<many>, dx, dy, g, cols,
+               (op->acc & 1) != 0);
     if (grad_lora) {
         put_grads<T, GRAD_A>(c, g, x, dy, rank, x.cols);
         put_grads<T, GRAD_B>(c, g, x, dy, out, rank);

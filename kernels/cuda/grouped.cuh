@@ -167,6 +167,26 @@ struct float_block {
     }
 };
 
+/* Which rows and columns a block has, as numbers of ROWS and COLS. */
+struct place {
+    uint32_t row, col;
+};
+
+/* TOGETHER rows of blocks go through all columns before the next do: what they
+ * read of A stays in the cache meanwhile, and B is read once for all of them.
+ * blockIdx.x counts rows * cols blocks. */
+constexpr uint32_t TOGETHER = 16;
+
+__device__ __forceinline__ place
+place_of(uint32_t rows, uint32_t cols)
+{
+    uint32_t first = blockIdx.x / (TOGETHER * cols) * TOGETHER;
+    uint32_t rest = blockIdx.x % (TOGETHER * cols);
+    uint32_t some = min(TOGETHER, rows - first);
+
+    return { first + rest % some, rest / some };
+}
+
 /* Elements of a slab of M by DEPTH, whichever way it lies. */
 template <class E, unsigned M>
 constexpr unsigned SLAB = M * (E::DEPTH + E::ASIDE)

@@ -127,7 +127,7 @@ struct route_space route_space_at(char *at, const struct op *op);
 /* Of GROUPED and its gradient: parts and spans of rows as grouped.cu has them;
  * w: the parts' as operands, one after the other; dh: that of the k'th parts
  * of all groups has as many columns as the greatest of their ranks. */
-enum { GROUPED_ROWS = 64, GROUPED_PART = 200, GROUPED_SPAN = 12 };
+enum { GROUPED_ROWS = 64, GROUPED_PART = 256, GROUPED_SPAN = 12 };
 
 struct grouped_space {
     char *part, *spans, *groups, *w, *dh;

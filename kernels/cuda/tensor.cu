@@ -2,8 +2,8 @@
 #include "tensor.cuh"
 
 #include "philox.cuh"
-#include "piece.cuh"
 #include "reduce.cuh"
+#include "widen.cuh"
 
 constexpr unsigned THREADS = 256;
 
@@ -17,37 +17,14 @@ widen(mat<T> to, table from)
         set(to.row(blockIdx.x) + c, table_at(from, blockIdx.x, c));
 }
 
-/* Elements of an int8 row that a thread widens: 16 bytes, of one scale. */
-constexpr unsigned CODES = 16;
-
-static __device__ __forceinline__ void
-get_codes(const table &t, uint32_t row, uint32_t col, float *x)
-{
-    uint4 v = *reinterpret_cast<const uint4 *>(t.p + (size_t)row * t.ld
-                                               + col);
-    const uint32_t four[] = { v.x, v.y, v.z, v.w };
-    float scale = half_to_float(reinterpret_cast<const uint16_t *>(t.side)
-                                [(size_t)row * t.side_ld
-                                       + col / INT8_BLOCK]);
-
-    UNROLL
-    for (unsigned k = 0; k < CODES; k++)
-        x[k] = (float)(int8_t)(four[k / 4] >> k % 4 * 8) * scale;
-}
-
 template <class T>
 static __global__ void
-widen_codes(mat<T> to, table from)
+widen_pieces(mat<T> to, table from)
 {
     uint32_t i = blockIdx.x, c = (blockIdx.y * THREADS + threadIdx.x) * CODES;
-    float v[CODES / WIDE<T>][WIDE<T>];
 
-    if (c >= to.cols)
-        return;
-    get_codes(from, i, c, &v[0][0]);
-    UNROLL
-    for (unsigned k = 0; k < CODES / WIDE<T>; k++)
-        set_piece(to.row(i) + c + k * WIDE<T>, v[k]);
+    if (c < to.cols)
+        widen_codes(to.row(i) + c, from, i, c);
 }
 
 template <class T>
@@ -55,11 +32,10 @@ void
 put_widened(struct call *c, mat<T> to, const struct view *v)
 {
     table from = table_of(c, v);
-    bool codes = v->dtype == DTYPE_I8 && is_aligned(from.p)
-                 && v->ld % CODES == 0 && v->cols % CODES == 0 && is_wide(to);
+    bool codes = has_codes(from) && is_wide(to);
     unsigned each = codes ? CODES : 1;
 
-    launch(c, codes ? widen_codes<T> : widen<T>,
+    launch(c, codes ? widen_pieces<T> : widen<T>,
            dim3(v->rows, blocks_of(v->cols, each * THREADS)), THREADS, 0, to,
            from);
 }

@@ -297,6 +297,8 @@ static const struct grouped_case groupeds[] = {
     { 3, 1, 32, 256, 130, 2, { 0, 5, 0 }, DTYPE_I8, 0, 0 },
     { 2, 2, 32, 256, 64, 2, { 9, 12 }, DTYPE_NF4, 0, 0 },
     { 4, 1, 1, 70, 90, 0, { 1, 0, 2, 3 }, DTYPE_REAL, 1, 1 },
+    { 2, 1, 32, 24, 136, 2, { 700, 600 }, DTYPE_BF16, 0, 0 },
+    { 1, 1, 1, 136, 1100, 2, { 5 }, DTYPE_REAL, 1, 0 },
 };
 
 enum { N_GROUPEDS = sizeof(groupeds) / sizeof(groupeds[0]) };
