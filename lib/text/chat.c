@@ -76,6 +76,37 @@ chat_variables(struct chat *c, const char *json, size_t n, struct err *e)
     return jinja_set_all(c->vars, "chat_template_kwargs", json, n, e);
 }
 
+static int
+refuse_weight(const cJSON *weight, struct err *e)
+{
+    char *found = cJSON_PrintUnformatted(weight);
+
+    err_set(e, ERR_DATA, "weight (found %.64s, expected 0 or 1)",
+            found ? found : "nothing");
+    cJSON_free(found);
+    return e->code;
+}
+
+/* Whether a message of the assistant's is learned, by the "weight" that
+ * OpenAI's and Mistral's data sets give it in json: 0 or 1. */
+static int
+read_weight(bool *learned, const char *json, size_t n, struct err *e)
+{
+    const cJSON *weight;
+    cJSON *root = NULL;
+    int rc = json ? json_user(&root, json, n, "message", e) : 0;
+
+    *learned = true;
+    weight = cJSON_GetObjectItemCaseSensitive(root, "weight");
+    if (weight != NULL && cJSON_IsNumber(weight) && weight->valuedouble == 0)
+        *learned = false;
+    else if (weight != NULL
+             && !(cJSON_IsNumber(weight) && weight->valuedouble == 1))
+        rc = refuse_weight(weight, e);
+    cJSON_Delete(root);
+    return rc;
+}
+
 int
 chat_add(struct chat *c, const char *role, size_t n_role,
          const char *content, size_t n_content, const char *json,
@@ -98,6 +129,9 @@ chat_add(struct chat *c, const char *role, size_t n_role,
                            n_json, e);
     if (rc == 0)
         m->says = jinja_message_says(c->vars, content, n_content, &m->calls);
+    if (rc == 0 && m->assistant
+        && read_weight(&m->learned, json, n_json, e) < 0)
+        rc = err_prefix(e, "messages[%zu]", c->n_messages - 1);
     return rc;
 }
 
@@ -291,11 +325,12 @@ cut(struct chat *c, bool tagged, bool marks)
     for (size_t i = 0; i < t->n_spans; from = t->span[i++].end) {
         s = &t->span[i];
         if (tagged)
-            loss = s->generation;
+            loss = s->generation
+                   && (s->turn == 0 || c->message[s->turn - 1].learned);
         else if (s->turn > 0)
-            loss = c->message[s->turn - 1].assistant;
+            loss = c->message[s->turn - 1].learned;
         else
-            loss = last->assistant && last->n > 0 && from > last->at;
+            loss = last->learned && last->n > 0 && from > last->at;
         at = c->n;
         if (tagged)
             add_piece(c, from, s->end, loss,
@@ -320,11 +355,13 @@ chat_end(struct chat *c, bool marks, bool all, struct err *e)
 {
     const struct jinja *j = template_for(c);
     bool tagged = jinja_has_generation(j), assistant = false;
-    bool told;
+    bool told, learned = false;
     int rc;
 
-    for (size_t i = 0; i < c->n_messages; i++)
+    for (size_t i = 0; i < c->n_messages; i++) {
         assistant |= c->message[i].assistant;
+        learned |= c->message[i].learned;
+    }
     if (!all && !assistant)
         return err_set(e, ERR_DATA, "a conversation without a message of "
                        "the assistant's: nothing is learned (--loss all "
@@ -337,7 +374,7 @@ chat_end(struct chat *c, bool marks, bool all, struct err *e)
     told = tagged || find_headers(c, j, e) == 0;
     if (!told && !all)
         return e->code;
-    told = cut(c, tagged, marks) && told;
+    told = (cut(c, tagged, marks) || (assistant && !learned)) && told;
     if (!told && !all)
         return err_set(e, ERR_DATA, "what the assistant says can't be told "
                        "apart in what the chat template makes of it (%s)",

@@ -14,7 +14,7 @@
  * messages is at that message, or of its content), without what it writes to
  * have the turn begun: the conversation before it with
  * add_generation_prompt. What follows a last message of the assistant's is
- * learned, too.
+ * learned, too. A message of the assistant's whose "weight" is 0 is not.
  *
  * Limits: those of jinja.h; 256 ways in which an assistant's turn begins.
  */

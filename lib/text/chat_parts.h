@@ -7,6 +7,7 @@
 
 struct chat_message {
     bool assistant, system;
+    bool learned;     /* the assistant's, and its weight is not 0 */
     bool says, calls; /* a content, calls of tools */
     bool passed;      /* chat_passed of it */
     char role[33];    /* as far as it goes */

@@ -172,6 +172,37 @@ target, expected all, as of the first records): --loss is for all of them"
     tokenize -q -t tokenizer.json --template chat both.text | verify -q -
 }
 
+@test "a message of the assistant's that has no weight is not learned" {
+    base
+    talk() { # WEIGHT WEIGHT: the masked text of a chat of two answers
+        echo "{\"messages\":[{\"role\":\"user\",\"content\":\"1\"},
+            {\"role\":\"assistant\",\"content\":\"2\"$1},
+            {\"role\":\"user\",\"content\":\"3\"},
+            {\"role\":\"assistant\",\"content\":\"4\"$2}]}" |
+            tr -d '\n' >in.jsonl
+        echo >>in.jsonl
+        fromjsonl -q in.jsonl >in.text
+        tokenize -q -t tokenizer.json --template chat in.text | tojsonl |
+            jq -c '[.ids, .mask] | transpose | map(select(.[1] == 1)[0])'
+    }
+    tagged='{% for m in messages %}{% if m.role == "assistant" %}'
+    tagged+='{% generation %}{{ m.content }}{% endgeneration %}{% else %}'
+    tagged+='{{ m.content }}{% endif %}{% endfor %}'
+    for template in "$(<chat_template.jinja)" "$tagged"; do
+        echo "$template" >chat_template.jinja
+        both=$(talk '' ',"weight":1')
+        second=$(talk ',"weight":0' '')
+        first=$(talk '' ',"weight":0')
+        jq -n --argjson a "$first" --argjson b "$second" \
+            --argjson both "$both" -e '$a + $b == $both and $a != []
+            and $b != []'
+        [ "$(talk ',"weight":0' ',"weight":0')" = '[]' ]
+    done
+    run talk '' ',"weight":0.5'
+    run -4 --separate-stderr tokenize -q -t tokenizer.json in.text
+    one_line "tokenize: in.text: record 0: messages[3]: weight (found 0.5"
+}
+
 @test "tokenize names a message that the template passes over" {
     base
     echo '{% for m in messages if m.role != "alien" %}{{ m.content }}
