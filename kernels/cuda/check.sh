@@ -99,10 +99,13 @@ echo "# $line"
     [ "${BASH_REMATCH[1]}" -le $((BASH_REMATCH[2] + (64 << 20))) ]
 result $? "the card's memory is as planned"
 
-# A step of models that are as small as can be: these take their time.
+# A step of models that are as small as can be: these take their time. Rows
+# after the last expert's are nobody's, but GLU computes them with the others:
+# initcheck would say so.
 sanitized() { # TOOL
     local base compute status=0
     for base in "tiny" "few --dropout 0"; do
+        [ "$1/${base% --*}" != initcheck/few ] || continue
         for compute in f32 bf16; do
             compute-sanitizer --tool "$1" --error-exitcode 9 \
                 "$here/../libexec/graft/train" $options --base $base \

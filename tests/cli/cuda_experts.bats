@@ -103,3 +103,20 @@ balanced() {
         rm -r run
     done
 }
+
+@test "a dry run plans experts for a card without one, to the byte" {
+    export STANDIN_WORKSPACE=$((32 << 20)) # as cuBLASLt's
+    token_base 24
+    for type in mixtral qwen2_moe; do
+        experts $type
+        quantize -q --format int8 base | shard -q -o $type
+        for how in '' "--base $type --compute bf16" '--method full' \
+            '--offload activations --recompute block'; do
+            train $options $how --dry-run --device cuda |
+                jq -c 'del(.used_bytes)' >there
+            "$GRAFT_BUILD/bin/train" $options $how --dry-run --device cuda |
+                jq -c . >here
+            cmp here there
+        done
+    done
+}
