@@ -213,7 +213,8 @@ lines(const struct options *o, const char *tokenizer, const char *prov,
     s.keep_going = o->keep_going;
     rc = convert(&s, path, e);
     if (rc == 0 && s.line.n_ignored > 0)
-        log_info("%llu keys ignored", (unsigned long long)s.line.n_ignored);
+        log_info("%llu keys ignored (the first is '%s')",
+                 (unsigned long long)s.line.n_ignored, s.line.ignored);
     if (rc == 0 && s.line.n_padding > 0)
         log_info("%llu tokens of padding left off",
                  (unsigned long long)s.line.n_padding);

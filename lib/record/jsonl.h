@@ -104,6 +104,7 @@ struct jsonl {
     uint64_t dim;       /* set by the caller: elements of a vector, 0 = any */
     uint64_t ordinal;   /* set by the caller: of records without one */
     uint64_t n_ignored; /* keys that were left out so far */
+    char ignored[64];   /* the first of them, as far as it goes */
     uint64_t n_padding; /* tokens that were, of padding */
     struct jsonl_state *state;
 };

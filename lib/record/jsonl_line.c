@@ -1,4 +1,5 @@
 /* jsonl_line.c - the keys of a line, and the bytes of their values. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/b64.h"
@@ -18,6 +19,13 @@ const char *
 line_key(const struct jsonl_state *s, const struct entry *t)
 {
     return s->keys.data + t->key;
+}
+
+void
+line_ignore(struct jsonl *j, const struct entry *t)
+{
+    if (j->n_ignored++ == 0)
+        snprintf(j->ignored, sizeof(j->ignored), "%s", line_key(j->state, t));
 }
 
 int

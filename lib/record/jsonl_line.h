@@ -41,6 +41,9 @@ int line_list(struct jsonl_state *s, struct err *e);
 struct json line_value(const struct jsonl_state *s, const struct entry *t);
 const char *line_key(const struct jsonl_state *s, const struct entry *t);
 
+/* Counts a key that is left out, and keeps the name of the first. */
+void line_ignore(struct jsonl *j, const struct entry *t);
+
 /* The entry of a key, marked as used, or NULL; line_need sets *e then. */
 struct entry *line_take(struct jsonl_state *s, const char *key);
 struct entry *line_need(struct jsonl_state *s, const char *key,

@@ -123,7 +123,7 @@ add_rest(struct jsonl *j, struct err *e)
         if (!is_field_name(name) || n == TEXT_MAX_FIELDS
             || strcmp(name, "role") == 0 || strcmp(name, "content") == 0
             || strcmp(name, "message_json") == 0 || !can_be_field(name, &v)) {
-            j->n_ignored++;
+            line_ignore(j, t);
             continue;
         }
         rc = add_field(s, t, &v, true, e);

@@ -219,7 +219,8 @@ finish_tokens(struct jsonl *j, const uint8_t *loss, struct err *e)
     if (rc < 0)
         return rc;
     for (i = 0; i < s->n; i++)
-        j->n_ignored += !s->entry[i].used;
+        if (!s->entry[i].used)
+            line_ignore(j, &s->entry[i]);
     j->kind = JSONL_TOKENS;
     rc = (j->wide ? tokens_encode_wide : tokens_encode)(
         &j->record, &origin, s->ids, loss, s->n_ids, j->vocab, e);
@@ -268,12 +269,13 @@ and_mask(const struct jsonl_state *s, uint8_t *all, bool *any)
     *any = true;
 }
 
-/* What labels and TRL's masks leave: *loss is NULL without any, else of n_ids
- * flags for the caller to free. */
+/* What labels and the masks of TRL and verl leave: *loss is NULL without any,
+ * else of n_ids flags for the caller to free. */
 static int
 read_loss(struct jsonl_state *s, uint8_t **loss, struct err *e)
 {
-    static const char *const mask[] = { "completion_mask", "assistant_masks" };
+    static const char *const mask[] = { "completion_mask", "assistant_masks",
+                                        "loss_mask" };
     struct entry *t = line_take(s, "labels");
     uint8_t *all = mem_alloc(s->n_ids);
     bool any = false;

@@ -137,6 +137,7 @@ chats() {
     back '{"input_ids":[5,6,7],"assistant_masks":[1,0,1]}' '[[5,6,7],[1,0,1]]'
     back '{"input_ids":[5,6],"assistant_masks":[1,0],"completion_mask":[0,1]}' \
         '[[5,6],[0,0]]'
+    back '{"input_ids":[5,6],"loss_mask":[0,1]}' '[[5,6],[0,1]]'
     back '{"labels":[-100,6],"input_ids":[5,6],"assistant_masks":[1,1]}' \
         '[[5,6],[0,1]]'
     back '{"labels":[-100,6,7],"input_ids":[5,6,7],"completion_mask":[1,0,1]}' \
@@ -147,7 +148,7 @@ chats() {
         )'{"role":"assistant","content":"b"}]}'
     run -0 --separate-stderr bash -c \
         'fromjsonl <<<'\''{"input_ids":[1],"token_type_ids":[0]}'\'' >out'
-    one_line 'fromjsonl: 1 keys ignored'
+    one_line "fromjsonl: 1 keys ignored (the first is 'token_type_ids')"
     bad() {
         run -4 --separate-stderr fromjsonl <<<"$1"
         one_line "fromjsonl: stdin:1: $2"
