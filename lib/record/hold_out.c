@@ -32,6 +32,7 @@ struct work {
     uint8_t *side;        /* of each group */
     struct drawn *order;
     uint64_t n_held, n_lost;
+    double most; /* records that may be held out at one time */
 };
 
 static uint64_t
@@ -125,7 +126,8 @@ take(struct work *w, const uint32_t *g, size_t n, double price)
         lost += more_lost;
         mark(w, g[i], true);
     }
-    if (held <= 0 || fabs(lack - (double)held) >= fabs(lack)
+    if (held <= 0 || (double)held > w->most
+        || fabs(lack - (double)held) >= fabs(lack)
         || (double)lost > price * (double)held
         || ((int64_t)w->n_lost + lost) * HOLD_OUT_LOSS
            > (int64_t)w->h->n_records) {
@@ -193,6 +195,19 @@ choose(struct work *w)
                 break;
         }
     }
+}
+
+/* What is larger than a part should be would leave the other one empty, so
+ * it is held out only where the rest does not suffice. */
+static void
+choose_all(struct work *w)
+{
+    const struct hold_out *h = w->h;
+
+    w->most = fmax(h->val, h->test) * (double)h->n_records;
+    choose(w);
+    w->most = INFINITY;
+    choose(w);
 }
 
 /* ---- order ---- */
@@ -304,7 +319,7 @@ hold_out(const struct hold_out *h, uint8_t *side)
     w.side = mem_array(h->n_groups + 1, 1);
     find_parts(&w);
     draw(&w);
-    choose(&w);
+    choose_all(&w);
     part_val_from_test(&w);
     set_sides(&w, side);
     free(w.part);

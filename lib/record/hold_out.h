@@ -8,9 +8,10 @@
  * eighth of a record for each that they hold out, then a quarter, a half, one,
  * any number, one group or all of a commit's at once; always such that the
  * share held out comes nearer to the one asked for, and at most one record in
- * twenty is lost. Where that is not enough, less is held out. Of what is held
- * out, the larger groups first, each goes to the part that has the least of
- * its share.
+ * twenty is lost. One with more records than the larger part should have would
+ * leave nothing to the other, and is taken only where all others are not
+ * enough. Where that is not enough, less is held out. Of what is held out, the
+ * larger groups first, each goes to the part that has the least of its share.
  *
  * All of it is a function of the records and the seed.
  */

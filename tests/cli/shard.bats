@@ -451,6 +451,26 @@ END
     done
 }
 
+# 170 commits of one file, and 415 of two each that nothing else touches.
+@test "a group larger than a part is held out only where others don't do" {
+    line='{"ids":[1],"ordinal":%d,"time":%d,"group":"%016x"}\n'
+    for i in $(seq 170); do printf "$line" $i $i 1; done >large.jsonl
+    for i in $(seq 171 585); do
+        printf "$line$line" $i $i $((2 * i)) $i $i $((2 * i + 1))
+    done | cat large.jsonl - | fromjsonl -q >in.tokens
+    shares() {
+        jq -c '[.splits[] | [.name, .records]] | sort' set/manifest.json
+    }
+    for seed in 0 1 2; do
+        shard -q --replace -o set --split-by group --seed $seed in.tokens
+        [ "$(shares)" = '[["test",50],["train",900],["val",50]]' ]
+    done
+    for i in $(seq 150); do printf "$line" $i $i $((i % 3)); done |
+        fromjsonl -q | shard -q --replace -o set --split-by group \
+        --val 0.1 --test 0.2
+    [ "$(shares)" = '[["test",50],["train",100]]' ]
+}
+
 @test "a signal leaves no set, and the shell sees it" {
     for sig in INT TERM HUP; do
         mkfifo pipe.$sig
