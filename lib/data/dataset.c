@@ -270,11 +270,24 @@ commit_number(struct map *commits, const struct data_place *p,
     return (uint32_t)t->value;
 }
 
+/* Where the segment of the set ends that record i is of; from: where one of
+ * an earlier record does, which is the *seg-th. */
+static uint64_t
+segment_end(const struct manifest *m, uint64_t i, uint64_t from, size_t *seg)
+{
+    if (m->n_segments == 0)
+        return UINT64_MAX;
+    while (i >= from && *seg < m->n_segments)
+        from += m->segment[(*seg)++];
+    return from;
+}
+
 int
 data_split_cluster(struct data_split *s, struct err *e)
 {
-    uint64_t n = s->source.n_records;
+    uint64_t n = s->source.n_records, end = 0;
     struct data_place p = { 0 }, last = p;
+    size_t seg = 0;
     uint32_t next = 0;
     struct map commits;
     int rc = 0;
@@ -289,9 +302,10 @@ data_split_cluster(struct data_split *s, struct err *e)
         if (rc < 0)
             break;
         s->cluster[i] = i > 0 && p.ordinal == last.ordinal
-                                && p.time == last.time
+                                && p.time == last.time && p.record < end
                         ? s->cluster[i - 1]
                         : commit_number(&commits, &p, &next);
+        end = segment_end(&s->data->set.manifest, p.record, end, &seg);
     }
     map_release(&commits);
     lengths_done(&s->data->lengths);

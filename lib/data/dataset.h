@@ -69,8 +69,8 @@ int data_split_tokens(struct data_split *s, uint64_t i, struct tokens *t,
  * and puts them into source.cluster: what mean_of takes for independent.
  * Records with the same ordinal and time are of one commit (ordinals restart
  * with each repository); of those without a time, which are documents, those
- * with the same ordinal that follow on each other. Where the set's lengths
- * are not used, this decodes the split once more. */
+ * of one segment with the same ordinal that follow on each other. Where the
+ * set's lengths are not used, this decodes the split once more. */
 int data_split_cluster(struct data_split *s, struct err *e);
 
 /* Rows of seq_len tokens against m's max_position_embeddings. More than its

@@ -167,6 +167,15 @@ close_to() {
         [8, 7, 5]]' records
 }
 
+@test "documents that came one by one are no one document" {
+    for i in 0 1 2; do
+        record 0 0 $((1 + i % 2)) | fromjsonl -q --vocab 300
+    done | shard -q --val 0 --test 0 -o joined
+    evalprompts -q --base base --data joined --split train \
+        --per-record records
+    jq -se 'map(.cluster) == [0, 1, 1, 2]' records
+}
+
 @test "some records are spread over the split, not taken from its beginning" {
     two_histories
     evalprompts -q --base base --data histories --per-record records >whole
