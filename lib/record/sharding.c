@@ -95,6 +95,10 @@ join(struct sharding *s, const struct stream_in *in, struct err *e)
     int rc;
 
     rc = stream_head_same(set, &in->head, in->in.name, e);
+    if (rc == 0 && strcmp(in->head.type, "weights") == 0)
+        rc = err_set(e, ERR_DATA, "%s: segment %" PRIu64 ": weights of one "
+                     "more model (expected those of one)", in->in.name,
+                     in->n_segments);
     if (rc < 0 || !s->prov)
         return rc;
     free(set->prov[--set->n_prov]); /* this program's line goes last */

@@ -258,6 +258,14 @@ for i in range(800):
     done
 }
 
+@test "shard refuses the weights of two models in one stream" {
+    tensors 1 2 >one.gs
+    cat one.gs one.gs >two.gs
+    run -4 --separate-stderr shard -o set two.gs
+    one_line "shard: two.gs: segment 1: weights of one more model (expected"
+    [ ! -e set ]
+}
+
 # tensors BYTE...: a weights stream of a tensor of 2 MiB for each, filled
 # with that byte, and with X at the end of the last.
 tensors() {
