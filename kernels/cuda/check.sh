@@ -74,6 +74,14 @@ result $? "in bf16 they are near"
 train $experts --device cuda -o experts_again &&
     same experts_card experts_again
 result $? "a mixture of experts has the same bits again"
+echo '{"model_type": "mamba", "vocab_size": 512, "hidden_size": 128,
+    "num_hidden_layers": 2}' >scan.json
+initmodel -q -o scan scan.json
+for device in cpu cuda; do
+    train $options --base scan --seq-len 160 --device $device -o scan_$device
+done
+near scan_cuda scan_cpu 0.001
+result $? "scans have the processor's losses"
 train $options --device cuda --recompute block -o again && same card again
 result $? "the same bits again, with recomputation"
 train $options --device cuda --offload activations -o waited &&

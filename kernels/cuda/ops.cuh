@@ -35,6 +35,10 @@ template <class T> void run_linear_bwd(struct call *c);
 template <class T> void run_conv1d(struct call *c);
 template <class T> void run_conv1d_bwd(struct call *c);
 
+/* scan.cu, scan_bwd.cu */
+template <class T> void run_scan(struct call *c);
+template <class T> void run_scan_bwd(struct call *c);
+
 /* dora.cu */
 void run_dora_norm(struct call *c);
 template <class T> void run_dora(struct call *c);

@@ -35,8 +35,6 @@ cuda_describe(struct backend *b, struct sizing *s)
     b->kinds &= ~((uint64_t)1 << OP_MUON
                   | (uint64_t)1 << OP_EMBED_TOKENS
                   | (uint64_t)1 << OP_EMBED_TOKENS_BWD
-                  | (uint64_t)1 << OP_SCAN
-                  | (uint64_t)1 << OP_SCAN_BWD
                   | (uint64_t)1 << OP_SSD
                   | (uint64_t)1 << OP_SSD_BWD); /* and these */
     b->workspace = s->workspace;

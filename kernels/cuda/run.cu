@@ -23,6 +23,8 @@ static const struct op_impl impls[] = {
     TYPED(ROPE, rope),
     TYPED(CONV1D, conv1d),
     TYPED(CONV1D_BWD, conv1d_bwd),
+    TYPED(SCAN, scan),
+    TYPED(SCAN_BWD, scan_bwd),
     TYPED(ATTENTION, attention),
     TYPED(ATTENTION_BWD, attention_bwd),
     TYPED(ACT, act),

@@ -181,6 +181,49 @@ conv1d_bwd_bytes(const struct op *op)
            ? column_sums_bytes(op->x[0].rows, cols) : 0;
 }
 
+static uint64_t
+scan_chunks(const struct op *op)
+{
+    uint64_t seq = op->u.scan.seq_len;
+
+    return op->x[0].rows / seq * ((seq + SCAN_CHUNK - 1) / SCAN_CHUNK);
+}
+
+struct scan_space
+scan_space_at(char *at, const struct op *op)
+{
+    uint64_t cols = op->x[0].cols, chunks = scan_chunks(op);
+    uint64_t each = chunks * cols * sizeof(float);
+    struct scan_space s = { 0 };
+
+    if (op->u.scan.cached || op->u.scan.seq_len <= SCAN_CHUNK)
+        return s;
+    s.states = take(at, &s.bytes, op->y[1].buf ? 0 : each * op->u.scan.state);
+    s.sums = take(at, &s.bytes, each);
+    return s;
+}
+
+struct scan_bwd_space
+scan_bwd_space_at(char *at, const struct op *op)
+{
+    uint64_t cols = op->x[0].cols, state = op->u.scan.state;
+    uint64_t each = scan_chunks(op) * cols * sizeof(float);
+    uint32_t wide = 4, tiles;
+    struct scan_bwd_space s = { 0 };
+
+    while (wide < state)
+        wide *= 2;
+    tiles = (op->x[0].cols + SCAN_TILE / wide - 1) / (SCAN_TILE / wide);
+    s.tiles = (tiles + SCAN_BLOCKS - 1) / SCAN_BLOCKS;
+    s.blocks = (tiles + s.tiles - 1) / s.tiles;
+    s.later = take(at, &s.bytes, each * state);
+    s.sums = take(at, &s.bytes, each);
+    s.bc = take(at, &s.bytes,
+                op->y[3].buf ? s.blocks * (uint64_t)op->x[0].rows * 2 * state
+                               * sizeof(float) : 0);
+    return s;
+}
+
 uint32_t
 attention_known_rows(uint32_t rows)
 {
@@ -267,6 +310,10 @@ space_bytes(const struct sizing *s, const struct op *op)
         return head_space_at(NULL, s, op).bytes;
     case OP_NORM_BWD:
         return norm_bwd_space_at(NULL, op).bytes;
+    case OP_SCAN:
+        return scan_space_at(NULL, op).bytes;
+    case OP_SCAN_BWD:
+        return scan_bwd_space_at(NULL, op).bytes;
     case OP_CONV1D_BWD:
         return conv1d_bwd_bytes(op);
     case OP_DORA_BWD:

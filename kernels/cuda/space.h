@@ -101,6 +101,26 @@ struct norm_bwd_space norm_bwd_space_at(char *at, const struct op *op);
 /* Column sums over rows: SUM_GROUP rows each first. */
 enum { SUM_GROUP = 64 };
 
+/* SCAN. states: of chunks, where the op has none; sums: of their steps, by
+ * column. */
+struct scan_space {
+    char *states, *sums;
+    uint64_t bytes;
+};
+struct scan_space scan_space_at(char *at, const struct op *op);
+
+/* SCAN_BWD. A tile of columns has SCAN_TILE numbers of a state, which each
+ * column rounds up to a power of two, 4 at least; at most SCAN_BLOCKS blocks of
+ * some tiles have sums of their own for B and C. later, sums: see
+ * scan_bwd.cu. */
+enum { SCAN_TILE = 512, SCAN_BLOCKS = 16 };
+struct scan_bwd_space {
+    char *later, *sums, *bc;
+    uint32_t tiles, blocks; /* tiles of a block, at most */
+    uint64_t bytes;
+};
+struct scan_bwd_space scan_bwd_space_at(char *at, const struct op *op);
+
 /* The most columns of a head for which there are tiles; see attention.cu. */
 #define ATTENTION_HEAD 256
 

@@ -100,7 +100,8 @@ struct scan_case {
     uint8_t acc, trained;
 };
 
-/* Around a chunk's 64 rows, and blocks of 16 columns and more. */
+/* Around a chunk's 64 rows, and blocks of 16 columns and more; states of more
+ * than 16 numbers, and of more than 128. */
 static const struct scan_case scans[] = {
     { 1, 1, 1, 1, 1, 0, 0 },
     { 2, 63, 63, 17, 3, 1, 1 },
@@ -108,6 +109,8 @@ static const struct scan_case scans[] = {
     { 2, 65, 65, 33, 5, 11, 0 },
     { 1, 130, 64, 300, 16, 8, 1 },
     { 1, 200, 200, 40, 2, 3, 1 },
+    { 2, 70, 70, 9, 40, 0, 1 },
+    { 1, 140, 75, 5, 200, 8, 0 },
 };
 
 enum { N_SCANS = sizeof(scans) / sizeof(scans[0]) };
