@@ -81,21 +81,15 @@ struct fwd {
     struct narrow_ops ops;
 };
 
-/* The tiles of a part's y. Of few rows, a weight is read as it lies, in some
- * pieces a thread; where its rows run along y, a thread takes as long a piece
- * of them as there is. A column's sum doesn't depend on where it is cut. */
+/* The tiles of a part's y. */
 static struct tiles
 y_cut(const struct fwd *f, const struct part *p, size_t rows)
 {
-    size_t cols = FEW_COLS;
+    size_t cols;
 
     if (!weight_few(&f->job, rows))
         return weight_tiles(&f->job, rows, p->out);
-    if (weight_in_registers(&f->job, &p->w)) {
-        size_t pieces = (size_t)par_threads() * (p->in_out ? 1 : FEW_PIECES);
-
-        cols *= ceil_div(p->out, FEW_COLS * pieces);
-    }
+    cols = weight_few_cols(&f->job, &p->w, p->in_out);
     return (struct tiles){ rows, cols, rows > 0, ceil_div(p->out, cols) };
 }
 

@@ -6,7 +6,6 @@
 #include "kernels/cpu/weight.h"
 
 enum { TILE_ROWS = 512, TILE_COLS = WEIGHT_COLS }; /* at most */
-enum { FEW_COLS = 64, FEW_PIECES = 4 }; /* of few rows */
 enum { DROP_ROWS = 128, DROP_COLS = 512 };
 
 /* How a matrix is cut: tiles of rows x cols, down x across of them. */

@@ -3,16 +3,23 @@
 #include "base/par.h"
 #include "kernels/cpu/head.h"
 
+static size_t
+tile_cols(const struct head *h)
+{
+    return weight_few(&h->job, h->rows)
+           ? weight_few_cols(&h->job, &h->part->w, false) : VOCAB_COLS;
+}
+
 static void
 out_item(void *ctx, size_t i, int worker)
 {
     const struct head *h = ctx;
     const struct view *y = &h->job.op->y[0];
     size_t blocks = ceil_div(h->rows, ROW_TILE), r0 = i % blocks * ROW_TILE;
-    size_t c0 = i / blocks * VOCAB_COLS;
+    size_t cols = tile_cols(h), c0 = i / blocks * cols;
 
     head_logits(h, r0, min_size(ROW_TILE, h->rows - r0), c0,
-                min_size(VOCAB_COLS, h->vocab - c0),
+                min_size(cols, h->vocab - c0),
                 f32_at(&h->job, y) + r0 * y->ld + c0, y->ld,
                 h->worker + (size_t)worker * h->per_worker);
 }
@@ -32,5 +39,6 @@ cpu_logits(const struct job *j)
     head_narrow(&h);
     if (weight_in_fixed(j, &h.part->w, h.rows))
         h.fixed = weight_fixed(j, h.x, h.dim, h.rows, h.dim, h.fixed_at);
-    par_for(h.panels * ceil_div(h.rows, ROW_TILE), out_item, &h);
+    par_for(ceil_div(h.vocab, tile_cols(&h)) * ceil_div(h.rows, ROW_TILE),
+            out_item, &h);
 }

@@ -14,12 +14,16 @@
 #include "kernels/cpu/weight.h"
 
 #include "base/clock.h"
+#include "base/par.h"
 #include "tensor/stored.h"
 
 enum { TURN_ROWS = 16, TURN_LD = WEIGHT_DEPTH + 16 };
 
 /* Fewer rows than this don't pay for turning a panel. */
 enum { TURN_MIN = 16 };
+
+/* Columns that a tile of few rows has at least, and tiles of a thread. */
+enum { FEW_COLS = 64, FEW_PIECES = 2 };
 
 /* A weight as its format's functions take it. */
 struct weight_rows {
@@ -38,10 +42,14 @@ fast_of(const struct job *j, const struct view *w)
     return fast->dtype ? fast : NULL;
 }
 
-bool
-weight_in_registers(const struct job *j, const struct view *w)
+size_t
+weight_few_cols(const struct job *j, const struct view *w, bool in_out)
 {
-    return fast_of(j, w) != NULL;
+    size_t cols = in_out ? w->cols : w->rows;
+    size_t pieces = (size_t)par_threads() * (in_out ? 1 : FEW_PIECES);
+
+    return fast_of(j, w) ? FEW_COLS * ceil_div(cols, FEW_COLS * pieces)
+                         : FEW_COLS;
 }
 
 static struct weight_rows

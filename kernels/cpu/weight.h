@@ -18,8 +18,12 @@ weight_few(const struct job *j, size_t rows)
     return rows <= WEIGHT_FEW && j->run->batch->seq_n != NULL;
 }
 
-/* Whether few rows are multiplied with it in registers, without a panel. */
-bool weight_in_registers(const struct job *j, const struct view *w);
+/* How many of the columns of a product of few rows with w a tile has, a
+ * multiple of 64: where no panel is made a thread's share of them, or half of
+ * it, since memory gives most where much of it is read as it lies, and
+ * processors may differ. in_out: w's rows run along the product's. A column's
+ * sum doesn't depend on it. */
+size_t weight_few_cols(const struct job *j, const struct view *w, bool in_out);
 
 /* Of few rows, those that are multiplied with a weight of small whole numbers
  * are so in fixed point (fixed.h), once for all of its columns. Floats of
