@@ -314,6 +314,8 @@ y_item(void *ctx, size_t i, int worker)
         s = span_next(&f->job, k, s);
         t = y_cut(f, &p[k], s.n);
     }
+    if (weight_few(&f->job, s.n))
+        i = weight_few_tile(i, t.across);
     r0 = i % t.down * t.rows;
     c0 = i / t.down * t.cols;
     y_tile(f, &p[k], s.first + r0, min_size(t.rows, s.n - r0), c0,

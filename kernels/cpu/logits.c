@@ -16,8 +16,11 @@ out_item(void *ctx, size_t i, int worker)
     const struct head *h = ctx;
     const struct view *y = &h->job.op->y[0];
     size_t blocks = ceil_div(h->rows, ROW_TILE), r0 = i % blocks * ROW_TILE;
-    size_t cols = tile_cols(h), c0 = i / blocks * cols;
+    size_t cols = tile_cols(h), c0;
 
+    if (weight_few(&h->job, h->rows))
+        i = weight_few_tile(i, ceil_div(h->vocab, cols));
+    c0 = i / blocks * cols;
     head_logits(h, r0, min_size(ROW_TILE, h->rows - r0), c0,
                 min_size(cols, h->vocab - c0),
                 f32_at(&h->job, y) + r0 * y->ld + c0, y->ld,

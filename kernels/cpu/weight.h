@@ -25,6 +25,16 @@ weight_few(const struct job *j, size_t rows)
  * sum doesn't depend on it. */
 size_t weight_few_cols(const struct job *j, const struct view *w, bool in_out);
 
+/* The tile of n that is taken as the i'th: first every other one, then those
+ * between, so that a thread's second goes on where its first has ended. */
+static inline size_t
+weight_few_tile(size_t i, size_t n)
+{
+    size_t even = ceil_div(n, 2);
+
+    return i < even ? 2 * i : 2 * (i - even) + 1;
+}
+
 /* Of few rows, those that are multiplied with a weight of small whole numbers
  * are so in fixed point (fixed.h), once for all of its columns. Floats of
  * scratch for as many of `rows` rows as are few. */
