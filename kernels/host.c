@@ -276,7 +276,6 @@ host_backend(struct backend *b, struct host *h)
     b->operand = DTYPE_NONE;
     b->apart = false;
     b->head_dim = 0;
-    b->z_loss = true;
     b->ahead = 1;
     b->reserve = b->workspace = b->pinned = 0;
     b->prepare = host_prepare;

@@ -510,7 +510,6 @@ struct backend {
     uint32_t ahead;         /* UPDATEs that may be run before the results of
                                the first of them are read */
     uint64_t kinds;         /* bit k: it can run ops of kind k */
-    bool z_loss;            /* HEAD_CE takes a z over 0 */
     uint64_t reserve;       /* bytes of address space that its libraries map
                                while they compute; few become resident */
     uint64_t workspace;     /* apart: bytes of an op's scratch that are a

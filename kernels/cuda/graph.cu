@@ -5,7 +5,7 @@
 static __global__ void
 clear_loss(struct step *s)
 {
-    s->out.loss_sum = s->out.balance_sum = 0;
+    s->out.loss_sum = s->out.z_sum = s->out.balance_sum = 0;
 }
 
 static __global__ void

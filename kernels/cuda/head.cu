@@ -108,11 +108,27 @@ struct labels {
     const float *weight;
 };
 
-/* loss[k] = weight * loss, row_loss the loss; logits become their gradient
- * where one is wanted. */
+/* What a chunk's rows add to the results: weight * loss, and, of a z-loss, as
+ * much of it; z is 0 where there is none. */
+struct losses {
+    double *loss, *of_z;
+    float z;
+};
+
+/* Of the row that has a loss own, and a logsumexp. */
+static __device__ __forceinline__ void
+note_loss(const struct losses &to, uint32_t k, double weight, float own,
+          float lse)
+{
+    to.loss[k] = weight * (double)own;
+    if (to.z > 0)
+        to.of_z[k] = weight * (double)to.z * (double)lse * (double)lse;
+}
+
+/* row_loss gets the loss; logits become their gradient where one is wanted. */
 template <class T>
 static __global__ void
-cross_entropy(mat<float> logits, double *loss, mat<float> row_loss,
+cross_entropy(mat<float> logits, struct losses to, mat<float> row_loss,
               struct labels l, const struct step *step, bool gradient,
               bool add)
 {
@@ -121,34 +137,35 @@ cross_entropy(mat<float> logits, double *loss, mat<float> row_loss,
     bool there = k < step->in.n_head;
     struct softmax s = { 0, 0, 0, n };
     struct peak p;
-    float own;
+    float own, lse;
 
     if (there) {
         row = (uint32_t)l.head_row[k];
         p = find_peak(x, n);
         s.target = (uint32_t)l.target[row];
-        own = p.top + logf(p.sum) - x[s.target];
+        lse = p.top + logf(p.sum);
+        own = lse - x[s.target];
         s.top = p.top;
         s.hot = l.weight[row] * (float)step->in.inv_tokens;
-        s.over = s.hot / p.sum;
+        s.over = s.hot * (1 + 2 * to.z * lse) / p.sum;
         if (threadIdx.x == 0 && row_loss.p != nullptr)
             put(row_loss.row(row), own, add);
         if (threadIdx.x == 0)
-            loss[blockIdx.x] = (double)l.weight[row] * (double)own;
+            note_loss(to, blockIdx.x, (double)l.weight[row], own, lse);
     } else if (threadIdx.x == 0) {
-        loss[blockIdx.x] = 0;
+        note_loss(to, blockIdx.x, 0, 0, 0);
     }
     __syncthreads(); /* x[target] has been read */
     if (gradient)
         write_gradient<T>(x, n, s);
 }
 
-/* loss_sum += the chunk's losses, in order: one thread adds what all load. */
+/* to += the chunk's losses, in order: one thread adds what all load. */
 static __global__ void
-add_losses(struct step *step, const double *loss, uint32_t n)
+add_losses(double *to, const double *loss, uint32_t n)
 {
     auto *some = reinterpret_cast<double *>(shared);
-    double sum = step->out.loss_sum;
+    double sum = *to;
 
     for (uint32_t at = 0; at < n; at += THREADS) {
         if (at + threadIdx.x < n)
@@ -159,7 +176,13 @@ add_losses(struct step *step, const double *loss, uint32_t n)
         __syncthreads();
     }
     if (threadIdx.x == 0)
-        step->out.loss_sum = sum;
+        *to = sum;
+}
+
+static void
+put_losses(struct call *c, double *to, const double *loss, uint32_t n)
+{
+    launch(c, add_losses, 1, THREADS, THREADS * sizeof(double), to, loss, n);
 }
 
 template <class T>
@@ -228,16 +251,19 @@ run_head_ce(struct call *c)
     mat<T> d = { reinterpret_cast<T *>(space.logits), chunk, vocab,
                  (uint32_t)(ld * sizeof(float) / sizeof(T)) };
     bool gradient = op->y[1].buf || p->grad_w.buf || p->grad_bias.buf;
-    auto *loss = reinterpret_cast<double *>(space.loss);
+    const struct losses losses = { reinterpret_cast<double *>(space.loss),
+                                   reinterpret_cast<double *>(space.of_z),
+                                   op->u.head.z };
     const struct labels l = { c->batch.head_row, c->batch.target,
                               c->batch.weight };
 
     put_logits(c, logits, x, w, none<float>(), space);
     launch(c, cross_entropy<T>, chunk, THREADS, block_sum_bytes(THREADS),
-           logits, loss, mat_of<float>(c, &op->y[0]), l,
+           logits, losses, mat_of<float>(c, &op->y[0]), l,
            (const struct step *)c->step, gradient, (op->acc & 1) != 0);
-    launch(c, add_losses, 1, THREADS, THREADS * sizeof(double), c->step,
-           (const double *)loss, chunk);
+    put_losses(c, &c->step->out.loss_sum, losses.loss, chunk);
+    if (losses.z > 0)
+        put_losses(c, &c->step->out.z_sum, losses.of_z, chunk);
     if (gradient)
         put_head_grads(c, d, x, w, space);
 }

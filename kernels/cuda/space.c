@@ -151,6 +151,8 @@ head_space_at(char *at, const struct sizing *s, const struct op *op)
     h.logits = take(at, &h.bytes,
                     loss ? chunk * head_logits_ld(op) * sizeof(float) : 0);
     h.loss = take(at, &h.bytes, loss ? chunk * sizeof(double) : 0);
+    h.of_z = take(at, &h.bytes,
+                  loss && op->u.head.z > 0 ? chunk * sizeof(double) : 0);
     h.dx = take(at, &h.bytes, loss && op->y[1].buf ? x : 0);
     h.sums = take(at, &h.bytes,
                   p->grad_bias.buf

@@ -83,7 +83,7 @@ struct linear_bwd_space linear_bwd_space_at(char *at, const struct sizing *s,
 
 /* Of a chunk of supervised rows: of HEAD_CE, or all of LOGITS. */
 struct head_space {
-    char *w, *bias, *x, *logits, *loss, *dx, *sums, *workspace;
+    char *w, *bias, *x, *logits, *loss, *of_z, *dx, *sums, *workspace;
     uint64_t bytes;
 };
 struct head_space head_space_at(char *at, const struct sizing *s,

@@ -332,15 +332,6 @@ check_opts(const struct prog_opts *o, const struct model_desc *d,
     return 0;
 }
 
-static int
-check_z_loss(const struct build *b)
-{
-    if (!(b->o->z_loss > 0) || b->backend->z_loss)
-        return 0;
-    return err_set(b->e, ERR_USAGE, "a z-loss does not run on %s (use "
-                   "--device cpu)", b->backend->name);
-}
-
 /* Places of experts' rows are kept exactly. */
 static int
 check_experts(const struct build *b, const struct layer_desc *y)
@@ -430,8 +421,6 @@ prog_build(struct prog *p, const struct model_desc *d,
         rc = check_layers(&b);
     if (rc == 0)
         rc = check_heads(&b);
-    if (rc == 0)
-        rc = check_z_loss(&b);
     if (rc < 0)
         return rc;
     p->opts = *o;

@@ -61,3 +61,15 @@ print(*(k + ":" + h[k]["dtype"] for k in sorted(h) if k[0] in "mv"))' "$1"
     paste cpu.loss cuda.loss |
         awk '{ exit !($1 - $2 < 1e-4 && $2 - $1 < 1e-4) }'
 }
+
+@test "a z-loss on a card" {
+    options+=' --z-loss 0.01 --steps 4 --batch 4'
+    for device in cpu cuda; do
+        train -q $options --device $device -o $device
+        jq -c '.z_loss // empty' $device/metrics.jsonl >$device.z
+    done
+    near cuda cpu 0.0001
+    paste cuda.z cpu.z | awk '
+        { d = $1 - $2; bad = bad || d > 1e-4 * $2 || d < -1e-4 * $2 }
+        END { exit bad || NR == 0 }'
+}

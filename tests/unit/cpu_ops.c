@@ -159,11 +159,6 @@ TEST(what_the_machine_lacks_is_refused)
     CHECK(cpu_open(&b, NULL, "f8", &e) == ERR_USAGE);
 }
 
-TEST(heads_with_a_z_loss_match)
-{
-    try_heads(0.03125f);
-}
-
 /* What expert 0, whose weights are drawn first, makes of a row, y or dx: it is
  * its k'th of n, beside other rows of expert 1. */
 static void
@@ -255,7 +250,6 @@ TEST(a_copy_rounds_to_nearest_even)
 
 static const struct test tests[] = {
     RUN_OP_CASES, RUN(a_copy_rounds_to_nearest_even),
-    RUN(heads_with_a_z_loss_match),
     RUN(a_row_of_an_expert_keeps_its_bits),
     RUN(bf16_operands_round_to_nearest_even),
     RUN(widening_is_exact),

@@ -333,6 +333,8 @@ world_compare(const struct world *w, const struct outcome *got,
     slack *= 4;
     CHECK(near(got->out.loss_sum, want->out.loss_sum,
                slack * (1 + fabs(want->out.loss_sum))));
+    CHECK(near(got->out.z_sum, want->out.z_sum,
+               slack * (1 + fabs(want->out.z_sum))));
     CHECK(near(got->out.balance_sum, want->out.balance_sum,
                slack * (1 + fabs(want->out.balance_sum))));
     CHECK(near(got->out.gnorm2, want->out.gnorm2,

@@ -273,6 +273,8 @@ keep_defined(const struct world *w, struct outcome *got,
         r.loss_sum = got->out.loss_sum;
     if (w->op.kind == OP_BALANCE)
         r.balance_sum = got->out.balance_sum;
+    if (w->op.kind == OP_HEAD_CE && w->op.u.head.z > 0)
+        r.z_sum = got->out.z_sum;
     if (w->op.kind == OP_SQNORM || w->op.kind == OP_CLIP)
         r.gnorm2 = got->out.gnorm2;
     if (w->op.kind == OP_CLIP) {

@@ -474,7 +474,7 @@ static const struct head_case heads[] = {
     { 8, 16, 255, 4, 8, 8, DTYPE_F32, 0, 0, 0 },
 };
 
-static inline void
+static void
 try_heads(float z)
 {
     for (uint32_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
@@ -518,6 +518,11 @@ try_heads(float z)
 TEST(heads_match)
 {
     try_heads(0);
+}
+
+TEST(heads_with_a_z_loss_match)
+{
+    try_heads(0.03125f);
 }
 
 /* Words of rows of their own at either end, in every part of the vocabulary,
@@ -791,7 +796,7 @@ TEST(every_kind_was_compared)
     RUN(embeddings_of_tokens_match), RUN(heads_with_rows_of_tokens_match),  \
     RUN(attention_matches), RUN(attention_of_low_scores_matches),           \
     RUN(cached_attention_matches), RUN(attention_gradients_match),          \
-    RUN(heads_match), RUN(logits_match),                                    \
+    RUN(heads_match), RUN(heads_with_a_z_loss_match), RUN(logits_match),  \
     RUN_SCAN_CASES, RUN_SSD_CASES, RUN_MOE_CASES, RUN(moves_match),         \
     RUN(muon_matches),                                                      \
     RUN(copies_beside_the_ops_match), RUN(clipping_matches),                \
