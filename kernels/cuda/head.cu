@@ -3,8 +3,10 @@
  * A chunk of the supervised rows is gathered, multiplied by the head's
  * weight, and turned into losses and the logits' gradient in place, a block a
  * row; rows of the chunk beyond n_head are zero throughout. Losses are added
- * in the order of k.
+ * in the order of k. Words that have rows of their own get their columns from
+ * products of these, in a place beside.
  */
+#include "index.cuh"
 #include "ops.cuh"
 #include "piece.cuh"
 #include "reduce.cuh"
@@ -197,41 +199,130 @@ gathered(struct call *c, char *space, uint32_t chunk)
     return x;
 }
 
-/* logits = x W^T + bias, in floats. */
+/* Words that have rows of their own, and what of logits, then of their
+ * gradient, is theirs, side by side in one place. */
+template <class T>
+struct own {
+    struct tokens of;
+    mat<T> rows;
+    mat<float> logits;
+    mat<T> d;
+};
+
+template <class T>
+static struct own<T>
+own_of(struct call *c, const struct head_space &space, uint32_t chunk)
+{
+    const struct part *p = c->op->u.head.part;
+    const struct tokens of = tokens_of(c, &p->tokens);
+    uint32_t ld = head_tokens_ld(c->op);
+    auto *at = space.of_tokens;
+
+    if (of.n == 0)
+        return {};
+    return { of, as_operand<T>(c, &p->rows, space.rows),
+             { reinterpret_cast<float *>(at), chunk, of.n, ld },
+             { reinterpret_cast<T *>(at), chunk, of.n, ld } };
+}
+
+/* to = bias, and old where there is one, of the words. */
+static __global__ void
+start_own(mat<float> to, mat<float> old, const float *bias, struct tokens of)
+{
+    uint32_t i = blockIdx.x;
+
+    for (uint32_t k = threadIdx.x; k < of.n; k += THREADS) {
+        uint32_t at = (uint32_t)of.id[k];
+
+        to.row(i)[k] = (bias != nullptr ? bias[at] : 0)
+                       + (old.p != nullptr ? old.row(i)[at] : 0);
+    }
+}
+
+static __global__ void
+put_own(mat<float> logits, mat<float> own, struct tokens of)
+{
+    uint32_t i = blockIdx.x;
+
+    for (uint32_t k = threadIdx.x; k < of.n; k += THREADS)
+        logits.row(i)[of.id[k]] = own.row(i)[k];
+}
+
+/* own = the words' columns of d, which become 0. */
+template <class T>
+static __global__ void
+take_own(mat<T> own, mat<T> d, struct tokens of)
+{
+    uint32_t i = blockIdx.x;
+
+    for (uint32_t k = threadIdx.x; k < of.n; k += THREADS) {
+        own.row(i)[k] = d.row(i)[of.id[k]];
+        set(d.row(i) + of.id[k], 0);
+    }
+}
+
+/* logits = x W^T + bias, in floats, and old where there is one. */
 template <class T>
 static void
 put_logits(struct call *c, mat<float> logits, mat<T> x, mat<T> w,
-           mat<float> old, const struct head_space &space)
+           mat<float> old, const struct own<T> &own,
+           const struct head_space &space)
 {
-    multiply(c, logits, old, 1.0f, x, false, w, true, space.workspace,
-             as_bias<float>(c, &c->op->u.head.part->bias, space.bias));
+    const float *bias = as_bias<float>(c, &c->op->u.head.part->bias,
+                                       space.bias);
+
+    if (own.of.n > 0) {
+        launch(c, start_own, x.rows, THREADS, 0, own.logits, old, bias,
+               own.of);
+        multiply(c, own.logits, own.logits, 1.0f, x, false, own.rows, true,
+                 space.workspace);
+    }
+    multiply(c, logits, old, 1.0f, x, false, w, true, space.workspace, bias);
+    if (own.of.n > 0)
+        launch(c, put_own, x.rows, THREADS, 0, logits, own.logits, own.of);
 }
 
-/* From d, the loss's gradient by the logits. */
+/* The gradient by the hidden rows, from d, whose words of own rows are 0. */
+template <class T>
+static void
+put_head_dx(struct call *c, mat<T> d, mat<T> w, const struct own<T> &own,
+            const struct head_space &space)
+{
+    mat<T> to = mat_of<T>(c, &c->op->y[1]);
+    mat<T> dx = packed<T>(space.dx, d.rows, w.cols);
+
+    multiply(c, dx, none<T>(), 1.0f, d, false, w, false, space.workspace);
+    if (own.of.n > 0)
+        multiply(c, dx, dx, 1.0f, own.d, false, own.rows, false,
+                 space.workspace);
+    launch(c, scatter<T>, dx.rows, THREADS, 0, to, dx,
+           (const int32_t *)c->batch.head_row, (const struct step *)c->step,
+           (c->op->acc & 2) != 0);
+}
+
+/* From d, the loss's gradient by the logits, of which own takes its words. */
 template <class T>
 static void
 put_head_grads(struct call *c, mat<T> d, mat<T> x, mat<T> w,
-               const struct head_space &space)
+               const struct own<T> &own, const struct head_space &space)
 {
     const struct part *p = c->op->u.head.part;
-    mat<T> to = mat_of<T>(c, &c->op->y[1]);
     mat<float> grad_w = mat_of<float>(c, &p->grad_w);
     mat<float> grad_bias = mat_of<float>(c, &p->grad_bias);
+    mat<float> grad_rows = mat_of<float>(c, &p->grad_rows);
 
-    if (to.p != nullptr) {
-        mat<T> dx = packed<T>(space.dx, x.rows, x.cols);
-
-        multiply(c, dx, none<T>(), 1.0f, d, false, w, false,
-                 space.workspace);
-        launch(c, scatter<T>, dx.rows, THREADS, 0, to, dx,
-               (const int32_t *)c->batch.head_row,
-               (const struct step *)c->step, (c->op->acc & 2) != 0);
-    }
     if (grad_w.p != nullptr)
         multiply(c, grad_w, grad_w, 1.0f, d, true, x, false,
                  space.workspace);
     if (grad_bias.p != nullptr)
         put_column_sums(c, grad_bias.p, d, space.sums);
+    if (own.of.n > 0)
+        launch(c, take_own<T>, d.rows, THREADS, 0, own.d, d, own.of);
+    if (c->op->y[1].buf != 0)
+        put_head_dx(c, d, w, own, space);
+    if (grad_rows.p != nullptr)
+        multiply(c, grad_rows, grad_rows, 1.0f, own.d, true, x, false,
+                 space.workspace);
 }
 
 template <class T>
@@ -250,14 +341,16 @@ run_head_ce(struct call *c)
                           vocab, ld };
     mat<T> d = { reinterpret_cast<T *>(space.logits), chunk, vocab,
                  (uint32_t)(ld * sizeof(float) / sizeof(T)) };
-    bool gradient = op->y[1].buf || p->grad_w.buf || p->grad_bias.buf;
+    const struct own<T> own = own_of<T>(c, space, chunk);
+    bool gradient = op->y[1].buf || p->grad_w.buf || p->grad_bias.buf
+                    || p->grad_rows.buf;
     const struct losses losses = { reinterpret_cast<double *>(space.loss),
                                    reinterpret_cast<double *>(space.of_z),
                                    op->u.head.z };
     const struct labels l = { c->batch.head_row, c->batch.target,
                               c->batch.weight };
 
-    put_logits(c, logits, x, w, none<float>(), space);
+    put_logits(c, logits, x, w, none<float>(), own, space);
     launch(c, cross_entropy<T>, chunk, THREADS, block_sum_bytes(THREADS),
            logits, losses, mat_of<float>(c, &op->y[0]), l,
            (const struct step *)c->step, gradient, (op->acc & 1) != 0);
@@ -265,7 +358,7 @@ run_head_ce(struct call *c)
     if (losses.z > 0)
         put_losses(c, &c->step->out.z_sum, losses.of_z, chunk);
     if (gradient)
-        put_head_grads(c, d, x, w, space);
+        put_head_grads(c, d, x, w, own, space);
 }
 
 template <class T>
@@ -280,7 +373,8 @@ run_logits(struct call *c)
 
     put_logits(c, y, gathered<T>(c, space.x, y.rows),
                as_operand<T>(c, &p->w, space.w),
-               op->acc & 1 ? y : none<float>(), space);
+               op->acc & 1 ? y : none<float>(),
+               own_of<T>(c, space, y.rows), space);
 }
 
 template void run_head_ce<float>(struct call *c);

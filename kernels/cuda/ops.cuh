@@ -18,6 +18,10 @@ template <class T> void run_cache(struct call *c);
 template <class T> void run_copy(struct call *c);
 template <class T> void run_zero(struct call *c);
 
+/* tokens.cu */
+template <class T> void run_embed_tokens(struct call *c);
+template <class T> void run_embed_tokens_bwd(struct call *c);
+
 /* aside.cu */
 void run_stash(struct call *c);
 void run_fetch(struct call *c);

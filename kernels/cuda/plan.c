@@ -33,8 +33,6 @@ cuda_describe(struct backend *b, struct sizing *s)
     b->head_dim = ATTENTION_HEAD;
     b->kinds = ((uint64_t)1 << OP_KINDS) - 2; /* all but OP_NONE, */
     b->kinds &= ~((uint64_t)1 << OP_MUON
-                  | (uint64_t)1 << OP_EMBED_TOKENS
-                  | (uint64_t)1 << OP_EMBED_TOKENS_BWD
                   | (uint64_t)1 << OP_SSD
                   | (uint64_t)1 << OP_SSD_BWD); /* and these */
     b->workspace = s->workspace;

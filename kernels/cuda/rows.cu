@@ -4,6 +4,7 @@
  * the piece.
  */
 #include "act.cuh"
+#include "index.cuh"
 #include "ops.cuh"
 #include "piece.cuh"
 #include "reduce.cuh"
@@ -68,16 +69,6 @@ run_embed(struct call *c)
     launch(c, embed<T>, grid_of(y.rows, y.cols), THREADS, 0, y,
            table_of(c, &c->op->x[0]), table_of(c, &c->op->x[1]), c->batch,
            (c->op->acc & 1) != 0);
-}
-
-/* Which of the 32 rows from k on, up to end, have the index `at`: a bit each.
- * Asked by whole warps. */
-static __device__ __forceinline__ uint32_t
-rows_with(const int32_t *index, uint32_t at, uint32_t k, uint32_t end)
-{
-    uint32_t row = k + threadIdx.x % 32;
-
-    return __ballot_sync(ALL_LANES, row < end && (uint32_t)index[row] == at);
 }
 
 /* The first row of those with the same index adds them all up, in order;

@@ -13,6 +13,8 @@
 static const struct op_impl impls[] = {
     TYPED(EMBED, embed),
     TYPED(EMBED_BWD, embed_bwd),
+    TYPED(EMBED_TOKENS, embed_tokens),
+    TYPED(EMBED_TOKENS_BWD, embed_tokens_bwd),
     TYPED(NORM, norm),
     TYPED(NORM_BWD, norm_bwd),
     PRODUCT(LINEAR, linear),

@@ -136,6 +136,14 @@ head_logits_ld(const struct op *op)
     return (op->u.head.part->w.rows + 7) / 8 * 8;
 }
 
+uint32_t
+head_tokens_ld(const struct op *op)
+{
+    const struct view *v = &op->u.head.part->tokens;
+
+    return v->buf ? (v->cols + 7) / 8 * 8 : 0;
+}
+
 struct head_space
 head_space_at(char *at, const struct sizing *s, const struct op *op)
 {
@@ -158,6 +166,9 @@ head_space_at(char *at, const struct sizing *s, const struct op *op)
                   p->grad_bias.buf
                   ? column_sums_bytes((uint32_t)chunk, p->w.rows) : 0);
     h.workspace = take(at, &h.bytes, s->workspace);
+    h.rows = take(at, &h.bytes, widened_bytes(s, &p->rows));
+    h.of_tokens = take(at, &h.bytes,
+                       chunk * head_tokens_ld(op) * sizeof(float));
     return h;
 }
 

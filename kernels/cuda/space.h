@@ -84,13 +84,17 @@ struct linear_bwd_space linear_bwd_space_at(char *at, const struct sizing *s,
 /* Of a chunk of supervised rows: of HEAD_CE, or all of LOGITS. */
 struct head_space {
     char *w, *bias, *x, *logits, *loss, *of_z, *dx, *sums, *workspace;
+    char *rows, *of_tokens; /* of words that have rows of their own: these as
+                               an operand, and their columns of logits */
     uint64_t bytes;
 };
 struct head_space head_space_at(char *at, const struct sizing *s,
                                 const struct op *op);
 uint32_t head_chunk_of(const struct op *op);
-/* From one row of logits to the next: each is aligned to 32 bytes. */
+/* From one row of logits to the next: each is aligned to 32 bytes; of those of
+ * words that have rows of their own, too. */
 uint32_t head_logits_ld(const struct op *op);
+uint32_t head_tokens_ld(const struct op *op);
 
 struct norm_bwd_space {
     char *gain, *bias; /* column sums */

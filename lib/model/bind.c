@@ -205,17 +205,6 @@ make_norms(struct build *b)
         b->p->norms = build_view(b, ZONE_STATE, 1, (uint32_t)n, DTYPE_REAL);
 }
 
-static int
-check_tokens(const struct build *b)
-{
-    for (size_t i = 0; i < b->p->n_params; i++)
-        if (b->p->param[i].kind == PARAM_TOKENS
-            && !(b->backend->kinds >> OP_EMBED_TOKENS & 1))
-            return err_set(b->e, ERR_USAGE, "trainable tokens do not run on "
-                           "%s (use --device cpu)", b->backend->name);
-    return 0;
-}
-
 /* A vector of the optimiser's state; absent where it would be empty. */
 static struct view
 state_view(struct build *b, uint64_t n, uint8_t dtype)
@@ -251,7 +240,6 @@ make_params(struct build *b)
 {
     struct prog *p = b->p;
     bool train = b->o->mode == PROG_TRAIN;
-    int rc;
 
     p->param = mem_array(3 * b->d->n_modules, sizeof(*p->param));
     add_params(b);
@@ -264,10 +252,9 @@ make_params(struct build *b)
                        "2^32", (unsigned long long)p->n_flat);
     p->params = build_view(b, ZONE_STATE, 1, (uint32_t)p->n_flat,
                            DTYPE_REAL);
-    rc = check_tokens(b);
     make_norms(b);
-    if (rc < 0 || !train)
-        return rc;
+    if (!train)
+        return 0;
     p->grads = build_view(b, ZONE_STATE, 1, (uint32_t)p->n_flat,
                           DTYPE_REAL);
     return make_moments(b);

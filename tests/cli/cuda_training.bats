@@ -73,3 +73,25 @@ print(*(k + ":" + h[k]["dtype"] for k in sorted(h) if k[0] in "mv"))' "$1"
         { d = $1 - $2; bad = bad || d > 1e-4 * $2 || d < -1e-4 * $2 }
         END { exit bad || NR == 0 }'
 }
+
+# Of the embedding, which is the head, too, of both apart, and of one beside
+# learned positions.
+@test "rows of tokens that are trained on a card" {
+    jq '.tie_word_embeddings = true' arch.json >tied.json
+    initmodel -q -o tied tied.json
+    echo '{"model_type": "gpt2", "vocab_size": 40, "n_embd": 16, "n_layer": 2,
+        "n_head": 2, "n_positions": 64}' >gpt2.json
+    initmodel -q -o gpt2 gpt2.json
+    for case in 'tied 3-5,9' 'base 3-5,lm_head=0-9' 'gpt2 4'; do
+        args="${options/--base base/--base ${case% *}}
+            --trainable-token-indices ${case#* } --steps 4"
+        train -q $args --device cpu -o cpu
+        train -q $args --device cuda -o cuda
+        near cuda cpu 0.0001
+        train -q $args --compute bf16 --device cuda -o bf16
+        near bf16 cpu 0.02
+        train -q $args --device cuda --recompute block -o again
+        cmp {cuda,again}/adapter/adapter_model.safetensors
+        rm -r cpu cuda bf16 again
+    done
+}

@@ -304,15 +304,13 @@ enum { TWICE = true };
 static void
 try_compute(struct world *w, const char *compute, const char *name)
 {
-    bool tokens = w->part[0].tokens.buf != 0;
     struct op op = w->op;
     struct outcome want, got;
     struct backend b;
 
     if (!device_here(&b, compute))
         return;
-    if (!(b.kinds >> w->op.kind & 1) /* prog_build refuses it there */
-        || (tokens && !(b.kinds >> OP_EMBED_TOKENS & 1))) {
+    if (!(b.kinds >> w->op.kind & 1)) { /* prog_build refuses it there */
         device_done(&b);
         return;
     }
