@@ -221,8 +221,8 @@ own_of(struct call *c, const struct head_space &space, uint32_t chunk)
     if (of.n == 0)
         return {};
     return { of, as_operand<T>(c, &p->rows, space.rows),
-             { reinterpret_cast<float *>(at), chunk, of.n, ld },
-             { reinterpret_cast<T *>(at), chunk, of.n, ld } };
+             columns(packed<float>(at, chunk, ld), 0, of.n),
+             columns(packed<T>(at, chunk, ld), 0, of.n) };
 }
 
 /* to = bias, and old where there is one, of the words. */
