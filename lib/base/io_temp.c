@@ -27,6 +27,7 @@ static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 #define N_CAUGHT ((int)(sizeof(caught) / sizeof(caught[0])))
 
 static char *_Atomic temps[MAX_TEMPS];
+static char *_Atomic removed[MAX_TEMPS]; /* never freed, and never lost */
 static atomic_bool only_empty[MAX_TEMPS];
 static pid_t owner; /* the process that the table belongs to */
 static pthread_t owner_thread;
@@ -109,7 +110,10 @@ remove_all(void)
         return;
     for (i = 0; i < MAX_TEMPS; i++) {
         name = atomic_exchange(&temps[i], NULL);
-        if (name && remove_temp(name, atomic_load(&only_empty[i])) < 0)
+        if (!name)
+            continue;
+        atomic_store(&removed[i], name);
+        if (remove_temp(name, atomic_load(&only_empty[i])) < 0)
             continue;
     }
 }
