@@ -29,6 +29,22 @@ spell(double v, char text[32])
     return text;
 }
 
+/* What else a value can be than a number between the limits. */
+static const char *
+other_form(const struct opt *o)
+{
+    switch (o->type) {
+    case OPT_EVERY:
+        return ", or a time in whole s, m or h as 90s, 5m or 2h";
+    case OPT_SHARE:
+        return ", or a part as 3%, from 0% to 100%";
+    case OPT_SIZE:
+        return ", also in whole K, M or G as 512M or 8G";
+    default:
+        return "";
+    }
+}
+
 static int
 bad_value(const struct opt *o, const char *text, struct err *e)
 {
@@ -42,8 +58,8 @@ bad_value(const struct opt *o, const char *text, struct err *e)
                        "true or false)", o->name, text);
     if (o->min != 0 || o->max != 0)
         return err_set(e, ERR_USAGE, "--%s: bad value (found '%s', expected "
-                       "%s..%s)", o->name, text, spell(o->min, min),
-                       spell(o->max, max));
+                       "%s..%s%s)", o->name, text, spell(o->min, min),
+                       spell(o->max, max), other_form(o));
     return err_set(e, ERR_USAGE, "--%s: bad value '%s'", o->name, text);
 }
 

@@ -249,6 +249,13 @@ TEST(wrong_lines_say_what_was_expected)
             "1..1000000)");
     refused(LINE("-n1000001"), "--steps: bad value (found '1000001', "
             "expected 1..1000000)");
+    refused(LINE("--save=1.5s"), "--save: bad value (found '1.5s', expected "
+            "0..1000000, or a time in whole s, m or h as 90s, 5m or "
+            "2h)");
+    refused(LINE("--rise=150%"), "--rise: bad value (found '150%', expected "
+            "0..1000000, or a part as 3%, from 0% to 100%)");
+    refused(LINE("--memory=8GB"), "--memory: bad value (found '8GB', expected "
+            "0..9007199254740992, also in whole K, M or G as 512M or 8G)");
     refused(LINE("--format=f3"), "--format: bad value (found 'f3', expected "
             "f32|bf16|int8)");
     refused(LINE("--device=gpu"), "--device: bad value (found 'gpu', "
