@@ -13,7 +13,8 @@
 #include "stream/stream.h"
 #include "tool/tool.h"
 
-#define NEARLY 0.9 /* of a share asked for: less is said */
+#define NEARLY 0.9 /* of a share asked for: less is said, by group */
+#define FAR 2      /* so many times a share, or less by as much: by time */
 
 struct options {
     const char *out;
@@ -189,6 +190,13 @@ tell_part(const struct state *s, const char *name, const char *what,
         log_warn("%s: %.1f%% of the records are held out to %s with, not "
                  "%.1f%%: groups are too large, or more would leave over one "
                  "record in twenty in no split", s->o->out, 100 * got, what,
+                 100 * share);
+    if (s->made.split.by == SPLIT_BY_TIME && part->records > 1
+        && (got * FAR < share || got > FAR * share))
+        log_warn("%s: %llu of %llu records (%.1f%%) are held out to %s with, "
+                 "not %.1f%%: commits are not divided, nor parts of a history "
+                 "left empty", s->o->out, (unsigned long long)part->records,
+                 (unsigned long long)m->records, 100 * got, what,
                  100 * share);
 }
 

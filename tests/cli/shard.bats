@@ -115,6 +115,18 @@ split() {
         jq -e --argjson newest "$newest" '.time < $newest' >old
 }
 
+@test "a split by time that is far from what was asked for is told" {
+    for i in $(seq 100); do
+        echo "{\"ids\": [1, 2], \"ordinal\": $((1 + (i > 60) + (i > 98)))}"
+    done | fromjsonl -q >in.tokens
+    run -0 --separate-stderr shard -o set in.tokens
+    [[ $stderr == *'set: 38 of 100 records (38.0%) are held out to validate '*\
+'with, not 5.0%'*'set: 2 of 100 records (2.0%) are held out to test with, '*\
+'not 5.0%'* ]]
+    run -0 --separate-stderr shard -o near --val 0.3 --test 0.03 in.tokens
+    [[ $stderr != *'held out'* ]]
+}
+
 @test "a split by group keeps groups whole and does not show what it tests" {
     jq -nc 'range(800) | {ids: [.], ordinal: (. / 4 | floor),
         group: (. * 7 % 50)}' | fromjsonl >a.gs
