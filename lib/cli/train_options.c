@@ -94,9 +94,9 @@ check_together(const struct train_options *o, const struct args *args,
         return err_set(e, ERR_USAGE, "--init-adapter sets rank, alpha, their "
                        "patterns, rslora, dora, targets, modules to save and "
                        "trainable tokens");
-    if (o->lr_find && o->extend)
-        return err_set(e, ERR_USAGE, "--lr-find begins anew: not with "
-                       "--extend");
+    if (o->lr_find && (o->extend || o->resume))
+        return err_set(e, ERR_USAGE, "--lr-find begins anew: not with %s",
+                       o->extend ? "--extend" : "--resume");
     if (o->tied && o->save.n == 0)
         return err_set(e, ERR_USAGE, "--ensure-weight-tying without "
                        "--modules-to-save");

@@ -196,6 +196,8 @@ EOF
     diff -r was run
     run -2 --separate-stderr train $options --lr-find --extend --steps 9
     one_line "train: --lr-find begins anew: not with --extend"
+    run -2 --separate-stderr train $options --lr-find --resume -o run
+    one_line "train: --lr-find begins anew: not with --resume"
 }
 
 @test "numbers that are nearly the same are not" {
