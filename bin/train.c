@@ -126,6 +126,17 @@ tell_data(const struct run_inputs *in)
     mix_tell(&in->mix);
 }
 
+static void
+warn_course(const struct trainer *t)
+{
+    const struct course *c = &t->opts.course;
+
+    if (c->warmup > t->opts.steps)
+        log_warn("the warm-up of %llu steps is longer than the run of %llu: "
+                 "--lr is not reached", (unsigned long long)c->warmup,
+                 (unsigned long long)t->opts.steps);
+}
+
 /* 20 are about best for a given amount of work (arXiv:2203.15556). */
 static void
 tell_size(const struct trainer *t)
@@ -349,6 +360,8 @@ run(void *opts, const struct args *args, struct err *e)
     if (rc < 0)
         goto out;
     inputs_warn_drops(&in);
+    if (!o->lr_find)
+        warn_course(&trainer);
     if (o->lr_find && !o->dry_run)
         rc = find_rate(&trainer, o, &adapter, &in, e);
     else if (!o->dry_run)

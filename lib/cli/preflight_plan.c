@@ -71,7 +71,7 @@ say_rate(struct preflight *p)
 
     if (t->course.warmup >= t->steps) {
         findings_add(f, FINDING_WARNING, "plan.warmup", "the warm-up of %llu "
-                     "steps is all of the run: --lr is not reached",
+                     "steps is all of the run: the rate only rises",
                      (unsigned long long)t->course.warmup);
         findings_remedy(f, "a --warmup of 3 to 10% of the steps");
     }

@@ -40,6 +40,13 @@ Tokens/sec "*", Trained Tokens "*", Peak mem "*" GB"* ]]
     jq -se 'map(.val_loss // empty) | .[-1] < .[0] * 0.97' run/metrics.jsonl
 }
 
+@test "train warns of a warm-up that is longer than the run" {
+    run -0 --separate-stderr train $options --steps 2 --warmup 3 -o run
+    [[ $stderr == *"the warm-up of 3 steps is longer than the run of 2: "* ]]
+    run -0 --separate-stderr train $options --steps 2 --warmup 2 -o all
+    [[ $stderr != *warm-up* ]]
+}
+
 @test "train gives the same adapter at any thread count" {
     train -q $options --steps 5 --threads 1 -o one
     train -q $options --steps 5 --threads 3 -o three
