@@ -74,7 +74,8 @@ dataset_made_for(const char *path, uint64_t vocab, const char *tokenizer,
     if (a == NULL || tokenizer == NULL)
         return 0;
     id = id_of(a->data, a->n);
-    if (strcmp(id_hex(&id, hex), tokenizer) != 0)
+    if (strcmp(id_hex(&id, hex), tokenizer) != 0
+        && strcmp(m->weights.made_of, tokenizer) != 0)
         return err_set(e, ERR_DATA, "%s: made with another tokenizer than "
                        "the base's (found %.12s, expected %.12s)", path,
                        tokenizer, hex);

@@ -39,8 +39,9 @@ int dataset_open(struct dataset *d, const char *path, struct err *e);
 void dataset_release(struct dataset *d);
 
 /* ERR_DATA unless tokens were made for this base: by its tokenizer, where both
- * are known, and with no more tokens than it has rows. What is known of them:
- * vocab, 0 for nothing; the tokenizer's content id, or NULL. */
+ * are known, or by that which a GGUF file's was made of, and with no more
+ * tokens than it has rows. What is known of them: vocab, 0 for nothing; the
+ * tokenizer's content id, or NULL. */
 int dataset_made_for(const char *path, uint64_t vocab, const char *tokenizer,
                      const struct model *m, struct err *e);
 

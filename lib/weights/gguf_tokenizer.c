@@ -23,6 +23,18 @@ const char *const gguf_named[][2] = {
     { NULL, NULL }
 };
 
+void
+gguf_made_of(char hex[ID_HEX + 1], const struct gguf *g)
+{
+    const struct gguf_key *k = gguf_find(g, GGUF_MADE_OF);
+    struct gguf_text text;
+    struct id id;
+
+    hex[0] = '\0';
+    if (k != NULL && gguf_string(k, &text) && id_parse(&id, text.p, text.n))
+        id_hex(&id, hex);
+}
+
 bool
 gguf_has_tokenizer(const struct gguf *g)
 {

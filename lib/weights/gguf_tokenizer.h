@@ -17,6 +17,10 @@
 #define GGUF_MERGES GGUF_KEY "merges"
 #define GGUF_TEMPLATE "tokenizer.chat_template"
 
+/* The id of the tokenizer.json that gguf_put_tokenizer had: what is made of the
+ * keys is another text of the same tokens, and data know theirs by the id. */
+#define GGUF_MADE_OF "tokenizer.graft.id"
+
 /* The tokens that tokenizer_config.json and keys name; NULL ends them. */
 extern const char *const gguf_named[][2];
 
@@ -28,6 +32,9 @@ bool gguf_has_tokenizer(const struct gguf *g);
  * byte-level BPE or has a pre-tokenizer that is not known, and for keys that
  * are missing, of another type or contradict each other; ERR_LIMIT. */
 int gguf_tokenizer(struct buf *json, const struct gguf *g, struct err *e);
+
+/* GGUF_MADE_OF; "" where the file has none. */
+void gguf_made_of(char hex[ID_HEX + 1], const struct gguf *g);
 
 /* Appends a tokenizer_config.json, of a file that the above can read: the chat
  * template, and the tokens that it knows by name. */

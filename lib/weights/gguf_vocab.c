@@ -294,6 +294,8 @@ gguf_put_tokenizer(struct gguf_out *g, const struct weights *w,
                                       .ctx = w };
     const struct weight_asset *a = weights_asset(w, "tokenizer.json");
     struct writer x = { .g = g, .w = w, .rows = rows, .e = e };
+    char hex[ID_HEX + 1];
+    struct id id;
     int rc;
 
     if (a == NULL)
@@ -306,6 +308,8 @@ gguf_put_tokenizer(struct gguf_out *g, const struct weights *w,
     rc = chat_template_read(&x.chat, &files, &x.t, NULL, e);
     if (rc == 0)
         rc = put_all(&x);
+    id = id_of(a->data, a->n);
+    gguf_out_string(g, GGUF_MADE_OF, id_hex(&id, hex));
     chat_template_release(&x.chat);
     tokenizer_release(&x.t);
     return rc;

@@ -284,6 +284,7 @@ add_tokenizer(struct weights *w)
         weights_add_asset(w, "tokenizer.json", json.data, json.len);
         weights_add_asset(w, "tokenizer_config.json", config.data,
                           config.len);
+        gguf_made_of(w->made_of, g);
     }
     buf_release(&json);
     buf_release(&config);

@@ -384,6 +384,25 @@ gpt2_case() {
     [ "$(sort -u losses | wc -l)" -eq 1 ]
 }
 
+@test "a merged GGUF file takes the data of its base" {
+    text_base
+    # what is made of the file's keys is the same tokenizer in other words
+    jq . tok.json >base/tokenizer.json
+    run -1 command cmp -s tok.json base/tokenizer.json
+    tokenize -q -t base/tokenizer.json text | shard -q --test 0.3 -o own
+    edit adapter ad model.layers.0.self_attn.q_proj:16:16
+    merge -q --format gguf --base base --adapter ad -o a.gguf
+    merge -q --format gguf --base a.gguf --adapter ad -o b.gguf
+    for base in base a.gguf b.gguf; do
+        evalprompts -q --base $base --data own --seq-len 16
+    done
+    # and no other's
+    jq -c . tok.json >other.json
+    tokenize -q -t other.json text | shard -q --test 0.3 -o others
+    run -4 --separate-stderr evalprompts --base a.gguf --data others
+    one_line 'evalprompts: others: made with another tokenizer'
+}
+
 @test "GGUF's types, at any number of threads" {
     text_base
     gguf_case llama '.hidden_size = 64 | .intermediate_size = 72'
