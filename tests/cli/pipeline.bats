@@ -159,6 +159,38 @@ same_adapter() {
     [ "$(jq .options.steps work/run/config.json)" -eq 3 ]
 }
 
+@test "a finished run is not lost to one that was only begun" {
+    need_plain "its programs are run by other tests"
+    pipeline REPO='a project' 2>/dev/null
+    cp -r work before
+    LORA='--rank 2 --batch 2 --steps 100000'
+    begin REPO='a project'
+    until_step work/run 5
+    kill -TERM -- -$pid
+    ended
+    diff -r before/run work/run.old
+    # another one after that
+    LORA='--rank 2 --batch 2 --steps 3'
+    run -0 --separate-stderr pipeline REPO='a project'
+    [[ $stderr == *'finished one before it is kept as work/run.older'* ]]
+    diff -r before/run work/run.older
+    [ -d work/run.old/checkpoints ]
+    # back to the one that was begun, and to the first
+    LORA='--rank 2 --batch 2 --steps 100000'
+    rm err
+    begin REPO='a project'
+    until grep -qs Iter err; do kill -0 $pid; sleep 0.01; done
+    kill -TERM -- -$pid
+    ended
+    grep -q 'one that was kept before is taken again' err
+    grep -q 'going on after step' err
+    LORA='--rank 2 --batch 2 --steps 2 --log-every 2'
+    run -0 --separate-stderr pipeline REPO='a project'
+    [[ $stderr == *'work/run: complete already'* ]]
+    cmp {before,work}/run/adapter/adapter_model.safetensors
+    cmp {before,work}/run/metrics.jsonl
+}
+
 @test "an option that does not change a run does not begin it anew" {
     need_plain "its programs are run by other tests"
     LORA='--rank 2 --batch 2 --steps 100000'
