@@ -77,7 +77,7 @@ $(BUILD)/cuda/instructions: $(INSTRUCTIONS) kernels/cuda/ptx/ptx.cuh \
 
 $(STANDIN)/instructions: $(BUILD)/obj/standin/$(INSTRUCTIONS).o \
 		$(patsubst %,$(BUILD)/obj/standin/tests/standin/%.cc.o,\
-		standin block fiber ptx)
+		standin graph block fiber ptx)
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(CXX) $(LDFLAGS) $^ -o $@
 

@@ -1,45 +1,17 @@
-/* standin.cc - memory, streams and graphs of the stand-in: see its
- * cuda_runtime.h. Blocks of threads are block.cc's. */
+/* standin.cc - memory and streams of the stand-in: see its cuda_runtime.h.
+ * Graphs are graph.cc's, blocks of threads block.cc's. */
 #include "cuda_runtime.h"
 
 #include <csignal>
 #include <cstdio>
-#include <deque>
 #include <fcntl.h>
 #include <map>
-#include <random>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <vector>
 
 #include "block.h"
-
-typedef std::function<void()> task;
-
-struct standin_stream {
-    std::deque<task> queue;
-    uint64_t n_done;          /* tasks that have left the queue */
-    uint64_t capture;         /* that it is part of, or was */
-    std::vector<size_t> last; /* there: what its next task comes after */
-};
-
-struct standin_event {
-    standin_stream *stream;
-    uint64_t after;   /* so many of its tasks */
-    uint64_t capture; /* that it was recorded in; 0: none */
-    std::vector<size_t> last;
-};
-
-/* What was captured, in the order of the calls. */
-struct node {
-    task work;
-    std::vector<size_t> after; /* nodes before it */
-    bool forked;               /* on another stream than the graph's own */
-};
-
-struct standin_graph {
-    std::vector<node> nodes;
-};
+#include "stream.h"
 
 namespace {
 
@@ -96,7 +68,6 @@ struct settings settings;
 struct calls calls;
 std::map<char *, size_t> device_memory, pinned_memory;
 size_t in_use = settings.used;
-bool is_lost;
 uint64_t launches;
 
 constexpr size_t PAGE = 4096;
@@ -138,81 +109,12 @@ drain(standin_stream *s, uint64_t n)
         return false;
     open_memory(true);
     for (; s->n_done < n; s->n_done++) {
-        if (!is_lost)
+        if (!standin_is_lost)
             s->queue.front()();
         s->queue.pop_front();
     }
     open_memory(false);
     return true;
-}
-
-uint64_t
-end_of(const standin_stream *s)
-{
-    return s->n_done + s->queue.size();
-}
-
-/* The capture that is under way; streams and events know it by its number. */
-struct {
-    uint64_t number;
-    standin_stream *origin; /* NULL: none is */
-    std::vector<node> nodes;
-} capture;
-
-bool
-captures(const standin_stream *s)
-{
-    return capture.origin != nullptr && s->capture == capture.number;
-}
-
-/* Whether all that was captured comes before what the origin would do next. */
-bool
-is_joined()
-{
-    std::vector<bool> before(capture.nodes.size());
-
-    for (size_t i : capture.origin->last)
-        before[i] = true;
-    for (size_t i = before.size(); i-- > 0;) {
-        if (!before[i])
-            return false;
-        for (size_t k : capture.nodes[i].after)
-            before[k] = true;
-    }
-    return true;
-}
-
-/* An order that the graph allows: what is forked as early as can be, as late,
- * or anywhere between, by turns. */
-std::vector<size_t>
-order_of(const std::vector<node> &nodes)
-{
-    static uint64_t turn = 0;
-    std::vector<size_t> order, ready, left(nodes.size());
-    std::vector<std::vector<size_t>> next(nodes.size());
-    std::minstd_rand draw((unsigned)(settings.seed + turn));
-    unsigned way = turn++ % 3;
-
-    for (size_t i = 0; i < nodes.size(); i++) {
-        left[i] = nodes[i].after.size();
-        for (size_t k : nodes[i].after)
-            next[k].push_back(i);
-        if (left[i] == 0)
-            ready.push_back(i);
-    }
-    while (!ready.empty()) {
-        size_t pick = draw() % ready.size();
-
-        for (size_t k = 0; k < ready.size() && way < 2; k++)
-            if (nodes[ready[k]].forked == (way == 0))
-                pick = k;
-        order.push_back(ready[pick]);
-        ready.erase(ready.begin() + (long)pick);
-        for (size_t k : next[order.back()])
-            if (--left[k] == 0)
-                ready.push_back(k);
-    }
-    return order;
 }
 
 /* Makes the file that STANDIN_HOLD names, once, and waits till it is gone. */
@@ -229,34 +131,33 @@ hold()
     name = nullptr;
 }
 
+} // namespace
+
+bool standin_is_lost;
+
+uint64_t
+standin_orders()
+{
+    return settings.seed;
+}
+
+uint64_t
+standin_end_of(const standin_stream *s)
+{
+    return s->n_done + s->queue.size();
+}
+
 [[noreturn]] void
-fatal(const char *what)
+standin_fatal(const char *what)
 {
     fprintf(stderr, "stand-in: %s\n", what);
     abort();
 }
 
-} // namespace
-
 extern "C" void
 standin_seed(uint64_t seed)
 {
     settings.seed = seed;
-}
-
-cudaError_t
-standin_enqueue(cudaStream_t s, task work)
-{
-    if (is_lost)
-        return cudaErrorLaunchFailure;
-    if (!captures(s)) {
-        s->queue.push_back(std::move(work));
-        return cudaSuccess;
-    }
-    capture.nodes.push_back({ std::move(work), s->last,
-                              s != capture.origin });
-    s->last = { capture.nodes.size() - 1 };
-    return cudaSuccess;
 }
 
 cudaError_t
@@ -273,7 +174,7 @@ standin_launch(const cudaLaunchConfig_t *c, const void *kernel, task body)
         if (++launches == settings.stop)
             raise(SIGTERM);
         if (settings.lost != 0 && launches >= settings.lost) {
-            is_lost = true;
+            standin_is_lost = true;
             return;
         }
         block_run(&l, settings.seed++);
@@ -317,7 +218,7 @@ cudaGetErrorString(cudaError_t e)
 cudaError_t
 cudaGetLastError()
 {
-    return is_lost ? cudaErrorLaunchFailure : cudaSuccess;
+    return standin_is_lost ? cudaErrorLaunchFailure : cudaSuccess;
 }
 
 cudaError_t
@@ -377,7 +278,7 @@ cudaMalloc(void **p, size_t n)
 {
     void *m;
 
-    if (is_lost)
+    if (standin_is_lost)
         return cudaErrorLaunchFailure;
     if (in_use + n + settings.others > settings.memory)
         return cudaErrorMemoryAllocation;
@@ -439,7 +340,7 @@ cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
 cudaError_t
 cudaStreamDestroy(cudaStream_t s)
 {
-    drain(s, end_of(s));
+    drain(s, standin_end_of(s));
     delete s;
     return cudaSuccess;
 }
@@ -447,9 +348,9 @@ cudaStreamDestroy(cudaStream_t s)
 cudaError_t
 cudaStreamSynchronize(cudaStream_t s)
 {
-    if (captures(s))
-        fatal("a stream that captures is waited for");
-    calls.waits += drain(s, end_of(s));
+    if (standin_captures(s))
+        standin_fatal("a stream that captures is waited for");
+    calls.waits += drain(s, standin_end_of(s));
     return cudaGetLastError();
 }
 
@@ -527,92 +428,12 @@ cudaEventDestroy(cudaEvent_t e)
 }
 
 cudaError_t
-cudaEventRecord(cudaEvent_t e, cudaStream_t s)
-{
-    e->stream = s;
-    e->after = end_of(s);
-    e->capture = captures(s) ? capture.number : 0;
-    e->last = s->last;
-    return cudaSuccess;
-}
-
-/* A stream that waits for what is captured is captured, too. Between streams
- * that aren't, nothing here has a use for it. */
-cudaError_t
-cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
-{
-    if (capture.origin == nullptr || e->capture != capture.number)
-        return cudaErrorInvalidValue;
-    if (!captures(s)) {
-        s->capture = capture.number;
-        s->last.clear();
-    }
-    s->last.insert(s->last.end(), e->last.begin(), e->last.end());
-    return cudaSuccess;
-}
-
-cudaError_t
 cudaEventSynchronize(cudaEvent_t e)
 {
     if (e->stream == nullptr)
         return cudaSuccess;
-    if (captures(e->stream))
-        fatal("a stream that captures is waited for");
+    if (standin_captures(e->stream))
+        standin_fatal("a stream that captures is waited for");
     calls.event_waits += drain(e->stream, e->after);
     return cudaGetLastError();
-}
-
-cudaError_t
-cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode)
-{
-    if (capture.origin != nullptr)
-        return cudaErrorInvalidValue;
-    capture.origin = s;
-    s->capture = ++capture.number;
-    s->last.clear();
-    return cudaSuccess;
-}
-
-cudaError_t
-cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
-{
-    bool joined;
-
-    if (capture.origin != s)
-        return cudaErrorInvalidValue;
-    joined = is_joined();
-    *g = joined ? new standin_graph{ capture.nodes } : nullptr;
-    capture.origin = nullptr;
-    capture.nodes.clear();
-    return joined ? cudaSuccess : cudaErrorStreamCaptureUnjoined;
-}
-
-cudaError_t
-cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g, unsigned long long)
-{
-    *x = new standin_graph(*g);
-    return cudaSuccess;
-}
-
-cudaError_t
-cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s)
-{
-    for (size_t i : order_of(x->nodes))
-        if (standin_enqueue(s, x->nodes[i].work) != cudaSuccess)
-            return cudaErrorLaunchFailure;
-    return cudaSuccess;
-}
-
-cudaError_t
-cudaGraphDestroy(cudaGraph_t g)
-{
-    delete g;
-    return cudaSuccess;
-}
-
-cudaError_t
-cudaGraphExecDestroy(cudaGraphExec_t x)
-{
-    delete x;
-    return cudaSuccess;
 }
