@@ -286,6 +286,7 @@ host_backend(struct backend *b, struct host *h)
     b->run = host_range;
     b->results = host_results;
     b->watch = host_watch;
+    b->watched = NULL;
     b->room = NULL;
     b->principal = NULL;
     b->principal_scratch = NULL;

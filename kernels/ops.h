@@ -550,8 +550,11 @@ struct backend {
     int (*results)(struct memory *m, struct results *out, struct err *e);
 
     /* From now on each run of op i of the memory's program adds to time[i];
-     * time is NULL: no more. NULL: its ops are not run one by one. */
+     * time is NULL: no more. */
     void (*watch)(struct memory *m, struct op_time *time);
+    /* Waits for the ops that were run, which have added when it returns.
+     * ERR_IO where they failed. NULL: they have when run returns. */
+    int (*watched)(struct memory *m, struct err *e);
 
     /* Bytes that are free where the back end's memory is, of *total, and
      * what says so; NULL: it is this process's. */

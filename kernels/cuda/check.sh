@@ -88,6 +88,17 @@ train $options --device cuda --offload activations -o waited &&
     same card waited
 result $? "the same bits where activations wait in the machine's memory"
 
+# spent RUN: every op that ran took time, and all together no more than steps.
+spent() {
+    awk -F'"seconds": ' '/"phase"/ { n++; if (!($2 + 0 > 0)) { bad = 1
+        print "# " $0 } } END { exit bad || n < 15 }' "$1/profile.json"
+}
+
+train ${options#-q} --device cuda --profile -o timed 2>timed.log &&
+    same card timed && spent timed
+result $? "ops are timed, with the same bits"
+sed -n 's/^train: \([a-z]* .*[0-9%-]\)$/# \1/p' timed.log
+
 # Stopped when it has a checkpoint, which leaves it most of its steps.
 long="$options --steps 400 --save-every 2 --device cuda"
 train $long -o whole

@@ -92,7 +92,8 @@ const struct op_impl *op_impl_of(unsigned kind);
 int fail(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The functions of struct backend: memory.cu, transfer.cu and graph.cu. */
+/* The functions of struct backend: memory.cu, transfer.cu, graph.cu and
+ * watch.cu. */
 int cuda_prepare(struct backend *b, struct memory **m,
                  const struct op_list *p, struct memory *with,
                  struct err *e);
@@ -105,6 +106,8 @@ int cuda_batch(struct memory *m, const struct batch *b,
                const struct inputs *in, struct err *e);
 int cuda_run(struct memory *m, enum range r, struct err *e);
 int cuda_results(struct memory *m, struct results *out, struct err *e);
+void cuda_watch(struct memory *m, struct op_time *time);
+int cuda_watched(struct memory *m, struct err *e);
 
 /* run.cu: puts ops on the call's stream. */
 cudaError_t run_ops(struct call *c, const struct op *op, size_t n);

@@ -33,7 +33,12 @@ put_range(struct memory *m, enum range r)
     if (r == RANGE_START)
         launch(&c, clear_loss, 1, 1, 0, m->step);
     if (c.error == cudaSuccess)
-        run_ops(&c, p->op + p->range[r], p->range[r + 1] - p->range[r]);
+        c.error = watch_mark(m, 0);
+    for (size_t i = p->range[r]; i < p->range[r + 1]; i++) {
+        run_ops(&c, p->op + i, 1);
+        if (c.error == cudaSuccess)
+            c.error = watch_mark(m, i + 1 - p->range[r]);
+    }
     if (r == RANGE_HEAD)
         launch(&c, next_chunk, 1, 1, 0, m->step, p->head_chunk);
     if (r == RANGE_UPDATE)
@@ -59,9 +64,21 @@ capture(struct memory *m, enum range r)
         rc = end;
     if (rc == cudaSuccess)
         rc = cudaGraphInstantiate(&m->graph[r], graph, 0);
+    if (rc == cudaSuccess)
+        return watch_graph(m, r, graph);
     if (graph != nullptr)
         cudaGraphDestroy(graph);
     return rc;
+}
+
+void
+graphs_release(struct memory *m)
+{
+    for (cudaGraphExec_t &g : m->graph) {
+        if (g != nullptr)
+            cudaGraphExecDestroy(g);
+        g = nullptr;
+    }
 }
 
 int
@@ -73,8 +90,11 @@ cuda_run(struct memory *m, enum range r, struct err *e)
 
     if (m->graph[r] == nullptr)
         rc = capture(m, r);
-    for (uint32_t i = 0; i < times && rc == cudaSuccess; i++)
-        rc = cudaGraphLaunch(m->graph[r], m->card->stream);
+    for (uint32_t i = 0; i < times && rc == cudaSuccess; i++) {
+        rc = watch_launch(m, r);
+        if (rc == cudaSuccess)
+            rc = cudaGraphLaunch(m->graph[r], m->card->stream);
+    }
     m->n_updates += r == RANGE_UPDATE;
     return rc == cudaSuccess ? 0 : failed(e, rc, "launching");
 }

@@ -185,9 +185,8 @@ cuda_release(struct memory *m)
     if (m == nullptr)
         return;
     cudaStreamSynchronize(m->card->stream);
-    for (int r = 0; r < RANGE_COUNT; r++)
-        if (m->graph[r] != nullptr)
-            cudaGraphExecDestroy(m->graph[r]);
+    graphs_release(m);
+    watch_release(m);
     asides_release(&m->asides);
     for (int z = ZONE_BASE; z <= ZONE_ARENA && m->owns; z++)
         cudaFree(m->zone[z]);

@@ -9,6 +9,23 @@
 #define SEQ_ARRAYS 2 /* and by sequence */
 #define SLOTS 4      /* micro-batches that the host may be ahead */
 
+#define MARKS 1024   /* that are read together, at least */
+
+/* An event between two ops. */
+struct mark {
+    cudaEvent_t event;
+    struct op_time *time; /* of the op before it; NULL: there is none */
+};
+
+/* Of a program whose ops are timed: see watch.cu. */
+struct watch {
+    struct op_time *time;        /* by op; NULL: nobody asks */
+    struct mark *mark;           /* a pool; events as they are needed */
+    size_t room, used;
+    cudaGraph_t graph[RANGE_COUNT];
+    cudaGraphNode_t *node[RANGE_COUNT]; /* its events, in order */
+};
+
 struct memory {
     struct card *card;
     const struct op_list *p;
@@ -19,6 +36,7 @@ struct memory {
     struct arrays batch;
     struct asides asides;
     cudaGraphExec_t graph[RANGE_COUNT];
+    struct watch watch;
 
     /* In pinned memory: micro-batches on their way up, a ring, and the
      * card's ring of results as it was last read. */
@@ -51,6 +69,20 @@ slot_bytes(const struct op_list *p)
 /* aside.cu: what the program's copies need; nothing, if it has none. */
 cudaError_t asides_take(struct asides *a, const struct op_list *p);
 void asides_release(struct asides *a);
+
+/* graph.cu: they are captured anew when they are next run. */
+void graphs_release(struct memory *m);
+
+/* watch.cu, all of which does nothing where nobody asks. Captured, mark i of a
+ * range: before its first op, and after each. */
+cudaError_t watch_mark(struct memory *m, size_t i);
+
+/* Takes a range's graph, from which m->graph was made, or destroys it. */
+cudaError_t watch_graph(struct memory *m, enum range r, cudaGraph_t graph);
+
+/* Before each launch of a range's graph: its marks are of this launch alone. */
+cudaError_t watch_launch(struct memory *m, enum range r);
+void watch_release(struct memory *m);
 
 /* upload.cu: puts the base into its zone. */
 int upload_base(struct memory *m, struct err *e);

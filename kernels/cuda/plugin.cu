@@ -150,6 +150,8 @@ plugin_open(struct backend *b, int index, const char *compute, struct err *e)
     b->batch = cuda_batch;
     b->run = cuda_run;
     b->results = cuda_results;
+    b->watch = cuda_watch;
+    b->watched = cuda_watched;
     b->room = cuda_room;
     b->close = plugin_close;
     return 0;

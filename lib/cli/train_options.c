@@ -237,9 +237,6 @@ train_options_settle(struct train_options *o, const struct args *args,
         return err_set(e, ERR_USAGE, "--offload activations: on the processor "
                        "they are in the machine's memory as it is (expected "
                        "a card: --device cuda)");
-    if (o->profile && in->model.backend.watch == NULL)
-        return err_set(e, ERR_USAGE, "--profile: on a card ops are not run "
-                       "one by one (expected --device cpu)");
     if (in->model.with != NULL)
         rc = settle_adapter(o, args, in->model.with, e);
     else

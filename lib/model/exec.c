@@ -74,6 +74,12 @@ exec_watch(struct exec *x, struct op_time *time)
     x->backend->watch(x->memory, time);
 }
 
+int
+exec_watched(struct exec *x, struct err *e)
+{
+    return x->backend->watched ? x->backend->watched(x->memory, e) : 0;
+}
+
 struct view
 prog_param(const struct param *q, struct view flat)
 {

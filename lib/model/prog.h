@@ -228,9 +228,10 @@ int exec_forward(struct exec *x, struct err *e);
 
 int exec_results(struct exec *x, struct results *out, struct err *e);
 
-/* From now on each run of the program's op i adds to time[i]; for back ends
- * that can watch. */
+/* From now on each run of the program's op i adds to time[i]; what was run
+ * has added when exec_watched returns. */
 void exec_watch(struct exec *x, struct op_time *time);
+int exec_watched(struct exec *x, struct err *e);
 
 /* The rows * cols elements of a view of reals, whatever the back end computes
  * in; from is floats. exec_put: or of codes, which are bytes. */

@@ -46,15 +46,21 @@ put_line(struct buf *b, const struct profile_line *l, double most)
 static void
 put_head(struct buf *b, const struct run_facts *run)
 {
+    double threads = run_profile_number(run, "threads");
+
     buf_addstr(b, "<p class=sub>Steps ");
     html_number(b, run_profile_number(run, "first_step"), 0);
     buf_addstr(b, " to ");
     html_number(b, run_profile_number(run, "last_step"), 0);
     buf_addstr(b, " took ");
     html_time(b, run_profile_number(run, "seconds"));
-    buf_addstr(b, " by ");
-    html_number(b, run_profile_number(run, "threads"), 0);
-    buf_addstr(b, " threads; the machine does ");
+    if (isfinite(threads)) {
+        buf_addstr(b, " by ");
+        html_number(b, threads, 0);
+        buf_addstr(b, " threads; the machine does ");
+    } else {
+        buf_addstr(b, " on a card, which does ");
+    }
     html_number(b, run_profile_number(run, "peak_flops") * 1e-9, 1);
     buf_addstr(b, " GFLOP/s in a large product and moves ");
     html_number(b, run_profile_number(run, "peak_bytes") * 1e-9, 1);

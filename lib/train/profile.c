@@ -83,15 +83,19 @@ profile_batch(struct trainer *t, uint32_t n_head)
     }
 }
 
-void
-profile_end(struct trainer *t)
+int
+profile_end(struct trainer *t, int rc, struct err *e)
 {
     struct profile *f = t->profile;
+    struct err own;
+    int waited;
 
     if (f == NULL)
-        return;
+        return rc;
+    waited = exec_watched(&t->exec, rc < 0 ? &own : e);
     f->all += clock_ns() - f->began;
     f->last = t->state.step;
+    return rc < 0 ? rc : waited;
 }
 
 static const char *const phase[RANGE_COUNT] = {
@@ -117,6 +121,8 @@ add_op(struct profile_row *row, struct profile_row *widen,
         cost.flops *= (double)time->runs;
         cost.bytes *= (double)time->runs;
     }
+    if (op->kind == OP_STASH || op->kind == OP_FETCH)
+        cost.bytes = 0; /* go beside the ops; what takes time is the WAIT */
     wide = wide < seconds ? wide : seconds;
     row->phase = widen->phase = phase[r];
     row->op = op_info(op->kind)->name;
@@ -190,7 +196,7 @@ profile_rows(struct profile_row **out, const struct trainer *t)
 static void
 put_rate(char out[24], double v, const char *unit)
 {
-    if (v > 0)
+    if (v > 0 && isfinite(v))
         snprintf(out, 24, "%.1f%s", v, unit);
     else
         snprintf(out, 24, "-");
@@ -216,11 +222,16 @@ profile_tell(const struct trainer *t)
     double all = 1e-9 * (double)f->all;
     struct profile_row *rows;
     size_t n = profile_rows(&rows, t);
+    char by[32];
 
-    log_info("steps %llu to %llu took %.3f s by %d threads; measured before: "
+    if (t->model->backend.apart)
+        snprintf(by, sizeof(by), "on a card");
+    else
+        snprintf(by, sizeof(by), "by %d threads", f->threads);
+    log_info("steps %llu to %llu took %.3f s %s; measured before: "
              "%.1f GFLOP/s, %.1f GB/s", (unsigned long long)f->first,
-             (unsigned long long)f->last, all, f->threads,
-             f->peak.flops * 1e-9, f->peak.bytes * 1e-9);
+             (unsigned long long)f->last, all, by, f->peak.flops * 1e-9,
+             f->peak.bytes * 1e-9);
     log_info("%-8s %-13s %7s %9s %6s %9s %7s %7s", "phase", "op", "runs",
              "seconds", "share", "GFLOP/s", "GB/s", "of peak");
     for (size_t i = 0; i < n; i++)
@@ -236,10 +247,11 @@ profile_json(const struct trainer *t, struct buf *b)
     size_t n = profile_rows(&rows, t);
 
     buf_addf(b, "{\"first_step\": %llu, \"last_step\": %llu, \"tokens\": "
-             "%llu, \"threads\": %d", (unsigned long long)f->first,
+             "%llu", (unsigned long long)f->first,
              (unsigned long long)f->last,
-             (unsigned long long)(t->state.tokens - f->tokens_from),
-             f->threads);
+             (unsigned long long)(t->state.tokens - f->tokens_from));
+    if (!t->model->backend.apart)
+        buf_addf(b, ", \"threads\": %d", f->threads);
     json_put_number(b, "seconds", 1e-9 * (double)f->all);
     json_put_number(b, "peak_flops", f->peak.flops);
     json_put_number(b, "peak_bytes", f->peak.bytes);

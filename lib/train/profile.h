@@ -1,9 +1,9 @@
 /* profile.h - where the time of a run's steps goes, by kind of op.
  *
- * Ops are timed one by one where they run, on back ends that can watch them,
- * and added up by range and kind; what a step takes beside them is the reading
- * of its data, and a rest. A trainer without a profile costs nothing: the
- * functions that its steps call return at once.
+ * Ops are timed one by one where they run, and added up by range and kind; what
+ * a step takes beside them is the reading of its data, and a rest. A card is
+ * waited for at the end of each step. A trainer without a profile costs
+ * nothing: the functions that its steps call return at once.
  */
 #ifndef TRAIN_PROFILE_H
 #define TRAIN_PROFILE_H
@@ -20,11 +20,10 @@ struct profile {
     uint64_t data, all;   /* ns of reading, and of steps */
     uint64_t first, last; /* steps, counted from 1; 0: none yet */
     uint64_t tokens_from; /* of the run, before the first */
-    int threads;
+    int threads;          /* of ops; a card's have none of them */
 };
 
-/* Measures the machine, in no more memory than the run will take. For
- * backends that have `watch`. */
+/* Measures the machine, in no more memory than the run will take. */
 int profile_open(struct trainer *t, struct err *e);
 
 /* With t's memory taken: from now on its ops are timed. */
@@ -36,7 +35,10 @@ void profile_release(struct profile *p); /* NULL: nothing */
 void profile_begin(struct trainer *t);
 void profile_data(struct trainer *t);
 void profile_batch(struct trainer *t, uint32_t n_head);
-void profile_end(struct trainer *t);
+
+/* After a step, which returned rc: that, or why its ops can't be waited
+ * for. */
+int profile_end(struct trainer *t, int rc, struct err *e);
 
 /* A line of the table: the ops of a kind in a range ("linear" in "backward" is
  * recomputed); "widen", what its products spent on making floats of a base

@@ -252,12 +252,8 @@ take_step(struct trainer *t, struct err *e)
 int
 trainer_step(struct trainer *t, struct err *e)
 {
-    int rc;
-
     profile_begin(t);
-    rc = take_step(t, e);
-    profile_end(t);
-    return rc;
+    return profile_end(t, take_step(t, e), e);
 }
 
 bool

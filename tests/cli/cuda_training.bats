@@ -95,3 +95,54 @@ print(*(k + ":" + h[k]["dtype"] for k in sorted(h) if k[0] in "mv"))' "$1"
         rm -r cpu cuda bf16 again
     done
 }
+
+# times RUN: of its ops, without what takes them, the copies aside.
+times() {
+    jq -c '.rows | map(select(.op | IN("widen", "stash", "fetch", "wait")
+            | not) | [.phase, .op, .runs, .flops, .bytes]) | sort[]' \
+        "$1/profile.json"
+}
+
+# Accumulating, ops run more often than there are events to time them by.
+@test "--profile on a card: every run of every op, and the same bits" {
+    options+=' --dropout 0.1 --accum 16 --steps 1 --recompute block'
+    train $options --device cpu --profile -o cpu
+    train -q $options --device cuda -o plain
+    run -0 --separate-stderr train $options --device cuda --profile -o cuda
+    printf '%s\n' "$stderr"
+    [[ $stderr == *"steps 1 to 1 took "*" s on a card; measured before: "* ]]
+    cmp {plain,cuda}/adapter/adapter_model.safetensors
+    python3 "$root/tests/validate.py" "$root/schemas/profile.schema.json" \
+        cuda/profile.json
+    times cpu >expected
+    times cuda | diff expected -
+    jq -e '(has("threads") | not) and .peak_flops > 0 and .peak_bytes > 0
+        and all(.rows[]; .seconds > 0)
+        and ((.rows | map(.seconds) | add) / .seconds - 1 | fabs < 1e-6)
+        and (.rows | map({(.op): .seconds}) | add
+            | .sqnorm > 10 * .clip)' cuda/profile.json
+    report -q -o r.html cuda
+    python3 "$root/tests/cli/page.py" r.html
+    grep -q ' on a card, which does ' r.html
+    # copies go beside the ops, which wait for them
+    train -q $options --device cuda --profile --offload activations -o waited
+    cmp {plain,waited}/adapter/adapter_model.safetensors
+    times waited | diff expected -
+    jq -e '.rows | map(select(.op | IN("stash", "fetch", "wait")))
+        | length == 4 and all(.[]; .runs > 0 and .share_of_peak == null)' \
+        waited/profile.json
+}
+
+@test "--profile waits for a card once a step, and says when it is lost" {
+    for n in 1 4; do
+        STANDIN_CALLS=calls train -q $options --steps $n --log-every $n \
+            --device cuda --profile -o run
+        jq -c '[.waits, .pageable, .allocations]' calls >>told
+        rm -r run
+    done
+    cat told
+    jq -s -e '.[1][0] - .[0][0] == 3 and .[0][1:] == .[1][1:]' told
+    STANDIN_LOST=4000 run -1 --separate-stderr train -q $options --steps 99 \
+        --device cuda --profile -o run
+    [[ $stderr == "train: the card: "*cudaErrorLaunchFailure* ]]
+}

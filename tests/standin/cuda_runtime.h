@@ -182,14 +182,19 @@ enum cudaError_t {
     cudaErrorInsufficientDriver = 35,
     cudaErrorNoDevice = 100,
     cudaErrorInvalidDevice = 101,
+    cudaErrorInvalidResourceHandle = 400,
+    cudaErrorNotReady = 600,
     cudaErrorLaunchFailure = 719,
     cudaErrorNotSupported = 801,
     cudaErrorStreamCaptureUnjoined = 904
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost,
                       cudaMemcpyDeviceToDevice };
-enum { cudaStreamNonBlocking = 1, cudaEventBlockingSync = 1,
-       cudaEventDisableTiming = 2, cudaHostAllocDefault = 0 };
+enum { cudaStreamNonBlocking = 1, cudaEventDefault = 0,
+       cudaEventBlockingSync = 1, cudaEventDisableTiming = 2,
+       cudaEventRecordExternal = 1, cudaHostAllocDefault = 0 };
+enum cudaGraphNodeType { cudaGraphNodeTypeKernel = 0,
+                         cudaGraphNodeTypeEventRecord = 7 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 
@@ -197,6 +202,7 @@ typedef struct standin_stream *cudaStream_t;
 typedef struct standin_event *cudaEvent_t;
 typedef struct standin_graph *cudaGraph_t;
 typedef struct standin_graph *cudaGraphExec_t;
+typedef struct standin_node *cudaGraphNode_t;
 
 struct cudaDeviceProp {
     char name[256];
@@ -243,11 +249,22 @@ cudaError_t cudaEventDestroy(cudaEvent_t e);
 cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e,
                                 unsigned flags);
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s);
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t e, cudaStream_t s,
+                                     unsigned flags);
 cudaError_t cudaEventSynchronize(cudaEvent_t e);
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to);
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode m);
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g,
                                  unsigned long long flags);
+cudaError_t cudaGraphGetNodes(cudaGraph_t g, cudaGraphNode_t *nodes,
+                              size_t *n);
+cudaError_t cudaGraphNodeGetType(cudaGraphNode_t n, cudaGraphNodeType *type);
+cudaError_t cudaGraphEventRecordNodeGetEvent(cudaGraphNode_t n,
+                                             cudaEvent_t *e);
+cudaError_t cudaGraphExecEventRecordNodeSetEvent(cudaGraphExec_t x,
+                                                 cudaGraphNode_t n,
+                                                 cudaEvent_t e);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s);
 cudaError_t cudaGraphDestroy(cudaGraph_t g);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t x);

@@ -2,6 +2,8 @@
  * graphs. */
 #include "stream.h"
 
+#include <algorithm>
+#include <ctime>
 #include <random>
 
 namespace {
@@ -63,6 +65,32 @@ order_of(const std::vector<standin_node> &nodes)
     return order;
 }
 
+/* The next of a stream that is captured. */
+void
+add_node(standin_stream *s, task work, standin_event *event)
+{
+    size_t index = capture.nodes.size();
+
+    capture.nodes.push_back({ std::move(work), event, s->last,
+                              s != capture.origin, index });
+    s->last = { index };
+}
+
+/* What a node that records an event does when its turn comes. */
+task
+recording(standin_event *e)
+{
+    e->records++;
+    e->pending++;
+    return [e] {
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        e->ns = t.tv_sec * (int64_t)1000000000 + t.tv_nsec;
+        e->pending--;
+    };
+}
+
 } // namespace
 
 bool
@@ -80,9 +108,7 @@ standin_enqueue(cudaStream_t s, task work)
         s->queue.push_back(std::move(work));
         return cudaSuccess;
     }
-    capture.nodes.push_back({ std::move(work), s->last,
-                              s != capture.origin });
-    s->last = { capture.nodes.size() - 1 };
+    add_node(s, std::move(work), nullptr);
     return cudaSuccess;
 }
 
@@ -93,6 +119,27 @@ cudaEventRecord(cudaEvent_t e, cudaStream_t s)
     e->after = standin_end_of(s);
     e->capture = standin_captures(s) ? capture.number : 0;
     e->last = s->last;
+    return cudaSuccess;
+}
+
+/* As a node of the graph, which is all that has a use here. */
+cudaError_t
+cudaEventRecordWithFlags(cudaEvent_t e, cudaStream_t s, unsigned flags)
+{
+    if (flags != cudaEventRecordExternal || !standin_captures(s))
+        return cudaErrorInvalidValue;
+    add_node(s, nullptr, e);
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
+{
+    if (!from->timed || !to->timed || from->records == 0 || to->records == 0)
+        return cudaErrorInvalidResourceHandle;
+    if (from->pending > 0 || to->pending > 0)
+        return cudaErrorNotReady;
+    *ms = (float)(1e-6 * (double)(to->ns - from->ns));
     return cudaSuccess;
 }
 
@@ -143,12 +190,56 @@ cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g, unsigned long long)
     return cudaSuccess;
 }
 
+/* In an order that nobody can build on. */
+cudaError_t
+cudaGraphGetNodes(cudaGraph_t g, cudaGraphNode_t *nodes, size_t *n)
+{
+    std::minstd_rand draw((unsigned)standin_orders());
+    std::vector<cudaGraphNode_t> all;
+
+    for (standin_node &node : g->nodes)
+        all.push_back(&node);
+    std::shuffle(all.begin(), all.end(), draw);
+    if (nodes != nullptr)
+        std::copy_n(all.begin(), std::min(*n, all.size()), nodes);
+    *n = nodes ? std::min(*n, all.size()) : all.size();
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaGraphNodeGetType(cudaGraphNode_t n, cudaGraphNodeType *type)
+{
+    *type = n->event ? cudaGraphNodeTypeEventRecord : cudaGraphNodeTypeKernel;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaGraphEventRecordNodeGetEvent(cudaGraphNode_t n, cudaEvent_t *e)
+{
+    *e = n->event;
+    return n->event ? cudaSuccess : cudaErrorInvalidValue;
+}
+
+cudaError_t
+cudaGraphExecEventRecordNodeSetEvent(cudaGraphExec_t x, cudaGraphNode_t n,
+                                     cudaEvent_t e)
+{
+    if (n == nullptr || n->event == nullptr)
+        return cudaErrorInvalidValue;
+    x->nodes[n->index].event = e;
+    return cudaSuccess;
+}
+
 cudaError_t
 cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s)
 {
-    for (size_t i : order_of(x->nodes))
-        if (standin_enqueue(s, x->nodes[i].work) != cudaSuccess)
+    for (size_t i : order_of(x->nodes)) {
+        const standin_node &n = x->nodes[i];
+
+        if (standin_enqueue(s, n.event ? recording(n.event) : n.work)
+            != cudaSuccess)
             return cudaErrorLaunchFailure;
+    }
     return cudaSuccess;
 }
 

@@ -201,6 +201,9 @@ cudaGetErrorName(cudaError_t e)
     case cudaErrorInsufficientDriver: return "cudaErrorInsufficientDriver";
     case cudaErrorNoDevice: return "cudaErrorNoDevice";
     case cudaErrorInvalidDevice: return "cudaErrorInvalidDevice";
+    case cudaErrorInvalidResourceHandle:
+        return "cudaErrorInvalidResourceHandle";
+    case cudaErrorNotReady: return "cudaErrorNotReady";
     case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
     case cudaErrorStreamCaptureUnjoined:
         return "cudaErrorStreamCaptureUnjoined";
@@ -414,9 +417,10 @@ cudaMemsetAsync(void *p, int value, size_t n, cudaStream_t s)
 }
 
 cudaError_t
-cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
+cudaEventCreateWithFlags(cudaEvent_t *e, unsigned flags)
 {
     *e = new standin_event();
+    (*e)->timed = !(flags & cudaEventDisableTiming);
     return cudaSuccess;
 }
 

@@ -23,12 +23,19 @@ struct standin_event {
     uint64_t after;   /* so many of its tasks */
     uint64_t capture; /* that it was recorded in; 0: none */
     std::vector<size_t> last;
+
+    /* of one that tells times, which nodes of graphs record */
+    bool timed;
+    unsigned records, pending; /* launched; and not yet done */
+    int64_t ns;                /* of the last that was done */
 };
 
 struct standin_node {
     task work;
+    standin_event *event;      /* that it records; else it is NULL */
     std::vector<size_t> after; /* nodes before it */
     bool forked;               /* on another stream than the graph's own */
+    size_t index;              /* in the graph, and in what is made of it */
 };
 
 /* What was captured, in the order of the calls. */
