@@ -88,7 +88,7 @@ data-card.md: key/card
 	'tojsonl --card "$$WORK/data" >"$$OUT"'
 
 key/run: data/manifest.json base/manifest.json FORCE
-	$(KEY) 'echo "run $$LORA $$LOSS $$SEQ_LEN"; \
+	$(KEY) 'echo "run $$LORA $$LOSS $$SEQ_LEN"; "$$HERE/contents" "$$LORA"; \
 	[ -z "$$CONFIG" ] || b2sum <"$$CONFIG"; \
 	jq -r .content "$$WORK/data/manifest.json" "$$WORK/base/manifest.json"'
 
@@ -104,7 +104,7 @@ FORGET := --forget-data "$$WORK/corpus" --forget-split val
 endif
 
 key/score: run/manifest.json FORCE
-	$(KEY) 'echo "score by $$SCORE"; b2sum <"$$WORK/$<"'
+	$(KEY) 'echo "score by $$SCORE"; "$$HERE/contents" "$$SCORE"; b2sum <"$$WORK/$<"'
 
 score.json: key/score
 	$(STEP) "base against adapter on the held-out last commits" $@ \

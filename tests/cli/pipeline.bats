@@ -191,6 +191,27 @@ same_adapter() {
     cmp {before,work}/run/metrics.jsonl
 }
 
+@test "what options of training and scoring name is a part of its step" {
+    need_plain "its programs are run by other tests"
+    pipeline REPO='a project' 2>/dev/null
+    cp -r work/run/adapter start
+    LORA='--batch 2 --steps 2 --init-adapter start'
+    SCORE="--forget-data 'other set' --per-record records"
+    cp -r work/corpus 'other set'
+    export SCORE
+    pipeline REPO='a project' 2>/dev/null
+    state >before
+    pipeline REPO='a project'
+    state | cmp - before
+    cp work/pretrain/manifest.json 'other set'
+    run ! --separate-stderr pipeline REPO='a project'
+    [[ $stderr == *'evalprompts: other set/manifest.json: '* ]]
+    cp work/corpus/manifest.json 'other set'
+    cp work/run/adapter/adapter_model.safetensors start
+    run -0 --separate-stderr pipeline REPO='a project'
+    [[ $stderr == *'a run with another init_adapter_id'* ]]
+}
+
 @test "an option that does not change a run does not begin it anew" {
     need_plain "its programs are run by other tests"
     LORA='--rank 2 --batch 2 --steps 100000'
