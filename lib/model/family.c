@@ -194,45 +194,6 @@ static const struct module_row olmo2_modules[] = {
     END
 };
 
-static const struct key gemma3_keys[] = {
-    SIZES(262208, 2304, 9216, 26, 8),
-    COUNT("num_key_value_heads", kv_heads, 4, MAX_HEADS),
-    COUNT("head_dim", head_dim, 256, MAX_HEAD_DIM),
-    COUNT("max_position_embeddings", max_pos, 131072, MAX_POSITIONS),
-    ACT("hidden_activation", ACT_GELU_TANH),
-    EPSILON("rms_norm_eps", 1e-6),
-    REAL("rope_theta", theta, 1e6, 1e-3, 1e15),
-    REAL("rope_local_base_freq", local_theta, 1e4, 1e-3, 1e15),
-    COUNT("query_pre_attn_scalar", query_scalar, 256, MAX_DIM),
-    COUNT_OR_NULL("sliding_window", window, 4096, MAX_WINDOW),
-    COUNT("sliding_window_pattern", pattern, 6, MAX_LAYERS),
-    FREE("layer_types"),
-    FLAG("attention_bias", attn_bias, false),
-    OFF_OR_NULL("final_logit_softcapping"),
-    OFF_OR_NULL("attn_logit_softcapping"),
-    OFF_OR_NULL("use_bidirectional_attention"),
-    FLAG("tie_word_embeddings", tied, true),
-    PAD_OR(0),
-    INIT_RANGE(0.02),
-    DROP_OR_NULL("attention_dropout", drop[0], 0),
-    END
-};
-
-static const struct module_row gemma3_modules[] = {
-    { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
-    { ROLE_NORM1, "input_layernorm", BIAS_NEVER },
-    Q_K_V(BIAS_ATTN),
-    Q_K_NORMS,
-    { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
-    { ROLE_POST1, "post_attention_layernorm", BIAS_NEVER },
-    { ROLE_NORM2, "pre_feedforward_layernorm", BIAS_NEVER },
-    GATED_MLP(BIAS_NEVER),
-    { ROLE_POST2, "post_feedforward_layernorm", BIAS_NEVER },
-    { ROLE_NORM_F, "norm", BIAS_NEVER },
-    { ROLE_HEAD, "lm_head", BIAS_NEVER },
-    END
-};
-
 static const struct key starcoder2_keys[] = {
     SIZES(49152, 3072, 12288, 30, 24),
     COUNT("num_key_value_heads", kv_heads, 2, MAX_HEADS),
@@ -379,6 +340,12 @@ static const struct family families[] = {
       .mixer = MIX_ATTENTION, .ffn = FF_GATED, .qk_norm_whole = true,
       .buffer = ".rotary_emb.inv_freq",
       .keys = olmo2_keys, .modules = olmo2_modules },
+    { .model_type = "gemma", .architecture = "GemmaForCausalLM",
+      .body = "model.", .layers = "layers.%u.",
+      .norm = NORM_RMS_ABOUT_1, .pos = POS_ROTARY,
+      .mixer = MIX_ATTENTION, .ffn = FF_GATED, .scaled_embedding = true,
+      .buffer = ".rotary_emb.inv_freq",
+      .keys = gemma_keys, .modules = gemma_modules },
     { .model_type = "gemma3_text", .architecture = "Gemma3ForCausalLM",
       .body = "model.", .layers = "layers.%u.",
       .norm = NORM_RMS_ABOUT_1, .pos = POS_ROTARY,
@@ -417,6 +384,12 @@ static const struct family families[] = {
       .mixer = MIX_ATTENTION, .ffn = FF_GATED, .sparse = FF_SHARED,
       .even_windows = true, .buffer = ".rotary_emb.inv_freq",
       .keys = qwen2_moe_keys, .modules = qwen2_moe_modules },
+    { .model_type = "qwen3_moe", .architecture = "Qwen3MoeForCausalLM",
+      .body = "model.", .layers = "layers.%u.",
+      .norm = NORM_RMS, .pos = POS_ROTARY,
+      .mixer = MIX_ATTENTION, .ffn = FF_GATED, .sparse = FF_EXPERTS,
+      .buffer = ".rotary_emb.inv_freq",
+      .keys = qwen3_moe_keys, .modules = qwen3_moe_modules },
     { .model_type = "mamba", .architecture = "MambaForCausalLM",
       .body = "backbone.", .layers = "layers.%u.",
       .norm = NORM_RMS, .pos = POS_NONE,

@@ -1,5 +1,5 @@
 /* family_moe.c - keys and modules of families with a mixture of experts:
- * Mixtral, Qwen2-MoE. See family.c. */
+ * Mixtral, Qwen2-MoE, Qwen3-MoE. See family.c. */
 #include "model/family_rows.h"
 
 const struct key mixtral_keys[] = {
@@ -38,6 +38,16 @@ const struct module_row mixtral_modules[] = {
     END
 };
 
+/* PEFT makes no adapters of them by target_modules. */
+#define EXPERTS_ASIDE \
+    { ROLE_ROUTER, "mlp.gate", BIAS_NEVER }, \
+    { ROLE_EXPERT_GATE, "mlp.experts.%u.gate_proj", BIAS_NEVER, \
+      .aside = true }, \
+    { ROLE_EXPERT_UP, "mlp.experts.%u.up_proj", BIAS_NEVER, \
+      .aside = true }, \
+    { ROLE_EXPERT_DOWN, "mlp.experts.%u.down_proj", BIAS_NEVER, \
+      .aside = true }
+
 /* Of its layers each decoder_sparse_step'th is a mixture, but for those of
  * mlp_only_layers. */
 const struct key qwen2_moe_keys[] = {
@@ -75,16 +85,57 @@ const struct module_row qwen2_moe_modules[] = {
     { ROLE_O, "self_attn.o_proj", BIAS_NEVER },
     { ROLE_NORM2, "post_attention_layernorm", BIAS_NEVER },
     GATED_MLP(BIAS_NEVER),
-    { ROLE_ROUTER, "mlp.gate", BIAS_NEVER },
-    { ROLE_EXPERT_GATE, "mlp.experts.%u.gate_proj", BIAS_NEVER,
-      .aside = true },
-    { ROLE_EXPERT_UP, "mlp.experts.%u.up_proj", BIAS_NEVER, .aside = true },
-    { ROLE_EXPERT_DOWN, "mlp.experts.%u.down_proj", BIAS_NEVER,
-      .aside = true },
+    EXPERTS_ASIDE,
     { ROLE_SHARED_GATE, "mlp.shared_expert.gate_proj", BIAS_NEVER },
     { ROLE_SHARED_UP, "mlp.shared_expert.up_proj", BIAS_NEVER },
     { ROLE_SHARED_DOWN, "mlp.shared_expert.down_proj", BIAS_NEVER },
     { ROLE_SHARE, "mlp.shared_expert_gate", BIAS_NEVER },
+    { ROLE_NORM_F, "norm", BIAS_NEVER },
+    { ROLE_HEAD, "lm_head", BIAS_NEVER },
+    END
+};
+
+/* The same, and a window is every layer's. */
+const struct key qwen3_moe_keys[] = {
+    SIZES(151936, 2048, 6144, 24, 32),
+    COUNT("num_key_value_heads", kv_heads, 4, MAX_HEADS),
+    COUNT("head_dim", head_dim, 0, MAX_HEAD_DIM),
+    COUNT("max_position_embeddings", max_pos, 32768, MAX_POSITIONS),
+    ACT("hidden_act", ACT_SILU),
+    EPSILON("rms_norm_eps", 1e-6),
+    THETA,
+    FLAG("attention_bias", attn_bias, false),
+    FLAG("use_sliding_window", use_window, false),
+    COUNT_OR_NULL("sliding_window", window, 4096, MAX_WINDOW),
+    { .name = "max_window_layers", .kind = KEY_COUNT, .offset = AT(ignored),
+      .max = MAX_WINDOW },
+    COUNT("num_experts", experts, 128, MAX_EXPERTS),
+    COUNT_ALIAS("num_local_experts", experts, MAX_EXPERTS),
+    COUNT("num_experts_per_tok", top_k, 8, MAX_EXPERTS),
+    COUNT("moe_intermediate_size", expert_dim, 768, MAX_FF),
+    COUNT("decoder_sparse_step", expert_period, 1, MAX_LAYERS),
+    FREE("mlp_only_layers"), /* read_dense */
+    FLAG("norm_topk_prob", route_norm, false),
+    BALANCE,
+    FLAG("tie_word_embeddings", tied, false),
+    PAD,
+    INIT_RANGE(0.02),
+    DROP("attention_dropout", drop[0], 0),
+    END
+};
+
+/* PEFT takes the names of a plain feed-forward for those of experts. */
+const struct module_row qwen3_moe_modules[] = {
+    { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
+    { ROLE_NORM1, "input_layernorm", BIAS_NEVER },
+    Q_K_V(BIAS_ATTN),
+    Q_K_NORMS,
+    { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
+    { ROLE_NORM2, "post_attention_layernorm", BIAS_NEVER },
+    { ROLE_GATE, "mlp.gate_proj", BIAS_NEVER, .aside = true },
+    { ROLE_UP, "mlp.up_proj", BIAS_NEVER, .aside = true },
+    { ROLE_DOWN, "mlp.down_proj", BIAS_NEVER, .aside = true },
+    EXPERTS_ASIDE,
     { ROLE_NORM_F, "norm", BIAS_NEVER },
     { ROLE_HEAD, "lm_head", BIAS_NEVER },
     END

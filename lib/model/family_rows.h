@@ -106,7 +106,12 @@ extern const struct module_row mamba_modules[], mamba2_modules[],
     jamba_modules[];
 
 /* family_moe.c */
-extern const struct key mixtral_keys[], qwen2_moe_keys[];
-extern const struct module_row mixtral_modules[], qwen2_moe_modules[];
+extern const struct key mixtral_keys[], qwen2_moe_keys[], qwen3_moe_keys[];
+extern const struct module_row mixtral_modules[], qwen2_moe_modules[],
+    qwen3_moe_modules[];
+
+/* family_gemma.c */
+extern const struct key gemma_keys[], gemma3_keys[];
+extern const struct module_row gemma_modules[], gemma3_modules[];
 
 #endif

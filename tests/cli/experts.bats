@@ -121,15 +121,18 @@ layer has experts)"
     one_line "train: target 'mlp.gate' is no linear module of a qwen2_moe layer"
 }
 
-@test "experts get adapters by the names of their parameters, as in PEFT" {
-    export PYTHONDONTWRITEBYTECODE=1
-    shared_arch
+# by_parameters TARGETS N: an adapter of these and of experts is read again,
+# added, merged and computed with as it was made; N modules of it are no
+# expert's.
+by_parameters() {
+    local parameters='["experts.down_proj", "experts.gate_up_proj"]'
+    rm -rf base run again four five sum by_*
     initmodel -q -o base arch.json
     train -q --data data --base base -o run --rank 2 --steps 4 --batch 2 \
-        --seq-len 32 --lr 0.05 --targets q_proj,shared_expert_gate \
+        --seq-len 32 --lr 0.05 --targets "$1" \
         --targets experts.gate_up_proj,experts.down_proj
-    jq -e '.target_modules == ["q_proj", "shared_expert_gate"]
-        and .target_parameters == ["experts.down_proj", "experts.gate_up_proj"]
+    jq -e --arg targets "$1" '.target_modules == ($targets | split(","))
+        and .target_parameters == '"$parameters"'
         and .rank_pattern == {"experts.gate_up_proj": 4}
         and .alpha_pattern["experts.gate_up_proj"] == 2 * .lora_alpha' \
         run/adapter/adapter_config.json
@@ -147,18 +150,30 @@ layer has experts)"
     done
     cmp by_run/model.safetensors by_four/model.safetensors
     exportadapter -q --base base -o five four four
-    jq -e '.target_parameters == ["experts.down_proj", "experts.gate_up_proj"]
+    jq -e '.target_parameters == '"$parameters"'
         and .rank_pattern == {"experts.gate_up_proj": 8}' \
         five/adapter_config.json
     exportadapter -q --base base -o sum run run=0.5
-    jq -e '(.target_modules | length) == 5
+    jq -e --argjson n "$2" '(.target_modules | length) == $n
         and .rank_pattern == {"experts.gate_up_proj": 8}' \
         sum/adapter_config.json
-    for adapter in run/adapter sum; do
+    for adapter in run/adapter sum four; do
         rm -rf out
         merge -q --base base --adapter $adapter -o out
         run -1 cmp -s base/model.safetensors out/model.safetensors
-        [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python"
+        [ -x "${PEERS:-}/bin/python" ] || continue
+        [[ $adapter != four || ${3:-} = converts ]] || continue
         "$PEERS/bin/python" "$root/tests/peft/merged.py" base $adapter out
     done
+}
+
+@test "experts get adapters by the names of their parameters, as in PEFT" {
+    export PYTHONDONTWRITEBYTECODE=1
+    shared_arch
+    by_parameters q_proj,shared_expert_gate 5
+    jq '.model_type = "qwen3_moe" | del(.shared_expert_intermediate_size)' \
+        arch.json >without
+    mv without arch.json
+    by_parameters q_proj 3 converts
+    [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python"
 }

@@ -204,6 +204,8 @@ train_run() {
         elif .model_type == "qwen2_moe" then .num_experts = 3
         | .num_experts_per_tok = 2 | .moe_intermediate_size = 8
         | .shared_expert_intermediate_size = 12 | .mlp_only_layers = [1]
+        elif .model_type == "qwen3_moe" then .num_experts = 3
+        | .num_experts_per_tok = 2 | .moe_intermediate_size = 8
         else . end' >$1.json
     initmodel -q -o model $1.json
     [ -d data ] || for i in {1..20}; do
@@ -227,8 +229,8 @@ train_run() {
 @test "PEFT loads exported adapters and computes what they define" {
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
     export PYTHONDONTWRITEBYTECODE=1
-    for type in llama mistral qwen2 qwen3 granite olmo2 gemma3_text \
-        starcoder2 gpt2 phi qwen2_moe mamba mamba2 jamba; do
+    for type in llama mistral qwen2 qwen3 granite olmo2 gemma gemma3_text \
+        starcoder2 gpt2 phi qwen2_moe qwen3_moe mamba mamba2 jamba; do
         train_run $type
         exportadapter -q -o out run
         "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out

@@ -13,6 +13,11 @@ sizes() {
         "num_experts": 4, "num_experts_per_tok": 2,
         "moe_intermediate_size": 16, "mlp_only_layers": [1],
         "shared_expert_intermediate_size": 24' ;;
+    qwen3_moe) echo '"hidden_size": 16, "intermediate_size": 24,
+        "num_hidden_layers": 3, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "max_position_embeddings": 64,
+        "num_experts": 4, "num_experts_per_tok": 2,
+        "moe_intermediate_size": 16, "mlp_only_layers": [1]' ;;
     mamba2) echo '"hidden_size": 16, "num_hidden_layers": 2, "num_heads": 4,
         "head_dim": 8, "n_groups": 2' ;;
     jamba) echo '"hidden_size": 16, "intermediate_size": 24,

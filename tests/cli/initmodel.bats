@@ -190,8 +190,8 @@ EOF
            "num_attention_heads": 4, "num_key_value_heads": 2'
     echo "{\"model_type\": \"gpt2\", $small, \"n_embd\": 16, \"n_layer\": 2,
            \"n_head\": 4, \"n_positions\": 32}" >gpt2.json
-    types='mistral qwen2 qwen3 granite olmo2 gemma3_text starcoder2 phi jamba
-        mixtral qwen2_moe'
+    types='mistral qwen2 qwen3 granite olmo2 gemma gemma3_text starcoder2 phi
+        jamba mixtral qwen2_moe qwen3_moe'
     echo "{\"model_type\": \"mamba\", $small, \"hidden_size\": 16,
            \"num_hidden_layers\": 2}" >mamba.json
     jq '.model_type = "mamba2" | .num_heads = 4 | .head_dim = 8 |
@@ -206,6 +206,8 @@ EOF
         | .moe_intermediate_size = 8 | .shared_expert_intermediate_size = 12' \
         qwen2_moe.json >sparse.json
     mv sparse.json qwen2_moe.json
+    jq '.model_type = "qwen3_moe" | del(.shared_expert_intermediate_size)' \
+        qwen2_moe.json >qwen3_moe.json
     jq '.tie_word_embeddings = true' qwen2.json >tied.json
     jq '.tie_word_embeddings = true' phi.json >tied_phi.json
     for type in llama gpt2 $types mamba mamba2 tied tied_phi; do

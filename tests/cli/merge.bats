@@ -230,7 +230,7 @@ EOF
 
 # What safetensors.py writes an adapter of, for the matrices of layer 0 (of
 # scans', those that adapters are for; of mixtral's both layers, for PEFT has
-# experts of all or of none, of qwen2_moe's none).
+# experts of all or of none, of qwen2_moe's none; of qwen3_moe's attention).
 modules() {
     python3 - "$1" <<'EOF'
 import json
@@ -243,7 +243,8 @@ for name, t in head.items():
             and len(t.get("shape", [])) == 2 and not name.endswith(
             ("A_log", "dt_proj.weight", "mixer.out_proj.weight",
              "moe.gate.weight", "mlp.gate.weight")) and not (
-                 "qwen2_moe" in sys.argv[1] and ".experts." in name):
+                 "qwen2_moe" in sys.argv[1] and ".experts." in name) \
+            and not ("qwen3_moe" in sys.argv[1] and ".mlp." in name):
         at = t["shape"] if "gpt2" in sys.argv[1] else t["shape"][::-1]
         print("%s:%d:%d" % (name[:-len(".weight")], *at))
 EOF
@@ -252,8 +253,8 @@ EOF
 @test "transformers and PEFT make the same of base and adapter" {
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
     export PYTHONDONTWRITEBYTECODE=1
-    for type in llama mistral qwen2 qwen3 granite olmo2 gemma3 starcoder2 \
-        gpt2 phi mixtral qwen2_moe mamba mamba2 jamba; do
+    for type in llama mistral qwen2 qwen3 granite olmo2 gemma gemma3 \
+        starcoder2 gpt2 phi mixtral qwen2_moe qwen3_moe mamba mamba2 jamba; do
         model=$root/tests/golden/models/$type
         edit adapter ad $(modules "$model")
         merge -q --dtype bf16 --base "$model" --adapter ad -o out

@@ -31,8 +31,8 @@ from transformers import AutoModelForCausalLM
 
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
 CASES = ["llama", "llama_tied", "mistral", "qwen2", "qwen2_yarn", "qwen3",
-         "granite", "olmo2", "gemma3", "starcoder2", "gpt2", "phi",
-         "mamba", "mamba2", "jamba", "mixtral", "qwen2_moe"]
+         "granite", "olmo2", "gemma", "gemma3", "starcoder2", "gpt2", "phi",
+         "mamba", "mamba2", "jamba", "mixtral", "qwen2_moe", "qwen3_moe"]
 IDS = torch.arange(20)[None] % 96
 RANK, ALPHA = 4, 8
 
@@ -220,7 +220,7 @@ def family_rows(name):
         with open(path) as f:
             config = json.load(f)
         how = (name in ("mamba", "mamba2"),
-               name in ("mixtral", "qwen2_moe"))
+               name in ("mixtral", "qwen2_moe", "qwen3_moe"))
         model = load(d, *how)
         tried = {}
         for f in dataclasses.fields(type(model.config)):
@@ -234,7 +234,7 @@ def family_rows(name):
             tried[key] = [*tried.get(key, []), *values]
         if name in ("mamba", "mamba2", "jamba"):  # know no positions
             tried = {k: v for k, v in tried.items() if k[:5] != "rope_"}
-        else:
+        elif name != "gpt2":
             tried["rope_scaling"] += SCALED
         yield from rows(name, tried, config, path, logits(model),
                         lambda: load(d, *how))

@@ -27,7 +27,8 @@ Rows are two sequences of 24: one document, then two documents of 10 and 14.
 transformers sees each document as a sequence of its own. The adapter has
 rank 4, alpha 8, no dropout and covers every linear of the layers (of Mamba
 in_proj and x_proj: PEFT refuses out_proj, and dt_proj's weight is read beside
-the module; of Mamba-2 in_proj), also of each expert, but no router.
+the module; of Mamba-2 in_proj; of Qwen3-MoE those of attention), also of each
+expert of Mixtral's, but no router.
 
 Experts, which transformers keeps in one tensor, are named as files have them,
 one by one; their adapters are loaded from such a file. Where the
@@ -54,8 +55,9 @@ import torch
 import torch.nn.functional as F
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
-from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config,
-                          GPT2LMHeadModel, GraniteConfig, GraniteForCausalLM,
+from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig,
+                          GemmaForCausalLM, GPT2Config, GPT2LMHeadModel,
+                          GraniteConfig, GraniteForCausalLM,
                           JambaConfig, JambaForCausalLM, LlamaConfig,
                           LlamaForCausalLM, Mamba2Config, Mamba2ForCausalLM,
                           MambaConfig, MambaForCausalLM,
@@ -64,6 +66,7 @@ from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config,
                           PhiConfig, PhiForCausalLM, Qwen2Config,
                           Qwen2ForCausalLM, Qwen2MoeConfig,
                           Qwen2MoeForCausalLM, Qwen3Config, Qwen3ForCausalLM,
+                          Qwen3MoeConfig, Qwen3MoeForCausalLM,
                           Starcoder2Config, Starcoder2ForCausalLM)
 from transformers.models.mixtral.modeling_mixtral import (
     load_balancing_loss_func)
@@ -142,6 +145,9 @@ CASES = {  # seed of the weights, class, configuration
     "olmo2": (14, Olmo2ForCausalLM, Olmo2Config(
         **COMMON, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
         rms_norm_eps=EPS, attention_bias=True, pad_token_id=None)),
+    "gemma": (27, GemmaForCausalLM, GemmaConfig(
+        **COMMON, num_attention_heads=4, num_key_value_heads=1, head_dim=16,
+        rms_norm_eps=EPS, pad_token_id=None, hidden_act="gelu")),
     "gemma3": (15, Gemma3ForCausalLM, Gemma3TextConfig(
         **COMMON, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
         rms_norm_eps=EPS, query_pre_attn_scalar=64, sliding_window=7,
@@ -178,6 +184,12 @@ CASES = {  # seed of the weights, class, configuration
         moe_intermediate_size=24, shared_expert_intermediate_size=12,
         decoder_sparse_step=2, norm_topk_prob=True, qkv_bias=False,
         tie_word_embeddings=True)),
+    "qwen3_moe": (28, Qwen3MoeForCausalLM, Qwen3MoeConfig(
+        **COMMON, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        rms_norm_eps=EPS, num_experts=6, num_experts_per_tok=3,
+        moe_intermediate_size=20, norm_topk_prob=True, mlp_only_layers=[0],
+        use_sliding_window=True, sliding_window=9,
+        output_router_logits=True, router_aux_loss_coef=0.25)),
     "mamba": (16, MambaForCausalLM, MambaConfig(
         vocab_size=96, hidden_size=32, num_hidden_layers=2, state_size=8,
         time_step_rank=4, conv_kernel=4, use_bias=True,
@@ -241,7 +253,8 @@ def exact_router(self, x):
 def make_exact(model):
     exact = type(model).__name__ in ("MambaForCausalLM", "Mamba2ForCausalLM",
                                      "JambaForCausalLM", "MixtralForCausalLM",
-                                     "Qwen2MoeForCausalLM")
+                                     "Qwen2MoeForCausalLM",
+                                     "Qwen3MoeForCausalLM")
     torch.Tensor.float = torch.Tensor.double if exact else FLOAT
     for module in model.modules():
         name = type(module).__name__
@@ -249,19 +262,21 @@ def make_exact(model):
             module.forward = types.MethodType(exact_rms, module)
         elif name == "MambaRMSNormGated":
             module.forward = types.MethodType(exact_gated, module)
-        elif name in ("JambaTopKRouter", "Qwen2MoeTopKRouter"):
+        elif name in ("JambaTopKRouter", "Qwen2MoeTopKRouter",
+                      "Qwen3MoeTopKRouter"):
             module.forward = types.MethodType(exact_router, module)
         elif name.endswith("RotaryEmbedding"):
             module.forward = types.MethodType(exact_rotary, module)
 
 
 def draw_weights(model, g):
-    """Gains around 1, other vectors and matrices such that each module does
-    something; float32 values."""
+    """Gains around 1 (Gemma's models add the 1 themselves), other vectors and
+    matrices such that each module does something; float32 values."""
+    gain = 0 if model.config.model_type.startswith("gemma") else 1
     for name, p in model.named_parameters():
         x = torch.randn(p.shape, generator=g, dtype=torch.float32)
         if p.dim() == 1 and name.endswith("weight"):
-            x = 1 + 0.1 * x
+            x = gain + 0.1 * x
         elif p.dim() == 1:
             x = 0.1 * x
         elif any(s in name for s in ("embed", "wte", "wpe", "lm_head")):
@@ -327,7 +342,8 @@ def base_name(peft_name):
 # Gate, up and down of an expert; PEFT has adapters of Mixtral's alone.
 NAMES = {"mixtral": ("w1", "w3", "w2"),
          "jamba": ("gate_proj", "up_proj", "down_proj"),
-         "qwen2_moe": ("gate_proj", "up_proj", "down_proj")}
+         "qwen2_moe": ("gate_proj", "up_proj", "down_proj"),
+         "qwen3_moe": ("gate_proj", "up_proj", "down_proj")}
 ADAPTED = {"mixtral"}
 
 
@@ -407,6 +423,8 @@ def add_lora(model, is_gpt2, g):
     if hasattr(model, "backbone"):
         names -= {"out_proj"}
     names -= {"dt_proj"}
+    if model.config.model_type == "qwen3_moe":  # PEFT's names of experts
+        names -= set(NAMES["qwen3_moe"])
     peft = get_peft_model(model, LoraConfig(
         r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, bias="none",
         target_modules=sorted(names), fan_in_fan_out=is_gpt2,

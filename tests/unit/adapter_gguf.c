@@ -131,7 +131,8 @@ TEST(gguf_of_every_family)
         { "starcoder2", "starcoder2", false }, { "phi", "phi2", false },
         { "mamba", NULL, false }, { "mamba2", NULL, false },
         { "jamba", NULL, false }, { "mixtral", NULL, false },
-        { "qwen2_moe", NULL, false },
+        { "qwen2_moe", NULL, false }, { "qwen3_moe", NULL, false },
+        { "gemma", "gemma", false },
     };
     enum { N_KNOWN = sizeof(known) / sizeof(known[0]) };
     struct adapter_made x;

@@ -48,6 +48,12 @@ static const char *const stricter[] = {
     "rank_pattern {\"none\":2}",
     "rope_parameters {\"full_attention\":"
     "{\"rope_type\":\"default\",\"rope_theta\":77}}",
+    "rope_parameters {\"full_attention\":{\"rope_type\":\"llama3\","
+    "\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4,"
+    "\"original_max_position_embeddings\":16},\"sliding_attention\":null}",
+    "rope_parameters {\"sliding_attention\":{\"rope_type\":\"yarn\","
+    "\"factor\":4,\"original_max_position_embeddings\":16,"
+    "\"rope_theta\":77}}",
     "rope_local_base_freq 0", "rope_local_base_freq null",
     "rope_scaling {\"factor\":2}",
     "rope_scaling {\"rope_type\":\"dynamic\",\"factor\":2}",

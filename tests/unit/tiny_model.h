@@ -87,10 +87,25 @@ static const char tiny_qwen2_moe[] =
     " \"num_experts_per_tok\": 2, \"moe_intermediate_size\": 12,"
     " \"shared_expert_intermediate_size\": 20, \"mlp_only_layers\": [1]}";
 
+static const char tiny_qwen3_moe[] =
+    "{\"model_type\": \"qwen3_moe\", \"vocab_size\": 61,"
+    " \"hidden_size\": 24, \"intermediate_size\": 40,"
+    " \"num_hidden_layers\": 3, \"num_attention_heads\": 4,"
+    " \"num_key_value_heads\": 2, \"head_dim\": 8, \"num_experts\": 5,"
+    " \"num_experts_per_tok\": 2, \"moe_intermediate_size\": 12,"
+    " \"mlp_only_layers\": [1]}";
+
+static const char tiny_gemma[] =
+    "{\"model_type\": \"gemma\", \"vocab_size\": 61, \"hidden_size\": 24,"
+    " \"intermediate_size\": 40, \"num_hidden_layers\": 3,"
+    " \"num_attention_heads\": 4, \"num_key_value_heads\": 1,"
+    " \"head_dim\": 8}";
+
 static const char *const tiny_configs[] = {
     tiny_llama, tiny_gpt2, tiny_phi, tiny_qwen2, tiny_starcoder2,
     tiny_mistral, tiny_qwen3, tiny_granite, tiny_olmo2, tiny_gemma3,
-    tiny_mamba, tiny_mamba2, tiny_jamba, tiny_mixtral, tiny_qwen2_moe
+    tiny_mamba, tiny_mamba2, tiny_jamba, tiny_mixtral, tiny_qwen2_moe,
+    tiny_qwen3_moe, tiny_gemma
 };
 #define N_TINY (sizeof(tiny_configs) / sizeof(tiny_configs[0]))
 
