@@ -13,6 +13,12 @@
 #define CUBIC 0.044715f
 
 __device__ __forceinline__ float
+softplus(float x)
+{
+    return fmaxf(x, 0) + log1pf(expf(-fabsf(x)));
+}
+
+__device__ __forceinline__ float
 gelu_tanh_u(float x)
 {
     return tanhf(SQRT_2_PI * (x + CUBIC * x * x * x));

@@ -77,11 +77,23 @@ result $? "a mixture of experts has the same bits again"
 echo '{"model_type": "mamba", "vocab_size": 512, "hidden_size": 128,
     "num_hidden_layers": 2}' >scan.json
 initmodel -q -o scan scan.json
-for device in cpu cuda; do
-    train $options --base scan --seq-len 160 --device $device -o scan_$device
+echo '{"model_type": "mamba2", "vocab_size": 512, "hidden_size": 128,
+    "num_hidden_layers": 2, "num_heads": 4, "n_groups": 2}' >heads.json
+initmodel -q -o heads heads.json
+for scan in scan heads; do
+    for device in cpu cuda; do
+        train $options --base $scan --seq-len 160 --device $device \
+            -o ${scan}_$device
+    done
+    near ${scan}_cuda ${scan}_cpu 0.001
+    result $? "scans have the processor's losses ($scan)"
 done
-near scan_cuda scan_cpu 0.001
-result $? "scans have the processor's losses"
+train $options --base heads --seq-len 160 --device cuda --compute bf16 \
+    -o heads_16 && near heads_16 heads_cpu 0.02
+result $? "in bf16 those of heads are near"
+train $options --base heads --seq-len 160 --device cuda -o heads_again &&
+    same heads_cuda heads_again
+result $? "they have the same bits again"
 train $options --device cuda --recompute block -o again && same card again
 result $? "the same bits again, with recomputation"
 train $options --device cuda --offload activations -o waited &&
@@ -123,7 +135,7 @@ result $? "the card's memory is as planned"
 # initcheck would say so.
 sanitized() { # TOOL
     local base compute status=0
-    for base in "tiny" "few --dropout 0"; do
+    for base in "tiny" "few --dropout 0" "mild --seq-len 160"; do
         [ "$1/${base% --*}" != initcheck/few ] || continue
         for compute in f32 bf16; do
             compute-sanitizer --tool "$1" --error-exitcode 9 \
@@ -143,6 +155,8 @@ sed "$small" arch.json >tiny.json
 initmodel -q -o tiny tiny.json
 sed "$small" experts.json >few.json
 initmodel -q -o few few.json
+sed "$small"'; s/_heads": 4/_heads": 2/' heads.json >mild.json
+initmodel -q -o mild mild.json
 if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck synccheck initcheck; do
         sanitized $tool

@@ -43,6 +43,10 @@ template <class T> void run_conv1d_bwd(struct call *c);
 template <class T> void run_scan(struct call *c);
 template <class T> void run_scan_bwd(struct call *c);
 
+/* ssd.cu, ssd_bwd.cu (and ssd_steps.cu) */
+template <class T> void run_ssd(struct call *c);
+template <class T> void run_ssd_bwd(struct call *c);
+
 /* dora.cu */
 void run_dora_norm(struct call *c);
 template <class T> void run_dora(struct call *c);

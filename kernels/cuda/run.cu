@@ -27,6 +27,8 @@ static const struct op_impl impls[] = {
     TYPED(CONV1D_BWD, conv1d_bwd),
     TYPED(SCAN, scan),
     TYPED(SCAN_BWD, scan_bwd),
+    TYPED(SSD, ssd),
+    TYPED(SSD_BWD, ssd_bwd),
     TYPED(ATTENTION, attention),
     TYPED(ATTENTION_BWD, attention_bwd),
     TYPED(ACT, act),

@@ -14,6 +14,7 @@
 #ifndef KERNELS_CUDA_SCAN_CUH
 #define KERNELS_CUDA_SCAN_CUH
 
+#include "act.cuh"
 #include "ptx.cuh"
 #include "reduce.cuh"
 #include "rows.cuh"
@@ -52,12 +53,6 @@ static inline uint32_t
 sequences_of(const struct scan<T> &f)
 {
     return f.order.rows / f.order.seq;
-}
-
-__device__ __forceinline__ float
-softplus(float x)
-{
-    return fmaxf(x, 0) + log1pf(expf(-fabsf(x)));
 }
 
 __device__ __forceinline__ float

@@ -237,6 +237,51 @@ scan_bwd_space_at(char *at, const struct op *op)
     return s;
 }
 
+struct ssd_space
+ssd_space_at(char *at, const struct op *op)
+{
+    uint64_t steps = (uint64_t)op->x[0].rows * op->u.ssd.heads;
+    uint64_t seqs = op->x[0].rows / op->u.ssd.seq_len;
+    bool keeps = op->y[1].buf == 0 && op->u.ssd.seq_len > SSD_CHUNK;
+    struct ssd_space s = { 0 };
+
+    if (op->u.ssd.cached)
+        return s;
+    for (int i = 0; i < 3; i++)
+        s.steps[i] = take(at, &s.bytes, steps * sizeof(float));
+    s.states = take(at, &s.bytes,
+                    keeps ? seqs * op->x[0].cols * op->u.ssd.state
+                            * sizeof(float) : 0);
+    return s;
+}
+
+struct ssd_bwd_space
+ssd_bwd_space_at(char *at, const struct op *op)
+{
+    uint64_t rows = op->x[0].rows, heads = op->u.ssd.heads;
+    uint64_t seq = op->u.ssd.seq_len, state = op->u.ssd.state;
+    uint64_t chunks = rows / seq * ((seq + SSD_CHUNK - 1) / SSD_CHUNK);
+    uint32_t share = op->u.ssd.heads / op->u.ssd.groups;
+    uint64_t bc = rows * 2 * op->u.ssd.groups * state;
+    struct ssd_bwd_space s = { 0 };
+
+    s.each = (op->u.ssd.heads + SSD_BLOCKS - 1) / SSD_BLOCKS;
+    s.each = s.each < share ? s.each : share;
+    s.divided = (share + s.each - 1) / s.each;
+    for (int i = 0; i < 3; i++)
+        s.steps[i] = take(at, &s.bytes, rows * heads * sizeof(float));
+    s.later = take(at, &s.bytes,
+                   seq > SSD_CHUNK
+                   ? chunks * op->x[0].cols * state * sizeof(float) : 0);
+    for (int i = 0; i < 5; i++)
+        s.of[i] = take(at, &s.bytes, rows * heads * sizeof(float));
+    s.chunk_states = take(at, &s.bytes, chunks * heads * sizeof(float));
+    s.parts = take(at, &s.bytes, 3 * chunks * heads * sizeof(float));
+    s.bc = take(at, &s.bytes,
+                op->y[3].buf ? s.divided * bc * sizeof(float) : 0);
+    return s;
+}
+
 uint32_t
 attention_known_rows(uint32_t rows)
 {
@@ -327,6 +372,10 @@ space_bytes(const struct sizing *s, const struct op *op)
         return scan_space_at(NULL, op).bytes;
     case OP_SCAN_BWD:
         return scan_bwd_space_at(NULL, op).bytes;
+    case OP_SSD:
+        return ssd_space_at(NULL, op).bytes;
+    case OP_SSD_BWD:
+        return ssd_bwd_space_at(NULL, op).bytes;
     case OP_CONV1D_BWD:
         return conv1d_bwd_bytes(op);
     case OP_DORA_BWD:

@@ -125,6 +125,27 @@ struct scan_bwd_space {
 };
 struct scan_bwd_space scan_bwd_space_at(char *at, const struct op *op);
 
+/* SSD and its gradient. steps: three floats of each row and head. states: one
+ * of each sequence, where the op has none. */
+struct ssd_space {
+    char *steps[3], *states;
+    uint64_t bytes;
+};
+struct ssd_space ssd_space_at(char *at, const struct op *op);
+
+/* A block has `each` heads of a group, or what is left of it; `divided` of
+ * them are a group, at most SSD_BLOCKS all, where groups are no more: each has
+ * sums of its own for B and C. later: R behind each chunk; of: floats of each
+ * row and head, and the last two of each chunk and head, as ssd_bwd.cu has
+ * them. */
+enum { SSD_BLOCKS = 16 };
+struct ssd_bwd_space {
+    char *steps[3], *later, *of[5], *chunk_states, *parts, *bc;
+    uint32_t each, divided;
+    uint64_t bytes;
+};
+struct ssd_bwd_space ssd_bwd_space_at(char *at, const struct op *op);
+
 /* The most columns of a head for which there are tiles; see attention.cu. */
 #define ATTENTION_HEAD 256
 

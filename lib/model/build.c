@@ -334,40 +334,19 @@ check_opts(const struct prog_opts *o, const struct model_desc *d,
 
 /* Places of experts' rows are kept exactly. */
 static int
-check_experts(const struct build *b, const struct layer_desc *y)
+check_experts(const struct build *b)
 {
     uint64_t rows = (uint64_t)b->o->batch * b->o->seq_len;
 
-    if (route_rows(rows, y->top_k, y->experts, ROUTE_TILE) > 1u << 24)
-        return err_set(b->e, ERR_LIMIT, "%llu tokens in a batch, each of "
-                       "which goes through %u experts, are over the limit of "
-                       "2^24", (unsigned long long)rows, y->top_k);
-    return 0;
-}
-
-static int
-check_scan(const struct build *b, const struct layer_desc *y)
-{
-    enum op_kind scan = y->mixer == MIX_MAMBA2 ? OP_SSD : OP_SCAN;
-
-    if (y->mixer == MIX_ATTENTION || b->backend->kinds >> scan & 1)
-        return 0;
-    return err_set(b->e, ERR_USAGE, "%s's layers do not run on %s: it has no "
-                   "kernel for their scan (use --device cpu)",
-                   scan == OP_SSD ? "Mamba-2" : "Mamba", b->backend->name);
-}
-
-/* Whether the back end has kernels for the layers. */
-static int
-check_layers(const struct build *b)
-{
     for (uint32_t l = 0; l < b->d->n_layers; l++) {
         const struct layer_desc *y = &b->d->layer[l];
 
-        if (check_scan(b, y) < 0)
-            return b->e->code;
-        if (y->experts > 0 && check_experts(b, y) < 0)
-            return b->e->code;
+        if (y->experts > 0
+            && route_rows(rows, y->top_k, y->experts, ROUTE_TILE) > 1u << 24)
+            return err_set(b->e, ERR_LIMIT, "%llu tokens in a batch, each of "
+                           "which goes through %u experts, are over the "
+                           "limit of 2^24", (unsigned long long)rows,
+                           y->top_k);
     }
     return 0;
 }
@@ -418,7 +397,7 @@ prog_build(struct prog *p, const struct model_desc *d,
     memset(p, 0, sizeof(*p));
     rc = check_opts(o, d, e);
     if (rc == 0)
-        rc = check_layers(&b);
+        rc = check_experts(&b);
     if (rc == 0)
         rc = check_heads(&b);
     if (rc < 0)

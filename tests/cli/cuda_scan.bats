@@ -12,16 +12,20 @@ setup() {
 }
 
 # scans TYPE: in arch.json's place, a model of as many tokens whose layers are
-# scans; of jamba every other one, of experts, and the others are of attention.
+# scans; of jamba every other one, of experts, and the others are of attention;
+# of mamba2 in groups of heads, whose numbers are more than a square's 64.
 scans() {
-    local more='{state_size: 5, time_step_rank: 3}'
+    local more='{state_size: 5, time_step_rank: 3, intermediate_size: 48}'
+    [ $1 != mamba2 ] || more='{state_size: 70, num_heads: 6, head_dim: 8,
+        n_groups: 2}'
     [ $1 != jamba ] || more='{mamba_d_state: 5, mamba_dt_rank: 3,
+        intermediate_size: 48,
         num_attention_heads: 2, num_key_value_heads: 1,
         attn_layer_period: 2, attn_layer_offset: 1, expert_layer_period: 2,
         expert_layer_offset: 0, num_experts: 3, num_experts_per_tok: 2,
         max_position_embeddings: 512}'
     jq "{model_type: \"$1\", vocab_size, hidden_size: 24,
-        num_hidden_layers: 2, intermediate_size: 48} + $more" \
+        num_hidden_layers: 2} + $more" \
         arch.json >scan.json
     rm -rf base
     initmodel -q "${@:2}" -o base scan.json
@@ -29,7 +33,7 @@ scans() {
 
 @test "scans on a card have the processor's losses" {
     token_base 24
-    for type in mamba jamba; do
+    for type in mamba mamba2 jamba; do
         scans $type
         for device in cpu cuda; do
             train -q $options --rank 4 --steps 4 --device $device -o $device
@@ -45,7 +49,7 @@ scans() {
 @test "scans on a card in bf16, of an int8 base, and trained whole" {
     need_plain "it takes minutes"
     token_base 24
-    for type in mamba jamba; do
+    for type in mamba mamba2 jamba; do
         scans $type
         quantize -q --format int8 base | shard -q -o small
         for how in '--rank 4 --compute bf16' '--rank 4 --base small' \
@@ -63,7 +67,7 @@ scans() {
 
 @test "a plan counts what scans take of a card, and a run takes no more" {
     token_base 24
-    for type in mamba jamba; do
+    for type in mamba mamba2 jamba; do
         scans $type
         for how in '--rank 4' '--method full --compute bf16'; do
             train $options $how --dry-run --device cuda >plan
@@ -79,7 +83,7 @@ scans() {
 
 @test "a card evaluates scans and completes prompts as the processor does" {
     text_base
-    for type in mamba jamba; do
+    for type in mamba mamba2 jamba; do
         scans $type -t tok.json
         for i in 1 2 8 70; do
             jq -nc --arg text "$(seq -s ' ' 50 $((49 + i)))" \

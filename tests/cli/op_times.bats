@@ -76,10 +76,6 @@ rows() {
     echo '{"model_type": "none"}' >none.json
     run -4 --separate-stderr op_times --as H200 none.json
     [[ $stderr == *none* ]]
-    # of one that a card has no kernels for there is nothing to compute
-    echo '{"model_type": "mamba2"}' >mamba2.json
-    run -2 --separate-stderr op_times --as H200 mamba2.json
-    one_line "op_times: Mamba-2's layers do not run on cuda: "
 }
 
 @test "bench-cuda computes where there is no card, and measures on one" {
