@@ -162,7 +162,7 @@ room_there(const struct backend *b, char *by, size_t cap)
 /* Nothing of a run is made before its memory is there. */
 static int
 take_memory(struct trainer *t, const struct train_options *o,
-            const struct run_adapter *adapter, const struct run_inputs *in,
+            const struct run_adapter *adapter, struct run_inputs *in,
             struct err *e)
 {
     const struct backend *b = &in->model.backend;
@@ -187,6 +187,7 @@ take_memory(struct trainer *t, const struct train_options *o,
                          o->seed, e);
     if (rc == 0 && in->model.with != NULL)
         rc = lora_load(&t->exec, in->model.with, e);
+    adapter_drop_values(&in->model.adapter); /* parameters are a copy */
     return rc;
 }
 
@@ -206,7 +207,7 @@ tell_curve(const struct lr_curve *c)
 /* The curve on stdout, as far as it came; what it advises on stderr, too. */
 static int
 find_rate(struct trainer *t, const struct train_options *o,
-          const struct run_adapter *adapter, const struct run_inputs *in,
+          const struct run_adapter *adapter, struct run_inputs *in,
           struct err *e)
 {
     struct err failed;
@@ -276,7 +277,7 @@ tell_profile(const struct trainer *t, const char *run, int rc, struct err *e)
 
 static int
 train_run(struct trainer *t, const struct train_options *o,
-          const struct args *args, const struct run_inputs *in,
+          const struct args *args, struct run_inputs *in,
           const struct run_adapter *adapter, struct err *e)
 {
     struct run_opts run = { .eval_every = o->eval_every,

@@ -79,6 +79,25 @@ train_rows(const struct token_source *s, const struct train_length *len)
     return (uint64_t)ceil(rows);
 }
 
+/* What of the base filled parameters is mapped, and read no more. */
+static void
+drop_filled(const struct trainer *t)
+{
+    const struct weights *w = &t->model->weights;
+
+    for (size_t i = 0; i < t->prog.n_params; i++) {
+        const struct param *q = &t->prog.param[i];
+        const struct weight *from;
+
+        if (q->kind != PARAM_TENSOR && q->kind != PARAM_TOKENS)
+            continue;
+        from = weights_find(w, t->base->tensor[q->tensor
+                                               - t->prog.desc->tensor].name);
+        if (from != NULL)
+            weights_drop(w, from);
+    }
+}
+
 int
 trainer_start(struct trainer *t, struct err *e)
 {
@@ -98,6 +117,7 @@ trainer_start(struct trainer *t, struct err *e)
     packer_init(&t->packer, t->train.len, t->train.n_records, t->train.draws,
                 o->seq_len, t->opts.seed);
     rc = exec_load_base(&t->exec, t->base, e);
+    drop_filled(t);
     if (rc == 0 && o->method == METHOD_LORA)
         rc = exec_init_lora(&t->exec, t->opts.seed, e);
     return rc;

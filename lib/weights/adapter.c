@@ -81,6 +81,19 @@ adapter_release(struct adapter *a)
     memset(a, 0, sizeof(*a));
 }
 
+void
+adapter_drop_values(struct adapter *a)
+{
+    for (size_t i = 0; i < a->n; i++)
+        a->item[i].a = a->item[i].b = a->item[i].magnitude = NULL;
+    for (size_t i = 0; i < a->n_whole; i++)
+        a->whole[i].data = NULL;
+    for (size_t i = 0; i < a->n_tokens; i++)
+        a->tokens[i].rows = NULL;
+    free(a->data);
+    a->data = NULL;
+}
+
 int
 adapter_match(const struct adapter *a, const struct model_desc *d,
               size_t *linears, struct err *e)

@@ -114,6 +114,10 @@ int adapter_read(struct adapter *a, const char *dir, struct err *e);
 
 /* For what adapter_read filled only. */
 void adapter_release(struct adapter *a);
+
+/* Nobody reads its values any more, which adapter_read filled: they are given
+ * back, and names, sizes and settings stay. */
+void adapter_drop_values(struct adapter *a);
 void adapter_patterns_release(struct adapter_patterns *p);
 
 /* What a module's tensors are; without DoRA the first two. The last two are no
