@@ -83,8 +83,7 @@ all_lines(struct jsonl_segments *s, struct in *in, struct err *e)
         if (rc < 0 || !got)
             break;
         number++;
-        skip = number == 1 && line.len >= 3
-               && memcmp(line.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+        skip = number == 1 ? in_mark(&line) : 0;
         if (!ended && line.len > skip) {
             rc = err_set(e, ERR_DATA, "%s:%llu: the last line has no "
                          "newline: cut short?", in->name,

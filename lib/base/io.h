@@ -59,6 +59,10 @@ int in_part(struct in *in, char delim, struct buf *part, size_t max,
 int in_line(struct in *in, struct buf *line, size_t max, bool *got,
             bool *ended, struct err *e);
 
+/* Bytes of a byte order mark that the first line of a text begins with, which
+ * is no part of it: 3 or 0. */
+size_t in_mark(const struct buf *line);
+
 /* An output. With a path other than "-": a temporary beside it. */
 struct out {
     int fd;

@@ -263,6 +263,13 @@ in_line(struct in *in, struct buf *line, size_t max, bool *got, bool *ended,
     return in_part(in, '\n', line, max, got, ended, e);
 }
 
+size_t
+in_mark(const struct buf *line)
+{
+    return line->len >= 3 && memcmp(line->data, "\xef\xbb\xbf", 3) == 0
+           ? 3 : 0;
+}
+
 /* All of the input into b; releases it. */
 static int
 read_all(struct buf *b, struct in *in, uint64_t max, struct err *e)

@@ -243,18 +243,21 @@ static int
 read_line(struct prompts *p, struct reading *r, const struct buf *line,
           uint64_t number, struct err *e)
 {
+    size_t skip = number == 1 ? in_mark(line) : 0;
+    const char *text = line->data + skip;
+    size_t n = line->len - skip;
     char where[256];
     cJSON *o = NULL;
     int rc;
 
-    if (strspn(line->data, " \t\r") == line->len)
+    if (strspn(text, " \t\r") == n)
         return 0;
     snprintf(where, sizeof(where), "%s:%llu", r->name,
              (unsigned long long)number);
     if (p->n == MAX_PROMPTS)
         return err_set(e, ERR_LIMIT, "%s: over %d prompts", where,
                        MAX_PROMPTS);
-    rc = json_user(&o, line->data, line->len, where, e);
+    rc = json_user(&o, text, n, where, e);
     if (rc == 0)
         rc = suite_line(&r->suite, &o, where, e);
     if (rc > 0) {

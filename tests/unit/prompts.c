@@ -85,6 +85,24 @@ TEST(a_file_of_nothing_has_no_prompts)
     CHECK(prompts_read(&p, "no/such", &opts, &e) == ERR_IO);
 }
 
+TEST(a_byte_order_mark_before_the_first_line_is_none_of_it)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    struct prompts p;
+    struct buf b;
+    struct err e;
+
+    buf_init(&b);
+    buf_addf(&b, "%s{\"prompt\": \"x\"}\r\n", mark);
+    if (CHECK(read_text(&p, b.data, &e) == 0) && CHECK(p.n == 1))
+        CHECK_STR(p.item[0].text, "x");
+    prompts_release(&p);
+    buf_addf(&b, "%s{\"prompt\": \"y\"}\n", mark);
+    CHECK(read_text(&p, b.data, &e) == ERR_DATA);
+    CHECK_STR(e.text, FILE_NAME ":2: byte 0: not a JSON value");
+    buf_release(&b);
+}
+
 /* A good line, and then that one. */
 static void
 check_refused(const char *line, const char *want)
@@ -569,6 +587,7 @@ TEST(a_completion_as_a_line_of_json)
 static const struct test tests[] = {
     RUN(what_a_line_says_is_what_a_prompt_has),
     RUN(a_file_of_nothing_has_no_prompts),
+    RUN(a_byte_order_mark_before_the_first_line_is_none_of_it),
     RUN(a_line_that_says_nothing_clear_is_refused_by_number),
     RUN(a_nul_byte_and_a_missing_newline_are_refused),
     RUN(a_list_has_a_thousand_strings_at_most),
