@@ -421,6 +421,13 @@ of it held out (found "*" records to train on and 0 to test on"* ]]
     refused 'repo.mk: ARCH: nowhere: no such file' ARCH=nowhere
     refused 'repo.mk: empty: none of the programs' BIN=empty
     refused "repo.mk: LORA: train: unknown option --rnak" LORA='--rnak 2'
+    refused 'repo.mk: LORA: --lr-find is for the pipeline' LORA='--lr-find'
+    refused 'repo.mk: LORA: --dry-run is for the pipeline' LORA='--dry-run'
+    refused 'repo.mk: LORA: --out is for the pipeline' LORA='-o elsewhere'
+    refused 'repo.mk: LORA: --data is for the pipeline' LORA='--data include'
+    refused 'repo.mk: LORA: has method full' LORA='--method full'
+    refused 'repo.mk: LORA: asks for something else' LORA='--print-config'
+    refused 'repo.mk: SCRUB: asks for something else' SCRUB=--help
     refused "repo.mk: PRETRAIN: train: " PRETRAIN='--steps x'
     refused "repo.mk: SPLIT: shard: " SPLIT='--test 2'
     refused "repo.mk: TEMPLATE: tokenize: " TEMPLATE=nonesuch
