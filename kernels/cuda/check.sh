@@ -94,6 +94,16 @@ result $? "in bf16 those of heads are near"
 train $options --base heads --seq-len 160 --device cuda -o heads_again &&
     same heads_cuda heads_again
 result $? "they have the same bits again"
+full="$options --method full --dropout 0 --optimizer muon"
+train $full --device cpu -o muon_cpu
+train $full --device cuda -o muon_card && near muon_card muon_cpu 0.001
+result $? "all weights, by Muon, have the processor's losses"
+train $full --device cuda --compute bf16 -o muon_16 &&
+    near muon_16 muon_cpu 0.02
+result $? "in bf16 they are near"
+train $full --device cuda -o muon_again &&
+    cmp {muon_card,muon_again}/model/model.safetensors
+result $? "and the same bits again"
 train $options --device cuda --recompute block -o again && same card again
 result $? "the same bits again, with recomputation"
 train $options --device cuda --offload activations -o waited &&

@@ -224,7 +224,7 @@ gemm_run(struct gemm_library *g, const struct gemm *x, void *workspace,
 {
     const struct choice *choice = choice_of(g, x);
     const void *d = x->d ? x->d : x->c; /* not read with beta 0 */
-    const float beta = x->d != nullptr;
+    const float beta = x->d ? x->beta : 0;
     struct task t;
     bool ok;
 

@@ -1,7 +1,8 @@
 /* gemm.cuh - matrix products, all of them.
  *
- * Row major: C[m, n] = alpha * op(A) op(B) + D + bias, op(A) being [m, k] and
- * op(B) [k, n]; ta says that A is stored [k, m], tb that B is stored [n, k].
+ * Row major: C[m, n] = alpha * op(A) op(B) + beta * D + bias, op(A) being
+ * [m, k] and op(B) [k, n]; ta says that A is stored [k, m], tb that B is stored
+ * [n, k].
  * D is of C's type, may be C itself, or NULL: nothing; bias[n], of C's type,
  * is added to every row. A and B are both floats or both bf16, C is a float
  * or, with bf16 operands, bf16; sums are floats. The same shapes give the same
@@ -22,7 +23,7 @@ struct gemm {
     const void *a, *b, *d, *bias; /* d and bias may be NULL */
     void *c;
     uint64_t lda, ldb, ldc, ldd;
-    float alpha;
+    float alpha, beta;
 };
 
 /* Opens the library; name says which it is, and its version. */

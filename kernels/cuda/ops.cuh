@@ -74,11 +74,12 @@ template <class T> void run_gate_bwd(struct call *c);
 template <class T> void run_grouped(struct call *c);
 template <class T> void run_grouped_bwd(struct call *c);
 
-/* optim.cu */
+/* optim.cu, muon.cu */
 void run_sqnorm(struct call *c);
 void run_clip(struct call *c);
 void run_adamw(struct call *c);
 void run_adamw8(struct call *c);
+void run_muon(struct call *c);
 void run_sgd(struct call *c);
 
 #endif

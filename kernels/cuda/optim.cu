@@ -4,6 +4,7 @@
 #include "ops.cuh"
 #include "piece.cuh"
 #include "reduce.cuh"
+#include "tensor.cuh"
 #include "view.cuh"
 
 extern "C" {
@@ -45,17 +46,23 @@ square_sum(struct step *step, const double *part)
 }
 
 void
-run_sqnorm(struct call *c)
+put_squares(struct call *c, double *part, mat<float> x)
 {
-    mat<float> x = mat_of<float>(c, &c->op->x[0]);
     uint64_t n = (uint64_t)x.rows * x.cols;
     bool wide = is_wide(x);
     unsigned at_once = wide ? 4 : 1;
     uint64_t each = (n / at_once + PARTS - 1) / PARTS * at_once;
-    auto *part = reinterpret_cast<double *>(view_at(c, &c->op->scratch));
 
     launch(c, wide ? square_parts<4> : square_parts<1>, PARTS, SQUARE_THREADS,
            block_sum_bytes(SQUARE_THREADS), part, x, n, each);
+}
+
+void
+run_sqnorm(struct call *c)
+{
+    auto *part = reinterpret_cast<double *>(view_at(c, &c->op->scratch));
+
+    put_squares(c, part, mat_of<float>(c, &c->op->x[0]));
     launch(c, square_sum, 1, PARTS, block_sum_bytes(PARTS), c->step,
            (const double *)part);
 }

@@ -31,8 +31,7 @@ cuda_describe(struct backend *b, struct sizing *s)
     b->apart = true;
     b->operand = s->bf16 ? DTYPE_BF16 : DTYPE_NONE;
     b->head_dim = ATTENTION_HEAD;
-    b->kinds = ((uint64_t)1 << OP_KINDS) - 2; /* all but OP_NONE, */
-    b->kinds &= ~((uint64_t)1 << OP_MUON); /* and this one */
+    b->kinds = ((uint64_t)1 << OP_KINDS) - 2; /* all but OP_NONE */
     b->workspace = s->workspace;
     b->pinned = UPLOAD_PIECES * UPLOAD_PIECE;
     b->scratch = scratch;

@@ -58,6 +58,7 @@ static const struct op_impl impls[] = {
     PLAIN(CLIP, clip),
     PLAIN(ADAMW, adamw),
     PLAIN(ADAMW8, adamw8),
+    { OP_MUON, { run_muon, run_muon }, true },
     PLAIN(SGD, sgd),
 };
 

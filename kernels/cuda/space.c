@@ -355,6 +355,23 @@ grouped_space_at(char *at, const struct sizing *s, const struct op *op)
     return g;
 }
 
+struct muon_space
+muon_space_at(char *at, const struct sizing *s, const struct op *op)
+{
+    uint64_t rows = op->y[0].rows, cols = op->y[0].cols;
+    uint64_t small = rows < cols ? rows : cols;
+    struct muon_space m = { 0 };
+
+    m.x = take(at, &m.bytes, rows * cols * sizeof(float));
+    m.next = take(at, &m.bytes, rows * cols * sizeof(float));
+    m.gram = take(at, &m.bytes, small * small * sizeof(float));
+    m.poly = take(at, &m.bytes, small * small * sizeof(float));
+    m.part = take(at, &m.bytes, SQNORM_PARTS * sizeof(double));
+    m.common = take(at, &m.bytes, MUON_COMMON);
+    m.workspace = take(at, &m.bytes, s->workspace);
+    return m;
+}
+
 uint64_t
 space_bytes(const struct sizing *s, const struct op *op)
 {
@@ -392,6 +409,8 @@ space_bytes(const struct sizing *s, const struct op *op)
         return grouped_space_at(NULL, s, op).bytes;
     case OP_SQNORM:
         return SQNORM_PARTS * sizeof(double);
+    case OP_MUON:
+        return muon_space_at(NULL, s, op).bytes;
     default:
         return 0;
     }

@@ -184,8 +184,19 @@ uint32_t grouped_rank(const struct op *op, uint32_t k);
 /* The most spans that the groups' rows can be. */
 uint32_t grouped_spans(const struct op *op);
 
-/* SQNORM: a double for each block of the first pass. */
+/* SQNORM, MUON: a double for each block of the first pass. */
 enum { SQNORM_PARTS = 256 };
+
+/* MUON, of floats. x, next: as the parameter; gram, poly: of the lesser of its
+ * sides; common: what is the same for all elements. */
+enum { MUON_COMMON = 256 };
+
+struct muon_space {
+    char *x, *next, *gram, *poly, *part, *common, *workspace;
+    uint64_t bytes;
+};
+struct muon_space muon_space_at(char *at, const struct sizing *s,
+                                const struct op *op);
 
 /* Pinned memory that the base goes up through. */
 #define UPLOAD_PIECES 2

@@ -37,6 +37,9 @@ void put_parts_sum(struct call *c, float *to, const float *part,
 template <class T>
 void put_column_sums(struct call *c, float *to, mat<T> x, void *space);
 
+/* part[0 .. SQNORM_PARTS), which are sums of all squares of x. */
+void put_squares(struct call *c, double *part, mat<float> x);
+
 /* Whether the library adds x's bias. */
 static inline bool
 adds_bias(struct call *c, const struct gemm *x)
@@ -45,16 +48,14 @@ adds_bias(struct call *c, const struct gemm *x)
            && gemm_choose(c->card->gemm, x) == cudaSuccess;
 }
 
-/* C = alpha op(A) op(B) + added + bias on the call's stream, with matrices of
- * T and products of C's shape. */
+/* C = alpha op(A) op(B) + added, with matrices of T and a product of C's
+ * shape. */
 template <class T, class C>
-static inline void
-multiply(struct call *c, mat<C> out, mat<C> added, float alpha, mat<T> a,
-         bool ta, mat<T> b, bool tb, void *workspace,
-         const C *bias = nullptr)
+static inline struct gemm
+product_of(mat<C> out, mat<C> added, float alpha, mat<T> a, bool ta, mat<T> b,
+           bool tb)
 {
     struct gemm x = {};
-    cudaError_t rc;
 
     x.ta = ta;
     x.tb = tb;
@@ -72,6 +73,31 @@ multiply(struct call *c, mat<C> out, mat<C> added, float alpha, mat<T> a,
     x.ldc = out.ld;
     x.ldd = added.ld;
     x.alpha = alpha;
+    x.beta = 1;
+    return x;
+}
+
+/* Onto the call's stream; or, where it chooses, the algorithm. */
+static inline void
+put_product(struct call *c, const struct gemm *x, void *workspace)
+{
+    cudaError_t rc = c->choosing ? gemm_choose(c->card->gemm, x)
+                                 : gemm_run(c->card->gemm, x, workspace,
+                                            c->card->stream);
+
+    if (c->error == cudaSuccess)
+        c->error = rc;
+}
+
+/* The product with a bias on the call's stream. */
+template <class T, class C>
+static inline void
+multiply(struct call *c, mat<C> out, mat<C> added, float alpha, mat<T> a,
+         bool ta, mat<T> b, bool tb, void *workspace,
+         const C *bias = nullptr)
+{
+    struct gemm x = product_of(out, added, alpha, a, ta, b, tb);
+
     x.bias = bias;
     if (bias != nullptr && !adds_bias(c, &x)) {
         put_start(c, out, added, mat<C>(), bias);
@@ -79,11 +105,7 @@ multiply(struct call *c, mat<C> out, mat<C> added, float alpha, mat<T> a,
         x.d = out.p;
         x.ldd = out.ld;
     }
-    rc = c->choosing ? gemm_choose(c->card->gemm, &x)
-                     : gemm_run(c->card->gemm, &x, workspace,
-                                c->card->stream);
-    if (c->error == cudaSuccess)
-        c->error = rc;
+    put_product(c, &x, workspace);
 }
 
 template <class T>

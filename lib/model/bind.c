@@ -222,10 +222,6 @@ make_moments(struct build *b)
 
     if (b->o->optimizer == OPT_SGD)
         return 0;
-    if (p->n_muon > 0 && !(b->backend->kinds >> OP_MUON & 1))
-        return err_set(b->e, ERR_USAGE, "Muon does not run on %s (use "
-                       "--optimizer adamw, or --device cpu)",
-                       b->backend->name);
     p->m = state_view(b, rest, DTYPE_REAL);
     p->v = state_view(b, rest - p->n_muon, DTYPE_REAL);
     p->m8 = state_view(b, p->n_eight, DTYPE_U8);

@@ -96,6 +96,34 @@ print(*(k + ":" + h[k]["dtype"] for k in sorted(h) if k[0] in "mv"))' "$1"
     done
 }
 
+# Of matrices that are wide and tall.
+@test "Muon on a card, also of a run that the processor began" {
+    options="${options/ --rank 4/} --method full --optimizer muon
+        --weight-decay 0.1 --save-every 1 --keep 99"
+    train -q $options --steps 4 --device cpu -o cpu
+    train -q $options --steps 4 --device cuda -o cuda
+    near cuda cpu 0.0001
+    train -q $options --compute bf16 --steps 4 --device cuda -o bf16
+    near bf16 cpu 0.02
+    for from in cuda cpu; do
+        cp -r $from again
+        rm -r again/manifest.json again/checkpoints/step-[34]
+        train -q $options --steps 4 --device cuda --resume --allow-inexact \
+            -o again
+        near again cpu 0.0001
+        [ $from = cpu ] || cmp {cuda,again}/model/model.safetensors
+        rm -r again
+    done
+    for more in "--muon-momentum 0.5" "--muon-adjust-lr original" \
+        "--muon-lr-ratio 2"; do
+        train -q $options $more --steps 4 --device cpu -o other_cpu
+        train -q $options $more --steps 4 --device cuda -o other
+        near other other_cpu 0.0001
+        run -1 cmp {cuda,other}/model/model.safetensors
+        rm -r other other_cpu
+    done
+}
+
 # times RUN: of its ops, without what takes them, the copies aside.
 times() {
     jq -c '.rows | map(select(.op | IN("widen", "stash", "fetch", "wait")

@@ -68,10 +68,6 @@ resumed() {
         train $options --steps 4 --optimizer muon $more -o other
         run -1 cmp run/model/model.safetensors other/model/model.safetensors
     done
-    run -2 --separate-stderr train $options --optimizer muon --steps 1 \
-        --device cuda --dry-run
-    [[ $stderr == *"Muon does not run on cuda (use --optimizer adamw, $(
-        )or --device cpu)" ]]
     run -2 --separate-stderr train $options --muon-lr-ratio 2 --steps 1 -o bad
     [ "$stderr" = "train: --muon-momentum, --muon-adjust-lr and $(
         )--muon-lr-ratio without --optimizer muon" ]

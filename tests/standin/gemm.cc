@@ -74,7 +74,7 @@ product(const struct gemm &x)
             float v = sum[j] * x.alpha;
 
             if (x.d != nullptr)
-                v += element(x.d, x.c_bf16, i * x.ldd + j);
+                v += x.beta * element(x.d, x.c_bf16, i * x.ldd + j);
             if (x.bias != nullptr)
                 v += element(x.bias, x.c_bf16, j);
             if (x.c_bf16)
@@ -83,6 +83,30 @@ product(const struct gemm &x)
                 static_cast<float *>(x.c)[at] = v;
         }
     }
+}
+
+/* Whether what is written is read: in place is a library's product of D
+ * alone. */
+static bool
+overlap(const void *c, uint64_t c_elements, bool c_bf16, const void *x,
+        uint64_t elements, bool bf16)
+{
+    auto from = reinterpret_cast<uintptr_t>(c);
+    auto other = reinterpret_cast<uintptr_t>(x);
+
+    return from < other + elements * (bf16 ? 2 : 4)
+           && other < from + c_elements * (c_bf16 ? 2 : 4);
+}
+
+static bool
+is_sound(const struct gemm &x)
+{
+    uint64_t a = x.ta ? (x.k - 1) * x.lda + x.m : (x.m - 1) * x.lda + x.k;
+    uint64_t b = x.tb ? (x.n - 1) * x.ldb + x.k : (x.k - 1) * x.ldb + x.n;
+    uint64_t c = (x.m - 1) * x.ldc + x.n;
+
+    return !overlap(x.c, c, x.c_bf16, x.a, a, x.bf16)
+           && !overlap(x.c, c, x.c_bf16, x.b, b, x.bf16);
 }
 
 static bool
@@ -112,6 +136,8 @@ gemm_run(struct gemm_library *g, const struct gemm *x, void *,
 
     if (!is_chosen(g, gemm_shape_of(x)))
         return cudaErrorNotSupported;
+    if (!is_sound(*x))
+        return cudaErrorInvalidValue;
     products++;
     return standin_enqueue(s, [copy] { product(copy); });
 }

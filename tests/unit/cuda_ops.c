@@ -133,7 +133,7 @@ add_prologue(struct program *p, const struct world *w,
              const struct backend *b, struct view *seed)
 {
     bool optimiser = w->op.kind == OP_ADAMW || w->op.kind == OP_ADAMW8
-                     || w->op.kind == OP_SGD;
+                     || w->op.kind == OP_MUON || w->op.kind == OP_SGD;
     struct op *op = &p->op[0];
 
     if (!optimiser && w->op.kind != OP_CLIP)
@@ -332,6 +332,17 @@ try_compute(struct world *w, const char *compute, const char *name)
     device_done(&b);
 }
 
+/* Else all that an op has are floats, in bf16, too. */
+static bool
+has_activations(const struct world *w)
+{
+    bool any = false;
+
+    for (uint32_t i = 1; i < w->n_bufs; i++)
+        any |= is_activation(w, i);
+    return any;
+}
+
 void
 try_op(struct world *w, const char *name)
 {
@@ -340,7 +351,8 @@ try_op(struct world *w, const char *name)
     note_case(&w->op);
     try_compute(w, "f32", name);
     world_round(w);
-    w->extra = extra + (w->rounding > 0 ? w->rounding : 8 * 0x1p-8);
+    if (has_activations(w))
+        w->extra += w->rounding > 0 ? w->rounding : 8 * 0x1p-8;
     if (w->rounding > 0)
         w->magnitude = 0;
     try_compute(w, "bf16", name);
