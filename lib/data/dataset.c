@@ -323,10 +323,10 @@ data_check_length(const struct data_split *s, const struct model *m,
 
     if (seq_len <= most)
         return 0;
-    if (m->desc.pos == POS_LEARNED)
-        return err_set(e, ERR_USAGE, "%s: has %u learned positions "
-                       "(max_position_embeddings), too few for --seq-len %u",
-                       m->weights.path, most, seq_len);
+    if (m->desc.bounded)
+        return err_set(e, ERR_USAGE, "%s: has %u %s, too few for --seq-len %u",
+                       m->weights.path, most, desc_positions(&m->desc),
+                       seq_len);
     for (uint64_t i = 0; i < n; i++)
         beyond += s->len[i] > most + 1; /* the last token is no input */
     log_warn("%s: was made for %u positions (max_position_embeddings), "

@@ -192,7 +192,7 @@ out:
 static bool
 is_too_long(const struct model *m, uint32_t seq_len)
 {
-    return m->desc.pos == POS_LEARNED && seq_len > m->desc.max_pos;
+    return m->desc.bounded && seq_len > m->desc.max_pos;
 }
 
 /* Whether there is memory to measure records of so many tokens. */

@@ -386,10 +386,15 @@ fill_desc(struct model_desc *d, cJSON *root, struct err *e)
     if (rc < 0)
         return rc;
     fill_numbers(d, &c, root);
+    d->bounded = d->pos == POS_LEARNED;
     if (d->pos == POS_ROTARY)
         rc = ropes_read(d->rope, root, d->family, &c, e);
     if (rc < 0)
         return rc;
+    if (d->rope[0].positions > 0) {
+        d->bounded = true;
+        d->max_pos = d->rope[0].positions;
+    }
     rc = fill_layers(d, root, &c, e);
     if (rc == 0)
         rc = fill_windows(d, root, &c, e);
@@ -399,6 +404,14 @@ fill_desc(struct model_desc *d, cJSON *root, struct err *e)
     list_modules(d, &c);
     list_tensors(d);
     return 0;
+}
+
+const char *
+desc_positions(const struct model_desc *d)
+{
+    return d->pos == POS_LEARNED
+           ? "learned positions (max_position_embeddings)"
+           : "positions with short factors (original_max_position_embeddings)";
 }
 
 int

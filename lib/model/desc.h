@@ -49,6 +49,7 @@ enum role {
     ROLE_OUT,   /* out of Mamba */
     ROLE_POST1, /* of what the mixer made */
     ROLE_NORM2, /* before the feed-forward */
+    ROLE_GATE_UP, /* one matrix for the next two */
     ROLE_GATE,
     ROLE_UP,
     ROLE_DOWN,  /* out of the feed-forward */
@@ -150,6 +151,7 @@ struct rope_desc {
     uint32_t pairs; /* two columns each; those after them do not turn */
     double factor;
     float *freq;
+    uint32_t positions;       /* up to which freq is so; 0: all */
     const char *type;         /* what they were made by: rope_type, and its */
     double stretch, original; /* factor and length, where it has them */
 };
@@ -168,6 +170,7 @@ struct model_desc {
     uint32_t vocab, dim, n_layers, max_pos;
     uint8_t norm, act, pos;
     bool parallel;     /* x + mixer(n) + ffn(n), one norm */
+    bool bounded;      /* there is no position from max_pos on */
     bool tied;         /* the head is the embedding */
     bool turned;       /* some matrices are stored [out, in] that transformers'
                           class has the other way round (GPT-2 in GGUF) */
@@ -220,6 +223,10 @@ bool module_is_linear(const struct model_desc *d, const struct module *m);
 /* Whether what decoding keeps of the past, in some layer, is a state that
  * can't be cut back to fewer tokens. */
 bool desc_recurs(const struct model_desc *d);
+
+/* What positions a bounded model has max_pos of, and the key that says how
+ * many: for messages. */
+const char *desc_positions(const struct model_desc *d);
 
 /* Parameters of the model: every weight and bias once. */
 uint64_t desc_params(const struct model_desc *d);

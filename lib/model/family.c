@@ -194,6 +194,40 @@ static const struct module_row olmo2_modules[] = {
     END
 };
 
+/* Of rotary types transformers takes the default and longrope there. */
+static const struct key phi3_keys[] = {
+    SIZES(32064, 3072, 8192, 32, 32),
+    COUNT_OR_NULL("num_key_value_heads", kv_heads, 0, MAX_HEADS),
+    COUNT("head_dim", head_dim, 0, MAX_HEAD_DIM),
+    COUNT("max_position_embeddings", max_pos, 4096, MAX_POSITIONS),
+    COUNT("original_max_position_embeddings", ignored, 4096, MAX_POSITIONS),
+    ACT("hidden_act", ACT_SILU),
+    EPSILON("rms_norm_eps", 1e-5),
+    THETA,
+    REAL("partial_rotary_factor", rotary, 1, 1e-6, 1),
+    COUNT_OR_NULL("sliding_window", window, 0, MAX_WINDOW),
+    FLAG("tie_word_embeddings", tied, false),
+    PAD_OR(32000),
+    INIT_RANGE(0.02),
+    DROP("resid_pdrop", drop[0], 0),
+    DROP("embd_pdrop", drop[1], 0),
+    DROP("attention_dropout", drop[2], 0),
+    END
+};
+
+static const struct module_row phi3_modules[] = {
+    { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
+    { ROLE_NORM1, "input_layernorm", BIAS_NEVER },
+    { ROLE_QKV, "self_attn.qkv_proj", BIAS_NEVER },
+    { ROLE_O, "self_attn.o_proj", BIAS_NEVER },
+    { ROLE_NORM2, "post_attention_layernorm", BIAS_NEVER },
+    { ROLE_GATE_UP, "mlp.gate_up_proj", BIAS_NEVER },
+    { ROLE_DOWN, "mlp.down_proj", BIAS_NEVER },
+    { ROLE_NORM_F, "norm", BIAS_NEVER },
+    { ROLE_HEAD, "lm_head", BIAS_NEVER },
+    END
+};
+
 static const struct key starcoder2_keys[] = {
     SIZES(49152, 3072, 12288, 30, 24),
     COUNT("num_key_value_heads", kv_heads, 2, MAX_HEADS),
@@ -372,6 +406,12 @@ static const struct family families[] = {
       .parallel = true,
       .buffer = ".rotary_emb.inv_freq",
       .keys = phi_keys, .modules = phi_modules },
+    { .model_type = "phi3", .architecture = "Phi3ForCausalLM",
+      .body = "model.", .layers = "layers.%u.",
+      .norm = NORM_RMS, .pos = POS_ROTARY,
+      .mixer = MIX_ATTENTION, .ffn = FF_GATED, .long_rope = true,
+      .buffer = ".rotary_emb.inv_freq",
+      .keys = phi3_keys, .modules = phi3_modules },
     { .model_type = "mixtral", .architecture = "MixtralForCausalLM",
       .body = "model.", .layers = "layers.%u.",
       .norm = NORM_RMS, .pos = POS_ROTARY,

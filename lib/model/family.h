@@ -73,6 +73,8 @@ struct family {
     bool parallel;
     bool local_rope;      /* layers with a window turn by settings of their
                              own, and all attention types have theirs */
+    bool long_rope;       /* rotary types are the default and longrope, which
+                             other families have not */
     bool scaled_embedding; /* by sqrt(dim) */
     bool qk_norm_whole;   /* q and k are normed over all heads together */
     bool route_norm;      /* see struct model_desc */

@@ -24,11 +24,11 @@ ffn_mlp(struct build *b, uint32_t layer, struct view x, struct view residual)
 }
 
 struct view
-ffn_gated_of(struct build *b, uint32_t layer, const uint8_t roles[3],
+ffn_gated_of(struct build *b, uint32_t layer, const struct gated_roles *r,
              struct view x, struct view residual)
 {
     const struct view none = { 0 };
-    struct view h = build_linear(b, layer, roles, 2, x, none);
+    struct view h = build_linear(b, layer, r->in, r->n, x, none);
     uint32_t n = h.cols / 2;
     struct view out = build_activation(b, n);
     struct op *op;
@@ -42,14 +42,16 @@ ffn_gated_of(struct build *b, uint32_t layer, const uint8_t roles[3],
     op->u.act.kind = b->d->act;
     build_record(b, op, build_needs(b, h));
     build_keep(b, layer, out);
-    return build_linear(b, layer, roles + 2, 1, out, residual);
+    return build_linear(b, layer, &r->down, 1, out, residual);
 }
 
 struct view
 ffn_gated(struct build *b, uint32_t layer, struct view x,
           struct view residual)
 {
-    static const uint8_t roles[] = { ROLE_GATE, ROLE_UP, ROLE_DOWN };
+    static const struct gated_roles roles = {
+        { ROLE_GATE_UP, ROLE_GATE, ROLE_UP }, 3, ROLE_DOWN
+    };
 
-    return ffn_gated_of(b, layer, roles, x, residual);
+    return ffn_gated_of(b, layer, &roles, x, residual);
 }

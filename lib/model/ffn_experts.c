@@ -131,11 +131,12 @@ struct view
 ffn_shared(struct build *b, uint32_t layer, struct view x,
            struct view residual)
 {
-    static const uint8_t roles[] = { ROLE_SHARED_GATE, ROLE_SHARED_UP,
-                                     ROLE_SHARED_DOWN };
+    static const struct gated_roles roles = {
+        { ROLE_SHARED_GATE, ROLE_SHARED_UP }, 2, ROLE_SHARED_DOWN
+    };
     static const uint8_t share[] = { ROLE_SHARE };
     const struct view none = { 0 };
-    struct view out = ffn_gated_of(b, layer, roles, x, none);
+    struct view out = ffn_gated_of(b, layer, &roles, x, none);
     struct view gate = build_linear(b, layer, share, 1, x, none);
     struct view y = build_activation(b, b->d->dim);
     struct op *op = build_op(b, OP_GATE, layer);

@@ -45,8 +45,8 @@ static const struct layer_kind ffns[FFN_KINDS] = {
     },
     [FF_GATED] = {
         .name = "gated",
-        .roles = ROLE_BIT(ROLE_GATE) | ROLE_BIT(ROLE_UP)
-                 | ROLE_BIT(ROLE_DOWN),
+        .roles = ROLE_BIT(ROLE_GATE_UP) | ROLE_BIT(ROLE_GATE)
+                 | ROLE_BIT(ROLE_UP) | ROLE_BIT(ROLE_DOWN),
         .emit = ffn_gated,
     },
     [FF_EXPERTS] = {

@@ -42,9 +42,14 @@ struct view ffn_mlp(struct build *b, uint32_t layer, struct view x,
 struct view ffn_gated(struct build *b, uint32_t layer, struct view x,
                       struct view residual);
 
-/* A gated feed-forward of the modules of three roles: gate, up and down. */
+/* A gated feed-forward of these modules, of which those of `in`, as far as the
+ * layer has them, make gate and up. */
+struct gated_roles {
+    uint8_t in[3], n, down;
+};
+
 struct view ffn_gated_of(struct build *b, uint32_t layer,
-                         const uint8_t roles[3], struct view x,
+                         const struct gated_roles *r, struct view x,
                          struct view residual);
 struct view ffn_experts(struct build *b, uint32_t layer, struct view x,
                         struct view residual);

@@ -68,6 +68,12 @@ ff_inner(const struct model_desc *d, const struct layer_desc *y)
 }
 
 static uint32_t
+ff_gate_up(const struct model_desc *d, const struct layer_desc *y)
+{
+    return 2 * ff_inner(d, y);
+}
+
+static uint32_t
 experts(const struct model_desc *d, const struct layer_desc *y)
 {
     (void)d;
@@ -187,6 +193,8 @@ static const struct role_info table[ROLE_COUNT] = {
                      .flags = TENSOR_NORM, .out = dim },
     [ROLE_POST2] = { .name = "post2", .in_layer = true,
                      .flags = TENSOR_NORM, .out = dim },
+    [ROLE_GATE_UP] = { .name = "gate_up", .in_layer = true, .flags = MATRIX,
+                       .in = dim, .out = ff_gate_up },
     [ROLE_GATE] = { .name = "gate", .in_layer = true, .flags = MATRIX,
                     .in = dim, .out = ff_inner },
     [ROLE_UP] = { .name = "up", .in_layer = true, .flags = MATRIX, .in = dim,

@@ -23,6 +23,7 @@ struct settings {
     double attention;        /* yarn: below 0, where it follows from factor */
     double fast, slow;       /* yarn: beta_* */
     double mscale, mscale_all, truncate;
+    const cJSON *stretch;    /* longrope: a factor for each pair */
 };
 
 #define AT(field) offsetof(struct settings, field)
@@ -62,6 +63,13 @@ static const struct key yarn_keys[] = {
     OR_NULL("mscale_all_dim", mscale_all, 0),
     { .name = "truncate", .kind = KEY_BOOL, .offset = AT(truncate),
       .def = true },
+    END
+};
+
+static const struct key longrope_keys[] = {
+    FACTOR("factor", factor, KEY_NULL),
+    ORIGINAL,
+    OR_NULL("attention_factor", attention, -1),
     END
 };
 
@@ -171,6 +179,21 @@ fill_yarn(struct rope_desc *r, const struct settings *s, float base)
     }
 }
 
+/* Ding et al., "LongRoPE", 2024, and Phi-3's length for it: these are the
+ * factors up to the original length. */
+static void
+fill_longrope(struct rope_desc *r, const struct settings *s, float base)
+{
+    const cJSON *by = s->stretch->child;
+
+    r->factor = s->attention >= 0 ? s->attention
+                : s->factor <= 1 ? 1
+                : sqrt(1 + log(s->factor) / log(s->original));
+    for (uint32_t j = 0; j < r->pairs; j++, by = by->next)
+        r->freq[j] = 1.0f / ((float)by->valuedouble * period(r, base, j));
+    r->positions = (uint32_t)s->original;
+}
+
 static const struct rope_type {
     const char *name;
     const struct key *keys;
@@ -181,6 +204,16 @@ static const struct rope_type {
     { "llama3", llama3_keys, fill_llama3 },
     { "yarn", yarn_keys, fill_yarn },
 };
+
+/* Those of a family with long_rope; the last two are older names. */
+static const struct rope_type long_types[] = {
+    { "default", default_keys, fill_default },
+    { "longrope", longrope_keys, fill_longrope },
+    { "su", longrope_keys, fill_longrope },
+    { "yarn", longrope_keys, fill_longrope },
+};
+enum { N_TYPES = sizeof(types) / sizeof(types[0]) };
+_Static_assert(sizeof(types) == sizeof(long_types), "N_TYPES of either");
 
 /* The rotary settings of transformers 5: rope_scaling if it is there, which
  * then stands for all of rope_parameters. */
@@ -202,23 +235,26 @@ rope_holder(const cJSON *root)
 /* In rope_scaling, where there is more than a type, an absent one is an
  * error. */
 static int
-find_type(const struct rope_type **out, const cJSON *holder, struct err *e)
+find_type(const struct rope_type **out, const struct family *f,
+          const cJSON *holder, struct err *e)
 {
     const cJSON *t = cJSON_GetObjectItemCaseSensitive(holder, "rope_type");
+    const struct rope_type *table = f->long_rope ? long_types : types;
 
-    *out = &types[0];
+    *out = &table[0];
     if (t == NULL)
         t = cJSON_GetObjectItemCaseSensitive(holder, "type");
     if (t == NULL && (holder == NULL
                       || strcmp(holder->string, "rope_scaling") != 0))
         return 0;
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        if (cJSON_IsString(t) && strcmp(t->valuestring, types[i].name) == 0) {
-            *out = &types[i];
+    for (size_t i = 0; i < N_TYPES; i++)
+        if (cJSON_IsString(t) && strcmp(t->valuestring, table[i].name) == 0) {
+            *out = &table[i];
             return 0;
         }
-    return key_error("rope_type", t, e, "\"default\", \"linear\", "
-                     "\"llama3\" or \"yarn\"");
+    return key_error("rope_type", t, e, f->long_rope
+                     ? "\"default\" or \"longrope\""
+                     : "\"default\", \"linear\", \"llama3\" or \"yarn\"");
 }
 
 /* transformers' functions of the scaled types obey partial_rotary_factor in
@@ -266,6 +302,35 @@ read_settings(struct settings *s, const struct rope_type *type,
     return rc;
 }
 
+/* A list of as many numbers as there are pairs; *list = it. */
+static int
+read_stretch(const cJSON **list, const char *key, const cJSON *holder,
+             const struct rope_desc *r, struct err *e)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(holder, key), *by;
+    bool ok = cJSON_IsArray(v) && cJSON_GetArraySize(v) == (int)r->pairs;
+
+    cJSON_ArrayForEach(by, v)
+        ok = ok && cJSON_IsNumber(by);
+    *list = v;
+    return ok ? 0 : key_error(key, v, e, "a list of %u numbers", r->pairs);
+}
+
+/* What longrope has beside its numbers. transformers reads the original length
+ * from the top alone, which has a default. */
+static int
+read_stretches(struct settings *s, const cJSON *root, const cJSON *holder,
+               const struct rope_desc *r, struct err *e)
+{
+    int rc;
+
+    if (!cJSON_HasObjectItem(root, top_keys[0].name))
+        return key_error(top_keys[0].name, NULL, e, "this key beside it");
+    rc = read_stretch(&s->stretch, "long_factor", holder, r, e);
+    return rc < 0 ? rc : read_stretch(&s->stretch, "short_factor", holder, r,
+                                      e);
+}
+
 static int
 check_finite(const struct rope_desc *r, struct err *e)
 {
@@ -278,13 +343,14 @@ check_finite(const struct rope_desc *r, struct err *e)
 }
 
 static int
-rope_read(struct rope_desc *r, const cJSON *root, const cJSON *holder,
-          double theta, const struct config *c, struct err *e)
+rope_read(struct rope_desc *r, const struct family *f, const cJSON *root,
+          const cJSON *holder, double theta, const struct config *c,
+          struct err *e)
 {
     uint32_t dim = (uint32_t)(c->head_dim * c->rotary);
     const struct rope_type *type;
     struct settings s = { 0 };
-    int rc = find_type(&type, holder, e);
+    int rc = find_type(&type, f, holder, e);
 
     if (rc < 0)
         return err_prefix(e, "%s", holder->string);
@@ -292,10 +358,12 @@ rope_read(struct rope_desc *r, const cJSON *root, const cJSON *holder,
         return err_set(e, ERR_DATA, "%u rotary columns are not a pair of "
                        "halves", dim);
     r->pairs = dim / 2;
-    if (type != &types[0])
+    if (type->fill != fill_default)
         rc = check_partial(root, holder, c, r, e);
     if (rc == 0)
         rc = read_settings(&s, type, root, holder, c, e);
+    if (rc == 0 && type->fill == fill_longrope)
+        rc = read_stretches(&s, root, holder, r, e);
     if (rc < 0)
         return holder ? err_prefix(e, "%s", holder->string) : rc;
     r->type = type->name;
@@ -351,9 +419,9 @@ nested_settings(cJSON *root, const char *name, const cJSON *over)
 }
 
 static int
-read_nested(struct rope_desc *r, cJSON *root, const char *name,
-            const cJSON *over, double theta, const struct config *c,
-            struct err *e)
+read_nested(struct rope_desc *r, const struct family *f, cJSON *root,
+            const char *name, const cJSON *over, double theta,
+            const struct config *c, struct err *e)
 {
     const cJSON *own = nested_settings(root, name, over);
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(own, "rope_theta");
@@ -361,7 +429,7 @@ read_nested(struct rope_desc *r, cJSON *root, const char *name,
     if (v != NULL && !(cJSON_IsNumber(v) && v->valuedouble >= 1e-3
                        && v->valuedouble <= 1e15))
         return key_error("rope_theta", v, e, "a number from 0.001 to 1e15");
-    return rope_read(r, root, own, v ? v->valuedouble : theta, c, e);
+    return rope_read(r, f, root, own, v ? v->valuedouble : theta, c, e);
 }
 
 int
@@ -371,15 +439,15 @@ ropes_read(struct rope_desc r[MODEL_ROPES], cJSON *root,
     int rc;
 
     if (!f->local_rope)
-        return rope_read(&r[0], root, rope_holder(root), c->theta, c, e);
+        return rope_read(&r[0], f, root, rope_holder(root), c->theta, c, e);
     rc = check_nested(root, e);
     if (rc == 0)
-        rc = read_nested(&r[0], root, "full_attention",
+        rc = read_nested(&r[0], f, root, "full_attention",
                          cJSON_GetObjectItemCaseSensitive(root,
                                                           "rope_scaling"),
                          c->theta, c, e);
     if (rc == 0)
-        rc = read_nested(&r[1], root, "sliding_attention", NULL,
+        rc = read_nested(&r[1], f, root, "sliding_attention", NULL,
                          c->local_theta, c, e);
     return rc;
 }

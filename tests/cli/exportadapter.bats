@@ -206,6 +206,7 @@ train_run() {
         | .shared_expert_intermediate_size = 12 | .mlp_only_layers = [1]
         elif .model_type == "qwen3_moe" then .num_experts = 3
         | .num_experts_per_tok = 2 | .moe_intermediate_size = 8
+        elif .model_type == "phi3" then .pad_token_id = null
         else . end' >$1.json
     initmodel -q -o model $1.json
     [ -d data ] || for i in {1..20}; do
@@ -230,7 +231,7 @@ train_run() {
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
     export PYTHONDONTWRITEBYTECODE=1
     for type in llama mistral qwen2 qwen3 granite olmo2 gemma gemma3_text \
-        starcoder2 gpt2 phi qwen2_moe qwen3_moe mamba mamba2 jamba; do
+        starcoder2 gpt2 phi phi3 qwen2_moe qwen3_moe mamba mamba2 jamba; do
         train_run $type
         exportadapter -q -o out run
         "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out

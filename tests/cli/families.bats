@@ -13,6 +13,9 @@ sizes() {
         "num_experts": 4, "num_experts_per_tok": 2,
         "moe_intermediate_size": 16, "mlp_only_layers": [1],
         "shared_expert_intermediate_size": 24' ;;
+    phi3) echo '"hidden_size": 16, "intermediate_size": 24,
+        "num_hidden_layers": 2, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "pad_token_id": null' ;;
     qwen3_moe) echo '"hidden_size": 16, "intermediate_size": 24,
         "num_hidden_layers": 3, "num_attention_heads": 2,
         "num_key_value_heads": 1, "max_position_embeddings": 64,

@@ -191,7 +191,7 @@ EOF
     echo "{\"model_type\": \"gpt2\", $small, \"n_embd\": 16, \"n_layer\": 2,
            \"n_head\": 4, \"n_positions\": 32}" >gpt2.json
     types='mistral qwen2 qwen3 granite olmo2 gemma gemma3_text starcoder2 phi
-        jamba mixtral qwen2_moe qwen3_moe'
+        phi3 jamba mixtral qwen2_moe qwen3_moe'
     echo "{\"model_type\": \"mamba\", $small, \"hidden_size\": 16,
            \"num_hidden_layers\": 2}" >mamba.json
     jq '.model_type = "mamba2" | .num_heads = 4 | .head_dim = 8 |
@@ -199,6 +199,8 @@ EOF
     for type in $types; do
         echo "{\"model_type\": \"$type\", $small, $sizes}" >$type.json
     done
+    jq '.pad_token_id = null' phi3.json >unpadded.json
+    mv unpadded.json phi3.json
     jq '.attn_layer_period = 2 | .attn_layer_offset = 1 | .num_experts = 3' \
         jamba.json >hybrid.json
     mv hybrid.json jamba.json

@@ -506,6 +506,28 @@ tight() {
         --seq-len 65
     one_line "train: gpt2: has 64 learned positions (max_position_embeddings)\
 , too few for --seq-len 65"
+    # others than the short factors are for longer texts alone
+    echo '{"model_type": "phi3", "vocab_size": 40, "hidden_size": 16,
+        "intermediate_size": 24, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "pad_token_id": null,
+        "max_position_embeddings": 128,
+        "original_max_position_embeddings": 64, "rope_scaling": {"type":
+        "longrope", "short_factor": [1, 1, 1.5, 2],
+        "long_factor": [2, 3, 4, 5]}}' >phi3.json
+    initmodel -q -o phi3 phi3.json
+    train -q $options --base phi3 --data long --seq-len 64 >/dev/null
+    run -2 --separate-stderr train -q $options --base phi3 --data long \
+        --seq-len 65
+    one_line "train: phi3: has 64 positions with short factors \
+(original_max_position_embeddings), too few for --seq-len 65"
+    jq 'del(.original_max_position_embeddings)' phi3.json >none.json
+    run -4 --separate-stderr initmodel -q -o none none.json
+    one_line "initmodel: none.json: rope_scaling: \
+original_max_position_embeddings (found nothing, expected this key"
+    jq '.rope_scaling.short_factor = [1]' phi3.json >short.json
+    run -4 --separate-stderr initmodel -q -o short short.json
+    one_line "initmodel: short.json: rope_scaling: short_factor (found [1], \
+expected a list of 4 numbers)"
 }
 
 @test "a quantised base trains, and full training of it is refused" {

@@ -32,7 +32,8 @@ from transformers import AutoModelForCausalLM
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
 CASES = ["llama", "llama_tied", "mistral", "qwen2", "qwen2_yarn", "qwen3",
          "granite", "olmo2", "gemma", "gemma3", "starcoder2", "gpt2", "phi",
-         "mamba", "mamba2", "jamba", "mixtral", "qwen2_moe", "qwen3_moe"]
+         "phi3", "mamba", "mamba2", "jamba", "mixtral", "qwen2_moe",
+         "qwen3_moe"]
 IDS = torch.arange(20)[None] % 96
 RANK, ALPHA = 4, 8
 
@@ -123,6 +124,24 @@ MAMBA2 = {
     "n_groups": [4, 3, 1], "num_heads": [2], "head_dim": [8],
     "time_step_rank": ["auto", "x", 1000], "conv_kernel": [3],
 }
+# Of Phi-3, whose heads turn by 8 pairs.
+LONGROPE = {"rope_type": "longrope", "rope_theta": 77.0,
+            "original_max_position_embeddings": 32,
+            "short_factor": [1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4],
+            "long_factor": [2.0] * 8}
+PHI3 = {"rope_scaling": [
+    LONGROPE, dict(LONGROPE, rope_type="su"), dict(LONGROPE, type="yarn"),
+    dict(LONGROPE, rope_type="yarn"), dict(LONGROPE, rope_type="llama3"),
+    dict(LONGROPE, short_factor=[1.0] * 7),
+    dict(LONGROPE, long_factor=[1.0] * 9), dict(LONGROPE, short_factor="1"),
+    dict(LONGROPE, long_factor=[1.0] * 7 + ["1"]),
+    dict(LONGROPE, short_factor=[1.0] * 7 + [0]),
+    dict(LONGROPE, attention_factor=1.5), dict(LONGROPE, factor=2.0),
+    dict(LONGROPE, original_max_position_embeddings=128),
+    dict(LONGROPE, partial_rotary_factor=0.5),
+    {k: v for k, v in LONGROPE.items() if k[0] != "o"},
+    {k: v for k, v in LONGROPE.items() if k[0] != "l"},
+    {k: v for k, v in LONGROPE.items() if k[0] != "s"}]}
 # What no result depends on: where files come from, labels, output forms, a
 # rounding of what is float64 here.
 SKIPPED = {"transformers_version", "architectures", "dtype", "id2label",
@@ -230,7 +249,8 @@ def family_rows(name):
             tried[key] = [*tried.get(key, []), *values]
         if "mlp_only_layers" in tried:
             tried["mlp_only_layers"] += DENSE
-        for key, values in MAMBA2.items() if name == "mamba2" else ():
+        own = {"mamba2": MAMBA2, "phi3": PHI3}.get(name, {})
+        for key, values in own.items():
             tried[key] = [*tried.get(key, []), *values]
         if name in ("mamba", "mamba2", "jamba"):  # know no positions
             tried = {k: v for k, v in tried.items() if k[:5] != "rope_"}

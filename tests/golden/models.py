@@ -63,7 +63,8 @@ from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig,
                           MambaConfig, MambaForCausalLM,
                           MistralConfig, MistralForCausalLM, MixtralConfig,
                           MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM,
-                          PhiConfig, PhiForCausalLM, Qwen2Config,
+                          Phi3Config, Phi3ForCausalLM, PhiConfig,
+                          PhiForCausalLM, Qwen2Config,
                           Qwen2ForCausalLM, Qwen2MoeConfig,
                           Qwen2MoeForCausalLM, Qwen3Config, Qwen3ForCausalLM,
                           Qwen3MoeConfig, Qwen3MoeForCausalLM,
@@ -93,6 +94,11 @@ def phi(**kw):
         attention_dropout=0.0,
         rope_parameters={"rope_type": "default", "rope_theta": 10000.0,
                          "partial_rotary_factor": 0.5}, **kw)
+
+
+def phi3(**kw):
+    return Phi3Config(**COMMON, num_attention_heads=2, rms_norm_eps=EPS,
+                      pad_token_id=None, bos_token_id=0, eos_token_id=0, **kw)
 
 
 def mamba2(**kw):
@@ -166,6 +172,15 @@ CASES = {  # seed of the weights, class, configuration
         vocab_size=96, n_embd=32, n_layer=2, n_head=2, n_positions=64,
         n_inner=40, layer_norm_epsilon=EPS, resid_pdrop=0.0, embd_pdrop=0.0,
         attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)),
+    "phi3": (29, Phi3ForCausalLM, phi3(
+        num_key_value_heads=2, sliding_window=9, tie_word_embeddings=True)),
+    "phi3_longrope": (30, Phi3ForCausalLM, phi3(
+        num_key_value_heads=1, original_max_position_embeddings=32,
+        rope_parameters={
+            "rope_type": "longrope", "rope_theta": 10000.0,
+            "partial_rotary_factor": 0.75,
+            "short_factor": [1.0, 1.0625, 1.1875, 1.5, 2.5, 4.0],
+            "long_factor": [2.0] * 6})),
     "mixtral": (17, MixtralForCausalLM, MixtralConfig(
         **COMMON, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
         rms_norm_eps=EPS, num_local_experts=4, num_experts_per_tok=2,

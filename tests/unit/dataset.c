@@ -385,7 +385,8 @@ static int
 length_said(struct dataset *d, uint8_t pos, uint32_t max_pos,
             uint32_t seq_len, struct said *said, struct err *e)
 {
-    struct model m = { .desc = { .pos = pos, .max_pos = max_pos },
+    struct model m = { .desc = { .pos = pos, .max_pos = max_pos,
+                                 .bounded = pos == POS_LEARNED },
                        .weights = { .path = (char *)"base" } };
     struct data_split s;
     int rc;

@@ -421,6 +421,15 @@ is_norm(const struct model_desc *d, const struct module *m)
     return d->tensor[m->weight].flags & TENSOR_NORM;
 }
 
+/* Whether it is there as a part of another, or as its parts. */
+static bool
+is_elsewhere(const struct model_desc *d, unsigned role, uint32_t layer)
+{
+    if (role == ROLE_GATE || role == ROLE_UP)
+        return desc_module(d, ROLE_GATE_UP, layer) != NULL;
+    return role == ROLE_GATE_UP && desc_module(d, ROLE_GATE, layer) != NULL;
+}
+
 /* The linears are the layers' modules that aren't norms, and a layer lacks
  * none of its feed-forward's. */
 static void
@@ -438,7 +447,8 @@ check_layers(const struct model_desc *d)
     for (uint32_t l = 0; l < d->n_layers; l++)
         for (unsigned role = 0; role < ROLE_COUNT; role++)
             if (ffn_kind(d->layer[l].ffn)->roles & ROLE_BIT(role)
-                && !CHECK(desc_module(d, role, l) != NULL))
+                && !CHECK(desc_module(d, role, l) != NULL
+                          || is_elsewhere(d, role, l)))
                 printf("  %s: layer %u has no module of role %u\n",
                        d->family->model_type, l, role);
 }

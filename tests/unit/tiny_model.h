@@ -101,11 +101,17 @@ static const char tiny_gemma[] =
     " \"num_attention_heads\": 4, \"num_key_value_heads\": 1,"
     " \"head_dim\": 8}";
 
+static const char tiny_phi3[] =
+    "{\"model_type\": \"phi3\", \"vocab_size\": 61, \"hidden_size\": 24,"
+    " \"intermediate_size\": 40, \"num_hidden_layers\": 3,"
+    " \"num_attention_heads\": 6, \"num_key_value_heads\": 2,"
+    " \"pad_token_id\": null}";
+
 static const char *const tiny_configs[] = {
     tiny_llama, tiny_gpt2, tiny_phi, tiny_qwen2, tiny_starcoder2,
     tiny_mistral, tiny_qwen3, tiny_granite, tiny_olmo2, tiny_gemma3,
     tiny_mamba, tiny_mamba2, tiny_jamba, tiny_mixtral, tiny_qwen2_moe,
-    tiny_qwen3_moe, tiny_gemma
+    tiny_qwen3_moe, tiny_gemma, tiny_phi3
 };
 #define N_TINY (sizeof(tiny_configs) / sizeof(tiny_configs[0]))
 
