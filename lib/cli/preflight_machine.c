@@ -127,7 +127,24 @@ look_at_room(struct preflight *p, const struct backend *b)
     }
 }
 
-/* Bounds that have nothing to hold against. */
+/* A bound that is there, and that the run would meet at its first step. */
+static void
+look_at_bound(struct findings *f, const char *text,
+              const struct health_rule *rule, const struct health *now)
+{
+    char why[128];
+    enum health_action does = health_check(rule, 1, now, now, false, why,
+                                           sizeof(why));
+
+    if (does != HEALTH_PAUSE && does != HEALTH_STOP)
+        return;
+    findings_add(f, FINDING_WARNING, "machine.watch", "--watch %s: the run "
+                 "would %s before its first step, %s", text,
+                 does == HEALTH_STOP ? "stop" : "pause", why);
+    findings_remedy(f, "another bound, unless the machine is to rest first");
+}
+
+/* Bounds that have nothing to hold against, and those that are broken. */
 static void
 look_at_watch(struct preflight *p)
 {
@@ -141,8 +158,11 @@ look_at_watch(struct preflight *p)
         return;
     health_look(&now, "");
     for (size_t i = 0; i < list->n; i++) {
-        if (health_rule_read(&rule, list->item[i], &e) < 0
-            || (what = health_unseen(&rule, &now)) == NULL)
+        if (health_rule_read(&rule, list->item[i], &e) < 0)
+            continue;
+        look_at_bound(&p->findings, list->item[i], &rule, &now);
+        what = health_unseen(&rule, &now);
+        if (what == NULL)
             continue;
         findings_add(&p->findings, FINDING_WARNING, "machine.watch",
                      "--watch %s is of no effect: the system does not show "

@@ -182,6 +182,18 @@ unfound() { run -1 grep -x "$1" <<<"$names"; }
     [ "$(bytes --init pissa)" -gt "$plain" ]
 }
 
+@test "bounds that would pause or stop the run at once are told" {
+    look 0 --watch memory=1000000G:stop --steps 2
+    found 'warning machine.watch'
+    jq -e '.findings[] | select(.name == "machine.watch") | .text
+        | startswith("--watch memory=1000000G:stop: the run would stop ")' \
+        <<<"$json"
+    run -75 train -q --base "$made/base" --data "$made/data" --seq-len 16 \
+        --batch 1 --watch memory=1000000G:stop --steps 2 -o run
+    look 0 --watch memory=1000000G:warn,memory=1:pause --steps 2
+    unfound 'warning machine.watch'
+}
+
 @test "a full stdout is an error" {
     run -1 bash -c "preflight --no-measure --base '$made/base' \
         --data '$made/data' --seq-len 16 >/dev/full"
