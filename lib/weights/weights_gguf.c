@@ -39,7 +39,8 @@ static const struct {
     { "post_attention_norm", ROLE_POST1, true },
     { "ffn_norm", ROLE_NORM2, true },
     { "ffn_gate", ROLE_GATE, true },
-    { "ffn_up", ROLE_UP, true },
+    { "ffn_up", ROLE_UP, true }, /* that is what files are read as */
+    { "ffn_up", ROLE_GATE_UP, true },
     { "ffn_down", ROLE_DOWN, true },
     { "post_ffw_norm", ROLE_POST2, true },
 };

@@ -132,7 +132,7 @@ TEST(gguf_of_every_family)
         { "mamba", NULL, false }, { "mamba2", NULL, false },
         { "jamba", NULL, false }, { "mixtral", NULL, false },
         { "qwen2_moe", NULL, false }, { "qwen3_moe", NULL, false },
-        { "gemma", "gemma", false }, { "phi3", NULL, false },
+        { "gemma", "gemma", false }, { "phi3", "phi3", false },
     };
     enum { N_KNOWN = sizeof(known) / sizeof(known[0]) };
     struct adapter_made x;
