@@ -11,7 +11,7 @@ constexpr unsigned THREADS = 256;
 
 /* Decoding: columns of a block, and numbers of a column's state that a thread
  * has on their way at once. */
-constexpr unsigned COLUMNS = 32, AT_ONCE = 4;
+constexpr unsigned COLUMNS = 32, AT_ONCE = 8;
 
 /* Shared memory: numbers of B, C and S, and x, and e delta x. */
 template <class T>
@@ -184,18 +184,23 @@ step_state(float *states, const struct ssd<T> &f, const struct head_tile &tile,
     uint32_t first = threadIdx.x / COLUMNS * AT_ONCE;
 
     for (; first < f.state; first += THREADS / COLUMNS * AT_ONCE) {
-        float *at = states + first * cols + col, h[AT_ONCE];
+        float *at = states + first * cols + col;
+        float h[AT_ONCE], give[AT_ONCE], take[AT_ONCE];
 
         UNROLL
-        for (unsigned e = 0; e < AT_ONCE; e++)
-            h[e] = begins || first + e >= f.state ? 0 : at[e * cols];
+        for (unsigned e = 0; e < AT_ONCE; e++) {
+            bool there = first + e < f.state;
+
+            h[e] = there && !begins ? at[e * cols] : 0;
+            give[e] = there ? get(b + first + e) : 0;
+            take[e] = there ? get(c + first + e) : 0;
+        }
         UNROLL
         for (unsigned e = 0; e < AT_ONCE; e++) {
-            if (first + e >= f.state)
-                continue;
-            h[e] = fade * h[e] + in * get(b + first + e);
-            at[e * cols] = h[e];
-            sum += h[e] * get(c + first + e);
+            h[e] = fade * h[e] + in * give[e];
+            sum += h[e] * take[e];
+            if (first + e < f.state)
+                at[e * cols] = h[e];
         }
     }
     return sum;

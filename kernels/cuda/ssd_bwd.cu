@@ -171,7 +171,8 @@ inputs_bwd(const struct grads<T> &t, const struct ssd<T> &f,
 }
 
 /* From dM and G, dG += what the head gives; the sums of dM M of rows, and, but
- * for delta, of columns; and dy x of each row. */
+ * for delta, of columns; and dy x of each row. Behind it nobody reads what the
+ * head had in shared memory but these sums. */
 template <class T>
 static __device__ __forceinline__ void
 decays_bwd(const struct grads<T> &t, const struct ssd<T> &f,
@@ -218,7 +219,8 @@ heads_bwd(const struct grads<T> &t, const struct ssd<T> &f,
     for (uint32_t at = 0; at < f.state; at += SSD_SIDE) {
         uint32_t n = min(SSD_SIDE, f.state - at);
 
-        meet_squares();
+        if (at > 0)
+            meet_squares();
         load_square(p.own, o.rows.part(f.bc, group.c + at, n));
         load_square(p.other, o.rows.part(f.bc, group.b + at, n));
         meet_squares();
@@ -227,7 +229,6 @@ heads_bwd(const struct grads<T> &t, const struct ssd<T> &f,
     for (uint32_t head = o.head; head < o.end; head++) {
         typename E::sums m, dm = {};
 
-        meet_squares();
         fill_rates(*p.of, f, o.rows, head);
         meet_squares();
         EACH_SUM(E, i, j)
@@ -237,7 +238,8 @@ heads_bwd(const struct grads<T> &t, const struct ssd<T> &f,
         for (uint32_t k = 0; k < tiles_of(f); k++) {
             struct head_tile tile(f, head, k);
 
-            meet_squares();
+            if (k > 0)
+                meet_squares();
             load_square(p.x, o.rows.part(f.x, tile.col, tile.cols));
             load_square(p.dy, o.rows.part(t.dy, tile.col, tile.cols));
             meet_squares();
@@ -247,7 +249,6 @@ heads_bwd(const struct grads<T> &t, const struct ssd<T> &f,
         }
         decays_bwd(t, f, o, head, p, g, dm, dg);
     }
-    meet_squares();
     set_square(p.m, dg);
 }
 
@@ -288,7 +289,7 @@ sum_of_warps(const float *of_warp)
 }
 
 /* Of a head, from number `at` on: what C (B) gets from S (R), to which sum is
- * added, and what L gets of that. */
+ * added, and what L gets of that. Behind it nobody reads shared memory. */
 template <class T, bool IS_B>
 static __device__ __forceinline__ void
 state_bwd(const struct grads<T> &t, const struct ssd<T> &f,
@@ -303,7 +304,8 @@ state_bwd(const struct grads<T> &t, const struct ssd<T> &f,
     for (uint32_t k = 0; states != nullptr && k < tiles_of(f); k++) {
         struct head_tile tile(f, head, k);
 
-        meet_squares();
+        if (k > 0)
+            meet_squares();
         load_square(p.dy, o.rows.part(IS_B ? f.x : t.dy, tile.col,
                                       tile.cols));
         load_state(p.x, f, states, tile, at);
@@ -331,7 +333,7 @@ state_bwd(const struct grads<T> &t, const struct ssd<T> &f,
     if (IS_B && threadIdx.x == 0)
         put(t.of.states + (size_t)blockIdx.x * f.heads + head,
             sum_of_warps(p.col_sums), at > 0);
-    meet_squares(); /* the sums are read */
+    meet_squares();
 }
 
 /* C's (B's) gradient from number `at` on, with dG in the square m. */
@@ -348,7 +350,6 @@ group_bwd(const struct grads<T> &t, const struct ssd<T> &f,
     size_t first = (size_t)o.part * f.order.rows + o.rows.from;
     typename E::sums sum = {};
 
-    meet_squares();
     load_square(p.own, o.rows.part(f.bc, col, n));
     load_square(p.other, o.rows.part(f.bc, other, n));
     meet_squares();

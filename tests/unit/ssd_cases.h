@@ -11,8 +11,9 @@ struct ssd_case {
     float least, most;
 };
 
-/* Around a chunk's 64 rows, and blocks of 4 heads and more; in some all steps
- * are within their bounds, in others few. */
+/* Around a chunk's 64 rows, blocks of 4 heads and more, and squares of 64
+ * columns or numbers; in some all steps are within their bounds, in others
+ * few. */
 static const struct ssd_case ssds[] = {
     { 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, INFINITY },
     { 2, 63, 63, 6, 2, 17, 3, 1, 1, 0, INFINITY },
@@ -21,6 +22,7 @@ static const struct ssd_case ssds[] = {
     { 1, 130, 64, 80, 2, 8, 20, 8, 1, 0, 0.25f },
     { 1, 200, 200, 9, 3, 64, 128, 3, 1, 0, INFINITY },
     { 2, 260, 70, 6, 1, 24, 33, 0, 0, 0.2f, INFINITY },
+    { 1, 100, 90, 18, 2, 70, 66, 8, 1, 0, INFINITY },
 };
 
 enum { N_SSDS = sizeof(ssds) / sizeof(ssds[0]) };
@@ -102,9 +104,10 @@ TEST(decoding_ssds_match)
     static const struct ssd_case cases[] = {
         { 3, 1, 1, 6, 2, 20, 4, 0, 0, 0, INFINITY },
         { 3, 70, 70, 3, 1, 33, 3, 1, 1, 0, 0.5f },
+        { 3, 5, 5, 4, 2, 40, 70, 0, 1, 0, INFINITY },
     };
 
-    for (uint32_t i = 0; i < 6; i++) {
+    for (uint32_t i = 0; i < 9; i++) {
         const struct ssd_case *c = &cases[i / 3];
         int32_t n[3] = { (int32_t)c->seq, (int32_t)c->seq, 0 };
         int32_t at[3] = { 0, 7, 3 };
