@@ -5,7 +5,7 @@
 #          TEXT=~/texts CODE=~/src/project
 #
 # TEXT and CODE are what it learns: a directory, of which every file below is
-# read; a file of JSON lines, NAME.jsonl; or one text. Where CODE is a git
+# read; a file of JSON lines, NAME.jsonl; or one text, cut into parts. Where CODE is a git
 # repository, it is its files and its commits. Nothing else is read: symbolic
 # links in a directory are not followed, and a repository is one by its own
 # .git alone. graft-scratch(7) tells more.

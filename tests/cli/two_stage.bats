@@ -158,6 +158,8 @@ refused() {
         STAGE1=stage1-arch
     mkdir empty
     refused 'CODE: empty: no file is in it' CODE=empty
+    : >nothing
+    refused 'TEXT: nothing: is empty' TEXT=nothing
     echo '{"method": "lora"}' >bad.json
     refused 'STAGE2: has method lora' STAGE2=bad.json
     echo '{"base": "x"}' >bad.json
@@ -191,6 +193,22 @@ refused() {
     mkfifo pipe
     run -2 "$texts" -q TEXT pipe
     [[ $output == *'no directory and no file'* ]]
+}
+
+@test "one text is cut into parts, of which some are held out" {
+    need_plain "its programs are run by other tests"
+    for i in $(seq 1000); do
+        echo "Line $i: $((i * 7919 % 1009)) and $((i * 104729 % 997))."
+    done >'the book.txt'
+    run -0 --separate-stderr stages TEXT='the book.txt' SCRUB=none DEDUP=none
+    [ -s work/history.json ]
+    jq -e '.records > 20 and ([.splits[].records] | length == 3)' \
+        work/text/manifest.json
+    tojsonl work/text | jq -j .text | cmp - 'the book.txt'
+    tojsonl work/text | jq -e '.path | endswith(".txt")' >/dev/null
+    [ ! -e work/key/parts ]
+    run -0 --separate-stderr stages TEXT='the book.txt' SCRUB=none DEDUP=none
+    [ -z "$stderr" ]
 }
 
 # A make that has made what two-stage.mk is asked for, without a model.
