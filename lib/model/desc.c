@@ -42,8 +42,10 @@ spread_rope(cJSON *root, const struct family *f, struct err *e)
 }
 
 static int
-check_heads(struct config *c, struct err *e)
+check_heads(struct config *c, const struct family *f, struct err *e)
 {
+    if (f->one_key_head)
+        c->kv_heads = 1;
     if (c->kv_heads == 0)
         c->kv_heads = c->heads;
     if (c->head_dim == 0 && fmod(c->dim, c->heads) != 0)
@@ -107,7 +109,7 @@ check_config(struct config *c, const struct family *f, const cJSON *root,
     if (f->mixer != MIX_ATTENTION)
         rc = scan_sizes(c, f, root, e);
     if (rc == 0 && c->heads > 0)
-        rc = check_heads(c, e);
+        rc = check_heads(c, f, e);
     if (rc == 0)
         rc = check_each("attn", c->attn_period, c->attn_offset, e);
     if (rc == 0)

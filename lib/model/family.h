@@ -73,6 +73,7 @@ struct family {
     bool parallel;
     bool local_rope;      /* layers with a window turn by settings of their
                              own, and all attention types have theirs */
+    bool one_key_head;    /* all queries share a key and a value */
     bool long_rope;       /* rotary types are the default and longrope, which
                              other families have not */
     bool scaled_embedding; /* by sqrt(dim) */

@@ -110,6 +110,10 @@ extern const struct key mixtral_keys[], qwen2_moe_keys[], qwen3_moe_keys[];
 extern const struct module_row mixtral_modules[], qwen2_moe_modules[],
     qwen3_moe_modules[];
 
+/* family_gpt.c */
+extern const struct key gpt2_keys[], gpt_bigcode_keys[];
+extern const struct module_row gpt2_modules[], gpt_bigcode_modules[];
+
 /* family_gemma.c */
 extern const struct key gemma_keys[], gemma3_keys[];
 extern const struct module_row gemma_modules[], gemma3_modules[];

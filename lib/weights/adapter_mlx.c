@@ -14,6 +14,7 @@
 #include "model/keys.h"
 #include "weights/adapter_config.h"
 #include "weights/adapter_layout.h"
+#include "weights/module_pattern.h"
 
 #define PARAMETERS "lora_parameters"
 #define MAX_LAYERS 65536
@@ -218,6 +219,23 @@ survey(const struct adapter *a, struct map *names, uint32_t *layers)
     }
 }
 
+/* Whether it looks like one of GPT-2's, which are stored [in, out]; those of
+ * GPT-BigCode have the same names, and one key and value for all queries. */
+static bool
+is_turned(const struct adapter *a)
+{
+    bool turned = false;
+
+    for (size_t i = 0; i < a->n; i++) {
+        const struct adapter_module *m = &a->item[i];
+
+        turned |= strncmp(m->name, "transformer.", 12) == 0;
+        if (module_is_named(m->name, "c_attn") && m->out != 3 * m->in)
+            return false;
+    }
+    return turned;
+}
+
 /* Where the modules are not those of every layer, PEFT is told of each. */
 int
 adapter_mlx_settle(struct adapter *a, const cJSON *root, struct err *e)
@@ -236,9 +254,7 @@ adapter_mlx_settle(struct adapter *a, const cJSON *root, struct err *e)
             a->target[a->n_targets++] = mem_strdup(a->item[i].name);
     }
     map_release(&names);
-    for (size_t i = 0; i < a->n; i++) /* GPT-2's, which are stored [in, out] */
-        a->fan_in_fan_out |= strncmp(a->item[i].name, "transformer.", 12)
-                             == 0;
+    a->fan_in_fan_out = is_turned(a);
     return 0;
 }
 

@@ -19,6 +19,7 @@ static const struct gguf_arch archs[] = {
     { "starcoder2", "starcoder2", .bias = GGUF_BIAS_ALL },
     { "gpt2", "gpt2" },
     { "phi2", "phi", .own_head = true },
+    { "starcoder", "gpt_bigcode", .unread = true },
     { "phi3", "phi3", .unread = true },
     { "gemma", "gemma", .unread = true },
     { "gemma3", "gemma3_text", .unread = true },

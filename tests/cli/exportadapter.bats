@@ -191,7 +191,8 @@ train_run() {
         "n_head": 4, "intermediate_size": 24, "num_key_value_heads": 2,
         "max_position_embeddings": 32, "n_positions": 32'
     rm -rf run model out
-    echo "{\"model_type\": \"$1\", $sizes}" | jq 'if .model_type == "gpt2"
+    echo "{\"model_type\": \"$1\", $sizes}" | jq '
+        if .model_type | startswith("gpt")
         then {model_type, vocab_size, n_embd, n_layer, n_head, n_positions}
         elif .model_type == "mamba"
         then {model_type, vocab_size, hidden_size, num_hidden_layers}
@@ -231,7 +232,8 @@ train_run() {
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
     export PYTHONDONTWRITEBYTECODE=1
     for type in llama mistral qwen2 qwen3 granite olmo2 gemma gemma3_text \
-        starcoder2 gpt2 phi phi3 qwen2_moe qwen3_moe mamba mamba2 jamba; do
+        starcoder2 gpt2 gpt_bigcode phi phi3 qwen2_moe qwen3_moe mamba \
+        mamba2 jamba; do
         train_run $type
         exportadapter -q -o out run
         "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/load.py" model out

@@ -5,7 +5,8 @@ load helper
 # sizes TYPE: the architecture of a tiny model of that type.
 sizes() {
     case $1 in
-    gpt2) echo '"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64' ;;
+    gpt2 | gpt_bigcode) echo '"n_embd": 16, "n_layer": 2, "n_head": 2,
+        "n_positions": 64' ;;
     mamba) echo '"hidden_size": 16, "num_hidden_layers": 2' ;;
     qwen2_moe) echo '"hidden_size": 16, "intermediate_size": 24,
         "num_hidden_layers": 3, "num_attention_heads": 2,

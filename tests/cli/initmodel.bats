@@ -212,11 +212,12 @@ EOF
         qwen2_moe.json >qwen3_moe.json
     jq '.tie_word_embeddings = true' qwen2.json >tied.json
     jq '.tie_word_embeddings = true' phi.json >tied_phi.json
-    for type in llama gpt2 $types mamba mamba2 tied tied_phi; do
+    jq '.model_type = "gpt_bigcode"' gpt2.json >gpt_bigcode.json
+    for type in llama gpt2 gpt_bigcode $types mamba mamba2 tied tied_phi; do
         initmodel -q -o $type $type.json
     done
     "$PEERS/bin/python" "$BATS_TEST_DIRNAME/../peft/base.py" \
-        llama gpt2 $types mamba mamba2 tied tied_phi
+        llama gpt2 gpt_bigcode $types mamba mamba2 tied tied_phi
 }
 
 @test "--scaled-residual is another model, of gpt2 the same" {

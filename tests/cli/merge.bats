@@ -254,8 +254,8 @@ EOF
     [ -x "${PEERS:-}/bin/python" ] || skip "PEERS names no Python with peft"
     export PYTHONDONTWRITEBYTECODE=1
     for type in llama mistral qwen2 qwen3 granite olmo2 gemma gemma3 \
-        starcoder2 gpt2 phi phi3 mixtral qwen2_moe qwen3_moe mamba mamba2 \
-        jamba; do
+        starcoder2 gpt2 gpt_bigcode phi phi3 mixtral qwen2_moe qwen3_moe \
+        mamba mamba2 jamba; do
         model=$root/tests/golden/models/$type
         edit adapter ad $(modules "$model")
         merge -q --dtype bf16 --base "$model" --adapter ad -o out

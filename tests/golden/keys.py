@@ -31,9 +31,9 @@ from transformers import AutoModelForCausalLM
 
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
 CASES = ["llama", "llama_tied", "mistral", "qwen2", "qwen2_yarn", "qwen3",
-         "granite", "olmo2", "gemma", "gemma3", "starcoder2", "gpt2", "phi",
-         "phi3", "mamba", "mamba2", "jamba", "mixtral", "qwen2_moe",
-         "qwen3_moe"]
+         "granite", "olmo2", "gemma", "gemma3", "starcoder2", "gpt2",
+         "gpt_bigcode", "phi", "phi3", "mamba", "mamba2", "jamba", "mixtral",
+         "qwen2_moe", "qwen3_moe"]
 IDS = torch.arange(20)[None] % 96
 RANK, ALPHA = 4, 8
 
@@ -254,7 +254,7 @@ def family_rows(name):
             tried[key] = [*tried.get(key, []), *values]
         if name in ("mamba", "mamba2", "jamba"):  # know no positions
             tried = {k: v for k, v in tried.items() if k[:5] != "rope_"}
-        elif name != "gpt2":
+        elif name not in ("gpt2", "gpt_bigcode"):
             tried["rope_scaling"] += SCALED
         yield from rows(name, tried, config, path, logits(model),
                         lambda: load(d, *how))

@@ -57,6 +57,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig,
                           GemmaForCausalLM, GPT2Config, GPT2LMHeadModel,
+                          GPTBigCodeConfig, GPTBigCodeForCausalLM,
                           GraniteConfig, GraniteForCausalLM,
                           JambaConfig, JambaForCausalLM, LlamaConfig,
                           LlamaForCausalLM, Mamba2Config, Mamba2ForCausalLM,
@@ -169,6 +170,10 @@ CASES = {  # seed of the weights, class, configuration
         tie_word_embeddings=True, residual_dropout=0.0,
         embedding_dropout=0.0, attention_dropout=0.0)),
     "gpt2": (1, GPT2LMHeadModel, GPT2Config(
+        vocab_size=96, n_embd=32, n_layer=2, n_head=2, n_positions=64,
+        n_inner=40, layer_norm_epsilon=EPS, resid_pdrop=0.0, embd_pdrop=0.0,
+        attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)),
+    "gpt_bigcode": (31, GPTBigCodeForCausalLM, GPTBigCodeConfig(
         vocab_size=96, n_embd=32, n_layer=2, n_head=2, n_positions=64,
         n_inner=40, layer_norm_epsilon=EPS, resid_pdrop=0.0, embd_pdrop=0.0,
         attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)),

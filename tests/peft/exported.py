@@ -19,7 +19,8 @@ config = json.load(open(base + "/config.json"))
 n_layers = config.get("num_hidden_layers", config.get("n_layer"))
 heads = config.get("num_attention_heads", config.get("n_head"))
 kv_heads = config.get("num_key_value_heads") or heads
-arch = {"mistral": "llama", "phi": "phi2", "gemma3_text": "gemma3"}.get(
+arch = {"mistral": "llama", "phi": "phi2", "gemma3_text": "gemma3",
+        "gpt_bigcode": "starcoder"}.get(
     config["model_type"], config["model_type"])
 
 

@@ -133,6 +133,7 @@ TEST(gguf_of_every_family)
         { "jamba", NULL, false }, { "mixtral", NULL, false },
         { "qwen2_moe", NULL, false }, { "qwen3_moe", NULL, false },
         { "gemma", "gemma", false }, { "phi3", "phi3", false },
+        { "gpt_bigcode", "starcoder", false },
     };
     enum { N_KNOWN = sizeof(known) / sizeof(known[0]) };
     struct adapter_made x;

@@ -22,9 +22,9 @@
 static const char *const golden_names[] = {
     "llama", "llama_tied", "llama_llama3", "mistral", "qwen2", "qwen2_yarn",
     "qwen3", "qwen3_windows", "granite", "olmo2", "gemma", "gemma3",
-    "starcoder2", "gpt2", "phi", "phi_tied", "phi3", "phi3_longrope", "mamba",
-    "mamba2", "mamba2_tied", "jamba", "mixtral", "jamba_experts",
-    "qwen2_moe", "qwen2_moe_norm", "qwen3_moe"
+    "starcoder2", "gpt2", "gpt_bigcode", "phi", "phi_tied", "phi3",
+    "phi3_longrope", "mamba", "mamba2", "mamba2_tied", "jamba", "mixtral",
+    "jamba_experts", "qwen2_moe", "qwen2_moe_norm", "qwen3_moe"
 };
 #define N_GOLDEN (sizeof(golden_names) / sizeof(golden_names[0]))
 

@@ -31,7 +31,7 @@ enum result { SAME, DIFFERS, REFUSED };
  * would show. */
 static const char *const stricter[] = {
     "add_cross_attention true", "attention_bias true",
-    "attention_dropout -1", "attn_logit_softcapping 1",
+    "attention_dropout -1", "attn_pdrop -1", "attn_logit_softcapping 1",
     "bias \"all\"", "bias \"lora_only\"",
     "decoder_sparse_step -1", "embd_pdrop -1",
     "expand -1", "expand 0", "expand 1", "expert_layer_offset -1",

@@ -107,11 +107,15 @@ static const char tiny_phi3[] =
     " \"num_attention_heads\": 6, \"num_key_value_heads\": 2,"
     " \"pad_token_id\": null}";
 
+static const char tiny_gpt_bigcode[] =
+    "{\"model_type\": \"gpt_bigcode\", \"vocab_size\": 61, \"n_embd\": 24,"
+    " \"n_inner\": 40, \"n_layer\": 3, \"n_head\": 3, \"n_positions\": 64}";
+
 static const char *const tiny_configs[] = {
     tiny_llama, tiny_gpt2, tiny_phi, tiny_qwen2, tiny_starcoder2,
     tiny_mistral, tiny_qwen3, tiny_granite, tiny_olmo2, tiny_gemma3,
     tiny_mamba, tiny_mamba2, tiny_jamba, tiny_mixtral, tiny_qwen2_moe,
-    tiny_qwen3_moe, tiny_gemma, tiny_phi3
+    tiny_qwen3_moe, tiny_gemma, tiny_phi3, tiny_gpt_bigcode
 };
 #define N_TINY (sizeof(tiny_configs) / sizeof(tiny_configs[0]))
 
