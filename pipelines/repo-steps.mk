@@ -95,6 +95,7 @@ key/run: data/manifest.json base/manifest.json FORCE
 run/manifest.json: key/run
 	$(STEP) -r "an adapter for that history" $(@D) \
 	'train --data "$$WORK/data" --base "$$WORK/base" -o "$$OUT" --resume \
+	$$([ ! -d "$$OUT/checkpoints" ] || echo $${EXTEND:-}) \
 	--loss "$$LOSS" --seq-len "$$SEQ_LEN" --threads "$$THREADS"'" $$LORA"
 
 # Without BASE there is text that is not the repository's: what the base was

@@ -40,7 +40,8 @@ SCORE ?=
 FORMAT ?= int8
 # CONFIG is a run file of train's, such as those in configs, which LORA wins
 # over; its seq-len, loss and threads are SEQ_LEN, LOSS and THREADS, unless
-# these are given.
+# these are given. With --extend in LORA a run that is there goes on to more
+# --steps.
 ifdef CONFIG
 LORA ?=
 else ifdef BASE

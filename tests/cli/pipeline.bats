@@ -159,6 +159,20 @@ same_adapter() {
     [ "$(jq .options.steps work/run/config.json)" -eq 3 ]
 }
 
+@test "a run is extended, where there is one" {
+    need_plain "its programs are run by other tests"
+    LORA='--rank 2 --batch 2 --schedule constant --extend --steps 2'
+    pipeline REPO='a project' 2>/dev/null
+    [ "$(jq .steps work/run/manifest.json)" -eq 2 ]
+    LORA=${LORA/%2/4}
+    run -0 --separate-stderr pipeline REPO='a project'
+    [[ $stderr == *'going on after step 2 of 4'* ]]
+    [ ! -e work/run.old ]
+    state >before
+    pipeline REPO='a project'
+    state | cmp - before
+}
+
 @test "a finished run is not lost to one that was only begun" {
     need_plain "its programs are run by other tests"
     pipeline REPO='a project' 2>/dev/null
