@@ -125,6 +125,12 @@ static const char *const others[] = {
     "HEADERS", "HEADER_FILES", "ARCH", "VOCAB", "PRETRAIN"
 };
 
+/* By which a make that this one works for would tell it what to do. */
+static const char *const of_make[] = {
+    "MAKEFLAGS", "GNUMAKEFLAGS", "MFLAGS", "MAKEFILES", "MAKELEVEL",
+    "GRAFT_QUIET"
+};
+
 static int
 check_setting(const char *word, struct err *e)
 {
@@ -166,6 +172,7 @@ become_make(const struct options *o, const struct args *args,
 
     unset_all(settings, COUNT(settings));
     unset_all(others, COUNT(others));
+    unset_all(of_make, COUNT(of_make));
     if (args->quiet)
         setenv("GRAFT_QUIET", "1", 1);
     snprintf(threads, sizeof(threads), "%llu", (unsigned long long)o->threads);

@@ -141,6 +141,12 @@ arch() {
         learn -q --base 'a base' --config 'a file.json' -o 'a work' repo
     [ -z "$stderr" ]
     cmp before <(stat -c %y 'a work/run/manifest.json')
+    # and what a make that it works for was told
+    run -0 --separate-stderr env MAKEFLAGS='n -- LOSS=target' \
+        GNUMAKEFLAGS=-n GRAFT_QUIET=1 \
+        learn --base 'a base' --config 'a file.json' -o 'a work' repo
+    [[ $output == *'Held out: '* ]]
+    cmp before <(stat -c %y 'a work/run/manifest.json')
     echo '{"rank": 3, "steps": 2, "batch": 2, "seq-len": 256,
         "threads": 1, "log-every": 1}' >'a file.json'
     learn --base 'a base' --config 'a file.json' -o 'a work' repo 2>&1
