@@ -104,6 +104,17 @@ same_adapter() {
     state | grep work/pretrain | cmp - before
 }
 
+@test "in a hook of another repository it is the one that was named" {
+    need_plain "its programs are run by other tests"
+    pipeline REPO='a project' 2>/dev/null
+    state >before
+    repo_small other 3
+    export GIT_DIR=$PWD/other/.git GIT_INDEX_FILE=$PWD/other/.git/index
+    run -0 --separate-stderr pipeline REPO='a project'
+    [ -z "$stderr" ]
+    state | cmp - before
+}
+
 @test "a layout of one's own is a part of what the data are made of" {
     need_plain "its programs are run by other tests"
     export PATH=$GRAFT_BUILD/bin:$PATH
