@@ -116,7 +116,7 @@ spent() {
         print "# " $0 } } END { exit bad || n < 15 }' "$1/profile.json"
 }
 
-train ${options#-q} --device cuda --profile -o timed 2>timed.log &&
+train ${options#-q} --device cuda --profile -o timed >timed.log 2>&1 &&
     same card timed && spent timed
 result $? "ops are timed, with the same bits"
 sed -n 's/^train: \([a-z]* .*[0-9%-]\)$/# \1/p' timed.log
@@ -145,13 +145,14 @@ result $? "the card's memory is as planned"
 # initcheck would say so.
 sanitized() { # TOOL
     local base compute status=0
-    for base in "tiny" "few --dropout 0" "mild --seq-len 160"; do
-        [ "$1/${base% --*}" != initcheck/few ] || continue
+    for base in "tiny" "few --dropout 0" "mild --seq-len 160" \
+        "all --dropout 0 --method full --optimizer muon"; do
+        [ "$1/${base%% --*}" != initcheck/few ] || continue
         for compute in f32 bf16; do
             compute-sanitizer --tool "$1" --error-exitcode 9 \
                 "$here/../libexec/graft/train" $options --base $base \
                 --batch 1 --steps 1 --device cuda --compute $compute \
-                -o "$1-${base% --*}-$compute" >sanitizer.log 2>&1 && continue
+                -o "$1-${base%% --*}-$compute" >sanitizer.log 2>&1 && continue
             status=1
             tail -n 20 sanitizer.log
         done
@@ -163,6 +164,7 @@ small='s/"hidden_size": 128/"hidden_size": 64/; s/_heads": 2/_heads": 1/
     s/_layers": [24]/_layers": 1/; s/320/96/'
 sed "$small" arch.json >tiny.json
 initmodel -q -o tiny tiny.json
+initmodel -q -o all tiny.json
 sed "$small" experts.json >few.json
 initmodel -q -o few few.json
 sed "$small"'; s/_heads": 4/_heads": 2/' heads.json >mild.json
