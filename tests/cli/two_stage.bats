@@ -211,6 +211,19 @@ refused() {
     [ -z "$stderr" ]
 }
 
+@test "parts of a text of any size are none that fromfiles leaves out" {
+    mkdir -p key programs
+    # split, but for the work
+    printf '#!/bin/bash\necho $2 >size; echo x >"${!#}00000.txt"\n' \
+        >programs/split
+    chmod +x programs/split
+    truncate -s 20G 'huge.txt'
+    WORK=$PWD PATH=$PWD/programs:$PATH "$root/pipelines/texts" TEXT huge.txt |
+        tojsonl | jq -e '.path == "part.00000.txt"'
+    [ "$(cat size)" -gt 1000000 ]
+    [ "$(cat size)" -lt $((8 << 20)) ]
+}
+
 # A make that has made what two-stage.mk is asked for, without a model.
 made() {
     local WORK ARCH TEXT CODE word
