@@ -2,6 +2,7 @@
  * compared is the merging, not a machine. */
 #include "cli/check_merged.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -56,10 +57,14 @@ read_text(struct ids *ids, const struct model *m, const char *prompt,
 static void
 tell(const struct logits_gap *g, const struct model *m, size_t n)
 {
+    char moved[64] = "none";
+
+    if (g->moved > 0)
+        snprintf(moved, sizeof(moved), "some by %.2g (%.2g%%)", g->moved,
+                 100 * g->gap / g->moved);
     log_info("logits of %zu tokens: at most %.2g from those of base and "
-             "adapter, of which the adapter moves some by %.2g (%.2g%%); "
-             "32-bit sums alone: about %.1g", n, g->gap, g->moved,
-             g->moved > 0 ? 100 * g->gap / g->moved : 0,
+             "adapter, of which the adapter moves %s; 32-bit sums alone: "
+             "about %.1g", n, g->gap, moved,
              logits_gap_rounding(&m->desc, g->top));
 }
 

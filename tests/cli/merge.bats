@@ -218,6 +218,10 @@ EOF
     tokens=64
     gap --base base -p "$(tojsonl text | jq -r .text)"
     rm -r out
+    # an adapter of nothing is no perfect one
+    merge --base base --adapter ad=0 --dtype bf16 -o out 2>said
+    grep -q ' of which the adapter moves none; ' said
+    rm -r out
     merge --base base --adapter ad --no-check -o out 2>said
     run ! grep -q logits said
     rm -r out
