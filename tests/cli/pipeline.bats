@@ -207,13 +207,21 @@ same_adapter() {
     until grep -qs Iter err; do kill -0 $pid; sleep 0.01; done
     kill -TERM -- -$pid
     ended
-    grep -q 'one that was kept before is taken again' err
+    grep -q 'is kept as work/run.old, and what was there taken' err
     grep -q 'going on after step' err
     LORA='--rank 2 --batch 2 --steps 2 --log-every 2'
     run -0 --separate-stderr pipeline REPO='a project'
     [[ $stderr == *'work/run: complete already'* ]]
     cmp {before,work}/run/adapter/adapter_model.safetensors
     cmp {before,work}/run/metrics.jsonl
+    # with another base none of them is, and the last one is kept
+    jq -c .identity.steps work/run{,.old,.older}/config.json >steps
+    cmp steps <(printf '%s\n' 2 3 100000)
+    LORA='--rank 2 --batch 2 --steps 3'
+    run -0 --separate-stderr pipeline REPO='a project' FORMAT=f32
+    [[ $stderr == *'a run with another base_id'* ]]
+    jq -c .identity.steps work/run{,.old,.older}/config.json >steps
+    cmp steps <(printf '%s\n' 3 2 100000)
 }
 
 @test "what options of training and scoring name is a part of its step" {
