@@ -121,6 +121,7 @@ struct model_tensor {
 };
 
 struct layer_desc {
+    size_t first, end;  /* its modules are those from first to end */
     uint8_t mixer, ffn; /* rows of layer_kind.h */
     uint32_t heads, kv_heads, head_dim;
     uint8_t rope;     /* of the model's: 0, or 1 */

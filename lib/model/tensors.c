@@ -66,6 +66,7 @@ static void
 add_layer(struct model_desc *d, const struct config *c,
           const struct module_row *row, uint32_t layer)
 {
+    d->layer[layer].first = d->n_modules;
     while (in_layer(row)) {
         if (!layer_has_role(&d->layer[layer], row->role)) {
             row++;
@@ -76,6 +77,7 @@ add_layer(struct model_desc *d, const struct config *c,
             row++;
         }
     }
+    d->layer[layer].end = d->n_modules;
 }
 
 /* Modules of all layers, at most. */
@@ -192,17 +194,26 @@ desc_untie(struct model_desc *d)
     list_tensors(d);
 }
 
+static const struct module *
+find_role(const struct model_desc *d, enum role role, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        if (d->module[i].role == role)
+            return &d->module[i];
+    return NULL;
+}
+
 const struct module *
 desc_module(const struct model_desc *d, enum role role, uint32_t layer)
 {
-    for (size_t i = 0; i < d->n_modules; i++) {
-        const struct module *m = &d->module[i];
+    const struct layer_desc *y = &d->layer[layer];
+    const struct module *m;
 
-        if (m->role == role
-            && (!role_info(role)->in_layer || m->layer == layer))
-            return m;
-    }
-    return NULL;
+    if (role_info(role)->in_layer)
+        return find_role(d, role, y->first, y->end);
+    m = find_role(d, role, 0, d->layer[0].first);
+    return m != NULL ? m : find_role(d, role, d->layer[d->n_layers - 1].end,
+                                     d->n_modules);
 }
 
 const struct module *
@@ -210,13 +221,13 @@ desc_expert(const struct model_desc *d, enum role role, uint32_t layer,
             uint32_t expert)
 {
     const struct module *m = desc_module(d, role, layer);
+    size_t each = 1; /* modules of an expert, which stand together */
 
-    while (m != NULL && m < d->module + d->n_modules) {
-        if (m->role == role && m->expert == (int32_t)expert)
-            return m;
-        m++;
-    }
-    return NULL;
+    if (m == NULL || expert >= d->layer[layer].experts)
+        return NULL;
+    while (d->layer[layer].experts > 1 && m[each].role != role)
+        each++;
+    return m + each * expert;
 }
 
 bool

@@ -82,6 +82,9 @@ list_module(struct writer *w, const struct module *m,
         rc = err_set(w->e, ERR_USAGE, "module %s: a GGUF adapter has no "
                      "place for the magnitudes of DoRA: " MERGE_IT,
                      item->name);
+    else if (m->expert >= 0)
+        rc = err_set(w->e, ERR_USAGE, "module %s: llama.cpp has all experts "
+                     "of a layer in one tensor: " MERGE_IT, item->name);
     else if (g->n_tensors > 0 && gguf_tensor(g, name.data) == NULL)
         rc = err_set(w->e, ERR_USAGE, "module %s: %s holds no tensor %s, but "
                      "a larger one: " MERGE_IT, item->name, w->base->path,

@@ -14,6 +14,7 @@ static const struct gguf_arch archs[] = {
     { "llama", "llama", .windowed = "mistral", .paired = true },
     { "qwen2", "qwen2" },
     { "qwen3", "qwen3", .bias = GGUF_BIAS_NONE },
+    { "qwen3moe", "qwen3_moe", .bias = GGUF_BIAS_NONE, .experts = true },
     { "granite", "granite", .paired = true },
     { "olmo2", "olmo2", .bias = GGUF_BIAS_NONE, .own_head = true },
     { "starcoder2", "starcoder2", .bias = GGUF_BIAS_ALL },
@@ -110,12 +111,20 @@ read_setting(double *v, const struct maker *m, const char *key, bool real)
     return k == NULL ? 0 : read_number(v, m, k, real);
 }
 
+static bool
+is_of_experts(const struct gguf_row *r)
+{
+    return r->field == FIELD(experts) || r->field == FIELD(top_k)
+           || r->field == FIELD(expert_dim);
+}
+
 static int
 read_row(struct maker *m, const struct gguf_row *r)
 {
     double *v = (double *)((char *)&m->c + r->field);
+    bool required = r->required || (m->arch->experts && is_of_experts(r));
 
-    if (r->required && find_key(m, r->key) == NULL)
+    if (required && find_key(m, r->key) == NULL)
         return err_set(m->e, ERR_DATA, "%s: has no key %s.%s", m->g->path,
                        m->arch->name, r->key);
     return read_setting(v, m, r->key, r->real);
@@ -153,7 +162,7 @@ is_read(const struct maker *m, const char *key, size_t n)
     for (const struct gguf_row *r = gguf_rows; r->key != NULL; r++)
         if (strlen(r->key) == n && memcmp(r->key, key, n) == 0)
             return true;
-    for (const struct gguf_row *r = gguf_scales; r->key != NULL; r++)
+    for (const struct gguf_row *r = gguf_own; r->key != NULL; r++)
         if (strlen(r->key) == n && memcmp(r->key, key, n) == 0)
             return gguf_family_key(m->family, r->field) != NULL;
     return (strlen(eps) == n && memcmp(eps, key, n) == 0)
@@ -307,18 +316,21 @@ put_config(struct buf *b, struct maker *m, const struct gguf_rope *rope)
         if (r->field != FIELD(window)
             || gguf_family_key(m->family, FIELD(use_window)) == NULL)
             put_field(b, m, r->field);
-    for (const struct gguf_row *r = gguf_scales; r->key != NULL; r++)
-        if (key_value(&m->c, &(struct key){ .offset = r->field }) != 0)
+    for (const struct gguf_row *r = gguf_own; r->key != NULL; r++)
+        if (key_value(&m->c, &(struct key){ .offset = r->field }) != 0
+            || (m->arch->experts && is_of_experts(r)))
             put_field(b, m, r->field);
     m->c.tied = gguf_tensor(g, "output.weight") == NULL;
     m->c.attn_bias = gguf_tensor(g, "blk.0.attn_output.bias") != NULL;
     m->c.mlp_bias = gguf_tensor(g, "blk.0.ffn_down.bias") != NULL;
+    m->c.route_norm = m->arch->experts;
     m->c.rotary = rope->rotary;
     put_field(b, m, FIELD(tied));
     put_field(b, m, FIELD(attn_bias));
     put_field(b, m, FIELD(mlp_bias));
     put_field(b, m, FIELD(rotary));
     put_field(b, m, FIELD(in_out));
+    put_field(b, m, FIELD(route_norm));
     gguf_rope_put(b, rope);
     put_id(b, g, "bos_token_id", "tokenizer.ggml.bos_token_id");
     put_id(b, g, "eos_token_id", "tokenizer.ggml.eos_token_id");
@@ -339,7 +351,7 @@ gguf_config(struct buf *config, const struct gguf_arch *arch,
     rc = check_keys(&m);
     for (const struct gguf_row *r = gguf_rows; r->key != NULL && rc == 0; r++)
         rc = read_row(&m, r);
-    for (const struct gguf_row *r = gguf_scales; r->key != NULL && rc == 0; r++)
+    for (const struct gguf_row *r = gguf_own; r->key != NULL && rc == 0; r++)
         rc = read_row(&m, r);
     if (rc == 0)
         rc = read_row(&m, &gguf_eps_rows[m.family->norm]);

@@ -31,6 +31,8 @@ struct gguf_arch {
     uint8_t bias;           /* enum gguf_bias */
     bool own_head;          /* there is no model whose head is the embedding */
     bool unread;            /* adapters alone are written for it */
+    bool experts;           /* layers have them, a token's weigh 1 together;
+                               no such file is written */
 };
 
 /* *arch = the file's architecture. ERR_DATA, naming those there are, for

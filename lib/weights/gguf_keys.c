@@ -107,7 +107,7 @@ gguf_put_config(struct gguf_out *g, const struct gguf_arch *arch,
     if (x.c.head_dim * x.c.heads != x.c.dim)
         put_number(&x, GGUF_VALUE_LENGTH, x.c.head_dim, false);
     put_row(&x, &gguf_eps_rows[d->norm]);
-    for (const struct gguf_row *r = gguf_scales; r->key != NULL; r++)
+    for (const struct gguf_row *r = gguf_own; r->key != NULL; r++)
         put_row(&x, r);
     if (d->pos == POS_ROTARY)
         put_rope(&x);

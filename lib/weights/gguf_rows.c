@@ -23,12 +23,15 @@ const struct gguf_row gguf_eps_rows[] = {
                    .real = true, .required = true },
 };
 
-/* Factors of the families that have them. */
-const struct gguf_row gguf_scales[] = {
+/* Numbers of the families that have them. */
+const struct gguf_row gguf_own[] = {
     { "attention.scale", FIELD(attn_scale), .real = true },
     { "embedding_scale", FIELD(embed_scale), .real = true },
     { "residual_scale", FIELD(residual_scale), .real = true },
     { "logit_scale", FIELD(logits_divisor), .real = true },
+    { "expert_count", FIELD(experts) },
+    { "expert_used_count", FIELD(top_k) },
+    { "expert_feed_forward_length", FIELD(expert_dim) },
     { .key = NULL }
 };
 

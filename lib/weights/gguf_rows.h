@@ -28,8 +28,8 @@ extern const struct gguf_row gguf_rows[];
 /* The epsilon's key, by the kind of norm. */
 extern const struct gguf_row gguf_eps_rows[];
 
-/* Factors of the families that have them. */
-extern const struct gguf_row gguf_scales[];
+/* Numbers of the families that have them. */
+extern const struct gguf_row gguf_own[];
 
 /* The family's key for that field, or NULL. */
 const struct key *gguf_family_key(const struct family *f, size_t field);

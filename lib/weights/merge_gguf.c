@@ -45,11 +45,15 @@ static int
 find_arch(struct writer *w)
 {
     const char *type = w->o->desc->family->model_type;
+    int rc = 0;
 
     if (w->from != NULL)
-        return gguf_arch_find(&w->arch, w->from, w->e);
-    w->arch = gguf_arch_of(type);
-    if (w->arch == NULL || w->arch->unread)
+        rc = gguf_arch_find(&w->arch, w->from, w->e);
+    else
+        w->arch = gguf_arch_of(type);
+    if (rc < 0)
+        return rc;
+    if (w->arch == NULL || w->arch->unread || w->arch->experts)
         return err_set(w->e, ERR_USAGE, "%s: models of type %s are not "
                        "written as GGUF", w->o->base->path, type);
     return 0;

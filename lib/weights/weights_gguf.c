@@ -6,7 +6,8 @@
  * dimensions, the last one first. Nothing of the data is read.
  *
  * A tensor that no module has is an error: it would change the model. q, k and
- * v in one matrix, one below the other, are three tensors, each a part of it.
+ * v in one matrix, one below the other, are three tensors, each a part of it;
+ * the matrices of all experts are one for each.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,10 @@ static const struct {
     { "ffn_up", ROLE_UP, true }, /* that is what files are read as */
     { "ffn_up", ROLE_GATE_UP, true },
     { "ffn_down", ROLE_DOWN, true },
+    { "ffn_gate_inp", ROLE_ROUTER, true },
+    { "ffn_gate_exps", ROLE_EXPERT_GATE, true }, /* these: of all experts */
+    { "ffn_up_exps", ROLE_EXPERT_UP, true },
+    { "ffn_down_exps", ROLE_EXPERT_DOWN, true },
     { "post_ffw_norm", ROLE_POST2, true },
 };
 
@@ -223,6 +228,35 @@ add_parts(const struct opening *o, const struct gguf_tensor *t,
     return rc;
 }
 
+/* The matrices of a layer's experts, of which first is the first's module, one
+ * behind the other. */
+static int
+add_experts(const struct opening *o, const struct gguf_tensor *t,
+            const struct weight *whole, const struct module *first)
+{
+    uint32_t n = o->desc->layer[first->layer].experts;
+    const struct module *m = first;
+    int rc = 0;
+
+    if (whole->n_dims != 3 || whole->shape[0] != n)
+        return err_set(o->e, ERR_DATA, "%s: tensor %.*s: not the matrices of "
+                       "%u experts", o->w->path, (int)t->name.n, t->name.p,
+                       n);
+    for (uint32_t i = 0; i < n && rc == 0; i++, m++) {
+        struct weight x = *whole;
+
+        while (m->role != first->role || m->expert != (int32_t)i)
+            m++;
+        x.n_dims = 2;
+        x.shape[0] = whole->shape[1];
+        x.shape[1] = whole->shape[2];
+        x.bytes = whole->bytes / n;
+        x.data = (const char *)whole->data + i * x.bytes;
+        rc = add(o, &x, m, false);
+    }
+    return rc;
+}
+
 static int
 add_tensor(const struct opening *o, const struct gguf_tensor *t)
 {
@@ -245,6 +279,8 @@ add_tensor(const struct opening *o, const struct gguf_tensor *t)
         return add_parts(o, t, &x, &at);
     if (at.bias && !m->has_bias)
         return no_place(o, t);
+    if (m->expert >= 0)
+        return add_experts(o, t, &x, m);
     return add(o, &x, m, at.bias);
 }
 

@@ -46,6 +46,30 @@ loss() {
     run -0 --separate-stderr verify run
 }
 
+@test "experts in a GGUF file are trained, and stay where they are" {
+    tokens
+    cp "$files"/qwen3moe.gguf moe.gguf
+    options="--data data --base moe.gguf --rank 2 --batch 2 --seq-len 16 \
+--lr 0.01"
+    train -q $options --steps 20 -o run \
+        --targets q_proj,experts.gate_up_proj,experts.down_proj
+    evalprompts -q --base moe.gguf --adapter run/adapter --data data \
+        --split test --seq-len 16 | jq -e '.difference.loss < 0'
+    quantize -q --format f32 moe.gguf | shard -q -o set
+    jq -ne --argjson a "$(loss moe.gguf)" --argjson b "$(loss set)" \
+        '$a - $b | fabs < 1e-5'
+    run -2 --separate-stderr exportadapter -q --format gguf -o out.gguf run
+    one_line "exportadapter: module model.layers.0.mlp.experts.0.gate_proj: \
+llama.cpp has all experts of a layer in one tensor: "
+    run -2 --separate-stderr merge -q --base moe.gguf --adapter run/adapter \
+        --format gguf -o out.gguf
+    one_line "merge: moe.gguf: models of type qwen3_moe are not written as GGUF"
+    [ ! -e out.gguf ]
+    train -q $options --steps 2 -o attention
+    exportadapter -q --format gguf -o out.gguf attention
+    head -c 9000 out.gguf | grep -qa qwen3moe
+}
+
 @test "what quantize makes of a GGUF file is the same model" {
     tokens
     quantize -q --format f32 base.gguf | shard -q -o set

@@ -63,21 +63,27 @@ CASES = {
     "starcoder2": dict(arch="starcoder2", tied=True, types={"": T.Q5_1}),
     "gpt2": dict(arch="gpt2", ff=128, kv=2, tied=True, types={"": T.Q8_0}),
     "phi2": dict(arch="phi2", kv=2, rope=8, types={"": T.Q4_0}),
+    "qwen3moe": dict(arch="qwen3moe", tied=True, types={
+        "ffn_gate_inp": T.F32, "gate_exps": T.Q8_0, "up_exps": T.Q5_0,
+        "down_exps": T.Q8_0, "": T.F16}),
 }
 
 LLAMA = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up",
          "ffn_down")
-RMS = ("llama", "qwen2", "qwen3", "granite", "olmo2")
+RMS = ("llama", "qwen2", "qwen3", "granite", "olmo2", "qwen3moe")
+EXPERTS, USED, EXPERT_FF = 4, 2, 32
 MATRICES = {
     "llama": LLAMA, "qwen2": LLAMA, "qwen3": LLAMA, "granite": LLAMA,
     "olmo2": LLAMA,
+    "qwen3moe": LLAMA[:4] + ("ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps",
+                             "ffn_down_exps"),
     "starcoder2": [n for n in LLAMA if n != "ffn_gate"],
     "gpt2": ("attn_qkv", "attn_output", "ffn_up", "ffn_down"),
     "phi2": ("attn_qkv", "attn_output", "ffn_up", "ffn_down"),
 }
 HAS_BIAS = {  # beside a weight; norms of these have one, too
     "llama": (), "qwen2": ("attn_q", "attn_k", "attn_v"), "qwen3": (),
-    "granite": (), "olmo2": (),
+    "granite": (), "olmo2": (), "qwen3moe": (),
     "starcoder2": MATRICES["starcoder2"], "gpt2": MATRICES["gpt2"],
     "phi2": MATRICES["phi2"] + ("output",),
 }
@@ -89,7 +95,11 @@ def shapes(case):
     q, kv = case["heads"] * case["head_dim"], case["kv"] * case["head_dim"]
     size = {"attn_q": (q, dim), "attn_k": (kv, dim), "attn_v": (kv, dim),
             "attn_qkv": (q + 2 * kv, dim), "attn_output": (dim, q),
-            "ffn_gate": (ff, dim), "ffn_up": (ff, dim), "ffn_down": (dim, ff)}
+            "ffn_gate": (ff, dim), "ffn_up": (ff, dim), "ffn_down": (dim, ff),
+            "ffn_gate_inp": (EXPERTS, dim),
+            "ffn_gate_exps": (EXPERTS, EXPERT_FF, dim),
+            "ffn_up_exps": (EXPERTS, EXPERT_FF, dim),
+            "ffn_down_exps": (EXPERTS, dim, EXPERT_FF)}
     layered = arch not in RMS  # a norm with a bias
     out = {"token_embd.weight": (VOCAB, dim)}
     if arch == "gpt2":
@@ -107,7 +117,7 @@ def shapes(case):
             out[f"blk.{i}.{m}.weight"] = size[m]
             if m in HAS_BIAS[arch]:
                 out[f"blk.{i}.{m}.bias"] = size[m][:1]
-        if arch == "qwen3":
+        if arch in ("qwen3", "qwen3moe"):
             norm(f"blk.{i}.attn_q_norm", case["head_dim"])
             norm(f"blk.{i}.attn_k_norm", case["head_dim"])
         if arch == "olmo2":
@@ -168,7 +178,11 @@ def put_keys(w, case):
         w.add_residual_scale(0.5)
         w.add_attention_scale(0.125)
         w.add_logit_scale(2.0)
-    if arch in ("llama", "qwen3"):
+    if arch == "qwen3moe":
+        w.add_expert_count(EXPERTS)
+        w.add_expert_used_count(USED)
+        w.add_expert_feed_forward_length(EXPERT_FF)
+    if arch in ("llama", "qwen3", "qwen3moe"):
         w.add_key_length(case["head_dim"])
         w.add_value_length(case["head_dim"])
     if arch in RMS:
@@ -255,9 +269,12 @@ def class_of(path, case):
 def open_model(path, case):
     if case["arch"] in ("phi2", "granite", "olmo2"):
         return class_of(path, case)
-    more = {}
-    if case["arch"] == "qwen3":  # whose attention.key_length is not read there
+    more = {}  # beside how: keys that are not read there
+    if case["arch"] in ("qwen3", "qwen3moe"):
         more["head_dim"] = case["head_dim"]
+    if case["arch"] == "qwen3moe":
+        more.update(moe_intermediate_size=EXPERT_FF,
+                    experts_implementation="eager")
     return AutoModelForCausalLM.from_pretrained(
         os.path.dirname(path), gguf_file=os.path.basename(path),
         dtype=torch.float64, quantization_config=GgufConfig(dequantize=True),

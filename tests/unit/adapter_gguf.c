@@ -131,7 +131,7 @@ TEST(gguf_of_every_family)
         { "starcoder2", "starcoder2", false }, { "phi", "phi2", false },
         { "mamba", NULL, false }, { "mamba2", NULL, false },
         { "jamba", NULL, false }, { "mixtral", NULL, false },
-        { "qwen2_moe", NULL, false }, { "qwen3_moe", NULL, false },
+        { "qwen2_moe", NULL, false }, { "qwen3_moe", "qwen3moe", false },
         { "gemma", "gemma", false }, { "phi3", "phi3", false },
         { "gpt_bigcode", "starcoder", false },
     };

@@ -4,7 +4,7 @@
 
 static const char *const names[] = {
     "llama", "llama_q8_0", "llama_q4", "llama_k", "qwen2", "qwen3",
-    "granite", "olmo2", "starcoder2", "gpt2", "phi2",
+    "qwen3moe", "granite", "olmo2", "starcoder2", "gpt2", "phi2",
 };
 
 #define N_CASES (sizeof(names) / sizeof(names[0]))

@@ -457,15 +457,17 @@ TEST(a_recomputed_layer_is_its_first_pass)
 
 TEST(layers_may_be_of_different_kinds)
 {
+    const struct layer_desc gated = { .mixer = MIX_ATTENTION,
+                                      .ffn = FF_GATED };
+    const struct layer_desc plain = { .mixer = MIX_ATTENTION,
+                                      .ffn = FF_MLP };
     struct prog_opts o = some_opts(PROG_TRAIN, METHOD_LORA);
     struct tiny_model t;
     struct prog p;
     struct err e;
 
-    CHECK(layer_has_role(&(struct layer_desc){ MIX_ATTENTION, FF_GATED },
-                         ROLE_GATE));
-    CHECK(!layer_has_role(&(struct layer_desc){ MIX_ATTENTION, FF_MLP },
-                          ROLE_GATE));
+    CHECK(layer_has_role(&gated, ROLE_GATE));
+    CHECK(!layer_has_role(&plain, ROLE_GATE));
     tiny_open(&t, tiny_llama);
     t.desc.layer[1].ffn = FF_MLP;
     for (int i = 0; i < 2; i++) {
