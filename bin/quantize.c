@@ -213,6 +213,8 @@ run(void *opts, const struct args *args, struct err *e)
         rc = weights_open(&w, model, e);
     if (rc < 0)
         goto out;
+    if (w.made_of[0] != '\0')
+        stream_head_set(&head, "tokenizer", w.made_of);
     rc = base_describe(&desc, &unused, &w, e);
     if (rc < 0)
         goto close;

@@ -68,9 +68,9 @@ struct weights {
     uint64_t mapped; /* bytes of all mappings */
     uint64_t copied; /* bytes of tensors copied: for alignment or order, or
                         scales that had to be dequantised */
-    char made_of[ID_HEX + 1]; /* the id of the tokenizer.json that a GGUF
-                                 file's tokenizer was made of, as the file has
-                                 it; or "" */
+    char made_of[ID_HEX + 1]; /* the id of the tokenizer.json that the
+                                 tokenizer of a GGUF file, or of a set made of
+                                 one, was made of, as these have it; or "" */
     uint8_t bitsandbytes; /* bits of the weights that it has as bitsandbytes
                              saves them, 4 or 8; 0: none */
     struct weights_source *source;

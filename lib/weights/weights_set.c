@@ -59,6 +59,18 @@ add_tensors(struct weights *w, struct err *e)
     return 0;
 }
 
+/* What a GGUF file that the set was made of said of its tokenizer. */
+static void
+read_made_of(struct weights *w)
+{
+    const char *hex = stream_head_get(&w->source->set->manifest.head,
+                                      "tokenizer");
+    struct id id;
+
+    if (hex != NULL && id_parse(&id, hex, strlen(hex)))
+        id_hex(&id, w->made_of);
+}
+
 int
 weights_open_set(struct weights *w, struct err *e)
 {
@@ -72,6 +84,7 @@ weights_open_set(struct weights *w, struct err *e)
     }
     w->source->set = s;
     w->mapped = s->mapped;
+    read_made_of(w);
     rc = add_records(w, e);
     if (rc == 0)
         rc = add_tensors(w, e);

@@ -399,7 +399,8 @@ gpt2_case() {
     edit adapter ad model.layers.0.self_attn.q_proj:16:16
     merge -q --format gguf --base base --adapter ad -o a.gguf
     merge -q --format gguf --base a.gguf --adapter ad -o b.gguf
-    for base in base a.gguf b.gguf; do
+    quantize -q --format int8 b.gguf | shard -q -o c
+    for base in base a.gguf b.gguf c; do
         evalprompts -q --base $base --data own --seq-len 16
     done
     # and no other's
