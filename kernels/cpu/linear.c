@@ -13,6 +13,10 @@
 
 enum { WANT_TILES = 12, TALL_ROWS = 2048 };
 
+/* Rows of a GROUPED that are put in fixed point, at most: those of so many
+ * groups that have few. */
+enum { FIXED_SPANS = 8 * WEIGHT_FEW };
+
 /* The largest tiles of which there are enough to keep many threads busy. */
 static struct tiles
 cut(size_t rows, size_t cols, size_t most, size_t least)
@@ -74,7 +78,8 @@ span_block(const struct op *op)
 struct fwd {
     struct job job;
     size_t block;      /* rows of a product */
-    const struct fixed *fixed; /* of LINEAR's few rows, or NULL */
+    const struct fixed *fixed; /* of all rows, where products are of few; or
+                                  NULL */
     float *worker;     /* scratch: floats of worker 0 */
     size_t per_worker;
     bool narrow;       /* products are of bfloat16, of these: */
@@ -108,13 +113,18 @@ fwd_floats(const struct op *op)
     return piece(most);
 }
 
-/* Before the workers' scratch: LINEAR's few rows in fixed point. */
+/* Before the workers' scratch: so many rows in fixed point. */
+static size_t
+fixed_rows(const struct op *op)
+{
+    return min_size(op->x[0].rows,
+                    op->u.lin.groups > 0 ? FIXED_SPANS : WEIGHT_FEW);
+}
+
 static size_t
 fixed_floats(const struct op *op)
 {
-    const struct view *x = &op->x[0];
-
-    return op->u.lin.groups > 0 ? 0 : weight_fixed_floats(x->rows, x->cols);
+    return piece(fixed_rows(op) * op->x[0].cols);
 }
 
 uint64_t
@@ -273,7 +283,7 @@ y_tile(const struct fwd *f, const struct part *p, size_t r0, size_t nr,
         .n = nc, .k = p->in, .n0 = c0, .a = f32_at(j, x) + r0 * x->ld,
         .lda = x->ld, .c = f32_at(j, y) + r0 * y->ld + p->col + c0,
         .ldc = y->ld, .rows = f->block, .panel = tmp + WEIGHT_COLS,
-        .fixed = f->fixed
+        .fixed = f->fixed ? f->fixed + r0 * (x->cols / FIXED_BLOCK) : NULL
     };
     struct product g = {
         .tb = true, .m = nr, .n = nc, .k = p->rank, .alpha = p->lora_scale,
@@ -323,16 +333,13 @@ y_item(void *ctx, size_t i, int worker)
            f->worker + (size_t)worker * f->per_worker);
 }
 
-static void
-set_fixed(struct fwd *f, const struct part *p, size_t n)
+static const struct fixed *
+all_fixed(const struct job *j, size_t rows)
 {
-    const struct job *j = &f->job;
     const struct view *x = &j->op->x[0];
 
-    if (f->fixed == NULL && j->op->u.lin.groups == 0 && !p->in_out
-        && weight_in_fixed(j, &p->w, n))
-        f->fixed = weight_fixed(j, f32_at(j, x), x->ld, n, x->cols,
-                                f32_at(j, &j->op->scratch));
+    return weight_fixed(j, f32_at(j, x), x->ld, rows, x->cols,
+                        f32_at(j, &j->op->scratch));
 }
 
 void
@@ -342,6 +349,7 @@ cpu_linear(const struct job *j)
     struct fwd f = { .job = *j, .block = span_block(op) };
     size_t items = 0, adapters = 0, i;
     struct span s = { 0, 0 };
+    bool few = false;
 
     f.worker = f32_at(j, &op->scratch) + fixed_floats(op);
     f.per_worker = fwd_floats(op);
@@ -355,8 +363,10 @@ cpu_linear(const struct job *j)
         t = y_cut(&f, p, s.n);
         items += t.down * t.across;
         adapters += h_items(&f, p, s);
-        set_fixed(&f, p, s.n);
+        few |= s.n > 0 && !p->in_out && weight_in_fixed(j, &p->w, s.n);
     }
+    if (few && s.first + s.n <= fixed_rows(op))
+        f.fixed = all_fixed(j, s.first + s.n);
     par_for(adapters, h_item, &f);
     par_for(items, y_item, &f);
 }

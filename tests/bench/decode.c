@@ -74,9 +74,10 @@ view_bytes(const struct prog *p, const struct view *w)
     return p->buf[w->buf].bytes + (w->side ? p->buf[w->side].bytes : 0);
 }
 
-/* Bytes of the weights that one token is multiplied with. */
+/* Bytes of the weights that one token is multiplied with: of experts as many
+ * as it goes through. */
 static uint64_t
-weight_bytes(const struct prog *p)
+weight_bytes(const struct prog *p, const struct model_desc *d)
 {
     uint64_t sum = 0;
 
@@ -85,6 +86,9 @@ weight_bytes(const struct prog *p)
 
         for (size_t k = 0; op->kind == OP_LINEAR && k < op->u.lin.n; k++)
             sum += view_bytes(p, &op->u.lin.part[k].w);
+        for (size_t k = 0; op->kind == OP_GROUPED && k < op->u.lin.n; k++)
+            sum += view_bytes(p, &op->u.lin.part[k].w)
+                   * d->layer[op->layer].top_k / op->u.lin.groups;
         if (op->kind == OP_LOGITS)
             sum += view_bytes(p, &op->u.head.part->w);
     }
@@ -122,7 +126,7 @@ run(const char *base, uint32_t tokens, struct err *e)
     rc = generator_open(&g, &m.desc, &m.base, &m.backend, NULL, 1,
                         (uint32_t)n + tokens, e);
     if (rc == 0) {
-        bytes = weight_bytes(&g.single);
+        bytes = weight_bytes(&g.single, &m.desc);
         b.n_words = (size_t)bytes / sizeof(*b.buffer);
         b.buffer = aligned_alloc(sizeof(*b.buffer),
                                  b.n_words * sizeof(*b.buffer));

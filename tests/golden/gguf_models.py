@@ -65,7 +65,7 @@ CASES = {
     "phi2": dict(arch="phi2", kv=2, rope=8, types={"": T.Q4_0}),
     "qwen3moe": dict(arch="qwen3moe", tied=True, types={
         "ffn_gate_inp": T.F32, "gate_exps": T.Q8_0, "up_exps": T.Q5_0,
-        "down_exps": T.Q8_0, "": T.F16}),
+        "down_exps": T.Q4_0, "": T.F16}),
 }
 
 LLAMA = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up",
