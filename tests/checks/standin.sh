@@ -194,7 +194,7 @@ int main(int argc, char **argv)
 END
 
 if ! ${CXX:-g++} -std=c++17 -O1 -Wall -Itests/standin "$scratch/kernels.cc" \
-    tests/standin/{standin,block,fiber,ptx}.cc -o "$scratch/kernels"; then
+    tests/standin/{standin,graph,block,fiber,ptx}.cc -o "$scratch/kernels"; then
     echo "not ok 1 the stand-in compiles"
     exit 1
 fi
