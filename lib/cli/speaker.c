@@ -229,7 +229,7 @@ speaker_use(struct speaker *s, const char *adapter, uint32_t batch,
     close_generator(s);
     s->with = name;
     rc = model_adapt(m, a != NULL ? a->dir : NULL, e);
-    if (rc == 0 && (!m->desc.bounded || p.cache_len <= m->desc.max_pos))
+    if (rc == 0 && desc_reaches(&m->desc, p.cache_len))
         rc = model_fit(m, &p, "generation", s->o->force, e);
     if (rc == 0)
         rc = generator_open(&s->generator, &m->desc, &m->base, &m->backend,

@@ -323,7 +323,7 @@ data_check_length(const struct data_split *s, const struct model *m,
 
     if (seq_len <= most)
         return 0;
-    if (m->desc.bounded)
+    if (!desc_reaches(&m->desc, seq_len))
         return err_set(e, ERR_USAGE, "%s: has %u %s, too few for --seq-len %u",
                        m->weights.path, most, desc_positions(&m->desc),
                        seq_len);

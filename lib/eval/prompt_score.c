@@ -166,7 +166,7 @@ prompts_fit(const struct model *m, const struct prompt_opts *o,
 {
     struct prog_opts p = generator_opts(&m->desc, 1, o->context);
 
-    if (m->desc.bounded && p.cache_len > m->desc.max_pos)
+    if (!desc_reaches(&m->desc, p.cache_len))
         return 0; /* there is no such program: generator_open says why */
     return model_fit(m, &p, "generation", o->force, e);
 }

@@ -189,12 +189,6 @@ out:
     return rc;
 }
 
-static bool
-is_too_long(const struct model *m, uint32_t seq_len)
-{
-    return m->desc.bounded && seq_len > m->desc.max_pos;
-}
-
 /* Whether there is memory to measure records of so many tokens. */
 static int
 check_fit(const struct model *m, const struct score_opts *o, uint64_t tokens,
@@ -202,8 +196,9 @@ check_fit(const struct model *m, const struct score_opts *o, uint64_t tokens,
 {
     struct prog_opts p = eval_opts(o);
 
-    if (is_too_long(m, o->seq_len)
-        || (o->compare != NULL && is_too_long(o->compare, o->seq_len)))
+    if (!desc_reaches(&m->desc, o->seq_len)
+        || (o->compare != NULL
+            && !desc_reaches(&o->compare->desc, o->seq_len)))
         return 0; /* there is no such program: score_split says why */
     if (o->compare == NULL)
         return model_fit(m, &p, "evaluation", o->force, e);

@@ -320,7 +320,7 @@ check_opts(const struct prog_opts *o, const struct model_desc *d,
     if ((uint64_t)o->batch * longest > UINT32_MAX)
         return err_set(e, ERR_LIMIT, "%u caches of %u positions are over the "
                        "limit of 2^32", o->batch, longest);
-    if (d->bounded && longest > d->max_pos)
+    if (!desc_reaches(d, longest))
         return err_set(e, ERR_USAGE, "%u tokens are more than the model's "
                        "%u %s", longest, d->max_pos, desc_positions(d));
     if (o->mode == PROG_TRAIN && o->method == METHOD_NONE)

@@ -408,6 +408,12 @@ fill_desc(struct model_desc *d, cJSON *root, struct err *e)
     return 0;
 }
 
+bool
+desc_reaches(const struct model_desc *d, uint32_t tokens)
+{
+    return !d->bounded || tokens <= d->max_pos;
+}
+
 const char *
 desc_positions(const struct model_desc *d)
 {

@@ -225,6 +225,9 @@ bool module_is_linear(const struct model_desc *d, const struct module *m);
  * can't be cut back to fewer tokens. */
 bool desc_recurs(const struct model_desc *d);
 
+/* Whether there are positions for so many tokens. */
+bool desc_reaches(const struct model_desc *d, uint32_t tokens);
+
 /* What positions a bounded model has max_pos of, and the key that says how
  * many: for messages. */
 const char *desc_positions(const struct model_desc *d);

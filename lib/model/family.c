@@ -333,7 +333,7 @@ static const struct family families[] = {
       .norm = NORM_RMS_ABOUT_1, .pos = POS_ROTARY,
       .mixer = MIX_ATTENTION, .ffn = FF_GATED, .scaled_embedding = true,
       .buffer = ".rotary_emb.inv_freq",
-      .keys = gemma_keys, .modules = gemma_modules },
+      .keys = gemma_keys, .modules = llama_modules },
     { .model_type = "gemma3_text", .architecture = "Gemma3ForCausalLM",
       .body = "model.", .layers = "layers.%u.",
       .norm = NORM_RMS_ABOUT_1, .pos = POS_ROTARY,

@@ -1,4 +1,5 @@
-/* family_gemma.c - keys and modules of the Gemma families. See family.c. */
+/* family_gemma.c - keys of the Gemma families, and modules of Gemma 3. See
+ * family.c. */
 #include "model/family_rows.h"
 
 /* "gelu" is what the first configurations say and has always meant this. */
@@ -31,18 +32,6 @@ const struct key gemma_keys[] = {
     PAD_OR(0),
     INIT_RANGE(0.02),
     DROP("attention_dropout", drop[0], 0),
-    END
-};
-
-const struct module_row gemma_modules[] = {
-    { ROLE_EMBED, "embed_tokens", BIAS_NEVER },
-    { ROLE_NORM1, "input_layernorm", BIAS_NEVER },
-    Q_K_V(BIAS_ATTN),
-    { ROLE_O, "self_attn.o_proj", BIAS_ATTN },
-    { ROLE_NORM2, "post_attention_layernorm", BIAS_NEVER },
-    GATED_MLP(BIAS_NEVER),
-    { ROLE_NORM_F, "norm", BIAS_NEVER },
-    { ROLE_HEAD, "lm_head", BIAS_NEVER },
     END
 };
 

@@ -48,8 +48,17 @@ const struct module_row mixtral_modules[] = {
     { ROLE_EXPERT_DOWN, "mlp.experts.%u.down_proj", BIAS_NEVER, \
       .aside = true }
 
-/* Of its layers each decoder_sparse_step'th is a mixture, but for those of
- * mlp_only_layers. */
+/* Of the layers each decoder_sparse_step'th is a mixture, but for those of
+ * mlp_only_layers (read_dense). */
+#define SPARSE_LAYERS(n, k, columns) \
+    COUNT("num_experts", experts, n, MAX_EXPERTS), \
+    COUNT("num_experts_per_tok", top_k, k, MAX_EXPERTS), \
+    COUNT("moe_intermediate_size", expert_dim, columns, MAX_FF), \
+    COUNT("decoder_sparse_step", expert_period, 1, MAX_LAYERS), \
+    FREE("mlp_only_layers"), \
+    FLAG("norm_topk_prob", route_norm, false), \
+    BALANCE
+
 const struct key qwen2_moe_keys[] = {
     SIZES(151936, 2048, 5632, 24, 16),
     COUNT("num_key_value_heads", kv_heads, 16, MAX_HEADS),
@@ -63,14 +72,8 @@ const struct key qwen2_moe_keys[] = {
     { .name = "sliding_window", .kind = KEY_COUNT, .flags = KEY_NULL,
       .offset = AT(window), .def = 4096, .max = MAX_WINDOW },
     WINDOW_LAYERS,
-    COUNT("num_experts", experts, 60, MAX_EXPERTS),
-    COUNT("num_experts_per_tok", top_k, 4, MAX_EXPERTS),
-    COUNT("moe_intermediate_size", expert_dim, 1408, MAX_FF),
+    SPARSE_LAYERS(60, 4, 1408),
     COUNT("shared_expert_intermediate_size", shared_dim, 5632, MAX_FF),
-    COUNT("decoder_sparse_step", expert_period, 1, MAX_LAYERS),
-    FREE("mlp_only_layers"), /* read_dense */
-    FLAG("norm_topk_prob", route_norm, false),
-    BALANCE,
     FLAG("tie_word_embeddings", tied, false),
     PAD,
     INIT_RANGE(0.02),
@@ -95,7 +98,7 @@ const struct module_row qwen2_moe_modules[] = {
     END
 };
 
-/* The same, and a window is every layer's. */
+/* A window is every layer's. */
 const struct key qwen3_moe_keys[] = {
     SIZES(151936, 2048, 6144, 24, 32),
     COUNT("num_key_value_heads", kv_heads, 4, MAX_HEADS),
@@ -109,14 +112,8 @@ const struct key qwen3_moe_keys[] = {
     COUNT_OR_NULL("sliding_window", window, 4096, MAX_WINDOW),
     { .name = "max_window_layers", .kind = KEY_COUNT, .offset = AT(ignored),
       .max = MAX_WINDOW },
-    COUNT("num_experts", experts, 128, MAX_EXPERTS),
+    SPARSE_LAYERS(128, 8, 768),
     COUNT_ALIAS("num_local_experts", experts, MAX_EXPERTS),
-    COUNT("num_experts_per_tok", top_k, 8, MAX_EXPERTS),
-    COUNT("moe_intermediate_size", expert_dim, 768, MAX_FF),
-    COUNT("decoder_sparse_step", expert_period, 1, MAX_LAYERS),
-    FREE("mlp_only_layers"), /* read_dense */
-    FLAG("norm_topk_prob", route_norm, false),
-    BALANCE,
     FLAG("tie_word_embeddings", tied, false),
     PAD,
     INIT_RANGE(0.02),

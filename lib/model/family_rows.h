@@ -116,6 +116,6 @@ extern const struct module_row gpt2_modules[], gpt_bigcode_modules[];
 
 /* family_gemma.c */
 extern const struct key gemma_keys[], gemma3_keys[];
-extern const struct module_row gemma_modules[], gemma3_modules[];
+extern const struct module_row gemma3_modules[];
 
 #endif

@@ -203,6 +203,7 @@ static const struct rope_type {
     { "linear", linear_keys, fill_linear },
     { "llama3", llama3_keys, fill_llama3 },
     { "yarn", yarn_keys, fill_yarn },
+    { NULL, NULL, NULL }
 };
 
 /* Those of a family with long_rope; the last two are older names. */
@@ -211,9 +212,8 @@ static const struct rope_type long_types[] = {
     { "longrope", longrope_keys, fill_longrope },
     { "su", longrope_keys, fill_longrope },
     { "yarn", longrope_keys, fill_longrope },
+    { NULL, NULL, NULL }
 };
-enum { N_TYPES = sizeof(types) / sizeof(types[0]) };
-_Static_assert(sizeof(types) == sizeof(long_types), "N_TYPES of either");
 
 /* The rotary settings of transformers 5: rope_scaling if it is there, which
  * then stands for all of rope_parameters. */
@@ -239,17 +239,17 @@ find_type(const struct rope_type **out, const struct family *f,
           const cJSON *holder, struct err *e)
 {
     const cJSON *t = cJSON_GetObjectItemCaseSensitive(holder, "rope_type");
-    const struct rope_type *table = f->long_rope ? long_types : types;
+    const struct rope_type *type = f->long_rope ? long_types : types;
 
-    *out = &table[0];
+    *out = type;
     if (t == NULL)
         t = cJSON_GetObjectItemCaseSensitive(holder, "type");
     if (t == NULL && (holder == NULL
                       || strcmp(holder->string, "rope_scaling") != 0))
         return 0;
-    for (size_t i = 0; i < N_TYPES; i++)
-        if (cJSON_IsString(t) && strcmp(t->valuestring, table[i].name) == 0) {
-            *out = &table[i];
+    for (; cJSON_IsString(t) && type->name != NULL; type++)
+        if (strcmp(t->valuestring, type->name) == 0) {
+            *out = type;
             return 0;
         }
     return key_error("rope_type", t, e, f->long_rope

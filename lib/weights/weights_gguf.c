@@ -235,24 +235,22 @@ add_experts(const struct opening *o, const struct gguf_tensor *t,
             const struct weight *whole, const struct module *first)
 {
     uint32_t n = o->desc->layer[first->layer].experts;
-    const struct module *m = first;
     int rc = 0;
 
     if (whole->n_dims != 3 || whole->shape[0] != n)
         return err_set(o->e, ERR_DATA, "%s: tensor %.*s: not the matrices of "
                        "%u experts", o->w->path, (int)t->name.n, t->name.p,
                        n);
-    for (uint32_t i = 0; i < n && rc == 0; i++, m++) {
+    for (uint32_t i = 0; i < n && rc == 0; i++) {
         struct weight x = *whole;
 
-        while (m->role != first->role || m->expert != (int32_t)i)
-            m++;
         x.n_dims = 2;
         x.shape[0] = whole->shape[1];
         x.shape[1] = whole->shape[2];
         x.bytes = whole->bytes / n;
         x.data = (const char *)whole->data + i * x.bytes;
-        rc = add(o, &x, m, false);
+        rc = add(o, &x, desc_expert(o->desc, first->role, first->layer, i),
+                 false);
     }
     return rc;
 }
