@@ -167,10 +167,10 @@ run_norm_bwd(struct call *c)
     uint32_t cols = gain.cols;
     bool wide = are_wide(dx, x, dy, gain) && kind.dim % WIDE<T> == 0;
     mat<float> stats = mat_of<float>(c, &op->x[2]);
-    float *dgain = mat_of<float>(c, &op->y[1]).p;
-    float *dbias = mat_of<float>(c, &op->y[2]).p;
+    mat<float> dgain = mat_of<float>(c, &op->y[1]);
+    mat<float> dbias = mat_of<float>(c, &op->y[2]);
 
-    if (dgain != nullptr || dbias != nullptr) {
+    if (dgain.p != nullptr || dbias.p != nullptr) {
         struct norm_bwd_space space =
             norm_bwd_space_at(view_at(c, &op->scratch), op);
         auto *parts = reinterpret_cast<float *>(space.gain);
@@ -179,10 +179,10 @@ run_norm_bwd(struct call *c)
 
         launch(c, gain_parts<T>, dim3(blocks_of(cols, THREADS), groups),
                THREADS, 0, parts, bias, x, dy, stats, cols, kind.dim);
-        if (dgain != nullptr)
-            put_parts_sum(c, dgain, parts, cols, groups);
-        if (dbias != nullptr)
-            put_parts_sum(c, dbias, bias, cols, groups);
+        if (dgain.p != nullptr)
+            put_parts_sum(c, dgain, parts, groups, true);
+        if (dbias.p != nullptr)
+            put_parts_sum(c, dbias, bias, groups, true);
     }
     if (dx.p != nullptr)
         launch(c, wide ? norm_dx<T, WIDE<T>> : norm_dx<T, 1>,

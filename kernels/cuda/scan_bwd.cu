@@ -12,6 +12,7 @@
  */
 #include "ops.cuh"
 #include "scan.cuh"
+#include "tensor.cuh"
 
 constexpr unsigned ALL = SCAN_TILE; /* numbers of a tile of columns */
 constexpr unsigned SUMS = 128;
@@ -288,23 +289,6 @@ scan_bwd(struct grads<T> t, struct scan<T> f)
     }
 }
 
-/* dbc (+)= the blocks' sums, in order. blockIdx.x is the row. */
-template <class T>
-static __global__ void
-sum_blocks(mat<T> dbc, const float *part, uint32_t blocks, bool add)
-{
-    size_t all = (size_t)dbc.rows * dbc.cols;
-
-    part += (size_t)blockIdx.x * dbc.cols;
-    for (uint32_t k = threadIdx.x; k < dbc.cols; k += SUMS) {
-        float sum = 0;
-
-        for (uint32_t i = 0; i < blocks; i++)
-            sum += part[i * all + k];
-        put(dbc.row(blockIdx.x) + k, sum, add);
-    }
-}
-
 /* What A_log and D get: a number's sum over all chunks, in order; D's numbers
  * are behind A's. The derivative of A = -exp(A_log) is A. */
 static __global__ void
@@ -361,8 +345,7 @@ put_scan_bwd(struct call *c)
     launch(c, scan_bwd<T, S>, dim3(space.blocks, chunks), THREADS<S>,
            places<S>::bytes(wide), t, f);
     if (dbc.p != nullptr)
-        launch(c, sum_blocks<T>, dim3(dbc.rows), SUMS, 0, dbc,
-               (const float *)t.bc, space.blocks, (op->acc & 8) != 0);
+        put_parts_sum(c, dbc, t.bc, space.blocks, (op->acc & 8) != 0);
     if (op->y[2].buf != 0 || op->y[4].buf != 0)
         launch(c, sum_chunks, dim3(blocks_of(numbers + f.cols, SUMS)), SUMS, 0,
                mat_of<float>(c, &op->y[2]), mat_of<float>(c, &op->y[4]).p,

@@ -12,9 +12,9 @@
  * of rows and columns, is for ssd_steps.cu.
  */
 #include "ssd.cuh"
+#include "tensor.cuh"
 
 constexpr unsigned THREADS = 256;
-constexpr unsigned SUMS = 128;
 
 template <class T>
 struct grads {
@@ -377,24 +377,6 @@ ssd_bwd(struct grads<T> t, struct ssd<T> f)
     }
 }
 
-/* dbc (+)= the parts of each group's blocks, in order. blockIdx.x is the
- * row. */
-template <class T>
-static __global__ void
-sum_blocks(mat<T> dbc, const float *part, uint32_t parts, bool add)
-{
-    size_t all = (size_t)dbc.rows * dbc.cols;
-
-    part += (size_t)blockIdx.x * dbc.cols;
-    for (uint32_t k = threadIdx.x; k < dbc.cols; k += SUMS) {
-        float sum = 0;
-
-        for (uint32_t i = 0; i < parts; i++)
-            sum += part[i * all + k];
-        put(dbc.row(blockIdx.x) + k, sum, add);
-    }
-}
-
 template <class T>
 static void
 put_grads(struct call *c, const struct grads<T> &t, const struct ssd<T> &f)
@@ -412,8 +394,7 @@ put_grads(struct call *c, const struct grads<T> &t, const struct ssd<T> &f)
            places<T>::bytes(), t, f);
     put_ssd_steps_bwd(c, f, t.of);
     if (dbc.p != nullptr)
-        launch(c, sum_blocks<T>, dim3(dbc.rows), SUMS, 0, dbc,
-               (const float *)t.bc, t.divided, (op->acc & 8) != 0);
+        put_parts_sum(c, dbc, t.bc, t.divided, (op->acc & 8) != 0);
 }
 
 template <class T>

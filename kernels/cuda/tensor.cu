@@ -196,25 +196,30 @@ column_parts(float *part, mat<T> x)
     part[(size_t)blockIdx.y * x.cols + c] = sum;
 }
 
+/* A block has columns of row blockIdx.x. */
+template <class T>
 static __global__ void
-column_sum(float *to, const float *part, uint32_t cols, uint32_t groups)
+parts_sum(mat<T> to, const float *part, uint32_t parts, bool add)
 {
-    uint32_t c = blockIdx.x * THREADS + threadIdx.x;
+    uint32_t c = blockIdx.y * THREADS + threadIdx.x;
+    size_t all = (size_t)to.rows * to.cols;
     float sum = 0;
 
-    if (c >= cols)
+    if (c >= to.cols)
         return;
-    for (uint32_t i = 0; i < groups; i++)
-        sum += part[(size_t)i * cols + c];
-    to[c] += sum;
+    part += (size_t)blockIdx.x * to.cols + c;
+    for (uint32_t i = 0; i < parts; i++)
+        sum += part[i * all];
+    put(to.row(blockIdx.x) + c, sum, add);
 }
 
+template <class T>
 void
-put_parts_sum(struct call *c, float *to, const float *part, uint32_t cols,
-              unsigned groups)
+put_parts_sum(struct call *c, mat<T> to, const float *part, unsigned parts,
+              bool add)
 {
-    launch(c, column_sum, blocks_of(cols, THREADS), THREADS, 0, to, part,
-           cols, groups);
+    launch(c, parts_sum<T>, dim3(to.rows, blocks_of(to.cols, THREADS)),
+           THREADS, 0, to, part, parts, add);
 }
 
 template <class T>
@@ -226,7 +231,7 @@ put_column_sums(struct call *c, float *to, mat<T> x, void *space)
 
     launch(c, column_parts<T>, dim3(blocks_of(x.cols, THREADS), groups),
            THREADS, 0, part, x);
-    put_parts_sum(c, to, part, x.cols, groups);
+    put_parts_sum(c, packed<float>(to, 1, x.cols), part, groups, true);
 }
 
 #define INSTANCE(T)                                                         \
@@ -237,6 +242,8 @@ put_column_sums(struct call *c, float *to, mat<T> x, void *space)
                            const struct part *, bool);                      \
     template void put_start(struct call *, mat<T>, mat<T>, mat<T>,          \
                             const T *);                                     \
+    template void put_parts_sum(struct call *, mat<T>, const float *,       \
+                                unsigned, bool);                            \
     template void put_column_sums(struct call *, float *, mat<T>, void *);
 
 INSTANCE(float)

@@ -28,9 +28,11 @@ template <class T>
 void put_start(struct call *c, mat<T> y, mat<T> d, mat<T> residual,
                const T *bias);
 
-/* to[c] += sum over the groups of part[group * cols + c], in order. */
-void put_parts_sum(struct call *c, float *to, const float *part,
-                   uint32_t cols, unsigned groups);
+/* to (+)= the sum of so many parts, each of to's rows and columns, one behind
+ * the other, in order. */
+template <class T>
+void put_parts_sum(struct call *c, mat<T> to, const float *part,
+                   unsigned parts, bool add);
 
 /* to[col] += sum of x's column: of SUM_GROUP rows each into space, which has
  * as many floats as these are, then of those. */

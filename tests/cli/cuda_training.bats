@@ -20,6 +20,20 @@ h = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
 print(*(k + ":" + h[k]["dtype"] for k in sorted(h) if k[0] in "mv"))' "$1"
 }
 
+# goes_on FILE: cuda and cpu, runs of four steps on either, end on a card from
+# their second as cpu did, and the card's own with FILE as it was.
+goes_on() {
+    for from in cuda cpu; do
+        cp -r $from again
+        rm -r again/manifest.json again/checkpoints/step-[34]
+        train -q $options --steps 4 --device cuda --resume --allow-inexact \
+            -o again
+        near again cpu 0.0001
+        [ $from = cpu ] || cmp {cuda,again}/"$1"
+        rm -r again
+    done
+}
+
 # Matrices of 4096 elements and more have moments in 8 bits.
 @test "moments in 8 bits on a card, also of a run that the processor began" {
     sed 's/"hidden_size": 16/"hidden_size": 128/' arch.json >wide.json
@@ -33,15 +47,7 @@ print(*(k + ":" + h[k]["dtype"] for k in sorted(h) if k[0] in "mv"))' "$1"
         "m:F32 m8:U8 m_scale:F32 v:F32 v8:U8 v_scale:F32" ]
     train -q $options --compute bf16 --steps 4 --device cuda -o bf16
     near bf16 cpu 0.02
-    for from in cuda cpu; do
-        cp -r $from again
-        rm -r again/manifest.json again/checkpoints/step-[34]
-        train -q $options --steps 4 --device cuda --resume --allow-inexact \
-            -o again
-        near again cpu 0.0001
-        [ $from = cpu ] || cmp {cuda,again}/adapter/adapter_model.safetensors
-        rm -r again
-    done
+    goes_on adapter/adapter_model.safetensors
 }
 
 @test "an adapter with DoRA on a card" {
@@ -105,15 +111,7 @@ print(*(k + ":" + h[k]["dtype"] for k in sorted(h) if k[0] in "mv"))' "$1"
     near cuda cpu 0.0001
     train -q $options --compute bf16 --steps 4 --device cuda -o bf16
     near bf16 cpu 0.02
-    for from in cuda cpu; do
-        cp -r $from again
-        rm -r again/manifest.json again/checkpoints/step-[34]
-        train -q $options --steps 4 --device cuda --resume --allow-inexact \
-            -o again
-        near again cpu 0.0001
-        [ $from = cpu ] || cmp {cuda,again}/model/model.safetensors
-        rm -r again
-    done
+    goes_on model/model.safetensors
     for more in "--muon-momentum 0.5" "--muon-adjust-lr original" \
         "--muon-lr-ratio 2"; do
         train -q $options $more --steps 4 --device cpu -o other_cpu
